@@ -1,0 +1,68 @@
+# One command for each habit; `make help` lists them.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SPEC ?= experiments/digits.toml
+NAME ?= digits
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help setup study test test-fast check format bench bench-engine ui report clean
+
+help: ## list these commands
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+
+setup: $(VENV)/.ready ## prepare .venv, and nothing else
+
+study: $(VENV)/.ready ## run the default study (SPEC=other.toml for another)
+	$(BIN)/study run $(SPEC)
+
+test: $(VENV)/.ready-dev ## run all tests
+	$(BIN)/python -m pytest
+
+test-fast: $(VENV)/.ready-dev ## run the tests that take seconds
+	$(BIN)/python -m pytest -m "not slow"
+
+check: $(VENV)/.ready-dev ## lint, types, direction of imports
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.ready-dev ## format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: bench-engine ## time this project against its peers
+
+bench-engine: $(VENV)/.ready-bench ## time the engine against scikit-learn, PyTorch and bare matrix products
+	$(BIN)/python benchmarks/engine.py
+
+ui: $(VENV)/.ready ## open the runs in MLflow on 127.0.0.1
+	$(BIN)/study ui
+
+report: $(VENV)/.ready ## show a study's best trials (NAME=other for another)
+	$(BIN)/study show $(NAME)
+
+clean: ## remove .venv and caches; mlruns/ stays
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed, $(PYTHON) is $$($(PYTHON) -V 2>&1); try: make PYTHON=python3.11"; exit 2; }
+	@echo "preparing $(VENV) (once, a minute or two)"
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.ready: pyproject.toml constraints.txt | $(VENV)/bin/python
+	@$(PIP) --editable ".[hdf5]"
+	@touch $@
+
+$(VENV)/.ready-dev: pyproject.toml constraints.txt | $(VENV)/bin/python
+	@$(PIP) --editable ".[dev]"
+	@touch $@ $(VENV)/.ready
+
+$(VENV)/.ready-bench: pyproject.toml constraints.txt | $(VENV)/bin/python
+	@$(PIP) --editable ".[bench]"
+	@touch $@

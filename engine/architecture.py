@@ -1,0 +1,104 @@
+"""The shape of a network: layer sizes, activations and output; what every other module is given first."""
+
+import numbers
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from typing import Any
+
+from engine.activations import Activation, get_activation
+from engine.outputs import Output, get_output
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """An L-layer dense network: layer_sizes = (n[0], n[1], …, n[L]), n[0] features and n[L] outputs.
+
+    Args:
+        layer_sizes: at least (n_x, n_y); depth 0 (no hidden layer) is linear or logistic regression.
+        hidden_activation: one name for all hidden layers, or one for each.
+        output_activation: "sigmoid", "softmax", "identity" or "relu".
+        cost: "cross_entropy" or "squared_error"; None takes the usual one of the output.
+
+    Raises:
+        ValueError: a size below 1, fewer than two sizes, an unknown name, another number of activations
+            than hidden layers, a softmax with one output.
+    """
+
+    layer_sizes: tuple[int, ...]
+    hidden_activation: str | tuple[str, ...] = "relu"
+    output_activation: str = "sigmoid"
+    cost: str | None = None
+
+    def __init__(
+        self,
+        layer_sizes: Sequence[int],
+        hidden_activation: str | Sequence[str] = "relu",
+        output_activation: str = "sigmoid",
+        cost: str | None = None,
+    ) -> None:
+        given: tuple[Any, ...] = tuple(layer_sizes)
+        if len(given) < 2:
+            raise ValueError(f"layer_sizes must hold at least (n_x, n_y), got {given}")
+        if any(not isinstance(n, numbers.Integral) or n < 1 for n in given):
+            raise ValueError(f"layer_sizes must be whole numbers of at least 1, got {given}")
+        sizes = tuple(int(n) for n in given)
+        if not isinstance(hidden_activation, str):
+            hidden_activation = tuple(hidden_activation)
+            if len(hidden_activation) != len(sizes) - 2:
+                raise ValueError(
+                    f"hidden_activation must be one name, or one for each of the {len(sizes) - 2} hidden "
+                    f"layers, got {len(hidden_activation)}"
+                )
+        if output_activation == "softmax" and sizes[-1] == 1:
+            raise ValueError("softmax needs at least 2 outputs, got 1; use sigmoid for two classes")
+        object.__setattr__(self, "layer_sizes", sizes)
+        object.__setattr__(self, "hidden_activation", hidden_activation)
+        object.__setattr__(self, "output_activation", output_activation)
+        object.__setattr__(self, "cost", get_output(output_activation, cost).cost)
+        _ = self.activations  # an unknown name is reported here, where it was written
+
+    def __getstate__(self) -> dict[str, object]:
+        # The fields alone: activations with a parameter are closures, which pickle does not take.
+        names = ("layer_sizes", "hidden_activation", "output_activation", "cost")
+        return {name: getattr(self, name) for name in names}
+
+    @property
+    def L(self) -> int:
+        """Number of layers, the input not counted."""
+        return len(self.layer_sizes) - 1
+
+    @property
+    def depth(self) -> int:
+        """Number of hidden layers, L − 1."""
+        return self.L - 1
+
+    @property
+    def n_x(self) -> int:
+        """Number of features."""
+        return self.layer_sizes[0]
+
+    @property
+    def n_y(self) -> int:
+        """Number of outputs."""
+        return self.layer_sizes[-1]
+
+    @cached_property
+    def activations(self) -> tuple[Activation, ...]:
+        """The activation of each hidden layer."""
+        names = self.hidden_activation
+        if isinstance(names, str):
+            get_activation(names)
+            names = (names,) * self.depth
+        return tuple(get_activation(name) for name in names)
+
+    @cached_property
+    def output(self) -> Output:
+        """The pair of output activation and cost."""
+        return get_output(self.output_activation, self.cost)
+
+    @property
+    def parameters_count(self) -> int:
+        """Number of weights and biases, Σ n[l] (n[l−1] + 1)."""
+        return sum(n * (n_prev + 1) for n_prev, n in pairwise(self.layer_sizes))

@@ -1,0 +1,171 @@
+"""Which examples an iteration sees: all of them, or a mini-batch of an epoch shuffled from the seed.
+
+The order of an epoch and the dropout masks of an iteration are functions of (seed, epoch) and (seed, iteration), drawn
+from a counter-based generator: nothing has to be remembered to go on in the middle. Called by `training`.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from engine.activations import Array
+from engine.architecture import Architecture
+from engine.parameters import Layout
+from engine.propagation import Propagation, with_row_of_ones
+from engine.settings import TrainingSettings
+
+_SHUFFLE, _DROPOUT = 1, 2
+
+
+def generator(seed: int, purpose: int, index: int) -> np.random.Generator:
+    """Return the generator of one epoch or iteration: a Philox stream with the seed as key."""
+    return np.random.Generator(np.random.Philox(key=seed, counter=[0, 0, index, purpose]))
+
+
+class Batches:
+    """Inputs, labels and propagation buffers for each iteration of a training.
+
+    Args:
+        architecture, settings, layout: what is trained.
+        theta, gradient: the vectors that propagation reads and writes.
+        X: (n_x, m) shared by the replicas, or (R, n_x, m).
+        Y: (n_y, m) or (R, n_y, m).
+        sample_weight: (1, m), (R, 1, m) or None; scaled here to a mean of 1.
+        seeds: one for each replica, for the shuffle and the masks.
+    """
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        settings: TrainingSettings,
+        layout: Layout,
+        theta: Array,
+        gradient: Array,
+        X: Array,
+        Y: Array,
+        sample_weight: Array | None,
+        seeds: Sequence[int],
+    ) -> None:
+        self._parts = (architecture, layout, theta, gradient)
+        self.settings, self.layout, self.seeds = settings, layout, seeds
+        self.m: int = X.shape[-1]
+        self.size: int = min(settings.batch_size or self.m, self.m)
+        self.full = self.size == self.m
+        self.per_epoch: int = -(-self.m // self.size)
+        self._dropout = settings.dropout > 0 and architecture.depth > 0
+        if sample_weight is not None:
+            sample_weight = sample_weight / sample_weight.mean(axis=-1, keepdims=True)
+        if self.full:
+            whole = _Whole(Y, _weights(sample_weight, self.m, theta.dtype))
+            self.views: dict[int, _Whole | _Gathered] = {self.m: whole}
+            self.propagations = {self.m: self._propagation(with_row_of_ones(X))}
+            return
+        # Mini-batches are gathered by rows, which are contiguous: examples as rows here, columns again in the view.
+        self._rows_X = np.ascontiguousarray(with_row_of_ones(X).swapaxes(-1, -2))
+        self._rows_Y = np.ascontiguousarray(Y.swapaxes(-1, -2))
+        self._rows_w = None if sample_weight is None else np.ascontiguousarray(sample_weight.swapaxes(-1, -2))
+        self._epoch = -1
+        self._identity = np.arange(self.m)
+        self._order = np.empty((len(seeds), self.m), self._identity.dtype)
+        self.views, self.propagations = {}, {}
+        for size in {self.size, self.m - (self.per_epoch - 1) * self.size}:
+            buffer = np.empty((*layout.lead, size, X.shape[-2] + 1), X.dtype)
+            propagation = self._propagation(buffer.swapaxes(-1, -2))
+            gathered = _Gathered(buffer, propagation.slots, Y.shape[-2], self._rows_w is not None, layout.lead)
+            self.propagations[size], self.views[size] = propagation, gathered
+
+    def _propagation(self, inputs: Array) -> Propagation:
+        architecture, layout, theta, gradient = self._parts
+        return Propagation(architecture, layout, theta, gradient, inputs, self._dropout)
+
+    def size_at(self, iteration: int) -> int:
+        """Return the number of examples that this iteration sees."""
+        if (iteration + 1) % self.per_epoch:
+            return self.size
+        return self.m - (self.per_epoch - 1) * self.size
+
+    def run_length(self, iteration: int) -> int:
+        """Return how many iterations from this one on see equally many examples and fit the cost buffer."""
+        size = self.size_at(iteration)
+        slots = self.propagations[size].slots
+        if self.full or self.m % self.size == 0:
+            return slots
+        left = self.per_epoch - iteration % self.per_epoch
+        return min(slots, left - 1) if left > 1 else 1
+
+    def load(self, iteration: int, slot: int, size: int) -> tuple[Array, Array]:
+        """Bring the examples and masks of an iteration into the buffers; return its (Y, weight)."""
+        if self._dropout:
+            self._draw_masks(iteration, self.propagations[size])
+        view = self.views[size]
+        if isinstance(view, _Whole):
+            return view.Y, view.weight
+        epoch, index = divmod(iteration, self.per_epoch)
+        if epoch != self._epoch:
+            for seed, order in zip(self.seeds, self._order, strict=True):
+                order[...] = self._identity
+                generator(seed, _SHUFFLE, epoch).shuffle(order)
+            self._epoch = epoch
+        chosen = self._order[:, index * self.size : index * self.size + size]
+        _gather(self._rows_X, chosen, view.X)
+        _gather(self._rows_Y, chosen, view.Y[slot])
+        if self._rows_w is not None:
+            _gather(self._rows_w, chosen, view.w[slot])
+            np.divide(view.w[slot], size, out=view.w[slot])
+        return view.Y_columns[slot], view.weights[slot]
+
+    def cost_arguments(self, size: int, count: int) -> tuple[Array, Array]:
+        """Return (Y, weight) for the costs of the last `count` slots of this size."""
+        view = self.views[size]
+        if isinstance(view, _Whole):
+            return view.Y, view.weight
+        return view.Y_columns[:count], view.weights[:count]
+
+    def _draw_masks(self, iteration: int, propagation: Propagation) -> None:
+        keep = 1 - self.settings.dropout
+        generators = [generator(seed, _DROPOUT, iteration) for seed in self.seeds]
+        for layer in propagation.hidden:
+            if layer.D is None:
+                continue
+            for stream, D in zip(generators, layer.D if self.layout.lead else [layer.D], strict=True):
+                stream.random(out=D, dtype=D.dtype)
+                np.less(D, keep, out=D)
+                np.divide(D, keep, out=D)  # inverted dropout: Srivastava et al., 2014
+
+
+class _Whole:
+    """Labels and weight of the full batch, the same at every iteration."""
+
+    def __init__(self, Y: Array, weight: Array) -> None:
+        self.Y, self.weight = Y, weight
+
+
+class _Gathered:
+    """Where a mini-batch is gathered: one X, and labels for each slot whose cost is still to be computed."""
+
+    def __init__(self, X: Array, slots: int, n_y: int, weighted: bool, lead: tuple[int, ...]) -> None:
+        size = X.shape[-2]
+        self.X = X
+        self.Y = np.empty((slots, *lead, size, n_y), X.dtype)
+        self.w = np.empty((slots, *lead, size, 1), X.dtype) if weighted else np.empty(0)
+        self.Y_columns = self.Y.swapaxes(-1, -2)
+        constant = np.full((slots, *lead, 1, 1), 1 / size, X.dtype)
+        self.weights = self.w.swapaxes(-1, -2) if weighted else constant
+
+
+def _weights(sample_weight: Array | None, m: int, dtype: np.dtype[np.floating]) -> Array:
+    if sample_weight is None:
+        return np.array(1 / m, dtype)
+    return (sample_weight / m).astype(dtype)
+
+
+def _gather(rows: Array, chosen: Array, out: Array) -> None:
+    """Write rows[chosen] into out; one replica has no leading axis."""
+    # mode="clip" lets take write straight into out; the default would go through a buffer.
+    if out.ndim == 2:
+        np.take(rows, chosen[0], axis=0, out=out, mode="clip")
+    elif rows.ndim == 2:
+        np.take(rows, chosen, axis=0, out=out, mode="clip")
+    else:
+        for replica_rows, order, target in zip(rows, chosen, out, strict=True):
+            np.take(replica_rows, order, axis=0, out=target, mode="clip")

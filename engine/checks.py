@@ -1,0 +1,129 @@
+"""What enters the engine, checked once at the border: shapes first, then values; called by every public function."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from engine.activations import Array
+from engine.architecture import Architecture
+from engine.errors import DataError, ShapeError
+
+
+def check_X(X: ArrayLike, n_x: int | None = None, name: str = "X", *, stack: bool = False) -> Array:
+    """Return X as float32 or float64, shape (n_x, m): columns are examples.
+
+    Args:
+        X: the features. float32 stays float32; every other numeric type becomes float64.
+        n_x: rows expected; None takes any.
+        name: what the message calls it.
+        stack: whether (R, n_x, m) is welcome too.
+
+    Raises:
+        ShapeError: rank 1, examples as rows, another number of features.
+        DataError: no examples, NaN or inf, an object array, something that is not a number.
+    """
+    array = _numeric(X, name)
+    _check_rank(array, name, "(n_x, m)", stack)
+    rows, m = array.shape[-2:]
+    if array.size == 0:
+        raise DataError(f"{name} must hold at least one feature and one example, got shape {array.shape}")
+    if n_x is not None and rows != n_x:
+        hint = f"; examples are columns here, pass {name}.T" if m == n_x else ""
+        raise ShapeError(f"{name} must have shape ({n_x}, m), one row for each feature, got {array.shape}{hint}")
+    _check_finite(array, name)
+    return array
+
+
+def check_XY(
+    architecture: Architecture, X: ArrayLike, Y: ArrayLike, suffix: str = "", *, stack: bool = False
+) -> tuple[Array, Array]:
+    """Return (X, Y) in the number type of X, checked against the architecture and against each other.
+
+    Raises:
+        ShapeError: a rank, a size or a number of examples that does not fit.
+        DataError: labels that the cost cannot use, NaN or inf, no examples.
+    """
+    X_name, Y_name = f"X{suffix}", f"Y{suffix}"
+    X = check_X(X, architecture.n_x, X_name, stack=stack)
+    Y = _numeric(Y, Y_name)
+    _check_rank(Y, Y_name, "(n_y, m)", stack)
+    m, n_y = X.shape[-1], architecture.n_y
+    if Y.shape[-2:] != (n_y, m):
+        hint = f"; examples are columns here, pass {Y_name}.T" if Y.shape[-2:] == (m, n_y) != (n_y, m) else ""
+        raise ShapeError(
+            f"{Y_name} must have shape ({n_y}, {m}): {n_y} output{'s' * (n_y > 1)}, "
+            f"{m} examples as {X_name}, got {Y.shape}{hint}"
+        )
+    if Y.ndim == 3 and (X.ndim != 3 or len(X) != len(Y)):
+        raise ShapeError(f"{X_name} and {Y_name} must hold equally many replicas, got {X.shape} and {Y.shape}")
+    _check_finite(Y, Y_name)
+    _check_labels(Y, Y_name, architecture.output.targets)
+    return X, np.ascontiguousarray(Y, dtype=X.dtype)
+
+
+def check_sample_weight(sample_weight: ArrayLike | None, m: int) -> Array | None:
+    """Return the weights of examples as (1, m), or None.
+
+    Raises:
+        ShapeError: not (m,) or (1, m).
+        DataError: negative, NaN or inf, or all 0.
+    """
+    if sample_weight is None:
+        return None
+    weight = _numeric(sample_weight, "sample_weight")
+    if weight.shape not in ((m,), (1, m)):
+        raise ShapeError(f"sample_weight must have shape (1, {m}), one for each example, got {weight.shape}")
+    _check_finite(weight, "sample_weight")
+    if weight.min() < 0 or not weight.any():
+        raise DataError(f"sample_weight must be at least 0 and not all 0, got a least value of {weight.min():g}")
+    return weight.reshape(1, m)
+
+
+def balanced_weights(Y: Array) -> Array:
+    """Return weights (1, m) under which every class counts the same: m / (classes · examples of the class).
+
+    Args:
+        Y: (1, m) of 0 and 1, or (K, m) one-hot. Classes without an example are left out.
+    """
+    labels = Y[0].astype(int) if Y.shape[0] == 1 else Y.argmax(axis=0)
+    present, inverse, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    weights: Array = (Y.shape[1] / (len(present) * counts))[inverse].reshape(1, -1)
+    return weights
+
+
+def _numeric(values: ArrayLike, name: str) -> Array:
+    array: Array = np.asarray(values)
+    if array.dtype == object or array.dtype.kind not in "fiub":
+        raise DataError(f"{name} must be an array of numbers, got dtype {array.dtype}")
+    return array if array.dtype in (np.float32, np.float64) else array.astype(np.float64)
+
+
+def _check_rank(array: Array, name: str, shape: str, stack: bool) -> None:
+    if array.ndim == 2 or (stack and array.ndim == 3):
+        return
+    hint = f"; use {name}.reshape(1, -1) for one row" if array.ndim == 1 else ""
+    raise ShapeError(f"{name} must be a matrix {shape}, columns are examples, got shape {array.shape}{hint}")
+
+
+def _check_finite(array: Array, name: str) -> None:
+    # The sum of finite numbers that overflow is inf too, so a bad sum is looked at again, number by number.
+    with np.errstate(all="ignore"):
+        total: Any = array.sum()
+    if np.isfinite(total) or np.isfinite(array).all():
+        return
+    place = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+    raise DataError(f"{name} must be finite, got {array[place]} at {place}")
+
+
+def _check_labels(Y: Array, name: str, targets: str) -> None:
+    if targets in ("binary", "one_hot"):
+        wrong = (Y != 0) & (Y != 1)
+        if wrong.any():
+            place = tuple(int(i) for i in np.argwhere(wrong)[0])
+            raise DataError(f"{name} must hold labels 0 and 1, got {Y[place]:g} at {place}")
+    if targets == "one_hot" and (Y.sum(axis=-2) != 1).any():
+        column = int(np.argwhere(Y.sum(axis=-2) != 1)[0][-1])
+        raise DataError(f"each column of {name} must hold one 1, the class, got {Y[..., column]} in column {column}")
+    if targets == "non_negative" and Y.min() < 0:
+        raise DataError(f"{name} must be at least 0 for a relu output, got {Y.min():g}")

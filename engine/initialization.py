@@ -1,0 +1,60 @@
+"""Where training starts: zeros, small Gaussian, Xavier and He; called by `training` and by users.
+
+Sources: Ng, Neural Networks and Deep Learning, week 3 (zeros, Gaussian × 0.01); Glorot and Bengio, 2010
+(Xavier, equation 12 as a Gaussian: variance 2 / (n[l−1] + n[l])); He, Zhang, Ren and Sun, 2015 (2 / n[l−1]).
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from engine.activations import Array
+from engine.architecture import Architecture
+from engine.parameters import Layout, Parameters
+
+SCHEMES = ("auto", "zeros", "gaussian", "xavier", "he")
+
+
+def initialize(
+    architecture: Architecture,
+    seed: int | np.random.SeedSequence | np.random.Generator,
+    scheme: str = "he",
+    scale: float = 0.01,
+    dtype: DTypeLike = np.float64,
+) -> Parameters:
+    """Return the parameters to start from; biases are 0.
+
+    Args:
+        architecture: the network.
+        seed: a seed or a Generator; equal seeds give equal parameters, in float32 those of float64, rounded.
+        scheme: "he", "xavier", "gaussian" (standard deviation `scale`), "zeros" (all units of a layer stay equal
+            for ever), or "auto": for each layer what suits its activation.
+        scale: standard deviation of "gaussian".
+        dtype: float32 or float64.
+
+    Raises:
+        ValueError: an unknown scheme, a scale that is not above 0, a dtype that is not float32 or float64.
+    """
+    if scheme not in SCHEMES:
+        raise ValueError(f"scheme must be one of {', '.join(SCHEMES)}, got {scheme!r}")
+    if not (math.isfinite(scale) and scale > 0):
+        raise ValueError(f"scale must be above 0, got {scale}")
+    kind: np.dtype[Any] = np.dtype(dtype)
+    if kind not in (np.float32, np.float64):
+        raise ValueError(f"dtype must be float32 or float64, got {kind}")
+    generator = np.random.default_rng(seed)
+    vector: Array = np.zeros(Layout(architecture.layer_sizes).size, kind)
+    parameters = Parameters(architecture.layer_sizes, vector)
+    starts = [activation.start for activation in architecture.activations] + ["xavier"]
+    for W, start in zip(parameters.W, starts, strict=True):
+        n, n_prev = W.shape
+        deviation = {
+            "zeros": 0.0,
+            "gaussian": scale,
+            "xavier": math.sqrt(2 / (n_prev + n)),
+            "he": math.sqrt(2 / n_prev),
+        }[start if scheme == "auto" else scheme]
+        W[...] = generator.standard_normal((n, n_prev)) * deviation
+    return parameters

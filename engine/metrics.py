@@ -1,0 +1,114 @@
+"""Metrics of predictions, in NumPy alone since workers compute them; tests compare each with scikit-learn's.
+
+Arrays are as in the engine: Y and A are (n_y, m); Y is 0/1, one-hot columns, or real values in their own unit.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from engine.activations import Array
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One metric.
+
+    Attributes:
+        name: as written in a spec.
+        direction: "maximize" or "minimize".
+        task: "classification" or "regression".
+        compute: `compute(Y, A)` returns the value.
+        title: as people write it.
+    """
+
+    name: str
+    direction: Literal["maximize", "minimize"]
+    task: Literal["classification", "regression"]
+    compute: Callable[[Array, Array], float]
+    title: str
+
+
+def labels(A: Array) -> Array:
+    """Return the class of each column: the larger probability, 1 at 0.5 and above for a single output."""
+    chosen: Array = (A[0] >= 0.5).astype(np.int64) if A.shape[0] == 1 else np.argmax(A, axis=0)
+    return chosen
+
+
+def _accuracy(Y: Array, A: Array) -> float:
+    return float(np.mean(labels(Y) == labels(A)))
+
+
+def _balanced_accuracy(Y: Array, A: Array) -> float:
+    truth, guess = labels(Y), labels(A)
+    return float(np.mean([np.mean(guess[truth == k] == k) for k in np.unique(truth)]))
+
+
+def _f1(Y: Array, A: Array) -> float:
+    truth, guess = labels(Y), labels(A)
+    scores = []
+    for k in np.union1d(truth, guess):
+        hits = np.sum((truth == k) & (guess == k))
+        scores.append(2 * hits / (np.sum(truth == k) + np.sum(guess == k)))
+    return float(np.mean(scores))
+
+
+def _auc(Y: Array, A: Array) -> float:
+    # Probability that a positive example is ranked above a negative one, ties counted half (Mann and Whitney, 1947);
+    # with several classes the mean of each against the rest. Classes that are absent, or alone, have none.
+    areas = []
+    for y, a in zip(Y.astype(bool), A, strict=True):
+        positives, negatives = int(y.sum()), int((~y).sum())
+        if not positives or not negatives:
+            continue
+        _, inverse, counts = np.unique(a, return_inverse=True, return_counts=True)
+        last = np.cumsum(counts)
+        ranks = (last - (counts - 1) / 2)[inverse]  # the mean rank of equal values
+        areas.append((ranks[y].sum() - positives * (positives + 1) / 2) / (positives * negatives))
+    return float(np.mean(areas)) if areas else float("nan")
+
+
+def _log_loss(Y: Array, A: Array) -> float:
+    tiny = np.finfo(A.dtype).eps
+    P = np.clip(A.astype(np.float64), tiny, 1 - tiny)
+    if len(P) == 1:
+        P, Y = np.vstack([1 - P, P]), np.vstack([1 - Y, Y])
+    return float(-np.mean(np.log(np.sum(P * Y, axis=0) / P.sum(axis=0))))
+
+
+def _rmse(Y: Array, A: Array) -> float:
+    return float(np.sqrt(np.mean(np.square(Y.astype(np.float64) - A))))
+
+
+def _mae(Y: Array, A: Array) -> float:
+    return float(np.mean(np.abs(Y.astype(np.float64) - A)))
+
+
+def _r2(Y: Array, A: Array) -> float:
+    Y = Y.astype(np.float64)
+    spread = np.sum(np.square(Y - Y.mean(axis=1, keepdims=True)), axis=1)
+    left = np.sum(np.square(Y - A), axis=1)
+    return float(np.mean(1 - left / spread)) if spread.all() else float("nan")
+
+
+METRICS: dict[str, Metric] = {
+    metric.name: metric
+    for metric in (
+        Metric("accuracy", "maximize", "classification", _accuracy, "accuracy"),
+        Metric("balanced_accuracy", "maximize", "classification", _balanced_accuracy, "balanced accuracy"),
+        Metric("f1", "maximize", "classification", _f1, "F1 (macro)"),
+        Metric("auc", "maximize", "classification", _auc, "AUC"),
+        Metric("log_loss", "minimize", "classification", _log_loss, "log loss"),
+        Metric("rmse", "minimize", "regression", _rmse, "RMSE"),
+        Metric("mae", "minimize", "regression", _mae, "MAE"),
+        Metric("r2", "maximize", "regression", _r2, "R²"),
+    )
+}
+
+
+def metrics_for(task: str) -> list[Metric]:
+    """Return the metrics of a task: "binary", "multiclass" or "regression"."""
+    kind = "regression" if task == "regression" else "classification"
+    return [metric for metric in METRICS.values() if metric.task == kind]

@@ -1,0 +1,142 @@
+"""Where the parameters live: one flat vector, of which every W[l] and b[l] is a view.
+
+Layer l owns one block of shape (n[l], n[l−1] + 1): W[l] with b[l] as its last column, so that with a row of ones
+under A[l−1] one matrix product gives Z[l] = W[l] A[l−1] + b[l]. An optimizer step is a few operations on the
+vector, whatever the depth. In a stack of replicas the vector holds the first layer of every replica, then the
+second of every replica, and so on: the first layers together are one matrix.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+
+import numpy as np
+
+from engine.activations import Array
+from engine.architecture import Architecture
+from engine.errors import DataError, ShapeError
+
+
+class Layout:
+    """Where each block lies in the vector of `replicas` networks of one architecture.
+
+    Args:
+        layer_sizes: (n[0], …, n[L]).
+        replicas: None for one network, whose blocks have no leading axis; else R, and blocks are (R, n, n_prev + 1).
+    """
+
+    def __init__(self, layer_sizes: tuple[int, ...], replicas: int | None = None) -> None:
+        self.layer_sizes = layer_sizes
+        self.replicas = replicas
+        self.lead: tuple[int, ...] = () if replicas is None else (replicas,)
+        self.shapes = [(n, n_prev + 1) for n_prev, n in pairwise(layer_sizes)]
+        self.size = sum(n * k for n, k in self.shapes) * (replicas or 1)
+
+    def blocks(self, vector: Array) -> list[Array]:
+        """Return the view of each layer's block, shape (*lead, n[l], n[l−1] + 1)."""
+        views, start = [], 0
+        for n, k in self.shapes:
+            stop = start + n * k * (self.replicas or 1)
+            views.append(vector[start:stop].reshape(*self.lead, n, k))
+            start = stop
+        return views
+
+    def rows(self, vector: Array) -> Array:
+        """Return a copy with one row a replica, (R, parameters), each in the order of a single network."""
+        R = self.replicas or 1
+        return np.concatenate([block.reshape(R, -1) for block in self.blocks(vector)], axis=1)
+
+    def vector(self, rows: Array) -> Array:
+        """Return the vector that holds these rows: the inverse of `rows`."""
+        vector = np.empty(self.size, rows.dtype)
+        start = 0
+        for (n, k), block in zip(self.shapes, self.blocks(vector), strict=True):
+            block[...] = rows[:, start : start + n * k].reshape(block.shape)
+            start += n * k
+        return vector
+
+
+@dataclass(frozen=True, eq=False)
+class Parameters:
+    """The parameters of one network: a flat vector with `W[l − 1]` (n[l], n[l−1]) and `b[l − 1]` (n[l], 1) as views.
+
+    Args:
+        layer_sizes: (n[0], …, n[L]).
+        vector: float32 or float64, Σ n[l] (n[l−1] + 1) numbers: for each layer the rows of [W[l] b[l]].
+    """
+
+    layer_sizes: tuple[int, ...]
+    vector: Array
+
+    def __post_init__(self) -> None:
+        expected = Layout(self.layer_sizes).size
+        if self.vector.shape != (expected,):
+            raise ShapeError(
+                f"the parameters of layer sizes {self.layer_sizes} are a vector of shape ({expected},), "
+                f"got {self.vector.shape}"
+            )
+
+    @classmethod
+    def from_arrays(cls, W: Sequence[Array], b: Sequence[Array]) -> "Parameters":
+        """Return parameters with a copy of the given arrays.
+
+        Args:
+            W: for each layer an array of shape (n[l], n[l−1]).
+            b: for each layer an array of shape (n[l], 1).
+
+        Raises:
+            ShapeError: a rank or a size that does not fit; the message names the layer.
+            DataError: NaN or inf.
+        """
+        W, b = [np.asarray(w) for w in W], [np.asarray(v) for v in b]
+        if len(W) != len(b) or not W:
+            raise ShapeError(f"one W and one b for each layer, got {len(W)} W and {len(b)} b")
+        for layer, (w, v) in enumerate(zip(W, b, strict=True), start=1):
+            if w.ndim != 2:
+                raise ShapeError(f"W[{layer}] must be a matrix (n[{layer}], n[{layer - 1}]), got shape {w.shape}")
+            if layer > 1 and w.shape[1] != W[layer - 2].shape[0]:
+                raise ShapeError(
+                    f"W[{layer}] must have {W[layer - 2].shape[0]} columns, one for each unit of layer "
+                    f"{layer - 1}, got shape {w.shape}"
+                )
+            if v.shape != (w.shape[0], 1):
+                raise ShapeError(f"b[{layer}] must have shape ({w.shape[0]}, 1), got {v.shape}")
+            if not (np.isfinite(w).all() and np.isfinite(v).all()):
+                raise DataError(f"W[{layer}] and b[{layer}] must be finite, got NaN or inf")
+        dtype = np.result_type(*W, *b)
+        if dtype not in (np.float32, np.float64):
+            dtype = np.dtype(np.float64)
+        blocks = [np.hstack([w, v]).astype(dtype).ravel() for w, v in zip(W, b, strict=True)]
+        return cls((W[0].shape[1], *(w.shape[0] for w in W)), np.concatenate(blocks))
+
+    def __getstate__(self) -> dict[str, object]:
+        # Copies and pickles carry the vector alone: W and b are made anew as views of it.
+        return {"layer_sizes": self.layer_sizes, "vector": self.vector}
+
+    @cached_property
+    def W(self) -> tuple[Array, ...]:
+        """Views of the weights: `W[l − 1]` is W[l], shape (n[l], n[l−1])."""
+        return tuple(block[:, :-1] for block in Layout(self.layer_sizes).blocks(self.vector))
+
+    @cached_property
+    def b(self) -> tuple[Array, ...]:
+        """Views of the biases: `b[l − 1]` is b[l], shape (n[l], 1)."""
+        return tuple(block[:, -1:] for block in Layout(self.layer_sizes).blocks(self.vector))
+
+    @property
+    def dtype(self) -> np.dtype[np.floating]:
+        """float32 or float64."""
+        return self.vector.dtype
+
+    def copy(self) -> "Parameters":
+        """Return parameters that share nothing with these."""
+        return Parameters(self.layer_sizes, self.vector.copy())
+
+
+def check_fit(architecture: Architecture, parameters: Parameters) -> None:
+    """Raise ShapeError unless the parameters are those of this architecture."""
+    if parameters.layer_sizes != architecture.layer_sizes:
+        raise ShapeError(
+            f"the architecture has layer sizes {architecture.layer_sizes}, the parameters have {parameters.layer_sizes}"
+        )

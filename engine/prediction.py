@@ -1,0 +1,58 @@
+"""The forward pass once through, for predictions and for the cost on data that is not trained on."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from engine.activations import Array
+from engine.architecture import Architecture
+from engine.checks import check_X, check_XY
+from engine.parameters import Parameters, check_fit
+
+
+def predict(architecture: Architecture, parameters: Parameters, X: ArrayLike) -> Array:
+    """Return A[L], shape (n_y, m): probabilities for sigmoid and softmax, values for identity and relu.
+
+    Args:
+        architecture: the network.
+        parameters: its parameters.
+        X: (n_x, m), columns are examples.
+
+    Raises:
+        ShapeError, DataError: X or the parameters do not fit the architecture.
+    """
+    check_fit(architecture, parameters)
+    Z = output_Z(architecture, parameters, check_X(X, architecture.n_x))
+    A = np.empty_like(Z)
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        architecture.output.forward(Z, A)
+    return A
+
+
+def cost(architecture: Architecture, parameters: Parameters, X: ArrayLike, Y: ArrayLike) -> float:
+    """Return J on (X, Y): the mean loss, without any penalty.
+
+    Raises:
+        ShapeError, DataError: X, Y or the parameters do not fit the architecture.
+    """
+    check_fit(architecture, parameters)
+    X, Y = check_XY(architecture, X, Y)
+    return mean_loss(architecture, output_Z(architecture, parameters, X), Y)
+
+
+def output_Z(architecture: Architecture, parameters: Parameters, X: Array) -> Array:
+    """Return Z[L], shape (n_y, m), for an X that has been checked."""
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        A = X.astype(parameters.dtype, copy=False)
+        for layer, (W, b) in enumerate(zip(parameters.W, parameters.b, strict=True)):
+            Z = W @ A  # Z[l] = W[l] A[l−1] + b[l]
+            Z += b
+            if layer < architecture.depth:
+                A = np.empty_like(Z)
+                architecture.activations[layer].forward(Z, A, np.empty_like(Z))
+    return Z
+
+
+def mean_loss(architecture: Architecture, Z: Array, Y: Array) -> float:
+    """Return the mean loss for a Z[L] that has been computed."""
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        return float(architecture.output.losses(Z, Y.astype(Z.dtype, copy=False)).mean(dtype=np.float64))

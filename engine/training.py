@@ -1,0 +1,258 @@
+"""Training: `train` for one network, `train_stack` for replicas, `start` and `advance` for work in pieces.
+
+All of them end in `advance`, which checks what it is given and hands it to the one loop, `loop.Trainer`.
+"""
+
+import numbers
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from engine.activations import Array
+from engine.architecture import Architecture
+from engine.checks import check_sample_weight, check_XY
+from engine.errors import ShapeError
+from engine.initialization import initialize
+from engine.loop import Trainer
+from engine.optimizers import OPTIMIZERS
+from engine.parameters import Parameters, check_fit
+from engine.settings import TrainingSettings
+from engine.state import TrainingState
+
+Pair = tuple[ArrayLike, ArrayLike]
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingResult:
+    """What a training gives.
+
+    Attributes:
+        parameters: the last ones; with patience those of the lowest dev cost; the last finite ones after divergence.
+        costs: J before each update, shape (iterations done,); with mini-batches that of the mini-batch.
+        status: "complete", "stopped" (early, by patience) or "diverged".
+        iterations: updates done; for "diverged" those before the cost or a parameter stopped being finite.
+        dev_costs: cost on dev at each multiple of evaluate_every, and at the end; empty without dev.
+    """
+
+    parameters: Parameters
+    costs: Array
+    status: str
+    iterations: int
+    dev_costs: Array
+
+
+def train(
+    architecture: Architecture,
+    X: ArrayLike,
+    Y: ArrayLike,
+    *,
+    learning_rate: float,
+    iterations: int,
+    parameters: Parameters | None = None,
+    seed: int = 0,
+    initialization: str = "auto",
+    dev: Pair | None = None,
+    sample_weight: ArrayLike | None = None,
+    **settings: Any,
+) -> TrainingResult:
+    """Train one network: full-batch gradient descent unless told otherwise.
+
+    Args:
+        architecture: the network.
+        X: (n_x, m), columns are examples. float32 trains in float32, everything else in float64.
+        Y: (n_y, m): 0 and 1, one-hot columns, or real values, as the output asks.
+        learning_rate: α.
+        iterations: updates.
+        parameters: where to start; None draws them from `seed` by the scheme `initialization`.
+        seed: of the start, the shuffles and the dropout masks.
+        initialization: "auto" (what suits each activation), "he", "xavier", "gaussian" or "zeros".
+        dev: (X, Y) to evaluate on while training; needed for patience.
+        sample_weight: (1, m), at least 0; J is then the weighted mean.
+        **settings: the other fields of `TrainingSettings`: optimizer, batch_size, l2, dropout, patience, …
+
+    Raises:
+        ShapeError, DataError: data that does not fit.
+        ValueError: a setting out of range.
+    """
+    chosen = TrainingSettings(learning_rate=learning_rate, iterations=iterations, **settings)
+    starts = None if parameters is None else [parameters]
+    state = start(architecture, chosen, seeds=[seed], initialization=initialization, parameters=starts, dtype=_dtype(X))
+    return results(advance(state, X, Y, dev=dev, sample_weight=sample_weight))[0]
+
+
+def train_stack(
+    architecture: Architecture,
+    X: ArrayLike,
+    Y: ArrayLike,
+    *,
+    learning_rate: float | Sequence[float],
+    iterations: int,
+    seeds: Sequence[int],
+    parameters: Sequence[Parameters] | None = None,
+    initialization: str = "auto",
+    dev: Pair | None = None,
+    sample_weight: ArrayLike | None = None,
+    **settings: Any,
+) -> list[TrainingResult]:
+    """Train replicas of one architecture as one stack; each has its own seed, and may have its own learning rate.
+
+    Arguments are those of `train`, but for:
+
+    Args:
+        learning_rate: one for all, or one for each replica.
+        seeds: one for each replica.
+        parameters: where each replica starts.
+        X: (n_x, m), shared, or (R, n_x, m) with data for each replica (folds).
+        Y: (n_y, m), or (R, n_y, m).
+    """
+    rates = list(learning_rate) if isinstance(learning_rate, Iterable) else [learning_rate] * len(seeds)
+    if not rates:
+        raise ValueError("a stack needs at least one seed and one learning rate, got none")
+    chosen = TrainingSettings(learning_rate=rates[0], iterations=iterations, **settings)
+    state = start(
+        architecture,
+        chosen,
+        seeds=seeds,
+        learning_rates=rates,
+        initialization=initialization,
+        parameters=parameters,
+        dtype=_dtype(X),
+    )
+    return results(advance(state, X, Y, dev=dev, sample_weight=sample_weight))
+
+
+def start(
+    architecture: Architecture,
+    settings: TrainingSettings,
+    *,
+    seeds: Sequence[int] = (0,),
+    learning_rates: Sequence[float] | None = None,
+    initialization: str = "auto",
+    parameters: Sequence[Parameters] | None = None,
+    dtype: Any = np.float32,
+) -> TrainingState:
+    """Return the state of a stack of trainings before its first iteration.
+
+    Raises:
+        ValueError: no seeds, or another number of learning rates or parameters than seeds.
+        ShapeError: parameters of another architecture.
+    """
+    wrong: Any
+    for wrong in seeds:
+        if not isinstance(wrong, numbers.Integral) or not 0 <= int(wrong) < 1 << 128:
+            raise ValueError(f"a seed must be a whole number from 0 to below 2**128, got {wrong!r}")
+    seeds = tuple(int(seed) for seed in seeds)
+    given_rates = (settings.learning_rate,) * len(seeds) if learning_rates is None else learning_rates
+    rates = tuple(replace(settings, learning_rate=rate).learning_rate for rate in given_rates)  # checked there
+    if parameters is None:
+        parameters = [initialize(architecture, seed, initialization, dtype=dtype) for seed in seeds]
+    if not seeds or len(rates) != len(seeds) or len(parameters) != len(seeds):
+        raise ValueError(
+            "a stack needs one learning rate and one start for each seed, got "
+            f"{len(seeds)} seeds, {len(rates)} learning rates and {len(parameters)} starts"
+        )
+    for given in parameters:
+        check_fit(architecture, given)
+    rows = np.stack([given.vector.astype(dtype, copy=False) for given in parameters])
+    R = len(seeds)
+    return TrainingState(
+        architecture=architecture,
+        settings=settings,
+        seeds=seeds,
+        learning_rates=rates,
+        iteration=0,
+        parameters=rows,
+        slots={name: np.zeros_like(rows) for name in OPTIMIZERS[settings.optimizer].slots},
+        costs=np.empty((R, 0)),
+        dev_costs=np.empty((R, 0)),
+        status=("complete" if settings.iterations == 0 else "running",) * R,
+        ended=(-1,) * R,
+        best_parameters=rows.copy(),
+        best_cost=np.full(R, np.inf),
+        since_best=np.zeros(R, dtype=np.int64),
+    )
+
+
+def advance(
+    state: TrainingState,
+    X: ArrayLike,
+    Y: ArrayLike,
+    *,
+    iterations: int | None = None,
+    dev: Pair | None = None,
+    sample_weight: ArrayLike | None = None,
+) -> TrainingState:
+    """Return the state after up to `iterations` more (None: all that are left), bit for bit as in one piece.
+
+    Args:
+        state: where to go on; it is not changed.
+        X: (n_x, m), or (R, n_x, m) with data for each replica; the same at every call.
+        Y: (n_y, m), or (R, n_y, m).
+        iterations: how many more.
+        dev: (X, Y) to evaluate on, at each multiple of settings.evaluate_every and at the last iteration.
+        sample_weight: (1, m).
+
+    Raises:
+        ShapeError, DataError: data that does not fit.
+        ValueError: patience without dev.
+    """
+    given = _checked(state, X, Y)
+    if iterations is not None and iterations < 0:
+        raise ValueError(f"iterations must be at least 0, got {iterations}")
+    given_dev = None if dev is None else _checked(state, *dev, suffix=" of dev")
+    if dev is None and state.settings.patience is not None:
+        raise ValueError("patience needs dev data to evaluate on, got none")
+    if state.done:
+        return state
+    end = state.settings.iterations
+    until = end if iterations is None else min(end, state.iteration + iterations)
+    trainer = Trainer(state, *given, given_dev, check_sample_weight(sample_weight, given[0].shape[-1]))
+    with np.errstate(all="ignore"):  # overflow is found by looking at costs and parameters
+        trainer.run_until(until)
+    return trainer.state()
+
+
+def _checked(state: TrainingState, X: ArrayLike, Y: ArrayLike, suffix: str = "") -> tuple[Array, Array]:
+    """Return (X, Y) in the number type of the state; without a leading axis where there is one replica."""
+    checked = check_XY(state.architecture, X, Y, suffix, stack=True)
+    with np.errstate(over="ignore"):
+        new_X, new_Y = (array.astype(state.parameters.dtype, copy=False) for array in checked)
+    if new_X.ndim == 3 and len(new_X) != state.replicas:
+        raise ShapeError(f"X{suffix} must hold data for each of {state.replicas} replicas, got shape {new_X.shape}")
+    if new_X.ndim == 3 and state.replicas == 1:
+        return new_X[0], new_Y[0] if new_Y.ndim == 3 else new_Y
+    return new_X, new_Y
+
+
+def results(state: TrainingState) -> list[TrainingResult]:
+    """Return the result of each replica of a state."""
+    return [
+        TrainingResult(
+            parameters=state.replica(k),
+            costs=state.curve(k).copy(),
+            status=state.status[k],
+            iterations=len(state.curve(k)),
+            dev_costs=_evaluations(state, k),
+        )
+        for k in range(state.replicas)
+    ]
+
+
+def _evaluations(state: TrainingState, k: int) -> Array:
+    """Return the dev costs of one replica up to where it ended, as it has them when trained alone."""
+    dev_costs: Array = state.dev_costs[k].copy()
+    if state.ended[k] < 0 or not dev_costs.size:
+        return dev_costs
+    settings, end = state.settings, state.ended[k]
+    last_is_extra = end == settings.iterations and end % settings.evaluate_every != 0
+    dev_costs = dev_costs[: end // settings.evaluate_every + last_is_extra]
+    finite = np.flatnonzero(~np.isnan(dev_costs))
+    return dev_costs[: finite[-1] + 1] if finite.size else dev_costs[:0]
+
+
+def _dtype(X: ArrayLike) -> Any:
+    dtype = getattr(X, "dtype", np.float64)
+    return np.float32 if dtype == np.float32 else np.float64

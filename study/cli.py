@@ -1,0 +1,110 @@
+"""The command `study`: arguments in, lines out. Nothing heavy is imported before a command needs it."""
+
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from study.errors import UserError
+
+app = typer.Typer(
+    name="study",
+    help="Tune dense neural networks from one TOML file, and keep a record that can be trusted.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+HomeOption = Annotated[
+    str | None, typer.Option("--home", metavar="DIR", help="Where state lives; STUDY_HOME, or ./mlruns.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name of the study.")]
+
+
+@app.command()
+def run(
+    spec: Annotated[Path, typer.Argument(metavar="SPEC", help="The study's TOML file.")],
+    jobs: Annotated[int | None, typer.Option(min=1, help="Worker processes; left out, one a core.")] = None,
+    trials: Annotated[int | None, typer.Option(min=1, help="Trials in the end, in place of the spec's number.")] = None,
+    home: HomeOption = None,
+) -> None:
+    """Run a study, or go on with one."""
+    from study.home import Home
+    from study.running import run as run_study
+    from study.terminal import RunView
+    from study.workers import default_jobs
+
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        with RunView() as view:
+            result = run_study(spec, Home.at(home), jobs=jobs or default_jobs(), trials=trials, progress=view.progress)
+    except KeyboardInterrupt:
+        _leave()
+    view.conclude(result, home)
+
+
+@app.command()
+def show(name: NameArgument, json: JsonOption = False, home: HomeOption = None) -> None:
+    """Show a study's trials, best first."""
+    from study.home import Home
+    from study.results import summarize
+    from study.terminal import print_json, print_summary
+
+    summary = summarize(Home.at(home), name)
+    if json:
+        print_json(summary.as_json())
+    else:
+        print_summary(summary)
+
+
+@app.command("list")
+def list_studies(json: JsonOption = False, home: HomeOption = None) -> None:
+    """List the studies in the home."""
+    from study.home import Home
+    from study.results import summarize
+    from study.terminal import print_json, print_list
+
+    place = Home.at(home)
+    summaries = [summarize(place, name) for name in place.names()]
+    if json:
+        print_json([{key: value for key, value in s.as_json().items() if key != "trials"} for s in summaries])
+    else:
+        print_list(summaries, place.path)
+
+
+@app.command()
+def ui(
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 5000,
+    home: HomeOption = None,
+) -> None:
+    """Serve the MLflow pages on 127.0.0.1."""
+    from study.home import Home
+    from study.ui import serve
+
+    serve(Home.at(home), port)
+
+
+def _interrupt(_signal: int, _frame: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _leave() -> NoReturn:
+    print("study: interrupted", file=sys.stderr, flush=True)
+    sys.exit(130)
+
+
+def main() -> None:
+    """Run the command line: exit 0 done, 1 a fault of ours, 2 the user's input, 130 interrupted."""
+    try:
+        app()
+    except UserError as error:
+        print(f"study: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""From a source to parts that are ready for the network: train and dev, and the test set behind a seal.
+
+`load` serves the search, `load_folds` cross-validation, `load_combined` and `open_test` the final
+model, `look` the command `study plan`, `draft_spec` the command `study init`. Light to import: pandas
+and scikit-learn are loaded when one of these is called.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from study.data.dataset import Dataset, Part, TargetScale
+from study.spec.data import DataSpec
+
+if TYPE_CHECKING:
+    from study.data.overview import Look
+
+__all__ = [
+    "DataSpec",
+    "Dataset",
+    "Part",
+    "TargetScale",
+    "draft_spec",
+    "load",
+    "load_combined",
+    "load_folds",
+    "look",
+    "open_test",
+]
+
+
+def load(spec: DataSpec, base: Path) -> Dataset:
+    """Read, split and prepare; everything is fitted on train alone and the test rows stay raw.
+
+    base: the folder that a file of the spec is relative to. Raises UserError for what is wrong with the data.
+    """
+    from study.data import loading
+
+    return loading.load_dataset(spec, base)
+
+
+def load_folds(spec: DataSpec, base: Path) -> tuple[Dataset, ...]:
+    """Return one dataset for each of `spec.folds` folds of train and dev, prepared on its own train alone."""
+    from study.data import loading
+
+    return loading.load_fold_datasets(spec, base)
+
+
+def load_combined(spec: DataSpec, base: Path) -> Dataset:
+    """Return a dataset whose train is train and dev together, all of it fitted there; its dev has no examples."""
+    from study.data import loading
+
+    return loading.load_combined_dataset(spec, base)
+
+
+def open_test(spec: DataSpec, base: Path, *, combined: bool = False) -> Part:
+    """Break the seal: return the test rows, prepared as `load` (or, `combined`, `load_combined`) prepared train."""
+    from study.data import loading
+
+    return loading.open_test_part(spec, base, combined=combined)
+
+
+def look(spec: DataSpec, base: Path) -> "Look":
+    """Return what is worth knowing before anything runs: columns, parts, classes and warnings."""
+    from study.data import overview
+
+    return overview.look_at(spec, base)
+
+
+def draft_spec(file: Path, target: str | None = None) -> str:
+    """Return the text of a commented spec for a table; where no target is named, one is guessed and it says so."""
+    from study.data import draft
+
+    return draft.write_draft(file, target)

@@ -1,0 +1,179 @@
+"""Arrays from .npz and .h5 files, images flattened and scaled to 0..1. Called by `study.data.sources`.
+
+The first axis of X is examples, as image files have it; a matrix with examples in columns is turned round when
+the labels say so.
+"""
+
+import zipfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from study.errors import UserError, did_you_mean
+
+_X_NAMES = ("x", "data", "images", "features", "inputs")
+_Y_NAMES = ("y", "labels", "label", "target", "targets", "classes")
+_CLASS_NAMES = ("list_classes", "class_names", "target_names")
+
+
+@dataclass(frozen=True, eq=False)
+class Loaded:
+    """X (m, n_x) and y (m,) as read; images: whether X holds pixels; class_names where the file lists them."""
+
+    X: npt.NDArray[Any]
+    y: npt.NDArray[Any]
+    images: bool
+    class_names: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def read_arrays(
+    path: Path,
+    x: str | None,
+    y: str | None,
+    role: str = "train",
+    fallback: tuple[str | None, str | None] = (None, None),
+) -> Loaded:
+    """Read examples and labels.
+
+    x, y: names in the file, or None to look for the usual ones (X, x_train, train_set_x, ...). role: "train"
+    or "test", for these usual names. fallback: names to try where x and y are None, those of the train set.
+
+    Raises:
+        UserError: for a file that is no such archive, a name that is not in it, or shapes that do not fit.
+    """
+    arrays = _Archive(path)
+    names = arrays.names()
+    x_name = _choose(path, names, x, "test_x" if role == "test" else "x", _X_NAMES, role, fallback[0])
+    y_name = _choose(path, names, y, "test_y" if role == "test" else "y", _Y_NAMES, role, fallback[1])
+    X, labels = arrays.read(x_name), arrays.read(y_name)
+    notes = [f"{path.name}: examples {x_name} {X.shape}, labels {y_name} {labels.shape}"]
+    listed = next((name for name in names if name.rpartition("/")[2].lower() in _CLASS_NAMES), None)
+    class_names = tuple(_text(name) for name in arrays.read(listed).ravel()) if listed else ()
+    X, labels = _oriented(path, X, labels, notes)
+    images = X.ndim > 2 or X.dtype == np.uint8
+    if not np.issubdtype(X.dtype, np.number) and X.dtype != np.bool_:
+        raise UserError(f"{path.name}: {x_name} holds {X.dtype}, not numbers")
+    X = X.reshape(len(X), -1)
+    if images:
+        top = 255.0 if np.issubdtype(X.dtype, np.integer) or X.max() > 1 else 1.0
+        X = X.astype(np.float32) / np.float32(top)
+        notes.append(f"{path.name}: images of {X.shape[1]} values, flattened" + (" and divided by 255" * (top > 1)))
+    elif X.dtype != np.float64:
+        X = X.astype(np.float32)
+    if labels.dtype.kind == "S":
+        labels = np.array([_text(label) for label in labels])
+    return Loaded(X, labels, images, class_names, tuple(notes))
+
+
+def feature_names(count: int, images: bool) -> tuple[str, ...]:
+    """Return names for the columns of X: pixel_0, ... or x_0, ..."""
+    stem = "pixel" if images else "x"
+    return tuple(f"{stem}_{index}" for index in range(count))
+
+
+class _Archive:
+    """The arrays of an .npz or .h5 file by name."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.is_npz = path.suffix.lower() == ".npz"
+
+    def names(self) -> list[str]:
+        if self.is_npz:
+            try:
+                with np.load(self.path, allow_pickle=False) as archive:
+                    return list(archive.files)
+            except (OSError, ValueError, zipfile.BadZipFile, AttributeError) as error:
+                raise UserError(f"{self.path.name}: this is not an .npz archive of NumPy") from error
+        h5py = _h5py(self.path)
+        names: list[str] = []
+        try:
+            with h5py.File(self.path, "r") as file:
+                file.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
+        except OSError as error:
+            raise UserError(f"{self.path.name}: this is not an HDF5 file") from error
+        return names
+
+    def read(self, name: str) -> npt.NDArray[Any]:
+        if self.is_npz:
+            try:
+                with np.load(self.path, allow_pickle=False) as archive:
+                    return np.asarray(archive[name])
+            except ValueError as error:
+                raise UserError(
+                    f"{self.path.name}: {name} holds Python objects, which are not read; save numbers or text"
+                ) from error
+        with _h5py(self.path).File(self.path, "r") as file:
+            return np.asarray(file[name][()])
+
+
+def _h5py(path: Path) -> Any:
+    try:
+        import h5py
+    except ImportError as error:
+        raise UserError(f"{path.name}: .h5 files need h5py; install dnn-study[hdf5], or save an .npz") from error
+    return h5py
+
+
+def _choose(
+    path: Path,
+    names: list[str],
+    given: str | None,
+    key: str,
+    usual: Iterable[str],
+    role: str,
+    fallback: str | None,
+) -> str:
+    """Return the name of a dataset in the file: the given one, else the usual one for the role."""
+    if given is not None:
+        wanted = given.strip("/")
+        if wanted not in names:
+            raise UserError(f"{path.name}: [data] {key} {given!r} is not in it; {did_you_mean(wanted, names)}")
+        return wanted
+    by_lower = {name.lower(): name for name in names}
+    for stem in usual:
+        for candidate in (f"{role}_{stem}", f"{stem}_{role}", f"{role}_set_{stem}", f"{role}/{stem}", stem):
+            if candidate in by_lower:
+                return by_lower[candidate]
+    if fallback is not None and fallback.strip("/") in names:
+        return fallback.strip("/")
+    raise UserError(
+        f"{path.name}: no {'labels' if key.endswith('y') else 'examples'} found; "
+        f"set [data] {key} to one of {', '.join(names) or 'none (there are no arrays in it)'}"
+    )
+
+
+def _oriented(
+    path: Path, X: npt.NDArray[Any], y: npt.NDArray[Any], notes: list[str]
+) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """Return X with examples first and y as (m,), or raise UserError if their numbers of examples differ."""
+    if y.ndim == 2 and 1 in y.shape:
+        y = y.reshape(-1)
+    if X.ndim == 1:
+        X = X[:, None]
+    if y.ndim == 2 and X.ndim >= 2 and np.issubdtype(y.dtype, np.number):
+        axis = 1 if y.shape[0] in (X.shape[0], X.shape[-1]) else 0
+        if set(np.unique(y)) == {0, 1} and (y.sum(axis=axis) == 1).all():
+            y = y.argmax(axis=axis)
+            notes.append(f"{path.name}: one-hot labels were read as class numbers")
+    if y.ndim != 1:
+        raise UserError(f"{path.name}: labels must be one a row, or one-hot, got shape {y.shape}")
+    if X.ndim == 2 and len(X) != len(y) == X.shape[1]:
+        notes.append(f"{path.name}: examples were in columns and have been turned into rows")
+        X = np.ascontiguousarray(X.T)
+    if len(X) != len(y):
+        raise UserError(
+            f"{path.name}: {len(X)} examples (first axis) and {len(y)} labels; they must be equal in number"
+        )
+    if len(X) == 0:
+        raise UserError(f"{path.name}: there are no examples")
+    return X, y
+
+
+def _text(value: Any) -> str:
+    return value.decode("utf-8", errors="replace") if isinstance(value, bytes) else str(value)

@@ -1,0 +1,217 @@
+"""What in a table should worry a person before a search: each caution says what, where, and what to do.
+
+Called by `study.data.overview`. Nothing here changes the data.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.stats import rankdata
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
+from study.data import cells
+from study.data.dataset import Dataset
+from study.data.duplicates import equal_rows
+from study.data.loading import Opened, compared_columns
+
+Subject = Literal[
+    "duplicates", "repeats_target", "same_column", "constant", "identifier", "rare_class", "small_dev", "mostly_missing"
+]
+FEW_ROWS = 10
+SMALL_DEV = 0.05
+SAMPLE = 20_000
+WIDEST = 1_000
+ALMOST_PERFECT = 0.98
+LEAVES = 64
+_IDENTIFIER_NAME = re.compile(r"(^|[_ .:])(id|idx|index|key|no|nr|number|uuid|guid|unnamed)($|[_ .:])", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Caution:
+    """One warning. subject: which kind; columns: the columns it is about; message: one line with the remedy."""
+
+    subject: Subject
+    message: str
+    columns: tuple[str, ...] = ()
+
+
+def find_cautions(opened: Opened, dataset: Dataset, smallest_difference: float) -> tuple[Caution, ...]:
+    """Return all cautions, the ones that spoil a result first."""
+    found = [*_duplicates(opened)]
+    names = list(dataset.column_names)
+    wide = len(names) > WIDEST
+    if not wide:  # thousands of columns are pixels or the like, not columns that a person named
+        found += _repeating_target(opened, dataset)
+    found += _columns(opened, names)
+    if not wide:
+        found += _same_columns(opened, names)
+    found += _rare_classes(opened)
+    found += _small_dev(opened, smallest_difference)
+    return tuple(found)
+
+
+def _duplicates(opened: Opened) -> list[Caution]:
+    raw = opened.raw
+    frame = raw.frame
+    parts = {name: opened.rows(examples) for name, examples in opened.parts.items()}
+    if raw.test is not None:
+        parts["test"] = np.arange(len(raw.test)) + len(frame)
+        frame = pd.concat([frame, raw.test], ignore_index=True)
+    numbers = equal_rows(frame, compared_columns(opened.spec, raw))
+    in_train = np.unique(numbers[parts["train"]])
+    found = []
+    for name in ("dev", "confirm", "test"):
+        if name not in parts:
+            continue
+        repeated = int(np.isin(numbers[parts[name]], in_train).sum())
+        if repeated:
+            found.append(f"{repeated} of {len(parts[name])} in {name}")
+    if not found:
+        return []
+    remedy = 'set [data] duplicates = "drop" or "group"' if opened.spec.duplicates == "keep" else "take them out"
+    return [Caution("duplicates", f"rows that train has too: {', '.join(found)}; {remedy}")]
+
+
+def _repeating_target(opened: Opened, dataset: Dataset) -> list[Caution]:
+    """Columns that alone predict the target almost perfectly, by trees on one feature, 3 folds of train and dev."""
+    examples = np.random.default_rng(0).permutation(np.concatenate([opened.parts["train"], opened.parts["dev"]]))
+    examples = examples[:SAMPLE]
+    y = opened.target.codes[examples]
+    frame = dataset.preprocessing.named_steps["cells"].transform(opened.cells(examples))
+    regression = opened.target.task == "regression"
+    if regression:  # by rank: a few large values do not decide, and the logarithm of the target is found too
+        y = rankdata(y)
+    unlike = (y - y.mean()) ** 2 if regression else y != np.bincount(y.astype(np.int64)).argmax()
+    baseline = float(unlike.mean())
+    found: list[Caution] = []
+    for name in frame.columns:
+        error = _error_of_one(frame[name], y, regression)
+        share = error / baseline if baseline > 0 else 1.0
+        if share > (1 - ALMOST_PERFECT if regression else 0.1) or (not regression and error > 1 - ALMOST_PERFECT):
+            continue
+        source = str(name) if name in dataset.column_names else str(name).rpartition("_")[0]
+        how_well = f"R² of ranks {1 - share:.4f}" if regression else f"{100 * (1 - error):.1f} % right"
+        message = (
+            f"{source!r} alone predicts the target {dataset.target_name!r} almost perfectly ({how_well}, "
+            f"cross-validated): does it repeat it? Then add it to [data] drop"
+        )
+        found.append(Caution("repeats_target", message, (source,)))
+    return found
+
+
+def _error_of_one(column: pd.Series, y: npt.NDArray[np.float64], regression: bool) -> float:
+    """Return the mean squared error, or the share of wrong answers, of trees on one typed column, 3 folds."""
+    folds = np.arange(len(y)) % 3
+    errors = np.empty(len(y))
+    for fold in range(3):
+        train, dev = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
+        x, x_dev = _ordered(column.iloc[train], column.iloc[dev], y[train])
+        tree: Any = (
+            DecisionTreeRegressor(max_leaf_nodes=LEAVES, random_state=0)
+            if regression
+            else DecisionTreeClassifier(max_leaf_nodes=LEAVES, min_samples_leaf=2, random_state=0)
+        )
+        predicted = tree.fit(x, y[train]).predict(x_dev)
+        errors[dev] = (predicted - y[dev]) ** 2 if regression else predicted != y[dev]
+    return float(errors.mean())
+
+
+def _ordered(train: pd.Series, dev: pd.Series, y: npt.NDArray[np.float64]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """Return a typed column as (m, 1) numbers; categories as the numbers that sort them by mean target in train."""
+    if train.dtype != object:
+        low = 0.0 if train.isna().all() else float(train.min()) - 1.0
+        return train.fillna(low).to_numpy()[:, None], dev.fillna(low).to_numpy()[:, None]
+    words = train.fillna("(missing)")
+    means = pd.Series(y).groupby(words.to_numpy()).mean().sort_values(kind="stable")
+    place = pd.Series(np.arange(len(means), dtype=np.float64), index=means.index)
+    return words.map(place).to_numpy()[:, None], dev.fillna("(missing)").map(place).fillna(-1.0).to_numpy()[:, None]
+
+
+def _columns(opened: Opened, names: list[str]) -> list[Caution]:
+    """Constant columns, mostly missing ones, and numbers that look like identifiers, in train."""
+    constant, empty, identifiers = [], [], []
+    frame = opened.cells(opened.parts["train"])
+    for name in names:
+        column = frame[name]
+        if cells.is_number_typed(column):
+            values = cells.numbers(column, opened.spec.missing, opened.raw.decimal)[0]
+        else:
+            texts = cells.texts(column, opened.spec.missing)
+            codes, uniques = pd.factorize(texts.to_pandas())
+            values = np.where(codes < 0, np.nan, codes.astype(np.float64))
+            if len(uniques) > 1 and len(uniques) == len(values):
+                numbers, bad = cells.numbers(column, opened.spec.missing, opened.raw.decimal)
+                values = values if bad.any() else numbers
+        gaps = int(np.isnan(values).sum())
+        present = values[~np.isnan(values)]
+        distinct = len(np.unique(present))
+        if distinct <= 1 and gaps in (0, len(values)):
+            constant.append(name)
+        elif gaps > 0.9 * len(values):
+            empty.append(name)
+        elif distinct == len(values) and (present == np.round(present)).all():
+            span = present.max() - present.min() + 1
+            if _IDENTIFIER_NAME.search(name) or span < 2 * len(opened.target.rows) or (np.diff(present) > 0).all():
+                identifiers.append(name)
+    found = []
+    if constant:
+        found.append(Caution("constant", f"constant in train: {_some(constant)}; they say nothing", tuple(constant)))
+    if empty:
+        message = f"more than 90 % missing in train: {_some(empty)}; consider [data] drop"
+        found.append(Caution("mostly_missing", message, tuple(empty)))
+    if identifiers:
+        message = f"a different whole number in each row: {_some(identifiers)}; an identifier? Add it to [data] ignore"
+        found.append(Caution("identifier", message, tuple(identifiers)))
+    return found
+
+
+def _same_columns(opened: Opened, names: list[str]) -> list[Caution]:
+    """Columns that say the same in other words (class and pclass): one of them is enough."""
+    frame = opened.cells(opened.parts["train"])
+    by_pattern: dict[bytes, list[str]] = {}
+    for name in names:
+        column = frame[name]
+        codes, uniques = pd.factorize(column if cells.is_number_typed(column) else cells.texts(
+            column, opened.spec.missing).to_pandas())  # fmt: skip
+        if len(uniques) > 1:
+            by_pattern.setdefault(codes.astype(np.int32).tobytes(), []).append(name)
+    return [
+        Caution("same_column", f"{_some(same)} say the same in train; one of them is enough", tuple(same))
+        for same in by_pattern.values()
+        if len(same) > 1
+    ]
+
+
+def _rare_classes(opened: Opened) -> list[Caution]:
+    target = opened.target
+    if not target.classes:
+        return []
+    found = []
+    for code, name in enumerate(target.classes):
+        counts = {part: int((target.codes[rows] == code).sum()) for part, rows in opened.parts.items()}
+        if counts["train"] < FEW_ROWS or min(counts.values()) == 0:
+            spread = ", ".join(f"{count} in {part}" for part, count in counts.items())
+            message = f"class {name!r} has few rows ({spread}); merge it with another or bring more"
+            found.append(Caution("rare_class", message, (name,)))
+    return found
+
+
+def _small_dev(opened: Opened, smallest: float) -> list[Caution]:
+    if smallest <= SMALL_DEV:
+        return []
+    m = len(opened.parts["dev"])
+    regression = opened.target.task == "regression"
+    unit = f"{100 * smallest:.1f} % of the RMSE" if regression else f"{100 * smallest:.1f} points of accuracy"
+    message = (
+        f"dev has {m} examples and cannot tell candidates apart that differ by less than {unit} (paired, 5 % level); "
+        f"consider [data] folds = 5 or more rows"
+    )
+    return [Caution("small_dev", message)]
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")

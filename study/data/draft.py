@@ -1,0 +1,214 @@
+"""The spec that `study init FILE` writes: what was found in the file, as TOML with comments to edit.
+
+Called through `study.data.draft_spec`. What would stop a run (text among numbers, identifiers) is set so that
+the spec runs as it is; what a person should decide stands there as a comment.
+"""
+
+import re
+from dataclasses import replace
+from pathlib import Path, PurePath
+from typing import Any
+
+from study.data import kinds, loading, overview
+from study.data.sources import find_file, read_source
+from study.errors import UserError
+from study.spec.data import FILE_SUFFIXES, TEXT_SUFFIXES, DataSpec
+
+_FEW_MARKERS = 3
+_GUESSES = 20
+
+
+def write_draft(file: Path, target: str | None) -> str:
+    """Return the text of a spec for the file, to be saved in the file's folder.
+
+    target: a column's name, or its position as text ("-1"); None for a guess.
+
+    Raises:
+        UserError: for a file that cannot be read as a table, or a named target that is not there or cannot be one.
+    """
+    if file.suffix.lower() not in FILE_SUFFIXES:
+        raise UserError(f"{file}: a table is a file that ends in {' '.join(FILE_SUFFIXES)}")
+    find_file(file.name, file.parent, key="source")
+    settings: dict[str, Any] = {"source": file.name}
+    if target is not None:
+        settings["target"] = _target_key(file, target)
+    opened, trouble = _open(settings, file.parent, guessed=target is None)
+    look = None
+    if opened is not None:
+        _set_aside_what_stops(opened, settings)
+        # The whole way once, so that what is written is known to load.
+        opened = replace(opened, spec=DataSpec(**settings))
+        look = overview.describe(opened, loading.prepare(opened, opened.parts["train"], opened.parts["dev"]))
+        identifiers = [name for each in look.cautions if each.subject == "identifier" for name in each.columns]
+        if identifiers and len(identifiers) < len(look.columns):
+            settings["ignore"] = identifiers
+    return _render(file, settings, look, trouble, guessed=target is None)
+
+
+def _target_key(file: Path, target: str) -> str | int:
+    """Return the target as the spec has it: a position where the text is one and no column has that name."""
+    if not re.fullmatch(r"-?\d+", target) or file.suffix.lower() not in (*TEXT_SUFFIXES, ".parquet"):
+        return target
+    raw = read_source(DataSpec(source=file.name, target=0), file.parent)
+    return target if target in raw.frame.columns else int(target)
+
+
+def _open(settings: dict[str, Any], base: Path, *, guessed: bool) -> tuple[loading.Opened | None, str]:
+    """Open the source; where no guess can be a target, return None and what is wrong with the first."""
+    raw = read_source(DataSpec(**settings), base)
+    opened, trouble = None, ""
+    # Of a guess that cannot be a target (names, say) the columns to the left are tried.
+    names = [raw.target, *reversed(raw.features)][:_GUESSES] if guessed else [raw.target]
+    for name in names:
+        try:
+            opened = loading.open_raw(DataSpec(**settings), replace(raw, target=name))
+        except UserError as error:
+            if not guessed:
+                raise
+            trouble = trouble or str(error)
+        else:
+            break
+    if opened is None:
+        settings["target"] = raw.target
+        return None, trouble
+    raw = opened.raw
+    if guessed and DataSpec(**settings).kind != "arrays":
+        headerless = raw.dialect.get("header") is False
+        settings["target"] = -1 if headerless and raw.target == raw.frame.columns[-1] else raw.target
+    usual = {
+        "separator": "\t" if settings["source"].lower().endswith(".tsv") else ",",
+        "quote": '"',
+        "header": True,
+        "decimal": ".",
+        "encoding": None,
+    }
+    settings |= {key: value for key, value in raw.dialect.items() if value != usual[key]}
+    return opened, ""
+
+
+def _set_aside_what_stops(opened: loading.Opened, settings: dict[str, Any]) -> None:
+    """Add to the settings what `find_columns` would stop at: text and infinities among numbers."""
+    frame = opened.cells(opened.parts["train"])
+    rows = opened.rows(opened.parts["train"])
+    while True:
+        try:
+            kinds.find_columns(frame, rows, DataSpec(**settings), opened.raw.decimal, opened.raw.label)
+        except kinds.ColumnError as error:
+            if len(error.texts) <= _FEW_MARKERS:
+                settings["missing"] = [*settings.get("missing", []), *error.texts]
+            else:
+                settings["categorical"] = [*settings.get("categorical", []), error.column]
+        else:
+            return
+
+
+def _render(file: Path, settings: dict[str, Any], look: overview.Look | None, trouble: str, *, guessed: bool) -> str:
+    lines = [
+        f"# A study of {file.name}. Edit it, look with `study plan`, run with `study run`.",
+        f"name = {_toml(study_name(file))}",
+        'description = ""',
+        "",
+        "[data]",
+        f"source = {_toml(settings['source'])}",
+    ]
+    lines += _target_lines(settings, look, trouble, guessed)
+    lines += ["split = [0.6, 0.2, 0.2]     # train, dev, test", "seed = 0"]
+    comments = {
+        "header": "the first line is data; columns are column_0, column_1, ...",
+        "missing": 'more markers of a missing cell, beside "", NA, NaN, ?',
+        "ignore": "identifiers: a different whole number in each row",
+        "categorical": "mixes numbers and text",
+    }
+    for key, value in settings.items():
+        if key not in ("source", "target"):
+            lines.append(f"{key} = {_toml(value)}" + (f"     # {comments[key]}" if key in comments else ""))
+    lines += _caution_lines(look)
+    metric = look.default_metric if look is not None else "accuracy"
+    lines += _search_lines(look, metric)
+    return "\n".join(lines) + "\n"
+
+
+def study_name(file: PurePath) -> str:
+    """Return the file's stem as a name of a study: letters, digits, - and _."""
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", file.stem).strip("-_") or "data"
+
+
+def _target_lines(settings: dict[str, Any], look: overview.Look | None, trouble: str, guessed: bool) -> list[str]:
+    lines = []
+    if "target" in settings:
+        why = "guessed; name the column that you want to predict" if guessed else ""
+        lines.append(f"target = {_toml(settings['target'])}" + (f"     # {why}" if why else ""))
+    if trouble:
+        lines.append(f"# This column cannot be the target as it stands: {trouble}")
+    if look is not None:
+        if look.classes:
+            shown = ", ".join(f"{name} {count}" for name, count in list(look.classes.items())[:10])
+            lines.append(f"# task: {look.task}; {_comment(shown)}" + (", ..." if len(look.classes) > 10 else ""))
+        else:
+            lines.append(f'# task: {look.task} (set task = "multiclass" if these are classes)')
+        lines.append(f"# {look.rows} rows; columns:")
+        for column in look.columns[:60]:
+            gaps = f", {column.missing} missing" if column.missing else ""
+            lines.append(f"#   {_comment(column.name)}: {column.kind}, {column.distinct} different{gaps}")
+        if len(look.columns) > 60:
+            lines.append(f"#   and {len(look.columns) - 60} more")
+    return lines
+
+
+def _caution_lines(look: overview.Look | None) -> list[str]:
+    lines = []
+    if look is not None:
+        lines += [f"# Caution: {_comment(each.message)}" for each in look.cautions if each.subject != "identifier"]
+        drop = [name for each in look.cautions if each.subject == "repeats_target" for name in each.columns]
+        lines.append(f"# drop = {_toml(drop)}     # columns that the network may not use")
+    lines += [
+        "# folds = 5                 # cross-validation over train and dev",
+        '# group = "patient"         # rows of one patient stay in one part',
+        '# time = "date"             # train before dev before test',
+    ]
+    return lines
+
+
+def _search_lines(look: overview.Look | None, metric: str) -> list[str]:
+    rows = look.parts["train"] if look is not None else 1000
+    # The largest batch that still leaves a few steps a pass over the rows.
+    batches = [size for size in (32, 128, 512) if size * 4 <= rows] or [32]
+    listed = ", ".join([*map(str, batches), '"full"'])
+    return [
+        "",
+        "[space]",
+        "learning_rate = { low = 1e-3, high = 1.0, log = true }",
+        "iterations    = { low = 100, high = 1000, step = 100 }",
+        "depth         = { low = 0, high = 3 }                       # hidden layers; 0 is the linear model",
+        "units         = { low = 8, high = 128, log = true }         # drawn for each hidden layer",
+        'activation    = ["relu", "leaky_relu", "tanh", "sigmoid"]',
+        'optimizer     = ["gradient_descent", "adam"]                # also momentum, nesterov, rmsprop, adamw',
+        f"batch_size    = [{listed}]",
+        "",
+        "[search]",
+        "trials = 60",
+        'sampler = "tpe"',
+        'pruner = "median"',
+        f"# metric = {_toml(metric)}     # the default for this target",
+        "seed = 0",
+        "",
+        "[confirm]",
+        "top = 5",
+        "seeds = 10",
+    ]
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return repr(value)
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_toml(each) for each in value) + "]"
+    escaped = str(value).replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + "".join(each if each.isprintable() else f"\\u{ord(each):04x}" for each in escaped) + '"'
+
+
+def _comment(text: str) -> str:
+    """Return text that fits a comment: no line ends or control characters."""
+    return "".join(each if each.isprintable() else " " for each in text)

@@ -1,0 +1,256 @@
+"""What each column is: number, category, truth value, date, or nothing to learn from. Found from train alone.
+
+Called by `study.data.loading` with the rows of train; what it finds is handed to the preprocessing.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from study.data import cells
+from study.errors import UserError, did_you_mean
+from study.spec.data import DataSpec
+
+Kind = Literal["numeric", "categorical", "boolean", "date"]
+# A column with this share of numbers and some text is neither surely a number nor surely a category.
+MIXED_SHARE = 0.8
+# Text of which more than this share differs names rows; a table of a few rows says nothing about it.
+IDENTIFIER_SHARE = 0.5
+IDENTIFIER_LEAST = 30
+_SAMPLE = 50
+
+
+@dataclass(frozen=True)
+class Column:
+    """What a column is. form: the format of a date. named: whether the spec says so."""
+
+    name: str
+    kind: Kind
+    form: str = ""
+    named: bool = False
+
+
+class ColumnError(UserError):
+    """A column that cannot be read as it stands; texts are the cells in the way, each once, at most ten."""
+
+    def __init__(self, message: str, column: str, texts: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.column = column
+        self.texts = texts
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The columns that become features, the ones left out (name: why), and what was decided."""
+
+    used: tuple[Column, ...]
+    left_out: dict[str, str]
+    notes: tuple[str, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the columns that become features, in the source's order."""
+        return tuple(column.name for column in self.used)
+
+
+def candidate_columns(features: list[str], spec: DataSpec, label: str) -> tuple[list[str], dict[str, str]]:
+    """Return the columns that may become features, and the others with the reason.
+
+    Raises:
+        UserError: if the spec names a column that is not there, or leaves none.
+    """
+    for key in ("numeric", "categorical", "boolean", "dates", "drop", "ignore"):
+        for name in getattr(spec, key):
+            if name not in features:
+                raise UserError(f"{label}: [data] {key} names {name!r}, which is no column; "
+                                f"{did_you_mean(name, features)}")  # fmt: skip
+    left_out = dict.fromkeys(spec.drop, "dropped") | dict.fromkeys(spec.ignore, "identifier")
+    for role in ("group", "time"):
+        name = getattr(spec, role)
+        if name is None:
+            continue
+        if name not in features:
+            raise UserError(f"{label}: [data] {role} {name!r} is no column; {did_you_mean(name, features)}")
+        if role == "group" or name not in (*spec.dates, *spec.numeric):
+            left_out[name] = role
+    kept = [name for name in features if name not in left_out]
+    if not kept:
+        raise UserError(f"{label}: [data] drop and ignore leave no column to learn from")
+    return kept, left_out
+
+
+def find_columns(
+    frame: pd.DataFrame, rows: npt.NDArray[np.int64], spec: DataSpec, decimal: str, label: str, *, strict: bool = True
+) -> Columns:
+    """Find the kind of each column. frame: the rows of train, without the target; rows: their numbers.
+
+    strict: whether numbers mixed with a little text are an error; else the text counts as missing.
+
+    Raises:
+        UserError: for text in a column named numeric, for numbers mixed with a little text, for infinity, or if
+            nothing is left to learn from.
+    """
+    candidates, left_out = candidate_columns([str(name) for name in frame.columns], spec, label)
+    named = _named(spec)
+    used: list[Column] = []
+    notes: list[str] = []
+    for name in candidates:
+        column = named.get(name) or _found(frame[name], rows, spec, decimal, label, left_out, notes, strict)
+        if column is None:
+            continue
+        if column.kind == "date" and not column.form:
+            column = Column(name, "date", date_format(frame[name], spec, label, rows), named=True)
+        check_cells(frame[name], column, rows, spec, decimal, label)
+        used.append(column)
+    if not used:
+        raise UserError(f"{label}: no column is left to learn from; name some in [data] numeric or categorical")
+    if len(left_out) - len(spec.drop) - len(spec.ignore):
+        why = ", ".join(f"{name} ({why})" for name, why in left_out.items() if why not in ("dropped", "identifier"))
+        notes.append(f"no features: {why}")
+    return Columns(tuple(used), left_out, tuple(notes))
+
+
+def check_cells(
+    column: pd.Series, what: Column, rows: npt.NDArray[np.int64], spec: DataSpec, decimal: str, label: str
+) -> str:
+    """Return a note on cells that do not fit the column's kind and count as missing ("" if all fit).
+
+    Raises:
+        UserError: for infinity, and for a cell that does not fit the kind that the spec names.
+    """
+    if what.kind == "categorical":
+        return ""
+    if what.kind == "numeric":
+        values, bad = cells.numbers(column, spec.missing, decimal)
+        infinite = np.flatnonzero(np.isinf(values))
+        if len(infinite):
+            value = str(column.iloc[int(infinite[0])]).strip()
+            raise ColumnError(
+                f"{label}: column {what.name!r} is infinite in row {rows[infinite[0]] + 1}: {value!r}; "
+                f'mend it, or count it as missing by [data] missing = ["{value}"]',
+                what.name,
+                _different(column, np.isinf(values)),
+            )
+    elif what.kind == "boolean":
+        bad = cells.truths(column, spec.missing)[1]
+    else:
+        bad = cells.dates(column, spec.missing, what.form)[1]
+    wrong = np.flatnonzero(bad)
+    if not len(wrong):
+        return ""
+    value, row = str(column.iloc[int(wrong[0])]), rows[wrong[0]] + 1
+    is_no = {"numeric": "no number", "boolean": "neither true nor false", "date": "no date"}[what.kind]
+    if what.named:
+        key = {"numeric": "numeric", "boolean": "boolean", "date": "dates"}[what.kind]
+        raise UserError(
+            f"{label}: column {what.name!r} is named in [data] {key}, and row {row} has {value!r}, {is_no}; "
+            f"add {value!r} to [data] missing, or take the column out of {key}"
+        )
+    return f"{what.name}: {len(wrong)} cells are {is_no} (row {row}: {value!r}) and count as missing"
+
+
+def date_format(column: pd.Series, spec: DataSpec, label: str, rows: npt.NDArray[np.int64], key: str = "dates") -> str:
+    """Return the first of the known formats that all cells are in.
+
+    key: the key of `[data]` that says that these are dates. Raises UserError, with the row, if there is no such format.
+    """
+    if cells.is_date_typed(column):
+        return cells.ISO
+    found = _matching_format(column, spec)
+    if found:
+        return found
+    fewest = min(cells.DATE_FORMATS, key=lambda form: int(cells.dates(column, spec.missing, form)[1].sum()))
+    wrong = int(np.flatnonzero(cells.dates(column, spec.missing, fewest)[1])[0])
+    raise UserError(
+        f"{label}: column {column.name!r} is named in [data] {key}, and row {rows[wrong] + 1} has "
+        f"{str(column.iloc[wrong])!r}, which is not in the format of the others; write 2024-12-31 or 2024-12-31 23:59"
+    )
+
+
+def _named(spec: DataSpec) -> dict[str, Column]:
+    kinds: tuple[tuple[tuple[str, ...], Kind], ...] = (
+        (spec.numeric, "numeric"),
+        (spec.categorical, "categorical"),
+        (spec.boolean, "boolean"),
+        (spec.dates, "date"),
+    )
+    return {name: Column(name, kind, named=True) for names, kind in kinds for name in names}
+
+
+def _found(
+    column: pd.Series,
+    rows: npt.NDArray[np.int64],
+    spec: DataSpec,
+    decimal: str,
+    label: str,
+    left_out: dict[str, str],
+    notes: list[str],
+    strict: bool,
+) -> Column | None:
+    name = str(column.name)
+    if cells.is_date_typed(column):
+        return Column(name, "date", cells.ISO)
+    if pd.api.types.is_bool_dtype(column.dtype):
+        return Column(name, "boolean")
+    if cells.is_number_typed(column):
+        return Column(name, "numeric")
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return Column(name, "categorical")
+    texts = cells.texts(column, spec.missing)
+    present = len(texts) - texts.null_count
+    if present == 0:
+        left_out[name] = "no value in train"
+        return None
+    words = set(pc.utf8_lower(pc.unique(texts.slice(0, 10 * _SAMPLE)).drop_null()).to_pylist())
+    if any(words <= pair for pair in cells.TRUTH_PAIRS):
+        words = set(pc.utf8_lower(pc.unique(texts)).drop_null().to_pylist())
+        if any(words <= pair for pair in cells.TRUTH_PAIRS):
+            return Column(name, "boolean")
+    _, bad = cells.numbers(column, spec.missing, decimal)
+    wrong = int(bad.sum())
+    if wrong == 0:
+        return Column(name, "numeric")
+    if wrong < (1 - MIXED_SHARE) * present:
+        if not strict:
+            return Column(name, "numeric")
+        first = int(np.flatnonzero(bad)[0])
+        value = str(column.iloc[first])
+        raise ColumnError(
+            f"{label}: column {name!r} mixes numbers and text: {wrong} of {present} cells are no number "
+            f"(row {rows[first] + 1}: {value!r}); add {value!r} to [data] missing, or name the column in categorical",
+            name,
+            _different(column, bad),
+        )
+    form = _matching_format(column, spec)
+    if form:
+        if form.startswith(("%d/%m", "%m/%d")):
+            notes.append(f"{name}: dates read as {form} ({column.dropna().iloc[0]!r})")
+        return Column(name, "date", form)
+    distinct = pc.count_distinct(texts, mode="only_valid").as_py()
+    if distinct > max(IDENTIFIER_LEAST, IDENTIFIER_SHARE * present):
+        left_out[name] = f"{distinct} different texts in {present} cells"
+        return None
+    return Column(name, "categorical")
+
+
+def _matching_format(column: pd.Series, spec: DataSpec) -> str:
+    """Return the first of the known date formats that all cells are in, "" if there is none."""
+    texts = cells.texts(column, spec.missing).drop_null()
+    sample = texts.slice(0, _SAMPLE)
+    if len(sample) == 0 or not pc.all(pc.match_substring_regex(sample, cells.DATE_PATTERN)).as_py():
+        return ""
+    few = pd.Series(pd.arrays.ArrowExtensionArray(pa.chunked_array([sample])))
+    for form in cells.DATE_FORMATS:
+        if not cells.dates(few, (), form)[1].any() and not cells.dates(column, spec.missing, form)[1].any():
+            return form
+    return ""
+
+
+def _different(column: pd.Series, where: npt.NDArray[np.bool_]) -> tuple[str, ...]:
+    texts = column.iloc[np.flatnonzero(where)].astype(str).str.strip()
+    return tuple(str(text) for text in texts.unique()[:10])

@@ -1,0 +1,297 @@
+"""From a spec to datasets: read, split, find kinds and fit on train, then convert dev. The test rows stay raw.
+
+Called through `study.data`. `Opened` is what all of it begins with: the raw table and the split.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from study.data import cells, kinds, preprocessing, splits
+from study.data.dataset import Dataset, Part, TargetScale
+from study.data.duplicates import equal_rows, first_of_each
+from study.data.fingerprint import fingerprint, fingerprints
+from study.data.sources import RawTable, read_source
+from study.data.target import Target, codes_of, fit_scale, read_target, to_outputs
+from study.errors import UserError
+from study.spec.data import DataSpec
+
+Rows = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Opened:
+    """A source read and split. parts: examples (places in target.rows and target.codes) by part's name."""
+
+    spec: DataSpec
+    raw: RawTable
+    target: Target
+    parts: dict[str, Rows]
+
+    def rows(self, examples: Rows) -> Rows:
+        """Return the row numbers in the source of some examples."""
+        return self.target.rows[examples]
+
+    def cells(self, examples: Rows) -> pd.DataFrame:
+        """Return the raw feature cells of some examples."""
+        return self.raw.frame[self.raw.features].take(self.rows(examples))
+
+
+def open_source(spec: DataSpec, base: Path) -> Opened:
+    """Read the source, the target of all rows, and split.
+
+    Raises:
+        UserError: for what is wrong with the source, the target, or a part that would be empty.
+    """
+    return open_raw(spec, read_source(spec, base))
+
+
+def open_raw(spec: DataSpec, raw: RawTable) -> Opened:
+    """Read the target of a raw table and split it; errors as `open_source`."""
+    kinds.candidate_columns(raw.features, spec, raw.label)
+    target = read_target(raw.frame[raw.target], spec, raw.label, raw.decimal, raw.class_names)
+    if spec.duplicates == "drop":
+        target = _without_duplicates(spec, raw, target)
+    return Opened(spec, raw, target, _split(spec, raw, target))
+
+
+def compared_columns(spec: DataSpec, raw: RawTable) -> list[str]:
+    """Return the columns in which equal rows are equal: the features and the target."""
+    return [name for name in raw.frame.columns if name not in (*spec.drop, *spec.ignore)]
+
+
+def _without_duplicates(spec: DataSpec, raw: RawTable, target: Target) -> Target:
+    numbers = equal_rows(raw.frame, compared_columns(spec, raw))[target.rows]
+    kept = first_of_each(numbers)
+    note = f"duplicates: {len(numbers) - len(kept)} rows are equal to an earlier one and are left out"
+    return replace(target, rows=target.rows[kept], codes=target.codes[kept], notes=(*target.notes, note))
+
+
+def load_dataset(spec: DataSpec, base: Path) -> Dataset:
+    """Return train and dev (and confirm), prepared; everything is fitted on train alone."""
+    opened = open_source(spec, base)
+    return prepare(opened, opened.parts["train"], opened.parts["dev"])
+
+
+def load_combined_dataset(spec: DataSpec, base: Path) -> Dataset:
+    """Return a dataset whose train is train and dev together; its dev has no examples."""
+    opened = open_source(spec, base)
+    return prepare(opened, _together(opened), np.empty(0, dtype=np.int64), columns=_columns_of_train(opened))
+
+
+def load_fold_datasets(spec: DataSpec, base: Path) -> tuple[Dataset, ...]:
+    """Return a dataset for each fold of train and dev.
+
+    In time order fold k trains on all that came before its dev. Raises UserError if the spec sets no folds
+    or a fold would be empty.
+    """
+    if spec.folds is None:
+        raise UserError("[data] folds is not set; set it to a number such as 5")
+    opened = open_source(spec, base)
+    # What `load` would stop at stops here too; text that it lets pass in dev must not stop one fold later on.
+    _columns_of_train(opened)
+    both = _together(opened)
+    generator = np.random.default_rng([spec.seed, spec.folds])
+    number = spec.folds + (spec.time is not None)  # in time order the first piece is never dev
+    pieces = [both[piece] for piece in _cut(opened, both, [1.0] * number, generator)]
+    if any(len(piece) == 0 for piece in pieces):
+        raise UserError(f"{opened.raw.label}: [data] folds {spec.folds}: a fold would be empty; use fewer folds")
+    datasets = []
+    for fold in range(spec.folds):
+        if spec.time is not None:
+            train, dev = np.sort(np.concatenate(pieces[: fold + 1])), pieces[fold + 1]
+        else:
+            train = np.sort(np.concatenate(pieces[:fold] + pieces[fold + 1 :]))
+            dev = pieces[fold]
+        datasets.append(prepare(opened, train, dev, strict=False))
+    return tuple(datasets)
+
+
+def open_test_part(spec: DataSpec, base: Path, *, combined: bool) -> Part:
+    """Return the test rows, prepared as train was. The only function that converts them."""
+    opened = open_source(spec, base)
+    train = _together(opened) if combined else opened.parts["train"]
+    fitted = _fit(opened, train, _columns_of_train(opened))
+    if opened.raw.test is None:
+        test = opened.parts["test"]
+        return _part(opened, fitted, opened.cells(test), opened.target.codes[test], opened.rows(test))
+    frame = opened.raw.test
+    target = codes_of(frame[opened.raw.target], spec, opened.raw.decimal, f"{opened.raw.label} [test]", opened.target)
+    return _part(opened, fitted, frame[opened.raw.features].take(target.rows), target.codes, target.rows)
+
+
+def _columns_of_train(opened: Opened) -> kinds.Columns:
+    """Return the kinds of columns as train has them: the final model, fitted on dev too, reads them the same way."""
+    train = opened.parts["train"]
+    return kinds.find_columns(
+        opened.cells(train), opened.rows(train), opened.spec, opened.raw.decimal, opened.raw.label
+    )
+
+
+def _together(opened: Opened) -> Rows:
+    return np.sort(np.concatenate([opened.parts["train"], opened.parts["dev"]]))
+
+
+def _split(spec: DataSpec, raw: RawTable, target: Target) -> dict[str, Rows]:
+    shares = {"train": spec.split[0], "dev": spec.split[1]}
+    if not spec.has_test_file:
+        shares["test"] = spec.split[2]
+    total = sum(shares.values())
+    shares = {name: share / total * (1.0 - spec.confirm) for name, share in shares.items()}
+    if spec.confirm:
+        # Between dev and test, which is its place in time order.
+        shares = {"train": shares["train"], "dev": shares["dev"], "confirm": spec.confirm} | (
+            {"test": shares["test"]} if "test" in shares else {}
+        )
+    everything = np.arange(len(target.rows), dtype=np.int64)
+    probe = Opened(spec, raw, target, {})
+    pieces = _cut(probe, everything, list(shares.values()), np.random.default_rng(spec.seed))
+    parts = dict(zip(shares, pieces, strict=True))
+    for name, examples in parts.items():
+        if len(examples) == 0:
+            raise UserError(
+                f"{raw.label}: the part {name} would be empty ({len(everything)} rows, split {list(spec.split)}); "
+                f"give it a larger share or bring more rows"
+            )
+    if target.task != "regression":
+        absent = set(range(len(target.classes))) - set(target.codes[parts["train"]].astype(int).tolist())
+        if absent:
+            names = ", ".join(repr(target.classes[code]) for code in sorted(absent)[:3])
+            by = f"time {spec.time!r}" if spec.time else f"group {spec.group!r}" if spec.group else "duplicates"
+            raise UserError(f"{raw.label}: split by {by}, train has no row of class {names}; merge or remove the class")
+    return parts
+
+
+def _cut(opened: Opened, examples: Rows, shares: Sequence[float], generator: np.random.Generator) -> list[Rows]:
+    """Return the places in `examples` that each share gets: by time, by group, or stratified."""
+    spec, raw, target = opened.spec, opened.raw, opened.target
+    if spec.time is not None:
+        return splits.split_in_time(_times(spec, raw, target.rows[examples]), shares)
+    strata = splits.strata_of(target.codes[examples], target.task == "regression")
+    if spec.duplicates == "group":
+        equal = equal_rows(raw.frame, compared_columns(spec, raw))[target.rows[examples]]
+        _, groups = np.unique(equal, return_inverse=True)
+        return splits.split_groups(groups.astype(np.int64), strata, shares, generator)
+    if spec.group is None:
+        return splits.split_stratified(strata, shares, generator)
+    column = raw.frame[spec.group].take(target.rows[examples])
+    words = cells.categories(column, spec.missing)
+    empty = np.flatnonzero(pd.isna(words))
+    if len(empty):
+        row = target.rows[examples][empty[0]] + 1
+        raise UserError(f"{raw.label}: the group column {spec.group!r} has no value in row {row}; fill it")
+    names, groups = np.unique(words.astype(str), return_inverse=True)
+    if len(names) < len(shares):
+        raise UserError(f"{raw.label}: {len(names)} groups in {spec.group!r} are too few for {len(shares)} parts")
+    return splits.split_groups(groups.astype(np.int64), strata, shares, generator)
+
+
+def _times(spec: DataSpec, raw: RawTable, rows: Rows) -> npt.NDArray[np.float64]:
+    """Return the time column of some rows as numbers that grow with time."""
+    column = raw.frame[spec.time].take(rows)
+    values, bad = cells.numbers(column, spec.missing, raw.decimal) if not cells.is_date_typed(column) else (None, None)
+    if values is None or bad is None or bad.any():
+        form = kinds.date_format(column, spec, raw.label, rows, key="time")
+        stamps, _ = cells.dates(column, spec.missing, form)
+        values = (stamps - pd.Timestamp(0)).dt.total_seconds().to_numpy(dtype=np.float64, na_value=np.nan)
+    empty = np.flatnonzero(~np.isfinite(values))
+    if len(empty):
+        raise UserError(f"{raw.label}: the time column {spec.time!r} has no value in row {rows[empty[0]] + 1}; fill it")
+    return values
+
+
+@dataclass(frozen=True, eq=False)
+class _Fitted:
+    """What was fitted on train: the columns' kinds, the transformer, the target's scale; train's own matrix."""
+
+    columns: kinds.Columns
+    pipeline: Any
+    scale: TargetScale | None
+    train: Part
+
+
+def _fit(opened: Opened, train: Rows, columns: kinds.Columns | None = None, *, strict: bool = True) -> _Fitted:
+    """Fit on train. columns: their kinds if they are known, else they are found in train."""
+    spec, raw = opened.spec, opened.raw
+    frame = opened.cells(train)
+    rows = opened.rows(train)
+    if columns is None:
+        columns = kinds.find_columns(frame, rows, spec, raw.decimal, raw.label, strict=strict)
+    scaling = spec.scale or raw.scaling
+    with np.errstate(over="ignore", invalid="ignore"):  # _matrix says it in words
+        pipeline, typed = preprocessing.fit(columns.used, frame, scaling, spec.missing, raw.decimal)
+    del frame
+    codes = opened.target.codes[train]
+    scale = fit_scale(codes, spec.log_target) if opened.target.task == "regression" else None
+    X = _matrix(pipeline, typed, raw.label)
+    Y = to_outputs(codes, opened.target.task, len(opened.target.classes), scale)
+    return _Fitted(columns, pipeline, scale, Part(X, Y, rows))
+
+
+def _part(opened: Opened, fitted: _Fitted, frame: pd.DataFrame, codes: npt.NDArray[np.float64], rows: Rows) -> Part:
+    """Convert the raw rows of a part as train was."""
+    spec, raw = opened.spec, opened.raw
+    Y = to_outputs(codes, opened.target.task, len(opened.target.classes), fitted.scale)
+    if len(rows) == 0:
+        return Part(np.empty((fitted.train.X.shape[0], 0), dtype=np.float32), Y, rows)
+    notes = [
+        kinds.check_cells(frame[column.name], column, rows, spec, raw.decimal, raw.label)
+        for column in fitted.columns.used
+        if not cells.is_number_typed(frame[column.name]) or len(fitted.columns.used) < 1000
+    ]
+    X = _matrix(fitted.pipeline, fitted.pipeline.named_steps["cells"].transform(frame), raw.label)
+    return Part(X, Y, rows, tuple(note for note in notes if note))
+
+
+def _matrix(pipeline: Any, typed: pd.DataFrame, label: str) -> npt.NDArray[np.float32]:
+    """Return (n_x, m), float32, C-contiguous, of typed columns; raise UserError for what float32 cannot hold."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        X = np.ascontiguousarray(pipeline.named_steps["columns"].transform(typed).T, dtype=np.float32)
+    wrong = np.flatnonzero(~np.isfinite(X).all(axis=1))
+    if len(wrong):
+        name = preprocessing.feature_names(pipeline)[int(wrong[0])]
+        raise UserError(f"{label}: {name!r} has values too large for the network (float32); bring it to another unit")
+    return X
+
+
+def prepare(
+    opened: Opened, train: Rows, dev: Rows, *, columns: kinds.Columns | None = None, strict: bool = True
+) -> Dataset:
+    """Return the dataset of these examples, everything fitted on train; columns and strict as in `kinds`."""
+    spec, raw, target = opened.spec, opened.raw, opened.target
+    fitted = _fit(opened, train, columns, strict=strict)
+    made = {
+        name: _part(opened, fitted, opened.cells(examples), target.codes[examples], opened.rows(examples))
+        for name, examples in {"dev": dev, **{k: v for k, v in opened.parts.items() if k == "confirm"}}.items()
+    }
+    parts = {**opened.parts, "train": train, "dev": dev}
+    prints = fingerprints(raw.frame, {name: opened.rows(examples) for name, examples in parts.items()} | {"": None})
+    whole = prints.pop("")
+    if raw.test is not None:
+        prints["test"] = fingerprint(raw.test)
+        whole = fingerprint(pd.DataFrame({"source": [whole], "test": [prints["test"]]}))
+    sizes = ", ".join(f"{name} {len(rows)}" for name, rows in parts.items())
+    notes = [*raw.notes, *target.notes, f"parts: {sizes}", *fitted.columns.notes]
+    notes += [f"{name}: {note}" for name, part in made.items() for note in part.notes]
+    return Dataset(
+        source=spec.source,
+        task=target.task,
+        train=fitted.train,
+        dev=made["dev"],
+        confirm=made.get("confirm"),
+        classes=target.classes,
+        feature_names=preprocessing.feature_names(fitted.pipeline),
+        column_names=fitted.columns.names,
+        target_name=raw.target,
+        target_scale=fitted.scale,
+        default_metric=target.default_metric,
+        fingerprint=whole,
+        part_fingerprints=prints,
+        preprocessing=fitted.pipeline,
+        notes=tuple(notes),
+    )

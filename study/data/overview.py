@@ -1,0 +1,152 @@
+"""A look at the data before anything runs: columns, classes, parts and what should worry a person.
+
+Called by `study plan` and by the draft of a spec. Statistics of columns are those of train and dev; the test rows
+are counted, and compared cell by cell as read when duplicates are looked for, and that is all.
+"""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from study.data import cautions, cells, kinds, loading
+from study.data.cautions import Caution
+from study.data.dataset import Dataset
+from study.spec.data import DataSpec
+
+# Candidates near the top of a search disagree on about this share of the examples.
+DISAGREEMENT = 0.10
+
+
+@dataclass(frozen=True)
+class ColumnLook:
+    """A column of the source. kind: numeric, categorical, boolean, date, or why it is no feature.
+
+    missing, distinct: cells without a value, and different values, in train and dev together.
+    """
+
+    name: str
+    kind: str
+    missing: int
+    distinct: int
+
+
+@dataclass(frozen=True)
+class Look:
+    """What `study plan` prints of the data.
+
+    rows: in the source (a test file's apart). parts: examples by part. classes: examples by class, all parts;
+    {} for regression. n_x, n_y: rows of X and Y after preprocessing. smallest_difference: what dev can tell
+    apart, in points of accuracy (0.02 is two percentage points), for regression as a share of the RMSE.
+    """
+
+    source: str
+    rows: int
+    target_name: str
+    task: str
+    default_metric: str
+    columns: tuple[ColumnLook, ...]
+    classes: dict[str, int]
+    parts: dict[str, int]
+    n_x: int
+    n_y: int
+    smallest_difference: float
+    cautions: tuple[Caution, ...]
+    notes: tuple[str, ...]
+    fingerprint: str
+
+    @property
+    def columns_by_kind(self) -> dict[str, int]:
+        """Number of columns of each kind, the most frequent first."""
+        counts: dict[str, int] = {}
+        for column in self.columns:
+            counts[column.kind] = counts.get(column.kind, 0) + 1
+        return dict(sorted(counts.items(), key=lambda item: -item[1]))
+
+    @property
+    def missing_cells(self) -> int:
+        """Cells without a value in train and dev."""
+        return sum(column.missing for column in self.columns)
+
+    def plain(self) -> dict[str, Any]:
+        """Return all of it as dicts, lists, text and numbers, for printing or JSON."""
+        return asdict(self) | {"columns_by_kind": self.columns_by_kind, "missing_cells": self.missing_cells}
+
+
+def smallest_difference(m: int, disagreement: float = DISAGREEMENT) -> float:
+    """Return the smallest difference in accuracy that m examples can show at the 5 % level, two-sided, paired.
+
+    Both candidates answer the same m examples and disagree on a share d of them. The variance of the difference
+    δ of the paired proportions is (d - δ²)/m (Agresti, Categorical Data Analysis, section on McNemar's test), so
+    δ = z √((d - δ²)/m), that is δ = z √(d / (m + z²)) with z = 1.96. And the exact test needs at least 6
+    examples, all decided one way (2 · 0.5⁶ < 0.05). For RMSE, where √2 · RMSE/√(2m) is the standard error of
+    an unpaired difference under normal errors, the same expression with d = 1 - ρ, ρ the correlation of the
+    squared errors, is its share of the RMSE.
+    """
+    z = 1.96
+    return float(min(1.0, max(z * np.sqrt(disagreement / (m + z**2)), 6 / m)))
+
+
+def look_at(spec: DataSpec, base: Path) -> Look:
+    """Read, split, prepare and look.
+
+    Raises:
+        UserError: for whatever `load` raises it for.
+    """
+    opened = loading.open_source(spec, base)
+    dataset = loading.prepare(opened, opened.parts["train"], opened.parts["dev"])
+    return describe(opened, dataset)
+
+
+def describe(opened: loading.Opened, dataset: Dataset) -> Look:
+    """Return the look at data that have been loaded."""
+    raw, target = opened.raw, opened.target
+    train, dev = opened.parts["train"], opened.parts["dev"]
+    seen = opened.rows(np.sort(np.concatenate([train, dev])))
+    kind_of = {column.name: column.kind for column in dataset_columns(dataset)}
+    _, left_out = kinds.candidate_columns(raw.features, opened.spec, raw.label)
+    columns = tuple(
+        _look_at_column(raw.frame[name].take(seen), kind_of.get(name) or left_out.get(name, "no feature"), opened)
+        for name in raw.features
+    )
+    parts = {name: len(examples) for name, examples in opened.parts.items()}
+    if raw.test is not None:
+        parts["test"] = len(raw.test)
+    smallest = smallest_difference(parts["dev"])
+    return Look(
+        source=dataset.source,
+        rows=len(raw.frame),
+        target_name=raw.target,
+        task=dataset.task,
+        default_metric=dataset.default_metric,
+        columns=columns,
+        classes={name: int((target.codes == code).sum()) for code, name in enumerate(target.classes)},
+        parts=parts,
+        n_x=dataset.n_x,
+        n_y=dataset.n_y,
+        smallest_difference=smallest,
+        cautions=cautions.find_cautions(opened, dataset, smallest),
+        notes=dataset.notes,
+        fingerprint=dataset.fingerprint,
+    )
+
+
+def dataset_columns(dataset: Dataset) -> tuple[kinds.Column, ...]:
+    """Return the columns that the preprocessing of a dataset reads, with their kinds."""
+    reader = dataset.preprocessing.named_steps["cells"]
+    return tuple(kinds.Column(name, kind, form) for name, kind, form in reader.columns)
+
+
+def _look_at_column(column: pd.Series, kind: str, opened: loading.Opened) -> ColumnLook:
+    if cells.is_number_typed(column):
+        values: npt.NDArray[np.float64] = cells.numbers(column, opened.spec.missing, opened.raw.decimal)[0]
+        missing = int(np.isnan(values).sum())
+        distinct = len(np.unique(values[~np.isnan(values)]))
+    else:
+        texts = cells.texts(column, opened.spec.missing)
+        missing = texts.null_count
+        distinct = len(texts.unique()) - (missing > 0)
+    return ColumnLook(str(column.name), kind, missing, distinct)

@@ -1,0 +1,206 @@
+"""From the source that a spec names to one raw table: cells as they were read, nothing converted.
+
+Called by `study.data.loading`, `overview` and `draft`. The kinds of source are told apart here and nowhere else.
+"""
+
+import os
+import warnings
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+
+import pandas as pd
+
+from study.data import arrays, synthetic, tables
+from study.errors import UserError, did_you_mean
+from study.spec.data import DataSpec
+
+TARGET_NAMES = ("target", "label", "labels", "outcome", "response", "class", "y")
+
+
+@dataclass(frozen=True, eq=False)
+class RawTable:
+    """What a source holds, as read: one row an example, features and target together.
+
+    label: what messages call it. test: the rows of a test file, with the columns of frame, or None.
+    class_names: names of the labels 0, 1, ... where the source knows them. decimal: the decimal mark of text
+    cells. scaling: how numbers are scaled unless the spec says it. notes: what was found out. dialect: the keys
+    of `[data]` that say how a text file is written, as found.
+    """
+
+    frame: pd.DataFrame
+    target: str
+    label: str
+    test: pd.DataFrame | None = None
+    class_names: tuple[str, ...] = ()
+    decimal: str = "."
+    scaling: str = "standard"
+    notes: tuple[str, ...] = ()
+    dialect: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def features(self) -> list[str]:
+        """Names of all columns but the target."""
+        return [name for name in self.frame.columns if name != self.target]
+
+
+def read_source(spec: DataSpec, base: Path) -> RawTable:
+    """Read the source (and the test file) of a spec.
+
+    Raises:
+        UserError: if there is no such file, if it cannot be read as what it is, or has no such target.
+    """
+    if spec.kind == "sklearn":
+        return _read_sklearn(spec)
+    if spec.kind == "synthetic":
+        X, y, features, target = synthetic.generate(spec)
+        return RawTable(_frame_of(X, features, y, target), target, spec.source)
+    if spec.kind == "openml":
+        return _read_openml(spec)
+    path = find_file(spec.source, base, key="source")
+    test_path = None if spec.test is None else find_file(spec.test, base, key="test")
+    if spec.kind == "arrays":
+        return _read_arrays(spec, path, test_path)
+    return _read_table(spec, path, test_path)
+
+
+def find_file(name: str, base: Path, key: str) -> Path:
+    """Return the path of a file of the spec, or raise UserError with the nearest name in its folder."""
+    path = base / Path(name).expanduser()
+    if path.is_dir():
+        raise UserError(f"[data] {key}: {path} is a directory; name a file in it")
+    if not path.exists():
+        beside = [entry.name for entry in path.parent.iterdir() if entry.is_file()] if path.parent.is_dir() else []
+        remedy = did_you_mean(path.name, beside) if 0 < len(beside) <= 20 else "a path is relative to the spec"
+        raise UserError(f"[data] {key}: there is no file {path}; {remedy}")
+    if not path.is_file() or not os.access(path, os.R_OK):
+        raise UserError(f"[data] {key}: {path} cannot be read; is it a file, and are you allowed to?")
+    if path.stat().st_size == 0:
+        raise UserError(f"[data] {key}: {path} is empty")
+    return path
+
+
+def choose_target(columns: list[str], target: str | int | None, label: str) -> tuple[str, str]:
+    """Return the target's column name and a note on how it was chosen ("" if it was named).
+
+    target: a name, a position (negative from the end), or None for a guess: a column with a telling name,
+    else the last one. Raises UserError for a name or position that is not there.
+    """
+    if isinstance(target, int):
+        if not -len(columns) <= target < len(columns):
+            raise UserError(
+                f"{label}: [data] target {target} is no position of its {len(columns)} columns; "
+                f"use 0 to {len(columns) - 1}, or -1 for the last"
+            )
+        return columns[target], f"target: column {target}, named {columns[target]!r}"
+    if target is not None:
+        if target not in columns:
+            raise UserError(f"{label}: [data] target {target!r} is not a column; {did_you_mean(target, columns)}")
+        return target, ""
+    by_lower = {name.lower(): name for name in reversed(columns)}
+    for telling in TARGET_NAMES:
+        # Beside x and z, y is a length.
+        if telling in by_lower and not (telling == "y" and {"x", "z"} <= set(by_lower)):
+            return by_lower[telling], f"target: {by_lower[telling]!r}, by its name (set [data] target to change it)"
+    return columns[-1], f"target: {columns[-1]!r}, the last column (set [data] target to change it)"
+
+
+def _frame_of(X: Any, features: tuple[str, ...], y: Any, target: str) -> pd.DataFrame:
+    frame = pd.DataFrame(X, columns=list(features))
+    frame[target] = y
+    return frame
+
+
+def _read_sklearn(spec: DataSpec) -> RawTable:
+    from sklearn import datasets
+
+    name = spec.source.partition(":")[2]
+    if name == "california_housing":
+        try:
+            with warnings.catch_warnings(action="ignore"):  # "Retry downloading": the error says it all
+                bunch = datasets.fetch_california_housing(n_retries=1)
+        except (URLError, OSError) as error:
+            raise _no_network(spec.source, error) from error
+    elif name == "diabetes":
+        bunch = datasets.load_diabetes(scaled=False)  # in their own units; scaling is fitted on train here
+    else:
+        bunch = getattr(datasets, f"load_{name}")()
+    features = tuple(str(feature).replace(" ", "_") for feature in bunch.feature_names)
+    names = tuple(str(each) for each in getattr(bunch, "target_names", ()))
+    if name in ("california_housing", "diabetes"):
+        target = names[0] if names else "progression"
+        return RawTable(_frame_of(bunch.data, features, bunch.target, target), target, spec.source)
+    frame = _frame_of(bunch.data, features, bunch.target, "class")
+    pixels = name == "digits"  # one unit and a common range: dividing each by its own deviation would lift up noise
+    return RawTable(frame, "class", spec.source, class_names=names, scaling="minmax" if pixels else "standard")
+
+
+def _read_openml(spec: DataSpec) -> RawTable:
+    from sklearn.datasets import fetch_openml
+
+    name, _, version = spec.source.partition(":")[2].rpartition("@")
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            bunch = fetch_openml(name, version=int(version), as_frame=True, parser="auto", n_retries=1)
+    except (URLError, OSError) as error:
+        raise _no_network(spec.source, error) from error
+    except ValueError as error:
+        raise UserError(f"[data] source: {spec.source}: {str(error).splitlines()[0]}") from error
+    frame = bunch.frame.rename(columns=str)
+    default = None if bunch.target is None else str(getattr(bunch.target, "name", None) or bunch.target.columns[0])
+    target, note = choose_target(list(frame.columns), default if spec.target is None else spec.target, spec.source)
+    return RawTable(frame, target, spec.source, notes=(note,) if note else ())
+
+
+def _no_network(source: str, error: Exception) -> UserError:
+    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return UserError(
+        f"[data] source: {source} has to be downloaded and that failed ({reason}); "
+        f"try again with a network, or name a file of your own"
+    )
+
+
+def _read_arrays(spec: DataSpec, path: Path, test_path: Path | None) -> RawTable:
+    loaded = arrays.read_arrays(path, x=spec.x, y=spec.y)
+    features = arrays.feature_names(loaded.X.shape[1], loaded.images)
+    raw = RawTable(
+        _frame_of(loaded.X, features, loaded.y, "label"),
+        "label",
+        path.name,
+        class_names=loaded.class_names,
+        scaling="none" if loaded.images else "standard",
+        notes=loaded.notes,
+    )
+    if not spec.has_test_file:
+        return raw
+    x, y = spec.test_x, spec.test_y
+    apart = arrays.read_arrays(test_path or path, x=x, y=y, role="test", fallback=(spec.x, spec.y))
+    if apart.X.shape[1] != loaded.X.shape[1]:
+        raise UserError(
+            f"[data] test: {(test_path or path).name} has {apart.X.shape[1]} features an example, "
+            f"{path.name} has {loaded.X.shape[1]}"
+        )
+    return replace(raw, test=_frame_of(apart.X, features, apart.y, "label"))
+
+
+def _read_table(spec: DataSpec, path: Path, test_path: Path | None) -> RawTable:
+    read = tables.read_parquet if spec.kind == "parquet" else tables.read_text
+    table = read(path, spec)
+    columns = [str(name) for name in table.frame.columns]
+    if len(columns) < 2:
+        raise UserError(
+            f"{path.name}: there is one column, {columns[0]!r}, and a target needs at least one other; "
+            f"set [data] separator if the cells are parted by something else"
+        )
+    target, note = choose_target(columns, spec.target, path.name)
+    notes = (*table.notes, note) if note else table.notes
+    raw = RawTable(table.frame, target, path.name, decimal=table.decimal, notes=notes, dialect=table.dialect)
+    if test_path is None:
+        return raw
+    # The same dialect for both, so that a file without a header is not read in two ways.
+    apart = read(test_path, spec.model_copy(update=table.dialect))
+    if set(apart.frame.columns) != set(columns):
+        off = sorted(set(columns).symmetric_difference(apart.frame.columns))
+        raise UserError(f"[data] test: {test_path.name} and {path.name} differ in their columns: {', '.join(off[:5])}")
+    return replace(raw, test=apart.frame[columns])

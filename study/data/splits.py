@@ -1,0 +1,104 @@
+"""Which row goes into which part. Called by `study.data.loading` with row numbers and the target, nothing else.
+
+All randomness comes from the generator that is handed in; equal seed, rows and target give equal parts.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+Rows = npt.NDArray[np.int64]
+QUANTILES = 10
+
+
+def strata_of(codes: npt.NDArray[np.float64], regression: bool) -> Rows:
+    """Return the stratum (m,) of each example: its class, or for regression its tenth of the target's range."""
+    if not regression:
+        return codes.astype(np.int64)
+    # By rank, so that equal values may part but the tenths are equal in size.
+    ranks = np.argsort(np.argsort(codes, kind="stable"), kind="stable")
+    bins = max(1, min(QUANTILES, len(codes) // 5))
+    return (ranks * bins // len(codes)).astype(np.int64)
+
+
+def split_stratified(strata: Rows, shares: Sequence[float], generator: np.random.Generator) -> list[Rows]:
+    """Return the examples (sorted numbers 0..m-1) of each part, every stratum shared out alike.
+
+    Counts differ from the shares by less than one in the sum, and by about one in each stratum; the first
+    part gets at least one of each stratum.
+    """
+    weights = np.asarray(shares, dtype=np.float64) / np.sum(shares)
+    parts: list[list[Rows]] = [[] for _ in weights]
+    carried = np.zeros(len(weights))
+    order = generator.permutation(len(strata))
+    by_stratum = order[np.argsort(strata[order], kind="stable")]
+    sizes = np.bincount(strata)
+    start = 0
+    for size in sizes[sizes > 0]:
+        wanted = weights * size + carried
+        counts = _whole_numbers(wanted, int(size))
+        if counts[0] == 0:
+            counts[0] += 1
+            counts[int(np.argmax(counts[1:])) + 1] -= 1
+        carried = wanted - counts
+        ends = start + np.cumsum(counts)
+        for part, begin, end in zip(parts, [start, *ends[:-1]], ends, strict=True):
+            part.append(by_stratum[begin:end])
+        start += int(size)
+    return [np.sort(np.concatenate(part)) for part in parts]
+
+
+def split_groups(groups: Rows, strata: Rows, shares: Sequence[float], generator: np.random.Generator) -> list[Rows]:
+    """Return the examples of each part so that no group is in two, sizes and strata as near as groups allow.
+
+    groups: (m,), numbers from 0. Largest group first, each to the part that it brings nearest to its due
+    (the rule of scikit-learn's StratifiedGroupKFold, for parts of unequal size).
+    """
+    weights = np.asarray(shares, dtype=np.float64) / np.sum(shares)
+    n_groups, n_strata = int(groups.max()) + 1, int(strata.max()) + 1
+    # Strata weigh little where there are many: counts by group and stratum, one row a group.
+    counts = np.zeros((n_groups, n_strata))
+    np.add.at(counts, (groups, strata), 1.0)
+    due = weights[:, None] * counts.sum(axis=0)[None, :]
+    given = np.zeros_like(due)
+    order = generator.permutation(n_groups)
+    order = order[np.argsort(-counts.sum(axis=1)[order], kind="stable")]
+    total = np.maximum(counts.sum(axis=0), 1.0)
+    part_of = np.empty(n_groups, dtype=np.int64)
+    for group in order:
+        before = (((given - due) / total) ** 2).sum(axis=1)
+        after = (((given + counts[group] - due) / total) ** 2).sum(axis=1)
+        part = int(np.argmin((after - before) / weights))
+        part_of[group] = part
+        given[part] += counts[group]
+    parts = part_of[groups]
+    return [np.flatnonzero(parts == part).astype(np.int64) for part in range(len(weights))]
+
+
+def split_in_time(times: npt.NDArray[np.float64], shares: Sequence[float]) -> list[Rows]:
+    """Return the examples of each part, the earliest in the first; examples of equal time stay together."""
+    weights = np.asarray(shares, dtype=np.float64) / np.sum(shares)
+    order = np.argsort(times, kind="stable")
+    ordered = times[order]
+    cuts = [0]
+    for end in np.cumsum(weights)[:-1]:
+        cut = round(float(end) * len(times))
+        # A cut within equal times moves to the nearer end of them.
+        low = int(np.searchsorted(ordered, ordered[min(cut, len(times) - 1)], side="left"))
+        high = int(np.searchsorted(ordered, ordered[min(cut, len(times) - 1)], side="right"))
+        cut = low if cut - low <= high - cut else high
+        cuts.append(max(cut, cuts[-1]))
+    cuts.append(len(times))
+    return [np.sort(order[begin:end]) for begin, end in pairwise(cuts)]
+
+
+def _whole_numbers(wanted: npt.NDArray[np.float64], total: int) -> npt.NDArray[np.int64]:
+    """Return whole numbers near the wanted ones that sum to total (largest remainder)."""
+    counts = np.maximum(np.floor(wanted), 0.0).astype(np.int64)
+    while counts.sum() > total:
+        counts[int(np.argmax(np.where(counts > 0, counts - wanted, -np.inf)))] -= 1
+    while counts.sum() < total:
+        counts[int(np.argmax(wanted - counts))] += 1
+    return counts

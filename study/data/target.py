@@ -1,0 +1,231 @@
+"""What is predicted: the task, the labels and their numbers, the scale of a regression target.
+
+Called by `study.data.loading` with the target of all rows: the split needs it, and nothing else of the
+test rows is looked at.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from study.data import cells
+from study.data.dataset import FloatArray, TargetScale, Task
+from study.errors import UserError
+from study.spec.data import DataSpec
+
+MAXIMUM_CLASSES_OF_NUMBERS = 20
+MAXIMUM_CLASSES = 1000
+RARE_SHARE = 0.10
+LARGEST = 1e150  # its square is still a number
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """The target of some rows. codes: (m,), the class numbers as float64, or the values of a regression.
+
+    rows: (m,) row numbers in the source, of those that have a target. classes: () for regression.
+    """
+
+    task: Task
+    codes: npt.NDArray[np.float64]
+    rows: npt.NDArray[np.int64]
+    classes: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def default_metric(self) -> str:
+        """The metric that serves the task: rmse, accuracy, or balanced_accuracy where a class is rare."""
+        if self.task == "regression":
+            return "rmse"
+        counts = np.bincount(self.codes.astype(np.int64), minlength=len(self.classes))
+        return "balanced_accuracy" if counts.min() < RARE_SHARE * counts.sum() else "accuracy"
+
+
+def read_target(
+    column: pd.Series, spec: DataSpec, label: str, decimal: str, class_names: tuple[str, ...] = ()
+) -> Target:
+    """Find the task (unless the spec sets it) and read the target.
+
+    Raises:
+        UserError: if no cell has a value, for a single class or value, a class with one row, text or infinity
+            in a regression target, or a log of what is not above -1.
+    """
+    name = str(column.name)
+    present, numeric, words = _values(column, decimal)
+    if not present.any():
+        raise UserError(f"{label}: the target {name!r} has no value in any row; name another [data] target")
+    rows = np.flatnonzero(present).astype(np.int64)
+    notes = []
+    if len(rows) < len(present):
+        notes.append(f"target {name!r}: {len(present) - len(rows)} rows without a value are left out")
+    if numeric is None and (spec.task == "regression" or (spec.task is None and spec.log_target)):
+        raise _text_in_regression(column, decimal, label)
+    task, why = _find_task(numeric, words, spec, label, name)
+    if task == "regression":
+        target = _read_values(numeric, rows, spec, label, name)
+        why_metric = ""
+    else:
+        target = _read_labels(numeric, words, rows, label, name, class_names, task)
+        if target.default_metric == "balanced_accuracy":
+            counts = np.bincount(target.codes.astype(np.int64))
+            rarest = int(counts.argmin())
+            share = f"{100 * counts[rarest] / counts.sum():.1f} %"
+            why_metric = f" (the rarest class, {target.classes[rarest]!r}, has {share} of the rows)"
+        else:
+            why_metric = ""
+    notes.append(f"task: {task}{why}")
+    notes.append(f"metric unless set: {target.default_metric}{why_metric}")
+    return Target(target.task, target.codes, target.rows, target.classes, tuple(notes))
+
+
+def to_outputs(codes: npt.NDArray[np.float64], task: Task, n_classes: int, scale: TargetScale | None) -> FloatArray:
+    """Return Y (n_y, m), float32, of the codes (m,)."""
+    if scale is not None:
+        return np.ascontiguousarray(scale.from_units(codes)[None, :], dtype=np.float32)
+    if task == "binary":
+        return np.ascontiguousarray(codes[None, :], dtype=np.float32)
+    Y = np.zeros((n_classes, len(codes)), dtype=np.float32)
+    Y[codes.astype(np.int64), np.arange(len(codes))] = 1.0
+    return Y
+
+
+def fit_scale(codes: npt.NDArray[np.float64], log1p: bool) -> TargetScale:
+    """Return the scale of the targets of train, (m,) in their own unit."""
+    raw = np.log1p(codes) if log1p else codes
+    deviation = float(raw.std())
+    return TargetScale(mean=float(raw.mean()), scale=deviation if deviation > 0 else 1.0, log1p=log1p)
+
+
+def codes_of(column: pd.Series, spec: DataSpec, decimal: str, label: str, target: Target) -> Target:
+    """Return the target of further rows (a test file), read as the first ones were.
+
+    Raises:
+        UserError: for a label that is not among the classes, or text in a regression target.
+    """
+    present, numeric, words = _values(column, decimal)
+    rows = np.flatnonzero(present).astype(np.int64)
+    if len(rows) == 0:
+        raise UserError(f"{label}: the target {column.name!r} has no value in any row of the test set")
+    if target.task == "regression":
+        if numeric is None:
+            raise _text_in_regression(column, decimal, label)
+        read = _read_values(numeric, rows, spec, label, str(column.name), single=True)
+        return Target("regression", read.codes, rows, (), ())
+    number_of = {name: float(code) for code, name in enumerate(target.classes)}
+    labels = _label_texts(numeric, words, rows)
+    if target.classes and not set(labels) <= set(number_of):
+        indices = {str(code): name for code, name in enumerate(target.classes)}
+        if set(labels) <= set(indices):  # the source names its classes: labels are their numbers
+            labels = np.array([indices[each] for each in labels], dtype=object)
+    for row, each in zip(rows, labels, strict=True):
+        if each not in number_of:
+            raise UserError(f"{label}: row {row + 1} of the test set has the class {each!r}, which train does not have")
+    codes = np.array([number_of[each] for each in labels], dtype=np.float64)
+    return Target(target.task, codes, rows, target.classes, ())
+
+
+def _values(column: pd.Series, decimal: str) -> tuple[Any, Any, Any]:
+    """Return which cells have a value, all of them as numbers (None if one is none) and as text (or None)."""
+    if cells.is_number_typed(column):
+        values, _ = cells.numbers(column, (), decimal)
+        return ~np.isnan(values), values, None
+    if pd.api.types.is_bool_dtype(column.dtype):
+        words = cells.categories(column, ())
+        return ~pd.isna(words), None, words
+    values, bad = cells.numbers(column, (), decimal)
+    words = cells.categories(column, ())
+    return ~pd.isna(words), None if bad.any() else values, words
+
+
+def _find_task(numeric: Any, words: Any, spec: DataSpec, label: str, name: str) -> tuple[Task, str]:
+    if spec.task == "regression" or (spec.task is None and spec.log_target):
+        return "regression", " (set)" if spec.task else " (log_target is set)"
+    if numeric is None:
+        distinct = len({word for word in words if word is not None})
+        found: Task = "binary" if distinct == 2 else "multiclass"
+        why = f" ({distinct} different labels)"
+    else:
+        values = numeric[~np.isnan(numeric)]
+        different = np.unique(values)
+        distinct = len(different)
+        whole = bool(np.isfinite(different).all() and (different == np.round(different)).all())
+        if spec.task is None and not (whole and distinct <= MAXIMUM_CLASSES_OF_NUMBERS):
+            kind = "whole numbers" if whole else "numbers"
+            return "regression", f" ({distinct} different {kind}; set [data] task if they are classes)"
+        found = "binary" if distinct == 2 else "multiclass"
+        why = f" ({distinct} different {'whole numbers' if whole else 'numbers'}; set [data] task if it is not so)"
+    if distinct == 1:
+        raise UserError(f"{label}: the target {name!r} has one class in all rows: there is nothing to learn")
+    if spec.task is not None:
+        if spec.task == "binary" and distinct != 2:
+            raise UserError(f"{label}: [data] task is binary and the target {name!r} has {distinct} classes")
+        return spec.task, " (set)"
+    return found, why
+
+
+def _read_values(
+    numeric: Any, rows: npt.NDArray[np.int64], spec: DataSpec, label: str, name: str, single: bool = False
+) -> Target:
+    values = numeric[rows]
+    infinite = np.flatnonzero(np.isinf(values))
+    if len(infinite):
+        raise UserError(f"{label}: the target {name!r} is infinite in row {rows[infinite[0]] + 1}; mend or remove it")
+    if not single and values.min() == values.max():
+        raise UserError(f"{label}: the target {name!r} is {values[0]:g} in all rows: there is nothing to learn")
+    if np.abs(values).max() > LARGEST:
+        raise UserError(f"{label}: the target {name!r} has values too large to standardize; bring it to another unit")
+    low = np.flatnonzero(values <= -1.0)
+    if spec.log_target and len(low):
+        row, value = rows[low[0]] + 1, values[low[0]]
+        raise UserError(f"{label}: log_target needs a target above -1, row {row} has {value:g}; remove log_target")
+    return Target("regression", values, rows, (), ())
+
+
+def _read_labels(
+    numeric: Any,
+    words: Any,
+    rows: npt.NDArray[np.int64],
+    label: str,
+    name: str,
+    class_names: tuple[str, ...],
+    task: Task,
+) -> Target:
+    labels = _label_texts(numeric, words, rows)
+    names, codes = np.unique(labels, return_inverse=True)
+    if len(names) > MAXIMUM_CLASSES:
+        raise UserError(
+            f"{label}: the target {name!r} has {len(names)} classes, more than {MAXIMUM_CLASSES}; "
+            f'is it an identifier? Name another target, or set task = "regression" for numbers'
+        )
+    if numeric is not None:  # 2 before 10
+        order = np.argsort([float(each.replace(",", ".")) for each in names], kind="stable")
+        names, codes = names[order], np.argsort(order)[codes]
+    counts = np.bincount(codes, minlength=len(names))
+    lonely = int(counts.argmin())
+    if counts[lonely] < 2:
+        raise UserError(
+            f"{label}: class {names[lonely]!r} of the target {name!r} has one row, row {rows[codes == lonely][0] + 1}; "
+            f'a class needs at least 2: remove or merge it, or set task = "regression" if these are quantities'
+        )
+    classes = tuple(str(each) for each in names)
+    if class_names and classes == tuple(str(index) for index in range(len(class_names))):
+        classes = class_names
+    return Target(task, codes.astype(np.float64), rows, classes, ())
+
+
+def _label_texts(numeric: Any, words: Any, rows: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
+    if numeric is not None:
+        column = pd.Series(numeric[rows])
+        return cells.categories(column, ())
+    return np.asarray(words[rows], dtype=object)
+
+
+def _text_in_regression(column: pd.Series, decimal: str, label: str) -> UserError:
+    row = int(np.flatnonzero(cells.numbers(column.astype(object), (), decimal)[1])[0])
+    return UserError(
+        f"{label}: the target {column.name!r} of a regression is no number in row {row + 1}: "
+        f"{str(column.iloc[row])!r}; mend it, or empty it"
+    )

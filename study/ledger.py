@@ -1,0 +1,188 @@
+"""The ledger: an ordinary Optuna journal of one study, written by the coordinator alone.
+
+`optuna.load_study` and optuna-dashboard read it. What a round decided is written as one record before it is applied,
+trial by trial; applying is idempotent, so a round that was half applied when the process died is finished on opening.
+"""
+
+import fcntl
+import json
+import uuid
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import optuna
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.storages.journal._file import BaseJournalFileLock
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from study.home import StudyFolder
+
+ROUND, RESULT = "study:round", "study:result"
+STATES = {
+    TrialState.COMPLETE: "complete",
+    TrialState.PRUNED: "pruned",
+    TrialState.FAIL: "failed",
+    TrialState.RUNNING: "running",
+    TrialState.WAITING: "running",
+}
+_FINISHED = {name: state for state, name in STATES.items() if state.is_finished()}
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """What a round did to one trial.
+
+    Attributes:
+        iterations: how far its training is.
+        reports: value on dev by iteration, those of this round.
+        outcome: "complete", "pruned" or "failed"; None where it stays open.
+        value: of the metric, where there is one.
+        result: what is kept of a finished trial (see `study.objective`).
+    """
+
+    iterations: int
+    reports: dict[int, float] = field(default_factory=dict)
+    outcome: str | None = None
+    value: float | None = None
+    result: dict[str, Any] = field(default_factory=dict)
+
+
+class Ledger:
+    """One study's trials and attributes.
+
+    Args:
+        folder: of the study; the ledger is opened, and made where there is none.
+        name: of the study.
+        direction: "maximize" or "minimize", for a new study.
+    """
+
+    def __init__(self, folder: StudyFolder, name: str, direction: str | None = None) -> None:
+        folder.ledger.parent.mkdir(parents=True, exist_ok=True)
+        self.storage = JournalStorage(JournalFileBackend(str(folder.ledger), _Lock(folder)))
+        known = {study.study_name: study._study_id for study in self.storage.get_all_studies()}
+        if name not in known and direction is not None:
+            way = StudyDirection.MAXIMIZE if direction == "maximize" else StudyDirection.MINIMIZE
+            known[name] = self.storage.create_new_study([way], name)
+        self.name, self._id = name, known[name]
+        self.direction = self.storage.get_study_directions(self._id)[0].name.lower()
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """What is known of the whole study: uid, spec, data fingerprint, …"""
+        return dict(self.storage.get_study_user_attrs(self._id))
+
+    def set(self, **values: Any) -> None:
+        """Write attributes of the study, those that differ from what is there."""
+        known = self.storage.get_study_user_attrs(self._id)
+        for key, value in values.items():
+            if known.get(key) != value:
+                self.storage.set_study_user_attr(self._id, key, value)
+
+    def identify(self) -> str:
+        """Return the uid of the study, made at the first call."""
+        if "uid" not in self.attributes:
+            self.set(uid=uuid.uuid4().hex)
+        return str(self.attributes["uid"])
+
+    def trials(self) -> list[FrozenTrial]:
+        """Return all trials by number; they are not to be changed."""
+        return self.storage.get_all_trials(self._id, deepcopy=False)
+
+    def create(self, drawn: FrozenTrial) -> int:
+        """Write a new open trial, with all that was drawn for it, in one piece; return its number."""
+        trial = create_trial(
+            state=TrialState.RUNNING,
+            params=drawn.params,
+            distributions=drawn.distributions,
+            system_attrs=drawn.system_attrs,
+        )
+        trial.datetime_start = datetime.now(UTC)
+        trial_id = self.storage.create_new_trial(self._id, template_trial=trial)
+        return self.storage.get_trial(trial_id).number
+
+    def commit(self, number: int, records: dict[int, TrialRecord]) -> None:
+        """Write what a round decided, then apply it: from the first write on it is never lost."""
+        trials = {str(n): asdict(record) for n, record in sorted(records.items())}
+        self.storage.set_study_user_attr(self._id, ROUND, {"number": number, "trials": trials})
+        self.settle()
+
+    def settle(self) -> tuple[int, dict[int, int]]:
+        """Apply the last round where that has not been done; return its number and the iterations of its trials."""
+        last = self.attributes.get(ROUND, {"number": 0, "trials": {}})
+        trials = self.trials()
+        for number, record in last["trials"].items():
+            self._apply(trials[int(number)], record)
+        return last["number"], {int(n): record["iterations"] for n, record in last["trials"].items()}
+
+    def _apply(self, trial: FrozenTrial, record: dict[str, Any]) -> None:
+        if trial.state.is_finished():
+            return
+        for step, value in record["reports"].items():
+            if int(step) not in trial.intermediate_values:
+                self.storage.set_trial_intermediate_value(trial._trial_id, int(step), value)
+        if record["outcome"] is not None:
+            self.storage.set_trial_user_attr(trial._trial_id, RESULT, record["result"])
+            values = None if record["value"] is None else [record["value"]]
+            self.storage.set_trial_state_values(trial._trial_id, _FINISHED[record["outcome"]], values)
+
+
+def repair(folder: StudyFolder) -> int:
+    """Cut a torn last line off the journal, which Optuna could not read past; return how many bytes it had.
+
+    Call it while holding the study's lease. A line is torn where the process or the disk stopped in the middle of
+    a write; what it said was not yet acted upon.
+    """
+    if not folder.ledger.exists():
+        return 0
+    with folder.ledger.open("rb+") as file:
+        content = file.read()
+        end = content.rfind(b"\n") + 1
+        while end and not _is_json(content[content.rfind(b"\n", 0, end - 1) + 1 : end]):
+            end = content.rfind(b"\n", 0, end - 1) + 1
+        torn = len(content) - end
+        if torn:
+            file.truncate(end)
+        return torn
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        json.loads(line)
+    except ValueError:
+        return False
+    return True
+
+
+class _Lock(BaseJournalFileLock):
+    """A lock on the journal for the length of one write; unlike Optuna's own it dies with its process."""
+
+    def __init__(self, folder: StudyFolder) -> None:
+        self._path = folder.ledger.with_suffix(".lock")
+        self._file: Any = None
+
+    def acquire(self) -> bool:
+        self._file = self._path.open("w")
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+        return True
+
+    def release(self) -> None:
+        self._file.close()
+
+
+@contextmanager
+def quiet_optuna() -> Iterator[None]:
+    """Keep Optuna's log lines and its notes on experimental options out of the terminal while the block runs."""
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            yield
+    finally:
+        optuna.logging.set_verbosity(before)

@@ -1,0 +1,319 @@
+"""The `[data]` table of a spec: where the data come from, how they are read, split and prepared.
+
+Read by `study.data`, embedded in the whole spec; light to import (pydantic alone).
+"""
+
+import re
+from pathlib import PurePath
+from typing import Literal, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictInt,
+    StrictStr,
+    field_validator,
+    model_validator,
+)
+
+from study.errors import did_you_mean
+
+SKLEARN_SOURCES = ("breast_cancer", "california_housing", "diabetes", "digits", "iris", "wine")
+SYNTHETIC_SOURCES = ("blobs", "circles", "house_price", "moons", "parity", "planar_flower", "spirals")
+TEXT_SUFFIXES = (".csv", ".tsv")
+PARQUET_SUFFIXES = (".parquet",)
+ARRAY_SUFFIXES = (".npz", ".h5", ".hdf5")
+FILE_SUFFIXES = TEXT_SUFFIXES + PARQUET_SUFFIXES + ARRAY_SUFFIXES
+
+SourceKind = Literal["sklearn", "synthetic", "openml", "text", "parquet", "arrays"]
+
+# Keys that only some sources know; anywhere else they would be dead switches.
+_KEYS_OF: dict[str, tuple[SourceKind, ...]] = {
+    "target": ("openml", "text", "parquet"),
+    "test": ("text", "parquet", "arrays"),
+    "x": ("arrays",),
+    "y": ("arrays",),
+    "test_x": ("arrays",),
+    "test_y": ("arrays",),
+    "separator": ("text",),
+    "quote": ("text",),
+    "header": ("text",),
+    "decimal": ("text",),
+    "encoding": ("text",),
+    "examples": ("synthetic",),
+    "noise": ("synthetic",),
+    "bits": ("synthetic",),
+    "classes": ("synthetic",),
+    "generator_seed": ("synthetic",),
+}
+# Of the synthetic sources, those that know the key.
+_SYNTHETIC_KEYS: dict[str, tuple[str, ...]] = {
+    "bits": ("parity",),
+    "classes": ("blobs", "spirals"),
+}
+_COLUMN_LISTS = ("numeric", "categorical", "boolean", "dates", "drop", "ignore")
+
+Names = tuple[StrictStr, ...]
+
+
+class DataSpec(BaseModel):
+    """The `[data]` table. Every key but `source` has a default.
+
+    Raises:
+        pydantic.ValidationError: for a key that is unknown or a value that breaks a rule (both named).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: StrictStr = Field(
+        description="`sklearn:NAME`, `synthetic:NAME`, `openml:NAME@VERSION`, or a file (.csv .tsv .parquet "
+        ".npz .h5), relative to the folder of the spec."
+    )
+    target: StrictInt | StrictStr | None = Field(
+        default=None,
+        description="The column to predict: its name, or its position (0 is the first column, -1 the last). "
+        "Left out: a column with a telling name (target, label, class, y), else the last one, and a note says which.",
+    )
+    test: StrictStr | None = Field(
+        default=None,
+        description="A second file, with the columns of `source`, that is the test set; then only train and dev "
+        "are split from `source`.",
+    )
+    task: Literal["binary", "multiclass", "regression"] | None = Field(
+        default=None, description="What is predicted. Left out: found from the target, and a note says why."
+    )
+
+    split: tuple[float, ...] = Field(
+        default=(0.6, 0.2, 0.2),
+        description="floats of train, dev and test; they sum to 1. With a test file: train and dev, or "
+        "three of which the last is left aside.",
+    )
+    seed: StrictInt = Field(default=0, ge=0, description="Seed of the split. Equal seed and rows: equal split.")
+    confirm: float = Field(
+        default=0.0,
+        ge=0.0,
+        lt=1.0,
+        description="float of all rows that is set aside first, before the rest is split: the search never sees "
+        "it, `study confirm` does.",
+    )
+    folds: StrictInt | None = Field(
+        default=None,
+        ge=2,
+        description="Cross-validation: train and dev together are cut into this many folds, each of them dev once.",
+    )
+    group: StrictStr | None = Field(
+        default=None,
+        description="A column whose equal values (a patient, a household) stay in one part. It is no feature.",
+    )
+    time: StrictStr | None = Field(
+        default=None,
+        description="A column of dates or numbers by which train comes before dev before test. It is no feature "
+        "unless it is named in `dates` or `numeric` too.",
+    )
+
+    duplicates: Literal["keep", "drop", "group"] = Field(
+        default="keep",
+        description="Rows that are equal in all features and the target: kept as they are, all but the first "
+        "dropped, or kept together in one part.",
+    )
+
+    numeric: Names = Field(default=(), description="Columns to read as numbers; text in them is an error.")
+    categorical: Names = Field(default=(), description="Columns to read as categories, one-hot encoded.")
+    boolean: Names = Field(
+        default=(), description="Columns to read as true or false (true/false, yes/no, t/f, y/n, 1/0)."
+    )
+    dates: Names = Field(default=(), description="Columns to read as dates: year, month, day, weekday, hour.")
+    drop: Names = Field(
+        default=(), description="Columns that the network may not use, such as ones that repeat the target."
+    )
+    ignore: Names = Field(default=(), description="Columns that name a row (identifiers): no features either.")
+    missing: Names = Field(
+        default=(),
+        description='More markers of a missing cell in a feature, beside "", NA, N/A, n/a, NaN, nan, null, NULL, <NA>, '
+        "#N/A and ?.",
+    )
+    scale: Literal["standard", "minmax", "robust", "none"] | None = Field(
+        default=None,
+        description="How numbers are scaled, fitted on train alone. Left out: standard (mean 0, deviation 1); "
+        "for digits minmax, for image files none, since they are scaled to 0..1 already.",
+    )
+    log_target: StrictBool = Field(
+        default=False, description="Regression: learn log(1 + target). Results are reported in the target's own unit."
+    )
+
+    separator: StrictStr | None = Field(default=None, description="Text files: what parts the cells. Left out: found.")
+    quote: StrictStr | None = Field(
+        default=None, description='Text files: the quoting character, "" for none. Left out: found.'
+    )
+    header: StrictBool | None = Field(
+        default=None,
+        description="Text files: is the first line the columns' names? Left out: found. Without a header "
+        "the columns are named column_0, column_1, ...",
+    )
+    decimal: Literal[".", ","] | None = Field(
+        default=None, description="Text files: the decimal mark. Left out: found."
+    )
+    encoding: StrictStr | None = Field(
+        default=None, description="Text files: the encoding, such as utf-8 or cp1252. Left out: found."
+    )
+
+    x: StrictStr | None = Field(
+        default=None, description="Array files: the name (.npz) or path (.h5) of the examples, first axis examples."
+    )
+    y: StrictStr | None = Field(default=None, description="Array files: the name or path of the labels.")
+    test_x: StrictStr | None = Field(
+        default=None, description="Array files: the examples of the test set, in `test` or else in `source`."
+    )
+    test_y: StrictStr | None = Field(default=None, description="Array files: the labels of the test set.")
+
+    examples: StrictInt | None = Field(
+        default=None, ge=10, description="Synthetic data: how many examples. Left out: the source's own number."
+    )
+    noise: float | None = Field(
+        default=None, ge=0.0, description="Synthetic data: strength of the noise. Left out: the source's own."
+    )
+    bits: StrictInt | None = Field(
+        default=None, ge=2, le=16, description="synthetic:parity: number of bits (8 unless given)."
+    )
+    classes: StrictInt | None = Field(
+        default=None,
+        ge=2,
+        le=20,
+        description="synthetic:blobs (3 unless given) and synthetic:spirals (2): number of classes.",
+    )
+    generator_seed: StrictInt | None = Field(
+        default=None,
+        ge=0,
+        description="Synthetic data: seed of the points. Left out: `seed`, so that one seed moves both.",
+    )
+
+    @property
+    def kind(self) -> SourceKind:
+        """What sort of source this is."""
+        return source_kind(self.source)
+
+    @property
+    def has_test_file(self) -> bool:
+        """Whether the test set is given apart, so that `source` is split into train and dev alone."""
+        return self.test is not None or self.test_x is not None
+
+    @field_validator("source")
+    @classmethod
+    def _known_source(cls, value: str) -> str:
+        scheme, colon, name = value.partition(":")
+        for known, names in (("sklearn", SKLEARN_SOURCES), ("synthetic", SYNTHETIC_SOURCES)):
+            if colon and scheme == known and name not in names:
+                raise ValueError(f"{known}: source is unknown, got {value!r}; {did_you_mean(name, names)}")
+        if colon and scheme == "openml":
+            if not re.fullmatch(r"[^@]+@[1-9][0-9]*", name):
+                raise ValueError(f"an openml source is openml:NAME@VERSION (openml:credit-g@1), got {value!r}")
+            return value
+        if colon and scheme in ("sklearn", "synthetic"):
+            return value
+        if colon and re.fullmatch(r"[a-z_]{2,}", scheme) and not PurePath(value).suffix:
+            remedy = did_you_mean(scheme, ("sklearn", "synthetic", "openml"))
+            raise ValueError(f"the kind of source {scheme!r} is unknown, got {value!r}; {remedy}")
+        _check_suffix(value)
+        return value
+
+    @field_validator("test")
+    @classmethod
+    def _known_test(cls, value: str | None) -> str | None:
+        if value is not None:
+            _check_suffix(value)
+        return value
+
+    @field_validator("split")
+    @classmethod
+    def _fractions(cls, value: tuple[float, ...]) -> tuple[float, ...]:
+        if len(value) not in (2, 3) or any(not 0.0 < share < 1.0 for share in value):
+            raise ValueError(
+                f"split must be the fractions of train, dev and test, each above 0, such as [0.6, 0.2, 0.2], "
+                f"got {list(value)}"
+            )
+        if abs(sum(value) - 1.0) > 1e-6:
+            raise ValueError(f"split must sum to 1, got {list(value)}, which sums to {sum(value):g}")
+        return value
+
+    @field_validator("separator", "quote")
+    @classmethod
+    def _one_character(cls, value: str | None) -> str | None:
+        if value is not None and (len(value) > 1 or not value.isascii() or value in ("\n", "\r")):
+            raise ValueError(f"must be one ASCII character, got {value!r}")
+        return value
+
+    @field_validator("encoding")
+    @classmethod
+    def _known_encoding(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                "".encode(value)
+            except LookupError:
+                raise ValueError(f"encoding is unknown, got {value!r}; try utf-8, cp1252 or utf-16") from None
+        return value
+
+    @model_validator(mode="after")
+    def _keys_fit_together(self) -> Self:
+        given = {key for key in self.model_fields_set if getattr(self, key) is not None}
+        for key, kinds in _KEYS_OF.items():
+            if key in given and self.kind not in kinds:
+                raise ValueError(f"{key} does not apply to the source {self.source!r}: remove it")
+        name = self.source.partition(":")[2]
+        for key, names in _SYNTHETIC_KEYS.items():
+            if key in given and name not in names:
+                raise ValueError(
+                    f"{key} applies to {', '.join(names)} alone, got the source {self.source!r}: remove it"
+                )
+        if self.test is not None and source_kind(self.test) != self.kind:
+            raise ValueError(f"test must be a file of the same kind as source {self.source!r}, got {self.test!r}")
+        if len(self.split) == 2 and not self.has_test_file:
+            raise ValueError(f"split must have three fractions unless a test file is given, got {list(self.split)}")
+        if self.separator == "":
+            raise ValueError("separator must be one character, got ''")
+        if self.group is not None and self.time is not None:
+            raise ValueError(f"give group or time, not both, got group {self.group!r} and time {self.time!r}")
+        if self.duplicates == "group" and (self.group is not None or self.time is not None):
+            raise ValueError('duplicates = "group" does not go with group or time; use "drop"')
+        if self.log_target and self.task in ("binary", "multiclass"):
+            raise ValueError(f"log_target is for regression, got task {self.task!r}")
+        self._columns_named_once()
+        return self
+
+    def _columns_named_once(self) -> None:
+        seen: dict[str, str] = {}
+        for key in _COLUMN_LISTS:
+            for column in getattr(self, key):
+                if column in seen:
+                    raise ValueError(f"column {column!r} is named in {seen[column]} and in {key}: keep one of them")
+                seen[column] = key
+        if self.target in seen:
+            key = seen[str(self.target)]
+            raise ValueError(f"column {self.target!r} is the target and cannot be named in {key}")
+        for role in ("group", "time"):
+            if getattr(self, role) is not None and getattr(self, role) == self.target:
+                raise ValueError(f"column {self.target!r} is the target and cannot be the {role} column")
+
+
+def source_kind(source: str) -> SourceKind:
+    """Return what sort of source a (valid) name is."""
+    scheme, colon, _ = source.partition(":")
+    if colon and scheme == "sklearn":
+        return "sklearn"
+    if colon and scheme == "synthetic":
+        return "synthetic"
+    if colon and scheme == "openml":
+        return "openml"
+    suffix = PurePath(source).suffix.lower()
+    if suffix in PARQUET_SUFFIXES:
+        return "parquet"
+    return "arrays" if suffix in ARRAY_SUFFIXES else "text"
+
+
+def _check_suffix(path: str) -> None:
+    if PurePath(path).suffix.lower() not in FILE_SUFFIXES:
+        raise ValueError(
+            f"a source is sklearn:NAME, synthetic:NAME, openml:NAME@VERSION or a file that ends in "
+            f"{' '.join(FILE_SUFFIXES)}, got {path!r}"
+        )

@@ -1,0 +1,136 @@
+"""The [space] table: for each hyperparameter a range, a list of choices, or one fixed value."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from engine.activations import get_activation
+from engine.initialization import SCHEMES
+from engine.schedules import SCHEDULES
+from engine.settings import OPTIMIZER_NAMES
+from study.errors import did_you_mean
+
+FULL_BATCH = "full"
+
+
+class Range(BaseModel):
+    """From low to high, both included: `{ low = 1e-3, high = 1.0, log = true }`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    low: float = Field(description="Smallest value.")
+    high: float = Field(description="Largest value.")
+    log: bool = Field(False, description="Draw on a logarithmic scale; low must then be above 0.")
+    step: float | None = Field(None, gt=0, description="Draw low, low + step, low + 2 step, …; not with log.")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.low > self.high:
+            raise ValueError(f"low must be at most high, got low = {self.low:g} and high = {self.high:g}")
+        if self.log and self.low <= 0:
+            raise ValueError(f"low must be above 0 with log = true, got {self.low:g}")
+        if self.log and self.step is not None:
+            raise ValueError("log and step cannot go together; leave one of them out")
+        return self
+
+
+def _number(name: str, rule: str, least: float, below: float, value: Any, whole: bool) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or (whole and value != int(value)):
+        raise ValueError(f"{name} must be {'a whole number' if whole else 'a number'}, got {value!r}")
+    if not (least <= value < below):
+        raise ValueError(f"{name} must be {rule}, got {value:g}")
+
+
+def _numeric(name: str, rule: str, *, least: float, below: float = float("inf"), whole: bool = False) -> Any:
+    """Return the annotated type of a numeric hyperparameter: a range, choices, or one value, all within bounds."""
+
+    def check(value: Any) -> Any:
+        if isinstance(value, dict):
+            spread = Range.model_validate(value)
+            for end in (spread.low, spread.high, *([spread.step] if spread.step else [])):
+                if whole and end != int(end):
+                    raise ValueError(f"{name} must be whole numbers, got {end:g}")
+            _number(name, rule, least, below, spread.low, whole=False)
+            _number(name, rule, least, below, spread.high, whole=False)
+            return spread
+        return _choices(value, lambda choice: _number(name, rule, least, below, choice, whole))
+
+    kind: Any = int if whole else float
+    return Annotated[Range | tuple[kind, ...], BeforeValidator(check)]
+
+
+def _choices(value: Any, check: Any) -> tuple[Any, ...]:
+    choices = tuple(value) if isinstance(value, (list, tuple)) else (value,)
+    if not choices:
+        raise ValueError("needs at least one choice, got an empty list")
+    for choice in choices:
+        check(choice)
+    if len(set(choices)) < len(choices):
+        raise ValueError(f"names the same choice twice, got {list(choices)}")
+    return choices
+
+
+def _named(name: str, valid: tuple[str, ...]) -> Any:
+    def check_one(choice: Any) -> None:
+        if choice not in valid:
+            raise ValueError(f"{name} {choice!r} is not known; {did_you_mean(str(choice), valid)}")
+
+    return Annotated[tuple[str, ...], BeforeValidator(lambda value: _choices(value, check_one))]
+
+
+def _check_activation(choice: Any) -> None:
+    names = ("relu", "leaky_relu", "tanh", "sigmoid", "elu", "gelu", "silu", "identity")
+    try:
+        get_activation(str(choice))
+    except ValueError as error:
+        if "(" in str(choice):
+            raise
+        raise ValueError(f"activation {choice!r} is not known; {did_you_mean(str(choice), names)}") from error
+
+
+def _check_batch(choice: Any) -> None:
+    if choice != FULL_BATCH:
+        _number("batch_size", f'at least 1, or "{FULL_BATCH}"', 1, float("inf"), choice, whole=True)
+
+
+class SpaceSpec(BaseModel):
+    """What is searched. A single value is fixed, a list is a choice, a table with low and high is a range."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    learning_rate: _numeric("learning_rate", "above 0", least=5e-324) = Field(  # type: ignore[valid-type]
+        description="Learning rate α, above 0."
+    )
+    iterations: _numeric("iterations", "at least 1", least=1, whole=True) = Field(  # type: ignore[valid-type]
+        description="Updates of the parameters; with mini-batches an iteration is one mini-batch."
+    )
+    depth: _numeric("depth", "from 0 to 50", least=0, below=51, whole=True) = Field(  # type: ignore[valid-type]
+        description="Hidden layers; 0 is logistic (or linear) regression."
+    )
+    units: _numeric("units", "at least 1", least=1, whole=True) = Field(  # type: ignore[valid-type]
+        (16,), description="Units of a hidden layer, drawn for each."
+    )
+    activation: Annotated[tuple[str, ...], BeforeValidator(lambda value: _choices(value, _check_activation))] = Field(
+        ("relu",), description="Activation of all hidden layers."
+    )
+    optimizer: _named("optimizer", OPTIMIZER_NAMES) = Field(  # type: ignore[valid-type]
+        ("gradient_descent",), description="How the gradient becomes an update."
+    )
+    batch_size: Annotated[
+        tuple[int | Literal["full"], ...], BeforeValidator(lambda value: _choices(value, _check_batch))
+    ] = Field(("full",), description='Examples of an iteration, or "full" for all.')
+    momentum: _numeric("momentum", "at least 0 and below 1", least=0, below=1) = Field(  # type: ignore[valid-type]
+        (0.9,), description="μ of momentum and Nesterov, β₁ of Adam."
+    )
+    l2: _numeric("l2", "at least 0", least=0) = Field(  # type: ignore[valid-type]
+        (0.0,), description="λ of the penalty (λ/2) Σ ‖W‖²."
+    )
+    dropout: _numeric("dropout", "at least 0 and below 1", least=0, below=1) = Field(  # type: ignore[valid-type]
+        (0.0,), description="Share of hidden units left out in each iteration."
+    )
+    schedule: _named("schedule", tuple(SCHEDULES)) = Field(  # type: ignore[valid-type]
+        ("constant",), description="How the learning rate changes while training."
+    )
+    initialization: _named("initialization", SCHEMES) = Field(  # type: ignore[valid-type]
+        ("auto",), description="Where training starts; auto suits the activation."
+    )

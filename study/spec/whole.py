@@ -1,0 +1,33 @@
+"""The whole spec of one study."""
+
+import re
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from study.spec.data import DataSpec
+from study.spec.search import ConfirmSpec, SearchSpec
+from study.spec.space import SpaceSpec
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
+
+
+class Spec(BaseModel):
+    """One declared study: data, search space, budget."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(description="Name of the study: letters, digits, - and _; names its folder and its experiment.")
+    description: str = Field("", description="One line on the question that the study asks.")
+    data: DataSpec
+    space: SpaceSpec
+    search: SearchSpec = SearchSpec.model_construct()
+    confirm: ConfirmSpec | None = None
+
+    @field_validator("name")
+    @classmethod
+    def _plain(cls, name: str) -> str:
+        if not NAME.fullmatch(name):
+            raise ValueError(
+                f"name must be 1 to 100 letters, digits, - or _, starting with a letter or digit, got {name!r}"
+            )
+        return name

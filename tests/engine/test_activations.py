@@ -1,0 +1,87 @@
+"""Every registered activation keeps the same promises."""
+
+import numpy as np
+import pytest
+
+from engine import ACTIVATIONS, elu, get_activation, leaky_relu, reference
+
+ALL = [*ACTIVATIONS.values(), leaky_relu(0.2), leaky_relu(0.0), elu(0.5)]
+Z_POINTS = np.concatenate([np.linspace(-6, 6, 121) + 0.013, [-30.0, 30.0]]).reshape(3, 41)
+
+
+def forward(activation, Z):
+    A = np.empty_like(Z)
+    activation.forward(Z.copy(), A, np.empty_like(Z))
+    return A
+
+
+def slope(activation, Z):
+    V = forward(activation, Z) if activation.slope_of == "A" else Z.copy()
+    return np.asarray(activation.slope(V, np.empty_like(Z)), dtype=float)
+
+
+@pytest.mark.parametrize("activation", ALL, ids=lambda a: a.name)
+class TestConformance:
+    def test_slope_is_the_derivative(self, activation):
+        h = 1e-5
+        numeric = (forward(activation, Z_POINTS + h) - forward(activation, Z_POINTS - h)) / (2 * h)
+        np.testing.assert_allclose(slope(activation, Z_POINTS), numeric, atol=2e-9)
+
+    def test_forward_may_write_over_its_input(self, activation):
+        expected, Z = forward(activation, Z_POINTS), Z_POINTS.copy()
+        activation.forward(Z, Z, np.empty_like(Z))
+        np.testing.assert_array_equal(Z, expected)
+
+    @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+    def test_number_type_is_kept_and_close(self, activation, dtype):
+        Z = Z_POINTS.astype(dtype)
+        A = forward(activation, Z)
+        assert A.dtype == dtype
+        np.testing.assert_allclose(A, forward(activation, Z.astype(float)), rtol=2e-6, atol=2e-6)
+        np.testing.assert_allclose(slope(activation, Z), slope(activation, Z.astype(float)), rtol=1e-5, atol=1e-5)
+
+    def test_finite_for_huge_Z(self, activation):
+        Z = np.array([[-1e4, -800.0, 800.0, 1e4]])
+        with np.errstate(over="ignore"):
+            assert np.isfinite(forward(activation, Z)).all()
+            assert np.isfinite(slope(activation, Z)).all()
+
+    def test_leading_axes_change_nothing(self, activation):
+        stack = np.stack([Z_POINTS, Z_POINTS + 1])
+        np.testing.assert_array_equal(forward(activation, stack)[1], forward(activation, Z_POINTS + 1))
+        np.testing.assert_array_equal(slope(activation, stack)[1], slope(activation, Z_POINTS + 1))
+
+    def test_found_by_its_name(self, activation):
+        found = get_activation(activation.name)
+        assert found.name == activation.name
+        np.testing.assert_array_equal(forward(found, Z_POINTS), forward(activation, Z_POINTS))
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_equals_the_textbook(name):
+    np.testing.assert_allclose(forward(ACTIVATIONS[name], Z_POINTS), reference.g[name](Z_POINTS), atol=1e-14)
+    np.testing.assert_allclose(slope(ACTIVATIONS[name], Z_POINTS), reference.g_prime[name](Z_POINTS), atol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("name", "at_zero"), [("relu", 0.0), ("leaky_relu", 0.01), ("elu", 1.0), ("tanh", 1.0), ("sigmoid", 0.25)]
+)
+def test_slope_at_zero_is_as_stated(name, at_zero):
+    assert slope(ACTIVATIONS[name], np.zeros((1, 1)))[0, 0] == at_zero
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: get_activation("rleu"), "activation must be one of sigmoid, tanh, relu.*got 'rleu'"),
+        (lambda: get_activation("tanh(2)"), "activation must be one of"),
+        (lambda: get_activation("leaky_relu(1.5)"), "at least 0 and below 1, got 1.5"),
+        (lambda: get_activation("leaky_relu(1-2)"), "must be a number, got '1-2'"),
+        (lambda: leaky_relu(-0.1), "at least 0 and below 1, got -0.1"),
+        (lambda: elu(0), "above 0, got 0"),
+        (lambda: elu(float("inf")), "above 0, got inf"),
+    ],
+)
+def test_what_is_wrong_is_said(call, words):
+    with pytest.raises(ValueError, match=words):
+        call()

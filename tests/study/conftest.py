@@ -1,0 +1,44 @@
+"""The small study: its spec, and a home where it has been run."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from small_study import SMALL, run_study
+
+from study.home import Home
+from study.tracking import make_store
+
+
+@pytest.fixture
+def spec(tmp_path: Path) -> Path:
+    path = tmp_path / "small.toml"
+    path.write_text(SMALL)
+    return path
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """MLflow's schema, made once: two seconds that most tests need not spend again."""
+    folder = tmp_path_factory.mktemp("store")
+    make_store(Home(folder))
+    return folder / "mlflow.db"
+
+
+@pytest.fixture
+def home(tmp_path: Path, empty_store: Path) -> Path:
+    """A home without studies."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    shutil.copy(empty_store, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home of the small study, run once with two workers; tests do not change it."""
+    folder = tmp_path_factory.mktemp("finished")
+    (folder / "small.toml").write_text(SMALL)
+    done = run_study("run", folder / "small.toml", "--home", folder / "home", "--jobs", 2)
+    assert done.returncode == 0, done.stderr
+    return folder / "home"

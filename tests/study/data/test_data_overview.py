@@ -1,0 +1,177 @@
+"""The look before a run, its warnings, and the spec that `study init` writes."""
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from data_tables import mixed_table
+from scipy.stats import binomtest
+
+from study.data import draft_spec, load, look
+from study.data.draft import study_name
+from study.data.overview import smallest_difference
+from study.errors import UserError
+from study.spec.data import DataSpec
+
+ROWS = 300
+
+
+def people(**columns: Any) -> pd.DataFrame:
+    rng = np.random.default_rng(5)
+    age = rng.integers(18, 90, ROWS)
+    base = {"age": age, "town": rng.choice(["Paris", "Rome", "Oslo"], ROWS)}
+    return pd.DataFrame(base | columns | {"well": np.where(age + rng.normal(0, 9, ROWS) < 50, "yes", "no")})
+
+
+def looked(tmp_path: Path, frame: pd.DataFrame, **keys: Any) -> Any:
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    return look(DataSpec(source="t.csv", **keys), tmp_path)
+
+
+def subjects(view: Any) -> dict[str, tuple[str, ...]]:
+    return {caution.subject: caution.columns for caution in view.cautions}
+
+
+def test_a_sound_table_has_little_to_warn_of(tmp_path: Path) -> None:
+    frame = people(weight=np.random.default_rng(0).normal(70, 9, ROWS).round(3))
+    assert set(subjects(looked(tmp_path, frame))) == {"small_dev"}
+
+
+def test_what_is_printed(tmp_path: Path) -> None:
+    frame = mixed_table()
+    view = looked(tmp_path, frame)
+    assert view.rows == 120
+    assert view.columns_by_kind == {"numeric": 2, "categorical": 1, "boolean": 1, "date": 1}
+    assert view.parts == {"train": 72, "dev": 24, "test": 24}
+    assert view.classes == frame["grade"].value_counts().to_dict()
+    seen = load(DataSpec(source="t.csv"), tmp_path)
+    rows = [*seen.train.rows, *seen.dev.rows]
+    assert view.missing_cells == frame["length"].iloc[rows].isna().sum()
+    assert view.n_x == seen.n_x
+    assert view.fingerprint == seen.fingerprint
+    assert json.loads(json.dumps(view.plain()))["columns"][2]["distinct"] == 3
+
+
+def test_columns_that_repeat_the_target_are_called_out(tmp_path: Path) -> None:
+    well = people()["well"]
+    frame = people(verdict=well.map({"yes": "healthy", "no": "ill"}), score=well.eq("yes") * 40 + np.arange(ROWS) % 40)
+    view = looked(tmp_path, frame)
+    named = {name for each in view.cautions if each.subject == "repeats_target" for name in each.columns}
+    assert named == {"verdict", "score"}
+    assert "repeats_target" not in subjects(looked(tmp_path, frame, drop=["verdict", "score"]))
+
+
+def test_a_column_that_repeats_a_regression_target(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    price = rng.lognormal(7, 0.5, ROWS)
+    pd.DataFrame({"size": price**0.5 * rng.uniform(0.5, 2, ROWS), "cents": 100 * price, "price": price}).to_csv(
+        tmp_path / "t.csv", index=False
+    )
+    assert subjects(look(DataSpec(source="t.csv"), tmp_path))["repeats_target"] == ("cents",)
+
+
+def test_other_warnings(tmp_path: Path) -> None:
+    frame = people(
+        number=np.random.default_rng(1).permutation(ROWS) + 1000,
+        always=["same"] * ROWS,
+        hardly=["1"] * 5 + [""] * (ROWS - 5),
+        capital=people()["town"].map({"Paris": 1, "Rome": 2, "Oslo": 3}),
+    )
+    frame.loc[:5, "well"] = "unsure"
+    frame = pd.concat([frame, frame.iloc[100:140]])
+    view = looked(tmp_path, frame, seed=1)
+    found = subjects(view)
+    assert found["constant"] == ("always",)
+    assert found["same_column"] == ("town", "capital")
+    assert found["rare_class"] == ("unsure",)
+    assert "duplicates" in found
+    assert "duplicates" not in subjects(look(DataSpec(source="t.csv", duplicates="drop"), tmp_path))
+    assert subjects(looked(tmp_path, frame.drop_duplicates()))["identifier"] == ("number",)
+
+
+def test_a_test_file_is_compared_too(tmp_path: Path) -> None:
+    frame = people(weight=np.random.default_rng(0).normal(size=ROWS))
+    frame.iloc[:50].to_csv(tmp_path / "u.csv", index=False)
+    view = looked(tmp_path, frame, test="u.csv")
+    assert view.parts["test"] == 50
+    assert "in test" in next(each.message for each in view.cautions if each.subject == "duplicates")
+
+
+@pytest.mark.parametrize("m", [40, 100, 1000, 10_000])
+def test_the_smallest_difference_is_where_the_paired_test_turns(m: int) -> None:
+    """With a tenth of the answers different, the exact paired test tells this difference and not the half of it."""
+    different = smallest_difference(m)
+    discordant = max(round(0.1 * m), 6)
+    better = min(discordant, round((discordant + different * m) / 2))
+    assert binomtest(better, discordant).pvalue < 0.12
+    half = round((discordant + different * m / 2) / 2)
+    assert binomtest(half, discordant).pvalue > 0.05
+    assert smallest_difference(4 * m) < different
+
+
+def test_init_writes_a_spec_that_loads(tmp_path: Path) -> None:
+    mixed_table().to_csv(tmp_path / "my data.csv", index=False)
+    text = draft_spec(tmp_path / "my data.csv", "grade")
+    spec = tomllib.loads(text)
+    assert spec["name"] == "my-data"
+    assert set(spec) == {"name", "description", "data", "space", "search", "confirm"}
+    assert {"optimizer", "batch_size"} <= set(spec["space"])
+    assert spec["data"]["target"] == "grade"
+    assert load(DataSpec(**spec["data"]), tmp_path).task == "binary"
+    assert "colour: categorical, 3 different" in text
+
+
+@pytest.mark.parametrize("name", ["mixed.tsv", "mixed.parquet", "arrays.npz", "cats.h5"])
+def test_init_serves_every_kind_of_file(files: Path, name: str) -> None:
+    spec = tomllib.loads(draft_spec(files / name))
+    assert load(DataSpec(**spec["data"]), files).task in ("binary", "multiclass")
+
+
+def test_init_guesses_a_target_and_says_so(tmp_path: Path) -> None:
+    mixed_table().to_csv(tmp_path / "t.csv", index=False)
+    text = draft_spec(tmp_path / "t.csv", None)
+    assert 'target = "grade"     # guessed' in text
+    bare = mixed_table()[["length", "count", "grade"]].dropna()
+    bare.to_csv(tmp_path / "bare.csv", index=False, header=False, sep=";")
+    data = tomllib.loads(draft_spec(tmp_path / "bare.csv", None))["data"]
+    assert (data["target"], data["header"], data["separator"]) == (-1, False, ";")
+    assert tomllib.loads(draft_spec(tmp_path / "bare.csv", "0"))["data"]["target"] == 0
+
+
+def test_init_passes_over_what_cannot_be_a_target(tmp_path: Path) -> None:
+    names = [f"n{i}" for i in range(120)]
+    mixed_table().assign(name=names).to_csv(tmp_path / "t.csv", index=False)
+    assert tomllib.loads(draft_spec(tmp_path / "t.csv"))["data"]["target"] == "grade"
+    with pytest.raises(UserError, match="one row"):
+        draft_spec(tmp_path / "t.csv", "name")
+    pd.DataFrame({"a": names, "b": names}).to_csv(tmp_path / "u.csv", index=False)
+    text = draft_spec(tmp_path / "u.csv")
+    assert tomllib.loads(text)["data"]["target"] == "b"
+    assert "cannot be the target" in text
+
+
+def test_init_sets_what_would_stop_the_run(tmp_path: Path) -> None:
+    frame = people(
+        number=range(ROWS),
+        dose=["n/k" if i % 9 == 0 else str(i % 50 / 4) for i in range(ROWS)],
+        room=[f"{i % 40}" if i % 7 else f"{i % 40}b" for i in range(ROWS)],
+        gain=["inf" if i % 50 == 0 else str(i % 13 / 3) for i in range(ROWS)],
+        proof=people()["well"],
+    )
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    text = draft_spec(tmp_path / "t.csv", "well")
+    keys = tomllib.loads(text)["data"]
+    assert keys["ignore"] == ["number"]
+    assert set(keys["missing"]) == {"n/k", "inf"}
+    assert keys["categorical"] == ["room"]
+    assert '# drop = ["proof"]' in text
+    assert load(DataSpec(**keys), tmp_path).column_names == ("age", "town", "dose", "room", "gain", "proof")
+
+
+@pytest.mark.parametrize(("file", "name"), [("a.csv", "a"), ("My table (2).csv", "My-table-2"), ("é.csv", "data")])
+def test_names(file: str, name: str) -> None:
+    assert study_name(Path(file)) == name

@@ -1,0 +1,158 @@
+"""The command line as a user meets it: output, exit codes, interruption."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from small_study import SMALL, environment, fingerprints, run_study, show
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; sys.argv = ['study', '--help']\n"
+        "from study.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "heavy = {'numpy', 'optuna', 'mlflow', 'pandas', 'sklearn', 'pydantic', 'joblib'}\n"
+        "print(sorted(heavy & set(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "Run a study" in done.stdout
+    assert done.stderr.strip() == "[]"
+
+
+def test_a_run_prints_a_line_a_trial_and_a_table(spec: Path, home: Path) -> None:
+    done = run_study("run", spec, "--home", home, "--jobs", 1)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert sum(line.startswith("trial ") for line in done.stdout.splitlines()) == 12
+    assert "study show small" in done.stdout
+    assert "study ui" in done.stdout
+
+
+def test_show_json_has_the_promised_form(finished: Path) -> None:
+    summary = show(finished)
+    assert list(summary) == ["name", "state", "direction", "metric", "best", "trials"]
+    assert (summary["name"], summary["state"]) == ("small", "complete")
+    assert (summary["direction"], summary["metric"]) == ("maximize", "accuracy")
+    keys = ["number", "state", "params", "value", "iterations", "fingerprint", "run_id", "seconds"]
+    assert [list(trial) for trial in summary["trials"]] == [keys] * 12
+    complete = [trial for trial in summary["trials"] if trial["state"] == "complete"]
+    assert summary["best"]["value"] == max(trial["value"] for trial in complete)
+    for trial in complete:
+        assert trial["iterations"] == trial["params"]["iterations"]
+        assert len(trial["fingerprint"]) == 64
+        assert trial["run_id"]
+
+
+def test_list_names_every_study(finished: Path) -> None:
+    done = run_study("list", "--json", "--home", finished)
+    (study,) = json.loads(done.stdout)
+    assert (study["name"], study["state"]) == ("small", "complete")
+    assert "small" in run_study("list", "--home", finished).stdout
+    assert "no study in" in run_study("list", "--home", finished / "nowhere").stdout
+
+
+def test_a_finished_study_says_so_and_changes_nothing(finished: Path) -> None:
+    before = fingerprints(finished)
+    ledger = (finished / "studies/small/ledger.log").read_bytes()
+    done = run_study("run", finished.parent / "small.toml", "--home", finished)
+    assert done.returncode == 0, done.stderr
+    assert "nothing to do" in done.stdout
+    assert fingerprints(finished) == before
+    assert (finished / "studies/small/ledger.log").read_bytes() == ledger
+
+
+def test_trials_raises_the_number_and_keeps_what_is_there(spec: Path, home: Path) -> None:
+    run_study("run", spec, "--home", home, "--jobs", 1, "--trials", 3)
+    first = fingerprints(home)
+    assert len(first) == 3
+    done = run_study("run", spec, "--home", home, "--jobs", 1, "--trials", 5)
+    assert done.returncode == 0, done.stderr
+    assert fingerprints(home)[:3] == first
+    assert len(fingerprints(home)) == 5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["run", "nowhere.toml"], "nowhere.toml: no such file"),
+        (["show", "smal"], "did you mean 'small'?"),
+        (["show", "../small"], "no study '../small'"),
+        (["run", "small.toml", "--jobs", "0"], "--jobs"),
+        (["run", "small.toml", "--home", "/proc/home"], "cannot be made"),
+        (["shw"], "No such command 'shw'"),
+    ],
+)
+def test_a_mistake_exits_with_2_and_no_traceback(finished: Path, arguments: list[str], words: str) -> None:
+    home = [] if "--home" in arguments else ["--home", str(finished)]
+    done = run_study(*arguments, *home, cwd=finished.parent)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_changed_space_is_not_continued(spec: Path, home: Path) -> None:
+    run_study("run", spec, "--home", home, "--jobs", 1, "--trials", 2)
+    spec.write_text(SMALL.replace("high = 8", "high = 9"))
+    done = run_study("run", spec, "--home", home, "--jobs", 1)
+    assert done.returncode == 2
+    assert "[space] units changed since study 'small' began" in done.stderr
+    assert "give the study another name" in done.stderr
+
+
+def test_a_metric_of_another_task_is_answered(spec: Path, home: Path) -> None:
+    spec.write_text(SMALL.replace('"accuracy"', '"rmse"'))
+    done = run_study("run", spec, "--home", home)
+    assert done.returncode == 2
+    assert "[search] metric: 'rmse' does not fit a binary task" in done.stderr
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_exits_with_130_and_goes_on(
+    tmp_path: Path, finished: Path, stop: signal.Signals, jobs: int, home: Path
+) -> None:
+    spec = tmp_path / "small.toml"
+    spec.write_text(SMALL.replace("trials = 12", "trials = 400"))
+    command = [sys.executable, "-m", "study.cli", "run", spec, "--home", home, "--jobs", str(jobs)]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(), start_new_session=True
+    )
+    assert process.stdout is not None
+    for line in process.stdout:
+        if "(5/400)" in line:
+            break
+    os.killpg(process.pid, stop)
+    rest, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert errors.strip() == "study: interrupted"
+    assert "the same command goes on from here" in rest
+    spec.write_text(SMALL)
+    done = run_study("run", spec, "--home", home, "--jobs", jobs, "--trials", 12)
+    assert done.returncode == 0, done.stderr
+    trials = show(home)["trials"]
+    assert [t["number"] for t in trials] == list(range(len(trials)))
+    assert fingerprints(home)[:5] == fingerprints(finished)[:5]
+
+
+def test_two_runs_at_once_are_refused(spec: Path, home: Path) -> None:
+    spec.write_text(SMALL.replace("trials = 12", "trials = 400"))
+    command = [sys.executable, "-m", "study.cli", "run", spec, "--home", home, "--jobs", "1"]
+    first = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment())
+    assert first.stdout is not None
+    for line in first.stdout:
+        if line.startswith("trial "):
+            break
+    second = run_study("run", spec, "--home", home, "--jobs", 1)
+    assert second.returncode == 2
+    assert f"is being run by process {first.pid} on " in second.stderr
+    assert show(home)["state"] == "running"
+    first.kill()
+    first.wait()
+    first.stdout.close()
+    assert show(home)["state"] == "interrupted"

@@ -1,0 +1,85 @@
+"""The search repeats: on one worker or two, and after being killed at any moment."""
+
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small_study import SMALL, environment, fingerprints, run_study
+
+from study.objective import network_seed, sampler_seed
+
+
+def test_one_worker_gives_what_two_give(spec: Path, finished: Path, home: Path) -> None:
+    done = run_study("run", spec, "--home", home, "--jobs", 1)
+    assert done.returncode == 0, done.stderr
+    assert fingerprints(home) == fingerprints(finished)
+
+
+def test_a_study_killed_again_and_again_gives_the_same_trials(finished: Path, spec: Path, home: Path) -> None:
+    moments = random.Random(0)
+    command = [sys.executable, "-m", "study.cli", "run", spec, "--home", home, "--jobs", "1"]
+    for _ in range(6):
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment())
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith((b"trial ", b"study ")):
+                break
+        time.sleep(moments.random() * 0.1)  # where in a round it dies is chance; what comes out is not
+        process.kill()
+        process.wait()
+        process.stdout.close()
+    done = run_study(*map(str, command[3:]))
+    assert done.returncode == 0, done.stderr
+    assert fingerprints(home) == fingerprints(finished)
+
+
+def test_a_torn_ledger_is_repaired_and_said(spec: Path, finished: Path, home: Path) -> None:
+    run_study("run", spec, "--home", home, "--jobs", 1, "--trials", 12)
+    ledger = home / "studies/small/ledger.log"
+    lines = ledger.read_bytes().splitlines(keepends=True)
+    ledger.write_bytes(b"".join(lines[: len(lines) // 2]) + lines[len(lines) // 2][:-7])
+    done = run_study("run", spec, "--home", home, "--jobs", 1)
+    assert done.returncode == 0, done.stderr
+    assert "the ledger's last line was torn" in done.stdout
+    assert fingerprints(home) == fingerprints(finished)
+
+
+def test_seeds_are_functions_of_study_seed_and_trial() -> None:
+    seeds = {network_seed(s, t, r) for s in range(3) for t in range(50) for r in range(3)}
+    assert len(seeds) == 3 * 50 * 3
+    assert network_seed(0, 7) == network_seed(0, 7, 0)
+    assert len({sampler_seed(s, t) for s in range(3) for t in range(50)}) == 150
+
+
+def test_workers_see_train_and_dev_alone(finished: Path) -> None:
+    files = sorted(path.name for path in (finished / "studies/small/data").iterdir())
+    assert files == ["dev_X.npy", "dev_Y.npy", "train_X.npy", "train_Y.npy", "unit.json"]
+    assert np.load(finished / "studies/small/data/train_X.npy").shape == (2, 240)
+    assert np.load(finished / "studies/small/data/dev_X.npy").shape == (2, 80)
+
+
+def test_changed_data_is_not_continued(tmp_path: Path, home: Path) -> None:
+    rows = [f"{i % 7},{i % 3},{'yes' if i % 2 else 'no'}" for i in range(60)]
+    table = tmp_path / "table.csv"
+    table.write_text("\n".join(["a,b,target", *rows]) + "\n")
+    spec = tmp_path / "small.toml"
+    spec.write_text(SMALL.replace('"synthetic:planar_flower"', '"table.csv"'))
+    done = run_study("run", spec, "--home", home, "--jobs", 1, "--trials", 2)
+    assert done.returncode == 0, done.stderr
+    table.write_text(table.read_text().replace("6,0,no", "5,0,no", 1))
+    done = run_study("run", spec, "--home", home, "--jobs", 1)
+    assert done.returncode == 2
+    assert "'table.csv' changed since study 'small' began" in done.stderr
+    assert "give the study another name" in done.stderr
+
+
+@pytest.mark.slow
+def test_the_default_study_finds_97_percent(home: Path) -> None:
+    done = run_study("run", "experiments/digits.toml", "--home", home)
+    assert done.returncode == 0, done.stderr
+    assert len(fingerprints(home, "digits")) == 60
+    assert "digits" in done.stdout

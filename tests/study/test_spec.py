@@ -1,0 +1,91 @@
+"""Every mistake in a spec is one line with file, key, value and remedy."""
+
+from pathlib import Path
+
+import pytest
+
+from study.errors import UserError
+from study.spec import Range, parse_spec, read_spec
+
+GOOD = Path("experiments/digits.toml").read_text(encoding="utf-8")
+
+MISTAKES = [
+    ("learning_rate =", "learning_rte =", "[space] learning_rte: unknown key; did you mean 'learning_rate'?"),
+    ("learning_rate =", "#", "[space] learning_rate: is missing"),
+    ("low = 1e-3", "low = 3", "[space] learning_rate: low must be at most high, got low = 3 and high = 1"),
+    ("low = 1e-3", "low = -3", "[space] learning_rate: low must be above 0 with log = true, got -3"),
+    ("low = 1e-3", "lo = 3", "[space] learning_rate lo: unknown key; did you mean 'low'?"),
+    ('"relu"', '"rleu"', "'rleu' is not known; did you mean 'relu'?"),
+    ('"tpe"', '"tpee"', "[search] sampler: 'tpee' is not known; did you mean 'tpe'?"),
+    ("trials = 60", 'trials = "many"', "[search] trials: must be a whole number, got 'many'"),
+    ("trials = 60", "trials = 0", "[search] trials: must be at least 1, got 0"),
+    ("trials = 60", "trials = 1.5", "[search] trials: must be a whole number, got 1.5"),
+    ("[space]", "[spce]", "spce: unknown key; did you mean 'space'?"),
+    ('name = "digits"', 'name = "di/gits"', "name: must be 1 to 100 letters"),
+    ('name = "digits"', "", "name: is missing"),
+    ('"sklearn:digits"', '"sklearn:digit"', "did you mean 'digits'?"),
+    ("[0.6, 0.2, 0.2]", "[0.6, 0.2, 0.3]", "must sum to 1"),
+    ('"accuracy"', '"acuracy"', "did you mean 'accuracy'?"),
+    ('["relu", "leaky_relu", "tanh", "sigmoid"]', "[]", "needs at least one choice"),
+    ('["relu", "leaky_relu", "tanh", "sigmoid"]', '["relu", "relu"]', "the same choice twice"),
+    ("{ low = 0, high = 3 }", "{ low = 0, high = 3.5 }", "[space] depth: must be whole numbers, got 3.5"),
+    ("{ low = 0, high = 3 }", '"x"', "[space] depth: must be a whole number, got 'x'"),
+    ("{ low = 0, high = 3 }", "-1", "[space] depth: must be from 0 to 50, got -1"),
+    ("[confirm]", "[[confirm]]", "[confirm]: must be a table"),
+    ("top = 5", "top = 0", "[confirm] top: must be at least 1, got 0"),
+    ("[space]", "[space", "is not TOML"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "words"), MISTAKES)
+def test_a_mistake_is_named_with_its_place_value_and_remedy(old: str, new: str, words: str) -> None:
+    text = GOOD.replace(old, new, 1)
+    assert text != GOOD
+    with pytest.raises(UserError) as caught:
+        parse_spec(text, "digits.toml")
+    message = str(caught.value)
+    assert message.startswith("digits.toml: ")
+    assert words in message
+    assert message.count("\n") <= 1
+
+
+def test_the_shipped_spec_is_read() -> None:
+    spec = read_spec(Path("experiments/digits.toml"))
+    assert spec.name == "digits"
+    assert spec.search.trials == 60
+    assert spec.space.learning_rate == Range(low=1e-3, high=1.0, log=True)
+    assert spec.space.batch_size == ("full",)
+
+
+def test_single_values_are_fixed_and_lists_are_choices() -> None:
+    text = GOOD.replace("{ low = 0, high = 3 }", "2").replace("{ low = 100, high = 1000, step = 100 }", "[100, 300]")
+    spec = parse_spec(text, "digits.toml")
+    assert spec.space.depth == (2,)
+    assert spec.space.iterations == (100, 300)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("there.toml", None, "no such file"),
+        ("folder.toml", "folder", "is a folder"),
+        ("latin.toml", b"name = '\xe9'", "is not UTF-8 text (byte 8)"),
+        ("large.toml", b"#" * ((1 << 20) + 1), "is over 1 MiB"),
+        ("empty.toml", b"", "name: is missing"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_answered(tmp_path: Path, name: str, content: object, words: str) -> None:
+    path = tmp_path / name
+    if content == "folder":
+        path.mkdir()
+    elif isinstance(content, bytes):
+        path.write_bytes(content)
+    with pytest.raises(UserError, match=f"^{path}: ") as caught:
+        read_spec(path)
+    assert words in str(caught.value)
+
+
+def test_a_misspelt_file_name_is_answered_with_the_nearest(tmp_path: Path) -> None:
+    (tmp_path / "digits.toml").write_text(GOOD)
+    with pytest.raises(UserError, match=r"did you mean .*digits\.toml\?"):
+        read_spec(tmp_path / "digit.toml")
