@@ -62,22 +62,22 @@ def check_XY(
     return X, np.ascontiguousarray(Y, dtype=X.dtype)
 
 
-def check_sample_weight(sample_weight: ArrayLike | None, m: int) -> Array | None:
-    """Return the weights of examples as (1, m), or None.
+def check_sample_weight(sample_weight: ArrayLike | None, m: int, replicas: int = 1) -> Array | None:
+    """Return the weights of examples as (1, m), or as given with a row for each replica, or None.
 
     Raises:
-        ShapeError: not (m,) or (1, m).
+        ShapeError: not (m,), (1, m) or (R, 1, m).
         DataError: negative, NaN or inf, or all 0.
     """
     if sample_weight is None:
         return None
     weight = _numeric(sample_weight, "sample_weight")
-    if weight.shape not in ((m,), (1, m)):
+    if weight.shape not in ((m,), (1, m), (replicas, 1, m)):
         raise ShapeError(f"sample_weight must have shape (1, {m}), one for each example, got {weight.shape}")
     _check_finite(weight, "sample_weight")
-    if weight.min() < 0 or not weight.any():
+    if weight.min() < 0 or not weight.any(axis=-1).all():
         raise DataError(f"sample_weight must be at least 0 and not all 0, got a least value of {weight.min():g}")
-    return weight.reshape(1, m)
+    return weight if replicas > 1 and weight.ndim == 3 else weight.reshape(1, m)
 
 
 def balanced_weights(Y: Array) -> Array:

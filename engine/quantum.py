@@ -1,29 +1,23 @@
 """A quantum of work on one trial, as a worker does it: state in, state and evaluations out, nothing else touched.
 
-Workers import this module and NumPy alone. Data is read from a folder of .npy files that the coordinator wrote once;
-it holds train and dev, never test. What goes wrong comes back as a value, since an exception would end the
-whole round.
+Workers import the engine and NumPy alone. What goes wrong comes back as a value, since an exception would end the whole
+round.
 """
 
-import json
 import signal
 import time
 import traceback
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from engine.activations import Array
 from engine.metrics import METRICS
-from engine.parameters import Parameters
 from engine.prediction import mean_loss, output_Z
-from engine.state import TrainingState, write_whole
+from engine.state import TrainingState
 from engine.training import advance
-
-PARTS = ("train_X", "train_Y", "dev_X", "dev_Y")
+from engine.worker_data import WorkerData, read_data, widen
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +55,7 @@ class Outcome:
         state: where its training stands now, with the evaluations so far in its notes; the one given where the
             work failed.
         train: metrics on train at the end, one number a replica; empty before.
-        dev_predictions: A[L] on dev at the end, (R, n_y, m), in float32; None before.
+        dev_predictions: A[L] of each replica on dev at the end, (n_y, m); empty before.
         seconds: processor time of the quantum.
         error: traceback where something was raised.
     """
@@ -69,7 +63,7 @@ class Outcome:
     trial: int
     state: TrainingState
     train: dict[str, list[float]] | None = None
-    dev_predictions: Array | None = None
+    dev_predictions: tuple[Array, ...] = ()
     seconds: float = 0.0
     error: str | None = None
 
@@ -95,18 +89,18 @@ def _work(quantum: Quantum) -> Outcome:
     end = state.settings.iterations
     stops = [i for i in quantum.grid if state.iteration < i < min(quantum.until, end)]
     for stop in [*stops, min(quantum.until, end)]:
-        state = advance(state, data.arrays["train_X"], data.arrays["train_Y"], iterations=stop - state.iteration)
+        state = advance(state, data.X, data.Y, iterations=stop - state.iteration, sample_weight=data.weight)
         if "diverged" in state.status:
             return Outcome(quantum.trial, state)
         if state.done or stop in quantum.grid:
-            A, costs = _predict(state, data, "dev")
-            dev = {f"dev_{name}": values for name, values in _measure(data, "dev", A, quantum.metrics).items()}
+            outputs, costs = _predict(state, data, "dev")
+            dev = {f"dev_{name}": values for name, values in _measure(data, "dev", outputs, quantum.metrics).items()}
             evaluation: Evaluation = {"iteration": state.iteration, "dev_cost": costs, **dev}
             state = replace(state, notes={"evaluations": [*evaluations(state), evaluation]})
     if not state.done:
         return Outcome(quantum.trial, state)
     train = _measure(data, "train", _predict(state, data, "train")[0], quantum.metrics)
-    return Outcome(quantum.trial, state, train, A.astype(np.float32))
+    return Outcome(quantum.trial, state, train, tuple(outputs))
 
 
 def evaluations(state: TrainingState) -> list[Evaluation]:
@@ -114,56 +108,26 @@ def evaluations(state: TrainingState) -> list[Evaluation]:
     return list(state.notes.get("evaluations", []))
 
 
-@dataclass(frozen=True, eq=False)
-class Data:
-    """Train and dev as the engine takes them, and how to bring a prediction back to its own unit."""
-
-    arrays: dict[str, Array]
-    mean: float
-    scale: float
-    log1p: bool
-
-    def to_units(self, A: Array) -> Array:
-        """Return predictions or targets in the unit of the table."""
-        if self.scale == 1 and self.mean == 0 and not self.log1p:
-            return A
-        values = A.astype(np.float64) * self.scale + self.mean
-        return np.expm1(values) if self.log1p else values
-
-
-def write_data(
-    folder: Path, arrays: dict[str, Array], *, mean: float = 0.0, scale: float = 1.0, log1p: bool = False
-) -> None:
-    """Write the arrays named in PARTS, (n, m) each, and the unit of the target, for workers to read."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in PARTS:
-        np.save(folder / f"{name}.npy", arrays[name], allow_pickle=False)
-    write_whole(folder / "unit.json", json.dumps({"mean": mean, "scale": scale, "log1p": log1p}).encode())
-
-
-@lru_cache(maxsize=4)
-def read_data(folder: str) -> Data:
-    """Return what `write_data` wrote: memory maps, read once a process."""
-    place = Path(folder)
-    arrays = {name: np.load(place / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in PARTS}
-    return Data(arrays, **json.loads((place / "unit.json").read_text()))
-
-
-def _predict(state: TrainingState, data: Data, part: str) -> tuple[Array, list[float]]:
-    """Return A[L] of each replica on a part, (R, n_y, m), and the costs."""
-    X, Y = data.arrays[f"{part}_X"], data.arrays[f"{part}_Y"]
+def _predict(state: TrainingState, data: WorkerData, part: str) -> tuple[list[Array], list[float]]:
+    """Return A[L] of each replica on a part, (n_y, m) each, and the costs."""
     outputs, costs = [], []
     for k in range(state.replicas):
-        parameters: Parameters = state.replica(k)
-        Z = output_Z(state.architecture, parameters, X)
+        fold = data.fold(k)
+        X, Y = getattr(fold, f"{part}_X"), getattr(fold, f"{part}_Y")
+        Z = output_Z(state.architecture, state.replica(k), widen(X, state.architecture.n_x))
         A = np.empty_like(Z)
-        with np.errstate(over="ignore", under="ignore"):
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
             state.architecture.output.forward(Z, A)
         outputs.append(A)
         costs.append(mean_loss(state.architecture, Z, Y))
-    return np.stack(outputs), costs
+    return outputs, costs
 
 
-def _measure(data: Data, part: str, A: Array, names: tuple[str, ...]) -> dict[str, list[float]]:
-    Y = data.to_units(data.arrays[f"{part}_Y"])
-    return {name: [METRICS[name].compute(Y, data.to_units(a)) for a in A] for name in names}
+def _measure(data: WorkerData, part: str, outputs: list[Array], names: tuple[str, ...]) -> dict[str, list[float]]:
+    measured: dict[str, list[float]] = {name: [] for name in names}
+    for k, A in enumerate(outputs):
+        fold = data.fold(k)
+        Y, A = fold.unit.restore(getattr(fold, f"{part}_Y")), fold.unit.restore(A)
+        for name in names:
+            measured[name].append(METRICS[name].compute(Y, A))
+    return measured

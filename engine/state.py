@@ -133,6 +133,7 @@ class TrainingState:
                 status=tuple(head["status"]),
                 ended=tuple(head["ended"]),
                 slots=slots,
+                notes=head["notes"],
                 **arrays,
             )
             state._check_shapes()

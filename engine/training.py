@@ -209,7 +209,7 @@ def advance(
         return state
     end = state.settings.iterations
     until = end if iterations is None else min(end, state.iteration + iterations)
-    trainer = Trainer(state, *given, given_dev, check_sample_weight(sample_weight, given[0].shape[-1]))
+    trainer = Trainer(state, *given, given_dev, check_sample_weight(sample_weight, given[0].shape[-1], state.replicas))
     with np.errstate(all="ignore"):  # overflow is found by looking at costs and parameters
         trainer.run_until(until)
     return trainer.state()

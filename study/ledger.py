@@ -8,7 +8,7 @@ import fcntl
 import json
 import uuid
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -23,7 +23,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from study.home import StudyFolder
 
-ROUND, RESULT = "study:round", "study:result"
+ROUND, RESULT, HELD = "study:round", "study:result", "study:held"
 STATES = {
     TrialState.COMPLETE: "complete",
     TrialState.PRUNED: "pruned",
@@ -42,15 +42,19 @@ class TrialRecord:
         iterations: how far its training is.
         reports: value on dev by iteration, those of this round.
         outcome: "complete", "pruned" or "failed"; None where it stays open.
-        value: of the metric, where there is one.
+        values: one for each objective, where there are any.
         result: what is kept of a finished trial (see `study.objective`).
+        rung: iteration at which the trial is held, where it is.
+        sampler: attributes that the sampler keeps with a trial that ended.
     """
 
     iterations: int
     reports: dict[int, float] = field(default_factory=dict)
     outcome: str | None = None
-    value: float | None = None
+    values: list[float] | None = None
     result: dict[str, Any] = field(default_factory=dict)
+    rung: int | None = None
+    sampler: dict[str, Any] = field(default_factory=dict)
 
 
 class Ledger:
@@ -59,18 +63,19 @@ class Ledger:
     Args:
         folder: of the study; the ledger is opened, and made where there is none.
         name: of the study.
-        direction: "maximize" or "minimize", for a new study.
+        directions: "maximize" or "minimize" for each objective of a new study.
     """
 
-    def __init__(self, folder: StudyFolder, name: str, direction: str | None = None) -> None:
+    def __init__(self, folder: StudyFolder, name: str, directions: Sequence[str] | None = None) -> None:
         folder.ledger.parent.mkdir(parents=True, exist_ok=True)
         self.storage = JournalStorage(JournalFileBackend(str(folder.ledger), _Lock(folder)))
         known = {study.study_name: study._study_id for study in self.storage.get_all_studies()}
-        if name not in known and direction is not None:
-            way = StudyDirection.MAXIMIZE if direction == "maximize" else StudyDirection.MINIMIZE
-            known[name] = self.storage.create_new_study([way], name)
+        if name not in known and directions is not None:
+            ways = [StudyDirection[direction.upper()] for direction in directions]
+            known[name] = self.storage.create_new_study(ways, name)
         self.name, self._id = name, known[name]
-        self.direction = self.storage.get_study_directions(self._id)[0].name.lower()
+        self.directions = [way.name.lower() for way in self.storage.get_study_directions(self._id)]
+        self.direction = self.directions[0]
 
     @property
     def attributes(self) -> dict[str, Any]:
@@ -120,16 +125,26 @@ class Ledger:
             self._apply(trials[int(number)], record)
         return last["number"], {int(n): record["iterations"] for n, record in last["trials"].items()}
 
+    def release(self, number: int) -> None:
+        """Write that a held trial goes on."""
+        trial = self.trials()[number]
+        self.storage.set_trial_user_attr(trial._trial_id, HELD, {**trial.user_attrs[HELD], "held": False})
+
     def _apply(self, trial: FrozenTrial, record: dict[str, Any]) -> None:
         if trial.state.is_finished():
             return
         for step, value in record["reports"].items():
             if int(step) not in trial.intermediate_values:
                 self.storage.set_trial_intermediate_value(trial._trial_id, int(step), value)
+        rung = record["rung"]
+        if rung is not None and trial.user_attrs.get(HELD, {}).get("rung") != rung:
+            self.storage.set_trial_user_attr(trial._trial_id, HELD, {"rung": rung, "held": True})
         if record["outcome"] is not None:
+            for key, value in record["sampler"].items():
+                if trial.system_attrs.get(key) != value:
+                    self.storage.set_trial_system_attr(trial._trial_id, key, value)
             self.storage.set_trial_user_attr(trial._trial_id, RESULT, record["result"])
-            values = None if record["value"] is None else [record["value"]]
-            self.storage.set_trial_state_values(trial._trial_id, _FINISHED[record["outcome"]], values)
+            self.storage.set_trial_state_values(trial._trial_id, _FINISHED[record["outcome"]], record["values"])
 
 
 def repair(folder: StudyFolder) -> int:

@@ -3,11 +3,8 @@
 The coordinator calls it; the work itself is `engine.quantum.work`, which runs in the workers.
 """
 
-import hashlib
-import io
-import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -15,14 +12,16 @@ import numpy as np
 
 from engine import Architecture, TrainingState, start
 from engine.metrics import METRICS, metrics_for
-from engine.quantum import PARTS, Evaluation, Outcome, Quantum, evaluations, write_data
-from engine.state import write_whole
+from engine.quantum import Evaluation, Outcome, Quantum, evaluations
 from engine.work import count_work
-from study.data import Dataset, TargetScale
+from engine.worker_data import Fold, Unit, write_data
+from study.data import Dataset
 from study.errors import UserError
 from study.home import StudyFolder
 from study.space import architecture_of, complete, middle, training_of, upper
 from study.spec import Spec
+from study.spec.search import OTHER_OBJECTIVES
+from study.trial_file import write_result
 
 POINTS = 20  # values that a trial of full length reports to the pruner
 QUANTA = 8  # quanta of a trial in the middle of the space
@@ -30,9 +29,9 @@ LEAST, MOST = 0.05, 1.0  # units of work of a quantum
 _SAMPLER, _NETWORK = 1, 2
 
 
-def sampler_seed(seed: int, trial: int) -> int:
-    """Return the seed of the sampler that proposes a trial: a function of (study seed, trial number)."""
-    return int(np.random.SeedSequence(seed, spawn_key=(_SAMPLER, trial)).generate_state(1)[0])
+def sampler_seed(seed: int, trial: int, attempt: int = 0) -> int:
+    """Return the seed of the sampler that proposes a trial: a function of (study seed, trial number, attempt)."""
+    return int(np.random.SeedSequence(seed, spawn_key=(_SAMPLER, trial, attempt)).generate_state(1)[0])
 
 
 def network_seed(seed: int, trial: int, replica: int = 0) -> int:
@@ -58,36 +57,50 @@ class Objective:
 
     Args:
         spec: the study.
-        dataset: train and dev.
+        datasets: train and dev; with folds one for each.
         folder: where the arrays for workers are written.
     """
 
-    def __init__(self, spec: Spec, dataset: Dataset, folder: StudyFolder) -> None:
-        self.spec, self.dataset, self.folder = spec, dataset, folder
-        self.metric = choose_metric(spec, dataset)
-        self.metrics = tuple(metric.name for metric in metrics_for(dataset.task))
+    def __init__(self, spec: Spec, datasets: Sequence[Dataset], folder: StudyFolder) -> None:
+        self.spec, self.datasets, self.folder = spec, datasets, folder
+        self.dataset = datasets[0]
+        self.objectives = choose_metrics(spec, self.dataset)
+        self.metric = self.objectives[0]
+        self.metrics = tuple(metric.name for metric in metrics_for(self.dataset.task))
+        self.n_x = max(dataset.n_x for dataset in datasets)
+        self.m = max(dataset.train.m for dataset in datasets)
+        self.replicas = max(len(datasets), spec.search.seeds)
         longest = int(upper(spec.space.iterations))
         self.grid = tuple(sorted({math.ceil(longest * k / POINTS) for k in range(1, POINTS + 1)}))
         self.quantum_units = self._quantum_units()
 
     def write_data(self) -> None:
         """Write train and dev where workers read them; never a row of test."""
-        arrays = {f"{part}_{kind}": getattr(getattr(self.dataset, part), kind) for part, kind in map(_split, PARTS)}
-        unit = self.dataset.target_scale or TargetScale(0.0, 1.0, log1p=False)
-        write_data(self.folder.data, arrays, mean=unit.mean, scale=unit.scale, log1p=unit.log1p)
+        folds = []
+        for dataset in self.datasets:
+            scale = dataset.target_scale
+            unit = Unit() if scale is None else Unit(scale.mean, scale.scale, scale.log1p)
+            folds.append(Fold(dataset.train.X, dataset.train.Y, dataset.dev.X, dataset.dev.Y, unit))
+        write_data(self.folder.data, folds)
 
     def architecture(self, setting: Mapping[str, Any]) -> Architecture:
         """Return the network of a setting."""
-        return architecture_of(setting, self.dataset.n_x, self.dataset.n_y, self.dataset.output_activation)
+        return architecture_of(setting, self.n_x, self.dataset.n_y, self.dataset.output_activation)
+
+    def fits(self, params: Mapping[str, Any]) -> bool:
+        """Return whether the network of these parameters is within max_parameters."""
+        most = self.spec.space.max_parameters
+        return most is None or self.architecture(complete(self.spec.space, params)).parameters_count <= most
 
     def units_per_iteration(self, setting: Mapping[str, Any]) -> float:
         """Return the work of one iteration of a setting."""
         settings = training_of(setting)
         work = count_work(
             self.architecture(setting),
-            self.dataset.train.m,
+            self.m,
             batch_size=settings.batch_size,
             optimizer=settings.optimizer,
+            replicas=self.replicas,
         )
         return work.units
 
@@ -97,19 +110,20 @@ class Objective:
         state = start(
             self.architecture(setting),
             training_of(setting),
-            seeds=[network_seed(self.spec.search.seed, number)],
+            seeds=[network_seed(self.spec.search.seed, number, k) for k in range(self.replicas)],
             initialization=setting["initialization"],
             dtype=np.float32,
         )
         quantum = max(1, int(self.quantum_units / self.units_per_iteration(setting)))
         return OpenTrial(number, setting, state, 0, quantum)
 
-    def quantum(self, trial: OpenTrial) -> Quantum:
-        """Return the next quantum of work on a trial."""
+    def quantum(self, trial: OpenTrial, stop: int | None = None) -> Quantum:
+        """Return the next quantum of work on a trial, at most up to the iteration `stop`."""
+        until = trial.iterations + trial.quantum
         return Quantum(
             trial=trial.number,
             state=trial.state,
-            until=trial.iterations + trial.quantum,
+            until=until if stop is None else min(until, stop),
             grid=self.grid,
             metrics=self.metrics,
             data=str(self.folder.data),
@@ -119,36 +133,57 @@ class Objective:
         """Return what is compared: the mean of the metric on dev over the replicas."""
         return float(np.mean(evaluation[f"dev_{self.metric}"]))
 
+    def values(self, trial: OpenTrial) -> list[float]:
+        """Return the value of each objective of a trial that is done."""
+        values = {
+            "parameters": float(trial.state.architecture.parameters_count),
+            "work": self.work(trial),
+            self.metric: self.value(evaluations(trial.state)[-1]),
+        }
+        last = evaluations(trial.state)[-1]
+        return [values[name] if name in values else float(np.mean(last[f"dev_{name}"])) for name in self.objectives]
+
+    def work(self, trial: OpenTrial) -> float:
+        """Return the units of work done on a trial."""
+        return round(self.units_per_iteration(trial.setting) * trial.state.iteration, 6)
+
+    def why_diverged(self, state: TrainingState) -> str:
+        """Return the reason of a trial that diverged, with a remedy."""
+        where = [end for status, end in zip(state.status, state.ended, strict=True) if status == "diverged"]
+        seeds = f" in {len(where)} of {state.replicas} networks" if state.replicas > 1 else ""
+        return f"diverged at iteration {min(where)}{seeds}; a lower learning_rate would help"
+
     def result(self, trial: OpenTrial, reason: str | None, outcome: Outcome | None) -> dict[str, Any]:
         """Write the files of a trial that ends, and return what the ledger keeps of it."""
-        state = trial.state
-        curve, parameters = state.curve(), state.replica()
-        predictions = outcome.dev_predictions if outcome is not None else None
+        state, seen = trial.state, evaluations(trial.state)
+        curves = [state.curve(k) for k in range(state.replicas)]
         metrics: dict[str, float] = {}
-        if len(curve):
-            metrics["cost"] = float(curve[-1])
-        seen = evaluations(state)
-        if seen:
-            metrics |= {name: float(np.mean(values)) for name, values in seen[-1].items() if name != "iteration"}
+        if all(len(curve) for curve in curves):
+            metrics["cost"] = float(np.mean([curve[-1] for curve in curves]))
+        last: dict[str, Any] = {
+            name: values for name, values in (seen[-1] if seen else {}).items() if name != "iteration"
+        }
         if outcome is not None and outcome.train is not None:
-            metrics |= {f"train_{name}": float(np.mean(values)) for name, values in outcome.train.items()}
-        dev_values = json.dumps(seen)
-        fingerprint = hashlib.sha256(parameters.vector.tobytes() + curve.tobytes() + dev_values.encode()).hexdigest()
-        arrays = {"costs": curve, "parameters": parameters.vector, "layer_sizes": np.array(parameters.layer_sizes)}
-        if predictions is not None:
-            arrays["dev_predictions"] = predictions
-        buffer = io.BytesIO()
-        np.savez_compressed(buffer, allow_pickle=False, evaluations=np.array(dev_values), **arrays)
-        path = self.folder.result(trial.number)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, buffer.getvalue())
+            last |= {f"train_{name}": values for name, values in outcome.train.items()}
+        for name, values in last.items():
+            metrics[name] = float(np.mean(values))
+            if state.replicas > 1:
+                metrics |= {f"{name}_{k}": value for k, value in enumerate(values)}
+        fingerprint = write_result(
+            self.folder.result(trial.number),
+            parameters=np.stack([state.replica(k).vector for k in range(state.replicas)]),
+            curves=curves,
+            evaluations=seen,
+            dev_predictions=outcome.dev_predictions if outcome is not None else (),
+            layer_sizes=state.architecture.layer_sizes,
+        )
         return {
             "fingerprint": fingerprint,
-            "iterations": len(curve),
+            "iterations": max(len(curve) for curve in curves),
             "seconds": round(trial.seconds, 6),
             "metrics": {name: value for name, value in metrics.items() if math.isfinite(value)},
             "parameters": state.architecture.parameters_count,
-            "work": round(self.units_per_iteration(trial.setting) * len(curve), 6),
+            "work": self.work(trial),
             "reason": reason,
         }
 
@@ -162,24 +197,23 @@ class Objective:
         return min(MOST, max(LEAST, units))
 
 
-def choose_metric(spec: Spec, dataset: Dataset) -> str:
-    """Return the metric that is compared: the one in the spec, or the usual one of the task.
+def choose_metrics(spec: Spec, dataset: Dataset) -> tuple[str, ...]:
+    """Return what is compared: as the spec says, or the usual metric of the task.
 
     Raises:
-        UserError: the metric in the spec is of another task.
+        UserError: a metric in the spec is of another task.
     """
-    name = spec.search.metric or dataset.default_metric
+    given = spec.search.metric or dataset.default_metric
+    names = (given,) if isinstance(given, str) else given
     fitting = [metric.name for metric in metrics_for(dataset.task)]
-    if name not in fitting:
-        raise UserError(f"[search] metric: {name!r} does not fit a {dataset.task} task; one of {', '.join(fitting)}")
-    return name
+    for name in names:
+        if name not in fitting and name not in OTHER_OBJECTIVES:
+            raise UserError(
+                f"[search] metric: {name!r} does not fit a {dataset.task} task; one of {', '.join(fitting)}"
+            )
+    return names
 
 
-def direction_of(metric: str) -> Literal["maximize", "minimize"]:
+def direction_of(objective: str) -> Literal["maximize", "minimize"]:
     """Return "maximize" or "minimize"."""
-    return METRICS[metric].direction
-
-
-def _split(name: str) -> tuple[str, str]:
-    part, kind = name.split("_")
-    return part, kind
+    return "minimize" if objective in OTHER_OBJECTIVES else METRICS[objective].direction

@@ -1,13 +1,10 @@
 """What a study has found, read from its ledger: rows for the terminal, for JSON and for MLflow."""
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-import numpy as np
-
-from engine.activations import Array
-from engine.quantum import Evaluation
 from study import lease
 from study.home import Home, StudyFolder
 from study.ledger import RESULT, STATES, Ledger
@@ -40,7 +37,17 @@ class TrialRow:
 
 @dataclass(frozen=True)
 class Summary:
-    """One study as people see it; `state` is "complete", "running" or "interrupted"."""
+    """One study as people see it.
+
+    Attributes:
+        state: "complete", "running" or "interrupted".
+        direction, metric: of what is compared; with several objectives those of the first.
+        best: the best complete trial; with several objectives the one that is best by the first.
+        planned: trials asked for.
+        objectives: names of all that is compared.
+        values: with several objectives those of each complete trial, by number.
+        front: with several objectives the trials that no other is better than in all of them.
+    """
 
     name: str
     state: str
@@ -50,6 +57,9 @@ class Summary:
     trials: list[TrialRow]
     planned: int
     description: str
+    objectives: tuple[str, ...] = ()
+    values: dict[int, list[float]] = field(default_factory=dict)
+    front: tuple[int, ...] = ()
 
     def ranking(self) -> list[TrialRow]:
         """Return the complete trials, best first; equal values by number."""
@@ -58,8 +68,12 @@ class Summary:
         return sorted(complete, key=lambda row: (sign * (row.value or 0), row.number))
 
     def as_json(self) -> dict[str, Any]:
-        """Return what `study show --json` prints."""
-        return {
+        """Return what `study show --json` prints; several objectives add "objectives", "values" and "front"."""
+        several: dict[str, Any] = {}
+        if len(self.objectives) > 1:
+            values = {str(number): given for number, given in self.values.items()}
+            several = {"objectives": list(self.objectives), "values": values, "front": list(self.front)}
+        return several | {
             "name": self.name,
             "state": self.state,
             "direction": self.direction,
@@ -101,38 +115,37 @@ def summarize_ledger(ledger: Ledger, folder: StudyFolder) -> Summary:
         )
     planned = attributes.get("trials", len(rows))
     finished = sum(row.state != "running" for row in rows)
+    ended = attributes.get("ended") is not None and finished == len(rows)
     unfinished = "running" if lease.is_held(folder.lease) else "interrupted"
     summary = Summary(
         name=ledger.name,
-        state="complete" if finished >= planned else unfinished,
+        state="complete" if finished >= planned or ended else unfinished,
         direction=ledger.direction,
         metric=attributes.get("metric", "value"),
         best=None,
         trials=rows,
         planned=planned,
         description=attributes.get("description", ""),
+        objectives=tuple(attributes.get("objectives", ())),
     )
     ranking = summary.ranking()
-    return summary if not ranking else Summary(**{**summary.__dict__, "best": ranking[0]})
+    if not ranking:
+        return summary
+    if len(ledger.directions) == 1:
+        return replace(summary, best=ranking[0])
+    complete = {trial.number: list(trial.values) for trial in ledger.trials() if STATES[trial.state] == "complete"}
+    return replace(summary, best=ranking[0], values=complete, front=front_of(complete, ledger.directions))
 
 
-@dataclass(frozen=True, eq=False)
-class TrialFile:
-    """Curve and evaluations of a finished trial.
+def front_of(values: Mapping[int, Sequence[float]], directions: Sequence[str]) -> tuple[int, ...]:
+    """Return the trials of the Pareto front by number: no other is at least as good in all, and better in one."""
+    signs = [-1 if direction == "maximize" else 1 for direction in directions]
+    losses = {n: [s * v for s, v in zip(signs, given, strict=True)] for n, given in values.items()}
 
-    Attributes:
-        costs: J before each update, (iterations,).
-        evaluations: on dev, oldest first.
-    """
+    def beaten(mine: list[float]) -> bool:
+        return any(all(a <= b for a, b in zip(o, mine, strict=True)) and o != mine for o in losses.values())
 
-    costs: Array
-    evaluations: list[Evaluation]
-
-
-def read_trial(folder: StudyFolder, number: int) -> TrialFile:
-    """Read the file of a finished trial."""
-    with np.load(folder.result(number), allow_pickle=False) as file:
-        return TrialFile(file["costs"], json.loads(str(file["evaluations"])))
+    return tuple(n for n, mine in sorted(losses.items()) if not beaten(mine))
 
 
 def read_exports(folder: StudyFolder) -> dict[str, str]:

@@ -6,18 +6,24 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from study import __version__, lease
-from study.data import Dataset, load
+from study.budget import Budget
+from study.data import Dataset, load, load_folds
+from study.data.fingerprint import explain_change
 from study.errors import UserError
 from study.home import Home
 from study.ledger import Ledger, quiet_optuna, repair
 from study.objective import Objective, direction_of
-from study.results import Summary, summarize_ledger
+from study.results import Summary, summarize, summarize_ledger
+from study.samplers import check_available
 from study.search import Listener, Search
-from study.space import fixed
+from study.space import check_setting, fixed, within
 from study.spec import Spec, read_spec
 from study.tracking import Exporter
+
+WARM = 5  # settings that another study gives to begin with
 
 
 @dataclass(frozen=True)
@@ -37,14 +43,29 @@ class Progress:
 
 @dataclass(frozen=True)
 class RunResult:
-    """How a run ended; `new` is the number of trials that it added."""
+    """How a run ended.
+
+    Attributes:
+        summary: of the study as it stands.
+        new: trials that this run added.
+        tracking_errors: what kept runs out of MLflow.
+    """
 
     summary: Summary
     new: int
     tracking_errors: list[str]
 
 
-def run(path: Path, home: Home, *, jobs: int, trials: int | None, progress: Progress) -> RunResult:
+def run(
+    path: Path,
+    home: Home,
+    *,
+    jobs: int,
+    trials: int | None = None,
+    timeout: float | None = None,
+    warm_start: str | None = None,
+    progress: Progress,
+) -> RunResult:
     """Run a study to its end, or go on with one.
 
     Args:
@@ -52,57 +73,65 @@ def run(path: Path, home: Home, *, jobs: int, trials: int | None, progress: Prog
         home: where state lives.
         jobs: worker processes.
         trials: how many in the end; None takes the spec's, or more if more were asked for before.
+        timeout: seconds after which the run stops at the end of a round; None takes the spec's.
+        warm_start: name of another study, whose best settings are tried first.
         progress: who is told.
 
     Raises:
         UserError: the spec or the data cannot be used, or the study in the home is another one.
     """
+    started = time.monotonic()
     spec = read_spec(path)
-    dataset = load(spec.data, path.parent)
+    check_available(spec.search)
+    datasets = load_folds(spec.data, path.parent) if spec.data.folds else (load(spec.data, path.parent),)
     home.make()
     folder = home.folder(spec.name)
-    objective = Objective(spec, dataset, folder)
+    objective = Objective(spec, datasets, folder)
     with lease.hold(folder.lease, spec.name), quiet_optuna():
         torn = repair(folder)
         if torn:
             progress.said(f"the ledger's last line was torn ({torn} bytes); it was cut off, nothing finished is lost")
-        ledger = Ledger(folder, spec.name, direction_of(objective.metric))
-        planned = _enter(ledger, spec, dataset, objective, path, trials)
+        ledger = Ledger(folder, spec.name, [direction_of(name) for name in objective.objectives])
+        budget = _enter(ledger, objective, path, trials)
+        enqueued = _first_settings(ledger, spec, home, warm_start)
         objective.write_data()
         before = sum(trial.state.is_finished() for trial in ledger.trials())
-        progress.begun(dataset, objective.metric, ledger.direction, before, planned)
+        progress.begun(objective.dataset, objective.metric, ledger.direction, before, budget.trials)
+        if jobs > spec.search.in_flight:
+            progress.said(
+                f"{jobs} workers share {spec.search.in_flight} trials in flight; [search] in_flight = {jobs} would "
+                "keep all of them busy, and makes another study (give it another name)"
+            )
+        deadline = timeout or spec.search.timeout
         with Exporter(home, folder, ledger, fixed(spec.space)) as exporter:
 
             def finished(number: int, state: str, value: float | None) -> None:
                 exporter.submit(number)
                 progress.finished(number, state, value)
 
-            Search(objective, ledger, planned, Listener(finished)).run(jobs)
+            def stop() -> bool:
+                return deadline is not None and time.monotonic() - started > deadline
+
+            search = Search(objective, ledger, budget, enqueued, Listener(finished, stop))
+            search.run(jobs)
+            if not search.open:
+                ledger.set(ended=search.ended)
+        if search.open:
+            progress.said(f"stopped after {deadline:g} seconds; the same command goes on from here")
         summary = summarize_ledger(ledger, folder)
         return RunResult(summary, sum(row.state != "running" for row in summary.trials) - before, exporter.errors)
 
 
-def _enter(ledger: Ledger, spec: Spec, dataset: Dataset, objective: Objective, path: Path, trials: int | None) -> int:
-    """Write what identifies the study into the ledger, or check that it is the one there; return the trials planned.
+def _enter(ledger: Ledger, objective: Objective, path: Path, trials: int | None) -> Budget:
+    """Write what identifies the study into the ledger, or check that it is the one there; return its budget.
 
     Raises:
         UserError: the data or the spec changed since the study began.
     """
-    known = ledger.attributes
+    spec, dataset, known = objective.spec, objective.dataset, ledger.attributes
     identity = _identity(spec)
     if "identity" in known:
-        if known["fingerprint"] != dataset.fingerprint:
-            raise UserError(
-                f"[data] source: {spec.data.source!r} changed since study {spec.name!r} began: its fingerprint is "
-                f"{dataset.fingerprint[:12]}, was {known['fingerprint'][:12]};\n"
-                "bring the old data back, or give the study another name"
-            )
-        changed = sorted(key for key in identity if identity[key] != known["identity"].get(key))
-        if changed:
-            raise UserError(
-                f"{path}: {', '.join(changed)} changed since study {spec.name!r} began; "
-                f"undo the change, or give the study another name"
-            )
+        _check_identity(known, identity, objective, path)
     # A number given once with --trials counts until the spec asks for more.
     raised = trials or known.get("raised", 0)
     planned = trials or max(spec.search.trials, raised)
@@ -113,6 +142,7 @@ def _enter(ledger: Ledger, spec: Spec, dataset: Dataset, objective: Objective, p
         description=spec.description,
         settings=fixed(spec.space),
         metric=objective.metric,
+        objectives=list(objective.objectives),
         fingerprint=dataset.fingerprint,
         parts=dataset.part_fingerprints,
         trials=planned,
@@ -120,13 +150,51 @@ def _enter(ledger: Ledger, spec: Spec, dataset: Dataset, objective: Objective, p
         version=known.get("version", __version__),
         created=known.get("created", int(time.time() * 1000)),
     )
-    return planned
+    return Budget(planned, spec.search.work, spec.search.stop_after, maximize=ledger.direction == "maximize")
+
+
+def _check_identity(known: dict[str, Any], identity: dict[str, str], objective: Objective, path: Path) -> None:
+    spec, dataset = objective.spec, objective.dataset
+    changed = sorted(key for key in identity if identity[key] != known["identity"].get(key))
+    if changed:
+        raise UserError(
+            f"{path}: {', '.join(changed)} changed since study {spec.name!r} began; "
+            "undo the change, or give the study another name"
+        )
+    if known["fingerprint"] != dataset.fingerprint:
+        where = explain_change(known["parts"], dataset.part_fingerprints)
+        raise UserError(
+            f"[data] source: {spec.data.source!r} changed since study {spec.name!r} began ({where});\n"
+            "bring the old data back, or give the study another name"
+        )
+
+
+def _first_settings(ledger: Ledger, spec: Spec, home: Home, warm_start: str | None) -> list[dict[str, Any]]:
+    """Return the settings to try first: those of the spec, then the best of another study, fixed when a study begins.
+
+    Raises:
+        UserError: there is no such study, it is this one, or none of its settings is within this space.
+    """
+    if warm_start is not None and not ledger.trials():
+        if warm_start == spec.name:
+            raise UserError(f"--warm-start {warm_start}: is this study itself; name another one")
+        ranking = summarize(home, warm_start).ranking()
+        fitting = [params for row in ranking[:WARM] if (params := within(spec.space, row.params)) is not None]
+        if not fitting:
+            raise UserError(f"--warm-start {warm_start}: none of its best settings is within [space] of {spec.name!r}")
+        ledger.set(warm=fitting)
+    for setting in spec.search.enqueue:
+        try:
+            check_setting(spec.space, setting)
+        except ValueError as error:
+            raise UserError(f"[search] enqueue: {error}, in {setting}") from None
+    return [*(dict(setting) for setting in spec.search.enqueue), *ledger.attributes.get("warm", [])]
 
 
 def _identity(spec: Spec) -> dict[str, str]:
-    """Return a digest of every part of the spec that a trial depends on; trials and confirm may change freely."""
-    search = spec.search.model_dump(mode="json", exclude={"trials"})
-    parts = {f"[search] {key}": value for key, value in search.items()}
+    """Return a digest of every part of the spec that a trial depends on; budgets and confirm may change freely."""
+    budgets = {"trials", "work", "timeout", "stop_after"}
+    parts = {f"[search] {key}": value for key, value in spec.search.model_dump(mode="json", exclude=budgets).items()}
     parts |= {f"[data] {key}": value for key, value in spec.data.model_dump(mode="json").items()}
     parts |= {f"[space] {key}": value for key, value in spec.space.model_dump(mode="json").items()}
     return {

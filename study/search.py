@@ -1,30 +1,35 @@
 """The search: rounds of ask, work, tell, through one writer.
 
 At most `in_flight` trials are open. Each round gives every open trial a quantum of work; then, in the order of trial
-numbers, values are reported, trials are pruned or told, and the ones that ended are replaced. Decisions are taken on a
-mirror of the ledger in memory (the same Optuna study) and written to the ledger as one record before they are applied,
-so a process that dies at any moment goes on with the same decisions.
+numbers, values are reported, trials are pruned, held or told, and free places are filled. Decisions are taken on the
+mirror of the ledger and written to the ledger as one record before they are applied, so a process that dies at any
+moment goes on with the same decisions.
 """
 
 import contextlib
+import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-import optuna
-from optuna.pruners import BasePruner, MedianPruner, NopPruner
-from optuna.samplers import BaseSampler, RandomSampler, TPESampler
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 
 from engine import DataError, TrainingState
-from engine.quantum import Outcome, evaluations
-from study.ledger import STATES, Ledger, TrialRecord
-from study.objective import Objective, OpenTrial, direction_of, sampler_seed
+from engine.quantum import Outcome, evaluations, work
+from study.budget import Budget
+from study.errors import UserError
+from study.grid import enumerate_settings, grid_order
+from study.ledger import HELD, STATES, Ledger, TrialRecord
+from study.mirror import Mirror
+from study.objective import Objective, OpenTrial, sampler_seed
+from study.pruners import make_pruner
+from study.rungs import rungs_of, to_promote
+from study.samplers import make_sampler
 from study.space import suggest
 from study.workers import Workers
 
-CHECKPOINT_EVERY = 5.0  # seconds between two writings of a trial's state; only how much is lost in a crash hangs on it
+CHECKPOINT_EVERY = 5.0  # seconds between two writings of training states; how much a crash costs, and nothing else
 
 
 @dataclass(frozen=True)
@@ -33,9 +38,11 @@ class Listener:
 
     Attributes:
         finished: called with (number, state, value) once a trial is in the ledger for good.
+        stop: asked after each round whether the run ends here, to go on some other time.
     """
 
     finished: Callable[[int, str, float | None], None] = field(default=lambda *_: None)
+    stop: Callable[[], bool] = field(default=lambda: False)
 
 
 class Search:
@@ -44,143 +51,231 @@ class Search:
     Args:
         objective: what trials are.
         ledger: the record; this process holds its lease.
-        trials: how many to have in the end.
+        budget: when it is enough.
+        enqueued: settings to try first.
         listener: who is told.
     """
 
-    def __init__(self, objective: Objective, ledger: Ledger, trials: int, listener: Listener) -> None:
-        self.objective, self.ledger, self.trials, self.listener = objective, ledger, trials, listener
-        self.spec = objective.spec
+    def __init__(
+        self, objective: Objective, ledger: Ledger, budget: Budget, enqueued: list[dict[str, Any]], listener: Listener
+    ) -> None:
+        self.objective, self.ledger, self.budget, self.enqueued = objective, ledger, budget, enqueued
+        self.listener, self.search = listener, objective.spec.search
         self.round, done = ledger.settle()
-        self.mirror = self._mirror()
+        trials = ledger.trials()
+        pruner = make_pruner(self.search, objective.grid, ledger.direction)
+        self.mirror = Mirror(ledger.name, ledger.directions, pruner, trials)
+        asha = self.search.pruner == "asha"
+        self.rungs = rungs_of(objective.grid, self.search.reduction) if asha else ()
+        # Distinct settings of a small discrete space: none is tried twice, and the search ends when all are.
+        settings = (
+            grid_order(self.search_space, self.search.seed)
+            if self.search.sampler == "grid"
+            else enumerate_settings(self.search_space)
+        )
+        self.settings = None if settings is None else [params for params in settings if objective.fits(params)]
+        self.tried = {_key(trial.params) for trial in trials}
+        self.held: dict[int, int] = {}
         self.open: dict[int, OpenTrial] = {}
-        for trial in ledger.trials():
-            if not trial.state.is_finished():
-                self.open[trial.number] = self._reopen(trial.number, trial.params, done.get(trial.number))
+        self.ended: str | None = None
+        for trial in trials:
+            if trial.state.is_finished():
+                continue
+            hold = trial.user_attrs.get(HELD, {"rung": 0, "held": False})
+            if hold["held"]:
+                self.held[trial.number] = hold["rung"]
+            else:
+                self.open[trial.number] = self._reopen(trial, done.get(trial.number, hold["rung"]))
         self._checkpointed = time.monotonic()
 
+    @property
+    def search_space(self) -> Any:
+        """The [space] table."""
+        return self.objective.spec.space
+
     def run(self, jobs: int) -> None:
-        """Work until all trials are done."""
+        """Work until the budget is spent, or the listener says to stop."""
         self._fill()
+        if self.open:
+            with Workers(jobs) as workers:
+                while self.open and not self.listener.stop():
+                    quanta = [self.objective.quantum(trial, self._next_rung(trial)) for trial in self.open.values()]
+                    self._commit(workers.run(quanta))
+                    self._fill()
         if not self.open:
-            return
-        with Workers(jobs) as workers:
-            while self.open:
-                quanta = [self.objective.quantum(trial) for trial in self.open.values()]
-                self._commit(workers.run(quanta))
-                self._fill()
-
-    def _mirror(self) -> optuna.Study:
-        """Return the ledger's study in memory, where samplers and pruners look."""
-        mirror = optuna.create_study(
-            direction=direction_of(self.objective.metric),
-            study_name=self.ledger.name,
-            pruner=_pruner(self.spec.search.pruner, self.objective.grid),
-        )
-        mirror.add_trials(self.ledger.trials())
-        return mirror
-
-    def _mirrored(self) -> list[FrozenTrial]:
-        return self.mirror.get_trials(deepcopy=False)
+            self._let_go()
 
     def _fill(self) -> None:
-        """Ask for new trials until enough are open."""
-        while len(self.open) < self.spec.search.in_flight and len(self._mirrored()) < self.trials:
-            number = len(self._mirrored())
-            # A sampler made anew for each ask: its state is its seed, and nothing hides in a process.
-            self.mirror.sampler = _sampler(self.spec.search.sampler, sampler_seed(self.spec.search.seed, number))
-            trial = self.mirror.ask()
-            suggest(trial, self.spec.space)
-            created = self.ledger.create(self._mirrored()[number])
-            if created != number:
-                raise RuntimeError(
-                    f"the ledger made trial {created} where {number} was next: somebody else writes to it"
-                )
-            self.open[number] = self.objective.open(number, trial.params)
+        """Promote held trials and ask for new ones until enough are open."""
+        while len(self.open) < self.search.in_flight:
+            number = self._promotable()
+            if number is not None:
+                self.ledger.release(number)
+                rung = self.held.pop(number)
+                self.open[number] = self._reopen(self.ledger.trials()[number], rung)
+            elif not self._ask():
+                return
 
-    def _reopen(self, number: int, params: dict[str, Any], iterations: int | None) -> OpenTrial:
+    def _ask(self) -> bool:
+        """Ask for one new trial; return whether there is one."""
+        trials = self.mirror.trials
+        self.ended = self.budget.spent(self.ledger.trials())
+        if self.ended is None and self.settings is not None and len(self.tried) >= len(self.settings):
+            self.ended = f"all {len(self.settings)} settings of the space have been tried"
+        if self.ended is not None:
+            return False
+        number = len(trials)
+        drawn = self._draw(number)
+        self.tried.add(_key(drawn.params))
+        created = self.ledger.create(drawn)
+        if created != number:
+            raise RuntimeError(f"the ledger made trial {created} where {number} was next: somebody else writes to it")
+        self.open[number] = self.objective.open(number, drawn.params)
+        return True
+
+    def _draw(self, number: int) -> FrozenTrial:
+        def sampler(attempt: int) -> Any:
+            # Made anew for each ask: its state is its seed, and nothing hides in a process.
+            seed = sampler_seed(self.search.seed, number, attempt)
+            return make_sampler(self.search, seed, number, attempt)
+
+        def acceptable(trial: FrozenTrial) -> bool:
+            new = self.settings is None or _key(trial.params) not in self.tried
+            return new and self.objective.fits(trial.params)
+
+        fixed = self.enqueued[number] if number < len(self.enqueued) else None
+        if fixed is None and self.search.sampler == "grid":
+            fixed = self._untried()
+        drawn, fits = self.mirror.draw(sampler, lambda trial: suggest(trial, self.search_space), acceptable, fixed)
+        if not fits and fixed is None and self.settings is not None:
+            # The sampler keeps to what has been tried; take one that has not.
+            self.mirror.forget_last()
+            drawn, fits = self.mirror.draw(
+                sampler, lambda trial: suggest(trial, self.search_space), acceptable, self._untried()
+            )
+        if not self.objective.fits(drawn.params):
+            raise UserError(
+                f"[space] max_parameters: no network of at most {self.search_space.max_parameters} parameters was "
+                "found; raise it, or lower depth and units"
+            )
+        return drawn
+
+    def _untried(self) -> dict[str, Any]:
+        return next(setting for setting in self.settings or [] if _key(setting) not in self.tried)
+
+    def _promotable(self) -> int | None:
+        if not self.rungs:
+            return None
+        reached: dict[int, dict[int, float]] = {}
+        for trial in self.mirror.trials:
+            for rung in self.rungs:
+                if rung in trial.intermediate_values:
+                    reached.setdefault(rung, {})[trial.number] = trial.intermediate_values[rung]
+        return to_promote(reached, self.held, self.search.reduction, maximize=self.budget.maximize)
+
+    def _next_rung(self, trial: OpenTrial) -> int | None:
+        return next((rung for rung in self.rungs if rung > trial.iterations), None)
+
+    def _reopen(self, frozen: FrozenTrial, iterations: int) -> OpenTrial:
         """Return an open trial from its checkpoint, or from its start where there is none that is whole."""
-        trial = self.objective.open(number, params)
-        trial.iterations = iterations or 0
+        trial = self.objective.open(frozen.number, frozen.params)
+        trial.iterations = iterations
         with contextlib.suppress(FileNotFoundError, DataError):
-            state = TrainingState.load(self.objective.folder.checkpoint(number))
-            if state.settings == trial.state.settings and state.iteration <= trial.iterations:
+            state = TrainingState.load(self.objective.folder.checkpoint(frozen.number))
+            if state.settings == trial.state.settings and state.iteration <= iterations:
                 trial.state = state
         return trial
 
     def _commit(self, outcomes: dict[int, Outcome]) -> None:
-        records = {}
-        for number, outcome in outcomes.items():
-            records[number] = self._decide(self.open[number], outcome)
+        records = {number: self._decide(self.open[number], outcome) for number, outcome in outcomes.items()}
         self._checkpoint(records)
+        self._write(records)
+
+    def _write(self, records: dict[int, TrialRecord]) -> None:
         self.round += 1
         self.ledger.commit(self.round, records)
         for number, record in records.items():
-            if record.outcome is not None:
+            if record.rung is not None:
+                self.held[number] = record.rung
                 del self.open[number]
+            elif record.outcome is not None:
+                self.open.pop(number, None)
+                self.held.pop(number, None)
                 self.objective.folder.checkpoint(number).unlink(missing_ok=True)
-                self.listener.finished(number, record.outcome, record.value)
+                self.listener.finished(number, record.outcome, record.values[0] if record.values else None)
 
     def _decide(self, trial: OpenTrial, outcome: Outcome) -> TrialRecord:
         """Report what a quantum gave to the mirror, and decide what becomes of the trial."""
-        view = optuna.trial.Trial(self.mirror, self._mirrored()[trial.number]._trial_id)
+        known = trial.iterations
         trial.state = outcome.state
         trial.seconds += outcome.seconds
-        known = trial.iterations
-        reports = {}
-        for evaluation in evaluations(trial.state):
-            if known < evaluation["iteration"] in self.objective.grid:
-                reports[evaluation["iteration"]] = self.objective.value(evaluation)
-        for step, value in reports.items():
-            view.report(value, step)
-        trial.iterations = trial.state.iteration
+        trial.iterations = max(known, trial.state.iteration)
+        if self.search.several:
+            reports = {}
+        else:
+            reports = {
+                seen["iteration"]: self.objective.value(seen)
+                for seen in evaluations(trial.state)
+                if known < seen["iteration"] in self.objective.grid
+            }
+            self.mirror.report(trial.number, reports)
 
         if outcome.error is not None:
             return self._end(trial, outcome, reports, "failed", reason=outcome.error)
         if "diverged" in trial.state.status:
-            where = trial.state.ended[0]
-            reason = f"diverged at iteration {where}; a lower learning_rate would help"
-            return self._end(trial, outcome, reports, "failed", reason=reason)
+            return self._end(trial, outcome, reports, "failed", reason=self.objective.why_diverged(trial.state))
         if trial.state.done:
-            value = self.objective.value(evaluations(trial.state)[-1])
-            return self._end(trial, outcome, reports, "complete", value)
-        if reports and view.should_prune():
-            return self._end(trial, outcome, reports, "pruned", list(reports.values())[-1], "pruned: below the median")
+            values = self.objective.values(trial)
+            if not all(math.isfinite(value) for value in values):
+                reason = f"{self.objective.metric} on dev is {values[0]}"
+                return self._end(trial, outcome, reports, "failed", reason=reason)
+            return self._end(trial, outcome, reports, "complete", values)
+        if trial.iterations in self.rungs and trial.iterations > known:
+            return TrialRecord(trial.iterations, reports, rung=trial.iterations)
+        if reports and self.mirror.should_prune(trial.number):
+            last = list(reports.values())[-1]
+            return self._end(trial, outcome, reports, "pruned", [last], f"pruned ({self.search.pruner})")
         return TrialRecord(trial.iterations, reports)
 
     def _end(
         self,
         trial: OpenTrial,
-        outcome: Outcome,
+        outcome: Outcome | None,
         reports: dict[int, float],
         state: str,
-        value: float | None = None,
+        values: list[float] | None = None,
         reason: str | None = None,
     ) -> TrialRecord:
         result = self.objective.result(trial, reason, outcome)
-        told = {name: s for s, name in STATES.items()}[state]
-        self.mirror.tell(trial.number, value if told == TrialState.COMPLETE else None, told)
-        return TrialRecord(trial.iterations, reports, state, value, result)
+        told = next(s for s, name in STATES.items() if name == state)
+        kept = self.mirror.tell(trial.number, told, values)
+        return TrialRecord(trial.iterations, reports, state, values, result, sampler=kept)
+
+    def _let_go(self) -> None:
+        """End the trials that are still held when there is nothing more to promote."""
+        if not self.held:
+            return
+        records = {}
+        for number, rung in sorted(self.held.items()):
+            frozen = self.ledger.trials()[number]
+            value = frozen.intermediate_values[rung]
+            trial = self._reopen(frozen, rung)
+            if trial.state.iteration < rung:  # its checkpoint was lost
+                trial.state = work(self.objective.quantum(replace(trial, iterations=0, quantum=rung))).state
+            records[number] = self._end(trial, None, {}, "pruned", [value], f"held at iteration {rung}, not promoted")
+        self._write(records)
 
     def _checkpoint(self, records: dict[int, TrialRecord]) -> None:
-        if time.monotonic() - self._checkpointed < CHECKPOINT_EVERY:
-            return
+        """Write training states: of trials that are held always, of open ones from time to time."""
+        due = time.monotonic() - self._checkpointed >= CHECKPOINT_EVERY
         for number, record in records.items():
-            if record.outcome is None:
+            if record.rung is not None or (due and record.outcome is None):
                 path = self.objective.folder.checkpoint(number)
                 path.parent.mkdir(parents=True, exist_ok=True)
                 self.open[number].state.save(path)
-        self._checkpointed = time.monotonic()
+        if due:
+            self._checkpointed = time.monotonic()
 
 
-def _sampler(name: str, seed: int) -> BaseSampler:
-    if name == "random":
-        return RandomSampler(seed=seed)
-    # group=True keeps the units of a layer tied to the depths that have it (optuna#5299).
-    return TPESampler(seed=seed, multivariate=True, group=True, constant_liar=True)
-
-
-def _pruner(name: str, grid: tuple[int, ...]) -> BasePruner:
-    if name == "none":
-        return NopPruner()
-    return MedianPruner(n_startup_trials=8, n_warmup_steps=grid[min(1, len(grid) - 1)])
+def _key(params: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
+    return tuple(sorted(params.items()))

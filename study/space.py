@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from optuna.distributions import BaseDistribution
 from optuna.trial import BaseTrial, FixedTrial
 
 from engine import Architecture, TrainingSettings
@@ -25,8 +26,14 @@ def suggest(trial: BaseTrial, space: SpaceSpec) -> dict[str, Any]:
     draw("learning_rate")
     draw("iterations")
     depth = draw("depth")
-    for layer in range(1, depth + 1):
-        draw(f"units_{layer}", "units")
+    pattern = draw("units_pattern") if depth > 1 else "per_layer"
+    if pattern == "per_layer":
+        for layer in range(1, depth + 1):
+            draw(f"units_{layer}", "units")
+    else:
+        units = draw("units")
+        for layer in range(depth):
+            setting[f"units_{layer + 1}"] = units if pattern == "constant" else max(1, units >> layer)
     if depth:
         draw("activation")
         draw("dropout")
@@ -91,9 +98,49 @@ def middle(field: Any) -> float:
 
 def fixed(space: SpaceSpec) -> dict[str, Any]:
     """Return the hyperparameters that have one value, those of all trials."""
-    values = {}
-    for name in type(space).model_fields:
-        field = getattr(space, name)
-        if not isinstance(field, Range) and len(field) == 1 and name != "units":
-            values[name] = field[0]
-    return values
+    names = set(type(space).model_fields) - {"units", "units_pattern", "max_parameters"}
+    fields = {name: getattr(space, name) for name in type(space).model_fields if name in names}
+    return {name: field[0] for name, field in fields.items() if isinstance(field, tuple) and len(field) == 1}
+
+
+def within(space: SpaceSpec, params: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return those of the parameters that this space draws, or None where one is missing or out of range."""
+    try:
+        checked = _Checked(dict(params))
+        suggest(checked, space)
+    except (KeyError, ValueError):
+        return None
+    return checked.drawn
+
+
+def check_setting(space: SpaceSpec, setting: Mapping[str, Any]) -> None:
+    """Raise ValueError where a setting to try first names what this space does not draw, or is out of range."""
+    checked = _Checked(dict(setting), partial=True)
+    suggest(checked, space)
+    unused = sorted(set(setting) - set(checked.drawn))
+    if unused:
+        raise ValueError(f"{unused[0]} is not drawn with this setting; it may name {', '.join(checked.names)}")
+
+
+class _Checked(FixedTrial):
+    """Answers with given values, each checked against what it is drawn from."""
+
+    def __init__(self, params: dict[str, Any], *, partial: bool = False) -> None:
+        super().__init__(params)
+        self.given, self.partial = params, partial
+        self.drawn: dict[str, Any] = {}
+        self.names: list[str] = []
+
+    def _suggest(self, name: str, distribution: BaseDistribution) -> Any:
+        self.names.append(name)
+        if name not in self.given and self.partial:
+            return distribution.to_external_repr(getattr(distribution, "low", 0))  # any value; a choice by its index
+        value = self.given[name]
+        try:
+            inside = distribution._contains(distribution.to_internal_repr(value))
+        except (TypeError, ValueError):
+            inside = False
+        if not inside:
+            raise ValueError(f"{name} = {value!r} is not within [space]")
+        self.drawn[name] = value
+        return value

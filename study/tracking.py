@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import queue
+import sqlite3
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -22,7 +23,8 @@ from engine.activations import Array
 from engine.state import write_whole
 from study.home import Home, StudyFolder
 from study.ledger import RESULT, STATES, Ledger
-from study.results import read_exports, read_trial
+from study.results import read_exports
+from study.trial_file import read_result
 
 POINTS = 40  # of a curve in MLflow's charts; the artifact has them all
 PATIENCE = 0.5  # seconds that an interrupted run gives the thread to end
@@ -40,7 +42,10 @@ def make_store(home: Home) -> None:
     MLflow's migrations cannot go on from where a process died, and two at once fail; so the schema is made under
     another name and linked to its own once it is complete. Who comes second takes what is there.
     """
-    if os.environ.get("MLFLOW_TRACKING_URI") or home.mlflow_database.exists():
+    if os.environ.get("MLFLOW_TRACKING_URI"):
+        return
+    if home.mlflow_database.exists():
+        _check_database(home.mlflow_database)
         return
     import mlflow
 
@@ -49,6 +54,15 @@ def make_store(home: Home) -> None:
         mlflow.MlflowClient(tracking_uri=f"sqlite:///{database}").search_experiments(max_results=1)
         with contextlib.suppress(FileExistsError):
             home.mlflow_database.hardlink_to(database)
+
+
+def _check_database(path: Path) -> None:
+    """Raise OSError where the file is no database: MLflow itself would try for two minutes."""
+    try:
+        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
+            database.execute("PRAGMA schema_version")
+    except sqlite3.DatabaseError as error:
+        raise OSError(f"{path}: {error}") from error
 
 
 class Exporter:
@@ -183,10 +197,11 @@ class Exporter:
             run_id = self.client.create_run(self.experiment_id, start_time=started, tags=tags).info.run_id
         ended = started + round(1000 * result["seconds"])
         params = {name: str(value) for name, value in {**self.settings, **trial.params}.items()}
-        params["units"] = "-".join(str(trial.params[f"units_{k}"]) for k in _layers(trial.params)) or "none"
+        layers = [str(trial.params[f"units_{k}"]) for k in _layers(trial.params)]
+        params["units"] = "-".join(layers) or params.get("units", "none")
         metrics = []
         if self.folder.result(trial.number).exists():
-            file = read_trial(self.folder, trial.number)
+            file = read_result(self.folder.result(trial.number))
             metrics += [Metric("cost", float(file.costs[i]), ended, int(i)) for i in spread(len(file.costs))]
             for seen in file.evaluations:
                 metrics += [
@@ -195,7 +210,7 @@ class Exporter:
                     if name != "iteration"
                 ]
             self._log_curve(run_id, file.costs)
-        final = {name: value for name, value in result["metrics"].items() if name.startswith("train_")}
+        final = {name: value for name, value in result["metrics"].items() if name not in {m.key for m in metrics}}
         final |= {"seconds": result["seconds"], "work": result["work"], "parameters": result["parameters"]}
         metrics += [Metric(name, float(value), ended, result["iterations"]) for name, value in final.items()]
         self.client.log_batch(

@@ -88,6 +88,8 @@ def _is_key(part: Any) -> bool:
 
 
 def _where(path: list[str]) -> str:
+    if not path:
+        return ""
     if len(path) > 1 or path[0] in ("data", "space", "search", "confirm"):
         return f"[{path[0]}] {' '.join(path[1:])}".rstrip() + ": "
     return f"{path[0]}: "
@@ -104,7 +106,8 @@ def _what(mistake: Any, path: list[str]) -> str:
         meaning = field.description if field is not None and field.description else "a table of its own"
         return f"is missing; add it ({_first_sentence(meaning)})"
     if kind == "value_error":
-        return str(mistake["ctx"]["error"]).removeprefix(f"{path[-1]} ")
+        message = str(mistake["ctx"]["error"])
+        return message.removeprefix(f"{path[-1]} ") if path else message
     if kind == "literal_error":
         valid = mistake["ctx"]["expected"].replace(" or ", ", ").replace("'", "").split(", ")
         return f"{given!r} is not known; {did_you_mean(str(given), valid)}"

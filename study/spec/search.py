@@ -1,31 +1,83 @@
 """The [search] and [confirm] tables: how many trials, which sampler and pruner, what is compared."""
 
-from typing import Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from engine.metrics import METRICS
 from study.errors import did_you_mean
+
+OTHER_OBJECTIVES = ("parameters", "work")  # what can stand beside a metric where several are compared
+Scalar = str | int | float
+
+
+def _known_metrics(value: Any) -> Any:
+    given = value if isinstance(value, (list, tuple)) else [value]
+    for index, name in enumerate(given):
+        valid = [*METRICS, *(OTHER_OBJECTIVES if index else ())]
+        if name not in valid:
+            raise ValueError(f"metric {name!r} is not known; {did_you_mean(str(name), valid)}")
+    if len(set(given)) < len(given) or not given:
+        raise ValueError(f"metric names one metric, or several different ones, got {value!r}")
+    return tuple(given) if isinstance(value, (list, tuple)) and len(given) > 1 else given[0]
 
 
 class SearchSpec(BaseModel):
     """The search."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     trials: int = Field(60, ge=1, description="Settings to try.")
-    sampler: Literal["tpe", "random"] = Field("tpe", description="How settings are proposed.")
-    pruner: Literal["none", "median"] = Field("median", description="Which trials are stopped early.")
-    metric: str | None = Field(None, description="What is compared on dev; left out, the usual one of the task.")
+    sampler: Literal["tpe", "random", "qmc", "grid", "gp", "cmaes", "nsga2"] = Field(
+        "tpe", description="How settings are proposed; gp and cmaes need the extra of their name."
+    )
+    pruner: Literal[
+        "none", "median", "percentile", "successive_halving", "hyperband", "patient", "threshold", "asha"
+    ] = Field("median", description="Which trials are stopped early; asha holds them instead and promotes the best.")
+    metric: Annotated[
+        str | tuple[str, ...] | None, BeforeValidator(lambda v: v if v is None else _known_metrics(v))
+    ] = Field(
+        None,
+        description="What is compared on dev; left out, the usual one of the task. A list compares several "
+        '(["accuracy", "parameters"]); sampler is then nsga2 unless said, and there is no pruner.',
+    )
     seed: int = Field(0, ge=0, description="Seed of sampler and networks.")
     in_flight: int = Field(8, ge=1, le=1024, description="Trials open at a time; part of the study's identity.")
+    seeds: int = Field(1, ge=1, le=100, description="Networks of each trial, with different seeds; their mean counts.")
+    work: float | None = Field(None, gt=0, description="Ends the search once so many units of work are done.")
+    timeout: float | None = Field(None, gt=0, description="Seconds after which a run stops; it can go on later.")
+    stop_after: int | None = Field(None, ge=1, description="Ends the search after so many trials without a better one.")
+    enqueue: tuple[dict[str, Scalar], ...] = Field((), description="Settings to try first, such as known good ones.")
+    warmup: float = Field(0.1, ge=0, lt=1, description="Share of the longest training before which nothing is pruned.")
+    percentile: float = Field(25.0, gt=0, lt=100, description="percentile: share of trials, in percent, that go on.")
+    reduction: int = Field(3, ge=2, description="successive_halving, hyperband, asha: one in so many goes on.")
+    patience: int = Field(5, ge=1, description="patient: reports without a better value before a trial is stopped.")
+    threshold: float | None = Field(None, description="threshold: the value that a trial must not be worse than.")
 
-    @field_validator("metric")
+    @model_validator(mode="before")
     @classmethod
-    def _known(cls, metric: str | None) -> str | None:
-        if metric is not None and metric not in METRICS:
-            raise ValueError(f"metric {metric!r} is not known; {did_you_mean(metric, METRICS)}")
-        return metric
+    def _usual_for_several(cls, table: Any) -> Any:
+        # What is usual for one metric does not go with several.
+        if isinstance(table, dict) and isinstance(table.get("metric"), (list, tuple)) and len(table["metric"]) > 1:
+            return {"sampler": "nsga2", "pruner": "none", **table}
+        return table
+
+    @property
+    def several(self) -> bool:
+        """Whether several objectives are compared."""
+        return isinstance(self.metric, tuple)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.several and self.pruner != "none":
+            raise ValueError(f'pruner must be "none" where several metrics are compared, got {self.pruner!r}')
+        if self.several and self.sampler not in ("nsga2", "tpe", "random", "grid"):
+            raise ValueError(f"sampler must be nsga2, tpe, random or grid for several metrics, got {self.sampler!r}")
+        if self.several and self.stop_after is not None:
+            raise ValueError("stop_after needs one metric, several are compared; remove it")
+        if self.pruner == "threshold" and self.threshold is None:
+            raise ValueError('threshold is missing; pruner = "threshold" needs the value not to be worse than')
+        return self
 
 
 class ConfirmSpec(BaseModel):

@@ -110,6 +110,11 @@ class SpaceSpec(BaseModel):
     units: _numeric("units", "at least 1", least=1, whole=True) = Field(  # type: ignore[valid-type]
         (16,), description="Units of a hidden layer, drawn for each."
     )
+    units_pattern: _named("units_pattern", ("per_layer", "constant", "taper")) = Field(  # type: ignore[valid-type]
+        ("per_layer",),
+        description="Units of networks with several hidden layers: drawn per_layer, one draw for all (constant), or "
+        "halved from each layer to the next (taper).",
+    )
     activation: Annotated[tuple[str, ...], BeforeValidator(lambda value: _choices(value, _check_activation))] = Field(
         ("relu",), description="Activation of all hidden layers."
     )
@@ -134,3 +139,4 @@ class SpaceSpec(BaseModel):
     initialization: _named("initialization", SCHEMES) = Field(  # type: ignore[valid-type]
         ("auto",), description="Where training starts; auto suits the activation."
     )
+    max_parameters: int | None = Field(None, ge=1, description="Largest network, in weights and biases.")

@@ -1,8 +1,9 @@
 """The whole spec of one study."""
 
 import re
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from study.spec.data import DataSpec
 from study.spec.search import ConfirmSpec, SearchSpec
@@ -31,3 +32,12 @@ class Spec(BaseModel):
                 f"name must be 1 to 100 letters, digits, - or _, starting with a letter or digit, got {name!r}"
             )
         return name
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.data.folds and self.search.seeds > 1:
+            raise ValueError(
+                f"give [data] folds or [search] seeds, not both, got folds = {self.data.folds} and "
+                f"seeds = {self.search.seeds}"
+            )
+        return self

@@ -210,3 +210,12 @@ def test_results_share_nothing_with_the_state(problem):
     result.costs[...] = 0
     assert state.parameters.any()
     assert state.costs.all()
+
+
+def test_notes_travel_with_the_state(tmp_path):
+    state = start(Architecture((2, 1)), TrainingSettings(learning_rate=0.1, iterations=3))
+    noted = dataclasses.replace(state, notes={"seen": [{"iteration": 1, "value": 0.1}]})
+    noted.save(tmp_path / "state.npz")
+    assert TrainingState.load(tmp_path / "state.npz").notes == noted.notes
+    X = np.ones((2, 4), np.float32)
+    assert advance(noted, X, np.ones((1, 4))).notes == noted.notes

@@ -24,11 +24,11 @@ def ask(ledger: Ledger, value: float = 0.5) -> int:
     return ledger.create(create_trial(state=TrialState.RUNNING, params=params, distributions=distributions))
 
 
-DONE = TrialRecord(30, {10: 0.1, 30: 0.3}, "complete", 0.3, {"reason": None})
+DONE = TrialRecord(30, {10: 0.1, 30: 0.3}, "complete", [0.3], {"reason": None})
 
 
 def test_it_is_read_by_optuna(folder: StudyFolder) -> None:
-    ledger = Ledger(folder, "a", "maximize")
+    ledger = Ledger(folder, "a", ["maximize"])
     assert ask(ledger) == 0
     ledger.commit(1, {0: DONE})
     study = optuna.load_study(study_name="a", storage=JournalStorage(JournalFileBackend(str(folder.ledger))))
@@ -38,7 +38,7 @@ def test_it_is_read_by_optuna(folder: StudyFolder) -> None:
 
 
 def test_committing_twice_is_committing_once(folder: StudyFolder) -> None:
-    ledger = Ledger(folder, "a", "maximize")
+    ledger = Ledger(folder, "a", ["maximize"])
     ask(ledger)
     ledger.commit(1, {0: DONE})
     size = folder.ledger.stat().st_size
@@ -47,7 +47,7 @@ def test_committing_twice_is_committing_once(folder: StudyFolder) -> None:
 
 
 def test_a_round_cut_off_at_any_line_is_finished_on_opening(folder: StudyFolder) -> None:
-    ledger = Ledger(folder, "a", "maximize")
+    ledger = Ledger(folder, "a", ["maximize"])
     ask(ledger), ask(ledger)
     before = folder.ledger.read_bytes().count(b"\n")
     ledger.commit(1, {0: DONE, 1: TrialRecord(20, {10: 0.4})})
@@ -62,7 +62,7 @@ def test_a_round_cut_off_at_any_line_is_finished_on_opening(folder: StudyFolder)
 
 
 def test_a_torn_tail_is_cut_off_at_every_byte(folder: StudyFolder) -> None:
-    ledger = Ledger(folder, "a", "maximize")
+    ledger = Ledger(folder, "a", ["maximize"])
     ask(ledger)
     whole = folder.ledger.read_bytes()
     last = whole.rfind(b"\n", 0, len(whole) - 1) + 1
@@ -74,7 +74,7 @@ def test_a_torn_tail_is_cut_off_at_every_byte(folder: StudyFolder) -> None:
 
 
 def test_a_last_line_that_is_not_json_is_cut_off(folder: StudyFolder) -> None:
-    Ledger(folder, "a", "maximize")
+    Ledger(folder, "a", ["maximize"])
     whole = folder.ledger.read_bytes()
     folder.ledger.write_bytes(whole + b"\0\0\0\0\n")
     assert repair(folder) == 5
@@ -83,5 +83,5 @@ def test_a_last_line_that_is_not_json_is_cut_off(folder: StudyFolder) -> None:
 
 def test_a_whole_ledger_is_left_alone(folder: StudyFolder) -> None:
     assert repair(folder) == 0
-    Ledger(folder, "a", "maximize")
+    Ledger(folder, "a", ["maximize"])
     assert repair(folder) == 0

@@ -89,3 +89,40 @@ def test_a_misspelt_file_name_is_answered_with_the_nearest(tmp_path: Path) -> No
     (tmp_path / "digits.toml").write_text(GOOD)
     with pytest.raises(UserError, match=r"did you mean .*digits\.toml\?"):
         read_spec(tmp_path / "digit.toml")
+
+
+def search(*lines: str) -> str:
+    bare = GOOD.replace('sampler = "tpe"', "").replace('pruner = "median"', "")
+    return bare.replace('metric = "accuracy"', "\n".join(lines))
+
+
+def test_several_metrics_have_their_own_defaults() -> None:
+    spec = parse_spec(search('metric = ["accuracy", "parameters"]'), "digits.toml")
+    assert (spec.search.sampler, spec.search.pruner) == ("nsga2", "none")
+    assert spec.search.several
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        (['metric = ["accuracy", "parameters"]', 'pruner = "median"'], 'pruner must be "none"'),
+        (['metric = ["accuracy", "parameters"]', 'sampler = "qmc"'], "sampler must be nsga2, tpe, random or grid"),
+        (['metric = ["accuracy", "acuracy"]'], "did you mean 'accuracy'?"),
+        (['metric = ["parameters", "accuracy"]'], "'parameters' is not known"),
+        (['metric = ["accuracy", "parameters"]', "stop_after = 3"], "stop_after needs one metric"),
+        (['pruner = "threshold"'], "threshold is missing"),
+        (['pruner = "medan"'], "did you mean 'median'?"),
+        (["seeds = 0"], "seeds: must be at least 1, got 0"),
+        (["warmup = 1.0"], "warmup: must be below 1, got 1.0"),
+    ],
+)
+def test_search_options_that_do_not_go_together_are_answered(lines: list[str], words: str) -> None:
+    with pytest.raises(UserError) as caught:
+        parse_spec(search(*lines), "digits.toml")
+    assert words in str(caught.value)
+
+
+def test_folds_and_seeds_do_not_go_together() -> None:
+    text = search("seeds = 3").replace("[data]", "[data]\nfolds = 3")
+    with pytest.raises(UserError, match=r"give \[data\] folds or \[search\] seeds, not both"):
+        parse_spec(text, "digits.toml")

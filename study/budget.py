@@ -1,0 +1,43 @@
+"""When a search has had enough: after so many trials, so much work, or so many trials without a better one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from optuna.trial import FrozenTrial, TrialState
+
+from study.ledger import RESULT
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What ends a search; None is no limit.
+
+    Attributes:
+        trials: settings to try.
+        work: units of work, of all trials that have ended.
+        stop_after: trials without a better one.
+        maximize: whether larger values are better.
+    """
+
+    trials: int
+    work: float | None
+    stop_after: int | None
+    maximize: bool
+
+    def spent(self, trials: Sequence[FrozenTrial]) -> str | None:
+        """Return why no further trial is to be asked for, or None; a function of the ledger's trials alone."""
+        if len(trials) >= self.trials:
+            return f"{self.trials} trials are done"
+        ended = [trial for trial in trials if trial.state.is_finished()]
+        if self.work is not None:
+            done = sum(trial.user_attrs.get(RESULT, {}).get("work", 0.0) for trial in ended)
+            if done >= self.work:
+                return f"{done:.3g} units of work are done, of {self.work:.3g}"
+        complete = [trial for trial in ended if trial.state == TrialState.COMPLETE]
+        if self.stop_after is not None and complete:
+            sign = -1 if self.maximize else 1
+            best = min(complete, key=lambda trial: (sign * trial.values[0], trial.number))
+            since = sum(trial.number > best.number for trial in ended)
+            if since >= self.stop_after:
+                return f"no better trial among the last {since}"
+        return None

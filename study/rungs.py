@@ -1,0 +1,42 @@
+"""Pause and promote: at which iterations trials are held, and which of those held go on.
+
+Asynchronous successive halving (Li et al., 2020), but that nothing is thrown away: a held trial keeps its training
+state, and goes on from there when it turns out to be among the best.
+"""
+
+from collections.abc import Mapping
+
+
+def rungs_of(grid: tuple[int, ...], reduction: int) -> tuple[int, ...]:
+    """Return the iterations at which trials are held, in order; points of the grid on which values are reported.
+
+    Args:
+        grid: iterations at which values are reported; the last is the longest training.
+        reduction: one in so many goes on from each rung.
+    """
+    longest, rungs = grid[-1], set()
+    share = longest / reduction
+    while share >= grid[0]:
+        rungs.add(min(grid, key=lambda point: (abs(point - share), point)))
+        share /= reduction
+    return tuple(sorted(rungs - {longest}))
+
+
+def to_promote(
+    reached: Mapping[int, Mapping[int, float]], held: Mapping[int, int], reduction: int, *, maximize: bool
+) -> int | None:
+    """Return the trial to promote next, or None: from the highest rung that has one, the best first.
+
+    Args:
+        reached: for each rung the value of each trial that got there, by trial number.
+        held: the rung at which each held trial is.
+        reduction: one in so many goes on.
+        maximize: whether larger values are better.
+    """
+    for rung in sorted(reached, reverse=True):
+        values = reached[rung]
+        best = sorted(values, key=lambda number: (-values[number] if maximize else values[number], number))
+        for number in best[: len(values) // reduction]:
+            if held.get(number) == rung:
+                return number
+    return None

@@ -1,0 +1,288 @@
+"""Samplers by the name in the spec: how the next setting is proposed.
+
+A sampler is made anew for each ask. What it proposes is a function of its seed, the trial's number, and the trials of
+the study with their system attributes; nothing hides in a process, in the study's own attributes or in a pickle. So
+three of Optuna's are not taken as they are: its QMC counts in an attribute of the study, its NSGA-II keeps parents
+there, and its CMA-ES keeps a pickle of the optimizer in trials.
+"""
+
+# ruff: noqa: ARG002 - what a sampler is given is Optuna's to say, and none here needs all of it
+
+import importlib.util
+import json
+import math
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.samplers import BaseSampler, GPSampler, NSGAIISampler, RandomSampler, TPESampler
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState
+
+from study.errors import UserError
+from study.spec.search import SearchSpec
+
+_EXTRAS = {"gp": "torch", "cmaes": "cmaes"}  # the module that each extra brings; extras have the sampler's name
+
+
+def check_available(search: SearchSpec) -> None:
+    """Check that what the sampler needs is installed.
+
+    Raises:
+        UserError: it is not.
+    """
+    module = _EXTRAS.get(search.sampler)
+    if module is not None and importlib.util.find_spec(module) is None:
+        raise UserError(
+            f"[search] sampler: {search.sampler} needs {module}, which is not installed; "
+            f'pip install "dnn-study[{search.sampler}]"'
+        )
+
+
+def make_sampler(search: SearchSpec, seed: int, number: int, attempt: int = 0) -> BaseSampler:
+    """Return the sampler that proposes one trial.
+
+    Args:
+        search: the [search] table.
+        seed: of this proposal.
+        number: of the trial.
+        attempt: above 0 where earlier proposals for this trial were not acceptable.
+    """
+    match search.sampler:
+        case "tpe":
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+                # group=True keeps the units of a layer tied to the depths that have it (optuna#5299).
+                return TPESampler(seed=seed, multivariate=True, group=True, constant_liar=True)
+        case "qmc":
+            return SobolSampler(search.seed, number, attempt)
+        case "gp":
+            return _OneThreadGP(seed=seed, warn_independent_sampling=False)
+        case "cmaes":
+            return CmaSampler(seed)
+        case "nsga2":
+            # Not of `trials`: a study that is given more trials later goes on as if it had had them from the start.
+            return _StatelessNSGA2(population_size=max(16, 2 * search.in_flight), seed=seed)
+        case _:  # random; and grid, where the search says which setting is next
+            return RandomSampler(seed=seed)
+
+
+class _Independent(BaseSampler):
+    """A sampler that proposes each parameter by itself."""
+
+    def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        return {}
+
+    def sample_relative(
+        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        return {}
+
+
+class SobolSampler(_Independent):
+    """The point of a scrambled Sobol sequence whose index is the trial's number.
+
+    Every parameter has a coordinate of its own for good, so conditions do not matter: a trial that lacks a parameter
+    leaves its coordinate out.
+
+    Args:
+        seed: of the scrambling, the same for all trials of a study.
+        number: of the trial.
+        attempt: another scrambling for each, that of attempt 0 being the study's.
+    """
+
+    # New names come last, for the sake of studies that have begun; the units of layers come after all.
+    NAMES = (
+        *("learning_rate", "iterations", "depth", "units", "activation", "optimizer", "batch_size", "momentum", "l2"),
+        *("dropout", "schedule", "initialization", "units_pattern"),
+    )
+    _RESERVED = 20  # coordinates for names
+    _LAYERS = 50
+
+    def __init__(self, seed: int, number: int, attempt: int = 0) -> None:
+        self._seed, self._number = np.random.SeedSequence(seed, spawn_key=(attempt,)), number
+        self._point: list[float] = []
+
+    def sample_independent(
+        self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        """Return the value at the parameter's coordinate."""
+        if not self._point:
+            self._point = self._sobol()
+        return from_unit(param_distribution, self._point[self._coordinate(param_name)])
+
+    def _coordinate(self, name: str) -> int:
+        if name in self.NAMES:
+            return self.NAMES.index(name)
+        return self._RESERVED + int(name.removeprefix("units_")) - 1
+
+    def _sobol(self) -> list[float]:
+        from scipy.stats import qmc  # takes half a second, and only this sampler needs it
+
+        sequence = qmc.Sobol(self._RESERVED + self._LAYERS, scramble=True, rng=np.random.default_rng(self._seed))
+        if self._number:
+            sequence.fast_forward(self._number)
+        return [float(u) for u in sequence.random(1)[0]]
+
+
+class CmaSampler(BaseSampler):
+    """CMA-ES (Hansen, 2016) on the numeric parameters, replayed from the trials at each ask.
+
+    A trial keeps the point it was given ("cma:x", all coordinates, whether its conditions use them or not) and the
+    generation that gave it. Optuna's sampler drops a parameter for good once a trial lacks it, and ignores pruned
+    trials; ranks being all that CMA-ES looks at, a pruned trial here comes after the complete ones, a failed one last.
+
+    Args:
+        seed: of this proposal.
+    """
+
+    POINT, GENERATION = "cma:x", "cma:generation"
+    _STEP = 0.3  # first standard deviation: a third of the range, as Hansen advises where the optimum may be anywhere
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self._random = RandomSampler(seed=seed)
+
+    def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        """Return the numeric parameters that finished trials have had."""
+        space = {
+            name: distribution
+            for other in study.get_trials(deepcopy=False)
+            if other.state.is_finished()
+            for name, distribution in other.distributions.items()
+            if not isinstance(distribution, CategoricalDistribution) and not distribution.single()
+        }
+        return dict(sorted(space.items()))
+
+    def sample_relative(
+        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """Return the proposal, and note it on the trial; nothing before a first trial has finished."""
+        if not search_space:
+            return {}
+        import cmaes  # an extra
+
+        dimensions = len(search_space)
+        optimizer = cmaes.CMA(
+            mean=np.full(dimensions, 0.5),
+            sigma=self._STEP,
+            bounds=np.tile([0.0, 1.0], (dimensions, 1)),
+            n_max_resampling=10 * dimensions,
+            seed=self._seed,
+        )
+        generations = _generations(study, self.GENERATION, finished=True)
+        while len(told := generations.get(optimizer.generation, [])) >= optimizer.population_size:
+            ranked = sorted(told[: optimizer.population_size], key=lambda t: _worse(t, study.direction))
+            optimizer.tell([(_point(t, search_space), rank) for rank, t in enumerate(ranked)])
+        point = dict(zip(search_space, map(float, optimizer.ask()), strict=True))
+        study._storage.set_trial_system_attr(trial._trial_id, self.POINT, json.dumps(point))
+        study._storage.set_trial_system_attr(trial._trial_id, self.GENERATION, optimizer.generation)
+        return {name: from_unit(distribution, point[name]) for name, distribution in search_space.items()}
+
+    def sample_independent(
+        self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        """Return a random choice, of what has no order or has not been seen."""
+        return self._random.sample_independent(study, trial, param_name, param_distribution)
+
+
+def _point(trial: FrozenTrial, space: Mapping[str, BaseDistribution]) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Return where a trial was; in the middle of a coordinate that was not known when it was asked for."""
+    known = json.loads(trial.system_attrs[CmaSampler.POINT])
+    return np.array(
+        [
+            known[name] if name in known else to_unit(space[name], trial.params[name]) if name in trial.params else 0.5
+            for name in space
+        ]
+    )
+
+
+def _worse(trial: FrozenTrial, direction: StudyDirection) -> tuple[int, int, float]:
+    """Return a key that sorts finished trials from best to worst; among pruned ones, who got far comes first."""
+    sign = -1.0 if direction == StudyDirection.MAXIMIZE else 1.0
+    if trial.state == TrialState.COMPLETE:
+        return 0, 0, sign * trial.values[0]
+    if trial.state == TrialState.PRUNED and trial.last_step is not None:
+        return 1, -trial.last_step, sign * trial.intermediate_values[trial.last_step]
+    return 2, 0, 0.0
+
+
+def _generations(study: optuna.Study, key: str, *, finished: bool) -> dict[int, list[FrozenTrial]]:
+    """Return the complete (or all finished) trials of each generation, by number."""
+    generations: dict[int, list[FrozenTrial]] = {}
+    for trial in study.get_trials(deepcopy=False):
+        wanted = trial.state.is_finished() if finished else trial.state == TrialState.COMPLETE
+        if wanted and key in trial.system_attrs:
+            generations.setdefault(trial.system_attrs[key], []).append(trial)
+    return generations
+
+
+class _StatelessNSGA2(NSGAIISampler):
+    """Optuna's NSGA-II, with the parents of a generation computed from the trials instead of kept with the study."""
+
+    def get_parent_population(self, study: optuna.Study, generation: int) -> list[FrozenTrial]:
+        parents: list[FrozenTrial] = []
+        populations = _generations(study, self._get_generation_key(), finished=False)
+        for before in range(generation):
+            parents = self._elite_population_selection_strategy(study, [*populations.get(before, []), *parents])
+        return parents
+
+
+class _OneThreadGP(GPSampler):
+    """Optuna's Gaussian process on one thread: with more, sums are rounded another way on another machine."""
+
+    def sample_relative(
+        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        import torch  # an extra
+
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            return super().sample_relative(study, trial, search_space)
+        finally:
+            torch.set_num_threads(threads)
+
+
+def from_unit(distribution: BaseDistribution, u: float) -> Any:
+    """Return the value at u, from 0 to 1: equal shares for choices and steps, a logarithm where the range has one."""
+    if isinstance(distribution, CategoricalDistribution):
+        return distribution.choices[_cell(u, len(distribution.choices))]
+    spread = _numeric(distribution)
+    low, high, step = spread.low, spread.high, spread.step
+    if spread.log:
+        half = 0.5 if isinstance(spread, IntDistribution) else 0.0
+        value = math.exp(_between(math.log(low - half), math.log(high + half), u))
+        return min(max(round(value) if half else value, low), high)
+    if step is None:
+        return min(max(_between(low, high, u), low), high)
+    return min(_cell(u, round((high - low) / step) + 1) * step + low, high)
+
+
+def to_unit(distribution: BaseDistribution, value: float) -> float:
+    """Return where a number is in its range, from 0 to 1: the middle of what `from_unit` maps to it."""
+    spread = _numeric(distribution)
+    low, high, step = float(spread.low), float(spread.high), spread.step
+    if step is not None and not spread.log:
+        return (round((value - low) / step) + 0.5) / (round((high - low) / step) + 1)
+    if spread.log:
+        half = 0.5 if isinstance(spread, IntDistribution) else 0.0
+        low, high, value = math.log(low - half), math.log(high + half), math.log(value)
+    return (value - low) / (high - low) if high > low else 0.5
+
+
+def _numeric(distribution: BaseDistribution) -> FloatDistribution | IntDistribution:
+    if not isinstance(distribution, (FloatDistribution, IntDistribution)):
+        raise TypeError(f"{distribution} is not a range of numbers")
+    return distribution
+
+
+def _cell(u: float, cells: int) -> int:
+    return min(int(u * cells), cells - 1)
+
+
+def _between(low: float, high: float, u: float) -> float:
+    return low + u * (high - low)
