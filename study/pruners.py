@@ -17,7 +17,7 @@ from optuna.trial import FrozenTrial, TrialState
 from study.spec.search import SearchSpec
 
 STARTUP = 5  # complete trials before the first is compared with them
-LEAST = 1  # of them that have a value at an iteration before one is compared there
+LEAST = 3  # of them that have a value at an iteration before one is compared there
 
 
 def make_pruner(search: SearchSpec, grid: tuple[int, ...], direction: str) -> BasePruner:

@@ -95,13 +95,12 @@ class Search:
 
     def run(self, jobs: int) -> None:
         """Work until the budget is spent, or the listener says to stop."""
-        self._fill()
-        if self.open:
-            with Workers(jobs) as workers:
-                while self.open and not self.listener.stop():
-                    quanta = [self.objective.quantum(trial, self._next_rung(trial)) for trial in self.open.values()]
-                    self._commit(workers.run(quanta))
-                    self._fill()
+        with Workers(jobs) as workers:  # from here on one thread of BLAS, for samplers too
+            self._fill()
+            while self.open and not self.listener.stop():
+                quanta = [self.objective.quantum(trial, self._next_rung(trial)) for trial in self.open.values()]
+                self._commit(workers.run(quanta))
+                self._fill()
         if not self.open:
             self._let_go()
 

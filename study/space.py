@@ -1,6 +1,7 @@
 """From the [space] table to Optuna's suggestions, and from a trial's parameters to a network and its training."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from optuna.distributions import BaseDistribution
@@ -52,14 +53,23 @@ def complete(space: SpaceSpec, params: Mapping[str, Any]) -> dict[str, Any]:
 def _draw(trial: BaseTrial, name: str, field: Any, *, whole: bool) -> Any:
     if not isinstance(field, Range):
         return field[0] if len(field) == 1 else trial.suggest_categorical(name, field)
+    high = _last_step(field)
     if whole:
         step = 1 if field.log or field.step is None else int(field.step)
-        if field.low == field.high:
+        if field.low == high:
             return int(field.low)
-        return trial.suggest_int(name, int(field.low), int(field.high), step=step, log=field.log)
-    if field.low == field.high:
+        return trial.suggest_int(name, int(field.low), int(high), step=step, log=field.log)
+    if field.low == high:
         return field.low
-    return trial.suggest_float(name, field.low, field.high, step=field.step, log=field.log)
+    return trial.suggest_float(name, field.low, high, step=field.step, log=field.log)
+
+
+def _last_step(field: Range) -> float:
+    """Return the largest value that whole steps from low reach, as Optuna would (it warns where that is not high)."""
+    if field.step is None:
+        return field.high
+    low, high, step = (Decimal(str(value)) for value in (field.low, field.high, field.step))
+    return float(low + (high - low) // step * step)
 
 
 def architecture_of(setting: Mapping[str, Any], n_x: int, n_y: int, output_activation: str) -> Architecture:

@@ -171,3 +171,10 @@ def test_a_learning_rate_that_diverges_fails_with_the_reason(tmp_path: Path) -> 
     summary = run_local(spec_with("trials = 1", space=space), tmp_path)
     assert [row.state for row in summary.trials] == ["failed"]
     assert summary.best is None
+
+
+def test_a_step_that_does_not_divide_the_range_ends_at_the_last_whole_one(tmp_path: Path) -> None:
+    space = "learning_rate = { low = 0.1, high = 0.75, step = 0.2 }\niterations = { low = 50, high = 119, step = 50 }"
+    summary = run_local(spec_with("trials = 12", space=space), tmp_path)
+    assert {round(row.params["learning_rate"], 6) for row in summary.trials} <= {0.1, 0.3, 0.5, 0.7}
+    assert {row.params["iterations"] for row in summary.trials} == {50, 100}

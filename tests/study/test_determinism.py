@@ -1,0 +1,219 @@
+"""Every sampler with every pruner: the same trials on one worker, on two, and after dying at any moment.
+
+Most of it runs in the test's own process, where dying is an exception out of a write that was to reach the disk; what
+is left then is what is on the disk. A smaller part kills real processes.
+"""
+
+import functools
+import os
+import random
+import subprocess
+import sys
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+from in_process import run_local
+from small_study import environment, run_study, show
+
+from study.data import Dataset, load
+from study.home import Home
+from study.ledger import repair
+from study.results import Summary
+from study.spec import DataSpec
+
+SAMPLERS = ["tpe", "random", "qmc", "grid", "cmaes", "nsga2", "gp"]
+PRUNERS = ["none", "median", "percentile", "successive_halving", "hyperband", "patient", "threshold", "asha"]
+SOURCES = ["synthetic:planar_flower", "sklearn:iris"]
+DEATHS = 20
+
+SPEC = """
+name = "same"
+[data]
+source = "{source}"
+split = [0.6, 0.2, 0.2]
+[space]
+{space}
+[search]
+trials = {trials}
+in_flight = 4
+sampler = "{sampler}"
+pruner = "{pruner}"
+patience = 3
+threshold = 0.5
+metric = {metric}
+seed = 3
+"""
+CONTINUOUS = """
+learning_rate = {{ low = 1e-2, high = 2.0, log = true }}
+iterations = {{ low = {least}, high = {most}, step = {least} }}
+depth = {{ low = 0, high = 2 }}
+units = {{ low = 2, high = 8, log = true }}
+activation = ["relu", "tanh"]
+"""
+DISCRETE = """
+learning_rate = [0.05, 0.3, 1.0]
+iterations = [{least}, {most}]
+depth = [0, 1]
+units = [2, 4, 6]
+activation = "tanh"
+"""
+
+
+def spec_of(sampler: str, pruner: str, source: str, *, several: bool = False, scale: int = 1) -> str:
+    space = (DISCRETE if sampler == "grid" else CONTINUOUS).format(least=15 * scale, most=60 * scale)
+    metric = '["accuracy", "parameters"]' if several else '"accuracy"'
+    return SPEC.format(source=source, space=space, trials=16, sampler=sampler, pruner=pruner, metric=metric)
+
+
+def essence(summary: Summary) -> list[Any]:
+    rows = [(row.number, row.state, row.params, row.value, row.fingerprint) for row in summary.trials]
+    return [*rows, None if summary.best is None else summary.best.number]
+
+
+class DiedError(BaseException):
+    """The process died; nothing catches it, as nothing catches SIGKILL."""
+
+
+class Disk:
+    """Counts what reaches the disk, and dies at a given count; the ledger's last line is then often torn."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, ledger: Path, chance: random.Random) -> None:
+        self.ledger, self.chance = ledger, chance
+        self.writes, self.until = 0, float("inf")
+        self._fsync = os.fsync
+        monkeypatch.setattr(os, "fsync", self.sync)
+
+    def sync(self, fd: int) -> None:
+        self.writes += 1
+        self._fsync(fd)
+        if self.writes < self.until:
+            return
+        self.until = float("inf")
+        if self.ledger.exists() and os.path.samestat(os.fstat(fd), self.ledger.stat()):
+            os.ftruncate(fd, os.fstat(fd).st_size - self.chance.choice([0, 0, 1, 7, 30]))
+        raise DiedError
+
+
+@functools.cache
+def loaded(data: DataSpec, folder: Path) -> Dataset:
+    return load(data, folder)
+
+
+def compare(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deaths: int = DEATHS) -> None:
+    monkeypatch.setattr("study.objective.LEAST", 1e-4)  # several quanta a trial
+    chance = random.Random(text)
+    monkeypatch.setattr("in_process.load", lambda data, _: loaded(data, Path()))  # half of the time otherwise
+    # Training states are written after some rounds and not after others.
+    monkeypatch.setattr("study.search.CHECKPOINT_EVERY", chance.choice([0.0, 0.02]))
+    folder = Home(tmp_path / "crashed").folder("same")
+    disk = Disk(monkeypatch, folder.ledger, chance)
+    whole = essence(run_local(text, tmp_path / "whole"))
+    assert len(whole) > 10
+    gap, died = max(1, 2 * disk.writes // deaths), 0
+    for _ in range(deaths):
+        disk.until = disk.writes + chance.randint(1, gap)
+        try:
+            run_local(text, tmp_path / "crashed")
+        except DiedError:
+            died += 1
+        repair(folder)
+    disk.until = float("inf")
+    assert essence(run_local(text, tmp_path / "crashed")) == whole
+    assert died >= max(1, deaths // 3)
+
+
+ALL = [(sampler, pruner) for sampler in SAMPLERS for pruner in PRUNERS]
+# A chessboard of samplers and pruners: the white fields on one data set are quick to do, the rest takes minutes.
+WHITE = [(s, p) for s, p in ALL if s != "gp" and (SAMPLERS.index(s) + PRUNERS.index(p)) % 2 == 0]
+
+
+def source_of(sampler: str, pruner: str) -> str:
+    return SOURCES[(SAMPLERS.index(sampler) + PRUNERS.index(pruner)) // 2 % 2]
+
+
+def need(sampler: str) -> None:
+    if sampler in ("gp", "cmaes"):
+        pytest.importorskip({"gp": "torch", "cmaes": "cmaes"}[sampler])
+
+
+@pytest.mark.parametrize(("sampler", "pruner"), WHITE)
+def test_dying_twenty_times_changes_nothing(
+    sampler: str, pruner: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    need(sampler)
+    compare(spec_of(sampler, pruner, source_of(sampler, pruner)), tmp_path, monkeypatch)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("sampler", "pruner"), [pair for pair in ALL if pair not in WHITE])
+def test_dying_changes_nothing_for_the_rest(
+    sampler: str, pruner: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    need(sampler)
+    deaths = 7 if sampler == "gp" else DEATHS  # a proposal of gp takes a tenth of a second
+    compare(spec_of(sampler, pruner, source_of(sampler, pruner)), tmp_path, monkeypatch, deaths)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("sampler", "pruner"), ALL)
+def test_dying_changes_nothing_on_the_other_data(
+    sampler: str, pruner: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    need(sampler)
+    other = next(source for source in SOURCES if source != source_of(sampler, pruner))
+    compare(spec_of(sampler, pruner, other), tmp_path, monkeypatch, deaths=3)
+
+
+@pytest.mark.parametrize("sampler", ["nsga2", "tpe", "random", "grid"])
+def test_several_objectives_repeat_as_well(sampler: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compare(spec_of(sampler, "none", SOURCES[1], several=True), tmp_path, monkeypatch)
+
+
+def test_no_warning_reaches_a_user(tmp_path: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        run_local(spec_of("tpe", "patient", SOURCES[0]), tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("sampler", "pruner", "several"),
+    [("tpe", "asha", False), ("nsga2", "none", True)],
+)
+def test_one_job_two_jobs_and_sigkill_agree(
+    sampler: str, pruner: str, several: bool, tmp_path: Path, home: Path
+) -> None:
+    spec = tmp_path / "same.toml"
+    spec.write_text(spec_of(sampler, pruner, SOURCES[0], several=several, scale=20))
+    found = []
+    for jobs in (1, 2):
+        folder = tmp_path / f"jobs{jobs}"
+        folder.mkdir()
+        (folder / "mlflow.db").write_bytes((home / "mlflow.db").read_bytes())
+        done = run_study("run", spec, "--home", folder, "--jobs", jobs)
+        assert done.returncode == 0, done.stderr
+        found.append(told(folder))
+    moments = random.Random(sampler)
+    command = [sys.executable, "-m", "study.cli", "run", spec, "--home", home, "--jobs", "2"]
+    for _ in range(5):
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment())
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith((b"trial ", b"study ")):
+                break
+        time.sleep(moments.random() * 0.3)
+        process.kill()
+        process.wait()
+        process.stdout.close()
+    done = run_study(*map(str, command[3:]))
+    assert done.returncode == 0, done.stderr
+    assert found[0] == found[1] == told(home)
+
+
+def told(folder: Path) -> tuple[Any, list[Any]]:
+    shown = show(folder, "same")
+    rows = [(trial["number"], trial["state"], trial["params"], trial["fingerprint"]) for trial in shown["trials"]]
+    return shown["best"] and shown["best"]["number"], rows
