@@ -1,11 +1,14 @@
 """How much work an iteration is: a function of shapes only, so that a search planned in work repeats anywhere.
 
-The search counts its quanta with it, `study plan` turns it into expected seconds on this machine.
+The search counts its quanta with it; `study plan` turns it into expected seconds and bytes on this machine. What is
+counted is what `propagation`, `loop`, `batches` and `optimizers` do; a test compares the memory with the measured one.
 """
 
 from dataclasses import dataclass
 
 from engine.architecture import Architecture
+from engine.optimizers import OPTIMIZERS
+from engine.propagation import COST_BUFFER
 
 # Nominal rates of one core in float32, only to add up the three counts in one unit. They are part of the definition of
 # a unit of work and are never measured: another processor does the same units in another time.
@@ -22,7 +25,7 @@ class Work:
         flops: floating-point operations of the matrix products.
         elements: numbers that elementwise operations go through.
         steps: array operations, each with a fixed cost that small networks feel.
-        memory: bytes of data, buffers, parameters and optimizer vectors.
+        memory: bytes of data, buffers, parameters and optimizer vectors at the peak.
     """
 
     flops: float
@@ -44,6 +47,8 @@ def count_work(
     optimizer: str = "gradient_descent",
     replicas: int = 1,
     itemsize: int = 4,
+    dropout: bool = False,
+    l2: bool = False,
 ) -> Work:
     """Return the work of one iteration.
 
@@ -52,38 +57,105 @@ def count_work(
         m: examples.
         batch_size: examples in a mini-batch; None is all of them.
         optimizer: its vectors and operations count.
-        replicas: networks in the stack.
+        replicas: networks in the stack, over one X that they share.
         itemsize: bytes of a number, 4 for float32, 8 for float64.
+        dropout: whether hidden units are left out.
+        l2: whether there is a penalty.
     """
     b = min(batch_size or m, m)
-    sizes = architecture.layer_sizes
-    vectors, operations = _OPTIMIZER_COST[optimizer]
+    slots = max(1, min(_MOST_SLOTS, COST_BUFFER // (b * architecture.n_y * replicas)))  # as in `Propagation`
+    flops, elements, steps = _propagation(architecture, b)
+    # Costs are computed, and finiteness is checked, once a run of iterations that see equally many examples.
+    per_epoch = -(-m // b)
+    runs = 1 / slots if per_epoch == 1 else (-(-(per_epoch - 1) // slots) + 1) / per_epoch
+    steps += _STEPS_OF_A_RUN * runs
+    if b < m:
+        elements += (architecture.n_x + architecture.n_y + _SHUFFLE) * b
+        steps += 4
+    if dropout:
+        elements += _MASK * sum(architecture.layer_sizes[1:-1]) * b
+        steps += 6 * architecture.depth
+    operations = _OPTIMIZER_OPERATIONS[optimizer] + (3 if l2 else 0)
+    steps += operations + (architecture.L if l2 else 0)
+    elements += (2 + operations) * architecture.parameters_count
+    vectors = len(OPTIMIZERS[optimizer].slots)
+    memory = _memory(architecture, m, b, replicas, slots, vectors, dropout=dropout)
+    return Work(replicas * flops, replicas * elements, steps, round(memory * itemsize))
+
+
+def evaluation_memory(architecture: Architecture, m: int, itemsize: int = 4) -> int:
+    """Return the bytes that predictions for m examples and their cost take beyond X, at the peak."""
+    *hidden, n_y = architecture.layer_sizes[1:]
+    before = [0, *hidden[:-1]]  # X is there already
+    # A[l−1], Z[l], A[l] and scratch of a hidden layer; A[L], Z[L], and what the losses are computed in.
+    widths = [n_prev + 3 * n for n_prev, n in zip(before, hidden, strict=False)]
+    return itemsize * m * max([*widths, 4 * n_y + 1, (hidden[-1] if hidden else 0) + n_y])
+
+
+def _propagation(architecture: Architecture, b: int) -> tuple[float, float, float]:
+    """Return (flops, elements, steps) of a forward and a backward pass of one network over b examples."""
+    sizes, n_y = architecture.layer_sizes, architecture.n_y
     flops = elements = 0
-    steps = 12 + operations
+    steps = 12
     for layer in range(1, len(sizes)):
         n_prev, n = sizes[layer - 1], sizes[layer]
         products = 2 if layer == 1 else 3  # Z, [dW db], and dA but for the input
         flops += products * 2 * (n_prev + 1) * n * b
-        steps += products + (5 if layer > 1 else 0)
-    hidden, n_y = sum(sizes[1:-1]), sizes[-1]
-    elements += (5 * hidden + 14 * n_y) * b
-    parameters = architecture.parameters_count
-    elements += (2 + operations) * parameters
-    memory = 2 * (sizes[0] + 1) * m + 2 * n_y * m  # X as given and with its row of ones, Y likewise
-    if b < m:
-        elements += (sizes[0] + n_y + 1) * b
-        steps += 4
-    memory += replicas * ((3 * hidden + 2 * n_y) * b + max(sizes[1:-1], default=0) * b)
-    memory += replicas * parameters * (6 + vectors)
-    return Work(replicas * flops, replicas * elements, steps, memory * itemsize)
+        # Products with a thin side wait for memory, not for arithmetic: what they read counts too.
+        elements += (n_prev + n) * b
+        steps += products
+    for layer in range(architecture.depth):
+        through, operations = _ACTIVATION_COST.get(architecture.activations[layer].name.partition("(")[0], (8, 8))
+        elements += through * sizes[layer + 1] * b
+        steps += operations
+    through, operations = _OUTPUT_COST[architecture.output_activation]
+    return flops, elements + through * n_y * b, steps + operations
 
 
-# Vectors kept, and operations on vectors as long as the parameters, of one update.
-_OPTIMIZER_COST = {
-    "gradient_descent": (0, 2),
-    "momentum": (1, 4),
-    "nesterov": (1, 6),
-    "rmsprop": (1, 9),
-    "adam": (2, 13),
-    "adamw": (2, 15),
+def _memory(
+    architecture: Architecture, m: int, b: int, replicas: int, slots: int, vectors: int, *, dropout: bool
+) -> float:
+    """Return numbers held at the peak, in units of the number type."""
+    sizes, n_y = architecture.layer_sizes, architecture.n_y
+    with_ones = (sizes[0] + 1) * m
+    held = (sizes[0] + n_y) * m + with_ones  # X, Y, and X with its row of ones
+    buffers = 0
+    for layer in range(1, len(sizes) - 1):
+        separate = architecture.activations[layer - 1].slope_of == "Z" or (layer == 1 and replicas > 1)
+        buffers += 2 * sizes[layer] + 1 + sizes[layer] * (3 if dropout else separate)
+    buffers += max(sizes[1:-1], default=0)
+    # Z[L] and its losses of each slot, A[L], dZ[L] and a row.
+    buffers += 2 * n_y * slots + 2 * n_y + slots + 1
+    # Parameters and slots: as given, as trained, as they were when the run began, and as handed back.
+    vectors_held = replicas * architecture.parameters_count * (8 + 4 * vectors)
+    if b == m:
+        return held + vectors_held + replicas * buffers * b
+    buffers += sizes[0] + 1 + slots * n_y
+    as_rows = n_y * m + 2 * (1 + replicas) * m  # Y, and whole numbers that name the examples
+    # X is turned into rows before any buffer is made.
+    return held + max(with_ones, as_rows + vectors_held + replicas * buffers * b)
+
+
+_MOST_SLOTS = 64
+_STEPS_OF_A_RUN = 24
+_SHUFFLE = 16  # numbers gone through in the time that shuffling one example takes
+_MASK = 8  # the same for drawing a mask and applying it
+
+# Numbers gone through for each hidden unit and example, and array operations for each layer, of g and g′; e^z and the
+# like count as three numbers.
+_ACTIVATION_COST = {
+    "identity": (3, 4),
+    "relu": (3, 4),
+    "leaky_relu": (6, 7),
+    "tanh": (6, 5),
+    "sigmoid": (9, 8),
+    "elu": (10, 9),
+    "silu": (14, 13),
+    "gelu": (20, 20),
 }
+
+# The same for outputs with their cost.
+_OUTPUT_COST = {"identity": (6, 2), "relu": (9, 5), "sigmoid": (16, 5), "softmax": (14, 6)}
+
+# Operations of one update on vectors as long as the parameters.
+_OPTIMIZER_OPERATIONS = {"gradient_descent": 2, "momentum": 4, "nesterov": 6, "rmsprop": 8, "adam": 10, "adamw": 10}

@@ -30,6 +30,12 @@ def run(
     spec: Annotated[Path, typer.Argument(metavar="SPEC", help="The study's TOML file.")],
     jobs: Annotated[int | None, typer.Option(min=1, help="Worker processes; left out, one a core.")] = None,
     trials: Annotated[int | None, typer.Option(min=1, help="Trials in the end, in place of the spec's number.")] = None,
+    timeout: Annotated[
+        float | None, typer.Option(min=1, help="Seconds; stops at a round's end, to go on later.")
+    ] = None,
+    warm_start: Annotated[
+        str | None, typer.Option(metavar="NAME", help="A study whose best settings are tried first.")
+    ] = None,
     home: HomeOption = None,
 ) -> None:
     """Run a study, or go on with one."""
@@ -41,10 +47,61 @@ def run(
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         with RunView() as view:
-            result = run_study(spec, Home.at(home), jobs=jobs or default_jobs(), trials=trials, progress=view.progress)
+            result = run_study(
+                spec,
+                Home.at(home),
+                jobs=jobs or default_jobs(),
+                trials=trials,
+                timeout=timeout,
+                warm_start=warm_start,
+                progress=view.progress,
+            )
     except KeyboardInterrupt:
         _leave()
     view.conclude(result, home)
+
+
+@app.command()
+def plan(
+    spec: Annotated[Path, typer.Argument(metavar="SPEC", help="The study's TOML file.")],
+    jobs: Annotated[int | None, typer.Option(min=1, help="Also say how long it takes with so many.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Say what a run would do, and what is worth knowing of the data; nothing is trained."""
+    from study.plan_view import print_plan
+    from study.planning import make_plan
+    from study.terminal import print_json
+
+    made = make_plan(spec, jobs)
+    if json:
+        print_json(made.plain())
+    else:
+        print_plan(made)
+
+
+@app.command()
+def init(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A table: .csv, .tsv, .parquet, .npz or .h5.")],
+    target: Annotated[
+        str | None, typer.Option(metavar="COL", help="The column to predict: its name, or its position (-1: the last).")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite a spec that is there.")] = False,
+) -> None:
+    """Write a spec for a table, beside it."""
+    from study.data import draft_spec
+
+    spec = file.with_suffix(".toml")
+    if spec.exists() and not force:
+        raise UserError(f"{spec}: is there already; --force overwrites it")
+    text = draft_spec(file, target)
+    try:
+        spec.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{spec}: cannot be written ({error.strerror}); copy the table to a folder of yours") from None
+    wanted = next(line for line in text.splitlines() if line.startswith("target"))
+    print(f"wrote {spec} ({wanted.partition('#')[0].strip()}); look it over, then")
+    print(f"  study plan {spec}")
+    print(f"  study run {spec}")
 
 
 @app.command()

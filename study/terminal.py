@@ -86,7 +86,7 @@ class RunView:
                 f"study {summary.name!r} is complete with {len(summary.trials)} trials; nothing to do. "
                 "--trials N raises the number."
             )
-        self.console.print(leaderboard(summary), soft_wrap=False)
+        self.console.print(leaderboard(summary, self.console.width), soft_wrap=False)
         for error in result.tracking_errors:
             self.console.print(f"MLflow could not be written: {error}; run the same command again once it answers")
         at = f" --home {home}" if home else ""
@@ -95,24 +95,52 @@ class RunView:
         self.console.print(f"In MLflow:    {ui}")
 
 
-def leaderboard(summary: Summary) -> Table:
-    """Return the ten best trials as a table."""
+def leaderboard(summary: Summary, width: int = 80) -> Table:
+    """Return the ten best trials, or the front of several objectives, as a table.
+
+    Args:
+        summary: of the study.
+        width: that the table may take; hyperparameters that do not fit are left out, and the caption names them.
+    """
+    several = len(summary.objectives) > 1
+    ranked = [row for row in summary.ranking() if not several or row.number in summary.front][:TOP]
+    names = _columns(ranked)
+    left_out: list[str] = []
+    while True:
+        table = _leaderboard(summary, ranked, names, several=several)
+        if left_out:
+            table.caption = f"not shown: {', '.join(reversed(left_out))} (--json has all)"
+        measured = Console(width=1000).measure(table).maximum
+        if measured <= width or len(names) <= 1:
+            return table
+        left_out.append(names.pop())
+
+
+def _leaderboard(summary: Summary, ranked: Sequence[TrialRow], names: Sequence[str], *, several: bool) -> Table:
     counts = {state: sum(row.state == state for row in summary.trials) for state in ("complete", "pruned", "failed")}
     said = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
-    title = f"{summary.name}: {said or 'no trial finished'}"
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("trial", justify="right", no_wrap=True)
-    table.add_column(
-        f"dev\n{METRICS[summary.metric].title}" if summary.metric in METRICS else "value", justify="right", no_wrap=True
+    title = f"{summary.name}: {said or 'no trial finished'}" + ("; the best trade-offs" if several else "")
+    table = Table(
+        title=title,
+        title_justify="left",
+        caption_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
     )
-    names = _columns(summary.ranking()[:TOP])
-    for name in names:
-        table.add_column(name.replace("_", "\n"), justify="right", no_wrap=True)
-    table.add_column("seconds", justify="right", no_wrap=True)
-    for row in summary.ranking()[:TOP]:
-        cells = [_cell(_param(row, name)) for name in names]
-        table.add_row(str(row.number), _cell(row.value), *cells, f"{row.seconds:.2f}")
+    objectives = summary.objectives if several else (summary.metric,)
+    for name in ("trial", *map(_objective_title, objectives), *(name.replace("_", "\n") for name in names), "s"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in ranked:
+        values = summary.values.get(row.number, []) if several else [row.value]
+        cells = [_cell(value, 4) for value in values]
+        cells += [_cell(_param(row, name), 3).replace("gradient_descent", "gradient") for name in names]
+        table.add_row(str(row.number), *cells, f"{row.seconds:.3g}")
     return table
+
+
+def _objective_title(name: str) -> str:
+    return f"dev\n{METRICS[name].title}" if name in METRICS else name
 
 
 def print_summary(summary: Summary) -> None:
@@ -120,7 +148,7 @@ def print_summary(summary: Summary) -> None:
     console = Console(highlight=False, markup=False, soft_wrap=True)
     finished = sum(row.state != "running" for row in summary.trials)
     console.print(f"{summary.name}: {summary.state}, {finished} of {summary.planned} trials. {summary.description}")
-    console.print(leaderboard(summary))
+    console.print(leaderboard(summary, console.width), soft_wrap=False)
 
 
 def print_list(summaries: Sequence[Summary], place: Path) -> None:
@@ -151,21 +179,26 @@ def _columns(rows: Sequence[TrialRow]) -> list[str]:
     names: list[str] = []
     for row in rows:
         for name in row.params:
-            name = "units" if name.startswith("units_") else name
+            name = "units" if name.startswith("units_") and name != "units_pattern" else name
             if name not in names:
                 names.append(name)
+    # Units say how deep a network is; what all rows share says nothing here.
+    names = [name for name in names if not (name == "depth" and "units" in names)]
     return [name for name in names if name == "units" or len({str(_param(row, name)) for row in rows}) > 1]
 
 
 def _param(row: TrialRow, name: str) -> Any:
     if name != "units":
         return row.params.get(name, "")
-    units = [row.params[key] for key in sorted(row.params) if key.startswith("units_")]
-    return " ".join(map(str, units))
+    layers = [key for key in row.params if key.startswith("units_") and key != "units_pattern"]
+    units = [row.params[key] for key in sorted(layers, key=lambda key: int(key.removeprefix("units_")))]
+    if not units and row.params.get("depth", 0) and "units" in row.params:
+        units = [f"{row.params['units']} × {row.params['depth']}"]
+    return " ".join(map(str, units)) or "none"
 
 
-def _cell(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+def _cell(value: Any, digits: int = 4) -> str:
+    return f"{value:.{digits}g}" if isinstance(value, float) else str(value)
 
 
 def _better(value: float, best: float | None, direction: str) -> bool:

@@ -17,6 +17,8 @@ from study.spec.data import FILE_SUFFIXES, TEXT_SUFFIXES, DataSpec
 _FEW_MARKERS = 3
 _GUESSES = 20
 
+LARGE = 10_000  # rows of train from which on a spec leaves out the full batch
+
 
 def write_draft(file: Path, target: str | None) -> str:
     """Return the text of a spec for the file, to be saved in the file's folder.
@@ -173,12 +175,15 @@ def _search_lines(look: overview.Look | None, metric: str) -> list[str]:
     rows = look.parts["train"] if look is not None else 1000
     # The largest batch that still leaves a few steps a pass over the rows.
     batches = [size for size in (32, 128, 512) if size * 4 <= rows] or [32]
-    listed = ", ".join([*map(str, batches), '"full"'])
+    # Passes over all rows at each iteration take minutes a trial on a large table, and teach it little more.
+    large = rows > LARGE
+    listed = ", ".join([*map(str, batches[-2:] if large else batches), *([] if large else ['"full"'])])
+    longest = 3000 if large else 1000
     return [
         "",
         "[space]",
         "learning_rate = { low = 1e-3, high = 1.0, log = true }",
-        "iterations    = { low = 100, high = 1000, step = 100 }",
+        f"iterations    = {{ low = {longest // 10}, high = {longest}, step = {longest // 10} }}",
         "depth         = { low = 0, high = 3 }                       # hidden layers; 0 is the linear model",
         "units         = { low = 8, high = 128, log = true }         # drawn for each hidden layer",
         'activation    = ["relu", "leaky_relu", "tanh", "sigmoid"]',

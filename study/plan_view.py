@@ -1,0 +1,102 @@
+"""`study plan` as a person reads it: the data, the space, the work, what this machine makes of it, the defaults."""
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from study.forecast import KEPT
+from study.planning import Plan, Spread, available_memory
+
+WIDE = 12  # classes and settings that are listed; more are counted
+
+
+def print_plan(plan: Plan) -> None:
+    """Print a plan."""
+    console = Console(highlight=False, markup=False, soft_wrap=True)
+    console.print(f"{plan.name}: what a run will do; nothing is trained")
+    for title, rows in (("Data", _data(plan)), ("Search", _search(plan)), ("This machine", _machine(plan))):
+        table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, show_header=False, pad_edge=False)
+        table.add_column(no_wrap=True)
+        table.add_column(overflow="fold")
+        for key, value in rows:
+            table.add_row(key, value)
+        console.print(table, soft_wrap=False)
+    for caution in plan.look.cautions:
+        console.print(f"! {caution.message}")
+    left = ", ".join(f"{key} = {value}" for key, value in plan.defaults.items())
+    if left:
+        console.print(f"Left to defaults: {left}", style="dim")
+
+
+def _data(plan: Plan) -> list[tuple[str, str]]:
+    look = plan.look
+    kinds = ", ".join(f"{count} {kind}" for kind, count in look.columns_by_kind.items())
+    rows = [
+        ("rows", f"{look.rows:,}; " + ", ".join(f"{part} {m:,}" for part, m in look.parts.items() if m)),
+        ("columns", f"{kinds}; {look.missing_cells:,} cells missing; {look.n_x} features for the network"),
+        ("target", f"{look.target_name}, {look.task}; compared by {look.default_metric} unless [search] metric says"),
+    ]
+    if look.classes:
+        counts = [f"{name} {count:,}" for name, count in look.classes.items()]
+        more = f", … ({len(counts)} in all)" if len(counts) > WIDE else ""
+        rows.append(("classes", ", ".join(counts[:WIDE]) + more))
+    share = "points of accuracy" if look.classes else "% of the RMSE"
+    rows.append(("dev can tell apart", f"differences from about {100 * look.smallest_difference:.1f} {share} on"))
+    return rows
+
+
+def _search(plan: Plan) -> list[tuple[str, str]]:
+    rows = [(name.replace("_", " "), said) for name, said in plan.searched.items()]
+    fixed = ", ".join(f"{name} {value}" for name, value in plan.fixed.items())
+    size = f"{plan.settings:,} settings" if plan.settings is not None else "without end, a range has no steps"
+    networks = f", {plan.networks} networks each" if plan.networks > 1 else ""
+    return [
+        *rows,
+        ("fixed", fixed or "nothing"),
+        ("size of the space", size),
+        (
+            "trials",
+            f"{plan.trials}{networks}, {plan.in_flight} in flight; sampler {plan.sampler}, pruner {plan.pruner}",
+        ),
+        ("parameters", _spread(plan.parameters, ",.0f")),
+        ("seconds of a trial", _spread(plan.seconds, ".2g")),
+    ]
+
+
+def _machine(plan: Plan) -> list[tuple[str, str]]:
+    memory = available_memory()
+    of = f" of {_bytes(memory)}" if memory else ""
+    pruned = f", with {KEPT[plan.pruner]:.0%} of the work left by the pruner" if plan.kept < 1 else ""
+    rows = [
+        (f"{jobs} job{'s' * (jobs > 1)}", f"about {_seconds(seconds)}{pruned}") for jobs, seconds in plan.times.items()
+    ]
+    rows += [
+        ("memory", f"at most {_bytes(plan.worker_memory)} a worker{of}"),
+        ("disk", f"about {_bytes(plan.disk)}, {_bytes(plan.trial_disk)} a trial"),
+    ]
+    if plan.raised is not None:
+        rows.append(
+            (
+                f"{plan.cores} cores",
+                f"in_flight = {plan.cores} would take about {_seconds(plan.raised)}; that is another study",
+            )
+        )
+    return rows
+
+
+def _spread(spread: Spread, form: str) -> str:
+    return f"{spread.least:{form}} to {spread.most:{form}}, middle {spread.median:{form}}"
+
+
+def _seconds(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} seconds"
+    return f"{seconds / 60:.0f} minutes" if seconds < 7200 else f"{seconds / 3600:.1f} hours"
+
+
+def _bytes(count: float) -> str:
+    for unit in ("B", "KB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"

@@ -1,0 +1,91 @@
+"""From a file to a spec, and from a spec to what a run would do."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small_study import run_study, show
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    rng = np.random.default_rng(0)
+    rows = ["length,colour,weight,species"]
+    for _ in range(150):
+        species = rng.integers(2)
+        length, weight = rng.normal(10 + 3 * species, 1), rng.normal(5 - species, 1)
+        rows.append(f"{length:.2f},{rng.choice(['red', 'blue'])},{weight:.2f},{['cat', 'dog'][species]}")
+    path = tmp_path / "animals.csv"
+    path.write_text("\n".join(rows) + "\n")
+    return path
+
+
+def test_what_init_writes_runs_unedited_and_learns(table: Path, home: Path) -> None:
+    done = run_study("init", table, "--target", "species")
+    assert done.returncode == 0, done.stderr
+    spec = table.with_suffix(".toml")
+    assert f"study run {spec}" in done.stdout
+    done = run_study("run", spec, "--home", home, "--jobs", 1, "--trials", 8)
+    assert done.returncode == 0, done.stderr
+    assert show(home, "animals")["best"]["value"] > 0.8
+
+
+def test_init_does_not_overwrite(table: Path) -> None:
+    assert run_study("init", table).returncode == 0
+    table.with_suffix(".toml").write_text("mine")
+    done = run_study("init", table)
+    assert done.returncode == 2
+    assert "is there already; --force overwrites it" in done.stderr
+    assert table.with_suffix(".toml").read_text() == "mine"
+    assert run_study("init", table, "--force").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [(["nowhere.csv"], "there is no file nowhere.csv"), (["animals.csv", "--target", "specis"], "did you mean 'species'?")],
+)
+def test_init_answers_mistakes(table: Path, arguments: list[str], words: str) -> None:
+    done = run_study("init", *arguments, cwd=table.parent)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_plan_says_what_a_run_will_do_and_trains_nothing(spec: Path, tmp_path: Path) -> None:
+    done = run_study("plan", spec, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    for words in ("400; train 240, dev 80, test 80", "learning rate", "12, 4 in flight", "1 job ", "Left to defaults"):
+        assert words in done.stdout
+    assert not (tmp_path / "mlruns").exists()
+
+
+def test_plan_json_holds_the_same(spec: Path) -> None:
+    done = run_study("plan", spec, "--jobs", 3, "--json")
+    plan = json.loads(done.stdout)
+    assert plan["look"]["parts"]["train"] == 240
+    assert {"1", "3"} <= set(plan["times"])
+    assert min(plan["times"].values()) > 0
+    assert plan["settings"] is None
+    assert plan["work"]["least"] <= plan["work"]["median"] <= plan["work"]["most"]
+
+
+def test_a_warm_start_tries_the_best_of_another_study_first(spec: Path, home: Path) -> None:
+    first = run_study("run", spec, "--home", home, "--jobs", 1)
+    assert first.returncode == 0, first.stderr
+    spec.write_text(spec.read_text().replace('name = "small"', 'name = "again"'))
+    done = run_study("run", spec, "--home", home, "--jobs", 1, "--trials", 5, "--warm-start", "small")
+    assert done.returncode == 0, done.stderr
+    ranking = sorted(
+        (t for t in show(home)["trials"] if t["state"] == "complete"), key=lambda t: (-t["value"], t["number"])
+    )
+    again = show(home, "again")["trials"]
+    assert [t["params"] for t in again] == [t["params"] for t in ranking[:5]]
+
+
+def test_a_timeout_stops_and_the_same_command_goes_on(spec: Path, home: Path) -> None:
+    spec.write_text(spec.read_text().replace("trials = 12", "trials = 3000"))
+    done = run_study("run", spec, "--home", home, "--jobs", 1, "--timeout", 1)
+    assert done.returncode == 0, done.stderr
+    assert "stopped after 1 seconds; the same command goes on from here" in done.stdout
+    assert show(home)["state"] == "interrupted"
