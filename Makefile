@@ -19,10 +19,10 @@ study: $(VENV)/.ready ## run the default study (SPEC=other.toml for another)
 	$(BIN)/study run $(SPEC)
 
 test: $(VENV)/.ready-dev ## run all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto
 
 test-fast: $(VENV)/.ready-dev ## run the tests that take seconds
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest --numprocesses auto -m "not slow"
 
 check: $(VENV)/.ready-dev ## lint, types, direction of imports
 	$(BIN)/ruff format --check .

@@ -1,3 +1,21 @@
-"""`study`: tune dense neural networks from one TOML file, and keep a record that can be trusted."""
+"""`study`: tune dense neural networks from one TOML file, and keep a record that can be trusted.
+
+In Python: `from study import Study`. It is imported when it is asked for, so that the command line starts fast and
+worker processes import neither Optuna nor MLflow.
+"""
+
+from typing import Any
 
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Study":
+        from study.api import Study
+
+        return Study
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*globals(), "Study"]

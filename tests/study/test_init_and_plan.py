@@ -43,7 +43,10 @@ def test_init_does_not_overwrite(table: Path) -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
-    [(["nowhere.csv"], "there is no file nowhere.csv"), (["animals.csv", "--target", "specis"], "did you mean 'species'?")],
+    [
+        (["nowhere.csv"], "there is no file nowhere.csv"),
+        (["animals.csv", "--target", "specis"], "did you mean 'species'?"),
+    ],
 )
 def test_init_answers_mistakes(table: Path, arguments: list[str], words: str) -> None:
     done = run_study("init", *arguments, cwd=table.parent)

@@ -1,0 +1,224 @@
+"""Studies from Python, in a script or a notebook: `from study import Study`."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from study.data import Dataset
+from study.errors import UserError
+from study.home import Home, StudyFolder
+from study.ledger import Ledger, quiet_optuna
+from study.results import Summary, TrialRow, summarize
+from study.spec import read_spec
+from study.trial_file import read_result
+
+if TYPE_CHECKING:
+    import numpy as np
+    import optuna
+    import pandas as pd
+
+TOP = 10
+
+
+class Study:
+    """One study in a home. Made by `Study.from_toml` or `Study.load`; reads the ledger anew at each question.
+
+    Attributes:
+        name: of the study.
+        home: where its state lives.
+        path: of its spec, None where it was loaded by name.
+    """
+
+    def __init__(self, name: str, home: Home, path: Path | None) -> None:
+        self.name, self.home, self.path = name, home, path
+
+    @classmethod
+    def from_toml(cls, path: str | Path, home: str | Path | None = None) -> "Study":
+        """Return the study of a spec, which may not have run yet.
+
+        Args:
+            path: of the spec.
+            home: where state lives; None takes STUDY_HOME, or ./mlruns.
+
+        Raises:
+            UserError: the spec cannot be used.
+        """
+        spec = read_spec(Path(path))
+        return cls(spec.name, Home.at(None if home is None else str(home)), Path(path))
+
+    @classmethod
+    def load(cls, name: str, home: str | Path | None = None) -> "Study":
+        """Return a study that is in the home, to look at.
+
+        Raises:
+            UserError: there is none of this name.
+        """
+        place = Home.at(None if home is None else str(home))
+        place.existing(name)
+        return cls(name, place, None)
+
+    def run(
+        self,
+        jobs: int | None = None,
+        *,
+        trials: int | None = None,
+        timeout: float | None = None,
+        warm_start: str | None = None,
+        quiet: bool = False,
+    ) -> "Study":
+        """Run the study to its end, or go on with it; return it.
+
+        An interrupt leaves it as it stands: the same call goes on from there.
+
+        Args:
+            jobs: worker processes; None is one a core.
+            trials: how many in the end, in place of the spec's number.
+            timeout: seconds after which the run stops at the end of a round.
+            warm_start: name of another study, whose best settings are tried first.
+            quiet: whether nothing is printed.
+
+        Raises:
+            UserError: the spec or the data cannot be used, or the study was loaded by name.
+            ValueError: jobs, trials or timeout out of range.
+        """
+        from study.running import run
+        from study.workers import default_jobs
+
+        if self.path is None:
+            raise UserError(f"study {self.name!r} was loaded by name, to look at; Study.from_toml(path) can run it")
+        for name, value, least in (("jobs", jobs, 1), ("trials", trials, 1), ("timeout", timeout, 0)):
+            if value is not None and value < least:
+                raise ValueError(f"{name} must be at least {least}, got {value!r}")
+        line = _Line(quiet=quiet)
+        try:
+            result = run(
+                self.path,
+                self.home,
+                jobs=jobs or default_jobs(),
+                trials=trials,
+                timeout=timeout,
+                warm_start=warm_start,
+                progress=line.progress(),
+            )
+        finally:
+            line.end()
+        for error in result.tracking_errors:
+            line.said(f"MLflow could not be written: {error}; run again once it answers")
+        return self
+
+    @property
+    def summary(self) -> Summary:
+        """The study as it stands, as `study show` has it.
+
+        Raises:
+            UserError: it has not run yet.
+        """
+        return summarize(self.home, self.name)
+
+    @property
+    def state(self) -> str:
+        """ "complete", "running", "interrupted", or "new" before the first run."""
+        return self.summary.state if self._folder.ledger.exists() else "new"
+
+    @property
+    def best(self) -> TrialRow | None:
+        """The best complete trial on dev: .number, .value, .params, …; None before there is one."""
+        return self.summary.best
+
+    def trials(self) -> "pd.DataFrame":
+        """Return all trials, one a row, by number; the setting is in columns params_<name>."""
+        import pandas as pd
+
+        rows = []
+        for row in self.summary.trials:
+            record: dict[str, Any] = {"number": row.number, "state": row.state, "value": row.value}
+            record |= {f"params_{name}": value for name, value in row.params.items()}
+            record |= {"iterations": row.iterations, "seconds": row.seconds}
+            rows.append(record | {"fingerprint": row.fingerprint, "run_id": row.run_id})
+        columns = [] if rows else ["number", "state", "value", "iterations", "seconds", "fingerprint", "run_id"]
+        return pd.DataFrame.from_records(rows, columns=columns or None).set_index("number")
+
+    def curve(self, number: int) -> "np.ndarray[Any, np.dtype[Any]]":
+        """Return J before each update of a finished trial, (iterations,); of several networks the mean.
+
+        Raises:
+            UserError: there is no such trial, or it has not finished.
+        """
+        path = self._folder.result(number)
+        if not path.exists():
+            known = {row.number: row.state for row in self.summary.trials}
+            why = f"is {known[number]}" if number in known else f"is not there; there are {len(known)}, from 0 on"
+            raise UserError(f"trial {number} of study {self.name!r} {why}")
+        return read_result(path).costs
+
+    @property
+    def optuna_study(self) -> "optuna.Study":
+        """The ledger as an Optuna study, for Optuna's own plots and importances; to read, not to write."""
+        import optuna
+
+        folder = self.home.existing(self.name)
+        with quiet_optuna():
+            return optuna.load_study(study_name=self.name, storage=Ledger(folder, self.name).storage)
+
+    @property
+    def _folder(self) -> StudyFolder:
+        return self.home.folder(self.name)
+
+    def __repr__(self) -> str:
+        return f"Study({self.name!r}, {self.state}, home={str(self.home.path)!r})"
+
+    def _repr_html_(self) -> str:
+        import html
+
+        title = f"<b>{html.escape(self.name)}</b>: {self.state}"
+        if self.state == "new":
+            return title
+        summary, table = self.summary, self.trials()
+        best = table.loc[[row.number for row in summary.ranking()[:TOP]]]
+        drawn = [name for name in best.columns if name.startswith("params_") and best[name].astype(str).nunique() > 1]
+        best = best[["value", *drawn, "seconds"]].rename(columns=lambda name: name.removeprefix("params_"))
+        best = best.rename(columns={"value": f"dev {summary.metric}"})
+        finished = sum(row.state != "running" for row in summary.trials)
+        return f"{title}, {finished} of {summary.planned} trials{best.to_html(na_rep='', float_format='{:.4g}'.format)}"
+
+
+class _Line:
+    """Progress in one line that is written over, which notebooks and terminals both show."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self.quiet, self.open = quiet, False
+        self.done = self.planned = 0
+        self.best: float | None = None
+        self.metric, self.maximize = "", True
+
+    def progress(self) -> Any:
+        from study.running import Progress
+
+        return Progress(self.begun, self.finished, self.said)
+
+    def begun(self, dataset: Dataset, metric: str, direction: str, done: int, planned: int) -> None:
+        self.metric, self.maximize, self.done, self.planned = metric, direction == "maximize", done, planned
+        self.said(f"{dataset.source}: {dataset.task}, {dataset.train.m} train, {dataset.dev.m} dev")
+
+    def finished(self, _number: int, state: str, value: float | None) -> None:
+        self.done += 1
+        if state == "complete" and value is not None and (self.best is None or (value > self.best) == self.maximize):
+            self.best = value
+        best = "" if self.best is None else f", best dev {self.metric} {self.best:.4f}"
+        self._write(f"\r{self.done}/{self.planned} trials{best}   ")
+        self.open = True
+
+    def said(self, text: str) -> None:
+        self.end()
+        self._write(f"{text}\n")
+
+    def end(self) -> None:
+        """End the line that is being written over."""
+        if self.open:
+            self._write("\n")
+        self.open = False
+
+    def _write(self, text: str) -> None:
+        if not self.quiet:
+            sys.stdout.write(text)
+            sys.stdout.flush()

@@ -1,0 +1,82 @@
+"""Studies from Python: what a notebook reads, and what importing costs."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from small_study import SMALL, show
+
+from study import Study
+from study.errors import UserError
+from study.home import Home
+from study.results import summarize
+from study.terminal import leaderboard
+
+
+def test_a_finished_study_is_read(finished: Path) -> None:
+    study = Study.load("small", finished)
+    told = show(finished)
+    assert (study.name, study.state) == ("small", "complete")
+    trials = study.trials()
+    assert list(trials.index) == [trial["number"] for trial in told["trials"]]
+    assert list(trials["fingerprint"]) == [trial["fingerprint"] for trial in told["trials"]]
+    assert study.best is not None
+    assert study.best.number == told["best"]["number"]
+    assert trials.loc[study.best.number, "params_learning_rate"] == study.best.params["learning_rate"]
+    assert study.curve(study.best.number).shape == (study.best.iterations,)
+    assert study.optuna_study.best_value == study.best.value
+    html = study._repr_html_()
+    assert "<b>small</b>: complete, 12 of 12 trials" in html
+    assert f"<th>{study.best.number}</th>" in html
+
+
+def test_a_study_is_run_and_says_how_it_goes(tmp_path: Path, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    spec = tmp_path / "small.toml"
+    spec.write_text(SMALL)
+    study = Study.from_toml(spec, home)
+    assert study.state == "new"
+    assert "new" in study._repr_html_()
+    assert study.run(jobs=1, trials=3) is study
+    assert "\r3/3 trials, best dev accuracy" in capsys.readouterr().out
+    assert study.state == "complete"
+    study.run(jobs=1, trials=4, quiet=True)
+    assert capsys.readouterr().out == ""
+    assert len(study.trials()) == 4
+
+
+@pytest.mark.parametrize(
+    ("ask", "words"),
+    [
+        (lambda home: Study.load("smal", home), "did you mean 'small'?"),
+        (lambda home: Study.from_toml("nowhere.toml", home), "nowhere.toml: no such file"),
+        (lambda home: Study.load("small", home).curve(99), "trial 99 of study 'small' is not there; there are 12"),
+        (lambda home: Study.load("small", home).run(), "Study.from_toml"),
+    ],
+)
+def test_mistakes_are_answered(finished: Path, ask: object, words: str) -> None:
+    with pytest.raises(UserError) as caught:
+        ask(finished)  # type: ignore[operator]
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["jobs", "trials"])
+def test_numbers_out_of_range_are_refused(finished: Path, name: str) -> None:
+    with pytest.raises(ValueError, match=f"{name} must be at least 1, got 0"):
+        Study.from_toml(finished.parent / "small.toml", finished).run(**{name: 0})
+
+
+@pytest.mark.parametrize("module", ["study", "engine.quantum", "study.workers"])
+def test_workers_import_neither_optuna_nor_mlflow(module: str) -> None:
+    code = f"import sys, study, {module}; print(sorted({{'optuna', 'mlflow', 'pandas', 'sklearn'}} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_leaderboard_names_what_does_not_fit(finished: Path) -> None:
+    summary = summarize(Home(finished), "small")
+    whole = leaderboard(summary, 200)
+    narrow = leaderboard(summary, 40)
+    assert whole.caption is None
+    assert len(narrow.columns) < len(whole.columns)
+    assert "not shown" in str(narrow.caption)
