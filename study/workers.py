@@ -1,99 +1,177 @@
-"""Worker processes: one open `joblib.Parallel` for a whole study, one thread of BLAS in each, jobs = 1 too."""
+"""Worker processes: the quanta of a round go in, an outcome of each comes back, whatever becomes of a worker.
 
+The processes are those of loky, as joblib ships it. Its executor is used without `joblib.Parallel` around it, which
+looks for results every 10 ms where a future tells at once, and ends a whole call where one worker is lost.
+"""
+
+import contextlib
+import os
+import re
+import signal
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from joblib import Parallel, delayed, effective_n_jobs, parallel_config
-from joblib.externals.loky import get_reusable_executor
-from joblib.externals.loky.process_executor import TerminatedWorkerError
+from joblib import effective_n_jobs
+from joblib.externals.loky import BrokenProcessPool, ProcessPoolExecutor
 from threadpoolctl import threadpool_limits
 
 from engine.quantum import Outcome, Quantum, ignore_interrupts, work
+from study.errors import UserError
 
-ATTEMPTS = 3  # a quantum is tried so often where workers are killed under it
+ATTEMPTS = 3  # a quantum is tried so often where its worker is lost
+PATIENCE = 60.0  # seconds without any result, on top of SLOWER times the expected ones, until workers count as stuck
+SLOWER = 100
+TICK = 1.0  # seconds
+LEAST_MEMORY = 256 << 20  # bytes; a worker takes 60 MB before it has any data
+_LIBRARIES = ("OMP", "OPENBLAS", "MKL", "BLIS")
+_ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in _LIBRARIES} | {"VECLIB_MAXIMUM_THREADS": "1"}
 
 
 class Workers:
-    """Runs the quanta of a round; use as a context manager.
+    """Does the quanta of a round; use as a context manager.
+
+    A quantum whose worker is killed, runs out of memory or is stuck is done again from the same state, at most twice;
+    then its outcome is an error that says why. The other quanta of the round lose nothing.
 
     Args:
-        jobs: worker processes; 1 works in this process.
+        jobs: worker processes; 1 works in this process, unless there is a memory limit.
+        memory_limit: bytes that a worker may take for itself (Linux); data that workers share does not count.
+        patience: seconds without any result until workers count as stuck, beyond what the quanta are expected to take.
+
+    Raises:
+        UserError: the memory limit is less than a worker needs.
     """
 
-    def __init__(self, jobs: int) -> None:
-        self.jobs = jobs
-        self._stack: list[Any] = []
-        self._parallel: Any = None
+    def __init__(self, jobs: int, *, memory_limit: int | None = None, patience: float = PATIENCE) -> None:
+        if memory_limit is not None and memory_limit < LEAST_MEMORY:
+            raise UserError(
+                f"a worker's memory limit must be at least {LEAST_MEMORY >> 20} MB, got {memory_limit >> 20}"
+            )
+        self.jobs, self.memory_limit, self.patience = jobs, memory_limit, patience
+        self._executor: Any = None
+        self._threads: Any = None
 
     def __enter__(self) -> Self:
-        self._stack = [threadpool_limits(1)]
-        if self.jobs > 1:
-            self._stack.append(_without_loky_race())
-            self._stack[-1].__enter__()
-            config = parallel_config(backend="loky", inner_max_num_threads=1, initializer=ignore_interrupts)
-            config.__enter__()
-            self._stack.append(config)
-            parallel = Parallel(self.jobs, return_as="generator", batch_size=1, pre_dispatch="all", max_nbytes=None)
-            self._parallel = parallel.__enter__()
-            self._stack.append(parallel)
+        self._threads = threadpool_limits(1)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        for context in reversed(self._stack):
-            context.__exit__(kind, error, traceback)
-        if self._parallel is not None:
-            # joblib keeps its processes for the next call; there is none, and an interrupted run may not leave orphans.
-            get_reusable_executor(reuse=True).shutdown(wait=True, kill_workers=True)
+        self._stop()
+        self._threads.restore_original_limits()
 
     def run(self, quanta: Sequence[Quantum]) -> dict[int, Outcome]:
-        """Do the quanta of a round; return the outcome of each trial by number, in the order of numbers.
-
-        A worker that is killed takes nothing with it: what others finished counts, the rest is tried again.
-        """
-        if self._parallel is None:
-            return {quantum.trial: work(quantum) for quantum in quanta}
+        """Do the quanta of a round, the largest first; return their outcomes by trial, in the order of numbers."""
+        if self.jobs == 1 and self.memory_limit is None:
+            return {quantum.trial: work(quantum) for quantum in sorted(quanta, key=lambda quantum: quantum.trial)}
         outcomes: dict[int, Outcome] = {}
-        for _ in range(ATTEMPTS):
-            missing = [quantum for quantum in quanta if quantum.trial not in outcomes]
-            if not missing:
-                break
-            for outcome in self._attempt(missing):
-                outcomes[outcome.trial] = outcome
-        for quantum in quanta:
+        largest_first = sorted(quanta, key=_expected, reverse=True)
+        why = self._attempt(largest_first, outcomes)
+        for quantum in largest_first:
+            # Who is missing now may have lost its worker to another's fault: alone, each answers for itself.
+            for _ in range(1, ATTEMPTS):
+                if quantum.trial not in outcomes:
+                    why = self._attempt([quantum], outcomes)
             if quantum.trial not in outcomes:
-                reason = f"its worker was killed {ATTEMPTS} times, out of memory perhaps"
-                outcomes[quantum.trial] = Outcome(quantum.trial, quantum.state, error=reason)
+                outcomes[quantum.trial] = Outcome(quantum.trial, quantum.state, error=f"{why}, {ATTEMPTS} times")
         return dict(sorted(outcomes.items()))
 
-    def _attempt(self, quanta: Sequence[Quantum]) -> Iterator[Outcome]:
+    def _attempt(self, quanta: Sequence[Quantum], outcomes: dict[int, Outcome]) -> str | None:
+        """Do quanta side by side and keep the outcomes that come; return why some did not."""
+        why = None
+        pending = self._submit(quanta)
+        limit = self.patience + SLOWER * max(map(_expected, quanta), default=0.0)
+        quiet = 0.0
+        while pending:
+            done, pending = wait(pending, TICK, FIRST_COMPLETED)
+            # Ticks are counted, not the clock: while this process is suspended its workers are too, or have no orders.
+            quiet = 0.0 if done else quiet + TICK
+            for future in done:
+                lost = _why_lost(future)
+                if lost is None:
+                    outcome = future.result()
+                    outcomes[outcome.trial] = outcome
+                why = lost or why
+            if quiet >= limit:
+                why = f"its worker was stuck, without a result for {limit:.0f} s"
+                break
+        if why is not None:
+            self._stop()  # an attempt alone begins in a new process
+        return why
+
+    def _submit(self, quanta: Sequence[Quantum]) -> set[Future[Outcome]]:
         try:
-            yield from self._parallel(delayed(work)(quantum) for quantum in quanta)
-        except TerminatedWorkerError:
+            return {self._start().submit(work, quantum) for quantum in quanta}
+        except BrokenProcessPool:  # a worker was lost while it had nothing to do
+            self._stop()
+            return {self._start().submit(work, quantum) for quantum in quanta}
+
+    def _start(self) -> Any:
+        if self._executor is None:
+            self._executor = ProcessPoolExecutor(
+                self.jobs, initializer=_begin, initargs=(os.getpid(), self.memory_limit), env=_ONE_THREAD
+            )
+        return self._executor
+
+    def _stop(self) -> None:
+        """End the worker processes, busy or not."""
+        executor, self._executor = self._executor, None
+        if executor is None:
             return
-
-
-@contextmanager
-def _without_loky_race() -> Iterator[None]:
-    """Keep one traceback out of the terminal: an abort clears tasks that loky's own thread may be looking up."""
-    before = threading.excepthook
-
-    def hook(caught: threading.ExceptHookArgs) -> None:
-        manager = caught.thread is not None and caught.thread.name == "ExecutorManagerThread"
-        if not (manager and isinstance(caught.exc_value, KeyError)):
-            before(caught)
-
-    threading.excepthook = hook
-    try:
-        yield
-    finally:
-        threading.excepthook = before
+        # Not by shutdown(kill_workers=True), whose thread trips over tasks that no worker has taken yet.
+        for pid in list(executor._processes):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        executor.shutdown(wait=True)
 
 
 def default_jobs() -> int:
     """Return one job a core, cores that this process may use."""
     return int(effective_n_jobs(-1))
+
+
+def _expected(quantum: Quantum) -> float:
+    """Return the work of a quantum, which is about its seconds."""
+    return float(getattr(quantum, "units", 0.0))
+
+
+def _why_lost(future: Future[Outcome]) -> str | None:
+    """Return why a quantum has to be done again, or None where it has come to its end, a raised error included."""
+    error = future.exception()
+    if error is None:
+        raised = (future.result().error or "").rstrip().rpartition("\n")[2]
+        kind, separator, said = raised.partition(": ")
+        return f"out of memory{separator}{said}" if kind.endswith("MemoryError") else None
+    if isinstance(error, MemoryError) or "MemoryError" in str(error.__cause__):  # on the way out of a worker, or in
+        return "out of memory"
+    if isinstance(error, BrokenProcessPool):
+        ended = re.search(r"\{(\w+)", str(error))
+        how = f"killed by {ended[1]}" if ended and ended[1].startswith("SIG") else "lost"
+        return f"its worker was {how}, by a lack of memory perhaps"
+    return f"{type(error).__name__}: {error}"
+
+
+def _begin(coordinator: int, memory_limit: int | None) -> None:
+    """Make this process a worker."""
+    ignore_interrupts()
+    if memory_limit is not None:
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_DATA, (memory_limit, memory_limit))
+    # Where the machine runs out of memory, the kernel shall take a worker and not the coordinator.
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("500")
+    threading.Thread(target=_end_with, args=(coordinator,), daemon=True).start()
+
+
+def _end_with(coordinator: int) -> None:
+    """End this process where the coordinator was killed: nothing else tells a worker, and it would wait for ever."""
+    while os.getppid() == coordinator:
+        time.sleep(TICK)
+    os._exit(1)

@@ -1,0 +1,199 @@
+"""Workers: every quantum has an outcome, whatever happens to the process that does it, and none pays for another."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_info
+
+from engine import Architecture, TrainingSettings, start
+from engine.quantum import Outcome, Quantum
+from study import workers
+from study.errors import UserError
+from study.workers import ATTEMPTS, LEAST_MEMORY, Workers
+
+Trouble = Callable[[Quantum], Outcome]
+
+
+def make_quantum(trial: int, place: Path, until: int = 1) -> Quantum:
+    settings = TrainingSettings(learning_rate=0.1, iterations=10)
+    state = start(Architecture((2, 1)), settings, seeds=[trial], dtype=np.float32)
+    return Quantum(trial, state, until, (), (), str(place))
+
+
+def attempts(place: Path, trial: int) -> int:
+    return len(list(place.glob(f"{trial}-*")))
+
+
+def note(quantum: Quantum) -> int:
+    """Write down that a quantum was begun; return how often that has been."""
+    place = Path(quantum.data)
+    (place / f"{quantum.trial}-{time.monotonic_ns()}-{os.getpid()}").touch()
+    return attempts(place, quantum.trial)
+
+
+# What stands in for `engine.quantum.work` in the workers; trial 1 is the guilty one.
+
+
+def well(quantum: Quantum) -> Outcome:
+    note(quantum)
+    return Outcome(quantum.trial, quantum.state, seconds=os.getpid())
+
+
+def killed_always(quantum: Quantum) -> Outcome:
+    if note(quantum) and quantum.trial == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return Outcome(quantum.trial, quantum.state)
+
+
+def killed_once(quantum: Quantum) -> Outcome:
+    if note(quantum) == 1 and quantum.trial == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return Outcome(quantum.trial, quantum.state)
+
+
+def leaves(quantum: Quantum) -> Outcome:
+    if note(quantum) and quantum.trial == 1:
+        os._exit(3)
+    return Outcome(quantum.trial, quantum.state)
+
+
+def stuck_always(quantum: Quantum) -> Outcome:
+    if note(quantum) and quantum.trial == 1:
+        threading.Event().wait()
+    return Outcome(quantum.trial, quantum.state)
+
+
+def hungry(quantum: Quantum) -> Outcome:
+    note(quantum)
+    try:
+        if quantum.trial == 1:
+            np.ones(LEAST_MEMORY)
+    except MemoryError as error:
+        return Outcome(quantum.trial, quantum.state, error=f"Traceback\n{type(error).__name__}: {error}\n")
+    return Outcome(quantum.trial, quantum.state)
+
+
+def raising(quantum: Quantum) -> Outcome:
+    note(quantum)
+    return Outcome(
+        quantum.trial, quantum.state, error="Traceback\nValueError: of the trial's own" * (quantum.trial == 1)
+    )
+
+
+def raising_outside(quantum: Quantum) -> Outcome:
+    if note(quantum) and quantum.trial == 1:
+        raise RuntimeError("not as a value")
+    return Outcome(quantum.trial, quantum.state)
+
+
+def threads(quantum: Quantum) -> Outcome:
+    most = max(library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas")
+    return Outcome(quantum.trial, quantum.state, seconds=most)
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_outcomes_come_in_the_order_of_trials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, jobs: int) -> None:
+    monkeypatch.setattr(workers, "work", well)
+    with Workers(jobs) as crew:
+        for _ in range(3):
+            outcomes = crew.run([make_quantum(trial, tmp_path) for trial in (5, 1, 4, 2)])
+            assert list(outcomes) == [1, 2, 4, 5]
+            assert [outcome.trial for outcome in outcomes.values()] == [1, 2, 4, 5]
+            assert {int(outcome.seconds) == os.getpid() for outcome in outcomes.values()} == {jobs == 1}
+        assert crew.run([]) == {}
+
+
+def test_the_largest_is_begun_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(workers, "work", well)
+    monkeypatch.setattr(workers, "_expected", lambda quantum: quantum.until)
+    quanta = [make_quantum(trial, tmp_path, until) for trial, until in ((0, 3), (1, 9), (2, 6))]
+    with Workers(1, memory_limit=2 * LEAST_MEMORY) as crew:
+        assert list(crew.run(quanta)) == [0, 1, 2]
+    begun = sorted(tmp_path.iterdir(), key=lambda path: int(path.name.split("-")[1]))
+    assert [int(path.name.split("-")[0]) for path in begun] == [1, 2, 0]
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_blas_has_one_thread_while_the_workers_are_there(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, jobs: int
+) -> None:
+    monkeypatch.setattr(workers, "work", threads)
+    before = threadpool_info()
+    with Workers(jobs) as crew:
+        assert crew.run([make_quantum(0, tmp_path)])[0].seconds == 1
+    assert threadpool_info() == before
+
+
+@pytest.mark.parametrize(
+    ("trouble", "words"),
+    [
+        (killed_always, "its worker was killed by SIGKILL, by a lack of memory perhaps, 3 times"),
+        (leaves, "its worker was lost, by a lack of memory perhaps, 3 times"),
+        (stuck_always, "its worker was stuck, without a result for 1 s, 3 times"),
+        (hungry, "out of memory: Unable to allocate 2.00 GiB for an array"),
+        (raising_outside, "RuntimeError: not as a value, 3 times"),
+    ],
+)
+def test_the_guilty_fails_after_three_attempts_and_nobody_else(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, trouble: Trouble, words: str
+) -> None:
+    monkeypatch.setattr(workers, "work", trouble)
+    with Workers(2, memory_limit=3 * LEAST_MEMORY, patience=1) as crew:
+        quanta = [make_quantum(trial, tmp_path) for trial in range(8)]
+        outcomes = crew.run(quanta)
+        assert list(outcomes) == list(range(8))
+        assert [trial for trial, outcome in outcomes.items() if outcome.error] == [1]
+        assert words in str(outcomes[1].error)
+        assert outcomes[1].state is quanta[1].state
+        assert attempts(tmp_path, 1) == ATTEMPTS
+        monkeypatch.setattr(workers, "work", well)
+        assert not crew.run([make_quantum(1, tmp_path)])[1].error
+
+
+def test_a_worker_killed_once_costs_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(workers, "work", killed_once)
+    with Workers(2) as crew:
+        outcomes = crew.run([make_quantum(trial, tmp_path) for trial in range(8)])
+    assert {outcome.error for outcome in outcomes.values()} == {None}
+    assert attempts(tmp_path, 1) == 2
+
+
+def test_workers_killed_between_two_rounds_are_replaced(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(workers, "work", well)
+    with Workers(2) as crew:
+        crew.run([make_quantum(trial, tmp_path) for trial in range(4)])
+        for pid in list(crew._executor._processes):
+            os.kill(pid, signal.SIGKILL)
+        outcomes = crew.run([make_quantum(trial, tmp_path) for trial in range(4, 8)])
+    assert {outcome.error for outcome in outcomes.values()} == {None}
+
+
+def test_what_a_trial_raises_is_its_own_and_not_tried_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(workers, "work", raising)
+    with Workers(2) as crew:
+        outcomes = crew.run([make_quantum(trial, tmp_path) for trial in range(3)])
+    assert str(outcomes[1].error).endswith("ValueError: of the trial's own")
+    assert attempts(tmp_path, 1) == 1
+
+
+def test_no_worker_outlives_the_block(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(workers, "work", stuck_always)
+    with pytest.raises(KeyboardInterrupt), Workers(2) as crew:
+        crew._submit([make_quantum(trial, tmp_path) for trial in range(20)])
+        pids = list(crew._executor._processes)
+        raise KeyboardInterrupt
+    assert len(pids) == 2
+    for pid in pids:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+
+
+def test_a_memory_limit_below_what_a_worker_needs_is_refused() -> None:
+    with pytest.raises(UserError, match="must be at least 256 MB, got 100"):
+        Workers(2, memory_limit=100 << 20)
