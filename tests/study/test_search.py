@@ -57,9 +57,9 @@ def test_seeds_are_functions_of_study_seed_and_trial() -> None:
 
 def test_workers_see_train_and_dev_alone(finished: Path) -> None:
     files = sorted(path.name for path in (finished / "studies/small/data").iterdir())
-    assert files == ["dev_X.npy", "dev_Y.npy", "train_X.npy", "train_Y.npy", "unit.json"]
-    assert np.load(finished / "studies/small/data/train_X.npy").shape == (2, 240)
-    assert np.load(finished / "studies/small/data/dev_X.npy").shape == (2, 80)
+    assert files == ["dev_X.0.npy", "dev_Y.0.npy", "train_X.0.npy", "train_Y.0.npy", "units.json"]
+    assert np.load(finished / "studies/small/data/train_X.0.npy").shape == (2, 240)
+    assert np.load(finished / "studies/small/data/dev_X.0.npy").shape == (2, 80)
 
 
 def test_changed_data_is_not_continued(tmp_path: Path, home: Path) -> None:
