@@ -1,7 +1,8 @@
 """The ledger: an ordinary Optuna journal of one study, written by the coordinator alone.
 
-`optuna.load_study` and optuna-dashboard read it. What a round decided is written as one record before it is applied,
-trial by trial; applying is idempotent, so a round that was half applied when the process died is finished on opening.
+`optuna.load_study` and optuna-dashboard read it. What a round decided is one record, the first line of the write that
+applies it trial by trial; applying is idempotent, so a round whose write was torn when the process died is finished on
+opening.
 """
 
 import fcntl
@@ -68,7 +69,8 @@ class Ledger:
 
     def __init__(self, folder: StudyFolder, name: str, directions: Sequence[str] | None = None) -> None:
         folder.ledger.parent.mkdir(parents=True, exist_ok=True)
-        self.storage = JournalStorage(JournalFileBackend(str(folder.ledger), _Lock(folder)))
+        self._journal = _Journal(str(folder.ledger), _Lock(folder))
+        self.storage = JournalStorage(self._journal)
         known = {study.study_name: study._study_id for study in self.storage.get_all_studies()}
         if name not in known and directions is not None:
             ways = [StudyDirection[direction.upper()] for direction in directions]
@@ -113,16 +115,20 @@ class Ledger:
 
     def commit(self, number: int, records: dict[int, TrialRecord]) -> None:
         """Write what a round decided, then apply it: from the first write on it is never lost."""
-        trials = {str(n): asdict(record) for n, record in sorted(records.items())}
-        self.storage.set_study_user_attr(self._id, ROUND, {"number": number, "trials": trials})
-        self.settle()
+        written = {str(n): asdict(record) for n, record in sorted(records.items())}
+        trials = self.trials()
+        with self._journal.in_one_write():
+            self.storage.set_study_user_attr(self._id, ROUND, {"number": number, "trials": written})
+            for n, record in written.items():
+                self._apply(trials[int(n)], record)
 
     def settle(self) -> tuple[int, dict[int, int]]:
         """Apply the last round where that has not been done; return its number and the iterations of its trials."""
         last = self.attributes.get(ROUND, {"number": 0, "trials": {}})
         trials = self.trials()
-        for number, record in last["trials"].items():
-            self._apply(trials[int(number)], record)
+        with self._journal.in_one_write():
+            for number, record in last["trials"].items():
+                self._apply(trials[int(number)], record)
         return last["number"], {int(n): record["iterations"] for n, record in last["trials"].items()}
 
     def release(self, number: int) -> None:
@@ -172,6 +178,33 @@ def _is_json(line: bytes) -> bool:
     except ValueError:
         return False
     return True
+
+
+class _Journal(JournalFileBackend):
+    """Optuna's journal, which can gather operations and write them at once: one wait for the disk a round."""
+
+    def __init__(self, path: str, lock: BaseJournalFileLock) -> None:
+        super().__init__(path, lock)
+        self._gathered: list[dict[str, Any]] | None = None
+
+    @contextmanager
+    def in_one_write(self) -> Iterator[None]:
+        """Gather what is appended in the block, in order, and write it at the end; nothing of it where it raises."""
+        gathered: list[dict[str, Any]] = []
+        self._gathered = gathered
+        try:
+            yield
+        finally:
+            self._gathered = None
+        if gathered:
+            self.append_logs(gathered)
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        """Append operations to the journal, or to those that are gathered."""
+        if self._gathered is None:
+            super().append_logs(logs)
+        else:
+            self._gathered.extend(logs)
 
 
 class _Lock(BaseJournalFileLock):

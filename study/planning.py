@@ -35,7 +35,13 @@ from study.workers import default_jobs
 SAMPLES = 64
 ATTEMPTS = 50  # draws until one is within max_parameters
 WORKER = 60 << 20  # bytes of a worker before it has any data
-# Bytes of a trial in the ledger and in MLflow beside its arrays, and of a point of its curve.
+# Keys of [search] that only some pruners read.
+_PRUNER_KEYS = {
+    "percentile": ("percentile",),
+    "patience": ("patient",),
+    "reduction": ("successive_halving", "hyperband", "asha"),
+}
+# Bytes of a trial in the ledger and in MLflow beside its arrays, of a report, and of a point of its curve.
 TRIAL_BYTES, POINT_BYTES, ITERATION_BYTES = 26_000, 500, 24
 
 
@@ -283,6 +289,8 @@ def find_defaults(spec: Spec) -> dict[str, Any]:
             continue
         for name in type(model).model_fields:
             value = getattr(model, name)
+            if spec.search.pruner not in _PRUNER_KEYS.get(name, (spec.search.pruner,)):
+                continue
             if name not in model.model_fields_set and value is not None and value != () and value is not False:
                 left[f"{table}.{name}"] = list(value) if isinstance(value, tuple) else value
     return left

@@ -19,6 +19,7 @@ from study.running import Progress as RunProgress
 from study.running import RunResult
 
 TOP = 10
+_KEPT = ("learning_rate", "units")
 
 
 class RunView:
@@ -113,7 +114,9 @@ def leaderboard(summary: Summary, width: int = 80) -> Table:
         measured = Console(width=1000).measure(table).maximum
         if measured <= width or len(names) <= 1:
             return table
-        left_out.append(names.pop())
+        # The last one goes first, but who looks at a network wants its units and its learning rate.
+        left_out.append(next(name for name in reversed(names) if name not in _KEPT or len(names) <= len(_KEPT)))
+        names.remove(left_out[-1])
 
 
 def _leaderboard(summary: Summary, ranked: Sequence[TrialRow], names: Sequence[str], *, several: bool) -> Table:

@@ -93,5 +93,6 @@ def test_what_is_left_out_is_named_and_what_is_given_is_not() -> None:
     spec = parse_spec(SMALL, "spec")
     left = find_defaults(spec)
     assert left["search.pruner"] == "median"
-    assert "search.trials" not in left
+    assert not {"search.trials", "search.patience", "search.percentile"} & set(left)
+    assert "search.patience" in find_defaults(parse_spec(SMALL + 'pruner = "patient"\n', "spec"))
     assert set(describe_space(spec)) == {"learning_rate", "iterations", "depth", "units", "activation"}
