@@ -102,8 +102,9 @@ class Study:
             )
         finally:
             line.end()
-        for error in result.tracking_errors:
-            line.said(f"MLflow could not be written: {error}; run again once it answers")
+        missing = result.missing_runs()
+        if missing:
+            line.said(missing)
         return self
 
     @property

@@ -36,6 +36,9 @@ def run(
     warm_start: Annotated[
         str | None, typer.Option(metavar="NAME", help="A study whose best settings are tried first.")
     ] = None,
+    tracking: Annotated[
+        bool, typer.Option("--tracking/--no-tracking", help="Write runs to MLflow; `study sync` does it later.")
+    ] = True,
     home: HomeOption = None,
 ) -> None:
     """Run a study, or go on with one."""
@@ -54,6 +57,7 @@ def run(
                 trials=trials,
                 timeout=timeout,
                 warm_start=warm_start,
+                tracking=tracking,
                 progress=view.progress,
             )
     except KeyboardInterrupt:
@@ -131,6 +135,23 @@ def list_studies(json: JsonOption = False, home: HomeOption = None) -> None:
         print_json([{key: value for key, value in s.as_json().items() if key != "trials"} for s in summaries])
     else:
         print_list(summaries, place.path)
+
+
+@app.command()
+def sync(name: NameArgument, json: JsonOption = False, home: HomeOption = None) -> None:
+    """Write to MLflow what is missing there of a study."""
+    from dataclasses import asdict
+
+    from study.home import Home
+    from study.terminal import SyncView, print_json
+    from study.tracking import sync as sync_study
+
+    with SyncView(quiet=json) as view:
+        result = sync_study(Home.at(home), name, view.written)
+    if json:
+        print_json(asdict(result))
+    else:
+        print(f"{name}: {result.trials} trials have a run each at {result.store}; {result.written} were written now")
 
 
 @app.command()

@@ -33,6 +33,11 @@ class StudyFolder:
         """Which MLflow run shows which trial; can be made again."""
         return self.path / "exports.json"
 
+    @property
+    def tracking_lock(self) -> Path:
+        """Held by the process that writes the study to MLflow."""
+        return self.path / "tracking.lock"
+
     def result(self, number: int) -> Path:
         """Curve, weights and dev predictions of a finished trial."""
         return self.path / "trials" / f"{number:05d}.npz"

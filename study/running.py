@@ -4,6 +4,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,13 @@ from study.errors import UserError
 from study.home import Home
 from study.ledger import Ledger, quiet_optuna, repair
 from study.objective import Objective, direction_of
+from study.origin import describe_origin
 from study.results import Summary, summarize, summarize_ledger
 from study.samplers import check_available
 from study.search import Listener, Search
 from study.space import check_setting, fixed, within
 from study.spec import Spec, read_spec
-from study.tracking import Exporter
+from study.tracking import start_exporter
 
 WARM = 5  # settings that another study gives to begin with
 
@@ -48,12 +50,21 @@ class RunResult:
     Attributes:
         summary: of the study as it stands.
         new: trials that this run added.
-        tracking_errors: what kept runs out of MLflow.
+        untracked: finished trials that have no run in MLflow, and should have.
+        tracking_error: what kept them out, None where nothing did.
     """
 
     summary: Summary
     new: int
-    tracking_errors: list[str]
+    untracked: int = 0
+    tracking_error: str | None = None
+
+    def missing_runs(self, at: str = "") -> str:
+        """Return a line on what is not in MLflow and how it gets there (`at`: the --home option); "" where all is."""
+        if not self.untracked and self.tracking_error is None:
+            return ""
+        why = f" ({self.tracking_error})" if self.tracking_error else ""
+        return f"{self.untracked} trials are not in MLflow yet{why}; `study sync {self.summary.name}{at}` writes them"
 
 
 def run(
@@ -64,6 +75,7 @@ def run(
     trials: int | None = None,
     timeout: float | None = None,
     warm_start: str | None = None,
+    tracking: bool = True,
     progress: Progress,
 ) -> RunResult:
     """Run a study to its end, or go on with one.
@@ -75,6 +87,7 @@ def run(
         trials: how many in the end; None takes the spec's, or more if more were asked for before.
         timeout: seconds after which the run stops at the end of a round; None takes the spec's.
         warm_start: name of another study, whose best settings are tried first.
+        tracking: whether MLflow is written to; `study sync` does it later.
         progress: who is told.
 
     Raises:
@@ -83,30 +96,37 @@ def run(
     started = time.monotonic()
     spec = read_spec(path)
     check_available(spec.search)
-    datasets = load_folds(spec.data, path.parent) if spec.data.folds else (load(spec.data, path.parent),)
-    home.make()
     folder = home.folder(spec.name)
-    objective = Objective(spec, datasets, folder)
-    with lease.hold(folder.lease, spec.name), quiet_optuna():
-        torn = repair(folder)
-        if torn:
-            progress.said(f"the ledger's last line was torn ({torn} bytes); it was cut off, nothing finished is lost")
-        ledger = Ledger(folder, spec.name, [direction_of(name) for name in objective.objectives])
-        budget = _enter(ledger, objective, path, trials)
-        enqueued = _first_settings(ledger, spec, home, warm_start)
-        objective.write_data()
-        before = sum(trial.state.is_finished() for trial in ledger.trials())
-        progress.begun(objective.dataset, objective.metric, ledger.direction, before, budget.trials)
-        if jobs > spec.search.in_flight:
-            progress.said(
-                f"{jobs} workers share {spec.search.in_flight} trials in flight; [search] in_flight = {jobs} would "
-                "keep all of them busy, and makes another study (give it another name)"
-            )
-        deadline = timeout or spec.search.timeout
-        with Exporter(home, folder, ledger, fixed(spec.space)) as exporter:
+    with start_exporter(home, spec.name, progress.said) if tracking else nullcontext() as exporter:
+        datasets = load_folds(spec.data, path.parent) if spec.data.folds else (load(spec.data, path.parent),)
+        home.make()
+        objective = Objective(spec, datasets, folder)
+        with lease.hold(folder.lease, spec.name), quiet_optuna():
+            torn = repair(folder)
+            if torn:
+                progress.said(
+                    f"the ledger's last line was torn ({torn} bytes); it was cut off, nothing finished is lost"
+                )
+            ledger = Ledger(folder, spec.name, [direction_of(name) for name in objective.objectives])
+            budget = _enter(ledger, objective, path, trials)
+            enqueued = _first_settings(ledger, spec, home, warm_start)
+            objective.write_data()
+            before = sum(trial.state.is_finished() for trial in ledger.trials())
+            if before < budget.trials:
+                ledger.set(made_with=describe_origin(path.parent))
+            progress.begun(objective.dataset, objective.metric, ledger.direction, before, budget.trials)
+            if jobs > spec.search.in_flight:
+                progress.said(
+                    f"{jobs} workers share {spec.search.in_flight} trials in flight; [search] in_flight = {jobs} "
+                    "would keep all of them busy, and makes another study (give it another name)"
+                )
+            if exporter is not None:
+                exporter.open()
+            deadline = timeout or spec.search.timeout
 
             def finished(number: int, state: str, value: float | None) -> None:
-                exporter.submit(number)
+                if exporter is not None:
+                    exporter.look()
                 progress.finished(number, state, value)
 
             def stop() -> bool:
@@ -116,10 +136,15 @@ def run(
             search.run(jobs)
             if not search.open:
                 ledger.set(ended=search.ended)
-        if search.open:
-            progress.said(f"stopped after {deadline:g} seconds; the same command goes on from here")
-        summary = summarize_ledger(ledger, folder)
-        return RunResult(summary, sum(row.state != "running" for row in summary.trials) - before, exporter.errors)
+            else:
+                progress.said(f"stopped after {deadline:g} seconds; the same command goes on from here")
+            if exporter is not None:
+                exporter.finish()
+    summary = summarize_ledger(ledger, folder)
+    new = sum(row.state != "running" for row in summary.trials) - before
+    if exporter is None:
+        return RunResult(summary, new)
+    return RunResult(summary, new, exporter.count_missing(ledger), exporter.error)
 
 
 def _enter(ledger: Ledger, objective: Objective, path: Path, trials: int | None) -> Budget:
@@ -149,6 +174,13 @@ def _enter(ledger: Ledger, objective: Objective, path: Path, trials: int | None)
         raised=raised,
         version=known.get("version", __version__),
         created=known.get("created", int(time.time() * 1000)),
+        data={
+            "source": dataset.source,
+            "task": dataset.task,
+            "target": dataset.target_name,
+            "n_x": dataset.n_x,
+            "rows": {"train": dataset.train.m, "dev": dataset.dev.m},
+        },
     )
     return Budget(planned, spec.search.work, spec.search.stop_after, maximize=ledger.direction == "maximize")
 

@@ -88,12 +88,34 @@ class RunView:
                 "--trials N raises the number."
             )
         self.console.print(leaderboard(summary, self.console.width), soft_wrap=False)
-        for error in result.tracking_errors:
-            self.console.print(f"MLflow could not be written: {error}; run the same command again once it answers")
         at = f" --home {home}" if home else ""
+        missing = result.missing_runs(at)
+        if missing:
+            self.console.print(missing)
         ui = "make ui" if not home and Path("Makefile").exists() else f"study ui{at}"
         self.console.print(f"All trials:   study show {summary.name}{at}")
         self.console.print(f"In MLflow:    {ui}")
+
+
+class SyncView:
+    """A bar while runs are written to MLflow, in a terminal; use as a context manager."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        console = Console(stderr=True)
+        columns = (TextColumn("runs"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(compact=True))
+        self._bar = Progress(*columns, console=console, disable=quiet or not console.is_terminal, transient=True)
+        self._task = self._bar.add_task("runs", total=None)
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def written(self, done: int, total: int) -> None:
+        """Show that so many runs of so many have been written."""
+        self._bar.update(self._task, completed=done, total=total)
 
 
 def leaderboard(summary: Summary, width: int = 80) -> Table:

@@ -1,5 +1,6 @@
 """What MLflow holds after a study: each trial once, with its curve, its parameters and its status."""
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 from mlflow.entities import Run
 from small_study import run_study, show
 
-from study.tracking import STATUS, spread
+from study.tracking.content import STATUS, spread
 
 
 @pytest.fixture(scope="module")
@@ -93,8 +94,17 @@ def test_a_store_that_does_not_answer_costs_no_trial(spec: Path, tmp_path: Path)
     (home / "mlflow.db").mkdir(parents=True)
     done = run_study("run", spec, "--home", home, "--jobs", 1)
     assert done.returncode == 0, done.stderr
-    assert "MLflow could not be written" in done.stdout
+    assert "does not answer" in done.stdout
+    assert "12 trials are not in MLflow yet" in done.stdout
+    assert "`study sync small --home" in done.stdout
     assert len(show(home)["trials"]) == 12
+    refused = run_study("sync", "small", "--home", home)
+    assert refused.returncode == 2
+    assert refused.stderr.startswith(f"study: MLflow at sqlite:///{home}/mlflow.db does not answer (")
+    (home / "mlflow.db").rmdir()
+    done = run_study("sync", "small", "--home", home, "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout) == {"trials": 12, "written": 12, "store": f"sqlite:///{home}/mlflow.db"}
 
 
 def test_points_are_spread_over_the_whole_curve() -> None:

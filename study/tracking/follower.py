@@ -1,0 +1,169 @@
+"""The process that writes a running study to MLflow, at low priority; started by `exporter`.
+
+It reads words from its standard input, one a line: "open" when the ledger is there, "look" when trials have finished,
+"close" when the search is over, "stop" when it was interrupted; the input's end means that too. It says on its
+standard output, as JSON lines, what is to be told to a person.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+from queue import Empty, Queue
+from typing import TextIO
+
+from optuna.trial import FrozenTrial
+
+from study.errors import UserError
+from study.home import Home
+from study.ledger import Ledger, quiet_optuna
+from study.tracking.projection import Projection, catch_up, hold_projection
+from study.tracking.store import describe_error, quiet_mlflow, store_errors
+
+NICENESS = 10  # whoever trains goes first
+GROW_AFTER = GROW_EVERY = 10.0  # seconds; a trial that ends before is written in one go
+WAITS = (0.5, 1.0, 2.0, 5.0)  # seconds between attempts where the store does not answer
+GRACE = 10.0  # seconds that a store may take to answer again once the search is over
+END = ("close", "stop")
+
+
+class Follower:
+    """Follows one study until told to end.
+
+    Args:
+        home: where the store lives.
+        ledger: of the study.
+        queue: what the coordinator says.
+        out: where to answer.
+    """
+
+    def __init__(self, home: Home, ledger: Ledger, queue: "Queue[str]", out: TextIO) -> None:
+        self.home, self.ledger, self.queue, self.out = home, ledger, queue, out
+        self._projection: Projection | None = None
+        self._last = ""
+        self._attempt = 0
+        self._give_up: float | None = None
+        self._grown = time.monotonic()
+
+    def follow(self) -> None:
+        """Follow the study; return when its end was said and everything is written, or cannot be."""
+        while not self._step(self._last):
+            self._last = self._next()
+
+    def _next(self) -> str:
+        """Return what was said last, or "" after a while in which nothing was."""
+        try:
+            word = self.queue.get(timeout=WAITS[min(self._attempt, len(WAITS)) - 1] if self._attempt else GROW_EVERY)
+            while word not in END:
+                word = self.queue.get_nowait()
+        except Empty:
+            return self._last if self._last in END else ""
+        return word
+
+    def _step(self, word: str) -> bool:
+        """Write what there is to write; return whether this is the end."""
+        try:
+            self._write(word)
+        except store_errors() as error:
+            return self._trouble(error, word)
+        if self._attempt:
+            self._say(well=True)
+        self._attempt = 0
+        return word in END
+
+    def _write(self, word: str) -> None:
+        if self._projection is None:
+            self._projection = Projection(self.home, self.home.folder(self.ledger.name), self.ledger)
+            self._projection.say_running()
+        if word == "stop":
+            self._projection.stop()
+            return
+        catch_up(self._projection, self._written, self._is_stopped)
+        if word == "close":
+            self._projection.close()
+        elif time.monotonic() - self._grown >= GROW_EVERY:
+            self._grow(self._projection)
+            self._grown = time.monotonic()
+
+    def _grow(self, projection: Projection) -> None:
+        for trial in self.ledger.trials():
+            begun = trial.datetime_start.timestamp() if trial.datetime_start else time.time()
+            if not trial.state.is_finished() and time.time() - begun >= GROW_AFTER:
+                projection.grow(trial)
+
+    def _trouble(self, error: Exception, word: str) -> bool:
+        """Say once that the store does not answer; return whether it has been given up."""
+        self._projection = None  # made anew: the store may be another one when it answers again
+        if not self._attempt:
+            self._say(trouble=describe_error(error))
+        self._attempt += 1
+        if word not in END:
+            return False
+        if self._give_up is None:
+            self._give_up = time.monotonic() + GRACE
+        if word == "close" and time.monotonic() < self._give_up:
+            return False
+        self._say(error=describe_error(error))
+        return True
+
+    def _written(self, trial: FrozenTrial) -> None:
+        self._say(trial=trial.number)
+
+    def _is_stopped(self) -> bool:
+        with self.queue.mutex:
+            return "stop" in self.queue.queue
+
+    def _say(self, **what: object) -> None:
+        with contextlib.suppress(BrokenPipeError):
+            print(json.dumps(what), file=self.out, flush=True)
+
+
+def follow(home: Home, name: str, words: TextIO, out: TextIO) -> None:
+    """Wait until there is a ledger, and follow its study.
+
+    Args:
+        home: where the study lives.
+        name: of the study.
+        words: what the coordinator says.
+        out: where to answer.
+    """
+    queue: Queue[str] = Queue()
+    threading.Thread(target=_listen, args=(words, queue), name="words", daemon=True).start()
+    import mlflow.store.tracking.sqlalchemy_store  # noqa: F401 - a second, in which data are still being read
+
+    if queue.get() in END:
+        return
+    folder = home.folder(name)
+    with quiet_mlflow(), quiet_optuna(), hold_projection(folder):
+        Follower(home, Ledger(folder, name), queue, out).follow()
+
+
+def _listen(words: TextIO, queue: "Queue[str]") -> None:
+    word = ""
+    for line in words:
+        word = line.strip()
+        queue.put(word)
+    if word not in END:
+        queue.put("stop")
+
+
+def main() -> None:
+    """Follow the study that the arguments name: home, name."""
+    home, name = sys.argv[1:]
+    os.nice(NICENESS)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the coordinator's to answer
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # tidies temporary folders up
+    out = sys.stdout
+    sys.stdout = sys.stderr  # what a library prints is no answer
+    try:
+        follow(Home(Path(home)), name, sys.stdin, out)
+    except UserError as error:
+        print(json.dumps({"error": str(error)}), file=out, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,155 @@
+"""What the parent run of a study holds: how the study stands, its leaderboard, its pictures, where it came from."""
+
+import csv
+import hashlib
+import io
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from optuna.trial import FrozenTrial
+
+from study.home import StudyFolder
+from study.ledger import RESULT, STATES, Ledger
+from study.results import Summary, summarize_ledger
+from study.tracking.content import milliseconds
+from study.tracking.store import without_password
+
+SHOWN = "study.shown"  # the tag with a digest of all that the parent shows
+TOP = 10
+
+
+@dataclass(frozen=True, eq=False)
+class ParentContent:
+    """What is written to the parent run.
+
+    Attributes:
+        tags: by name, a digest of all content among them.
+        points: (metric, value, milliseconds since 1970, trial number).
+        status: of MLflow.
+        ended: milliseconds since 1970.
+        files: draws and returns the artifacts; takes a second.
+    """
+
+    tags: dict[str, str]
+    points: list[tuple[str, float, int, int]]
+    status: str
+    ended: int
+    files: Callable[[], dict[str, bytes]]
+
+
+def describe_parent(ledger: Ledger, folder: StudyFolder, experiment_id: str) -> ParentContent:
+    """Return the parent run of a study that nobody works on at the moment."""
+    attributes, trials = ledger.attributes, [t for t in ledger.trials() if t.state.is_finished()]
+    summary = summarize_ledger(ledger, folder)
+    complete = summary.planned <= len(trials) or attributes.get("ended") is not None
+    tags = {
+        "study.name": ledger.name,
+        "study.uid": str(attributes["uid"]),
+        "study.state": "complete" if complete else "interrupted",
+        "study.metric": f"dev_{summary.metric}",
+        "study.fingerprint": str(attributes.get("fingerprint", "")),
+        "mlflow.runName": ledger.name,
+        "mlflow.note.content": describe(summary, attributes, experiment_id),
+    }
+    for name, value in attributes.get("made_with", {}).items():
+        tags["mlflow.source.git.commit" if name == "git" else f"study.{name}"] = without_password(str(value))
+    seen = [
+        tags,
+        attributes["spec"],
+        [t.user_attrs[RESULT]["fingerprint"] for t in trials],
+        attributes.get("confirm"),
+        attributes.get("finalized"),
+    ]
+    tags[SHOWN] = hashlib.sha256(json.dumps(seen, sort_keys=True).encode()).hexdigest()[:16]
+
+    def files() -> dict[str, bytes]:
+        from study.tracking.pictures import draw_pictures
+
+        tables = {"spec.toml": attributes["spec"].encode(), "leaderboard.csv": make_leaderboard(summary).encode()}
+        return tables | draw_pictures(ledger, folder, summary)
+
+    return ParentContent(
+        tags=tags,
+        points=[*_best_so_far(trials, ledger.direction), *_outcomes(attributes, len(trials))],
+        status="FINISHED" if complete else "KILLED",
+        ended=max((_completed(t) for t in trials), default=int(attributes["created"])),
+        files=files,
+    )
+
+
+def describe(summary: Summary, attributes: Mapping[str, Any], experiment_id: str) -> str:
+    """Return the description in Markdown that MLflow shows above the parent run."""
+    ranking = summary.ranking()[:5]
+    counts = {state: sum(row.state == state for row in summary.trials) for state in ("complete", "pruned", "failed")}
+    lines = [attributes.get("description", ""), ""] if attributes.get("description") else []
+    lines.append(", ".join(f"{count} {state}" for state, count in counts.items() if count) + " trials.")
+    if ranking:
+        lines += ["", f"| trial | dev {summary.metric} | hyperparameters |", "| --- | --- | --- |"]
+    for row in ranking:
+        link = f"[{row.number}](#/experiments/{experiment_id}/runs/{row.run_id})" if row.run_id else str(row.number)
+        said = ", ".join(f"{name} {_short(value)}" for name, value in row.params.items() if name in _drawn(summary))
+        lines.append(f"| {link} | {row.value:.4g} | {said} |")
+    confirmed = attributes.get("confirm")
+    if confirmed:
+        winner = next(c for c in confirmed["candidates"] if c["trial"] == confirmed["winner"])
+        lines += [
+            "",
+            f"Confirmed on {confirmed['seeds']} fresh seeds: trial {winner['trial']}, {winner['value']:.4g} "
+            f"({winner['low']:.4g} to {winner['high']:.4g}, 95 %).",
+        ]
+    return "\n".join(lines)
+
+
+def make_leaderboard(summary: Summary) -> str:
+    """Return all trials as CSV: complete ones first, best first, then the others by number."""
+    names = list(dict.fromkeys(name for row in summary.trials for name in row.params))
+    ranked = summary.ranking()
+    rest = [row for row in summary.trials if row not in ranked]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["trial", "state", f"dev_{summary.metric}", *names, "iterations_done", "seconds", "run_id"])
+    for row in (*ranked, *rest):
+        params = [row.params.get(name, "") for name in names]
+        writer.writerow([row.number, row.state, row.value, *params, row.iterations, row.seconds, row.run_id])
+    return text.getvalue()
+
+
+def _best_so_far(trials: list[FrozenTrial], direction: str) -> list[tuple[str, float, int, int]]:
+    better = max if direction == "maximize" else min
+    best, points = None, []
+    for trial in trials:
+        if STATES[trial.state] == "complete" and trial.values:
+            best = trial.values[0] if best is None else better(best, trial.values[0])
+        if best is not None:
+            points.append(("best_so_far", best, milliseconds(trial), trial.number))
+    return points
+
+
+def _outcomes(attributes: Mapping[str, Any], step: int) -> list[tuple[str, float, int, int]]:
+    """Return what confirm and finalize found, as metrics of the parent."""
+    at, points = int(attributes["created"]), []
+    confirmed = attributes.get("confirm")
+    if confirmed:
+        winner = next(c for c in confirmed["candidates"] if c["trial"] == confirmed["winner"])
+        metric = confirmed["metric"]
+        points += [(f"confirmed_{metric}", winner["value"], at, step)]
+        points += [(f"confirmed_{metric}_{end}", winner[end], at, step) for end in ("low", "high")]
+    for opening in attributes.get("finalized", [])[-1:]:
+        points += [(f"test_{name}", float(value), at, step) for name, value in opening["metrics"].items()]
+    return points
+
+
+def _drawn(summary: Summary) -> list[str]:
+    """Return the hyperparameters that differ between trials."""
+    names = dict.fromkeys(name for row in summary.trials for name in row.params)
+    return [name for name in names if len({str(row.params.get(name)) for row in summary.trials}) > 1]
+
+
+def _short(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def _completed(trial: FrozenTrial) -> int:
+    return int(trial.datetime_complete.timestamp() * 1000) if trial.datetime_complete else 0

@@ -1,0 +1,266 @@
+"""Makes MLflow show what the ledger says: finds the runs there are, writes what is missing, removes what is double.
+
+One process at a time projects a study; it holds the lock of the study's projection.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from optuna.trial import FrozenTrial
+
+from engine import DataError, TrainingState
+from engine.state import write_whole
+from study.errors import UserError
+from study.home import Home, StudyFolder
+from study.ledger import STATES, Ledger
+from study.results import read_exports
+from study.spec import parse_spec
+from study.tracking.content import STATUS, RunContent, TrialDescriber, milliseconds
+from study.tracking.datasets import dataset_inputs
+from study.tracking.parent import ParentContent, describe_parent
+from study.tracking.store import is_database, make_store, tracking_uri, without_password
+from study.trial_file import read_result
+
+BATCH = 1000  # metrics that MLflow takes at once
+REMEMBER_EVERY = 2.0  # seconds between two writings of which run shows which trial; the store knows it too
+LOCK_WITHIN = 60.0  # seconds
+_PARENT = "study"
+
+
+class Projection:
+    """One study in MLflow; made by `project`.
+
+    Args:
+        home: where the default store lives.
+        folder, ledger: of the study.
+    """
+
+    def __init__(self, home: Home, folder: StudyFolder, ledger: Ledger) -> None:
+        import mlflow
+
+        self.home, self.folder, self.ledger = home, folder, ledger
+        self.uri = tracking_uri(home)
+        make_store(home)
+        self.client = mlflow.MlflowClient(tracking_uri=self.uri)
+        attributes = ledger.attributes
+        self.uid = str(attributes["uid"])
+        spec = parse_spec(attributes["spec"], "the ledger's spec")
+        self.describer = TrialDescriber(ledger.name, self.uid, spec, attributes["metric"])
+        self.inputs = dataset_inputs(ledger.name, attributes)
+        self.experiment_id = self._experiment(ledger.name)
+        self.runs: dict[str, str] = {}  # whole ones, by trial number as text; the parent as "study"
+        self._unfinished: dict[str, str] = {}  # runs of open trials, and of finished ones that are not whole
+        self._remembered = 0.0
+        self.parent = read_exports(folder).get(_PARENT, "")
+        self._find()
+
+    @property
+    def missing(self) -> list[FrozenTrial]:
+        """Finished trials whose run is not whole."""
+        return [t for t in self.ledger.trials() if t.state.is_finished() and str(t.number) not in self.runs]
+
+    def write(self, trial: FrozenTrial) -> None:
+        """Write the run of a finished trial; safe to repeat."""
+        path = self.folder.result(trial.number)
+        content = self.describer.finished(trial, read_result(path) if path.exists() else None)
+        self._write(str(trial.number), content)
+        self._remember(str(trial.number))
+
+    def grow(self, trial: FrozenTrial) -> None:
+        """Write an open trial as far as its last checkpoint, where there is one."""
+        with contextlib.suppress(FileNotFoundError, DataError):
+            state = TrainingState.load(self.folder.checkpoint(trial.number))
+            self._write(str(trial.number), self.describer.open(trial, state))
+
+    def say_running(self) -> None:
+        """Say on the parent that the study runs."""
+        self.client.set_tag(self.parent, "study.state", "running")
+        self.client.update_run(self.parent, status="RUNNING")
+
+    def close(self) -> None:
+        """Say on the parent how the study stands, and on runs of open trials that nobody works on them."""
+        for key, run_id in self._unfinished.items():
+            self.client.set_tag(run_id, "study.state", "interrupted")
+            self.client.set_terminated(run_id, "KILLED", milliseconds(self.ledger.trials()[int(key)]))
+        if not is_database(self.uri):
+            # A reply that was lost makes MLflow's client ask again, for a second run.
+            self._find()
+        self._remember(None)
+        self._write_parent(describe_parent(self.ledger, self.folder, self.experiment_id))
+
+    def stop(self) -> None:
+        """Say on the parent that the study was interrupted; what is missing follows with the next run."""
+        self._remember(None)
+        self.client.set_tag(self.parent, "study.state", "interrupted")
+        self.client.set_terminated(self.parent, "KILLED")
+
+    def _experiment(self, name: str) -> str:
+        from mlflow.exceptions import MlflowException
+
+        name = os.environ.get("MLFLOW_EXPERIMENT_NAME") or name
+        experiment = self.client.get_experiment_by_name(name)
+        if experiment is None:
+            location = (self.home.artifacts / self.ledger.name).as_uri() if is_database(self.uri) else None
+            try:
+                return str(self.client.create_experiment(name, artifact_location=location))
+            except MlflowException:  # another study, or a reply that was lost, has made it
+                experiment = self.client.get_experiment_by_name(name)
+                if experiment is None:
+                    raise
+        if experiment.lifecycle_stage == "deleted":
+            self.client.restore_experiment(experiment.experiment_id)
+        return str(experiment.experiment_id)
+
+    def _find(self) -> None:
+        """Look which runs of this study are there; of several for one trial one stays, the others are deleted."""
+        trials = {str(trial.number): trial for trial in self.ledger.trials()}
+        self.runs, self._unfinished = {}, {}
+        parents: dict[str, str] = {}  # of each run, where it says it belongs
+        for run in sorted(self._search(), key=lambda run: run.info.run_id != self.parent):
+            uid, run_id = run.data.tags.get("study.trial_uid"), str(run.info.run_id)
+            key = _PARENT if uid is None else uid.rpartition("/")[2]
+            parents[run_id] = run.data.tags.get("mlflow.parentRunId", "")
+            trial = trials.get(key)
+            if key in self.runs or (trial is None and key != _PARENT):
+                self.client.delete_run(run_id)
+            elif trial is None or (trial.state.is_finished() and _is_whole(run, trial)):
+                self.runs[key] = run_id
+                if key in self._unfinished:
+                    self.client.delete_run(self._unfinished.pop(key))
+            elif key in self._unfinished:
+                self.client.delete_run(run_id)
+            else:
+                self._unfinished[key] = run_id
+        self.parent = self.runs.get(_PARENT) or self._begin_parent()
+        for key, run_id in self.runs.items():
+            if key != _PARENT and parents[run_id] != self.parent:
+                self.client.set_tag(run_id, "mlflow.parentRunId", self.parent)
+
+    def _search(self) -> Iterator[Any]:
+        token = None
+        while True:
+            page = self.client.search_runs(
+                [self.experiment_id],
+                f"tags.`study.uid` = '{self.uid}'",
+                max_results=1000,
+                order_by=["attributes.start_time ASC"],
+                page_token=token,
+            )
+            yield from page
+            token = page.token
+            if not token:
+                return
+
+    def _begin_parent(self) -> str:
+        attributes = self.ledger.attributes
+        tags = {
+            "study.name": self.ledger.name,
+            "study.uid": self.uid,
+            "study.state": "running",
+            "mlflow.runName": self.ledger.name,
+        }
+        run = self.client.create_run(self.experiment_id, start_time=attributes["created"], tags=tags)
+        self.runs[_PARENT] = str(run.info.run_id)
+        return self.runs[_PARENT]
+
+    def _write(self, key: str, content: RunContent) -> None:
+        from mlflow.entities import Metric, Param, RunTag
+
+        tags = content.tags | {"mlflow.parentRunId": self.parent}
+        if key not in self._unfinished:
+            run = self.client.create_run(self.experiment_id, start_time=content.started, tags=tags)
+            self._unfinished[key] = str(run.info.run_id)
+            new = True
+        else:
+            new = False
+        run_id = self._unfinished[key]
+        points = [Metric(name, value, content.started, step) for name, value, step in content.points]
+        params = [Param(name, value) for name, value in content.params.items()]
+        kept = [] if new else [RunTag(name, value) for name, value in tags.items()]
+        for first in range(0, max(1, len(points)), BATCH):
+            self.client.log_batch(run_id, points[first : first + BATCH], params, kept)
+        if new:
+            self.client.log_inputs(run_id, self.inputs)
+        self._put(run_id, content.files)
+        if content.ended is not None:
+            self.client.set_terminated(run_id, content.status, content.ended)
+            self.runs[key] = self._unfinished.pop(key)
+        elif not new:
+            self.client.update_run(run_id, status=content.status)
+
+    def _write_parent(self, content: ParentContent) -> None:
+        from mlflow.entities import Metric, RunTag
+
+        run = self.client.get_run(self.parent)
+        tags = [RunTag(name, value) for name, value in content.tags.items()]
+        if {**run.data.tags, **content.tags} != run.data.tags:
+            points = [Metric(name, value, at, step) for name, value, at, step in content.points]
+            for first in range(0, max(1, len(points)), BATCH):
+                self.client.log_batch(self.parent, points[first : first + BATCH], tags=tags)
+            self._put(self.parent, content.files())
+        if run.info.status != content.status:
+            self.client.set_terminated(self.parent, content.status, content.ended)
+
+    def _put(self, run_id: str, files: dict[str, bytes]) -> None:
+        if not files:
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            for name, data in files.items():
+                Path(folder, name).write_bytes(data)
+            self.client.log_artifacts(run_id, folder)
+
+    def _remember(self, key: str | None) -> None:
+        """Keep which run shows which trial, for `study show`; from time to time, and at the end (None)."""
+        if key is not None and time.monotonic() - self._remembered < REMEMBER_EVERY:
+            return
+        content = {"store": without_password(self.uri), "runs": self.runs}
+        if read_exports(self.folder) != self.runs:
+            write_whole(self.folder.exports, json.dumps(content).encode())
+        self._remembered = time.monotonic()
+
+
+@contextmanager
+def hold_projection(folder: StudyFolder) -> Iterator[None]:
+    """Hold the lock of a study's projection: two that write at once would write runs twice.
+
+    Raises:
+        UserError: another process has had it for a long time.
+    """
+    with folder.tracking_lock.open("a") as file:
+        deadline = time.monotonic() + LOCK_WITHIN
+        while not _try_lock(file.fileno()):
+            if time.monotonic() > deadline:
+                raise UserError(f"{folder.tracking_lock}: another process is writing this study to MLflow; wait for it")
+            time.sleep(0.05)
+        yield
+
+
+def catch_up(projection: Projection, written: Callable[[FrozenTrial], None], stop: Callable[[], bool]) -> None:
+    """Write the runs of all finished trials that have none, until told to stop."""
+    for trial in projection.missing:
+        if stop():
+            return
+        projection.write(trial)
+        written(trial)
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _is_whole(run: Any, trial: FrozenTrial) -> bool:
+    """Return whether a run was written to its end, which its status and its state say together."""
+    state = STATES[trial.state]
+    return bool(run.info.status == STATUS[state] and run.data.tags.get("study.state") == state)

@@ -1,0 +1,102 @@
+"""Where MLflow keeps its runs: the SQLite store of the home, or what MLFLOW_TRACKING_URI names."""
+
+import contextlib
+import logging
+import os
+import re
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from study.home import Home
+
+_DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
+# Without these a server that is down keeps a client busy for minutes. Who sets them has the last word.
+_CLIENT = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+}
+
+
+def tracking_uri(home: Home) -> str:
+    """Return MLFLOW_TRACKING_URI, or the SQLite store of the home."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home.mlflow_database}"
+
+
+def without_password(text: str) -> str:
+    """Return a text with the passwords of all addresses in it replaced by ***."""
+    return re.sub(r"(://[^:/@\s]*):\S*@", r"\1:***@", text)
+
+
+def is_database(uri: str) -> bool:
+    """Return whether MLflow reaches the store by SQL, without a server between."""
+    return uri.partition(":")[0].partition("+")[0] in _DATABASES
+
+
+def make_store(home: Home) -> None:
+    """Make MLflow's default store where it is used and not there yet: whole, or not at all.
+
+    MLflow's migrations cannot go on from where a process died, and two at once fail; so the schema is made under
+    another name and linked to its own once it is complete. Who comes second takes what is there.
+
+    Raises:
+        OSError: there is something else in its place, or it cannot be written.
+    """
+    if os.environ.get("MLFLOW_TRACKING_URI"):
+        return
+    if home.mlflow_database.exists():
+        _check_database(home.mlflow_database)
+        return
+    import mlflow
+
+    with tempfile.TemporaryDirectory(dir=home.path, prefix=".mlflow-") as folder:
+        database = Path(folder) / "mlflow.db"
+        mlflow.MlflowClient(tracking_uri=f"sqlite:///{database}").search_experiments(max_results=1)
+        with contextlib.suppress(FileExistsError):
+            home.mlflow_database.hardlink_to(database)
+
+
+def _check_database(path: Path) -> None:
+    """Raise OSError where the file is no database: MLflow itself would try for two minutes."""
+    try:
+        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
+            database.execute("PRAGMA schema_version")
+    except sqlite3.DatabaseError as error:
+        raise OSError(f"{path}: {error}") from error
+
+
+def store_errors() -> tuple[type[Exception], ...]:
+    """Return what MLflow raises where its store does not answer, or answers with a failure."""
+    from mlflow.exceptions import MlflowException
+    from requests import RequestException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    return (MlflowException, RequestException, SQLAlchemyError, OSError)
+
+
+def describe_error(error: Exception) -> str:
+    """Return one line without passwords for what a store raised."""
+    first = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    return without_password(first)[:300]
+
+
+@contextmanager
+def quiet_mlflow() -> Iterator[None]:
+    """Keep MLflow's and alembic's log lines out of the terminal, and telemetry off, while the block runs."""
+    for name, value in _CLIENT.items():
+        os.environ.setdefault(name, value)
+    import mlflow  # noqa: F401 - sets the levels of its loggers when it is imported
+
+    loggers = [logging.getLogger(name) for name in ("mlflow", "alembic", "urllib3")]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)
