@@ -138,6 +138,53 @@ def list_studies(json: JsonOption = False, home: HomeOption = None) -> None:
 
 
 @app.command()
+def finalize(
+    name: NameArgument,
+    trial: Annotated[int | None, typer.Option(min=0, help="Another trial than the winner.")] = None,
+    with_dev: Annotated[bool, typer.Option("--with-dev", help="Train on train and dev together.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Open the test set although it was opened before.")] = False,
+    json: JsonOption = False,
+    home: HomeOption = None,
+) -> None:
+    """Train the winner, open the test set once, keep score and model."""
+    from study.final_view import print_final
+    from study.finalizing import finalize as finalize_study
+    from study.home import Home
+    from study.terminal import print_json
+    from study.tracking import sync as sync_study
+
+    place = Home.at(home)
+    final = finalize_study(place, name, trial=trial, with_dev=with_dev, again=again)
+    if json:
+        print_json(final.plain())
+    else:
+        print_final(final, home)
+    try:
+        sync_study(place, name)
+    except UserError as error:  # the score is in the ledger, which counts
+        print(f"study: not in MLflow yet: {error}", file=sys.stderr)
+
+
+@app.command()
+def predict(
+    name: NameArgument,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A table: .csv, .tsv or .parquet.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="OUT", help=".csv or .parquet; left out, CSV to the terminal.")
+    ] = None,
+    home: HomeOption = None,
+) -> None:
+    """Predict for the rows of a table with the finalized model."""
+    from study.home import Home
+    from study.predicting import predict_file, write_predictions
+
+    made, notes = predict_file(Home.at(home), name, file)
+    for note in notes:
+        print(f"study: {note}", file=sys.stderr)
+    write_predictions(made, out)
+
+
+@app.command()
 def sync(name: NameArgument, json: JsonOption = False, home: HomeOption = None) -> None:
     """Write to MLflow what is missing there of a study."""
     from dataclasses import asdict

@@ -38,6 +38,16 @@ class StudyFolder:
         """Held by the process that writes the study to MLflow."""
         return self.path / "tracking.lock"
 
+    @property
+    def model(self) -> Path:
+        """The model of the last `study finalize`."""
+        return self.path / "final" / "model.skops"
+
+    @property
+    def example(self) -> Path:
+        """Raw cells of a few rows of train: what the final model is given."""
+        return self.path / "final" / "example.parquet"
+
     def result(self, number: int) -> Path:
         """Curve, weights and dev predictions of a finished trial."""
         return self.path / "trials" / f"{number:05d}.npz"

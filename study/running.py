@@ -164,6 +164,7 @@ def _enter(ledger: Ledger, objective: Objective, path: Path, trials: int | None)
     ledger.set(
         identity=identity,
         spec=path.read_text(encoding="utf-8-sig"),
+        folder=str(path.parent.resolve()),
         description=spec.description,
         settings=fixed(spec.space),
         metric=objective.metric,

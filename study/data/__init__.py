@@ -12,6 +12,8 @@ from study.data.dataset import Dataset, Part, TargetScale
 from study.spec.data import DataSpec
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from study.data.overview import Look
 
 __all__ = [
@@ -20,11 +22,13 @@ __all__ = [
     "Part",
     "TargetScale",
     "draft_spec",
+    "example_cells",
     "load",
     "load_combined",
     "load_folds",
     "look",
     "open_test",
+    "read_cells",
 ]
 
 
@@ -57,6 +61,21 @@ def open_test(spec: DataSpec, base: Path, *, combined: bool = False) -> Part:
     from study.data import loading
 
     return loading.open_test_part(spec, base, combined=combined)
+
+
+def example_cells(spec: DataSpec, base: Path, rows: int = 5) -> "pd.DataFrame":
+    """Return raw feature cells of the first rows of train, as an example of what a model is given."""
+    from study.data import loading
+
+    opened = loading.open_source(spec, base)
+    return opened.cells(opened.parts["train"][:rows])
+
+
+def read_cells(file: Path, spec: DataSpec) -> tuple["pd.DataFrame", str]:
+    """Return the raw cells of a table to predict for (.csv, .tsv, .parquet), and the decimal mark of its text."""
+    from study.data import sources
+
+    return sources.read_cells(file, spec)
 
 
 def look(spec: DataSpec, base: Path) -> "Look":

@@ -184,6 +184,24 @@ def _read_arrays(spec: DataSpec, path: Path, test_path: Path | None) -> RawTable
     return replace(raw, test=_frame_of(apart.X, features, apart.y, "label"))
 
 
+def read_cells(file: Path, spec: DataSpec) -> tuple[pd.DataFrame, str]:
+    """Return the cells of a table without asking for a target, and the decimal mark of its text.
+
+    Raises:
+        UserError: there is no such file, or it is no table.
+    """
+    suffix = file.suffix.lower()
+    if suffix not in (".csv", ".tsv", ".txt", ".parquet"):
+        raise UserError(f"{file}: a table to predict for is a .csv, .tsv or .parquet file")
+    if not file.is_file():
+        beside = [entry.name for entry in file.parent.iterdir()] if file.parent.is_dir() else []
+        raise UserError(f"{file}: there is no such file; {did_you_mean(file.name, beside)}")
+    if file.stat().st_size == 0:
+        raise UserError(f"{file}: is empty")
+    table = tables.read_parquet(file, spec) if suffix == ".parquet" else tables.read_text(file, spec)
+    return table.frame, table.decimal
+
+
 def _read_table(spec: DataSpec, path: Path, test_path: Path | None) -> RawTable:
     read = tables.read_parquet if spec.kind == "parquet" else tables.read_text
     table = read(path, spec)

@@ -25,6 +25,7 @@ from study.results import read_exports
 from study.spec import parse_spec
 from study.tracking.content import STATUS, RunContent, TrialDescriber, milliseconds
 from study.tracking.datasets import dataset_inputs
+from study.tracking.models import register_model
 from study.tracking.parent import ParentContent, describe_parent
 from study.tracking.store import is_database, make_store, tracking_uri, without_password
 from study.trial_file import read_result
@@ -95,6 +96,15 @@ class Projection:
             self._find()
         self._remember(None)
         self._write_parent(describe_parent(self.ledger, self.folder, self.experiment_id))
+        register_model(
+            self.client,
+            self.uri,
+            self.experiment_id,
+            self.parent,
+            self.ledger.name,
+            self.folder,
+            self.ledger.attributes,
+        )
 
     def stop(self) -> None:
         """Say on the parent that the study was interrupted; what is missing follows with the next run."""

@@ -1,0 +1,28 @@
+"""`study finalize` as a person reads it: what the test set said, beside what dev and confirm said before."""
+
+from rich.console import Console
+
+from engine.metrics import METRICS
+from study.finalizing import Final
+
+
+def print_final(final: Final, home: str | None) -> None:
+    """Print the score, how it compares, and where the model is."""
+    console = Console(highlight=False, markup=False, soft_wrap=True)
+    opening = final.opening
+    title = METRICS[opening.metric].title
+    part = "train and dev" if opening.with_dev else "train"
+    console.print(f"{final.name}: trial {opening.trial}, trained on {part}, judged on {opening.m} test examples")
+    console.print(f"  test {title}  {opening.value:.4g}  ({opening.low:.4g} to {opening.high:.4g}, 95 %)")
+    console.print(f"  in the search (dev) {final.dev_value:.4g}")
+    if final.confirmed is not None:
+        value, low, high = final.confirmed
+        console.print(f"  confirmed on fresh seeds {value:.4g} ({low:.4g} to {high:.4g})")
+    if final.times > 1:
+        console.print(
+            f"The test set has been opened {final.times} times: whoever chooses by these scores can no longer take "
+            "them as those of an untouched test set."
+        )
+    at = f" --home {home}" if home else ""
+    console.print(f"Model:    {final.model}")
+    console.print(f"Predict:  study predict {final.name} FILE.csv -o predictions.csv{at}")

@@ -1,0 +1,199 @@
+"""`study finalize`: the chosen setting trained once more, judged once on the test set, kept as the final model."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from engine import advance, start
+from engine.activations import Array
+from engine.metrics import METRICS, metrics_for
+from engine.prediction import predict
+from engine.worker_data import Unit
+from study import lease
+from study.data import Dataset, example_cells, load, load_combined, open_test
+from study.data.fingerprint import explain_change
+from study.errors import UserError
+from study.home import Home
+from study.ledger import Ledger
+from study.model import build_model, save_model
+from study.objective import network_seed
+from study.results import Summary, summarize_ledger
+from study.space import architecture_of, complete, training_of
+from study.spec import Spec, parse_spec
+
+DRAWS = 2000  # resamples of the test examples for the interval
+_INTERVAL = 4  # what a seed is derived for
+
+
+@dataclass(frozen=True)
+class Opening:
+    """One opening of the test set, as the ledger keeps it.
+
+    Attributes:
+        trial, setting: what was trained.
+        metric, value, low, high: on the test set, with a 95 % interval over its examples.
+        metrics: all metrics of the task.
+        with_dev: whether it was trained on train and dev together.
+        m: test examples.
+        at: when, in UTC, ISO 8601.
+    """
+
+    trial: int
+    setting: dict[str, Any]
+    metric: str
+    value: float
+    low: float
+    high: float
+    metrics: dict[str, float]
+    with_dev: bool
+    m: int
+    at: str
+
+
+@dataclass(frozen=True)
+class Final:
+    """What `finalize` did.
+
+    Attributes:
+        name: of the study.
+        opening: this one.
+        times: how often the test set has been opened, this time included.
+        dev_value: of the trial in the search.
+        confirmed: (value, low, high) from `study confirm`, where it was run for this trial.
+        model: where the model is.
+    """
+
+    name: str
+    opening: Opening
+    times: int
+    dev_value: float
+    confirmed: tuple[float, float, float] | None
+    model: Path
+
+    def plain(self) -> dict[str, Any]:
+        """Return it as JSON holds it."""
+        return asdict(self) | {"model": str(self.model)}
+
+
+def finalize(home: Home, name: str, *, trial: int | None = None, with_dev: bool = False, again: bool = False) -> Final:
+    """Train a setting, open the test set, and keep score and model.
+
+    Args:
+        home: where the study is.
+        name: of the study.
+        trial: whose setting; None takes the winner of `study confirm`, or else the best by dev.
+        with_dev: train on train and dev together, for as many iterations.
+        again: open the test set although it has been opened before.
+
+    Raises:
+        UserError: no such study or trial, it is running, its data changed, or the test set has been opened before.
+    """
+    folder = home.existing(name)
+    with lease.hold(folder.lease, name):
+        ledger = Ledger(folder, name)
+        attributes = ledger.attributes
+        openings = attributes.get("finalized", [])
+        if openings and not again:
+            last = openings[-1]
+            raise UserError(
+                f"the test set of study {name!r} was opened on {last['at'][:10]} for trial {last['trial']} "
+                f"({last['metric']} {last['value']:.4g});\n"
+                "--again opens it once more, and the score is then no longer that of an untouched test set"
+            )
+        summary = summarize_ledger(ledger, folder)
+        number = _choose(summary, attributes, trial)
+        spec, base = parse_spec(attributes["spec"], str(folder.ledger)), Path(attributes.get("folder", "."))
+        dataset, reads_dev = _load(spec, base, with_dev=with_dev)
+        _check(attributes, dataset, name)
+        setting = complete(spec.space, ledger.trials()[number].params)
+        architecture = architecture_of(setting, dataset.n_x, dataset.n_y, dataset.output_activation)
+        seed = network_seed(spec.search.seed, number)
+        state = start(
+            architecture, training_of(setting), seeds=[seed], initialization=setting["initialization"], dtype=np.float32
+        )
+        with threadpool_limits(1):
+            state = advance(state, dataset.train.X, dataset.train.Y)
+            if "diverged" in state.status:
+                raise UserError(f"trial {number} of study {name!r} diverged when trained again; take another --trial")
+            parameters = state.replica(0)
+            test = open_test(spec.data, base, combined=reads_dev)  # the seal is broken here, and nowhere else
+            A = predict(architecture, parameters, test.X)
+        scale = dataset.target_scale
+        unit = Unit() if scale is None else Unit(scale.mean, scale.scale, scale.log1p)
+        Y, A = unit.restore(test.Y), unit.restore(A)
+        low, high = interval_over_examples(summary.metric, Y, A, spec.search.seed)
+        opening = Opening(
+            trial=number,
+            setting=setting,
+            metric=summary.metric,
+            value=METRICS[summary.metric].compute(Y, A),
+            low=low,
+            high=high,
+            metrics={metric.name: metric.compute(Y, A) for metric in metrics_for(dataset.task)},
+            with_dev=reads_dev,
+            m=test.m,
+            at=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+        save_model(build_model(dataset, architecture, parameters), folder.model)
+        example_cells(spec.data, base).astype(object).to_parquet(folder.example)
+        ledger.set(finalized=[*openings, asdict(opening)])
+    row = summary.trials[number]
+    return Final(name, opening, len(openings) + 1, float(row.value or 0), _confirmed(attributes, number), folder.model)
+
+
+def interval_over_examples(metric: str, Y: Array, A: Array, seed: int, draws: int = DRAWS) -> tuple[float, float]:
+    """Return the 95 % interval of a metric by drawing examples anew (percentile bootstrap, Efron & Tibshirani 1993)."""
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_INTERVAL,)))
+    m = Y.shape[1]
+    values = []
+    for _ in range(draws):
+        drawn = rng.integers(0, m, m)
+        values.append(METRICS[metric].compute(Y[:, drawn], A[:, drawn]))
+    low, high = np.nanquantile(values, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def _choose(summary: Summary, attributes: Mapping[str, Any], trial: int | None) -> int:
+    if trial is None:
+        confirmed = attributes.get("confirm")
+        if confirmed is not None:
+            return int(confirmed["winner"])
+        if summary.best is None:
+            raise UserError(f"study {summary.name!r} has no complete trial; run it first")
+        return summary.best.number
+    if not 0 <= trial < len(summary.trials):
+        raise UserError(f"--trial {trial}: study {summary.name!r} has trials 0 to {len(summary.trials) - 1}")
+    row = summary.trials[trial]
+    if row.state != "complete":
+        best: Sequence[int] = [each.number for each in summary.ranking()[:3]]
+        raise UserError(
+            f"--trial {trial}: is {row.state}, not complete; the best complete ones are {', '.join(map(str, best))}"
+        )
+    return trial
+
+
+def _load(spec: Spec, base: Path, *, with_dev: bool) -> tuple[Dataset, bool]:
+    """Return what to train on, and whether that is train and dev together, as it is where dev was cut into folds."""
+    together = with_dev or spec.data.folds is not None
+    return (load_combined if together else load)(spec.data, base), together
+
+
+def _check(attributes: Mapping[str, Any], dataset: Dataset, name: str) -> None:
+    known, now = attributes["parts"], dataset.part_fingerprints
+    # Of parts that both know: train and dev differ where they are one, and with folds.
+    if attributes["fingerprint"] != dataset.fingerprint:
+        raise UserError(
+            f"the data of study {name!r} changed since it began ({explain_change(known, now)}); "
+            "bring the old data back, or study the new data under another name"
+        )
+
+
+def _confirmed(attributes: Mapping[str, Any], number: int) -> tuple[float, float, float] | None:
+    candidates = (attributes.get("confirm") or {}).get("candidates", [])
+    found = next((each for each in candidates if each["trial"] == number), None)
+    return None if found is None else (found["value"], found["low"], found["high"])

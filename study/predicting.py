@@ -1,0 +1,70 @@
+"""`study predict`: what the final model says of the rows of a file."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from study.data import read_cells
+from study.errors import UserError, did_you_mean
+from study.home import Home
+from study.ledger import Ledger
+from study.model import load_model, predictions
+from study.spec import parse_spec
+
+
+def predict_file(home: Home, name: str, file: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Return a row of predictions for each row of a table, and notes on what was passed over.
+
+    Args:
+        home: where the study is.
+        name: of the study, which has been finalized.
+        file: .csv, .tsv or .parquet, with the columns that the model was trained on, in any order.
+
+    Raises:
+        UserError: no such study or file, no model yet, or a column that is missing.
+    """
+    folder = home.existing(name)
+    if not folder.model.exists():
+        raise UserError(f"study {name!r} has no final model yet; study finalize {name} makes it")
+    attributes = Ledger(folder, name).attributes
+    spec = parse_spec(attributes["spec"], str(folder.ledger))
+    cells, decimal = read_cells(file, spec.data)
+    model = load_model(folder.model)
+    reader = model.named_steps["cells"]
+    wanted = [column for column, _, _ in reader.columns]
+    there = [str(column) for column in cells.columns]
+    missing = [column for column in wanted if column not in there]
+    if missing:
+        more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
+        raise UserError(
+            f"{file}: has no column {missing[0]!r}{more}, which the model was trained on; "
+            f"{did_you_mean(missing[0], there)}"
+        )
+    reader.decimal = decimal
+    target = attributes.get("data", {}).get("target")
+    over = [column for column in there if column not in wanted and column != target]
+    notes = (
+        (f"{len(over)} columns that the model does not know are passed over: {', '.join(over[:5])}",) if over else ()
+    )
+    return predictions(model, cells), notes
+
+
+def write_predictions(made: pd.DataFrame, out: Path | None) -> None:
+    """Write predictions to a .csv or .parquet file; None prints CSV.
+
+    Raises:
+        UserError: the file has another ending, or cannot be written.
+    """
+    if out is None:
+        print(made.to_csv(index=False), end="")
+        return
+    if out.suffix.lower() not in (".csv", ".parquet"):
+        raise UserError(f"--out {out}: is to end in .csv or .parquet")
+    try:
+        if out.suffix.lower() == ".csv":
+            made.to_csv(out, index=False)
+        else:
+            made.to_parquet(out, index=False)
+    except OSError as error:
+        raise UserError(f"--out {out}: cannot be written ({error.strerror}); name another place") from None
+    print(f"wrote {len(made)} predictions to {out}")

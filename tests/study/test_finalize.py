@@ -1,0 +1,188 @@
+"""The final model: trained once, judged once, and the same wherever it is asked."""
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+from small_study import environment, run_study, show
+
+from study.finalizing import interval_over_examples
+from study.home import Home
+from study.ledger import Ledger
+
+TABLE = """
+name = "table"
+[data]
+source = "table.csv"
+target = "kind"
+[space]
+learning_rate = [0.3, 1.0]
+iterations = [100]
+depth = [0, 1]
+units = [4]
+activation = ["tanh"]
+[search]
+trials = 4
+sampler = "grid"
+pruner = "none"
+"""
+
+
+def write_table(path: Path, rows: int = 200) -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"height": rng.normal(170, 10, rows).round(1), "town": rng.choice(["Rome", "Oslo"], rows)})
+    tall = frame["height"] + 8 * (frame["town"] == "Rome") > 172
+    frame["kind"] = np.where(tall, "large", "small")
+    frame.loc[::17, "height"] = np.nan
+    frame.to_csv(path, index=False)
+    return frame
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a table, its spec, and a home in which the study has been run and finalized."""
+    folder = tmp_path_factory.mktemp("table")
+    write_table(folder / "table.csv")
+    (folder / "table.toml").write_text(TABLE)
+    for command in (("run", folder / "table.toml", "--jobs", 1), ("finalize", "table")):
+        done = run_study(*command, "--home", folder / "home")
+        assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    return folder
+
+
+def test_the_best_setting_is_judged_on_the_test_rows(table: Path) -> None:
+    (opening,) = Ledger(Home(table / "home").folder("table"), "table").attributes["finalized"]
+    assert opening["trial"] == show(table / "home", "table")["best"]["number"]
+    assert opening["m"] == 40
+    assert opening["low"] <= opening["value"] <= opening["high"]
+    assert opening["metrics"]["accuracy"] == opening["value"] > 0.7
+
+
+def test_a_second_opening_has_to_be_asked_for_and_is_counted(table: Path, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(table / "home", home)
+    refused = run_study("finalize", "table", "--home", home)
+    assert refused.returncode == 2
+    assert "--again" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    again = run_study("finalize", "table", "--home", home, "--again", "--with-dev", "--json")
+    assert again.returncode == 0, again.stderr
+    told = json.loads(again.stdout)
+    assert (told["times"], told["opening"]["with_dev"]) == (2, True)
+
+
+def test_a_trial_that_cannot_be_finalized_is_answered_in_a_line(table: Path) -> None:
+    done = run_study("finalize", "table", "--home", table / "home", "--again", "--trial", 99)
+    assert (done.returncode, done.stderr) == (2, "study: --trial 99: study 'table' has trials 0 to 3\n")
+
+
+def test_predictions_are_those_of_the_registered_model(table: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.parquet"
+    done = run_study("predict", "table", table / "table.csv", "--home", table / "home", "-o", out)
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    ours = pd.read_parquet(out)
+    assert list(ours.columns) == ["prediction", "probability_large", "probability_small"]
+    assert np.allclose(ours["probability_large"] + ours["probability_small"], 1)
+    code = f"""
+import mlflow, pandas
+mlflow.set_tracking_uri("sqlite:///{table}/home/mlflow.db")
+model = mlflow.pyfunc.load_model("models:/table@champion")
+cells = pandas.read_csv("{table}/table.csv").drop(columns="kind")
+print(*model.predict(cells), sep=",")
+"""
+    fresh = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment(), check=True)
+    assert fresh.stdout.strip().split(",") == ours["prediction"].tolist()
+    truth = pd.read_csv(table / "table.csv")["kind"]
+    assert (ours["prediction"] == truth).mean() > 0.8
+
+
+def test_columns_may_stand_in_another_order_and_a_missing_one_is_named(table: Path, tmp_path: Path) -> None:
+    cells = pd.read_csv(table / "table.csv")
+    plain = run_study("predict", "table", table / "table.csv", "--home", table / "home")
+    cells[["town", "height"]].assign(colour="red").to_csv(tmp_path / "turned.csv", index=False)
+    turned = run_study("predict", "table", tmp_path / "turned.csv", "--home", table / "home")
+    assert turned.stdout == plain.stdout
+    assert "colour" in turned.stderr
+    cells[["town"]].assign(heigth=1).to_csv(tmp_path / "less.csv", index=False)
+    less = run_study("predict", "table", tmp_path / "less.csv", "--home", table / "home")
+    assert less.returncode == 2
+    assert "has no column 'height', which the model was trained on; did you mean 'heigth'?" in less.stderr
+
+
+def test_without_a_model_the_command_that_makes_it_is_named(finished: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("x\n1\n")
+    done = run_study("predict", "small", tmp_path / "a.csv", "--home", finished)
+    assert done.returncode == 2
+    assert "study finalize small" in done.stderr
+
+
+def test_only_finalize_fails_where_the_test_rows_are_garbage(tmp_path: Path) -> None:
+    write_table(tmp_path / "table.csv")
+    frame = pd.read_csv(tmp_path / "table.csv").drop(columns="town")
+    frame.iloc[:150].to_csv(tmp_path / "table.csv", index=False)
+    rest = frame.iloc[150:].astype(object)
+    rest["kind"] = "a class that nobody knows"
+    rest.to_csv(tmp_path / "test.csv", index=False)
+    (tmp_path / "table.toml").write_text(TABLE.replace("[space]", 'test = "test.csv"\n[space]'))
+    home = tmp_path / "home"
+    for command in (("run", tmp_path / "table.toml", "--jobs", 1), ("show", "table"), ("sync", "table")):
+        done = run_study(*command, "--home", home)
+        assert done.returncode == 0, done.stderr
+    done = run_study("finalize", "table", "--home", home)
+    assert done.returncode == 2
+    assert "'a class that nobody knows'" in done.stderr
+    assert "finalized" not in Ledger(Home(home).folder("table"), "table").attributes
+
+
+@pytest.mark.slow
+def test_the_registered_model_is_served(table: Path) -> None:
+    env = environment() | {"MLFLOW_TRACKING_URI": f"sqlite:///{table}/home/mlflow.db"}
+    command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", "models:/table@champion"]
+    command += ["--env-manager", "local", "-p", "5178"]
+    server = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        records = [{"height": 190.0, "town": "Rome"}, {"height": 150, "town": "Oslo"}]
+        body = json.dumps({"dataframe_records": records}).encode()
+        request = urllib.request.Request(
+            "http://127.0.0.1:5178/invocations", body, {"Content-Type": "application/json"}
+        )
+        for _ in range(240):
+            try:
+                with urllib.request.urlopen(request, timeout=10) as reply:  # noqa: S310
+                    assert json.load(reply) == {"predictions": ["large", "small"]}
+                    break
+            except (urllib.error.URLError, ConnectionError):
+                time.sleep(0.25)
+        else:
+            pytest.fail("the server did not answer")
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def test_the_champion_is_the_model_of_the_last_opening(table: Path) -> None:
+    client = mlflow.MlflowClient(f"sqlite:///{table}/home/mlflow.db")
+    version = client.get_model_version_by_alias("table", "champion")
+    assert version.tags["study.trial"] == str(show(table / "home", "table")["best"]["number"])
+    (parent,) = (r for r in client.search_runs(["1"]) if "study.trial_uid" not in r.data.tags)
+    assert parent.data.metrics["test_accuracy"] > 0.7
+
+
+def test_the_interval_covers_the_truth_of_a_share() -> None:
+    rng = np.random.default_rng(1)
+    hits = 0
+    for seed in range(100):
+        Y = (rng.random((1, 200)) < 0.5).astype(np.float32)
+        A = np.where(rng.random((1, 200)) < 0.8, Y, 1 - Y)
+        low, high = interval_over_examples("accuracy", Y, A, seed, draws=300)
+        hits += low <= 0.8 <= high
+    assert 88 <= hits <= 99
