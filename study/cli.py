@@ -203,14 +203,23 @@ def sync(name: NameArgument, json: JsonOption = False, home: HomeOption = None) 
 
 @app.command()
 def ui(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Study to show; the last one.")] = None,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 5000,
+    optuna: Annotated[bool, typer.Option("--optuna", help="Serve optuna-dashboard on the study's ledger.")] = False,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page where there is one.")] = True,
     home: HomeOption = None,
 ) -> None:
     """Serve the MLflow pages on 127.0.0.1."""
     from study.home import Home
-    from study.ui import serve
+    from study.ui import serve, serve_dashboard
 
-    serve(Home.at(home), port)
+    place = Home.at(home)
+    if optuna and name is None:
+        raise UserError("--optuna shows one study; name it: study ui NAME --optuna")
+    if optuna and name:
+        serve_dashboard(place, port, name)
+    else:
+        serve(place, port, name, browser=browser)
 
 
 def _interrupt(_signal: int, _frame: object) -> NoReturn:

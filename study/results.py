@@ -150,7 +150,16 @@ def front_of(values: Mapping[int, Sequence[float]], directions: Sequence[str]) -
 
 def read_exports(folder: StudyFolder) -> dict[str, str]:
     """Return the MLflow run of each exported trial, by number as text; "study" is the parent."""
+    return dict(_exports(folder).get("runs", {}))
+
+
+def read_experiment(folder: StudyFolder) -> str | None:
+    """Return the id of the MLflow experiment that shows the study, None where there is none yet."""
+    return _exports(folder).get("experiment")
+
+
+def _exports(folder: StudyFolder) -> dict[str, Any]:
     try:
-        return dict(json.loads(folder.exports.read_text())["runs"])
-    except (FileNotFoundError, json.JSONDecodeError, KeyError):
+        return dict(json.loads(folder.exports.read_text()))
+    except (FileNotFoundError, json.JSONDecodeError):
         return {}

@@ -1,5 +1,6 @@
 """`study ui`: MLflow's own pages on the store of the home, on loopback, until Ctrl-C."""
 
+import importlib.util
 import os
 import socket
 import subprocess
@@ -7,40 +8,98 @@ import sys
 import time
 import urllib.error
 import urllib.request
+import webbrowser
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from study.errors import UserError
 from study.home import Home
-from study.tracking import tracking_uri
+from study.results import read_experiment
+from study.tracking.store import tracking_uri, without_password
+from study.tracking.view import page_address
 
+SHOWN = 5  # studies whose pages are named
 READY_WITHIN = 90.0  # seconds; a first start on a slow disk takes a while
 
 
-def serve(home: Home, port: int) -> None:
+def serve(home: Home, port: int, name: str | None = None, *, browser: bool = True) -> None:
     """Start the server, say where it is once it answers, wait, and stop it.
+
+    Args:
+        home: where the store is.
+        port: on 127.0.0.1.
+        name: of the study whose page is opened; None takes the one that ran last.
+        browser: whether to open the page, where there is a screen.
 
     Raises:
         UserError: there is nothing to show, the port is taken, or the server did not start.
     """
+    names = [name] if name else sorted(home.names(), key=lambda each: -home.folder(each).ledger.stat().st_mtime)
+    if name:
+        home.existing(name)
     uri = tracking_uri(home)
     if uri.startswith("http"):
-        print(f"Runs are tracked at {uri}: open it in a browser.")
+        _say(home, without_password(uri), names)
         return
     if uri.startswith("sqlite:///") and not home.mlflow_database.exists():
         raise UserError(f"no runs in {home.path} yet; run a study first: study run SPEC.toml")
-    if _taken(port):
-        raise UserError(f"--port {port}: something else listens there; name another port, such as {port + 1}")
     command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri]
     command += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1", "--no-serve-artifacts"]
+    print("starting MLflow …", flush=True)
+    with _running(command, port, "MLflow") as server:
+        first = _say(home, f"http://127.0.0.1:{port}", names)
+        print("Ctrl-C stops it", flush=True)
+        if browser:
+            _open(first)
+        server.wait()
+
+
+def serve_dashboard(home: Home, port: int, name: str) -> None:
+    """Serve optuna-dashboard on a study's ledger until Ctrl-C.
+
+    Raises:
+        UserError: no such study, optuna-dashboard is not installed, the port is taken, or the server did not start.
+    """
+    ledger = home.existing(name).ledger
+    if importlib.util.find_spec("optuna_dashboard") is None:
+        raise UserError("--optuna needs optuna-dashboard; install dnn-study[dashboard]")
+    command = [sys.executable, "-m", "optuna_dashboard._cli", str(ledger), "--host", "127.0.0.1", "--port", str(port)]
+    with _running(command, port, "optuna-dashboard", path="/") as server:
+        print(f"optuna-dashboard is at http://127.0.0.1:{port} (Ctrl-C stops it)", flush=True)
+        server.wait()
+
+
+def _say(home: Home, server: str, names: Sequence[str]) -> str:
+    """Print where the pages are; return the first."""
+    print(f"MLflow is at {server}")
+    pages = []
+    for name in names[:SHOWN]:
+        experiment = read_experiment(home.folder(name))
+        if experiment is not None:
+            pages.append(page_address(server, experiment, name))
+            print(f"  {name}: {pages[-1]}", flush=True)
+    return pages[0] if pages else server
+
+
+def _open(address: str) -> None:
+    """Open a page where there is a screen to show it on."""
+    if sys.platform in ("darwin", "win32") or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
+        webbrowser.open(address)
+
+
+@contextmanager
+def _running(command: list[str], port: int, what: str, path: str = "/health") -> Iterator["subprocess.Popen[bytes]"]:
+    """Run a server while the block does, from when it answers on; Ctrl-C ends both without fuss."""
+    if _taken(port):
+        raise UserError(f"--port {port}: something else listens there; name another port, such as {port + 1}")
     environment = os.environ | {
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
     }
-    print("starting MLflow …", flush=True)
     server = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603 - our own interpreter
     try:
-        _wait(server, port)
-        print(f"MLflow is at http://127.0.0.1:{port} (Ctrl-C stops it)", flush=True)
-        server.wait()
+        _wait(server, port, what, path)
+        yield server
     except KeyboardInterrupt:
         print("stopped")
     finally:
@@ -48,17 +107,17 @@ def serve(home: Home, port: int) -> None:
         server.wait()
 
 
-def _wait(server: "subprocess.Popen[bytes]", port: int) -> None:
+def _wait(server: "subprocess.Popen[bytes]", port: int, what: str, path: str) -> None:
     deadline = time.monotonic() + READY_WITHIN
     while time.monotonic() < deadline:
         if server.poll() is not None:
-            raise UserError(f"the MLflow server stopped with exit code {server.returncode}; see `mlflow server --help`")
+            raise UserError(f"{what} stopped with exit code {server.returncode} before it answered")
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=1):
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=1):
                 return
         except (urllib.error.URLError, OSError):
             time.sleep(0.2)
-    raise UserError(f"the MLflow server did not answer on port {port} within {READY_WITHIN:.0f} seconds")
+    raise UserError(f"{what} did not answer on port {port} within {READY_WITHIN:.0f} seconds")
 
 
 def _taken(port: int) -> bool:

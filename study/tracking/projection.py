@@ -9,7 +9,7 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from study.tracking.datasets import dataset_inputs
 from study.tracking.models import register_model
 from study.tracking.parent import ParentContent, describe_parent
 from study.tracking.store import is_database, make_store, tracking_uri, without_password
+from study.tracking.view import missing_tags, view_tags
 from study.trial_file import read_result
 
 BATCH = 1000  # metrics that MLflow takes at once
@@ -57,6 +58,7 @@ class Projection:
         self.describer = TrialDescriber(ledger.name, self.uid, spec, attributes["metric"])
         self.inputs = dataset_inputs(ledger.name, attributes)
         self.experiment_id = self._experiment(ledger.name)
+        self._show_view(view_tags(spec, self.uid, attributes["objectives"], ledger.directions))
         self.runs: dict[str, str] = {}  # whole ones, by trial number as text; the parent as "study"
         self._unfinished: dict[str, str] = {}  # runs of open trials, and of finished ones that are not whole
         self._remembered = 0.0
@@ -128,6 +130,11 @@ class Projection:
         if experiment.lifecycle_stage == "deleted":
             self.client.restore_experiment(experiment.experiment_id)
         return str(experiment.experiment_id)
+
+    def _show_view(self, wanted: Mapping[str, str]) -> None:
+        there = self.client.get_experiment(self.experiment_id).tags
+        for name, value in missing_tags(wanted, there).items():
+            self.client.set_experiment_tag(self.experiment_id, name, value)
 
     def _find(self) -> None:
         """Look which runs of this study are there; of several for one trial one stays, the others are deleted."""
@@ -231,9 +238,10 @@ class Projection:
         """Keep which run shows which trial, for `study show`; from time to time, and at the end (None)."""
         if key is not None and time.monotonic() - self._remembered < REMEMBER_EVERY:
             return
-        content = {"store": without_password(self.uri), "runs": self.runs}
-        if read_exports(self.folder) != self.runs:
-            write_whole(self.folder.exports, json.dumps(content).encode())
+        content = {"store": without_password(self.uri), "experiment": self.experiment_id, "runs": self.runs}
+        text = json.dumps(content).encode()
+        if not self.folder.exports.exists() or self.folder.exports.read_bytes() != text:
+            write_whole(self.folder.exports, text)
         self._remembered = time.monotonic()
 
 
