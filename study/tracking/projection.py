@@ -204,7 +204,7 @@ class Projection:
         kept = [] if new else [RunTag(name, value) for name, value in tags.items()]
         for first in range(0, max(1, len(points)), BATCH):
             self.client.log_batch(run_id, points[first : first + BATCH], params, kept)
-        if new:
+        if new or content.ended is not None:
             self.client.log_inputs(run_id, self.inputs)
         self._put(run_id, content.files)
         if content.ended is not None:

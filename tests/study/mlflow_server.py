@@ -1,0 +1,143 @@
+"""A real MLflow server, a proxy that loses replies, and what has to hold of the runs in a store."""
+
+import contextlib
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import mlflow
+from mlflow.entities import Run
+from small_study import environment, show
+
+from study.tracking.content import STATUS
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Server:
+    """`mlflow server` on a SQLite store of its own."""
+
+    def __init__(self, folder: Path, database: Path) -> None:
+        self.folder, self.database, self.port = folder, database, free_port()
+        self.address = f"http://127.0.0.1:{self.port}"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", f"sqlite:///{self.database}"]
+        command += ["--artifacts-destination", str(self.folder / "artifacts"), "--workers", "1"]
+        command += ["--host", "127.0.0.1", "--port", str(self.port)]
+        env = environment() | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+        nowhere = subprocess.DEVNULL
+        self._process = subprocess.Popen(command, env=env, stdout=nowhere, stderr=nowhere, start_new_session=True)
+        while True:
+            try:
+                with urllib.request.urlopen(f"{self.address}/health", timeout=2):  # noqa: S310
+                    return
+            except (urllib.error.URLError, OSError):
+                assert self._process.poll() is None, "the server ended before it answered"
+                time.sleep(0.1)
+
+    def kill(self) -> None:
+        if self._process is not None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+            self._process = None
+
+
+@contextmanager
+def losing_replies(server: Server, path: str, losses: int) -> Iterator[str]:
+    """Pass requests on to a server, but lose the reply to the first ones for a path; yield the proxy's address."""
+    left = [losses]
+
+    class Proxy(BaseHTTPRequestHandler):
+        def _pass_on(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            upstream = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+            headers = {name: value for name, value in self.headers.items() if name.lower() != "host"}
+            upstream.request(self.command, self.path, body, headers)
+            reply = upstream.getresponse()
+            content = reply.read()
+            if self.path.endswith(path) and left[0]:
+                left[0] -= 1
+                self.close_connection = True
+                self.connection.close()
+                return
+            self.send_response(reply.status)
+            for name, value in reply.getheaders():
+                if name.lower() not in ("transfer-encoding", "content-length", "connection"):
+                    self.send_header(name, value)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _pass_on  # noqa: N815 - names that http.server asks for
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+        def handle(self) -> None:
+            with contextlib.suppress(OSError, ValueError):  # the connection that was closed above
+                super().handle()
+
+    proxy = ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
+    threading.Thread(target=proxy.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{proxy.server_port}"
+        assert left[0] == 0, "no reply was lost"
+    finally:
+        proxy.shutdown()
+        proxy.server_close()
+
+
+def runs_in(uri: str, name: str = "small") -> tuple[list[Run], list[Run]]:
+    """Return the parent runs and the trials' runs of a study."""
+    client = mlflow.MlflowClient(uri)
+    experiment = client.get_experiment_by_name(name)
+    runs = list(client.search_runs([experiment.experiment_id])) if experiment else []
+    trials = [run for run in runs if "study.trial_uid" in run.data.tags]
+    return [run for run in runs if run not in trials], trials
+
+
+def assert_whole(home: Path, uri: str | None = None, name: str = "small") -> None:
+    """Every finished trial of the ledger has exactly one run, which holds everything; nothing is RUNNING."""
+    uri = uri or f"sqlite:///{home}/mlflow.db"
+    client = mlflow.MlflowClient(uri)
+    (parent,), runs = runs_in(uri, name)
+    study = show(home, name)
+    finished = {trial["number"]: trial for trial in study["trials"] if trial["state"] != "running"}
+    counted = Counter(int(run.data.tags["study.trial_uid"].rpartition("/")[2]) for run in runs)
+    assert counted == Counter(finished.keys())
+    assert parent.data.tags["study.state"] == study["state"]
+    assert parent.info.status == ("FINISHED" if study["state"] == "complete" else "KILLED")
+    for run in runs:
+        trial = finished[int(run.data.tags["study.trial_uid"].rpartition("/")[2])]
+        assert run.info.status == STATUS[trial["state"]]
+        assert run.data.tags["study.state"] == trial["state"]
+        assert run.data.tags["mlflow.parentRunId"] == parent.info.run_id
+        assert run.info.run_id == trial["run_id"]
+        assert float(run.data.params["learning_rate"]) == trial["params"]["learning_rate"]
+        points = [point.step for point in client.get_metric_history(run.info.run_id, "cost")]
+        assert len(points) == len(set(points)) == min(40, trial["iterations"])
+        assert {"work", "seconds", "parameters", "dev_cost"} <= set(run.data.metrics)
+        names = {file.path for file in client.list_artifacts(run.info.run_id)}
+        assert {"cost.csv", "curve.svg", "dev.csv"} <= names
+        assert [each.dataset.name for each in run.inputs.dataset_inputs] == [f"{name} train", f"{name} dev"]
+        if trial["state"] == "complete":
+            assert "dev_predictions.npz" in names
+            assert "train_accuracy" in run.data.metrics
