@@ -105,17 +105,31 @@ def init(
 
 
 @app.command()
-def show(name: NameArgument, json: JsonOption = False, home: HomeOption = None) -> None:
-    """Show a study's trials, best first."""
+def show(
+    name: NameArgument,
+    number: Annotated[int | None, typer.Argument(metavar="[N]", help="One trial, with its curve.")] = None,
+    json: JsonOption = False,
+    home: HomeOption = None,
+) -> None:
+    """Show a study's trials, best first, or one of them."""
     from study.home import Home
     from study.results import summarize
     from study.terminal import print_json, print_summary
+    from study.trial_view import print_trial, view_trial
 
-    summary = summarize(Home.at(home), name)
+    place = Home.at(home)
+    if number is not None:
+        view = view_trial(place, name, number)
+        if json:
+            print_json(view.as_json())
+        else:
+            print_trial(view)
+        return
+    summary = summarize(place, name)
     if json:
         print_json(summary.as_json())
     else:
-        print_summary(summary)
+        print_summary(summary, place.folder(name))
 
 
 @app.command("list")
