@@ -132,6 +132,28 @@ def show(
         print_summary(summary, place.folder(name))
 
 
+@app.command()
+def report(
+    name: NameArgument,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where to; left out, the study's folder.")
+    ] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Markdown in place of HTML.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print its figures as JSON, and write nothing.")] = False,
+    home: HomeOption = None,
+) -> None:
+    """Write a page about a study: one HTML file that needs nothing else."""
+    from study.home import Home
+    from study.report import report_json, write_report
+
+    if json:
+        from study.terminal import print_json
+
+        print_json(report_json(Home.at(home), name))
+    else:
+        print(write_report(Home.at(home), name, output, markdown=markdown))
+
+
 @app.command("list")
 def list_studies(json: JsonOption = False, home: HomeOption = None) -> None:
     """List the studies in the home."""

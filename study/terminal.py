@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from engine.metrics import METRICS
+from study.columns import cell_of, columns_of
 from study.data import Dataset
 from study.glyphs import sparkline
 from study.home import Home, StudyFolder
@@ -99,6 +100,7 @@ class RunView:
         at = f" --home {home}" if home else ""
         ui = "make ui" if not home and Path("Makefile").exists() else f"study ui{at}"
         self.console.print(f"All trials:   study show {summary.name}{at}")
+        self.console.print(f"As a page:    study report {summary.name}{at}")
         self.console.print(f"In MLflow:    {ui}")
 
 
@@ -112,7 +114,7 @@ def leaderboard(summary: Summary, width: int = 80, curves: Mapping[int, Sequence
     """
     several = len(summary.objectives) > 1
     ranked = _ranked(summary)
-    names = _columns(ranked)
+    names = columns_of(ranked)
     extra = [_GAP] if any(row.gap is not None for row in ranked) else []
     extra += [_CURVE, _SECONDS] if curves else [_SECONDS]
     left_out: list[str] = []
@@ -183,7 +185,7 @@ def _leaderboard(
         values = summary.values.get(row.number, []) if several else [row.value]
         cells = [_cell(value, 4) for value in values]
         cells += [shown[name](row) for name in before]
-        cells += [_cell(_param(row, name), 3).replace("gradient_descent", "gradient") for name in names]
+        cells += [_cell(cell_of(row, name), 3).replace("gradient_descent", "gradient") for name in names]
         cells += [shown[name](row) for name in after]
         table.add_row(str(row.number), *cells)
     return table
@@ -222,29 +224,6 @@ def print_json(value: Any) -> None:
     """Print JSON, one document."""
     json.dump(value, sys.stdout, indent=2, allow_nan=False)
     sys.stdout.write("\n")
-
-
-def _columns(rows: Sequence[TrialRow]) -> list[str]:
-    """Return the hyperparameters that differ between rows; units of all layers in one."""
-    names: list[str] = []
-    for row in rows:
-        for name in row.params:
-            name = "units" if name.startswith("units_") and name != "units_pattern" else name
-            if name not in names:
-                names.append(name)
-    # Units say how deep a network is; what all rows share says nothing here.
-    names = [name for name in names if not (name == "depth" and "units" in names)]
-    return [name for name in names if name == "units" or len({str(_param(row, name)) for row in rows}) > 1]
-
-
-def _param(row: TrialRow, name: str) -> Any:
-    if name != "units":
-        return row.params.get(name, "")
-    layers = [key for key in row.params if key.startswith("units_") and key != "units_pattern"]
-    units = [row.params[key] for key in sorted(layers, key=lambda key: int(key.removeprefix("units_")))]
-    if not units and row.params.get("depth", 0) and "units" in row.params:
-        units = [f"{row.params['units']} × {row.params['depth']}"]
-    return " ".join(map(str, units)) or "none"
 
 
 def _cell(value: Any, digits: int = 4) -> str:
