@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -9,19 +10,23 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+import numpy as np
 from markupsafe import Markup
 
 from study.columns import cell_of, columns_of
 from study.glyphs import sparkline
 from study.report import setting_charts, trial_charts, winner_charts, wording
-from study.report.facts import Facts
+from study.report.facts import Curve, Facts
 from study.report.wording import short, title_of
 from study.results import TrialRow
 
 TOP = 20  # trials on the leaderboard; the table of all of them is folded away
 MOST_CLASSES = 20  # of a confusion matrix; with more the most frequent confusions are listed
 MOST_CONFUSIONS = 15
+EVEN = 40  # points of a curve that a sparkline takes its own from
 NAMED = 40  # trials that are listed by number; more are counted
+_SPECIAL = re.compile(r"[\\`*\[\]<>#|~$&]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")  # an underscore within a word is one
+_ESCAPES = {"&": "&amp;"}
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -119,15 +124,14 @@ def _line(facts: Facts, row: TrialRow, names: Sequence[str], *, bare: bool = Fal
     several = len(summary.objectives) > 1
     values: list[Any] = list(summary.values.get(row.number, [])) if several else [row.value]
     values += [None] * (max(1, len(summary.objectives)) - len(values))
-    points = [] if bare else facts.curves.get(row.number, [])
-    costs = [math.log(cost) if cost > 0 else math.nan for _, cost in points]
+    points = [] if bare else _logarithms(facts.curves.get(row.number, []))
     return Line(
         row=row,
         values=tuple("" if value is None else short(value) for value in values),
         gap="" if row.gap is None else f"{row.gap:+.4f}",
         settings=tuple(_setting(row, name) for name in names),
-        spark=_spark(costs),
-        curve=sparkline(costs),
+        spark=_spark(points),
+        curve=sparkline(_even(points)),
     )
 
 
@@ -136,13 +140,27 @@ def _setting(row: TrialRow, name: str) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
-def _spark(costs: Sequence[float]) -> str:
-    finite = [cost for cost in costs if math.isfinite(cost)]
-    if len(finite) < 2:
+def _logarithms(curve: Curve) -> list[tuple[int, float]]:
+    """Return (iteration, log J), where J has one."""
+    return [(i, math.log(cost)) for i, cost in curve if cost > 0 and math.isfinite(cost)]
+
+
+def _spark(points: Sequence[tuple[int, float]]) -> str:
+    """Return the path of a curve in a box of 100 by 24."""
+    if len(points) < 2:
         return ""
-    low, span = min(finite), (max(finite) - min(finite)) or 1.0
-    step = 96 / (len(finite) - 1)
-    return "M" + " ".join(f"{2 + k * step:.0f} {22 - (cost - low) / span * 20:.0f}" for k, cost in enumerate(finite))
+    low, high, last = min(cost for _, cost in points), max(cost for _, cost in points), points[-1][0]
+    return "M" + " ".join(
+        f"{2 + i / last * 96:.0f} {22 - (cost - low) / (high - low or 1) * 20:.0f}" for i, cost in points
+    )
+
+
+def _even(points: Sequence[tuple[int, float]]) -> list[float]:
+    """Return values at even distances, those between points on the line through them."""
+    if len(points) < 2:
+        return [cost for _, cost in points]
+    iterations, costs = np.array(points, dtype=np.float64).T
+    return [float(cost) for cost in np.interp(np.linspace(0, iterations[-1], EVEN), iterations, costs)]
 
 
 def _metrics(row: TrialRow) -> list[tuple[str, str, str]]:
@@ -227,5 +245,4 @@ def _name_trials(numbers: Sequence[int]) -> str:
 
 def escape_markdown(text: Any) -> str:
     """Return text that Markdown shows as it is, in a table's cell too."""
-    plain = " ".join(short(text).split())
-    return "".join(f"\\{c}" if c in "\\`*_[]<>#|~$!" else "&amp;" if c == "&" else c for c in plain)
+    return _SPECIAL.sub(lambda found: _ESCAPES.get(found[0], f"\\{found[0]}"), " ".join(short(text).split()))

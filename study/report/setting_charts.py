@@ -16,6 +16,7 @@ BANDS = 5  # of the value, each a colour of its own
 NONE = 0.04  # place on an axis of a trial that does not have the hyperparameter
 FEW_VALUES = 12  # of a hyperparameter, up to which its dots are spread
 JITTER = 0.5  # of the distance between two values, over which the dots of one are spread
+ROOM_FOR_ENDS = 20  # characters
 ROOM, NARROW = 0.1, 0.06  # at most, of an axis of numbers; of any axis in parallel coordinates
 GOLDEN = 0.6180339887498949
 
@@ -132,9 +133,10 @@ def parallel(facts: Facts) -> Chart | None:
 def _ends(scale: Scale) -> str:
     """Return the low and the high end of an axis as text."""
     if isinstance(scale, Numbers):
-        return f"{scale.low:.3g} to {scale.high:.3g}"
-    ticks = scale.ticks()
-    return f"{ticks[0][1]} to {ticks[-1][1]}"
+        return f"{scale.low:.4g} to {scale.high:.4g}"
+    names = [text for _, text in scale.ticks()]
+    ends = f"{names[0]} to {names[-1]}"
+    return ends if len(ends) <= ROOM_FOR_ENDS else f"{len(names)} choices"
 
 
 def _above_none(place: float) -> float:

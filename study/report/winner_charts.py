@@ -6,7 +6,7 @@ from study.report.chart import HEIGHT, WIDTH, Axis, Chart, Dots, Mark, path, run
 from study.report.confirmation import Confirmation
 from study.report.scales import Choices, Numbers
 from study.report.winner import Plane, Winner
-from study.report.wording import short, title_of
+from study.report.wording import counted, short, title_of
 
 COLOURS = 8  # of classes; more begin anew
 
@@ -60,15 +60,16 @@ def predictions(winner: Winner, target: str) -> Chart | None:
     dots = Dots("complete")
     for truth, guess in zip(winner.truth.tolist(), winner.prediction.tolist(), strict=True):
         dots.add(scale.place(truth), scale.place(guess))
-    shown = f"{len(winner.truth)} of " if len(winner.truth) < winner.examples else ""
+    shown = f"{len(winner.truth):,} of " if len(winner.truth) < winner.examples else ""
+    examples = f"{shown}{counted(winner.examples, 'dev example')}"
     return Chart(
         key="predictions-chart",
-        label=f"Predicted against true {target} of {shown}{winner.examples} dev examples.",
+        label=f"Predicted against true {target} of {examples}.",
         x=Axis.of(f"true {target}", scale),
         y=Axis.of(f"predicted {target}", scale),
         marks=(Mark("rule", "frontier", f"M0 {HEIGHT}L{WIDTH} 0"), dots.mark()),
         legend=(("dots complete", "a dev example"), ("line frontier", "predicted = true")),
-        caption=f"{shown}{winner.examples} dev examples; on the line the prediction is right.",
+        caption=f"{examples}; on the line the prediction is right.",
         lined=(True, True),
     )
 

@@ -290,6 +290,16 @@ def test_without_its_data_the_report_comes_and_says_so(tmp_path: Path) -> None:
     _check_tables(as_markdown(facts))
 
 
+def test_without_the_winners_file_the_report_comes_and_says_so(tmp_path: Path) -> None:
+    home = run_for_report(spec_with("trials = 3"), tmp_path)
+    best = summarize(home, "small").best
+    assert best is not None
+    home.folder("small").result(best.number).unlink()
+    said = Page(as_html(gather(home, "small"))).said
+    assert f"The file of trial {best.number} is gone" in said
+    assert "Confusion matrix" not in said
+
+
 def test_data_that_changed_are_not_mixed_with_old_predictions(tmp_path: Path) -> None:
     home = run_for_report(spec_with("trials = 2"), tmp_path, fingerprint="0" * 64)
     assert "changed since the study began" in Page(as_html(gather(home, "small"))).said
