@@ -17,7 +17,7 @@
   let shown = null, kept = false;
 
   // The marks of a chart: for dots their places, for lines their corners; read when a chart is first used.
-  const charts = [...document.querySelectorAll("svg.box[tabindex]")].map((svg) => ({ svg, marks: null, lit: null }));
+  const charts = [...document.querySelectorAll("svg.box[tabindex]")].map((svg) => ({ svg, marks: null, over: null }));
   function marksOf(chart) {
     if (chart.marks) return chart.marks;
     chart.marks = [];
@@ -94,21 +94,26 @@
     place(x, y);
   }
 
+  // On a layer of its own, so that thousands of marks below are not painted again.
   function light(chart, trial) {
-    const group = document.createElementNS(SVG, "g");
+    if (!chart.over) {
+      chart.over = document.createElementNS(SVG, "svg");
+      for (const name of ["viewBox", "preserveAspectRatio"]) chart.over.setAttribute(name, chart.svg.getAttribute(name));
+      chart.over.setAttribute("class", "over");
+      chart.over.setAttribute("aria-hidden", "true");
+      chart.svg.after(chart.over);
+    }
     for (const mark of marksOf(chart)) {
       if (mark.trial !== trial) continue;
       const path = document.createElementNS(SVG, "path");
       path.setAttribute("d", mark.d);
       path.setAttribute("class", mark.dot ? "lit-dot" : "lit-line");
-      group.append(path);
+      chart.over.append(path);
     }
-    chart.svg.append(group);
-    chart.lit = group;
   }
 
   function clear() {
-    for (const chart of charts) { if (chart.lit) chart.lit.remove(); chart.lit = null; }
+    for (const chart of charts) if (chart.over) chart.over.replaceChildren();
     for (const row of document.querySelectorAll("tr.lit")) row.classList.remove("lit");
     tip.hidden = true;
     shown = null;
