@@ -7,7 +7,7 @@ from optuna.distributions import CategoricalDistribution, IntDistribution
 
 from study.report.chart import HEIGHT, WIDTH, Axis, Chart, Dots, Mark, path
 from study.report.facts import Facts
-from study.report.scales import Choices, Numbers, Scale, robust
+from study.report.scales import Choices, Numbers, Scale, robust, write
 from study.report.wording import counted, title_of
 from study.results import TrialRow
 
@@ -133,7 +133,8 @@ def parallel(facts: Facts) -> Chart | None:
 def _ends(scale: Scale) -> str:
     """Return the low and the high end of an axis as text."""
     if isinstance(scale, Numbers):
-        return f"{scale.low:.4g} to {scale.high:.4g}"
+        low, high = (f"{end:.3g}" if abs(end) < 1000 else write(end) for end in (scale.low, scale.high))
+        return f"{low} to {high}"
     names = [text for _, text in scale.ticks()]
     ends = f"{names[0]} to {names[-1]}"
     return ends if len(ends) <= ROOM_FOR_ENDS else f"{len(names)} choices"
