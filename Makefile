@@ -42,8 +42,8 @@ bench-engine: $(VENV)/.ready-bench ## time the engine against scikit-learn, PyTo
 ui: $(VENV)/.ready ## open the runs in MLflow on 127.0.0.1
 	$(BIN)/study ui
 
-report: $(VENV)/.ready ## show a study's best trials (NAME=other for another)
-	$(BIN)/study show $(NAME)
+report: $(VENV)/.ready ## write a study's report, one HTML page (NAME=other for another)
+	$(BIN)/study report $(NAME)
 
 clean: ## remove .venv and caches; mlruns/ stays
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -109,17 +109,53 @@ def init(
 
 
 @app.command()
-def show(name: NameArgument, json: JsonOption = False, home: HomeOption = None) -> None:
-    """Show a study's trials, best first."""
+def show(
+    name: NameArgument,
+    number: Annotated[int | None, typer.Argument(metavar="[N]", help="One trial, with its curve.")] = None,
+    json: JsonOption = False,
+    home: HomeOption = None,
+) -> None:
+    """Show a study's trials, best first, or one of them."""
     from study.home import Home
     from study.results import summarize
     from study.terminal import print_json, print_summary
+    from study.trial_view import print_trial, view_trial
 
-    summary = summarize(Home.at(home), name)
+    place = Home.at(home)
+    if number is not None:
+        view = view_trial(place, name, number)
+        if json:
+            print_json(view.as_json())
+        else:
+            print_trial(view)
+        return
+    summary = summarize(place, name)
     if json:
         print_json(summary.as_json())
     else:
-        print_summary(summary)
+        print_summary(summary, place.folder(name))
+
+
+@app.command()
+def report(
+    name: NameArgument,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where to; left out, the study's folder.")
+    ] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Markdown in place of HTML.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print its figures as JSON, and write nothing.")] = False,
+    home: HomeOption = None,
+) -> None:
+    """Write a page about a study: one HTML file that needs nothing else."""
+    from study.home import Home
+    from study.report import report_json, write_report
+
+    if json:
+        from study.terminal import print_json
+
+        print_json(report_json(Home.at(home), name))
+    else:
+        print(write_report(Home.at(home), name, output, markdown=markdown))
 
 
 @app.command("list")

@@ -1,25 +1,19 @@
-"""Where a study comes from: command, host, versions, git commit; kept in the ledger for whoever repeats it."""
+"""Where a study comes from: command, host, git commit; kept in the ledger for whoever repeats it."""
 
-import platform
 import shlex
 import socket
 import subprocess
 import sys
-from importlib.metadata import version
 from pathlib import Path
-
-PACKAGES = ("numpy", "optuna", "mlflow", "scikit-learn")
 
 
 def describe_origin(folder: Path) -> dict[str, str]:
-    """Return command, host, versions and, where the spec's folder is in a git repository, its commit."""
+    """Return command, host and, where the spec's folder is in a git repository, its commit."""
     program = Path(sys.argv[0]).name
     command = ["study" if program in ("cli.py", "__main__.py") else program, *sys.argv[1:]]
-    packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     origin = {
         "command": shlex.join(command),
         "host": socket.gethostname(),
-        "versions": f"Python {platform.python_version()}, study {version('dnn-study')}, {packages}",
     }
     commit = _find_commit(folder)
     return origin | ({"git": commit} if commit else {})

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from study import lease
+from study.errors import UserError
 from study.home import Home, StudyFolder
 from study.ledger import RESULT, STATES, Ledger
 
@@ -23,6 +24,11 @@ class TrialRow:
         fingerprint: SHA-256 over parameters, curve and dev values; None while running.
         run_id: of its MLflow run, None where there is none yet.
         seconds: processor time of its training.
+        metrics: at the end, means over the networks of a trial: "cost", "dev_<metric>", "train_<metric>", …
+        gap: the metric on train less the metric on dev; None of a trial that was not trained to its end.
+        parameters: weights and biases of its network.
+        work: units of work done (see docs/search.md).
+        reason: why it was pruned or failed.
     """
 
     number: int
@@ -33,6 +39,11 @@ class TrialRow:
     fingerprint: str | None
     run_id: str | None
     seconds: float
+    metrics: dict[str, float] = field(default_factory=dict)
+    gap: float | None = None
+    parameters: int | None = None
+    work: float | None = None
+    reason: str | None = None
 
 
 @dataclass(frozen=True)
@@ -47,6 +58,8 @@ class Summary:
         objectives: names of all that is compared.
         values: with several objectives those of each complete trial, by number.
         front: with several objectives the trials that no other is better than in all of them.
+        confirm: what `study confirm` found, as the ledger keeps it; None before.
+        finalized: the openings of the test set, oldest first.
     """
 
     name: str
@@ -60,12 +73,25 @@ class Summary:
     objectives: tuple[str, ...] = ()
     values: dict[int, list[float]] = field(default_factory=dict)
     front: tuple[int, ...] = ()
+    confirm: dict[str, Any] | None = None
+    finalized: tuple[dict[str, Any], ...] = ()
 
     def ranking(self) -> list[TrialRow]:
         """Return the complete trials, best first; equal values by number."""
         complete = [row for row in self.trials if row.state == "complete" and row.value is not None]
         sign = -1 if self.direction == "maximize" else 1
         return sorted(complete, key=lambda row: (sign * (row.value or 0), row.number))
+
+    def row(self, number: int) -> TrialRow:
+        """Return a trial.
+
+        Raises:
+            UserError: there is none of this number.
+        """
+        if not 0 <= number < len(self.trials):
+            there = f"there are {len(self.trials)}, from 0 on" if self.trials else "there is none yet"
+            raise UserError(f"study {self.name!r} has no trial {number}; {there}")
+        return self.trials[number]
 
     def as_json(self) -> dict[str, Any]:
         """Return what `study show --json` prints; several objectives add "objectives", "values" and "front"."""
@@ -80,6 +106,10 @@ class Summary:
             "metric": self.metric,
             "best": None if self.best is None else asdict(self.best),
             "trials": [asdict(row) for row in self.trials],
+            "planned": self.planned,
+            "description": self.description,
+            "confirm": self.confirm,
+            "finalized": list(self.finalized),
         }
 
 
@@ -96,11 +126,12 @@ def summarize(home: Home, name: str) -> Summary:
 def summarize_ledger(ledger: Ledger, folder: StudyFolder) -> Summary:
     """Read a study from an open ledger."""
     attributes = ledger.attributes
-    settings = attributes.get("settings", {})
+    settings, metric = attributes.get("settings", {}), attributes.get("metric", "value")
     run_ids = read_exports(folder)
     rows = []
     for trial in ledger.trials():
         result = trial.user_attrs.get(RESULT, {})
+        metrics = result.get("metrics", {})
         rows.append(
             TrialRow(
                 number=trial.number,
@@ -111,6 +142,11 @@ def summarize_ledger(ledger: Ledger, folder: StudyFolder) -> Summary:
                 fingerprint=result.get("fingerprint"),
                 run_id=run_ids.get(str(trial.number)),
                 seconds=result.get("seconds", 0.0),
+                metrics=metrics,
+                gap=_gap(metrics, metric),
+                parameters=result.get("parameters"),
+                work=result.get("work"),
+                reason=result.get("reason"),
             )
         )
     planned = attributes.get("trials", len(rows))
@@ -121,12 +157,14 @@ def summarize_ledger(ledger: Ledger, folder: StudyFolder) -> Summary:
         name=ledger.name,
         state="complete" if finished >= planned or ended else unfinished,
         direction=ledger.direction,
-        metric=attributes.get("metric", "value"),
+        metric=metric,
         best=None,
         trials=rows,
         planned=planned,
         description=attributes.get("description", ""),
         objectives=tuple(attributes.get("objectives", ())),
+        confirm=attributes.get("confirm"),
+        finalized=tuple(attributes.get("finalized", ())),
     )
     ranking = summary.ranking()
     if not ranking:
@@ -135,6 +173,13 @@ def summarize_ledger(ledger: Ledger, folder: StudyFolder) -> Summary:
         return replace(summary, best=ranking[0])
     complete = {trial.number: list(trial.values) for trial in ledger.trials() if STATES[trial.state] == "complete"}
     return replace(summary, best=ranking[0], values=complete, front=front_of(complete, ledger.directions))
+
+
+def _gap(metrics: Mapping[str, float], metric: str) -> float | None:
+    """Return the metric on train less the metric on dev, where both are known."""
+    if f"train_{metric}" not in metrics or f"dev_{metric}" not in metrics:
+        return None
+    return metrics[f"train_{metric}"] - metrics[f"dev_{metric}"]
 
 
 def front_of(values: Mapping[int, Sequence[float]], directions: Sequence[str]) -> tuple[int, ...]:

@@ -24,6 +24,7 @@ from study.search import Listener, Search
 from study.space import check_setting, fixed, within
 from study.spec import Spec, read_spec
 from study.tracking import start_exporter
+from study.versions import installed_versions
 
 WARM = 5  # settings that another study gives to begin with
 
@@ -174,6 +175,7 @@ def _enter(ledger: Ledger, objective: Objective, path: Path, trials: int | None)
         trials=planned,
         raised=raised,
         version=known.get("version", __version__),
+        versions=known.get("versions", installed_versions()),
         created=known.get("created", int(time.time() * 1000)),
         data={
             "source": dataset.source,

@@ -2,24 +2,30 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import numpy as np
 from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from engine.metrics import METRICS
+from study.columns import cell_of, columns_of
 from study.data import Dataset
+from study.glyphs import sparkline
+from study.home import Home, StudyFolder
 from study.results import Summary, TrialRow
 from study.running import Progress as RunProgress
 from study.running import RunResult
+from study.trial_file import read_curve
 
 TOP = 10
 _KEPT = ("learning_rate", "units")
+_GAP, _CURVE, _SECONDS = "train − dev", "log J", "seconds"
 
 
 class RunView:
@@ -87,13 +93,15 @@ class RunView:
                 f"study {summary.name!r} is complete with {len(summary.trials)} trials; nothing to do. "
                 "--trials N raises the number."
             )
-        self.console.print(leaderboard(summary, self.console.width), soft_wrap=False)
+        curves = read_curves(Home.at(home).folder(summary.name), summary)
+        self.console.print(leaderboard(summary, self.console.width, curves), soft_wrap=False)
         at = f" --home {home}" if home else ""
         missing = result.missing_runs(at)
         if missing:
             self.console.print(missing)
         ui = "make ui" if not home and Path("Makefile").exists() else f"study ui{at}"
         self.console.print(f"All trials:   study show {summary.name}{at}")
+        self.console.print(f"As a page:    study report {summary.name}{at}")
         self.console.print(f"In MLflow:    {ui}")
 
 
@@ -118,30 +126,60 @@ class SyncView:
         self._bar.update(self._task, completed=done, total=total)
 
 
-def leaderboard(summary: Summary, width: int = 80) -> Table:
+def leaderboard(summary: Summary, width: int = 80, curves: Mapping[int, Sequence[float]] | None = None) -> Table:
     """Return the ten best trials, or the front of several objectives, as a table.
 
     Args:
         summary: of the study.
-        width: that the table may take; hyperparameters that do not fit are left out, and the caption names them.
+        width: that the table may take; columns that do not fit are left out, and the caption names them.
+        curves: of these trials by number, for a column of sparklines; None has no such column.
     """
     several = len(summary.objectives) > 1
-    ranked = [row for row in summary.ranking() if not several or row.number in summary.front][:TOP]
-    names = _columns(ranked)
+    ranked = _ranked(summary)
+    names = columns_of(ranked)
+    extra = [_GAP] if any(row.gap is not None for row in ranked) else []
+    extra += [_CURVE, _SECONDS] if curves else [_SECONDS]
     left_out: list[str] = []
     while True:
-        table = _leaderboard(summary, ranked, names, several=several)
+        table = _leaderboard(summary, ranked, names, extra, curves or {}, several=several)
         if left_out:
             table.caption = f"not shown: {', '.join(reversed(left_out))} (--json has all)"
         measured = Console(width=1000).measure(table).maximum
-        if measured <= width or len(names) <= 1:
+        if measured <= width or len(names) + len(extra) <= 1:
             return table
-        # The last one goes first, but who looks at a network wants its units and its learning rate.
-        left_out.append(next(name for name in reversed(names) if name not in _KEPT or len(names) <= len(_KEPT)))
-        names.remove(left_out[-1])
+        left_out.append(_dispensable(names, extra))
+        (extra if left_out[-1] in extra else names).remove(left_out[-1])
 
 
-def _leaderboard(summary: Summary, ranked: Sequence[TrialRow], names: Sequence[str], *, several: bool) -> Table:
+def _dispensable(names: Sequence[str], extra: Sequence[str]) -> str:
+    """Return the column that is left out next: who looks at a network wants its units and its learning rate."""
+    if _SECONDS in extra:
+        return _SECONDS
+    others = [name for name in names if name not in _KEPT]
+    return (others or list(extra) or list(names))[-1]
+
+
+def _ranked(summary: Summary) -> list[TrialRow]:
+    several = len(summary.objectives) > 1
+    return [row for row in summary.ranking() if not several or row.number in summary.front][:TOP]
+
+
+def read_curves(folder: StudyFolder, summary: Summary) -> dict[int, Sequence[float]]:
+    """Return log J by iteration of the trials on the leaderboard, as far as their files are there."""
+    read = {row.number: read_curve(folder.result(row.number)) for row in _ranked(summary)}
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return {number: np.log(curve).tolist() for number, curve in read.items() if curve is not None}
+
+
+def _leaderboard(
+    summary: Summary,
+    ranked: Sequence[TrialRow],
+    names: Sequence[str],
+    extra: Sequence[str],
+    curves: Mapping[int, Sequence[float]],
+    *,
+    several: bool,
+) -> Table:
     counts = {state: sum(row.state == state for row in summary.trials) for state in ("complete", "pruned", "failed")}
     said = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
     title = f"{summary.name}: {said or 'no trial finished'}" + ("; the best trade-offs" if several else "")
@@ -154,13 +192,24 @@ def _leaderboard(summary: Summary, ranked: Sequence[TrialRow], names: Sequence[s
         padding=(0, 1, 0, 0),
     )
     objectives = summary.objectives if several else (summary.metric,)
-    for name in ("trial", *map(_objective_title, objectives), *(name.replace("_", "\n") for name in names), "s"):
+    for name in ("trial", *map(_objective_title, objectives)):
         table.add_column(name, justify="right", no_wrap=True)
+    shown = {
+        _GAP: lambda row: "" if row.gap is None else f"{row.gap:+.3f}",
+        _CURVE: lambda row: sparkline(curves.get(row.number, ())),
+        _SECONDS: lambda row: f"{row.seconds:.3g}",
+    }
+    titles = {_GAP: "train\n− dev", _CURVE: _CURVE, _SECONDS: "s"}
+    before, after = [name for name in extra if name == _GAP], [name for name in extra if name != _GAP]
+    for name in (*before, *names, *after):
+        table.add_column(titles.get(name, name.replace("_", "\n")), justify="right", no_wrap=True)
     for row in ranked:
         values = summary.values.get(row.number, []) if several else [row.value]
         cells = [_cell(value, 4) for value in values]
-        cells += [_cell(_param(row, name), 3).replace("gradient_descent", "gradient") for name in names]
-        table.add_row(str(row.number), *cells, f"{row.seconds:.3g}")
+        cells += [shown[name](row) for name in before]
+        cells += [_cell(cell_of(row, name), 3).replace("gradient_descent", "gradient") for name in names]
+        cells += [shown[name](row) for name in after]
+        table.add_row(str(row.number), *cells)
     return table
 
 
@@ -168,12 +217,12 @@ def _objective_title(name: str) -> str:
     return f"dev\n{METRICS[name].title}" if name in METRICS else name
 
 
-def print_summary(summary: Summary) -> None:
+def print_summary(summary: Summary, folder: StudyFolder) -> None:
     """Print a study: how it stands, and its best trials."""
     console = Console(highlight=False, markup=False, soft_wrap=True)
     finished = sum(row.state != "running" for row in summary.trials)
     console.print(f"{summary.name}: {summary.state}, {finished} of {summary.planned} trials. {summary.description}")
-    console.print(leaderboard(summary, console.width), soft_wrap=False)
+    console.print(leaderboard(summary, console.width, read_curves(folder, summary)), soft_wrap=False)
 
 
 def print_list(summaries: Sequence[Summary], place: Path) -> None:
@@ -197,29 +246,6 @@ def print_json(value: Any) -> None:
     """Print JSON, one document."""
     json.dump(value, sys.stdout, indent=2, allow_nan=False)
     sys.stdout.write("\n")
-
-
-def _columns(rows: Sequence[TrialRow]) -> list[str]:
-    """Return the hyperparameters that differ between rows; units of all layers in one."""
-    names: list[str] = []
-    for row in rows:
-        for name in row.params:
-            name = "units" if name.startswith("units_") and name != "units_pattern" else name
-            if name not in names:
-                names.append(name)
-    # Units say how deep a network is; what all rows share says nothing here.
-    names = [name for name in names if not (name == "depth" and "units" in names)]
-    return [name for name in names if name == "units" or len({str(_param(row, name)) for row in rows}) > 1]
-
-
-def _param(row: TrialRow, name: str) -> Any:
-    if name != "units":
-        return row.params.get(name, "")
-    layers = [key for key in row.params if key.startswith("units_") and key != "units_pattern"]
-    units = [row.params[key] for key in sorted(layers, key=lambda key: int(key.removeprefix("units_")))]
-    if not units and row.params.get("depth", 0) and "units" in row.params:
-        units = [f"{row.params['units']} × {row.params['depth']}"]
-    return " ".join(map(str, units)) or "none"
 
 
 def _cell(value: Any, digits: int = 4) -> str:

@@ -35,9 +35,7 @@ class TrialFile:
     @property
     def costs(self) -> Array:
         """The mean curve of the networks, as far as all of them got."""
-        shortest = min(len(curve) for curve in self.curves)
-        mean: Array = np.mean([curve[:shortest] for curve in self.curves], axis=0)
-        return mean
+        return _mean(self.curves)
 
 
 def write_result(
@@ -77,3 +75,18 @@ def read_result(path: Path) -> TrialFile:
         evaluations=json.loads(str(arrays["evaluations"])),
         dev_predictions=[arrays[f"dev_{k}"] for k in range(count) if f"dev_{k}" in arrays],
     )
+
+
+def read_curve(path: Path) -> Array | None:
+    """Return the mean curve of a finished trial's networks, without reading the rest; None where there is no file."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return _mean([file[name] for name in sorted(file.files) if name.startswith("curve_")])
+    except FileNotFoundError:
+        return None
+
+
+def _mean(curves: Sequence[Array]) -> Array:
+    shortest = min(len(curve) for curve in curves)
+    mean: Array = np.mean([curve[:shortest] for curve in curves], axis=0)
+    return mean

@@ -55,6 +55,8 @@ def describe_parent(ledger: Ledger, folder: StudyFolder, experiment_id: str) -> 
     }
     for name, value in attributes.get("made_with", {}).items():
         tags["mlflow.source.git.commit" if name == "git" else f"study.{name}"] = without_password(str(value))
+    versions = attributes.get("versions", {})
+    tags["study.versions"] = ", ".join(f"{package} {version}" for package, version in versions.items())
     seen = [
         tags,
         attributes["spec"],

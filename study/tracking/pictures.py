@@ -8,9 +8,10 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
+from optuna.study import StudyDirection
 
 from study.home import StudyFolder
-from study.importance import find_importance
+from study.importance import estimate
 from study.ledger import Ledger
 from study.results import Summary, TrialRow
 from study.trial_file import read_result
@@ -30,7 +31,7 @@ def draw_pictures(ledger: Ledger, folder: StudyFolder, summary: Summary) -> dict
             "best_curves.png": _best_curves(folder, ranking[:CURVES], summary.metric),
             "hyperparameters.png": _slices(ranking, summary.metric),
             "parallel_coordinates.png": _parallel(ranking, summary.metric),
-            "importance.png": _importance(ledger, len(ranking), summary.metric),
+            "importance.png": _importance(ledger, summary.metric),
         }
         return {name: _png(figure) for name, figure in figures.items() if figure is not None}
 
@@ -102,15 +103,20 @@ def _parallel(rows: Sequence[TrialRow], metric: str) -> Figure | None:
     return figure
 
 
-def _importance(ledger: Ledger, complete: int, metric: str) -> Figure | None:
-    importance = find_importance(ledger)
-    if not importance:
+def _importance(ledger: Ledger, metric: str) -> Figure | None:
+    found = estimate(ledger.trials(), StudyDirection[ledger.direction.upper()])
+    if found is None:
         return None
-    names = list(importance)[::-1]
-    figure = Figure(figsize=(7, 0.35 * len(names) + 1.2), layout="constrained")
+    names = found.names[::-1]
+    figure = Figure(figsize=(7, 0.45 * len(names) + 1.4), layout="constrained")
     axes = figure.subplots()
-    axes.barh(names, [importance[name] for name in names])
-    axes.set(xlabel="share of the variation explained", title=f"Importance for dev {metric}, from {complete} trials")
+    places = np.arange(len(names))
+    axes.barh(places + 0.2, [found.variance.get(name, 0.0) for name in names], 0.38, label="of the variance (fANOVA)")
+    axes.barh(places - 0.2, [found.best.get(name, 0.0) for name in names], 0.38, label="among the best (PED-ANOVA)")
+    axes.set_yticks(places, names)
+    rough = ", too few to rely on" if found.few else ""
+    axes.set(xlabel="share", title=f"Importance for dev {metric}, from {found.trials} trials{rough}")
+    axes.legend(fontsize=8)
     return figure
 
 

@@ -9,12 +9,10 @@ from study.origin import describe_origin
 from study.tracking.store import without_password
 
 
-def test_command_versions_and_host_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_command_and_host_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.argv", ["/somewhere/bin/study", "run", "my spec.toml"])
     origin = describe_origin(tmp_path)
     assert origin["command"] == "study run 'my spec.toml'"
-    assert origin["versions"].startswith("Python 3.")
-    assert "optuna 5" in origin["versions"]
     assert "git" not in origin
 
 

@@ -1,0 +1,177 @@
+"""What a report stands on, gathered once: the ledger, the trials' files, and the data where they are still there."""
+
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from optuna.distributions import BaseDistribution
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial
+
+from study.data import Dataset, loading, overview
+from study.data.overview import Look
+from study.errors import UserError
+from study.home import Home, StudyFolder
+from study.importance import Importance, estimate
+from study.ledger import Ledger
+from study.report.confirmation import Confirmation, Opening, read_confirmation, read_openings
+from study.report.winner import Winner, look_at_winner
+from study.results import Summary, summarize_ledger
+from study.spec import Spec
+from study.spec.reading import parse_spec
+from study.trial_file import read_curve
+
+POINTS, MANY, POINTS_OF_MANY = 60, 300, 24  # of a drawn curve; and of each where there are many
+
+Curve = list[tuple[int, float]]
+"""(iteration, J) at some of the iterations."""
+
+
+@dataclass(frozen=True, eq=False)
+class Facts:
+    """All that is in a report.
+
+    Attributes:
+        summary: of the study.
+        trials: of the ledger, by number.
+        attributes: of the study, as the ledger keeps them.
+        curves: of finished trials, by number.
+        confirmation: what the best settings did on fresh seeds; None before.
+        openings: of the test set, oldest first.
+        importance: None with too few complete trials.
+        winner_number: the trial that the winner's sections are about: the one that was confirmed, else the best.
+        winner: what its network does on dev; None without the data, or before there is a complete trial.
+        look: at the data; None where they are gone.
+        dataset: train and dev of the plain split, also where there are folds; None where they are gone.
+        problem: why the data are not there.
+        spec: None in a ledger that keeps none.
+    """
+
+    summary: Summary
+    trials: list[FrozenTrial]
+    attributes: dict[str, Any]
+    curves: dict[int, Curve]
+    confirmation: Confirmation | None = None
+    openings: tuple[Opening, ...] = ()
+    importance: Importance | None = None
+    winner_number: int | None = None
+    winner: Winner | None = None
+    look: Look | None = None
+    dataset: Dataset | None = None
+    problem: str | None = None
+    spec: Spec | None = None
+    distributions: dict[str, BaseDistribution] = field(default_factory=dict)
+
+    @property
+    def began(self) -> str | None:
+        """When the first trial began, in UTC."""
+        times = [trial.datetime_start for trial in self.trials if trial.datetime_start is not None]
+        return _utc(min(times)) if times else None
+
+    @property
+    def ended(self) -> str | None:
+        """When the last trial that has ended did, in UTC."""
+        times = [trial.datetime_complete for trial in self.trials if trial.datetime_complete is not None]
+        return _utc(max(times)) if times else None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the figures of the report as plain data; those of `study show --json` are in it as they are."""
+        return self.summary.as_json() | {
+            "began": self.began,
+            "ended": self.ended,
+            "importance": None if self.importance is None else asdict(self.importance),
+            "winner": None if self.winner is None else self.winner.as_json(),
+            "winner_number": self.winner_number,
+            "data": None if self.look is None else self.look.plain(),
+            "problem": self.problem,
+            "versions": self.attributes.get("versions", {}),
+        }
+
+
+def gather(home: Home, name: str) -> Facts:
+    """Read everything that the report of a study shows.
+
+    Raises:
+        UserError: there is no such study.
+    """
+    folder = home.existing(name)
+    ledger = Ledger(folder, name)
+    summary, trials, attributes = summarize_ledger(ledger, folder), ledger.trials(), ledger.attributes
+    confirmation = read_confirmation(summary.confirm)
+    winner_number = None if summary.best is None else summary.best.number
+    if confirmation is not None:
+        winner_number = confirmation.winner
+    spec, data, problem = _open_data(attributes)
+    winner = None
+    if spec is not None and data is not None and winner_number is not None:
+        winner = look_at_winner(spec, data.folds, summary.row(winner_number), folder)
+    return Facts(
+        summary=summary,
+        trials=trials,
+        attributes=attributes,
+        curves=_curves(folder, summary),
+        confirmation=confirmation,
+        openings=read_openings(summary.finalized),
+        importance=estimate(trials, StudyDirection[ledger.direction.upper()]),
+        winner_number=winner_number,
+        winner=winner,
+        look=None if data is None else data.look,
+        dataset=None if data is None else data.dataset,
+        problem=problem,
+        spec=spec,
+        distributions={name: kind for trial in trials for name, kind in trial.distributions.items()},
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Data:
+    """The data of a study. folds: what its trials were trained on, one dataset each; without folds the one dataset."""
+
+    look: Look
+    dataset: Dataset
+    folds: tuple[Dataset, ...]
+
+
+def _open_data(attributes: dict[str, Any]) -> tuple[Spec | None, _Data | None, str | None]:
+    """Return spec, data and, where these cannot be used, why; the test rows stay raw."""
+    if "spec" not in attributes:
+        return None, None, "the ledger keeps no spec"
+    try:
+        spec = parse_spec(attributes["spec"], "the spec in the ledger")
+    except UserError as error:
+        return None, None, str(error)
+    base = Path(attributes.get("folder") or Path.cwd())
+    try:
+        opened = loading.open_source(spec.data, base)
+        dataset = loading.prepare(opened, opened.parts["train"], opened.parts["dev"])
+        folds = loading.load_fold_datasets(spec.data, base) if spec.data.folds else (dataset,)
+    except UserError as error:
+        return spec, None, f"the data cannot be read any more: {error}"
+    if attributes.get("fingerprint", folds[0].fingerprint) != folds[0].fingerprint:
+        return spec, None, f"the data of {spec.data.source!r} changed since the study began"
+    return spec, _Data(overview.describe(opened, dataset), dataset, folds), None
+
+
+def _curves(folder: StudyFolder, summary: Summary) -> dict[int, Curve]:
+    count = POINTS if len(summary.trials) <= MANY else POINTS_OF_MANY
+    curves = {}
+    for row in summary.trials:
+        costs = read_curve(folder.result(row.number))
+        if costs is not None and len(costs):
+            curves[row.number] = [(i, float(costs[i])) for i in _places(len(costs), count)]
+    return curves
+
+
+def _places(n: int, count: int) -> list[int]:
+    """Return at most `count` places in a curve of n, first and last among them, half of them where it is steep."""
+    if n <= count:
+        return list(range(n))
+    steep = np.geomspace(1, n, count // 2) - 1
+    return sorted({int(i) for i in np.concatenate([steep, np.linspace(0, n - 1, count - len(steep))])} | {n - 1})
+
+
+def _utc(moment: datetime) -> str:
+    # Optuna keeps a journal's times without a zone, in that of the machine.
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")

@@ -1,0 +1,248 @@
+"""From facts to HTML and Markdown: which sections there are, and the tables in them. The layout is in `templates/`."""
+
+import json
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+from markupsafe import Markup
+
+from study.columns import cell_of, columns_of
+from study.glyphs import sparkline
+from study.report import setting_charts, trial_charts, winner_charts, wording
+from study.report.facts import Curve, Facts
+from study.report.wording import short, title_of
+from study.results import TrialRow
+
+TOP = 20  # trials on the leaderboard; the table of all of them is folded away
+MOST_CLASSES = 20  # of a confusion matrix; with more the most frequent confusions are listed
+MOST_CONFUSIONS = 15
+EVEN = 40  # points of a curve that a sparkline takes its own from
+NAMED = 40  # trials that are listed by number; more are counted
+_SPECIAL = re.compile(r"[\\`*\[\]<>#|~$&]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")  # an underscore within a word is one
+_ESCAPES = {"&": "&amp;"}
+_TEMPLATES = Path(__file__).parent / "templates"
+
+
+@dataclass(frozen=True)
+class Line:
+    """A trial in a table. curve: of log J as text, for Markdown; spark: the path of it, for HTML."""
+
+    row: TrialRow
+    values: tuple[str, ...]
+    gap: str
+    settings: tuple[str, ...]
+    spark: str
+    curve: str
+
+
+def as_html(facts: Facts) -> str:
+    """Return the report as one HTML page that needs nothing else."""
+    template = _environment().get_template("page.html")
+    files = {name: Markup((_TEMPLATES / f"page.{name}").read_text(encoding="utf-8")) for name in ("css", "js")}  # noqa: S704 - our own
+    return template.render(**_content(facts), **files, data=_embed(facts.summary.as_json()))
+
+
+def as_markdown(facts: Facts) -> str:
+    """Return the report as Markdown: the same figures, no pictures but curves of eight characters."""
+    text = _environment().get_template("page.md").render(**_content(facts))
+    return text.rstrip() + "\n"
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        autoescape=jinja2.select_autoescape(["html"], default=False),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"short": short, "md": escape_markdown, "title": title_of, "trials": _name_trials}
+    environment.globals |= {"counted": wording.counted, "interval": wording.interval}
+    return environment
+
+
+def _content(facts: Facts) -> dict[str, Any]:
+    """Return what both templates take."""
+    summary = facts.summary
+    several = len(summary.objectives) > 1
+    ranked = [row for row in summary.ranking() if not several or row.number in summary.front][:TOP]
+    names, all_names = columns_of(ranked), columns_of(summary.trials)
+    winner = None if facts.winner_number is None else summary.row(facts.winner_number)
+    look = facts.look
+    slices, slices_cut = setting_charts.slices(facts)
+    return {
+        "facts": facts,
+        "summary": summary,
+        "standing": wording.standing(facts),
+        "verdict": wording.verdict(facts),
+        "objectives": summary.objectives if several else (summary.metric,),
+        "columns": names,
+        "lines": [_line(facts, row, names) for row in ranked],
+        "all_columns": all_names,
+        "all_lines": [_line(facts, row, all_names, bare=True) for row in summary.trials],
+        "winner": winner,
+        "drawn": {} if winner is None else {k: v for k, v in winner.params.items() if k in facts.distributions},
+        "fixed": {} if winner is None else {k: v for k, v in winner.params.items() if k not in facts.distributions},
+        "winner_metrics": [] if winner is None else _metrics(winner),
+        "confirmation": facts.confirmation,
+        "candidates_chart": winner_charts.candidates(facts.confirmation) if facts.confirmation is not None else None,
+        "front_chart": trial_charts.front(facts),
+        "curves_chart": trial_charts.cost_curves(facts),
+        "slices": slices,
+        "slices_cut": slices_cut,
+        "importance": facts.importance,
+        "parallel_chart": setting_charts.parallel(facts),
+        "progress_chart": None if several else trial_charts.progress(facts),
+        "reach_chart": trial_charts.reach(facts),
+        "states": wording.counts(facts),
+        "prunings": wording.prunings(facts),
+        "failures": wording.failures(facts),
+        "work": _work(facts),
+        "confusion": _confusion(facts),
+        "confusions": _confusions(facts),
+        "predictions_chart": winner_charts.predictions(facts.winner, look.target_name)
+        if facts.winner is not None and look is not None
+        else None,
+        "boundary_chart": winner_charts.boundary(facts.winner) if facts.winner is not None else None,
+        "classes": _classes(facts),
+        "command": _command(facts),
+        "versions": facts.attributes.get("versions") or {"dnn-study": facts.attributes.get("version", "?")},
+        "spec": facts.attributes.get("spec", ""),
+    }
+
+
+def _line(facts: Facts, row: TrialRow, names: Sequence[str], *, bare: bool = False) -> Line:
+    summary = facts.summary
+    several = len(summary.objectives) > 1
+    values: list[Any] = list(summary.values.get(row.number, [])) if several else [row.value]
+    values += [None] * (max(1, len(summary.objectives)) - len(values))
+    points = [] if bare else _logarithms(facts.curves.get(row.number, []))
+    return Line(
+        row=row,
+        values=tuple("" if value is None else short(value) for value in values),
+        gap="" if row.gap is None else f"{row.gap:+.4f}",
+        settings=tuple(_setting(row, name) for name in names),
+        spark=_spark(points),
+        curve=sparkline(_even(points)),
+    )
+
+
+def _setting(row: TrialRow, name: str) -> str:
+    value = cell_of(row, name)
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def _logarithms(curve: Curve) -> list[tuple[int, float]]:
+    """Return (iteration, log J), where J has one."""
+    return [(i, math.log(cost)) for i, cost in curve if cost > 0 and math.isfinite(cost)]
+
+
+def _spark(points: Sequence[tuple[int, float]]) -> str:
+    """Return the path of a curve in a box of 100 by 24."""
+    if len(points) < 2:
+        return ""
+    low, high, last = min(cost for _, cost in points), max(cost for _, cost in points), points[-1][0]
+    return "M" + " ".join(
+        f"{2 + i / last * 96:.0f} {22 - (cost - low) / (high - low or 1) * 20:.0f}" for i, cost in points
+    )
+
+
+def _even(points: Sequence[tuple[int, float]]) -> list[float]:
+    """Return values at even distances, those between points on the line through them."""
+    if len(points) < 2:
+        return [cost for _, cost in points]
+    iterations, costs = np.array(points, dtype=np.float64).T
+    return [float(cost) for cost in np.interp(np.linspace(0, iterations[-1], EVEN), iterations, costs)]
+
+
+def _metrics(row: TrialRow) -> list[tuple[str, str, str]]:
+    """Return (metric, on dev, on train) of all that was measured at a trial's end."""
+    names = [name.removeprefix("dev_") for name in row.metrics if name.startswith("dev_")]
+    known = {"train_cost": row.metrics["cost"]} if "cost" in row.metrics else {}
+    known |= row.metrics
+    # Networks of a repeated trial have their own figures under a number; here the means will do.
+    return [
+        (title_of(name), short(known.get(f"dev_{name}", "")), short(known.get(f"train_{name}", "")))
+        for name in names
+        if not name.rpartition("_")[2].isdigit()
+    ]
+
+
+def _work(facts: Facts) -> list[tuple[str, int, int, float, float]]:
+    """Return (state, trials, iterations, processor seconds, units of work) by state, and the sums."""
+    rows = facts.summary.trials
+    told = [_sum(state, [row for row in rows if row.state == state]) for state in wording.counts(facts)]
+    return [*told, _sum("all", rows)] if told else []
+
+
+def _sum(state: str, rows: Sequence[TrialRow]) -> tuple[str, int, int, float, float]:
+    seconds, work = sum(row.seconds for row in rows), sum(row.work or 0.0 for row in rows)
+    return state, len(rows), sum(row.iterations for row in rows), float(seconds), float(work)
+
+
+def _confusion(facts: Facts) -> list[tuple[str, int, list[tuple[int, float]]]]:
+    """Return (true class, examples, [(predicted so often, share of the examples)]) by row; [] with too many classes."""
+    winner = facts.winner
+    if winner is None or winner.confusion is None or len(winner.classes) > MOST_CLASSES:
+        return []
+    table = []
+    for name, counts in zip(winner.classes, winner.confusion.tolist(), strict=True):
+        total = sum(counts)
+        table.append((name, total, [(count, count / total if total else 0.0) for count in counts]))
+    return table
+
+
+def _confusions(facts: Facts) -> list[tuple[str, str, int]]:
+    """Return (true class, predicted class, examples) of the most frequent mistakes."""
+    winner = facts.winner
+    if winner is None or winner.confusion is None:
+        return []
+    found = [
+        (winner.classes[truth], winner.classes[guess], count)
+        for truth, counts in enumerate(winner.confusion.tolist())
+        for guess, count in enumerate(counts)
+        if truth != guess and count
+    ]
+    return sorted(found, key=lambda item: -item[2])[:MOST_CONFUSIONS]
+
+
+def _classes(facts: Facts) -> list[tuple[str, int, int]]:
+    """Return (class, examples in train, in dev)."""
+    dataset = facts.dataset
+    if dataset is None or not dataset.classes:
+        return []
+    if dataset.task == "binary":
+        ones = [int(part.Y.sum()) for part in (dataset.train, dataset.dev)]
+        counts = [[dataset.train.m - ones[0], ones[0]], [dataset.dev.m - ones[1], ones[1]]]
+    else:
+        counts = [[int(count) for count in part.Y.sum(axis=1)] for part in (dataset.train, dataset.dev)]
+    return list(zip(dataset.classes, *counts, strict=True))
+
+
+def _command(facts: Facts) -> str:
+    raised = facts.attributes.get("raised", 0)
+    return f"study run {facts.summary.name}.toml" + (f" --trials {raised}" if raised else "")
+
+
+def _embed(value: Any) -> Markup:
+    """Return JSON that can stand in a script element, whatever it holds."""
+    text = json.dumps(value, allow_nan=False, separators=(",", ":"))
+    return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))  # noqa: S704 - escaped
+
+
+def _name_trials(numbers: Sequence[int]) -> str:
+    shown = ", ".join(map(str, numbers[:NAMED]))
+    return f"{shown}, … ({len(numbers):,})" if len(numbers) > NAMED else shown
+
+
+def escape_markdown(text: Any) -> str:
+    """Return text that Markdown shows as it is, in a table's cell too."""
+    return _SPECIAL.sub(lambda found: _ESCAPES.get(found[0], f"\\{found[0]}"), " ".join(short(text).split()))

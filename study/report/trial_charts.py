@@ -1,0 +1,177 @@
+"""Charts with a mark for each trial over its time: cost curves, dev value by trial, how far each got, the front."""
+
+import math
+from collections.abc import Sequence
+
+from study.report.chart import Axis, Chart, Dots, Mark, path
+from study.report.facts import Facts
+from study.report.scales import Numbers, robust
+from study.report.wording import counted, short, title_of
+from study.results import TrialRow
+
+STATES = {"complete": "complete", "pruned": "pruned", "failed": "failed", "running": "still running"}
+FALL = 10.0  # times that costs differ, from which the axis is logarithmic
+
+
+def cost_curves(facts: Facts) -> Chart | None:
+    """Return J by iteration: all trials faint, the winner strong."""
+    if not facts.curves:
+        return None
+    last = 1 + max(points[-1][0] for points in facts.curves.values())
+    costs = [cost for points in facts.curves.values() for _, cost in points if math.isfinite(cost)]
+    if not costs:
+        return None
+    # A curve that diverges would press all others flat: the axis ends at twice the highest start.
+    starts = [points[0][1] for points in facts.curves.values() if math.isfinite(points[0][1])]
+    top = 2 * max(starts, default=1.0)
+    shown = [min(cost, top) for cost in costs]
+    positive = min(shown) > 0
+    y = Numbers.covering(shown, log=positive and max(shown) / min(shown) > FALL)
+    x = Numbers(0, last, whole=True)
+    state = {row.number: row.state for row in facts.summary.trials}
+    marks = [
+        Mark("line", f"faint {state[number]}", _curve(points, x, y), (number,))
+        for number, points in facts.curves.items()
+        if number != facts.winner_number
+    ]
+    best = facts.curves.get(facts.winner_number) if facts.winner_number is not None else None
+    legend = [(f"line faint {name}", text) for name, text in STATES.items() if name in state.values()]
+    said = ""
+    if best is not None:
+        marks.append(Mark("line", "best", _curve(best, x, y), (int(facts.winner_number or 0),)))
+        legend.insert(0, ("line best", f"trial {facts.winner_number}, the winner"))
+        said = f" That of trial {facts.winner_number} falls from {short(best[0][1])} to {short(best[-1][1])}."
+    scaled = " J is on a logarithmic axis." if y.log else ""
+    cut = f" Costs above {short(top)} are cut off." if max(costs) > top else ""
+    return Chart(
+        key="curves-chart",
+        label=f"Cost J by iteration, {counted(len(facts.curves), 'curve')}.{said}",
+        x=Axis.of("iteration", x),
+        y=Axis.of("cost J", y),
+        marks=tuple(marks),
+        legend=tuple(legend),
+        caption=f"Cost J before each update.{scaled}{cut} Point at a curve to see whose it is; click keeps it.",
+        tall=24,
+    )
+
+
+def _curve(points: Sequence[tuple[int, float]], x: Numbers, y: Numbers) -> str:
+    return path((x.place(i), y.place(cost) if math.isfinite(cost) else math.inf) for i, cost in points)
+
+
+def progress(facts: Facts) -> Chart | None:
+    """Return the dev value of each trial in the order asked, and the best so far."""
+    summary = facts.summary
+    told = [row for row in summary.trials if row.value is not None]
+    if len(told) < 2:
+        return None
+    maximize = summary.direction == "maximize"
+    y, cut = robust([float(row.value or 0) for row in told], maximize=maximize)
+    x = Numbers.covering([row.number for row in summary.trials], whole=True, margin=0.02)
+    complete, pruned, best = Dots("complete"), Dots("pruned"), Dots("best big")
+    steps: list[tuple[float, float]] = []
+    so_far: float | None = None
+    for row in told:
+        value = float(row.value or 0)
+        at = (x.place(row.number), y.place(value))
+        if row.state != "complete":
+            pruned.add(*at, row.number)
+            continue
+        (best if row.number == facts.winner_number else complete).add(*at, row.number)
+        if so_far is None or ((value > so_far) == maximize and value != so_far):
+            steps += [(at[0], y.place(so_far))] if so_far is not None else []
+            so_far = value
+            steps.append(at)
+    if so_far is not None:
+        steps.append((1.0, y.place(so_far)))
+    metric = title_of(summary.metric)
+    return Chart(
+        key="progress-chart",
+        label=f"Dev {metric} by trial, in the order asked, with the best so far"
+        + (f"; it ends at {short(so_far)}." if so_far is not None else "."),
+        x=Axis.of("trial", x),
+        y=Axis.of(f"dev {metric}", y),
+        marks=(pruned.mark(), complete.mark(), Mark("rule", "frontier", path(steps)), best.mark()),
+        legend=(
+            ("dots complete", "complete"),
+            *((("dots pruned", "pruned, at its last report"),) if pruned.parts else ()),
+            ("line frontier", "best so far"),
+        ),
+        caption="Dev value in the order in which settings were tried." + _cut(cut),
+        tall=16,
+    )
+
+
+def reach(facts: Facts) -> Chart | None:
+    """Return how many iterations each trial got, by what became of it."""
+    rows = [row for row in facts.summary.trials if row.iterations]
+    if len(rows) < 2:
+        return None
+    x = Numbers.covering([row.number for row in facts.summary.trials], whole=True, margin=0.02)
+    y = Numbers(0, 1.05 * max(row.iterations for row in rows), whole=True)
+    marks = []
+    present = [state for state in STATES if any(row.state == state for row in rows)]
+    for state in present:
+        of_state = [row for row in rows if row.state == state]
+        dots = Dots(state)
+        for row in of_state:
+            dots.add(x.place(row.number), y.place(row.iterations), row.number)
+        sticks = "".join(_stick(row, x, y) for row in of_state)
+        marks += [Mark("rule", f"stick {state}", sticks), dots.mark()]
+    return Chart(
+        key="reach-chart",
+        label="Iterations that each trial got: "
+        + ", ".join(f"{sum(row.state == state for row in rows)} {STATES[state]}" for state in present)
+        + ".",
+        x=Axis.of("trial", x),
+        y=Axis.of("iterations", y),
+        marks=tuple(marks),
+        legend=tuple((f"dots {state}", STATES[state]) for state in present),
+        caption="How far each trial was trained before it was complete, stopped or failed.",
+        tall=14,
+    )
+
+
+def _stick(row: TrialRow, x: Numbers, y: Numbers) -> str:
+    at = x.place(row.number)
+    return path([(at, 0.0), (at, y.place(row.iterations))])
+
+
+def front(facts: Facts) -> Chart | None:
+    """Return the first two objectives against each other, where there are several."""
+    summary = facts.summary
+    if len(summary.objectives) < 2 or not summary.values:
+        return None
+    first, second = summary.objectives[:2]
+    pairs = {number: values[:2] for number, values in summary.values.items()}
+    x = _positive_scale([pair[1] for pair in pairs.values()])
+    y = Numbers.covering([pair[0] for pair in pairs.values()])
+    others, best = Dots("complete"), Dots("best big")
+    for number, (down, across) in pairs.items():
+        (best if number in summary.front else others).add(x.place(across), y.place(down), number)
+    ordered = sorted((pairs[number][1], pairs[number][0]) for number in summary.front)
+    line = path([(x.place(across), y.place(down)) for across, down in ordered])
+    more = f" Of {len(summary.objectives)} objectives the first two are drawn." if len(summary.objectives) > 2 else ""
+    return Chart(
+        key="front-chart",
+        label=f"{title_of(first)} against {title_of(second)}: {counted(len(pairs), 'complete trial')}, "
+        f"{len(summary.front)} of them the best trade-offs.",
+        x=Axis.of(_on_dev(second), x),
+        y=Axis.of(_on_dev(first), y),
+        marks=(others.mark(), Mark("rule", "frontier", line), best.mark()),
+        legend=(("dots best", "no other is better in all objectives"), ("dots complete", "other complete trials")),
+        caption="Each dot is a complete trial." + more,
+    )
+
+
+def _positive_scale(values: Sequence[float]) -> Numbers:
+    log = min(values) > 0 and max(values) / min(values) > FALL
+    return Numbers.covering(values, log=log)
+
+
+def _on_dev(objective: str) -> str:
+    return title_of(objective) if objective in ("parameters", "work") else f"dev {title_of(objective)}"
+
+
+def _cut(cut: bool) -> str:
+    return " A few values far worse than the rest are drawn at the edge." if cut else ""

@@ -1,0 +1,192 @@
+"""What the winner's network does on dev: confusions, predictions beside the truth, the boundary in the plane.
+
+Everything comes from the trial's file and from train and dev; the test rows are not converted.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from engine import Parameters, predict
+from engine.metrics import labels
+from study.data import Dataset
+from study.data.overview import dataset_columns
+from study.home import StudyFolder
+from study.results import TrialRow
+from study.space import architecture_of, complete
+from study.spec import Spec
+from study.trial_file import TrialFile, read_result
+
+SHOWN = 1500  # points of a picture
+COLUMNS, ROWS = 160, 120  # of the grid that a boundary is computed on
+LEVELS = 7  # of a predicted number
+
+Floats = npt.NDArray[np.float64]
+Whole = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Plane:
+    """The network's answer over two features.
+
+    Attributes:
+        names: of the features; x to the right, y up, both in the table's own unit.
+        low, high: corners.
+        levels: (ROWS, COLUMNS), row 0 the lowest y: the class predicted, or the level of the number predicted.
+        edges: for a number, the values between levels.
+        x, y, group: some of the dev examples; group is the true class, or the level of the true number.
+        wrong: which of them are classified wrongly.
+    """
+
+    names: tuple[str, str]
+    low: tuple[float, float]
+    high: tuple[float, float]
+    levels: Whole
+    edges: tuple[float, ...]
+    x: Floats
+    y: Floats
+    group: Whole
+    wrong: npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Winner:
+    """The winner on dev.
+
+    Attributes:
+        number: of the trial.
+        layer_sizes: (n[0], …, n[L]).
+        networks: that it consists of; folds are one network each.
+        classes: names, () for regression.
+        confusion: (K, K), rows are the truth: dev examples, added up over networks; None for regression.
+        truth, prediction: of some dev examples, in the target's unit; empty for classification.
+        examples: dev examples that were predicted, over all networks; for regression those of the first, or all folds.
+        plane: for two numeric features.
+    """
+
+    number: int
+    layer_sizes: tuple[int, ...]
+    networks: int
+    classes: tuple[str, ...]
+    confusion: Whole | None
+    truth: Floats
+    prediction: Floats
+    examples: int
+    plane: Plane | None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as plain data, without the plane."""
+        return {
+            "number": self.number,
+            "layer_sizes": list(self.layer_sizes),
+            "networks": self.networks,
+            "classes": list(self.classes),
+            "confusion": None if self.confusion is None else self.confusion.tolist(),
+            "truth": self.truth.tolist(),
+            "prediction": self.prediction.tolist(),
+            "examples": self.examples,
+        }
+
+
+def look_at_winner(spec: Spec, datasets: Sequence[Dataset], row: TrialRow, folder: StudyFolder) -> Winner | None:
+    """Return what the network of a complete trial does on dev; None where its file is gone or is of other data."""
+    path = folder.result(row.number)
+    if not path.exists():
+        return None
+    file = read_result(path)
+    of_network = list(datasets) if len(datasets) > 1 else [datasets[0]] * len(file.dev_predictions)
+    pairs = list(zip(of_network, file.dev_predictions, strict=False))
+    if not pairs or any(A.shape != dataset.dev.Y.shape for dataset, A in pairs):
+        return None
+    first = datasets[0]
+    confusion = None
+    truth = prediction = np.empty(0)
+    if first.task == "regression":
+        told = pairs if len(datasets) > 1 else pairs[:1]
+        truth = np.concatenate([_in_units(dataset, dataset.dev.Y) for dataset, _ in told])
+        prediction = np.concatenate([_in_units(dataset, A) for dataset, A in told])
+        examples = len(truth)
+        kept = _some(len(truth))
+        truth, prediction = truth[kept], prediction[kept]
+    else:
+        confusion = sum((_confusion(dataset, A) for dataset, A in pairs), np.zeros(1, dtype=np.int64))
+        examples = int(confusion.sum())
+    return Winner(
+        number=row.number,
+        layer_sizes=file.layer_sizes,
+        networks=len(pairs),
+        classes=first.classes,
+        confusion=confusion,
+        truth=truth,
+        prediction=prediction,
+        examples=examples,
+        plane=_plane(spec, first, file, row),
+    )
+
+
+def _confusion(dataset: Dataset, A: npt.NDArray[Any]) -> Whole:
+    K = len(dataset.classes)
+    cells = labels(dataset.dev.Y).astype(np.int64) * K + labels(A).astype(np.int64)
+    return np.bincount(cells, minlength=K * K).reshape(K, K).astype(np.int64)
+
+
+def _in_units(dataset: Dataset, Y: npt.NDArray[Any]) -> Floats:
+    scale = dataset.target_scale
+    return Y[0].astype(np.float64) if scale is None else scale.to_units(Y[0])
+
+
+def _some(n: int) -> Whole:
+    """Return at most SHOWN of n places, evenly spread."""
+    return np.arange(n) if n <= SHOWN else np.linspace(0, n - 1, SHOWN).astype(np.int64)
+
+
+def _plane(spec: Spec, dataset: Dataset, file: TrialFile, row: TrialRow) -> Plane | None:
+    names = dataset.column_names
+    kinds = [column.kind for column in dataset_columns(dataset)]
+    if dataset.n_x != 2 or len(names) != 2 or not set(kinds) <= {"numeric", "boolean"}:
+        return None
+    # Each feature is a straight line of its column: two cells are enough to know it, and to go back.
+    cells = pd.DataFrame({name: [0.0, 1.0] for name in names})
+    at = np.asarray(dataset.preprocessing.transform(cells), dtype=np.float64)
+    origin, slope = at[0], at[1] - at[0]
+    if not slope.all():
+        return None
+    dev = (dataset.dev.X.astype(np.float64).T - origin) / slope
+    low, high = dev.min(axis=0), dev.max(axis=0)
+    margin = np.where(high > low, 0.06 * (high - low), 1.0)
+    low, high = low - margin, high + margin
+    xs, ys = (low[k] + (np.arange(n) + 0.5) / n * (high[k] - low[k]) for k, n in ((0, COLUMNS), (1, ROWS)))
+    grid = np.stack([np.tile(xs, ROWS), np.repeat(ys, COLUMNS)])
+    architecture = architecture_of(
+        complete(spec.space, row.params), dataset.n_x, dataset.n_y, dataset.output_activation
+    )
+    if architecture.layer_sizes != file.layer_sizes:
+        return None
+    parameters = Parameters(file.layer_sizes, file.parameters[0])
+    A = predict(architecture, parameters, (grid * slope[:, None] + origin[:, None]).astype(np.float32))
+    kept = _some(dataset.dev.m)
+    edges: tuple[float, ...] = ()
+    if dataset.task == "regression":
+        truth = _in_units(dataset, dataset.dev.Y)
+        inner = np.quantile(truth, np.linspace(0, 1, LEVELS + 1)[1:-1])
+        edges = tuple(float(edge) for edge in inner)
+        levels, group = np.digitize(_in_units(dataset, A), inner), np.digitize(truth, inner)
+        wrong = np.zeros(len(group), dtype=bool)
+    else:
+        levels, group = labels(A), labels(dataset.dev.Y)
+        wrong = labels(file.dev_predictions[0]) != group
+    return Plane(
+        names=(names[0], names[1]),
+        low=(float(low[0]), float(low[1])),
+        high=(float(high[0]), float(high[1])),
+        levels=levels.astype(np.int64).reshape(ROWS, COLUMNS),
+        edges=edges,
+        x=dev[kept, 0],
+        y=dev[kept, 1],
+        group=group[kept].astype(np.int64),
+        wrong=wrong[kept],
+    )

@@ -1,0 +1,94 @@
+"""The report in a browser: it asks for nothing, logs nothing, fits wide and narrow, and answers pointer and keys."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from browser import needs_browser, visit
+from in_process import spec_with
+from PIL import Image
+from report_studies import run_for_report
+
+from study.home import Home
+from study.report import write_report
+from study.results import summarize
+
+pytestmark = [pytest.mark.slow, needs_browser]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    return run_for_report(spec_with("trials = 20"), tmp_path_factory.mktemp("browser"))
+
+
+@pytest.fixture(scope="module")
+def page(home: Home) -> Path:
+    return write_report(home, "small")
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (400, True)])
+def test_it_opens_alone_and_fits(page: Path, tmp_path: Path, width: int, dark: bool) -> None:
+    script = """
+      const boxes = [...document.querySelectorAll("svg.box")].map((svg) => svg.getBoundingClientRect());
+      return {
+        ready: document.documentElement.dataset.ready,
+        over: document.documentElement.scrollWidth - innerWidth,
+        small: boxes.filter((box) => box.width < 150 || box.height < 80).length,
+        pictures: boxes.length,
+      };"""
+    seen = visit(page, tmp_path, script, width=width, dark=dark)
+    assert (seen.console, seen.resources) == ([], [])
+    assert seen.found == {"ready": "true", "over": 0, "small": 0, "pictures": seen.found["pictures"]}
+    assert seen.found["pictures"] >= 9
+    with Image.open(tmp_path / "shot.png") as shot:
+        pixels = np.asarray(shot.convert("RGB")).reshape(-1, 3)
+    assert (pixels[0].mean() < 60) == dark
+    winner = (255, 154, 77) if dark else (195, 77, 0)  # --best of page.css
+    assert (np.abs(pixels - np.array(winner)).max(axis=1) < 8).sum() > 200
+
+
+def test_pointer_and_keys_tell_whose_mark_it_is(home: Home, page: Path, tmp_path: Path) -> None:
+    script = """
+      const tip = document.getElementById("tip"), svg = document.getElementById("curves-chart");
+      const key = (name) => svg.dispatchEvent(new KeyboardEvent("keydown", { key: name, bubbles: true }));
+      const box = svg.getBoundingClientRect(), d = svg.querySelector("path.best").getAttribute("d");
+      const numbers = d.match(/-?\\d+/g).map(Number), k = numbers.length - 2;
+      const at = {
+        clientX: box.left + numbers[k] * box.width / 2000,
+        clientY: box.top + numbers[k + 1] * box.height / 1000,
+      };
+      svg.dispatchEvent(new PointerEvent("pointermove", { ...at, bubbles: true }));
+      await new Promise((done) => setTimeout(done, 200));
+      const pointed = tip.textContent;
+      svg.dispatchEvent(new PointerEvent("pointerleave"));
+      const left = tip.hidden;
+      key("ArrowRight");
+      const first = tip.textContent, lit = document.querySelectorAll(".lit-line, .lit-dot").length;
+      const row = document.querySelectorAll("tr.lit").length;
+      key("ArrowRight");
+      const second = tip.textContent;
+      key("Escape");
+      const column = document.querySelector("table.sortable th:nth-child(2) button");
+      column.click(); column.click();
+      const rows = [...document.querySelector("table.sortable").tBodies[0].rows];
+      const values = rows.map((one) => one.cells[1].textContent);
+      return { pointed, left, first, lit, row, second, gone: tip.hidden, values };"""
+    found = visit(page, tmp_path, script).found
+    ranking = summarize(home, "small").ranking()
+    assert found["pointed"].startswith("Trial ")
+    assert (found["left"], found["gone"]) == (True, True)
+    assert found["first"].startswith(f"Trial {ranking[0].number}, complete")
+    assert f"accuracy {ranking[0].value:.4g}" in found["first"]
+    assert found["second"].startswith(f"Trial {ranking[1].number}, complete")
+    assert found["lit"] >= 5  # its marks in every chart
+    assert found["row"] == 2  # on the leaderboard and among all trials
+    shown = [float(value) for value in found["values"]]
+    assert shown == sorted(shown)
+
+
+def test_a_page_that_asks_for_something_is_found_out(tmp_path: Path) -> None:
+    page = tmp_path / "asking.html"
+    page.write_text("<!doctype html><title>x</title><body><img src='https://example.org/x.png'></body>")
+    assert visit(page, tmp_path).resources == ["https://example.org/x.png"]
+    page.write_text("<!doctype html><title>x</title><body><script>console.log('aloud')</script></body>")
+    assert any("aloud" in line for line in visit(page, tmp_path).console)
