@@ -22,6 +22,7 @@ HomeOption = Annotated[
     str | None, typer.Option("--home", metavar="DIR", help="Where state lives; STUDY_HOME, or ./mlruns.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+JobsOption = Annotated[int | None, typer.Option("--jobs", min=1, help="Worker processes; left out, one a core.")]
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name of the study.")]
 
 
@@ -134,6 +135,34 @@ def list_studies(json: JsonOption = False, home: HomeOption = None) -> None:
 
 
 @app.command()
+def confirm(
+    name: NameArgument,
+    top: Annotated[int | None, typer.Option(min=1, help="Best settings to train again; left out, the spec's.")] = None,
+    seeds: Annotated[int | None, typer.Option(min=2, help="Fresh seeds for each; left out, the spec's.")] = None,
+    jobs: JobsOption = None,
+    json: JsonOption = False,
+    home: HomeOption = None,
+) -> None:
+    """Train the best settings again on fresh seeds, and say which is best and which cannot be told from it."""
+    from study.confirm_view import print_confirmed
+    from study.confirming import confirm as confirm_study
+    from study.home import Home
+    from study.terminal import print_json
+    from study.workers import default_jobs
+
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        said = _say_nothing if json else print
+        outcome = confirm_study(Home.at(home), name, top=top, seeds=seeds, jobs=jobs or default_jobs(), said=said)
+    except KeyboardInterrupt:
+        _leave()
+    if json:
+        print_json(outcome)
+    else:
+        print_confirmed(outcome)
+
+
+@app.command()
 def ui(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 5000,
     home: HomeOption = None,
@@ -143,6 +172,10 @@ def ui(
     from study.ui import serve
 
     serve(Home.at(home), port)
+
+
+def _say_nothing(_line: str) -> None:
+    pass
 
 
 def _interrupt(_signal: int, _frame: object) -> NoReturn:

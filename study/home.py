@@ -33,6 +33,16 @@ class StudyFolder:
         """Which MLflow run shows which trial; can be made again."""
         return self.path / "exports.json"
 
+    @property
+    def confirm(self) -> Path:
+        """What `study confirm` trained."""
+        return self.path / "confirm"
+
+    @property
+    def rechecks(self) -> Path:
+        """What `study recheck` trained, a folder for each table."""
+        return self.path / "recheck"
+
     def result(self, number: int) -> Path:
         """Curve, weights and dev predictions of a finished trial."""
         return self.path / "trials" / f"{number:05d}.npz"

@@ -10,6 +10,7 @@ from typing import Any
 
 from study import __version__, lease
 from study.budget import Budget
+from study.confirming import confirm_once
 from study.data import Dataset, load, load_folds
 from study.data.fingerprint import explain_change
 from study.errors import UserError
@@ -49,11 +50,13 @@ class RunResult:
         summary: of the study as it stands.
         new: trials that this run added.
         tracking_errors: what kept runs out of MLflow.
+        confirmed: outcome of confirming the best, where the spec wants it and the search is complete.
     """
 
     summary: Summary
     new: int
     tracking_errors: list[str]
+    confirmed: dict[str, Any] | None = None
 
 
 def run(
@@ -114,12 +117,15 @@ def run(
 
             search = Search(objective, ledger, budget, enqueued, Listener(finished, stop))
             search.run(jobs)
+            confirmed = None
             if not search.open:
                 ledger.set(ended=search.ended)
+                confirmed = confirm_once(objective, ledger, jobs=jobs, said=progress.said)
         if search.open:
             progress.said(f"stopped after {deadline:g} seconds; the same command goes on from here")
         summary = summarize_ledger(ledger, folder)
-        return RunResult(summary, sum(row.state != "running" for row in summary.trials) - before, exporter.errors)
+        new = sum(row.state != "running" for row in summary.trials) - before
+        return RunResult(summary, new, exporter.errors, confirmed)
 
 
 def _enter(ledger: Ledger, objective: Objective, path: Path, trials: int | None) -> Budget:
@@ -139,6 +145,7 @@ def _enter(ledger: Ledger, objective: Objective, path: Path, trials: int | None)
     ledger.set(
         identity=identity,
         spec=path.read_text(encoding="utf-8-sig"),
+        folder=str(path.parent.absolute()),
         description=spec.description,
         settings=fixed(spec.space),
         metric=objective.metric,

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from engine.metrics import METRICS
+from study.confirm_view import print_confirmed
 from study.data import Dataset
 from study.results import Summary, TrialRow
 from study.running import Progress as RunProgress
@@ -88,6 +89,8 @@ class RunView:
                 "--trials N raises the number."
             )
         self.console.print(leaderboard(summary, self.console.width), soft_wrap=False)
+        if result.confirmed is not None:
+            print_confirmed(result.confirmed, table=False)
         for error in result.tracking_errors:
             self.console.print(f"MLflow could not be written: {error}; run the same command again once it answers")
         at = f" --home {home}" if home else ""
