@@ -163,6 +163,77 @@ def confirm(
 
 
 @app.command()
+def compare(
+    name: NameArgument,
+    trials: Annotated[
+        list[str],
+        typer.Argument(metavar="A [B …]", help="Trials: a number, best, another study (its best), or STUDY:NUMBER."),
+    ],
+    picture: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Where the curves are drawn; left out, in the study's folder.")
+    ] = None,
+    json: JsonOption = False,
+    home: HomeOption = None,
+) -> None:
+    """Compare trials, or the best of studies on the same data; one alone is compared with the best."""
+    from study.compare_view import print_comparison
+    from study.comparing import compare as compare_trials
+    from study.home import Home
+    from study.terminal import print_json
+
+    outcome = compare_trials(Home.at(home), name, trials, picture)
+    if json:
+        print_json(outcome)
+    else:
+        print_comparison(outcome)
+
+
+@app.command()
+def recheck(
+    name: NameArgument,
+    data: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A table in place of the study's; left out, that as it is now.")
+    ] = None,
+    trials: Annotated[
+        int | None, typer.Option(min=1, help="Of the search; left out, a quarter of the study's.")
+    ] = None,
+    top: Annotated[
+        int | None, typer.Option(min=1, help="Best settings of the study to try; left out, the spec's.")
+    ] = None,
+    seeds: Annotated[int | None, typer.Option(min=2, help="Fresh seeds for each; left out, the spec's.")] = None,
+    jobs: JobsOption = None,
+    json: JsonOption = False,
+    home: HomeOption = None,
+) -> None:
+    """Look whether the best of a study still holds on data as they are now."""
+    from study.confirm_view import print_rechecked
+    from study.home import Home
+    from study.rechecking import recheck as recheck_study
+    from study.terminal import print_json
+    from study.workers import default_jobs
+
+    signal.signal(signal.SIGTERM, _interrupt)
+    said = _say_nothing if json else print
+    try:
+        outcome = recheck_study(
+            Home.at(home),
+            name,
+            data=data,
+            trials=trials,
+            top=top,
+            seeds=seeds,
+            jobs=jobs or default_jobs(),
+            said=said,
+        )
+    except KeyboardInterrupt:
+        _leave()
+    if json:
+        print_json(outcome)
+    else:
+        print_rechecked(outcome)
+
+
+@app.command()
 def ui(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 5000,
     home: HomeOption = None,

@@ -1,4 +1,4 @@
-"""The outcome of `study confirm` in the terminal: the verdict in plain words, then a table of 80 columns."""
+"""What `study confirm` and `study recheck` found, in the terminal: the verdict in plain words, then a table."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -58,25 +58,57 @@ def verdict_lines(outcome: Mapping[str, Any]) -> list[str]:
     return lines
 
 
+def print_rechecked(outcome: Mapping[str, Any]) -> None:
+    """Print an outcome as `study.rechecking` keeps it."""
+    console = Console(highlight=False, markup=False, soft_wrap=True)
+    by_name = {candidate["name"]: candidate for candidate in outcome["candidates"]}
+    old, winner = outcome["old_best"]["name"], by_name[outcome["winner"]]
+    title = METRICS[outcome["metric"]].title
+    where = f"{outcome['seeds']} fresh seeds and {outcome['m']} examples of {outcome['data']}"
+    if outcome["holds"] and old == winner["name"]:
+        console.print(f"The old best still holds: {old} is best on {where}, {title} {_value(winner)}.")
+    elif outcome["holds"]:
+        console.print(f"The old best still holds: {old} cannot be told from {winner['name']} on {where}.")
+    elif old in by_name:
+        console.print(
+            f"The old best holds no longer: on {where} {winner['name']} is better, "
+            f"{title} {_value(winner)} against {_value(by_name[old])}. Take {outcome['recommended']}."
+        )
+    else:
+        console.print(f"The old best holds no longer. Take {outcome['recommended']}.")
+    for line in (f"{each['name']} {each['reason']}." for each in outcome["failed"]):
+        console.print(line)
+    for line in _power(outcome, title):
+        console.print(line)
+    if outcome["part"] == "dev" and not outcome["holds"]:
+        console.print("These examples chose the new settings, which favours them a little.")
+    console.print(candidates_table(outcome), soft_wrap=False)
+    if outcome["recommended"] in by_name and outcome["recommended"] != old:
+        setting = by_name[outcome["recommended"]]["params"]
+        console.print(f"{outcome['recommended']}: {', '.join(f'{key} = {_plain(v)}' for key, v in setting.items())}")
+
+
 def candidates_table(outcome: Mapping[str, Any]) -> Table:
     """Return the candidates, the best confirmed value first."""
     sign = -1 if outcome["direction"] == "maximize" else 1
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("trial", justify="right", no_wrap=True)
-    titles = ("search", "again", "95 %\ninterval", "best\nwith", "difference\n95 %", "p", "work", "para-\nmeters")
-    for title in titles:
+    before = "search_best" in outcome  # values of the search on the same data
+    titles = ("again", "95 %\ninterval", "best\nwith", "difference\n95 %", "p", "work", "para-\nmeters")
+    for title in ("search", *titles) if before else titles:
         table.add_column(title, justify="right", no_wrap=True)
     for c in sorted(outcome["candidates"], key=lambda c: (sign * c["value"], c["trial"])):
-        mark = "*" if c["trial"] == outcome["recommended"] else " "
+        name = c.get("name", c["trial"])
+        mark = "*" if name == outcome["recommended"] else " "
         gap = c["difference"]
-        won = c["trial"] == outcome["winner"]
+        won = name == outcome["winner"]
         table.add_row(
-            f"{c['trial']}{mark}",
-            _short(c["search_value"]),
+            f"{name}{mark}",
+            *([_short(c["search_value"])] if before else []),
             _short(c["value"]),
             f"{_short(c['low'])} {_short(c['high'])}",
             f"{100 * c['probability_best']:.0f} %",
-            "" if won else f"{gap['low']:+.3f} {gap['high']:+.3f}",
+            "" if won else f"{_signed(gap['low'])} {_signed(gap['high'])}",
             "" if won else _p(gap["p"]),
             f"{c['work']:.2g}",
             str(c["parameters"]),
@@ -127,6 +159,14 @@ def _names(trials: list[int]) -> str:
 
 def _short(value: float) -> str:
     return f"{value:.3f}" if 1e-3 <= abs(value) < 100 else f"{value:.3g}"
+
+
+def _signed(value: float) -> str:
+    return f"{'+' if value >= 0 else '−'}{_short(abs(value))}"
+
+
+def _plain(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _p(value: float) -> str:

@@ -104,24 +104,8 @@ class Retraining:
         return {name: trained[name] for name in settings}
 
     def table(self, predictions: Array) -> Array:
-        """Return the values of single examples by seed, (S, m), whose mean is the mean of the metric over seeds.
-
-        With folds an example is one of the fold whose dev it is in; the metric is the mean of the folds'.
-        """
-        metric, sizes = self.objective.metric, [fold.dev_Y.shape[1] for fold in self.folds]
-        total, ends = sum(sizes), np.cumsum(sizes)
-        rows = []
-        for A in predictions:
-            pieces = [
-                _values(metric, fold, A[:, end - size : end])
-                for fold, size, end in zip(self.folds, sizes, ends, strict=True)
-            ]
-            if self.part == "confirm":  # of which the networks of all folds predict the same examples
-                rows.append(np.mean(pieces, axis=0))
-            else:
-                shares = [total / (len(sizes) * size) for size in sizes]
-                rows.append(np.concatenate([share * piece for share, piece in zip(shares, pieces, strict=True)]))
-        return np.stack(rows)
+        """Return the values of single examples by seed, as `score_table`."""
+        return score_table(self.objective.metric, self.folds, self.part, predictions)
 
     def _stacks(self, name: str, params: Mapping[str, Any]) -> "list[_Stack]":
         objective, seed = self.objective, self.objective.spec.search.seed
@@ -206,8 +190,40 @@ class _Stack:
         self.ended = self.error is not None or self.state.done or "diverged" in self.state.status
 
 
-def _values(metric: str, fold: Fold, A: Array) -> Array:
-    return example_values(metric, fold.unit.restore(fold.dev_Y), fold.unit.restore(A))
+def score_table(metric: str, folds: Sequence[Fold], part: Part, predictions: Array) -> Array:
+    """Return the values of single examples by seed, (S, m), whose mean is the mean of the metric over seeds.
+
+    With folds an example is one of the fold whose dev it is in; the metric is the mean of the folds'.
+
+    Args:
+        metric: a name in `engine.metrics.METRICS`.
+        folds: what was predicted, in the place of dev; one without folds.
+        part: of which; "confirm" is the same examples for all folds.
+        predictions: (S, n_y, M), those of the folds one after the other.
+    """
+    sizes = [fold.dev_Y.shape[1] for fold in folds]
+    total, ends = sum(sizes), np.cumsum(sizes)
+    rows = []
+    for A in predictions:
+        pieces = [
+            example_values(metric, fold.unit.restore(fold.dev_Y), fold.unit.restore(A[:, end - size : end]))
+            for fold, size, end in zip(folds, sizes, ends, strict=True)
+        ]
+        if part == "confirm":
+            rows.append(np.mean(pieces, axis=0))
+        else:
+            shares = [total / (len(sizes) * size) for size in sizes]
+            rows.append(np.concatenate([share * piece for share, piece in zip(shares, pieces, strict=True)]))
+    return np.stack(rows)
+
+
+def read_predictions(path: Path) -> Array | None:
+    """Return the predictions that are kept in a file, (S, n_y, M), or None where there are none."""
+    if not path.exists():
+        return None
+    with np.load(path, allow_pickle=False) as file:
+        predictions: Array = file["predictions"]
+    return predictions if len(predictions) else None
 
 
 def _write(path: Path, key: str, trained: Retrained) -> None:

@@ -5,37 +5,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from confirmed_study import confirmed, nobody
 from in_process import run_local, spec_with
 from small_study import SMALL, environment, run_study
 
 from engine.metrics import METRICS
 from study.confirm_view import verdict_lines
-from study.confirming import confirm, confirm_with, is_current
+from study.confirming import confirm, is_current
 from study.errors import UserError
 from study.home import Home
-from study.ledger import Ledger, quiet_optuna
-from study.objective import Objective, network_seed
+from study.ledger import Ledger
+from study.objective import network_seed
 from study.reopening import load_all, reopen
 from study.results import summarize
 from study.retraining import Retraining, fresh_seed
 from study.spec import parse_spec
 
 CONFIRMED = SMALL + "[confirm]\ntop = 3\nseeds = 4\n"
-
-
-def nobody(_line: str) -> None:
-    pass
-
-
-def confirmed(text: str, folder: Path, **given: object) -> dict:
-    """Run a spec without MLflow, and confirm it."""
-    run_local(text, folder)
-    spec = parse_spec(text, "test.toml")
-    place = Home(folder).folder(spec.name)
-    objective = Objective(spec, load_all(spec.data, folder), place)
-    options = {"top": 3, "seeds": 4, "jobs": 1, "said": nobody} | given
-    with quiet_optuna():
-        return confirm_with(objective, Ledger(place, spec.name), **options)
 
 
 def figures(outcome: dict) -> dict:
