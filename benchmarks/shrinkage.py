@@ -34,8 +34,8 @@ from study.spec import parse_spec  # noqa: E402
 DATA = {
     "breast_cancer": 'source = "sklearn:breast_cancer"',
     "digits": 'source = "sklearn:digits"',
-    # A stand-in for penguins: three classes that overlap a little, 344 rows.
-    "blobs": 'source = "synthetic:blobs"\nexamples = 344\nnoise = 1.0',
+    # A stand-in for penguins: three classes that overlap, 344 rows.
+    "blobs": 'source = "synthetic:blobs"\nexamples = 344\nnoise = 3.0',
 }
 SPEC = """
 name = "shrinkage"

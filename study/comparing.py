@@ -144,12 +144,11 @@ def _effect(contest: Contest, i: int, j: int, difference: Interval) -> str:
         ahead, behind = (first, second) if difference.estimate >= 0 else (second, first)
         more = abs(difference.estimate)
         return f"of 1000 examples {ahead.label} gets {1000 * more:.3g} more right than {behind.label}"
-    values = [float(contender.table.mean()) for contender in (first, second)]
-    return f"{METRICS[contest.metric].title} {values[0]:.4g} against {values[1]:.4g}" + (
-        f", {100 * abs(difference.estimate / values[1]):.2g} % {'more' if difference.estimate > 0 else 'less'}"
-        if values[1]
-        else ""
-    )
+    mine, theirs = (float(contender.table.mean()) for contender in (first, second))
+    said = f"{METRICS[contest.metric].title} {mine:.4g} of {first.label} against {theirs:.4g} of {second.label}"
+    if not theirs:
+        return said
+    return f"{said}, {100 * abs((mine - theirs) / theirs):.2g} % {'more' if mine > theirs else 'less'}"
 
 
 def _title(contender: Contender, name: str) -> str:

@@ -67,6 +67,9 @@ def confirm_with(
     if not best:
         raise UserError(f"study {summary.name!r} has no complete trial to confirm; run it first")
     part: Part = "dev" if objective.dataset.confirm is None else "confirm"
+    if summary.state != "complete":
+        ended = sum(row.state != "running" for row in summary.trials)
+        said(f"the search is not complete: these are the best of {ended} of {summary.planned} trials")
     said(f"confirming {_count(len(best), 'setting')} on {seeds} fresh seeds each")
     titles = {_file(row): row for row in best}
     trials = {trial.number: trial for trial in ledger.trials()}

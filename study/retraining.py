@@ -25,7 +25,7 @@ from study.space import complete, training_of
 from study.workers import Workers
 
 Part = Literal["dev", "confirm"]
-MEMORY = 1 << 30  # bytes that a stack may take; a larger one is trained as several
+MEMORY = 1 << 30  # bytes that the networks of a stack may take; more of them are trained as several stacks
 _FRESH = 4  # purpose number of the seeds, beside those of `study.objective`
 
 
@@ -114,8 +114,8 @@ class Retraining:
         if folds > 1:
             groups = [[replica] for replica in range(self.seeds)]
         else:
-            one = objective.work_per_iteration(setting, 1).memory
-            size = max(1, min(self.seeds, MEMORY // max(1, one)))
+            one, two = (objective.work_per_iteration(setting, replicas).memory for replicas in (1, 2))
+            size = max(1, min(self.seeds, MEMORY // max(1, two - one)))
             groups = [list(range(first, min(first + size, self.seeds))) for first in range(0, self.seeds, size)]
         return [
             _Stack(

@@ -175,7 +175,7 @@ def probability_best(table: Crossed, rng: np.random.Generator, *, maximize: bool
     draws = table.means + _normal(table.covariance(), DRAWS, rng) / np.sqrt(
         rng.chisquare(degrees, (DRAWS, 1)) / degrees
     )
-    draws = np.round(draws if maximize else -draws, 12)
+    draws = np.round(draws if maximize else -draws, 10)
     best = draws == draws.max(axis=1, keepdims=True)
     shares: Array = (best / best.sum(axis=1, keepdims=True)).mean(axis=0)
     return shares
@@ -252,9 +252,7 @@ def paired_bootstrap(
     """
     first, second = compute(np.arange(m))
     resampled = np.array([np.subtract(*compute(rng.integers(0, m, m))) for _ in range(draws)])
-    resampled = resampled[np.isfinite(resampled)]  # AUC of one class alone has no value
-    if not len(resampled):
-        return Interval(first - second, float("-inf"), float("inf"), 1.0)
+    resampled = np.append(resampled[np.isfinite(resampled)], first - second)  # AUC of one class alone has no value
     low, high = np.quantile(resampled, [ALPHA / 2, 1 - ALPHA / 2])
     tail = min(int((resampled <= 0).sum()), int((resampled >= 0).sum()))
     return Interval(first - second, float(low), float(high), min(1.0, 2 * (tail + 1) / (len(resampled) + 1)))
@@ -277,5 +275,8 @@ def _pair(k: int, first: int, second: int) -> Array:
 def _normal(covariance: Array, draws: int, rng: np.random.Generator) -> Array:
     """Return (draws, k) of a normal distribution around 0, whose covariance may be singular."""
     values, vectors = np.linalg.eigh(covariance)
-    drawn: Array = rng.standard_normal((draws, len(values))) @ (vectors * np.sqrt(np.maximum(values, 0))).T
+    # The symmetric root: unlike eigenvectors it has no sign that hangs on the last bit.
+    values = np.where(values > 1e-12 * values.max(), values, 0.0)
+    root = (vectors * np.sqrt(values)) @ vectors.T
+    drawn: Array = rng.standard_normal((draws, len(values))) @ root
     return drawn

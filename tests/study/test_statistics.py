@@ -10,6 +10,7 @@ from study.power import Spread, detectable, examples_needed, power, seeds_needed
 from study.statistics import (
     adjust_to_best,
     crossed,
+    crossed_variance,
     generator,
     holm,
     interval,
@@ -189,8 +190,13 @@ SPREAD = Spread(examples=0.02, seeds=1e-5, noise=0.06)
 def test_power_by_hand() -> None:
     # Without seeds and noise it is the one-sample t test: 0.5 deviations, 34 examples, found in 80.7 % (Cohen 1988).
     assert power(0.5, Spread(1.0, 0.0, 0.0), 2, 34) == pytest.approx(0.807, abs=0.01)
-    assert power(0.0, SPREAD, 10, 300) == pytest.approx(0.025, abs=1e-6)
+    assert power(0.0, SPREAD, 10, 300) == pytest.approx(0.025, abs=1e-4)
     assert power(0.1, Spread(0, 0, 0), 10, 300) == 1
+    for S, m, d in ((2, 100, 0.05), (10, 360, 0.02)):
+        variance, degrees = crossed_variance(*SPREAD.squares(S, m), S, m)
+        reference = stats.nct.sf(stats.t.ppf(0.975, degrees), degrees, d / variance**0.5)
+        assert power(d, SPREAD, S, m) == pytest.approx(reference, abs=1e-4)
+    assert 0 < detectable(SPREAD, 2, 10, level=1e-4) < 100  # where SciPy's noncentral t has no value
 
 
 @settings(max_examples=50, deadline=None)
