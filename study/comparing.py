@@ -24,7 +24,6 @@ from study.statistics import (
     crossed,
     generator,
     holm,
-    interval,
     paired_bootstrap,
     paired_shares,
 )
@@ -117,8 +116,7 @@ def _restored(contest: Contest, contender: Contender) -> tuple[Array, Array]:
 
 
 def _described(metric: str, contender: Contender, table: Crossed, place: int) -> dict[str, Any]:
-    variance, degrees = table.spread(np.eye(len(table.means))[place])
-    mean = interval(metric, float(table.means[place]), variance, degrees, table.m)
+    mean = table.interval(metric, place)
     return {
         "label": contender.label,
         "study": contender.study.name,

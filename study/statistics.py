@@ -51,6 +51,7 @@ class Crossed:
         by_seed: (k, S).
         examples, seeds, noise: (k, k), mean squares and products between examples, between seeds, and of what is
             left; with one seed the last two are 0.
+        third: (k,), third central moments of the examples' means over seeds.
         m: examples.
     """
 
@@ -59,6 +60,7 @@ class Crossed:
     examples: Array
     seeds: Array
     noise: Array
+    third: Array
     m: int
 
     @property
@@ -80,6 +82,12 @@ class Crossed:
         excess = (vectors * np.maximum(values, 0)) @ vectors.T
         covariance: Array = (self.examples + excess) / (self.S * self.m)
         return covariance
+
+    def interval(self, metric: str, place: int) -> Interval:
+        """Return the mean of a setting with its interval, as `interval` says."""
+        variance, degrees = self.spread(np.eye(len(self.means))[place])
+        skewness = float(self.third[place]) / (self.m**2 * variance**1.5) if variance > 0 else 0.0
+        return interval(metric, float(self.means[place]), variance, degrees, self.m, skewness)
 
     def difference(self, first: int, second: int, level: float = ALPHA) -> Interval:
         """Return mean(first) − mean(second) with its interval, which 0 leaves where p is below level (a t test)."""
@@ -104,8 +112,9 @@ def crossed(values: Array) -> Crossed:
     means = by_seed.mean(axis=1)
     rows, columns = by_example - means[:, None], by_seed - means[:, None]
     examples = S * rows @ rows.T / max(m - 1, 1)
+    third = np.mean(rows**3, axis=1)
     if S == 1:
-        return Crossed(means, by_seed, examples, np.zeros((k, k)), np.zeros((k, k)), m)
+        return Crossed(means, by_seed, examples, np.zeros((k, k)), np.zeros((k, k)), third, m)
     left = (values - by_seed[:, :, None] - by_example[:, None, :] + means[:, None, None]).reshape(k, -1)
     return Crossed(
         means=means,
@@ -113,6 +122,7 @@ def crossed(values: Array) -> Crossed:
         examples=examples,
         seeds=m * columns @ columns.T / (S - 1),
         noise=left @ left.T / ((S - 1) * max(m - 1, 1)),
+        third=third,
         m=m,
     )
 
@@ -135,17 +145,18 @@ def crossed_variance(a: float, b: float, e: float, S: int, m: int) -> tuple[floa
     return total / (S * m), float(np.clip(degrees, min(S - 1, n), S - 1 + n))
 
 
-def interval(metric: str, mean: float, variance: float, degrees: float, m: int) -> Interval:
+def interval(metric: str, mean: float, variance: float, degrees: float, m: int, skewness: float = 0.0) -> Interval:
     """Return the interval of the mean of a metric.
 
     Shares and areas get the interval of Wilson (1927) for as many examples as would have this variance (Korn &
     Graubard 1998); half an example that all networks get wrong is added where that number is estimated, since a few
-    errors say little of it. Errors that cannot be negative get one on the scale of their logarithm, R² on its own.
+    errors say little of it. The other metrics get one of t, bent by Hall's transformation (1992) as their mean is
+    skewed: a few examples make up most of a log loss.
 
     Args:
         metric: a name in `engine.metrics.METRICS`.
-        mean, variance, degrees: as `Crossed` gives them.
-        m: examples; what a variance of 0 is taken to come from.
+        mean, variance, degrees, skewness: of the mean, as `Crossed` has them.
+        m: examples.
     """
     t = float(stats.t.ppf(1 - ALPHA / 2, degrees))
     if metric in BOUNDED:
@@ -154,11 +165,16 @@ def interval(metric: str, mean: float, variance: float, degrees: float, m: int) 
         centre, shrink = mean + t**2 / (2 * n), 1 + t**2 / n
         reach = t * float(np.sqrt(alone / n + (t / (2 * n)) ** 2))
         return Interval(mean, max(0.0, (centre - reach) / shrink), min(1.0, (centre + reach) / shrink))
-    reach = t * variance**0.5
-    if metric == "r2":
-        return Interval(mean, mean - reach, min(1.0, mean + reach))
-    factor = float(np.exp(min(reach / mean, 700.0))) if mean > 0 else 1.0
-    return Interval(mean, mean / factor, mean * factor)
+    error = variance**0.5
+    low, high = mean - error * _bent(t, skewness), mean - error * _bent(-t, skewness)
+    return Interval(mean, low, min(high, 1.0)) if metric == "r2" else Interval(mean, max(low, 0.0), high)
+
+
+def _bent(t: float, skewness: float) -> float:
+    """Return the quantile of a mean over its standard error where a normal one is t (Hall 1992, its g₂ inverted)."""
+    if abs(skewness) < 1e-6:
+        return t
+    return float(3 / skewness * (np.cbrt(1 + skewness * (t - skewness / 6)) - 1))
 
 
 BOUNDED = ("accuracy", "balanced_accuracy", "f1", "auc")

@@ -19,7 +19,6 @@ from study.statistics import (
     adjust_to_best,
     crossed,
     generator,
-    interval,
     probability_best,
 )
 
@@ -66,8 +65,7 @@ def judge(metric: str, settings: Sequence[Scored], seed: int) -> dict[str, Any]:
     shares = probability_best(table, rng, maximize=maximize)
     records = []
     for place, setting in enumerate(settings):
-        variance, degrees = table.spread(np.eye(k)[place])
-        mean = interval(metric, float(table.means[place]), variance, degrees, table.m)
+        mean = table.interval(metric, place)
         records.append(
             {
                 "value": mean.estimate,

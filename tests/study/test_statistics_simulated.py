@@ -9,7 +9,7 @@ from engine.activations import Array
 from engine.metrics import METRICS
 from study.example_values import example_values
 from study.power import examples_needed, power, spread_of
-from study.statistics import Crossed, crossed, generator, interval, mcnemar_exact, paired_bootstrap
+from study.statistics import Crossed, crossed, generator, mcnemar_exact, paired_bootstrap
 from study.verdict import Scored, judge
 
 pytestmark = pytest.mark.slow
@@ -17,8 +17,7 @@ PAIRS = 1000
 
 
 def covers(metric: str, table: Crossed, truth: float) -> bool:
-    variance, degrees = table.spread(np.eye(len(table.means))[0])
-    found = interval(metric, float(table.means[0]), variance, degrees, table.m)
+    found = table.interval(metric, 0)
     return found.low <= truth <= found.high
 
 
@@ -101,6 +100,15 @@ def test_intervals_of_rmse_cover() -> None:
         errors = np.sqrt(0.7) * rng.standard_normal((1, 150)) + np.sqrt(0.3) * rng.standard_normal((5, 150))
         table = crossed(np.array([[example_values("rmse", np.zeros((1, 150)), e[None]) for e in errors]]))
         covered += covers("rmse", table, 1.0)
+    assert 0.93 <= covered / PAIRS <= 0.97
+
+
+def test_intervals_of_a_skewed_loss_cover() -> None:
+    rng = np.random.default_rng(8)
+    covered = 0
+    for _ in range(PAIRS):
+        losses = np.exp(rng.standard_normal((1, 200)) + 0.3 * rng.standard_normal((5, 200)))
+        covered += covers("log_loss", crossed(losses[None]), float(np.exp((1 + 0.3**2) / 2)))
     assert 0.93 <= covered / PAIRS <= 0.97
 
 
