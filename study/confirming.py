@@ -48,16 +48,20 @@ def confirm(
     reopened = reopen(home, name)
     usual = reopened.spec.confirm or ConfirmSpec.model_validate({})
     top, seeds = top or usual.top, seeds or usual.seeds
+    known = reopened.attributes.get(ATTRIBUTE)
+    if known is not None and known["of"] == digest(reopened.summary, reopened.attributes, top, seeds):
+        return dict(known)
     objective = reopened.objective()
     with lease.hold(reopened.folder.lease, name), quiet_optuna():
         repair(reopened.folder)
+        objective.write_data()
         return confirm_with(objective, Ledger(reopened.folder, name), top=top, seeds=seeds, jobs=jobs, said=said)
 
 
 def confirm_with(
     objective: Objective, ledger: Ledger, *, top: int, seeds: int, jobs: int, said: Callable[[str], None]
 ) -> dict[str, Any]:
-    """Confirm a study whose lease this process holds; otherwise as `confirm`."""
+    """Confirm a study whose lease this process holds and whose data are written; otherwise as `confirm`."""
     summary = summarize_ledger(ledger, objective.folder)
     known = ledger.attributes.get(ATTRIBUTE)
     state = digest(summary, ledger.attributes, top, seeds)
@@ -111,7 +115,8 @@ def confirm_with(
         "power": verdict["power"],
         "of": state,
     }
-    ledger.set(**{ATTRIBUTE: outcome})
+    if all(network.lasting for network in trained.values()):
+        ledger.set(**{ATTRIBUTE: outcome})
     return outcome
 
 

@@ -18,7 +18,7 @@ from study.home import Home
 from study.ledger import RESULT, Ledger
 from study.reopening import Reopened, reopen
 from study.results import TrialRow
-from study.retraining import Part, read_predictions, score_table
+from study.retraining import Part, data_of, read_predictions, score_table
 from study.trial_file import TrialFile, read_result
 
 
@@ -149,7 +149,7 @@ def _confirmed(study: Reopened, named: Sequence[tuple[str, Reopened, TrialRow]])
     if any(row.number not in by_seed for _, _, row in named):
         return None
     part: Part = outcome["part"]
-    folds = read_data(str(study.folder.confirm / "data")).folds
+    folds = read_data(str(data_of(study.folder, part))).folds
     found = []
     for label, _, row in named:
         predictions = read_predictions(study.folder.confirm / f"trial-{row.number}.npz")

@@ -20,6 +20,7 @@ from engine.quantum import Outcome, Quantum
 from engine.state import write_whole
 from engine.worker_data import Fold, write_data
 from study.example_values import example_values
+from study.home import StudyFolder
 from study.objective import Objective, folds_of
 from study.space import complete, training_of
 from study.workers import Workers
@@ -45,12 +46,14 @@ class Retrained:
             where a network diverged.
         seconds: processor time.
         reason: why there are no predictions.
+        lasting: whether it would come out the same once more; not where a worker was lost.
     """
 
     parameters: Array
     predictions: Array
     seconds: float
     reason: str | None
+    lasting: bool = True
 
 
 class Retraining:
@@ -58,7 +61,7 @@ class Retraining:
 
     Args:
         objective: of the study.
-        part: what the networks predict.
+        part: what the networks predict; for "dev" the objective's data are written already.
         seeds: networks for each setting; with folds for each setting and fold.
         folder: where files are kept.
     """
@@ -67,6 +70,7 @@ class Retraining:
         self.objective, self.seeds, self.folder = objective, seeds, folder
         self.folds = folds_of(objective.datasets, part)
         self.part = part
+        self.data = data_of(objective.folder, part)
 
     def train(
         self, settings: Mapping[str, Mapping[str, Any]], jobs: int, done: Callable[[str], None]
@@ -84,13 +88,13 @@ class Retraining:
         trained = {name: found for name, found in kept.items() if found is not None}
         if missing:
             self.folder.mkdir(parents=True, exist_ok=True)
-            data = self.folder / "data"
-            write_data(data, self.folds)
+            if self.part != "dev":
+                write_data(self.data, self.folds)
             stacks = [stack for name, params in missing.items() for stack in self._stacks(name, params)]
             waiting = {name: sum(stack.name == name for stack in stacks) for name in missing}
             with Workers(jobs) as workers:
                 while pending := [stack for stack in stacks if not stack.ended][: self.objective.spec.search.in_flight]:
-                    quanta = [self._quantum(number, stack, data) for number, stack in enumerate(pending)]
+                    quanta = [self._quantum(number, stack) for number, stack in enumerate(pending)]
                     for number, outcome in workers.run(quanta).items():
                         stack = pending[number]
                         stack.take(outcome)
@@ -98,7 +102,7 @@ class Retraining:
                         if stack.ended and not waiting[stack.name]:
                             mine = [other for other in stacks if other.name == stack.name]
                             trained[stack.name] = self._gather(mine)
-                            if not any(other.error for other in mine):  # a lost worker may not be lost again
+                            if trained[stack.name].lasting:
                                 _write(self._path(stack.name), keys[stack.name], trained[stack.name])
                             done(stack.name)
         return {name: trained[name] for name in settings}
@@ -135,9 +139,9 @@ class Retraining:
     def _units(self, setting: Mapping[str, Any], replicas: int) -> float:
         return self.objective.work_per_iteration(setting, replicas).units
 
-    def _quantum(self, number: int, stack: "_Stack", data: Path) -> Quantum:
+    def _quantum(self, number: int, stack: "_Stack") -> Quantum:
         until = stack.state.iteration + stack.quantum
-        return Quantum(number, stack.state, until, (), (self.objective.metric,), str(data))
+        return Quantum(number, stack.state, until, (), (self.objective.metric,), str(self.data))
 
     def _gather(self, stacks: "Sequence[_Stack]") -> Retrained:
         states = [stack.state for stack in stacks]
@@ -146,7 +150,7 @@ class Retraining:
         errors = [stack.error.rstrip().rpartition("\n")[2] for stack in stacks if stack.error]
         if errors or any("diverged" in state.status for state in states):
             reason = errors[0] if errors else "diverges on a fresh seed; a lower learning_rate would help"
-            return Retrained(parameters, np.zeros((0, 0, 0), np.float32), seconds, reason)
+            return Retrained(parameters, np.zeros((0, 0, 0), np.float32), seconds, reason, lasting=not errors)
         flat = [A.astype(np.float32) for stack in stacks for A in stack.predictions]
         folds = len(self.folds)
         by_seed = [np.concatenate(flat[first : first + folds], axis=1) for first in range(0, len(flat), folds)]
@@ -188,6 +192,11 @@ class _Stack:
         self.state, self.predictions, self.error = outcome.state, outcome.dev_predictions, outcome.error
         self.seconds += outcome.seconds
         self.ended = self.error is not None or self.state.done or "diverged" in self.state.status
+
+
+def data_of(folder: StudyFolder, part: Part) -> Path:
+    """Return where workers read train and a part to predict; for dev it is where the search's read theirs."""
+    return folder.data if part == "dev" else folder.confirm / "data"
 
 
 def score_table(metric: str, folds: Sequence[Fold], part: Part, predictions: Array) -> Array:

@@ -186,6 +186,7 @@ def test_a_setting_that_diverges_on_a_fresh_seed_is_out_and_named(
     assert [failed["trial"] for failed in outcome["failed"]] == [unlucky]
     assert unlucky not in {candidate["trial"] for candidate in outcome["candidates"]}
     assert any("it failed" in line for line in verdict_lines(outcome))
+    assert "confirm" not in Ledger(Home(tmp_path).folder("small"), "small").attributes  # a worker lost is no outcome
     with pytest.raises(UserError, match="none of the 1 best settings trains again"):
         confirmed(SMALL, tmp_path, top=1)
 
