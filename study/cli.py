@@ -22,6 +22,7 @@ HomeOption = Annotated[
     str | None, typer.Option("--home", metavar="DIR", help="Where state lives; STUDY_HOME, or ./mlruns.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+JobsOption = Annotated[int | None, typer.Option("--jobs", min=1, help="Worker processes; left out, one a core.")]
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name of the study.")]
 
 
@@ -238,6 +239,105 @@ def sync(name: NameArgument, json: JsonOption = False, home: HomeOption = None) 
 
 
 @app.command()
+def confirm(
+    name: NameArgument,
+    top: Annotated[int | None, typer.Option(min=1, help="Best settings to train again; left out, the spec's.")] = None,
+    seeds: Annotated[int | None, typer.Option(min=2, help="Fresh seeds for each; left out, the spec's.")] = None,
+    jobs: JobsOption = None,
+    json: JsonOption = False,
+    home: HomeOption = None,
+) -> None:
+    """Train the best settings again on fresh seeds, and say which is best and which cannot be told from it."""
+    from study.confirm_view import print_confirmed
+    from study.confirming import confirm as confirm_study
+    from study.home import Home
+    from study.terminal import print_json
+    from study.workers import default_jobs
+
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        said = _say_nothing if json else print
+        outcome = confirm_study(Home.at(home), name, top=top, seeds=seeds, jobs=jobs or default_jobs(), said=said)
+    except KeyboardInterrupt:
+        _leave()
+    if json:
+        print_json(outcome)
+    else:
+        print_confirmed(outcome)
+
+
+@app.command()
+def compare(
+    name: NameArgument,
+    trials: Annotated[
+        list[str],
+        typer.Argument(metavar="A [B …]", help="Trials: a number, best, another study (its best), or STUDY:NUMBER."),
+    ],
+    picture: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Where the curves are drawn; left out, in the study's folder.")
+    ] = None,
+    json: JsonOption = False,
+    home: HomeOption = None,
+) -> None:
+    """Compare trials, or the best of studies on the same data; one alone is compared with the best."""
+    from study.compare_view import print_comparison
+    from study.comparing import compare as compare_trials
+    from study.home import Home
+    from study.terminal import print_json
+
+    outcome = compare_trials(Home.at(home), name, trials, picture)
+    if json:
+        print_json(outcome)
+    else:
+        print_comparison(outcome)
+
+
+@app.command()
+def recheck(
+    name: NameArgument,
+    data: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A table in place of the study's; left out, that as it is now.")
+    ] = None,
+    trials: Annotated[
+        int | None, typer.Option(min=1, help="Of the search; left out, a quarter of the study's.")
+    ] = None,
+    top: Annotated[
+        int | None, typer.Option(min=1, help="Best settings of the study to try; left out, the spec's.")
+    ] = None,
+    seeds: Annotated[int | None, typer.Option(min=2, help="Fresh seeds for each; left out, the spec's.")] = None,
+    jobs: JobsOption = None,
+    json: JsonOption = False,
+    home: HomeOption = None,
+) -> None:
+    """Look whether the best of a study still holds on data as they are now."""
+    from study.confirm_view import print_rechecked
+    from study.home import Home
+    from study.rechecking import recheck as recheck_study
+    from study.terminal import print_json
+    from study.workers import default_jobs
+
+    signal.signal(signal.SIGTERM, _interrupt)
+    said = _say_nothing if json else print
+    try:
+        outcome = recheck_study(
+            Home.at(home),
+            name,
+            data=data,
+            trials=trials,
+            top=top,
+            seeds=seeds,
+            jobs=jobs or default_jobs(),
+            said=said,
+        )
+    except KeyboardInterrupt:
+        _leave()
+    if json:
+        print_json(outcome)
+    else:
+        print_rechecked(outcome)
+
+
+@app.command()
 def ui(
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Study to show; the last one.")] = None,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 5000,
@@ -256,6 +356,10 @@ def ui(
         serve_dashboard(place, port, name)
     else:
         serve(place, port, name, browser=browser)
+
+
+def _say_nothing(_line: str) -> None:
+    pass
 
 
 def _interrupt(_signal: int, _frame: object) -> NoReturn:

@@ -48,6 +48,16 @@ class StudyFolder:
         """Raw cells of a few rows of train: what the final model is given."""
         return self.path / "final" / "example.parquet"
 
+    @property
+    def confirm(self) -> Path:
+        """What `study confirm` trained."""
+        return self.path / "confirm"
+
+    @property
+    def rechecks(self) -> Path:
+        """What `study recheck` trained, a folder for each table."""
+        return self.path / "recheck"
+
     def result(self, number: int) -> Path:
         """Curve, weights and dev predictions of a finished trial."""
         return self.path / "trials" / f"{number:05d}.npz"

@@ -13,7 +13,7 @@ import numpy as np
 from engine import Architecture, TrainingState, start
 from engine.metrics import METRICS, metrics_for
 from engine.quantum import Evaluation, Outcome, Quantum, evaluations
-from engine.work import count_work
+from engine.work import Work, count_work
 from engine.worker_data import Fold, Unit, write_data
 from study.data import Dataset
 from study.errors import UserError
@@ -76,12 +76,7 @@ class Objective:
 
     def write_data(self) -> None:
         """Write train and dev where workers read them; never a row of test."""
-        folds = []
-        for dataset in self.datasets:
-            scale = dataset.target_scale
-            unit = Unit() if scale is None else Unit(scale.mean, scale.scale, scale.log1p)
-            folds.append(Fold(dataset.train.X, dataset.train.Y, dataset.dev.X, dataset.dev.Y, unit))
-        write_data(self.folder.data, folds)
+        write_data(self.folder.data, folds_of(self.datasets))
 
     def architecture(self, setting: Mapping[str, Any]) -> Architecture:
         """Return the network of a setting."""
@@ -94,15 +89,18 @@ class Objective:
 
     def units_per_iteration(self, setting: Mapping[str, Any]) -> float:
         """Return the work of one iteration of a setting."""
+        return self.work_per_iteration(setting, self.replicas).units
+
+    def work_per_iteration(self, setting: Mapping[str, Any], replicas: int) -> Work:
+        """Return the work of one iteration of a stack of this setting, and the memory that it takes."""
         settings = training_of(setting)
-        work = count_work(
+        return count_work(
             self.architecture(setting),
             self.m,
             batch_size=settings.batch_size,
             optimizer=settings.optimizer,
-            replicas=self.replicas,
+            replicas=replicas,
         )
-        return work.units
 
     def open(self, number: int, params: Mapping[str, Any]) -> OpenTrial:
         """Return a trial before its first iteration."""
@@ -195,6 +193,25 @@ class Objective:
         setting |= {"batch_size": space.batch_size[-1], "schedule": "constant", "l2": 0.0}
         units = self.units_per_iteration(setting) * middle(space.iterations) / QUANTA
         return min(MOST, max(LEAST, units))
+
+
+def folds_of(datasets: Sequence[Dataset], part: Literal["dev", "confirm"] = "dev") -> list[Fold]:
+    """Return train and a part to predict of each dataset, as workers read them.
+
+    Raises:
+        UserError: the spec sets no part aside for confirm.
+    """
+    folds = []
+    for dataset in datasets:
+        scale = dataset.target_scale
+        unit = Unit() if scale is None else Unit(scale.mean, scale.scale, scale.log1p)
+        predicted = dataset.confirm if part == "confirm" else dataset.dev
+        if predicted is None:
+            raise UserError(
+                "[data] confirm is not set, so there is no part of that name; set it to a share such as 0.1"
+            )
+        folds.append(Fold(dataset.train.X, dataset.train.Y, predicted.X, predicted.Y, unit))
+    return folds
 
 
 def choose_metrics(spec: Spec, dataset: Dataset) -> tuple[str, ...]:

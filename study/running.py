@@ -11,6 +11,7 @@ from typing import Any
 
 from study import __version__, lease
 from study.budget import Budget
+from study.confirming import confirm_once
 from study.data import Dataset, load, load_folds
 from study.data.fingerprint import explain_change
 from study.errors import UserError
@@ -53,12 +54,14 @@ class RunResult:
         new: trials that this run added.
         untracked: finished trials that have no run in MLflow, and should have.
         tracking_error: what kept them out, None where nothing did.
+        confirmed: outcome of confirming the best, where the spec wants it and the search is complete.
     """
 
     summary: Summary
     new: int
     untracked: int = 0
     tracking_error: str | None = None
+    confirmed: dict[str, Any] | None = None
 
     def missing_runs(self, at: str = "") -> str:
         """Return a line on what is not in MLflow and how it gets there (`at`: the --home option); "" where all is."""
@@ -135,8 +138,10 @@ def run(
 
             search = Search(objective, ledger, budget, enqueued, Listener(finished, stop))
             search.run(jobs)
+            confirmed = None
             if not search.open:
                 ledger.set(ended=search.ended)
+                confirmed = confirm_once(objective, ledger, jobs=jobs, said=progress.said)
             else:
                 progress.said(f"stopped after {deadline:g} seconds; the same command goes on from here")
             if exporter is not None:
@@ -144,8 +149,8 @@ def run(
     summary = summarize_ledger(ledger, folder)
     new = sum(row.state != "running" for row in summary.trials) - before
     if exporter is None:
-        return RunResult(summary, new)
-    return RunResult(summary, new, exporter.count_missing(ledger), exporter.error)
+        return RunResult(summary, new, confirmed=confirmed)
+    return RunResult(summary, new, exporter.count_missing(ledger), exporter.error, confirmed)
 
 
 def _enter(ledger: Ledger, objective: Objective, path: Path, trials: int | None) -> Budget:
@@ -165,7 +170,7 @@ def _enter(ledger: Ledger, objective: Objective, path: Path, trials: int | None)
     ledger.set(
         identity=identity,
         spec=path.read_text(encoding="utf-8-sig"),
-        folder=str(path.parent.resolve()),
+        folder=str(path.parent.absolute()),
         description=spec.description,
         settings=fixed(spec.space),
         metric=objective.metric,

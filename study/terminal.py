@@ -15,6 +15,7 @@ from rich.table import Table
 
 from engine.metrics import METRICS
 from study.columns import cell_of, columns_of
+from study.confirm_view import print_confirmed
 from study.data import Dataset
 from study.glyphs import sparkline
 from study.home import Home, StudyFolder
@@ -95,6 +96,8 @@ class RunView:
             )
         curves = read_curves(Home.at(home).folder(summary.name), summary)
         self.console.print(leaderboard(summary, self.console.width, curves), soft_wrap=False)
+        if result.confirmed is not None:
+            print_confirmed(result.confirmed, table=False)
         at = f" --home {home}" if home else ""
         missing = result.missing_runs(at)
         if missing:

@@ -1,0 +1,106 @@
+"""How well the search's best dev value and the confirmed one predict the test value of the setting that was chosen.
+
+    python benchmarks/shrinkage.py [--repeats 20] [--trials 12] [--seeds 5] [--only digits]
+
+Each repeat splits the data anew and runs a small study; its winner is then judged on test rows by the mean of fresh
+networks, which nothing else in the study does. Printed: for each data set the mean of value minus test (bias), and the
+mean distance (error), of both. No MLflow, no command line; a minute or two a data set.
+"""
+
+import argparse
+import sys
+import tempfile
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+# A script's own folder comes first on the path, and there "engine" is another script.
+sys.path[:] = [place for place in sys.path if Path(place).resolve() != Path(__file__).resolve().parent]
+
+from engine import Architecture, Parameters, predict  # noqa: E402
+from engine.metrics import METRICS  # noqa: E402
+from study.budget import Budget  # noqa: E402
+from study.confirming import confirm_with  # noqa: E402
+from study.data import open_test  # noqa: E402
+from study.home import Home  # noqa: E402
+from study.ledger import Ledger, quiet_optuna  # noqa: E402
+from study.objective import Objective, direction_of  # noqa: E402
+from study.reopening import load_all  # noqa: E402
+from study.search import Listener, Search  # noqa: E402
+from study.space import complete  # noqa: E402
+from study.spec import parse_spec  # noqa: E402
+
+DATA = {
+    "breast_cancer": 'source = "sklearn:breast_cancer"',
+    "digits": 'source = "sklearn:digits"',
+    # A stand-in for penguins: three classes that overlap, 344 rows.
+    "blobs": 'source = "synthetic:blobs"\nexamples = 344\nnoise = 3.0',
+}
+SPEC = """
+name = "shrinkage"
+[data]
+{data}
+seed = {seed}
+confirm = {confirm}
+[space]
+learning_rate = {{ low = 1e-2, high = 1.0, log = true }}
+iterations    = {{ low = 50, high = 200, step = 50 }}
+depth         = {{ low = 0, high = 2 }}
+units         = {{ low = 4, high = 32, log = true }}
+activation    = ["relu", "tanh"]
+[search]
+trials = {trials}
+seed = {seed}
+metric = "accuracy"
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    for name, usual in (("repeats", 20), ("trials", 12), ("seeds", 5)):
+        parser.add_argument(f"--{name}", type=int, default=usual)
+    parser.add_argument("--confirm", type=float, default=0.0)
+    parser.add_argument("--only", choices=list(DATA), action="append")
+    parser.add_argument("--table", help="a file of your own, such as penguins.csv, in place of these")
+    parser.add_argument("--target", help="its column to predict")
+    given = parser.parse_args()
+    if given.table:
+        DATA[Path(given.table).stem] = f'source = "{Path(given.table).absolute()}"\ntarget = "{given.target}"'
+        given.only = [Path(given.table).stem]
+    print(f"{'data':<14}{'search − test':>16}{'error':>8}{'confirmed − test':>19}{'error':>8}")
+    for name in given.only or DATA:
+        gaps = np.array([one(DATA[name], seed, given) for seed in range(given.repeats)])
+        (search, confirmed), (far, near) = gaps.mean(axis=0), np.abs(gaps).mean(axis=0)
+        print(f"{name:<14}{search:>+16.4f}{far:>8.4f}{confirmed:>+19.4f}{near:>8.4f}", flush=True)
+
+
+def one(data: str, seed: int, given: argparse.Namespace) -> tuple[float, float]:
+    """Return the search's best value and the confirmed value of the same trial, minus its value on test."""
+    text = SPEC.format(data=data, seed=seed, trials=given.trials, confirm=given.confirm)
+    spec = parse_spec(text, "shrinkage.toml")
+    with tempfile.TemporaryDirectory() as place, quiet_optuna(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        folder = Home(Path(place)).folder(spec.name)
+        objective = Objective(spec, load_all(spec.data, Path(place)), folder)
+        objective.write_data()
+        ledger = Ledger(folder, spec.name, [direction_of(objective.metric)])
+        ledger.set(trials=given.trials, metric=objective.metric, objectives=list(objective.objectives))
+        Search(objective, ledger, Budget(given.trials, None, None, maximize=True), [], Listener()).run(1)
+        outcome = confirm_with(objective, ledger, top=1, seeds=given.seeds, jobs=1, said=lambda _: None)
+        (best,) = outcome["candidates"]
+        network = objective.architecture(complete(spec.space, ledger.trials()[best["trial"]].params))
+        with np.load(folder.confirm / f"trial-{best['trial']}.npz") as file:
+            tested = on_test(objective, network, file["parameters"])
+    return best["search_value"] - tested, best["value"] - tested
+
+
+def on_test(objective: Objective, network: Architecture, rows: np.ndarray) -> float:
+    """Return the mean test value of networks, rows of parameters."""
+    test = open_test(objective.spec.data, Path())
+    outputs = [predict(network, Parameters(network.layer_sizes, row), test.X) for row in rows]
+    return float(np.mean([METRICS[objective.metric].compute(test.Y, A) for A in outputs]))
+
+
+if __name__ == "__main__":
+    main()

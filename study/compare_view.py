@@ -1,0 +1,84 @@
+"""What `study compare` found, in the terminal: the verdict in plain words, then tables of 80 columns."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from engine.metrics import METRICS
+
+
+def print_comparison(outcome: Mapping[str, Any]) -> None:
+    """Print an outcome as `study.comparing.compare` returns it."""
+    console = Console(highlight=False, markup=False, soft_wrap=True)
+    for pair in outcome["pairs"]:
+        console.print(_verdict(pair, outcome["direction"], len(outcome["pairs"])))
+    console.print(_basis(outcome))
+    console.print(_contenders(outcome), soft_wrap=False)
+    console.print(_pairs(outcome), soft_wrap=False)
+    if outcome["parameters"]:
+        console.print(_parameters(outcome), soft_wrap=False)
+    else:
+        console.print("Their hyperparameters are the same.")
+    console.print(f"Curves:       {outcome['picture']}")
+
+
+def _verdict(pair: Mapping[str, Any], direction: str, pairs: int) -> str:
+    ahead = (pair["estimate"] > 0) == (direction == "maximize")
+    better, other = (pair["first"], pair["second"]) if ahead else (pair["second"], pair["first"])
+    p = f"p {_p(pair['p_holm'])}{' for all pairs' if pairs > 1 else ''}"
+    if pair["different"]:
+        return f"{better} is better than {other}: {pair['effect']} ({p})."
+    return f"{pair['first']} and {pair['second']} cannot be told apart: {pair['effect']} ({p})."
+
+
+def _basis(outcome: Mapping[str, Any]) -> str:
+    examples = f"{outcome['m']} {'dev examples' if outcome['part'] == 'dev' else 'examples set aside'}"
+    if outcome["seeds"] > 1:
+        whose = "fresh seeds of `study confirm`" if outcome["networks"] == "confirm" else "seeds of the search"
+        return f"By {outcome['seeds']} {whose} and {examples}."
+    return (
+        f"By one network of each and {examples}: this compares networks, not settings; "
+        "with other seeds the order may turn (study confirm)."
+    )
+
+
+def _contenders(outcome: Mapping[str, Any]) -> Table:
+    title = METRICS[outcome["metric"]].title
+    table = _table("trial", title, "95 % interval", "work", "parameters")
+    for c in outcome["contenders"]:
+        interval = f"{c['low']:.4g} to {c['high']:.4g}"
+        table.add_row(c["label"], f"{c['value']:.4g}", interval, f"{c['work']:.2g}", str(c["parameters"]))
+    return table
+
+
+def _pairs(outcome: Mapping[str, Any]) -> Table:
+    several = len(outcome["pairs"]) > 1
+    table = _table("difference", "", "95 % interval", "p", *(["Holm"] if several else []), "test")
+    for pair in outcome["pairs"]:
+        cells = [f"{pair['first']} − {pair['second']}", f"{pair['estimate']:+.4f}"]
+        cells += [f"{pair['low']:+.4f} to {pair['high']:+.4f}", _p(pair["p"]).removeprefix("= ")]
+        cells += [_p(pair["p_holm"]).removeprefix("= ")] if several else []
+        table.add_row(*cells, pair["test"].replace(" over", "\nover"))
+    return table
+
+
+def _parameters(outcome: Mapping[str, Any]) -> Table:
+    table = _table("differs", *(c["label"] for c in outcome["contenders"]))
+    for name, values in outcome["parameters"].items():
+        table.add_row(name, *("" if v is None else f"{v:.3g}" if isinstance(v, float) else str(v) for v in values))
+    return table
+
+
+def _table(first: str, *titles: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column(first, no_wrap=True)
+    for title in titles:
+        table.add_column(title, justify="left" if title == "test" else "right", no_wrap=True)
+    return table
+
+
+def _p(value: float) -> str:
+    return "< 0.001" if value < 0.001 else f"= {value:.3f}"

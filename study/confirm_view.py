@@ -1,0 +1,175 @@
+"""What `study confirm` and `study recheck` found, in the terminal: the verdict in plain words, then a table."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from engine.metrics import METRICS
+
+
+def print_confirmed(outcome: Mapping[str, Any], *, table: bool = True) -> None:
+    """Print an outcome.
+
+    Args:
+        outcome: as `study.confirming` keeps it.
+        table: whether the candidates follow the verdict.
+    """
+    console = Console(highlight=False, markup=False, soft_wrap=True)
+    for line in verdict_lines(outcome):
+        console.print(line)
+    if table:
+        console.print(candidates_table(outcome), soft_wrap=False)
+
+
+def verdict_lines(outcome: Mapping[str, Any]) -> list[str]:
+    """Return the verdict, what it rests on, and what it does not say."""
+    by_trial = {candidate["trial"]: candidate for candidate in outcome["candidates"]}
+    winner = by_trial[outcome["winner"]]
+    title = METRICS[outcome["metric"]].title
+    examples = "dev examples" if outcome["part"] == "dev" else "examples set aside for it"
+    lines = [
+        f"Confirmed on {outcome['seeds']} fresh seeds and {outcome['m']} {examples}: trial {winner['trial']} is best, "
+        f"{title} {_value(winner)}."
+    ]
+    equal = [c["trial"] for c in outcome["candidates"] if c["indistinguishable"] and c is not winner]
+    if not equal:
+        if len(by_trial) > 1:
+            lines.append(f"All others ({len(by_trial) - 1}) are worse. Take trial {outcome['recommended']}.")
+    else:
+        names = _names(equal)
+        cheapest = outcome["recommended"]
+        if cheapest == winner["trial"]:
+            lines.append(f"{names} cannot be told from it, and none is cheaper. Take trial {cheapest}.")
+        else:
+            share = by_trial[cheapest]["work"] / winner["work"] if winner["work"] else 1.0
+            cost = f"{100 * share:.0f} % of its work" if share < 0.995 else "as much work, fewer parameters"
+            lines.append(f"{names} cannot be told from it; the cheapest is trial {cheapest} ({cost}). Take that.")
+    lines += _shrunk(outcome, by_trial)
+    lines += [f"Trial {each['trial']} {each['reason']}." for each in outcome["failed"]]
+    lines += _power(outcome, title)
+    if outcome["seeds"] == 2:
+        lines.append("Two seeds say too little of how seeds differ: p values are too small; take five or more.")
+    if outcome["part"] == "dev":
+        lines.append(
+            "These examples chose the candidates, so values are a little too good still; "
+            "[data] confirm = 0.1 sets others aside."
+        )
+    return lines
+
+
+def print_rechecked(outcome: Mapping[str, Any]) -> None:
+    """Print an outcome as `study.rechecking` keeps it."""
+    console = Console(highlight=False, markup=False, soft_wrap=True)
+    by_name = {candidate["name"]: candidate for candidate in outcome["candidates"]}
+    old, winner = outcome["old_best"]["name"], by_name[outcome["winner"]]
+    title = METRICS[outcome["metric"]].title
+    where = f"{outcome['seeds']} fresh seeds and {outcome['m']} examples of {outcome['data']}"
+    if outcome["holds"] and old == winner["name"]:
+        console.print(f"The old best still holds: {old} is best on {where}, {title} {_value(winner)}.")
+    elif outcome["holds"]:
+        console.print(f"The old best still holds: {old} cannot be told from {winner['name']} on {where}.")
+    elif old in by_name:
+        console.print(
+            f"The old best holds no longer: on {where} {winner['name']} is better, "
+            f"{title} {_value(winner)} against {_value(by_name[old])}. Take {outcome['recommended']}."
+        )
+    else:
+        console.print(f"The old best holds no longer. Take {outcome['recommended']}.")
+    for line in (f"{each['name']} {each['reason']}." for each in outcome["failed"]):
+        console.print(line)
+    for line in _power(outcome, title):
+        console.print(line)
+    if outcome["part"] == "dev" and not outcome["holds"]:
+        console.print("These examples chose the new settings, which favours them a little.")
+    console.print(candidates_table(outcome), soft_wrap=False)
+    if outcome["recommended"] in by_name and outcome["recommended"] != old:
+        setting = by_name[outcome["recommended"]]["params"]
+        console.print(f"{outcome['recommended']}: {', '.join(f'{key} = {_plain(v)}' for key, v in setting.items())}")
+
+
+def candidates_table(outcome: Mapping[str, Any]) -> Table:
+    """Return the candidates, the best confirmed value first."""
+    sign = -1 if outcome["direction"] == "maximize" else 1
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("trial", justify="right", no_wrap=True)
+    before = "search_best" in outcome  # values of the search on the same data
+    titles = ("again", "95 %\ninterval", "best\nwith", "difference\n95 %", "p", "work", "para-\nmeters")
+    for title in ("search", *titles) if before else titles:
+        table.add_column(title, justify="right", no_wrap=True)
+    for c in sorted(outcome["candidates"], key=lambda c: (sign * c["value"], c["trial"])):
+        name = c.get("name", c["trial"])
+        mark = "*" if name == outcome["recommended"] else " "
+        gap = c["difference"]
+        won = name == outcome["winner"]
+        table.add_row(
+            f"{name}{mark}",
+            *([_short(c["search_value"])] if before else []),
+            _short(c["value"]),
+            f"{_short(c['low'])} {_short(c['high'])}",
+            f"{100 * c['probability_best']:.0f} %",
+            "" if won else f"{_signed(gap['low'])} {_signed(gap['high'])}",
+            "" if won else _p(gap["p"]),
+            f"{c['work']:.2g}",
+            str(c["parameters"]),
+        )
+    table.caption = "* recommended: the cheapest that cannot be told from the best"
+    table.caption_justify = "left"
+    return table
+
+
+def _shrunk(outcome: Mapping[str, Any], by_trial: Mapping[int, Mapping[str, Any]]) -> list[str]:
+    best = outcome["search_best"]
+    again = by_trial.get(best["trial"])
+    if again is None:
+        return []
+    half = (again["high"] - again["low"]) / 2
+    return [
+        f"The search's best, trial {best['trial']}: {_short(best['value'])} in the search, "
+        f"{_short(again['value'])} ± {half:.2g} confirmed."
+    ]
+
+
+def _power(outcome: Mapping[str, Any], title: str) -> list[str]:
+    power = outcome["power"]
+    if power is None:
+        return []
+    said = (
+        f"A true difference of {power['difference']:.3g} in {title} is found with probability {power['power']:.2f} here"
+    )
+    if power["power"] >= power["wanted"]:
+        return [f"{said}; the smallest found with {power['wanted']} is {power['detectable']:.2g}."]
+    ways = [
+        f"{power[key]:,} {what}"
+        for key, what in (("seeds_needed", "seeds"), ("examples_needed", "examples"))
+        if power[key] is not None
+    ]
+    return [f"{said}; for {power['wanted']} it takes {' or '.join(ways) or 'more seeds and more examples'}."]
+
+
+def _value(candidate: Mapping[str, Any]) -> str:
+    return f"{_short(candidate['value'])} ({_short(candidate['low'])} to {_short(candidate['high'])})"
+
+
+def _names(trials: list[int]) -> str:
+    if len(trials) == 1:
+        return f"Trial {trials[0]}"
+    return f"Trials {', '.join(map(str, trials[:-1]))} and {trials[-1]}"
+
+
+def _short(value: float) -> str:
+    return f"{value:.3f}" if 1e-3 <= abs(value) < 100 else f"{value:.3g}"
+
+
+def _signed(value: float) -> str:
+    return f"{'+' if value >= 0 else '−'}{_short(abs(value))}"
+
+
+def _plain(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _p(value: float) -> str:
+    return "<.001" if value < 0.001 else f"{value:.3f}".removeprefix("0")

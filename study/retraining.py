@@ -1,0 +1,258 @@
+"""Settings trained again on fresh seeds: the same seeds for each setting, a stack of networks for each (or a few).
+
+Called by `study.confirming` and `study.rechecking`. What is trained is kept in a file for each setting, so that a
+process that dies has lost the settings that were not done, and a second call trains nothing.
+"""
+
+import hashlib
+import io
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from engine import TrainingState, start
+from engine.activations import Array
+from engine.quantum import Outcome, Quantum
+from engine.state import write_whole
+from engine.worker_data import Fold, write_data
+from study.example_values import example_values
+from study.home import StudyFolder
+from study.objective import Objective, folds_of
+from study.space import complete, training_of
+from study.workers import Workers
+
+Part = Literal["dev", "confirm"]
+MEMORY = 1 << 30  # bytes that the networks of a stack may take; more of them are trained as several stacks
+_FRESH = 4  # purpose number of the seeds, beside those of `study.objective`
+
+
+def fresh_seed(seed: int, replica: int, fold: int = 0) -> int:
+    """Return the seed of a network: a function of (study seed, replica, fold), the same for all settings."""
+    state = np.random.SeedSequence(seed, spawn_key=(_FRESH, replica, fold)).generate_state(1, np.uint64)
+    return int(state[0] >> np.uint64(1))
+
+
+@dataclass(frozen=True, eq=False)
+class Retrained:
+    """A setting that was trained again.
+
+    Attributes:
+        parameters: (R, P), a row for each network; with folds those of a seed beside each other.
+        predictions: A[L] on the part, (S, n_y, M), float32; with folds their examples one after the other. Empty
+            where a network diverged.
+        seconds: processor time.
+        reason: why there are no predictions.
+        lasting: whether it would come out the same once more; not where a worker was lost.
+    """
+
+    parameters: Array
+    predictions: Array
+    seconds: float
+    reason: str | None
+    lasting: bool = True
+
+
+class Retraining:
+    """Trains settings of a study again.
+
+    Args:
+        objective: of the study.
+        part: what the networks predict; for "dev" the objective's data are written already.
+        seeds: networks for each setting; with folds for each setting and fold.
+        folder: where files are kept.
+    """
+
+    def __init__(self, objective: Objective, part: Part, seeds: int, folder: Path) -> None:
+        self.objective, self.seeds, self.folder = objective, seeds, folder
+        self.folds = folds_of(objective.datasets, part)
+        self.part = part
+        self.data = data_of(objective.folder, part)
+
+    def train(
+        self, settings: Mapping[str, Mapping[str, Any]], jobs: int, done: Callable[[str], None]
+    ) -> dict[str, Retrained]:
+        """Train what is not kept yet; return all.
+
+        Args:
+            settings: parameters of the search space, by a name that can be one of a file.
+            jobs: worker processes; they change nothing but the time.
+            done: called with the name of a setting once it is trained.
+        """
+        keys = {name: self._key(params) for name, params in settings.items()}
+        kept = {name: _read(self._path(name), key) for name, key in keys.items()}
+        missing = {name: settings[name] for name, found in kept.items() if found is None}
+        trained = {name: found for name, found in kept.items() if found is not None}
+        if missing:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            if self.part != "dev":
+                write_data(self.data, self.folds)
+            stacks = [stack for name, params in missing.items() for stack in self._stacks(name, params)]
+            waiting = {name: sum(stack.name == name for stack in stacks) for name in missing}
+            with Workers(jobs) as workers:
+                while pending := [stack for stack in stacks if not stack.ended][: self.objective.spec.search.in_flight]:
+                    quanta = [self._quantum(number, stack) for number, stack in enumerate(pending)]
+                    for number, outcome in workers.run(quanta).items():
+                        stack = pending[number]
+                        stack.take(outcome)
+                        waiting[stack.name] -= stack.ended
+                        if stack.ended and not waiting[stack.name]:
+                            mine = [other for other in stacks if other.name == stack.name]
+                            trained[stack.name] = self._gather(mine)
+                            if trained[stack.name].lasting:
+                                _write(self._path(stack.name), keys[stack.name], trained[stack.name])
+                            done(stack.name)
+        return {name: trained[name] for name in settings}
+
+    def table(self, predictions: Array) -> Array:
+        """Return the values of single examples by seed, as `score_table`."""
+        return score_table(self.objective.metric, self.folds, self.part, predictions)
+
+    def _stacks(self, name: str, params: Mapping[str, Any]) -> "list[_Stack]":
+        objective, seed = self.objective, self.objective.spec.search.seed
+        setting = complete(objective.spec.space, params)
+        folds = len(self.folds)
+        if folds > 1:
+            groups = [[replica] for replica in range(self.seeds)]
+        else:
+            one, two = (objective.work_per_iteration(setting, replicas).memory for replicas in (1, 2))
+            size = max(1, min(self.seeds, MEMORY // max(1, two - one)))
+            groups = [list(range(first, min(first + size, self.seeds))) for first in range(0, self.seeds, size)]
+        return [
+            _Stack(
+                name,
+                start(
+                    objective.architecture(setting),
+                    training_of(setting),
+                    seeds=[fresh_seed(seed, replica, fold) for replica in group for fold in range(folds)],
+                    initialization=setting["initialization"],
+                    dtype=np.float32,
+                ),
+                max(1, int(objective.quantum_units / self._units(setting, len(group) * folds))),
+            )
+            for group in groups
+        ]
+
+    def _units(self, setting: Mapping[str, Any], replicas: int) -> float:
+        return self.objective.work_per_iteration(setting, replicas).units
+
+    def _quantum(self, number: int, stack: "_Stack") -> Quantum:
+        until = stack.state.iteration + stack.quantum
+        return Quantum(number, stack.state, until, (), (self.objective.metric,), str(self.data))
+
+    def _gather(self, stacks: "Sequence[_Stack]") -> Retrained:
+        states = [stack.state for stack in stacks]
+        parameters = np.stack([state.replica(k).vector for state in states for k in range(state.replicas)])
+        seconds = round(sum(stack.seconds for stack in stacks), 6)
+        errors = [stack.error.rstrip().rpartition("\n")[2] for stack in stacks if stack.error]
+        if errors or any("diverged" in state.status for state in states):
+            reason = errors[0] if errors else "diverges on a fresh seed; a lower learning_rate would help"
+            return Retrained(parameters, np.zeros((0, 0, 0), np.float32), seconds, reason, lasting=not errors)
+        flat = [A.astype(np.float32) for stack in stacks for A in stack.predictions]
+        folds = len(self.folds)
+        by_seed = [np.concatenate(flat[first : first + folds], axis=1) for first in range(0, len(flat), folds)]
+        predictions = np.stack(by_seed)
+        if not np.isfinite(predictions).all():
+            return Retrained(
+                parameters, np.zeros((0, 0, 0), np.float32), seconds, "predicts values that are not finite"
+            )
+        return Retrained(parameters, predictions, seconds, None)
+
+    def _path(self, name: str) -> Path:
+        return self.folder / f"{name}.npz"
+
+    def _key(self, params: Mapping[str, Any]) -> str:
+        """Return a digest of all that the networks of a setting depend on."""
+        objective = self.objective
+        described = {
+            "params": complete(objective.spec.space, params),
+            "seeds": self.seeds,
+            "seed": objective.spec.search.seed,
+            "part": self.part,
+            "data": objective.spec.data.model_dump(mode="json"),
+            "fingerprints": [dataset.part_fingerprints for dataset in objective.datasets],
+        }
+        return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(eq=False)
+class _Stack:
+    name: str
+    state: TrainingState
+    quantum: int  # iterations
+    seconds: float = 0.0
+    predictions: tuple[Array, ...] = ()
+    error: str | None = None
+    ended: bool = field(default=False)
+
+    def take(self, outcome: Outcome) -> None:
+        self.state, self.predictions, self.error = outcome.state, outcome.dev_predictions, outcome.error
+        self.seconds += outcome.seconds
+        self.ended = self.error is not None or self.state.done or "diverged" in self.state.status
+
+
+def data_of(folder: StudyFolder, part: Part) -> Path:
+    """Return where workers read train and a part to predict; for dev it is where the search's read theirs."""
+    return folder.data if part == "dev" else folder.confirm / "data"
+
+
+def score_table(metric: str, folds: Sequence[Fold], part: Part, predictions: Array) -> Array:
+    """Return the values of single examples by seed, (S, m), whose mean is the mean of the metric over seeds.
+
+    With folds an example is one of the fold whose dev it is in; the metric is the mean of the folds'.
+
+    Args:
+        metric: a name in `engine.metrics.METRICS`.
+        folds: what was predicted, in the place of dev; one without folds.
+        part: of which; "confirm" is the same examples for all folds.
+        predictions: (S, n_y, M), those of the folds one after the other.
+    """
+    sizes = [fold.dev_Y.shape[1] for fold in folds]
+    total, ends = sum(sizes), np.cumsum(sizes)
+    rows = []
+    for A in predictions:
+        pieces = [
+            example_values(metric, fold.unit.restore(fold.dev_Y), fold.unit.restore(A[:, end - size : end]))
+            for fold, size, end in zip(folds, sizes, ends, strict=True)
+        ]
+        if part == "confirm":
+            rows.append(np.mean(pieces, axis=0))
+        else:
+            shares = [total / (len(sizes) * size) for size in sizes]
+            rows.append(np.concatenate([share * piece for share, piece in zip(shares, pieces, strict=True)]))
+    return np.stack(rows)
+
+
+def read_predictions(path: Path) -> Array | None:
+    """Return the predictions that are kept in a file, (S, n_y, M), or None where there are none."""
+    if not path.exists():
+        return None
+    with np.load(path, allow_pickle=False) as file:
+        predictions: Array = file["predictions"]
+    return predictions if len(predictions) else None
+
+
+def _write(path: Path, key: str, trained: Retrained) -> None:
+    buffer = io.BytesIO()
+    np.savez_compressed(
+        buffer,
+        allow_pickle=False,
+        parameters=trained.parameters,
+        predictions=trained.predictions,
+        head=np.array(json.dumps({"key": key, "seconds": trained.seconds, "reason": trained.reason})),
+    )
+    write_whole(path, buffer.getvalue())
+
+
+def _read(path: Path, key: str) -> Retrained | None:
+    """Return what was trained, or None where there is nothing, or it is of other settings, seeds or data."""
+    if not path.exists():
+        return None
+    with np.load(path, allow_pickle=False) as file:  # written whole or not at all
+        head = json.loads(str(file["head"]))
+        if head["key"] != key:
+            return None
+        return Retrained(file["parameters"], file["predictions"], head["seconds"], head["reason"])

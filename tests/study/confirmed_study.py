@@ -1,0 +1,43 @@
+"""A study run and confirmed in the test's own process, without MLflow."""
+
+from pathlib import Path
+
+from in_process import run_local
+
+from study.confirming import confirm_with
+from study.home import Home
+from study.ledger import Ledger, quiet_optuna
+from study.objective import Objective
+from study.reopening import load_all
+from study.results import Summary
+from study.spec import parse_spec
+
+
+def nobody(_line: str) -> None:
+    pass
+
+
+def confirmed(text: str, folder: Path, **given: object) -> dict:
+    """Run a spec without MLflow, and confirm it."""
+    run_local(text, folder)
+    spec = parse_spec(text, "test.toml")
+    place = Home(folder).folder(spec.name)
+    objective = Objective(spec, load_all(spec.data, folder), place)
+    options = {"top": 3, "seeds": 4, "jobs": 1, "said": nobody} | given
+    with quiet_optuna():
+        return confirm_with(objective, Ledger(place, spec.name), **options)
+
+
+def ran(text: str, folder: Path) -> Summary:
+    """Run a spec in process, with all that a run writes into the ledger."""
+    spec = parse_spec(text, "test.toml")
+    summary = run_local(text, folder)
+    place = Home(folder).folder(spec.name)
+    objective = Objective(spec, load_all(spec.data, folder), place)
+    Ledger(place, spec.name).set(
+        spec=text,
+        folder=str(folder),
+        fingerprint=objective.dataset.fingerprint,
+        parts=objective.dataset.part_fingerprints,
+    )
+    return summary

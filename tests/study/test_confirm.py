@@ -1,0 +1,219 @@
+"""`study confirm`: the same figures whatever the number of jobs, what is asked of it, and what it refuses."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from confirmed_study import confirmed, nobody
+from in_process import run_local, spec_with
+from small_study import SMALL, environment, run_study
+
+from engine.metrics import METRICS
+from study.confirm_view import verdict_lines
+from study.confirming import confirm, is_current
+from study.errors import UserError
+from study.home import Home
+from study.ledger import Ledger
+from study.objective import network_seed
+from study.reopening import load_all, reopen
+from study.results import summarize
+from study.retraining import Retraining, fresh_seed
+from study.spec import parse_spec
+
+CONFIRMED = SMALL + "[confirm]\ntop = 3\nseeds = 4\n"
+
+
+def figures(outcome: dict) -> dict:
+    plain = json.loads(json.dumps(outcome))
+    for candidate in plain["candidates"]:
+        del candidate["seconds"]
+    return plain
+
+
+@pytest.mark.slow
+def test_a_run_ends_with_the_verdict_and_confirm_adds_nothing_to_it(spec: Path, home: Path) -> None:
+    spec.write_text(CONFIRMED)
+    done = run_study("run", spec, "--home", home, "--jobs", 2)
+    assert done.returncode == 0, done.stderr
+    assert "Confirmed on 4 fresh seeds and 80 dev examples: trial" in done.stdout
+    files = {path: path.stat().st_mtime_ns for path in (home / "studies/small/confirm").glob("*.npz")}
+    assert len(files) == 3
+    ledger = (home / "studies/small/ledger.log").read_bytes()
+
+    shown = run_study("confirm", "small", "--home", home, "--json")
+    assert shown.returncode == 0, shown.stderr
+    outcome = json.loads(shown.stdout)
+    keys = ["metric", "direction", "part", "m", "seeds", "top", "search_best", "candidates", "failed", "winner"]
+    assert list(outcome) == [*keys, "recommended", "power", "of"]
+    assert (outcome["metric"], outcome["direction"], outcome["part"]) == ("accuracy", "maximize", "dev")
+    assert (outcome["m"], outcome["seeds"]) == (80, 4)
+    names = "trial search_value value low high by_seed probability_best indistinguishable difference work parameters"
+    assert [list(candidate) for candidate in outcome["candidates"]] == [[*names.split(), "seconds"]] * 3
+    for candidate in outcome["candidates"]:
+        assert len(candidate["by_seed"]) == 4
+        assert np.mean(candidate["by_seed"]) == pytest.approx(candidate["value"])
+        assert candidate["low"] <= candidate["value"] <= candidate["high"]
+    assert sum(candidate["probability_best"] for candidate in outcome["candidates"]) == pytest.approx(1)
+    assert {path: path.stat().st_mtime_ns for path in files} == files
+
+    again = run_study("run", spec, "--home", home)
+    assert "Confirmed on 4 fresh seeds" in again.stdout
+    assert "confirming" not in again.stdout
+    assert (home / "studies/small/ledger.log").read_bytes() == ledger
+    text = run_study("confirm", "small", "--home", home, env={**environment(), "COLUMNS": "80"}).stdout
+    assert "recommended" in text
+    assert max(map(len, text[text.index(" trial  search") :].splitlines())) <= 80
+
+
+def test_jobs_and_a_death_in_the_middle_change_no_figure(tmp_path: Path) -> None:
+    first = confirmed(SMALL, tmp_path / "one")
+    assert figures(confirmed(SMALL, tmp_path / "two", jobs=2)) == figures(first)
+
+    def die(line: str) -> None:
+        if "trained again" in line:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        confirmed(SMALL, tmp_path / "three", said=die)
+    kept = list((tmp_path / "three/studies/small/confirm").glob("*.npz"))
+    assert kept
+    said: list[str] = []
+    assert figures(confirmed(SMALL, tmp_path / "three", said=said.append)) == figures(first)
+    assert len(said) == 1 + 3 - len(kept)
+
+
+def test_values_are_those_of_the_networks_that_were_kept(tmp_path: Path) -> None:
+    outcome = confirmed(SMALL, tmp_path)
+    dataset = load_all(parse_spec(SMALL, "").data, tmp_path)[0]
+    for candidate in outcome["candidates"]:
+        with np.load(tmp_path / f"studies/small/confirm/trial-{candidate['trial']}.npz") as file:
+            assert file["parameters"].shape == (4, candidate["parameters"])
+            by_seed = [METRICS["accuracy"].compute(dataset.dev.Y, A) for A in file["predictions"]]
+        assert candidate["by_seed"] == pytest.approx(by_seed)
+
+
+def test_fresh_seeds_are_none_of_the_search() -> None:
+    fresh = [fresh_seed(0, replica) for replica in range(20)]
+    assert len({*fresh, *(network_seed(0, trial, k) for trial in range(20) for k in range(5))}) == 20 + 100
+    assert fresh_seed(0, 1, 2) != fresh_seed(0, 2, 1)
+
+
+def test_a_stack_too_large_for_memory_is_trained_in_pieces_to_the_same_figures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = confirmed(SMALL, tmp_path / "one")
+    monkeypatch.setattr("study.retraining.MEMORY", 1)
+    pieces = confirmed(SMALL, tmp_path / "two")
+    assert [c["value"] for c in pieces["candidates"]] == pytest.approx([c["value"] for c in whole["candidates"]])
+
+
+def test_a_part_set_aside_is_what_counts(tmp_path: Path) -> None:
+    text = spec_with(data="confirm = 0.2")
+    outcome = confirmed(text, tmp_path)
+    dataset = load_all(parse_spec(text, "").data, tmp_path)[0]
+    assert outcome["part"] == "confirm"
+    assert outcome["m"] == dataset.confirm.m
+    best = outcome["candidates"][0]
+    with np.load(tmp_path / f"studies/small/confirm/trial-{best['trial']}.npz") as file:
+        assert best["by_seed"][0] == pytest.approx(
+            METRICS["accuracy"].compute(dataset.confirm.Y, file["predictions"][0])
+        )
+    assert not any("chose the candidates" in line for line in verdict_lines(outcome))
+
+
+@pytest.mark.parametrize("confirm_part", [False, True])
+def test_with_folds_each_example_counts_in_the_fold_whose_dev_it_is_in(tmp_path: Path, confirm_part: bool) -> None:
+    text = spec_with("trials = 5", data="folds = 3\nconfirm = 0.2" if confirm_part else "folds = 3")
+    outcome = confirmed(text, tmp_path, top=2, seeds=3)
+    datasets = load_all(parse_spec(text, "").data, tmp_path)
+    parts = [dataset.confirm if confirm_part else dataset.dev for dataset in datasets]
+    assert outcome["m"] == (parts[0].m if confirm_part else sum(part.m for part in parts))
+    best = outcome["candidates"][0]
+    with np.load(tmp_path / f"studies/small/confirm/trial-{best['trial']}.npz") as file:
+        assert len(file["parameters"]) == 9
+        A = np.split(file["predictions"][1], np.cumsum([part.m for part in parts])[:-1], axis=1)
+    values = [METRICS["accuracy"].compute(part.Y, a) for part, a in zip(parts, A, strict=True)]
+    assert best["by_seed"][1] == pytest.approx(np.mean(values))
+
+
+def test_regression_is_confirmed_in_the_unit_of_the_table(tmp_path: Path) -> None:
+    text = spec_with(
+        'metric = "rmse"\ntrials = 4', 'source = "synthetic:house_price"\nexamples = 120\nlog_target = true'
+    )
+    outcome = confirmed(text, tmp_path)
+    dataset = load_all(parse_spec(text, "").data, tmp_path)[0]
+    best = outcome["candidates"][0]
+    assert outcome["direction"] == "minimize"
+    values = {candidate["trial"]: candidate["value"] for candidate in outcome["candidates"]}
+    assert outcome["winner"] == min(values, key=lambda trial: values[trial])
+    with np.load(tmp_path / f"studies/small/confirm/trial-{best['trial']}.npz") as file:
+        A, Y = (dataset.target_scale.to_units(values) for values in (file["predictions"][0], dataset.dev.Y))
+    assert best["by_seed"][0] == pytest.approx(METRICS["rmse"].compute(Y, A), rel=1e-4)
+
+
+def test_several_objectives_take_candidates_from_the_front(tmp_path: Path) -> None:
+    outcome = confirmed(spec_with('metric = ["accuracy", "parameters"]'), tmp_path)
+    front = summarize(Home(tmp_path), "small").front
+    assert {candidate["trial"] for candidate in outcome["candidates"]} <= set(front)
+
+
+def test_an_outcome_knows_when_the_study_went_on(tmp_path: Path) -> None:
+    outcome = confirmed(SMALL, tmp_path)
+    place = Home(tmp_path).folder("small")
+    ledger = Ledger(place, "small")
+    assert is_current(outcome, summarize(Home(tmp_path), "small"), ledger.attributes)
+    run_local(spec_with("trials = 30"), tmp_path)
+    later = summarize(Home(tmp_path), "small")
+    assert {row.number for row in later.ranking()[:3]} != {candidate["trial"] for candidate in outcome["candidates"]}
+    assert not is_current(outcome, later, Ledger(place, "small").attributes)
+
+
+def test_a_setting_that_diverges_on_a_fresh_seed_is_out_and_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = Retraining._gather
+
+    def gather(self: Retraining, stacks: list) -> object:
+        if stacks[0].name == f"trial-{unlucky}":
+            stacks[0].error = "Traceback\nValueError: it failed"
+        return whole(self, stacks)
+
+    summary = run_local(SMALL, tmp_path)
+    unlucky = summary.ranking()[0].number
+    monkeypatch.setattr(Retraining, "_gather", gather)
+    outcome = confirmed(SMALL, tmp_path)
+    assert [failed["trial"] for failed in outcome["failed"]] == [unlucky]
+    assert unlucky not in {candidate["trial"] for candidate in outcome["candidates"]}
+    assert any("it failed" in line for line in verdict_lines(outcome))
+    assert "confirm" not in Ledger(Home(tmp_path).folder("small"), "small").attributes  # a worker lost is no outcome
+    with pytest.raises(UserError, match="none of the 1 best settings trains again"):
+        confirmed(SMALL, tmp_path, top=1)
+
+
+def test_what_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no study 'small'"):
+        confirm(Home(tmp_path), "small", jobs=1, said=nobody)
+    run_local(SMALL, tmp_path)
+    with pytest.raises(UserError, match="has not begun"):
+        reopen(Home(tmp_path), "small")
+
+
+def test_other_data_are_refused(tmp_path: Path, home: Path) -> None:
+    table = tmp_path / "t.csv"
+    rng = np.random.default_rng(0)
+    rows = rng.standard_normal((120, 2))
+    table.write_text("a,b,y\n" + "".join(f"{a:.3f},{b:.3f},{int(a > b)}\n" for a, b in rows))
+    text = SMALL.replace('"synthetic:planar_flower"', '"t.csv"').replace("trials = 12", "trials = 2")
+    (tmp_path / "s.toml").write_text(text)
+    done = run_study("run", tmp_path / "s.toml", "--home", home, "--jobs", 1)
+    assert done.returncode == 0, done.stderr
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    good = run_study("confirm", "small", "--top", 1, "--seeds", 2, "--home", home, cwd=elsewhere)
+    assert good.returncode == 0, good.stderr
+    table.write_text(table.read_text() + "1.0,0.0,1\n")
+    bad = run_study("confirm", "small", "--top", 1, "--seeds", 3, "--home", home)
+    assert bad.returncode == 2
+    assert "'t.csv' changed since study 'small' ran" in bad.stderr
+    assert "study recheck small" in bad.stderr

@@ -1,0 +1,230 @@
+"""Means, intervals and tests against values worked out by hand, and the laws that they obey."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from study.power import Spread, detectable, examples_needed, power, seeds_needed, spread_of
+from study.statistics import (
+    adjust_to_best,
+    crossed,
+    crossed_variance,
+    generator,
+    holm,
+    interval,
+    mcnemar_exact,
+    paired_bootstrap,
+    paired_shares,
+    probability_best,
+)
+from study.verdict import Scored, judge
+
+
+def test_mcnemar_by_hand() -> None:
+    # 1 and 5 examples that just one network has right: P(at most 1 head of 6) = (1 + 6)/64, and both sides.
+    assert mcnemar_exact(1, 5) == pytest.approx(14 / 64)
+    assert mcnemar_exact(0, 5) == pytest.approx(2 / 32)
+    assert mcnemar_exact(0, 6) == pytest.approx(2 / 64)
+    assert mcnemar_exact(3, 3) == 1
+    assert mcnemar_exact(0, 0) == 1
+
+
+def test_holm_by_hand() -> None:
+    # Sorted 0.01, 0.02, 0.03, 0.04 times 4, 3, 2, 1; each at least as large as the one before.
+    assert holm([0.04, 0.01, 0.03, 0.02]) == pytest.approx([0.06, 0.04, 0.06, 0.06])
+    assert holm([0.6, 0.7]) == [1, 1]
+    assert holm([]) == []
+
+
+def test_mean_squares_by_hand() -> None:
+    # Seeds by examples: effects of ±1 and ±2 and nothing left over.
+    table = crossed(np.array([[[0.0, 2.0], [4.0, 6.0]]]))
+    assert table.means == [3]
+    assert table.examples.item() == pytest.approx(2 * (1 + 1) / 1)
+    assert table.seeds.item() == pytest.approx(2 * (4 + 4) / 1)
+    assert table.noise.item() == pytest.approx(0)
+    variance, degrees = table.spread(np.ones(1))
+    assert variance == pytest.approx((4 + 16) / 4)
+    assert degrees == pytest.approx(20**2 / (4**2 + 16**2))
+
+
+def test_one_seed_is_the_paired_t_test() -> None:
+    rng = np.random.default_rng(0)
+    values = rng.standard_normal((2, 1, 50))
+    difference = crossed(values).difference(0, 1)
+    reference = stats.ttest_rel(values[0, 0], values[1, 0])
+    assert difference.p == pytest.approx(reference.pvalue)
+    low, high = reference.confidence_interval()
+    assert (difference.low, difference.high) == pytest.approx((low, high))
+
+
+def test_where_seeds_alone_vary_it_is_the_t_test_over_seeds() -> None:
+    by_seed = np.random.default_rng(1).standard_normal((2, 6))
+    table = crossed(np.repeat(by_seed[:, :, None], 40, axis=2))
+    assert table.difference(0, 1).p == pytest.approx(stats.ttest_rel(*by_seed).pvalue)
+
+
+def test_all_right_is_not_certainty() -> None:
+    certain = interval("accuracy", 1.0, 0.0, 99, 100)
+    assert certain.high == 1
+    assert 0.95 < certain.low < 0.98
+    nothing = interval("accuracy", 0.0, 0.0, 99, 100)
+    assert (nothing.low, nothing.high) == pytest.approx((0, 1 - certain.low))
+    assert interval("rmse", 0.0, 0.0, 99, 100).high == 0
+
+
+@pytest.mark.parametrize(("metric", "mean"), [("accuracy", 0.99), ("auc", 0.5), ("rmse", 3.0), ("r2", -1.0)])
+def test_an_interval_holds_its_estimate_and_stays_where_the_metric_can_be(metric: str, mean: float) -> None:
+    narrow, wide = (interval(metric, mean, variance, 20, 100) for variance in (1e-4, 1e-2))
+    assert wide.low < narrow.low < mean < narrow.high < wide.high
+    if metric in ("accuracy", "auc"):
+        assert wide.low >= 0
+        assert wide.high <= 1
+
+
+tables = st.builds(
+    lambda seed, k, S, m: np.random.default_rng(seed).standard_normal((k, S, m)),
+    st.integers(0, 10**6),
+    st.integers(2, 4),
+    st.integers(1, 5),
+    st.integers(3, 20),
+)
+
+
+@settings(max_examples=50, deadline=None)
+@given(tables)
+def test_a_difference_is_the_same_from_both_sides(values: np.ndarray) -> None:
+    table = crossed(values)
+    one, other = table.difference(0, 1), table.difference(1, 0)
+    assert (one.estimate, one.low, one.high) == pytest.approx((-other.estimate, -other.high, -other.low))
+    assert one.p == pytest.approx(other.p)
+    assert (one.p < 0.05) == (one.low > 0 or one.high < 0)
+
+
+@settings(max_examples=50, deadline=None)
+@given(tables, st.floats(0.01, 100))
+def test_the_unit_of_a_metric_changes_no_p(values: np.ndarray, unit: float) -> None:
+    assert crossed(values * unit).difference(0, 1).p == pytest.approx(crossed(values).difference(0, 1).p)
+
+
+@settings(max_examples=30, deadline=None)
+@given(tables)
+def test_probabilities_of_being_best_sum_to_1_and_follow_the_means(values: np.ndarray) -> None:
+    table = crossed(values)
+    shares = probability_best(table, generator(0), maximize=True)
+    assert shares.sum() == pytest.approx(1)
+    better = crossed(values + np.arange(len(values))[::-1, None, None] * 100)
+    assert probability_best(better, generator(0), maximize=True)[0] == pytest.approx(
+        1, abs=0.02 if values.shape[1] > 2 else 0.2
+    )
+    assert probability_best(table, generator(0), maximize=False).sum() == pytest.approx(1)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 60), st.integers(0, 60), st.integers(0, 100))
+def test_mcnemar_agrees_with_the_sign_test_and_its_interval_holds_the_estimate(a: int, b: int, same: int) -> None:
+    assert mcnemar_exact(a, b) == mcnemar_exact(b, a)
+    if a + b:
+        assert mcnemar_exact(a, b) == pytest.approx(stats.binomtest(a, a + b).pvalue)
+    difference = paired_shares(a, b, a + b + same + 1)
+    assert -1 <= difference.low <= difference.estimate <= difference.high <= 1
+
+
+@given(st.lists(st.floats(0, 1), max_size=8))
+def test_holm_lowers_no_p_and_keeps_their_order(p: list[float]) -> None:
+    adjusted = holm(p)
+    assert all(a >= q for a, q in zip(adjusted, p, strict=True))
+    assert [adjusted[i] for i in np.argsort(p, kind="stable")] == sorted(adjusted)
+
+
+def test_with_three_settings_it_takes_more_to_trail_the_best() -> None:
+    table = crossed(np.random.default_rng(3).standard_normal((4, 5, 60)))
+    winner = int(np.argmax(table.means))
+    p = [table.difference(place, winner).p for place in range(4)]
+    adjusted, levels = adjust_to_best(table, winner, p, generator(0))
+    others = [place for place in range(4) if place != winner]
+    assert all(adjusted[place] > p[place] for place in others)
+    assert all(0.01 < levels[place] < 0.05 for place in others)
+    assert adjust_to_best(crossed(np.ones((2, 2, 3))), 0, [1.0, 1.0], generator(0)) == ([1.0, 1.0], [0.05, 0.05])
+
+
+def test_equal_predictions_share_the_first_place_and_the_cheapest_is_recommended() -> None:
+    right = (np.random.default_rng(0).random((4, 50)) < 0.9).astype(float)
+    verdict = judge("accuracy", [Scored(7, right, 2.0, 10), Scored(8, right, 1.0, 10), Scored(9, 1 - right, 0.1, 1)], 0)
+    seven, eight, nine = verdict["records"]
+    assert seven["probability_best"] == eight["probability_best"] == pytest.approx(0.5, abs=1e-3)
+    assert nine["probability_best"] < 1e-3
+    assert (verdict["winner"], verdict["recommended"]) == (7, 8)
+    assert eight["indistinguishable"]
+    assert not nine["indistinguishable"]
+
+
+def test_a_single_setting_has_nothing_to_be_compared_with() -> None:
+    verdict = judge("accuracy", [Scored(3, np.eye(4)[:2], 1.0, 1)], 0)
+    assert (verdict["winner"], verdict["recommended"], verdict["power"]) == (3, 3, None)
+    assert verdict["records"][0]["probability_best"] == 1
+
+
+def test_smaller_errors_win() -> None:
+    errors = np.random.default_rng(0).random((2, 4, 30)) + np.array([1.0, 0.0])[:, None, None]
+    verdict = judge("mae", [Scored(0, errors[0], 1.0, 1), Scored(1, errors[1], 1.0, 1)], 0)
+    assert verdict["winner"] == 1
+    assert verdict["records"][0]["difference"]["estimate"] > 0
+
+
+def test_paired_bootstrap_finds_a_difference_and_none_where_there_is_none() -> None:
+    rng = np.random.default_rng(0)
+    errors = np.abs(rng.standard_normal((2, 200)))
+    found = paired_bootstrap(lambda i: (errors[0, i].mean() + 0.5, errors[1, i].mean()), 200, generator(0), 500)
+    assert found.low > 0.2
+    assert found.p < 0.01
+    same = paired_bootstrap(lambda i: (errors[0, i].mean(), errors[0, i].mean()), 200, generator(0), 500)
+    assert (same.estimate, same.low, same.high, same.p) == (0, 0, 0, 1)
+
+
+SPREAD = Spread(examples=0.02, seeds=1e-5, noise=0.06)
+
+
+def test_power_by_hand() -> None:
+    # Without seeds and noise it is the one-sample t test: 0.5 deviations, 34 examples, found in 80.7 % (Cohen 1988).
+    assert power(0.5, Spread(1.0, 0.0, 0.0), 2, 34) == pytest.approx(0.807, abs=0.01)
+    assert power(0.0, SPREAD, 10, 300) == pytest.approx(0.025, abs=1e-4)
+    assert power(0.1, Spread(0, 0, 0), 10, 300) == 1
+    for S, m, d in ((2, 100, 0.05), (10, 360, 0.02)):
+        variance, degrees = crossed_variance(*SPREAD.squares(S, m), S, m)
+        reference = stats.nct.sf(stats.t.ppf(0.975, degrees), degrees, d / variance**0.5)
+        assert power(d, SPREAD, S, m) == pytest.approx(reference, abs=1e-4)
+    assert 0 < detectable(SPREAD, 2, 10, level=1e-4) < 100  # where SciPy's noncentral t has no value
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.floats(0.001, 0.1), st.integers(2, 30), st.integers(10, 5000))
+def test_power_grows_with_the_difference_the_seeds_and_the_examples(d: float, S: int, m: int) -> None:
+    here = power(d, SPREAD, S, m)
+    assert 0 <= here <= 1
+    for more in (power(1.5 * d, SPREAD, S, m), power(d, SPREAD, S + 5, m), power(d, SPREAD, S, 2 * m)):
+        assert more >= here - 0.005  # degrees of freedom move too
+    assert power(d, SPREAD, S, m, level=0.01) <= here
+
+
+def test_what_is_needed_is_just_enough() -> None:
+    S, m = seeds_needed(0.02, SPREAD, 600), examples_needed(0.02, SPREAD, 10)
+    assert S is not None
+    assert m is not None
+    assert power(0.02, SPREAD, S, 600) >= 0.8 > power(0.02, SPREAD, S - 1, 600)
+    assert power(0.02, SPREAD, 10, m) >= 0.8 > power(0.02, SPREAD, 10, m - 1)
+    assert power(detectable(SPREAD, 10, 600), SPREAD, 10, 600) == pytest.approx(0.8, abs=1e-3)
+    assert seeds_needed(0.02, SPREAD, 20) is None  # however many seeds, 20 examples stay 20
+    assert examples_needed(0.001, Spread(0.02, 0.01, 0.06), 3) is None
+
+
+def test_the_spread_comes_back_from_many_values() -> None:
+    rng = np.random.default_rng(0)
+    S, m = 60, 3000
+    values = 0.3 * rng.standard_normal((1, 1, m)) + 0.2 * rng.standard_normal((1, S, 1))
+    found = spread_of(crossed(values + 0.5 * rng.standard_normal((1, S, m))), np.ones((1, 1)))
+    assert found.examples == pytest.approx(0.09, rel=0.1)
+    assert found.seeds == pytest.approx(0.04, rel=0.5)
+    assert found.noise == pytest.approx(0.25, rel=0.05)
