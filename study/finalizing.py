@@ -10,7 +10,6 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from engine import advance, start
-from engine.activations import Array
 from engine.metrics import METRICS, metrics_for
 from engine.prediction import predict
 from engine.worker_data import Unit
@@ -18,6 +17,7 @@ from study import lease
 from study.data import Dataset, example_cells, load, load_combined, open_test
 from study.data.fingerprint import explain_change
 from study.errors import UserError
+from study.example_values import example_values
 from study.home import Home
 from study.ledger import Ledger
 from study.model import build_model, save_model
@@ -25,9 +25,7 @@ from study.objective import network_seed
 from study.results import Summary, summarize_ledger
 from study.space import architecture_of, complete, training_of
 from study.spec import Spec, parse_spec
-
-DRAWS = 2000  # resamples of the test examples for the interval
-_INTERVAL = 4  # what a seed is derived for
+from study.statistics import crossed
 
 
 @dataclass(frozen=True)
@@ -126,14 +124,14 @@ def finalize(home: Home, name: str, *, trial: int | None = None, with_dev: bool 
         scale = dataset.target_scale
         unit = Unit() if scale is None else Unit(scale.mean, scale.scale, scale.log1p)
         Y, A = unit.restore(test.Y), unit.restore(A)
-        low, high = interval_over_examples(summary.metric, Y, A, spec.search.seed)
+        found = crossed(example_values(summary.metric, Y, A)[None, None]).interval(summary.metric, 0)
         opening = Opening(
             trial=number,
             setting=setting,
             metric=summary.metric,
             value=METRICS[summary.metric].compute(Y, A),
-            low=low,
-            high=high,
+            low=found.low,
+            high=found.high,
             metrics={metric.name: metric.compute(Y, A) for metric in metrics_for(dataset.task)},
             with_dev=reads_dev,
             m=test.m,
@@ -144,18 +142,6 @@ def finalize(home: Home, name: str, *, trial: int | None = None, with_dev: bool 
         ledger.set(finalized=[*openings, asdict(opening)])
     row = summary.trials[number]
     return Final(name, opening, len(openings) + 1, float(row.value or 0), _confirmed(attributes, number), folder.model)
-
-
-def interval_over_examples(metric: str, Y: Array, A: Array, seed: int, draws: int = DRAWS) -> tuple[float, float]:
-    """Return the 95 % interval of a metric by drawing examples anew (percentile bootstrap, Efron & Tibshirani 1993)."""
-    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_INTERVAL,)))
-    m = Y.shape[1]
-    values = []
-    for _ in range(draws):
-        drawn = rng.integers(0, m, m)
-        values.append(METRICS[metric].compute(Y[:, drawn], A[:, drawn]))
-    low, high = np.nanquantile(values, [0.025, 0.975])
-    return float(low), float(high)
 
 
 def _choose(summary: Summary, attributes: Mapping[str, Any], trial: int | None) -> int:

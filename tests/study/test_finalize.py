@@ -15,7 +15,6 @@ import pandas as pd
 import pytest
 from small_study import environment, run_study, show
 
-from study.finalizing import interval_over_examples
 from study.home import Home
 from study.ledger import Ledger
 
@@ -175,14 +174,3 @@ def test_the_champion_is_the_model_of_the_last_opening(table: Path) -> None:
     assert version.tags["study.trial"] == str(show(table / "home", "table")["best"]["number"])
     (parent,) = (r for r in client.search_runs(["1"]) if "study.trial_uid" not in r.data.tags)
     assert parent.data.metrics["test_accuracy"] > 0.7
-
-
-def test_the_interval_covers_the_truth_of_a_share() -> None:
-    rng = np.random.default_rng(1)
-    hits = 0
-    for seed in range(100):
-        Y = (rng.random((1, 200)) < 0.5).astype(np.float32)
-        A = np.where(rng.random((1, 200)) < 0.8, Y, 1 - Y)
-        low, high = interval_over_examples("accuracy", Y, A, seed, draws=300)
-        hits += low <= 0.8 <= high
-    assert 88 <= hits <= 99
