@@ -51,7 +51,7 @@ def verdict_lines(outcome: Mapping[str, Any]) -> list[str]:
     lines += [f"Trial {each['trial']} {each['reason']}." for each in outcome["failed"]]
     lines += _power(outcome, title)
     if outcome["seeds"] == 2:
-        lines.append("Two seeds say too little of how seeds differ: p values are too small; take five or more.")
+        lines.append("Two seeds say little of how seeds differ; take five or more.")
     if outcome["part"] == "dev":
         lines.append(
             "These examples chose the candidates, so values are a little too good still; "

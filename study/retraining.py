@@ -27,7 +27,7 @@ from study.workers import Workers
 
 Part = Literal["dev", "confirm"]
 MEMORY = 1 << 30  # bytes that the networks of a stack may take; more of them are trained as several stacks
-_FRESH = 4  # purpose number of the seeds, beside those of `study.objective`
+_FRESH = 7  # purpose number of the seeds, beside those of `study.objective`
 
 
 def fresh_seed(seed: int, replica: int, fold: int = 0) -> int:

@@ -18,7 +18,7 @@ from engine.activations import Array
 
 ALPHA = 0.05  # intervals of 95 %, tests at 5 %
 DRAWS = 20_000
-LEAST = 0.5  # of the mean square of examples; a variance below is taken for luck
+LEAST = 0.5  # of the mean square of examples; less is taken for luck, with two seeds all that is below it
 _STATISTICS = 6  # purpose number of the generator, beside those of `study.objective`
 
 
@@ -138,7 +138,7 @@ def crossed_variance(a: float, b: float, e: float, S: int, m: int) -> tuple[floa
     if S == 1:
         return a / m, n
     # Where there is no variance between seeds, b − e is noise around 0; chance must not make the sum tiny.
-    total = max(a + b - e, LEAST * a)
+    total = max(a + b - e, max(LEAST, 1 / (S - 1)) * a)
     if total <= 0:
         return 0.0, n
     degrees = total**2 / (a**2 / n + b**2 / (S - 1) + e**2 / (n * (S - 1)))

@@ -199,6 +199,7 @@ def test_what_is_refused(tmp_path: Path) -> None:
         reopen(Home(tmp_path), "small")
 
 
+@pytest.mark.slow
 def test_other_data_are_refused(tmp_path: Path, home: Path) -> None:
     table = tmp_path / "t.csv"
     rng = np.random.default_rng(0)
