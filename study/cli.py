@@ -1,13 +1,13 @@
 """The command `study`: arguments in, lines out. Nothing heavy is imported before a command needs it."""
 
-import signal
 import sys
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
-from study.errors import UserError
+from study import interrupts
+from study.errors import MachineError, UserError, explain_os_error, kept_in
 
 app = typer.Typer(
     name="study",
@@ -39,25 +39,27 @@ def run(
     home: HomeOption = None,
 ) -> None:
     """Run a study, or go on with one."""
-    from study.home import Home
-    from study.running import run as run_study
-    from study.terminal import RunView
-    from study.workers import default_jobs
+    with interrupts.importing():
+        from study.spec import read_spec
+    read_spec(spec)  # a mistake in it is answered before what takes a second to import
+    with interrupts.importing():
+        import study.data.loading  # noqa: F401 - later otherwise, where an interrupt would break it
+        from study.home import Home
+        from study.running import run as run_study
+        from study.terminal import RunView
+        from study.workers import default_jobs
 
-    signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        with RunView() as view:
-            result = run_study(
-                spec,
-                Home.at(home),
-                jobs=jobs or default_jobs(),
-                trials=trials,
-                timeout=timeout,
-                warm_start=warm_start,
-                progress=view.progress,
-            )
-    except KeyboardInterrupt:
-        _leave()
+    place = Home.at(home)
+    with kept_in(place.path), RunView() as view:
+        result = run_study(
+            spec,
+            place,
+            jobs=jobs or default_jobs(),
+            trials=trials,
+            timeout=timeout,
+            warm_start=warm_start,
+            progress=view.progress,
+        )
     view.conclude(result, home)
 
 
@@ -68,9 +70,13 @@ def plan(
     json: JsonOption = False,
 ) -> None:
     """Say what a run would do, and what is worth knowing of the data; nothing is trained."""
-    from study.plan_view import print_plan
-    from study.planning import make_plan
-    from study.terminal import print_json
+    with interrupts.importing():
+        from study.spec import read_spec
+    read_spec(spec)
+    with interrupts.importing():
+        from study.plan_view import print_plan
+        from study.planning import make_plan
+        from study.terminal import print_json
 
     made = make_plan(spec, jobs)
     if json:
@@ -145,22 +151,29 @@ def ui(
     serve(Home.at(home), port)
 
 
-def _interrupt(_signal: int, _frame: object) -> NoReturn:
-    raise KeyboardInterrupt
-
-
-def _leave() -> NoReturn:
-    print("study: interrupted", file=sys.stderr, flush=True)
-    sys.exit(130)
-
-
 def main() -> None:
-    """Run the command line: exit 0 done, 1 a fault of ours, 2 the user's input, 130 interrupted."""
+    """Run the command line: exit 0 done, 1 a fault of ours or the machine's, 2 the user's input, 130 interrupted."""
+    interrupts.raise_once()
     try:
         app()
     except UserError as error:
-        print(f"study: {error}", file=sys.stderr)
-        sys.exit(2)
+        _leave(str(error), 2)
+    except MachineError as error:
+        _leave(str(error), 1)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        _leave(explain_os_error(error, Path(error.filename)), 1)
+    except (KeyboardInterrupt, SystemExit) as error:
+        if isinstance(error, SystemExit) and error.code != interrupts.EXIT_CODE:  # which is what typer makes of Ctrl-C
+            raise
+        print("study: interrupted", file=sys.stderr)
+        interrupts.leave()
+
+
+def _leave(said: str, code: int) -> NoReturn:
+    print(f"study: {said}", file=sys.stderr)
+    sys.exit(code)
 
 
 if __name__ == "__main__":

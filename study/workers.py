@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from multiprocessing import resource_tracker
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -21,7 +22,8 @@ from joblib.externals.loky import BrokenProcessPool, ProcessPoolExecutor
 from threadpoolctl import threadpool_limits
 
 from engine.quantum import Outcome, Quantum, ignore_interrupts, work
-from study.errors import UserError
+from study.errors import MachineError, UserError
+from study.interrupts import deaf
 
 ATTEMPTS = 3  # a quantum is tried so often where its worker is lost
 PATIENCE = 60.0  # seconds without any result, on top of SLOWER times the expected ones, until workers count as stuck
@@ -45,6 +47,7 @@ class Workers:
 
     Raises:
         UserError: the memory limit is less than a worker needs.
+        MachineError: in `run`, where no processes can be begun.
     """
 
     def __init__(self, jobs: int, *, memory_limit: int | None = None, patience: float = PATIENCE) -> None:
@@ -106,17 +109,25 @@ class Workers:
         return why
 
     def _submit(self, quanta: Sequence[Quantum]) -> set[Future[Outcome]]:
-        try:
-            return {self._start().submit(work, quantum) for quantum in quanta}
-        except BrokenProcessPool:  # a worker was lost while it had nothing to do
-            self._stop()
-            return {self._start().submit(work, quantum) for quantum in quanta}
+        self._start()
+        with deaf():  # worker processes begin here
+            try:
+                return {self._start().submit(work, quantum) for quantum in quanta}
+            except BrokenProcessPool:  # a worker was lost while it had nothing to do
+                self._stop()
+                return {self._start().submit(work, quantum) for quantum in quanta}
 
     def _start(self) -> Any:
         if self._executor is None:
-            self._executor = ProcessPoolExecutor(
-                self.jobs, initializer=_begin, initargs=(os.getpid(), self.memory_limit), env=_ONE_THREAD
-            )
+            resource_tracker.ensure_running()  # loky would begin it, and Python lets Ctrl-C through then
+            try:
+                self._executor = ProcessPoolExecutor(
+                    self.jobs, initializer=_begin, initargs=(os.getpid(), self.memory_limit), env=_ONE_THREAD
+                )
+            except OSError as error:  # no semaphores, as in a container without /dev/shm
+                raise MachineError(
+                    f"worker processes cannot be begun: {error.strerror}; --jobs 1 does without them"
+                ) from error
         return self._executor
 
     def _stop(self) -> None:
