@@ -192,9 +192,9 @@ def _first_settings(ledger: Ledger, spec: Spec, home: Home, warm_start: str | No
 
 
 def _identity(spec: Spec) -> dict[str, str]:
-    """Return a digest of every part of the spec that a trial depends on; budgets and confirm may change freely."""
-    budgets = {"trials", "work", "timeout", "stop_after"}
-    parts = {f"[search] {key}": value for key, value in spec.search.model_dump(mode="json", exclude=budgets).items()}
+    """Return a digest of every part of the spec that a trial depends on; limits and confirm may change freely."""
+    limits = {"trials", "work", "timeout", "stop_after", "worker_memory"}
+    parts = {f"[search] {key}": value for key, value in spec.search.model_dump(mode="json", exclude=limits).items()}
     parts |= {f"[data] {key}": value for key, value in spec.data.model_dump(mode="json").items()}
     parts |= {f"[space] {key}": value for key, value in spec.space.model_dump(mode="json").items()}
     return {

@@ -1,6 +1,5 @@
 """What goes wrong on real machines, done to real processes: no finished trial is lost, and the study ends the same."""
 
-import functools
 import os
 import resource
 import signal
@@ -14,20 +13,18 @@ import pytest
 from in_process import run_local, spec_with
 from small_study import SMALL, environment, run_study
 
-from study import search
 from study.home import Home
 from study.ledger import RESULT, Ledger, repair
 from study.results import summarize
-from study.workers import LEAST_MEMORY, Workers
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
 
 Process = subprocess.Popen[str]
 
 
-def begin(spec: Path, home: Path, *, jobs: int = 2) -> Process:
+def begin(spec: Path, home: Path) -> Process:
     """Begin a run in a process group of its own."""
-    command = [sys.executable, "-m", "study.cli", "run", spec, "--home", home, "--jobs", str(jobs)]
+    command = [sys.executable, "-m", "study.cli", "run", spec, "--home", home, "--jobs", "2"]
     pipe = subprocess.PIPE
     return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=environment(), start_new_session=True)
 
@@ -95,12 +92,9 @@ def test_workers_that_are_killed_cost_no_trial(spec: Path, home: Path, finished:
     assert trials(home) == trials(finished)
 
 
-def test_a_trial_too_large_for_its_worker_fails_alone_and_says_why(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(search, "Workers", functools.partial(Workers, memory_limit=LEAST_MEMORY))
+def test_a_trial_too_large_for_its_worker_fails_alone_and_says_why(tmp_path: Path) -> None:
     space = "units = [4, 4000]\nunits_pattern = 'constant'\ndepth = 2\niterations = 20"
-    summary = run_local(spec_with("trials = 8\npruner = 'none'", space=space), tmp_path, jobs=2)
+    summary = run_local(spec_with("trials = 8\npruner = 'none'\nworker_memory = 256", space=space), tmp_path, jobs=2)
     large = [row.number for row in summary.trials if row.params["units"] == 4000]
     assert large
     assert [row.number for row in summary.trials if row.state != "complete"] == large
@@ -198,9 +192,8 @@ def test_a_full_disk_ends_the_run_with_its_reason_and_loses_nothing(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("jobs", [1, 2])
-def test_a_run_that_is_suspended_goes_on(spec: Path, home: Path, finished: Path, jobs: int) -> None:
-    process = begin(spec, home, jobs=jobs)
+def test_a_run_that_is_suspended_goes_on(spec: Path, home: Path, finished: Path) -> None:
+    process = begin(spec, home)
     wait_for(process, "(3/12)")
     os.kill(process.pid, signal.SIGSTOP)
     time.sleep(2)  # that is how long it is suspended
