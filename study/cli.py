@@ -94,20 +94,11 @@ def init(
     force: Annotated[bool, typer.Option("--force", help="Overwrite a spec that is there.")] = False,
 ) -> None:
     """Write a spec for a table, beside it."""
-    from study.data import draft_spec
+    with interrupts.importing():
+        from study.init import write_spec
+        from study.terminal import print_written
 
-    spec = file.with_suffix(".toml")
-    if spec.exists() and not force:
-        raise UserError(f"{spec}: is there already; --force overwrites it")
-    text = draft_spec(file, target)
-    try:
-        spec.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"{spec}: cannot be written ({error.strerror}); copy the table to a folder of yours") from None
-    wanted = next(line for line in text.splitlines() if line.startswith("target"))
-    print(f"wrote {spec} ({wanted.partition('#')[0].strip()}); look it over, then")
-    print(f"  study plan {spec}")
-    print(f"  study run {spec}")
+    print_written(write_spec(file, target, force=force))
 
 
 @app.command()

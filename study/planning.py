@@ -279,7 +279,8 @@ def find_defaults(spec: Spec) -> dict[str, Any]:
             if spec.search.pruner not in _PRUNER_KEYS.get(name, (spec.search.pruner,)):
                 continue
             if name not in model.model_fields_set and value is not None and value != () and value is not False:
-                left[f"{table}.{name}"] = list(value) if isinstance(value, tuple) else value
+                one = isinstance(value, tuple) and len(value) == 1
+                left[f"{table}.{name}"] = value[0] if one else list(value) if isinstance(value, tuple) else value
     return left
 
 

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from engine.metrics import METRICS
 from study.data import Dataset
+from study.init import Written
 from study.results import Summary, TrialRow
 from study.running import Progress as RunProgress
 from study.running import RunResult
@@ -169,6 +170,25 @@ def print_list(summaries: Sequence[Summary], place: Path) -> None:
         trials = f"{finished}/{summary.planned}"
         table.add_row(summary.name, summary.state, trials, best, summary.metric, summary.description)
     console.print(table)
+
+
+def print_written(written: Written) -> None:
+    """Print what `study init` wrote, what to look at in it, and what comes next."""
+    console = Console(highlight=False, markup=False, soft_wrap=True)
+    console.print(f"wrote {written.path}")
+    if written.target is not None:
+        which = "the last column" if written.target == -1 else repr(written.target)
+        console.print(f"target: {which}" + (", a guess" if written.guessed else ""))
+        if written.guessed:
+            console.print(f"  another of its columns: study init {written.table} --target COL --force")
+    if written.ignored:
+        console.print(f"left out as identifiers: {', '.join(written.ignored)}")
+    for caution in written.cautions:
+        console.print(f"! {caution}")
+    if written.trouble is not None:
+        console.print(f"! it cannot be the target as it stands: {written.trouble}")
+    console.print(f"Look:  study plan {written.path}")
+    console.print(f"Run:   study run {written.path}")
 
 
 def print_json(value: Any) -> None:
