@@ -31,12 +31,13 @@ class Progress:
     """Who is told how a run goes.
 
     Attributes:
-        begun: called with (dataset, metric, direction, trials finished, trials planned) before the search.
+        begun: called with (dataset, metric, direction, trials finished, trials planned, best value so far or None)
+            before the search.
         finished: called with (trial, state, value) after each trial.
         said: called with a line that is worth reading.
     """
 
-    begun: Callable[[Dataset, str, str, int, int], None]
+    begun: Callable[[Dataset, str, str, int, int, float | None], None]
     finished: Callable[[int, str, float | None], None]
     said: Callable[[str], None]
 
@@ -96,7 +97,9 @@ def run(
         enqueued = _first_settings(ledger, spec, home, warm_start)
         objective.write_data()
         before = sum(trial.state.is_finished() for trial in ledger.trials())
-        progress.begun(objective.dataset, objective.metric, ledger.direction, before, budget.trials)
+        best = summarize_ledger(ledger, folder).best
+        so_far = best.value if best is not None else None
+        progress.begun(objective.dataset, objective.metric, ledger.direction, before, budget.trials, so_far)
         if jobs > spec.search.in_flight:
             progress.said(
                 f"{jobs} workers share {spec.search.in_flight} trials in flight; [search] in_flight = {jobs} would "

@@ -46,9 +46,11 @@ class RunView:
         if kind is KeyboardInterrupt and self._planned:
             self.console.print(f"{self._done} of {self._planned} trials are kept; the same command goes on from here.")
 
-    def _begun(self, dataset: Dataset, metric: str, direction: str, done: int, planned: int) -> None:
+    def _begun(
+        self, dataset: Dataset, metric: str, direction: str, done: int, planned: int, best: float | None
+    ) -> None:
         self._metric, self._direction = metric, direction
-        self._done, self._planned = done, planned
+        self._done, self._planned, self._best = done, planned, best
         sizes = f"{dataset.train.m} train, {dataset.dev.m} dev"
         self.console.print(f"{dataset.source}: {dataset.task}, {dataset.n_x} features, {sizes}; test stays sealed")
         for note in dataset.notes:
@@ -66,19 +68,22 @@ class RunView:
                 TimeRemainingColumn(compact=True, elapsed_when_finished=True),
                 console=self.console,
             )
-            self._task = self._bar.add_task("trials", total=planned, completed=done, best="")
+            self._task = self._bar.add_task("trials", total=planned, completed=done, best=self._said_best())
             self._bar.start()
 
     def _finished(self, number: int, state: str, value: float | None) -> None:
         self._done += 1
         if state == "complete" and value is not None and _better(value, self._best, self._direction):
             self._best = value
-        best = "" if self._best is None else f"best dev {METRICS[self._metric].title} {self._best:.4f}"
+        best = self._said_best()
         if self._bar is not None:
             self._bar.update(self._task, completed=self._done, best=best)
         else:
             shown = "" if value is None else f" {self._metric} {value:.4f}"
             self.console.print(f"trial {number} {state}{shown} ({self._done}/{self._planned}) {best}".rstrip())
+
+    def _said_best(self) -> str:
+        return "" if self._best is None else f"best dev {METRICS[self._metric].title} {self._best:.4f}"
 
     def conclude(self, result: RunResult, home: str | None) -> None:
         """Print the ten best trials, and where to look next."""
