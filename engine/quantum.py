@@ -1,7 +1,7 @@
 """A quantum of work on one trial, as a worker does it: state in, state and evaluations out, nothing else touched.
 
-Workers import the engine and NumPy alone. What goes wrong comes back as a value, since an exception would end the whole
-round.
+Workers import the engine and NumPy alone. What goes wrong with a trial comes back as a value, since an exception would
+end the whole round.
 """
 
 import signal
@@ -74,10 +74,16 @@ def ignore_interrupts() -> None:
 
 
 def work(quantum: Quantum) -> Outcome:
-    """Train one trial by one quantum; never raises."""
+    """Train one trial by one quantum.
+
+    Raises:
+        OSError: the data cannot be read, which no trial is to blame for; anything else comes back as a value.
+    """
     started = time.thread_time()  # with one job the coordinator has other threads, which are not counted
     try:
         outcome = _work(quantum)
+    except OSError:
+        raise
     except Exception:  # noqa: BLE001 - travels to the coordinator as a value, into the ledger and the run
         outcome = Outcome(quantum.trial, quantum.state, error=traceback.format_exc())
     return replace(outcome, seconds=time.thread_time() - started)

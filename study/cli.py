@@ -150,7 +150,8 @@ def main() -> None:
     except UserError as error:
         _leave(str(error), 2)
     except MachineError as error:
-        _leave(str(error), 1)
+        print(f"study: {error}", file=sys.stderr)
+        interrupts.leave(1)
     except OSError as error:
         if error.filename is None:
             raise

@@ -61,11 +61,11 @@ def deaf() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def leave() -> NoReturn:
-    """End this process as one that was interrupted."""
+def leave(code: int = EXIT_CODE) -> NoReturn:
+    """End this process at once, as one that was interrupted unless another exit code says why."""
     atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()
     # Not by sys.exit: a thread may still be at work, and Python itself turns the exit code into a death by SIGINT where
     # the interrupt came upon an `exec`, which every dataclass is made with.
-    os._exit(EXIT_CODE)
+    os._exit(code)

@@ -183,6 +183,12 @@ def test_what_a_trial_raises_is_its_own_and_not_tried_again(monkeypatch: pytest.
     assert attempts(tmp_path, 1) == 1
 
 
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_data_that_cannot_be_read_end_the_run_and_fail_no_trial(tmp_path: Path, jobs: int) -> None:
+    with Workers(jobs) as crew, pytest.raises(FileNotFoundError, match=r"units\.json"):
+        crew.run([make_quantum(trial, tmp_path) for trial in range(3)])
+
+
 def test_no_worker_outlives_the_block(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(workers, "work", stuck_always)
     with pytest.raises(KeyboardInterrupt), Workers(2) as crew:
