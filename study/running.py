@@ -14,7 +14,7 @@ from study.data import Dataset, load, load_folds
 from study.data.fingerprint import explain_change
 from study.errors import UserError
 from study.home import Home
-from study.ledger import Ledger, quiet_optuna, repair
+from study.ledger import RESULT, Ledger, quiet_optuna, repair
 from study.objective import Objective, direction_of
 from study.results import Summary, summarize, summarize_ledger
 from study.samplers import check_available
@@ -111,6 +111,9 @@ def run(
             def finished(number: int, state: str, value: float | None) -> None:
                 exporter.submit(number)
                 progress.finished(number, state, value)
+                if state == "failed":
+                    reason = ledger.trials()[number].user_attrs[RESULT]["reason"].rstrip()
+                    progress.said(f"  trial {number}: {reason.splitlines()[-1]}")  # of a traceback what was raised
 
             def stop() -> bool:
                 return deadline is not None and time.monotonic() - started > deadline
