@@ -8,7 +8,7 @@ NAME ?= digits
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup study test test-fast check format bench bench-engine ui report clean
+.PHONY: help setup study test test-fast check format bench bench-engine bench-plan ui report clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -38,6 +38,9 @@ bench: bench-engine ## time this project against its peers
 
 bench-engine: $(VENV)/.ready-bench ## time the engine against scikit-learn, PyTorch and bare matrix products
 	$(BIN)/python benchmarks/engine.py
+
+bench-plan: $(VENV)/.ready ## time three studies against what `study plan` expects of them
+	$(BIN)/python benchmarks/plan.py --constants
 
 ui: $(VENV)/.ready ## open the runs in MLflow on 127.0.0.1
 	$(BIN)/study ui

@@ -68,12 +68,18 @@ _PARTS = ("train_X", "train_Y", "dev_X", "dev_Y")
 
 
 def write_data(folder: Path, folds: Sequence[Fold]) -> None:
-    """Write the arrays of all folds, and their units, for workers to read."""
+    """Write the arrays of all folds, and their units, for workers to read.
+
+    Files are replaced, never written over: whoever has mapped the old ones keeps them.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for index, fold in enumerate(folds):
         for part in _PARTS:
-            np.save(folder / f"{part}.{index}.npy", getattr(fold, part), allow_pickle=False)
+            temporary = folder / ".part.npy"
+            np.save(temporary, getattr(fold, part), allow_pickle=False)
+            temporary.replace(folder / f"{part}.{index}.npy")
     write_whole(folder / "units.json", json.dumps([asdict(fold.unit) for fold in folds]).encode())
+    read_data.cache_clear()  # what this process has read from there before may be other data
 
 
 @lru_cache(maxsize=2)

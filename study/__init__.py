@@ -11,7 +11,11 @@ __version__ = "0.1.0"
 
 def __getattr__(name: str) -> Any:
     if name == "Study":
-        from study.api import Study
+        import warnings
+
+        with warnings.catch_warnings():  # of a notebook without ipywidgets: Optuna's own bars are not shown
+            warnings.filterwarnings("ignore", message="IProgress not found")
+            from study.api import Study
 
         return Study
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

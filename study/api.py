@@ -100,6 +100,9 @@ class Study:
                 warm_start=warm_start,
                 progress=line.progress(),
             )
+        except KeyboardInterrupt:
+            line.said(f"{line.done} of {line.planned} trials are kept; the same call goes on from here.")
+            raise
         finally:
             line.end()
         missing = result.missing_runs()
@@ -180,7 +183,8 @@ class Study:
         best = best[["value", *drawn, "seconds"]].rename(columns=lambda name: name.removeprefix("params_"))
         best = best.rename(columns={"value": f"dev {summary.metric}"})
         finished = sum(row.state != "running" for row in summary.trials)
-        return f"{title}, {finished} of {summary.planned} trials{best.to_html(na_rep='', float_format='{:.4g}'.format)}"
+        shown = best.to_html(na_rep="", float_format="{:.4g}".format, index_names=False)
+        return f"{title}, {finished} of {summary.planned} trials{shown}"
 
 
 class _Line:
@@ -197,8 +201,9 @@ class _Line:
 
         return Progress(self.begun, self.finished, self.said)
 
-    def begun(self, dataset: Dataset, metric: str, direction: str, done: int, planned: int) -> None:
-        self.metric, self.maximize, self.done, self.planned = metric, direction == "maximize", done, planned
+    def begun(self, dataset: Dataset, metric: str, direction: str, done: int, planned: int, best: float | None) -> None:
+        self.metric, self.maximize = metric, direction == "maximize"
+        self.done, self.planned, self.best = done, planned, best
         self.said(f"{dataset.source}: {dataset.task}, {dataset.train.m} train, {dataset.dev.m} dev")
 
     def finished(self, _number: int, state: str, value: float | None) -> None:

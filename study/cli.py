@@ -1,13 +1,16 @@
 """The command `study`: arguments in, lines out. Nothing heavy is imported before a command needs it."""
 
-import signal
 import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from study.errors import UserError
+from study import interrupts
+from study.errors import MachineError, UserError, explain_os_error, kept_in
+
+if TYPE_CHECKING:
+    from study.home import Home
 
 app = typer.Typer(
     name="study",
@@ -43,26 +46,28 @@ def run(
     home: HomeOption = None,
 ) -> None:
     """Run a study, or go on with one."""
-    from study.home import Home
-    from study.running import run as run_study
-    from study.terminal import RunView
-    from study.workers import default_jobs
+    with interrupts.importing():
+        from study.spec import read_spec
+    read_spec(spec)  # a mistake in it is answered before what takes a second to import
+    with interrupts.importing():
+        import study.data.loading  # noqa: F401 - later otherwise, where an interrupt would break it
+        from study.home import Home
+        from study.running import run as run_study
+        from study.terminal import RunView
+        from study.workers import default_jobs
 
-    signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        with RunView() as view:
-            result = run_study(
-                spec,
-                Home.at(home),
-                jobs=jobs or default_jobs(),
-                trials=trials,
-                timeout=timeout,
-                warm_start=warm_start,
-                tracking=tracking,
-                progress=view.progress,
-            )
-    except KeyboardInterrupt:
-        _leave()
+    place = Home.at(home)
+    with kept_in(place.path), RunView() as view:
+        result = run_study(
+            spec,
+            place,
+            jobs=jobs or default_jobs(),
+            trials=trials,
+            timeout=timeout,
+            warm_start=warm_start,
+            tracking=tracking,
+            progress=view.progress,
+        )
     view.conclude(result, home)
 
 
@@ -73,9 +78,13 @@ def plan(
     json: JsonOption = False,
 ) -> None:
     """Say what a run would do, and what is worth knowing of the data; nothing is trained."""
-    from study.plan_view import print_plan
-    from study.planning import make_plan
-    from study.terminal import print_json
+    with interrupts.importing():
+        from study.spec import read_spec
+    read_spec(spec)
+    with interrupts.importing():
+        from study.plan_view import print_plan
+        from study.planning import make_plan
+        from study.terminal import print_json
 
     made = make_plan(spec, jobs)
     if json:
@@ -93,20 +102,11 @@ def init(
     force: Annotated[bool, typer.Option("--force", help="Overwrite a spec that is there.")] = False,
 ) -> None:
     """Write a spec for a table, beside it."""
-    from study.data import draft_spec
+    with interrupts.importing():
+        from study.init import write_spec
+        from study.terminal import print_written
 
-    spec = file.with_suffix(".toml")
-    if spec.exists() and not force:
-        raise UserError(f"{spec}: is there already; --force overwrites it")
-    text = draft_spec(file, target)
-    try:
-        spec.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"{spec}: cannot be written ({error.strerror}); copy the table to a folder of yours") from None
-    wanted = next(line for line in text.splitlines() if line.startswith("target"))
-    print(f"wrote {spec} ({wanted.partition('#')[0].strip()}); look it over, then")
-    print(f"  study plan {spec}")
-    print(f"  study run {spec}")
+    print_written(write_spec(file, target, force=force))
 
 
 @app.command()
@@ -188,18 +188,15 @@ def finalize(
     from study.finalizing import finalize as finalize_study
     from study.home import Home
     from study.terminal import print_json
-    from study.tracking import sync as sync_study
 
     place = Home.at(home)
-    final = finalize_study(place, name, trial=trial, with_dev=with_dev, again=again)
+    with kept_in(place.path):
+        final = finalize_study(place, name, trial=trial, with_dev=with_dev, again=again)
     if json:
         print_json(final.plain())
     else:
         print_final(final, home)
-    try:
-        sync_study(place, name)
-    except UserError as error:  # the score is in the ledger, which counts
-        print(f"study: not in MLflow yet: {error}", file=sys.stderr)
+    _sync(place, name)
 
 
 @app.command()
@@ -248,22 +245,22 @@ def confirm(
     home: HomeOption = None,
 ) -> None:
     """Train the best settings again on fresh seeds, and say which is best and which cannot be told from it."""
-    from study.confirm_view import print_confirmed
-    from study.confirming import confirm as confirm_study
-    from study.home import Home
-    from study.terminal import print_json
-    from study.workers import default_jobs
+    with interrupts.importing():
+        import study.data.loading  # noqa: F401 - later otherwise, where an interrupt would break it
+        from study.confirm_view import print_confirmed
+        from study.confirming import confirm as confirm_study
+        from study.home import Home
+        from study.terminal import print_json
+        from study.workers import default_jobs
 
-    signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        said = _say_nothing if json else print
-        outcome = confirm_study(Home.at(home), name, top=top, seeds=seeds, jobs=jobs or default_jobs(), said=said)
-    except KeyboardInterrupt:
-        _leave()
+    place, said = Home.at(home), _say_nothing if json else print
+    with kept_in(place.path):
+        outcome = confirm_study(place, name, top=top, seeds=seeds, jobs=jobs or default_jobs(), said=said)
     if json:
         print_json(outcome)
     else:
         print_confirmed(outcome)
+    _sync(place, name)
 
 
 @app.command()
@@ -310,17 +307,18 @@ def recheck(
     home: HomeOption = None,
 ) -> None:
     """Look whether the best of a study still holds on data as they are now."""
-    from study.confirm_view import print_rechecked
-    from study.home import Home
-    from study.rechecking import recheck as recheck_study
-    from study.terminal import print_json
-    from study.workers import default_jobs
+    with interrupts.importing():
+        import study.data.loading  # noqa: F401 - later otherwise, where an interrupt would break it
+        from study.confirm_view import print_rechecked
+        from study.home import Home
+        from study.rechecking import recheck as recheck_study
+        from study.terminal import print_json
+        from study.workers import default_jobs
 
-    signal.signal(signal.SIGTERM, _interrupt)
-    said = _say_nothing if json else print
-    try:
+    place, said = Home.at(home), _say_nothing if json else print
+    with kept_in(place.path):
         outcome = recheck_study(
-            Home.at(home),
+            place,
             name,
             data=data,
             trials=trials,
@@ -329,8 +327,6 @@ def recheck(
             jobs=jobs or default_jobs(),
             said=said,
         )
-    except KeyboardInterrupt:
-        _leave()
     if json:
         print_json(outcome)
     else:
@@ -358,26 +354,44 @@ def ui(
         serve(place, port, name, browser=browser)
 
 
+def _sync(place: "Home", name: str) -> None:
+    """Show in MLflow what has just gone into the ledger, which is what counts."""
+    from study.tracking import sync as sync_study
+
+    try:
+        sync_study(place, name)
+    except UserError as error:
+        print(f"study: not in MLflow yet: {error}", file=sys.stderr)
+
+
 def _say_nothing(_line: str) -> None:
     pass
 
 
-def _interrupt(_signal: int, _frame: object) -> NoReturn:
-    raise KeyboardInterrupt
-
-
-def _leave() -> NoReturn:
-    print("study: interrupted", file=sys.stderr, flush=True)
-    sys.exit(130)
-
-
 def main() -> None:
-    """Run the command line: exit 0 done, 1 a fault of ours, 2 the user's input, 130 interrupted."""
+    """Run the command line: exit 0 done, 1 a fault of ours or the machine's, 2 the user's input, 130 interrupted."""
+    interrupts.raise_once()
     try:
         app()
     except UserError as error:
+        _leave(str(error), 2)
+    except MachineError as error:
         print(f"study: {error}", file=sys.stderr)
-        sys.exit(2)
+        interrupts.leave(1)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        _leave(explain_os_error(error, Path(error.filename)), 1)
+    except (KeyboardInterrupt, SystemExit) as error:
+        if isinstance(error, SystemExit) and error.code != interrupts.EXIT_CODE:  # which is what typer makes of Ctrl-C
+            raise
+        print("study: interrupted", file=sys.stderr)
+        interrupts.leave()
+
+
+def _leave(said: str, code: int) -> NoReturn:
+    print(f"study: {said}", file=sys.stderr)
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -1,14 +1,52 @@
-"""The one error that a user sees: what is wrong, where, and what would be right.
+"""The errors that a user sees: what is wrong, where, and what would be right.
 
-Raised anywhere in `study`, printed by the command line as one or two lines with exit code 2.
+Raised anywhere in `study`, printed by the command line as one or two lines: a mistake of the user's with exit code 2,
+what the machine refuses with 1.
 """
 
 import difflib
-from collections.abc import Iterable
+import errno
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_REMEDIES = {
+    "make room there": (errno.ENOSPC, errno.EDQUOT),
+    "raise the limit on the size of files (ulimit -f)": (errno.EFBIG,),
+    "make it writable": (errno.EACCES, errno.EPERM, errno.EROFS),
+    "raise the limit on open files (ulimit -n)": (errno.EMFILE, errno.ENFILE),
+    "free some memory": (errno.ENOMEM,),
+}
 
 
 class UserError(Exception):
     """A mistake in what the user gave (spec, data, arguments); the message names place, value and remedy."""
+
+
+class MachineError(Exception):
+    """The machine refused what a run needs, such as room for a file; the message names place, reason and remedy."""
+
+
+def explain_os_error(error: OSError, place: Path) -> str:
+    """Return what the machine refused: place (that of the error, where it names one), reason and remedy."""
+    remedy = next((words for words, numbers in _REMEDIES.items() if error.errno in numbers), "mend that")
+    return f"{error.filename or place}: {error.strerror or error}; {remedy}"
+
+
+@contextmanager
+def kept_in(place: Path) -> Iterator[None]:
+    """Run a block that writes to a study's home.
+
+    Raises:
+        MachineError: in place of an OSError, which says neither where nor what to do.
+    """
+    try:
+        yield
+    except BrokenPipeError:  # whoever read the output has left; it has nothing to do with the home
+        raise
+    except OSError as error:
+        said = explain_os_error(error, place)
+        raise MachineError(f"{said}, then the same command goes on from here.\nNothing finished is lost.") from error
 
 
 def did_you_mean(name: str, valid: Iterable[str]) -> str:

@@ -87,19 +87,17 @@ class Objective:
         most = self.spec.space.max_parameters
         return most is None or self.architecture(complete(self.spec.space, params)).parameters_count <= most
 
-    def units_per_iteration(self, setting: Mapping[str, Any]) -> float:
-        """Return the work of one iteration of a setting."""
-        return self.work_per_iteration(setting, self.replicas).units
-
-    def work_per_iteration(self, setting: Mapping[str, Any], replicas: int) -> Work:
-        """Return the work of one iteration of a stack of this setting, and the memory that it takes."""
+    def iteration_work(self, setting: Mapping[str, Any], replicas: int | None = None) -> Work:
+        """Return the work of one iteration of a setting; replicas: networks in the stack, None those of a trial."""
         settings = training_of(setting)
         return count_work(
             self.architecture(setting),
             self.m,
             batch_size=settings.batch_size,
             optimizer=settings.optimizer,
-            replicas=replicas,
+            replicas=replicas or self.replicas,
+            dropout=settings.dropout > 0,
+            l2=settings.l2 > 0,
         )
 
     def open(self, number: int, params: Mapping[str, Any]) -> OpenTrial:
@@ -112,7 +110,7 @@ class Objective:
             initialization=setting["initialization"],
             dtype=np.float32,
         )
-        quantum = max(1, int(self.quantum_units / self.units_per_iteration(setting)))
+        quantum = max(1, int(self.quantum_units / self.iteration_work(setting).units))
         return OpenTrial(number, setting, state, 0, quantum)
 
     def quantum(self, trial: OpenTrial, stop: int | None = None) -> Quantum:
@@ -143,7 +141,7 @@ class Objective:
 
     def work(self, trial: OpenTrial) -> float:
         """Return the units of work done on a trial."""
-        return round(self.units_per_iteration(trial.setting) * trial.state.iteration, 6)
+        return round(self.iteration_work(trial.setting).units * trial.state.iteration, 6)
 
     def why_diverged(self, state: TrainingState) -> str:
         """Return the reason of a trial that diverged, with a remedy."""
@@ -190,8 +188,9 @@ class Objective:
         depth = round(middle(space.depth))
         setting: dict[str, Any] = {f"units_{k}": round(middle(space.units)) for k in range(1, depth + 1)}
         setting |= {"depth": depth, "learning_rate": 1.0, "iterations": 1, "optimizer": space.optimizer[0]}
-        setting |= {"batch_size": space.batch_size[-1], "schedule": "constant", "l2": 0.0}
-        units = self.units_per_iteration(setting) * middle(space.iterations) / QUANTA
+        setting |= {"batch_size": space.batch_size[-1], "schedule": "constant"}
+        setting |= {"l2": middle(space.l2), "dropout": middle(space.dropout)}
+        units = self.iteration_work(setting).units * middle(space.iterations) / QUANTA
         return min(MOST, max(LEAST, units))
 
 

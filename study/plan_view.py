@@ -4,7 +4,6 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from study.forecast import KEPT
 from study.planning import Plan, Spread, available_memory
 
 WIDE = 12  # classes and settings that are listed; more are counted
@@ -34,7 +33,10 @@ def _data(plan: Plan) -> list[tuple[str, str]]:
     rows = [
         ("rows", f"{look.rows:,}; " + ", ".join(f"{part} {m:,}" for part, m in look.parts.items() if m)),
         ("columns", f"{kinds}; {look.missing_cells:,} cells missing; {look.n_x} features for the network"),
-        ("target", f"{look.target_name}, {look.task}; compared by {look.default_metric} unless [search] metric says"),
+        (
+            "target",
+            f"{look.target_name}, {look.task}; compared by {look.default_metric} unless [search] metric names another",
+        ),
     ]
     if look.classes:
         counts = [f"{name} {count:,}" for name, count in look.classes.items()]
@@ -48,7 +50,7 @@ def _data(plan: Plan) -> list[tuple[str, str]]:
 def _search(plan: Plan) -> list[tuple[str, str]]:
     rows = [(name.replace("_", " "), said) for name, said in plan.searched.items()]
     fixed = ", ".join(f"{name} {value}" for name, value in plan.fixed.items())
-    size = f"{plan.settings:,} settings" if plan.settings is not None else "without end, a range has no steps"
+    size = f"{plan.settings:,} settings" if plan.settings is not None else "without end: a range has no steps"
     networks = f", {plan.networks} networks each" if plan.networks > 1 else ""
     return [
         *rows,
@@ -65,11 +67,10 @@ def _search(plan: Plan) -> list[tuple[str, str]]:
 
 def _machine(plan: Plan) -> list[tuple[str, str]]:
     memory = available_memory()
-    of = f" of {_bytes(memory)}" if memory else ""
-    pruned = f", with {KEPT[plan.pruner]:.0%} of the work left by the pruner" if plan.kept < 1 else ""
-    rows = [
-        (f"{jobs} job{'s' * (jobs > 1)}", f"about {_seconds(seconds)}{pruned}") for jobs, seconds in plan.times.items()
-    ]
+    of = f"; this machine has {_bytes(memory)}" if memory else ""
+    rows = [(f"{jobs} job{'s' * (jobs > 1)}", f"about {_seconds(seconds)}") for jobs, seconds in plan.times.items()]
+    if plan.kept < 1:
+        rows.append(("", f"if the pruner spares {1 - plan.kept:.0%} of the work, as it often does"))
     rows += [
         ("memory", f"at most {_bytes(plan.worker_memory)} a worker{of}"),
         ("disk", f"about {_bytes(plan.disk)}, {_bytes(plan.trial_disk)} a trial"),

@@ -17,7 +17,7 @@ import optuna
 from optuna.samplers import RandomSampler
 from pydantic import BaseModel
 
-from engine.work import Work, count_work, evaluation_memory
+from engine.work import Work, evaluation_memory
 from study.calibration import Rates, calibrate
 from study.data import loading, overview
 from study.data.overview import Look
@@ -130,7 +130,7 @@ def make_plan(path: Path, jobs: int | None = None) -> Plan:
     with tempfile.TemporaryDirectory() as place:
         objective = Objective(spec, datasets, StudyFolder(Path(place)))
         trials = draw_trials(objective)
-        works = [_work(objective, trial) for trial in trials]
+        works = [objective.iteration_work(trial.setting) for trial in trials]
         objective.write_data()
         rates = calibrate(objective, trials, works)
     return _assemble(objective, look, trials, works, rates, reading, jobs)
@@ -157,19 +157,6 @@ def draw_trials(objective: Objective, count: int = SAMPLES) -> list[OpenTrial]:
         most = spec.space.max_parameters
         raise UserError(f"[space] max_parameters: no network of at most {most} was found; raise it, or lower units")
     return trials
-
-
-def _work(objective: Objective, trial: OpenTrial) -> Work:
-    settings = trial.state.settings
-    return count_work(
-        trial.state.architecture,
-        objective.m,
-        batch_size=settings.batch_size,
-        optimizer=settings.optimizer,
-        replicas=trial.state.replicas,
-        dropout=settings.dropout > 0,
-        l2=settings.l2 > 0,
-    )
 
 
 def _assemble(
@@ -292,7 +279,8 @@ def find_defaults(spec: Spec) -> dict[str, Any]:
             if spec.search.pruner not in _PRUNER_KEYS.get(name, (spec.search.pruner,)):
                 continue
             if name not in model.model_fields_set and value is not None and value != () and value is not False:
-                left[f"{table}.{name}"] = list(value) if isinstance(value, tuple) else value
+                one = isinstance(value, tuple) and len(value) == 1
+                left[f"{table}.{name}"] = value[0] if one else list(value) if isinstance(value, tuple) else value
     return left
 
 

@@ -182,6 +182,6 @@ def _scored(
     objective: Objective, retraining: Retraining, name: str, params: dict[str, Any], trained: Retrained
 ) -> Scored:
     setting = complete(objective.spec.space, params)
-    work = objective.work_per_iteration(setting, 1).units * setting["iterations"]
+    work = objective.iteration_work(setting, 1).units * setting["iterations"]
     count = objective.architecture(setting).parameters_count
     return Scored(name, retraining.table(trained.predictions), round(work, 6), count)

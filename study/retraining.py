@@ -118,7 +118,7 @@ class Retraining:
         if folds > 1:
             groups = [[replica] for replica in range(self.seeds)]
         else:
-            one, two = (objective.work_per_iteration(setting, replicas).memory for replicas in (1, 2))
+            one, two = (objective.iteration_work(setting, replicas).memory for replicas in (1, 2))
             size = max(1, min(self.seeds, MEMORY // max(1, two - one)))
             groups = [list(range(first, min(first + size, self.seeds))) for first in range(0, self.seeds, size)]
         return [
@@ -137,7 +137,7 @@ class Retraining:
         ]
 
     def _units(self, setting: Mapping[str, Any], replicas: int) -> float:
-        return self.objective.work_per_iteration(setting, replicas).units
+        return self.objective.iteration_work(setting, replicas).units
 
     def _quantum(self, number: int, stack: "_Stack") -> Quantum:
         until = stack.state.iteration + stack.quantum

@@ -16,7 +16,7 @@ from study.data import Dataset, load, load_folds
 from study.data.fingerprint import explain_change
 from study.errors import UserError
 from study.home import Home
-from study.ledger import Ledger, quiet_optuna, repair
+from study.ledger import RESULT, Ledger, quiet_optuna, repair
 from study.objective import Objective, direction_of
 from study.origin import describe_origin
 from study.results import Summary, summarize, summarize_ledger
@@ -35,12 +35,13 @@ class Progress:
     """Who is told how a run goes.
 
     Attributes:
-        begun: called with (dataset, metric, direction, trials finished, trials planned) before the search.
+        begun: called with (dataset, metric, direction, trials finished, trials planned, best value so far or None)
+            before the search.
         finished: called with (trial, state, value) after each trial.
         said: called with a line that is worth reading.
     """
 
-    begun: Callable[[Dataset, str, str, int, int], None]
+    begun: Callable[[Dataset, str, str, int, int, float | None], None]
     finished: Callable[[int, str, float | None], None]
     said: Callable[[str], None]
 
@@ -118,7 +119,9 @@ def run(
             before = sum(trial.state.is_finished() for trial in ledger.trials())
             if before < budget.trials:
                 ledger.set(made_with=describe_origin(path.parent))
-            progress.begun(objective.dataset, objective.metric, ledger.direction, before, budget.trials)
+            best = summarize_ledger(ledger, folder).best
+            so_far = best.value if best is not None else None
+            progress.begun(objective.dataset, objective.metric, ledger.direction, before, budget.trials, so_far)
             if jobs > spec.search.in_flight:
                 progress.said(
                     f"{jobs} workers share {spec.search.in_flight} trials in flight; [search] in_flight = {jobs} "
@@ -132,6 +135,9 @@ def run(
                 if exporter is not None:
                     exporter.look()
                 progress.finished(number, state, value)
+                if state == "failed":
+                    reason = ledger.trials()[number].user_attrs[RESULT]["reason"].rstrip()
+                    progress.said(f"  trial {number}: {reason.splitlines()[-1]}")  # of a traceback what was raised
 
             def stop() -> bool:
                 return deadline is not None and time.monotonic() - started > deadline
@@ -232,9 +238,9 @@ def _first_settings(ledger: Ledger, spec: Spec, home: Home, warm_start: str | No
 
 
 def _identity(spec: Spec) -> dict[str, str]:
-    """Return a digest of every part of the spec that a trial depends on; budgets and confirm may change freely."""
-    budgets = {"trials", "work", "timeout", "stop_after"}
-    parts = {f"[search] {key}": value for key, value in spec.search.model_dump(mode="json", exclude=budgets).items()}
+    """Return a digest of every part of the spec that a trial depends on; limits and confirm may change freely."""
+    limits = {"trials", "work", "timeout", "stop_after", "worker_memory"}
+    parts = {f"[search] {key}": value for key, value in spec.search.model_dump(mode="json", exclude=limits).items()}
     parts |= {f"[data] {key}": value for key, value in spec.data.model_dump(mode="json").items()}
     parts |= {f"[space] {key}": value for key, value in spec.space.model_dump(mode="json").items()}
     return {

@@ -95,7 +95,8 @@ class Search:
 
     def run(self, jobs: int) -> None:
         """Work until the budget is spent, or the listener says to stop."""
-        with Workers(jobs) as workers:  # from here on one thread of BLAS, for samplers too
+        limit = None if self.search.worker_memory is None else self.search.worker_memory << 20
+        with Workers(jobs, memory_limit=limit) as workers:  # from here on one thread of BLAS, for samplers too
             self._fill()
             while self.open and not self.listener.stop():
                 quanta = [self.objective.quantum(trial, self._next_rung(trial)) for trial in self.open.values()]

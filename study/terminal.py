@@ -19,6 +19,7 @@ from study.confirm_view import print_confirmed
 from study.data import Dataset
 from study.glyphs import sparkline
 from study.home import Home, StudyFolder
+from study.init import Written
 from study.results import Summary, TrialRow
 from study.running import Progress as RunProgress
 from study.running import RunResult
@@ -52,9 +53,11 @@ class RunView:
         if kind is KeyboardInterrupt and self._planned:
             self.console.print(f"{self._done} of {self._planned} trials are kept; the same command goes on from here.")
 
-    def _begun(self, dataset: Dataset, metric: str, direction: str, done: int, planned: int) -> None:
+    def _begun(
+        self, dataset: Dataset, metric: str, direction: str, done: int, planned: int, best: float | None
+    ) -> None:
         self._metric, self._direction = metric, direction
-        self._done, self._planned = done, planned
+        self._done, self._planned, self._best = done, planned, best
         sizes = f"{dataset.train.m} train, {dataset.dev.m} dev"
         self.console.print(f"{dataset.source}: {dataset.task}, {dataset.n_x} features, {sizes}; test stays sealed")
         for note in dataset.notes:
@@ -72,19 +75,22 @@ class RunView:
                 TimeRemainingColumn(compact=True, elapsed_when_finished=True),
                 console=self.console,
             )
-            self._task = self._bar.add_task("trials", total=planned, completed=done, best="")
+            self._task = self._bar.add_task("trials", total=planned, completed=done, best=self._said_best())
             self._bar.start()
 
     def _finished(self, number: int, state: str, value: float | None) -> None:
         self._done += 1
         if state == "complete" and value is not None and _better(value, self._best, self._direction):
             self._best = value
-        best = "" if self._best is None else f"best dev {METRICS[self._metric].title} {self._best:.4f}"
+        best = self._said_best()
         if self._bar is not None:
             self._bar.update(self._task, completed=self._done, best=best)
         else:
             shown = "" if value is None else f" {self._metric} {value:.4f}"
             self.console.print(f"trial {number} {state}{shown} ({self._done}/{self._planned}) {best}".rstrip())
+
+    def _said_best(self) -> str:
+        return "" if self._best is None else f"best dev {METRICS[self._metric].title} {self._best:.4f}"
 
     def conclude(self, result: RunResult, home: str | None) -> None:
         """Print the ten best trials, and where to look next."""
@@ -243,6 +249,25 @@ def print_list(summaries: Sequence[Summary], place: Path) -> None:
         trials = f"{finished}/{summary.planned}"
         table.add_row(summary.name, summary.state, trials, best, summary.metric, summary.description)
     console.print(table)
+
+
+def print_written(written: Written) -> None:
+    """Print what `study init` wrote, what to look at in it, and what comes next."""
+    console = Console(highlight=False, markup=False, soft_wrap=True)
+    console.print(f"wrote {written.path}")
+    if written.target is not None:
+        which = "the last column" if written.target == -1 else repr(written.target)
+        console.print(f"target: {which}" + (", a guess" if written.guessed else ""))
+        if written.guessed:
+            console.print(f"  another of its columns: study init {written.table} --target COL --force")
+    if written.ignored:
+        console.print(f"left out as identifiers: {', '.join(written.ignored)}")
+    for caution in written.cautions:
+        console.print(f"! {caution}")
+    if written.trouble is not None:
+        console.print(f"! it cannot be the target as it stands: {written.trouble}")
+    console.print(f"Look:  study plan {written.path}")
+    console.print(f"Run:   study run {written.path}")
 
 
 def print_json(value: Any) -> None:

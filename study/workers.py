@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from multiprocessing import resource_tracker
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -21,7 +22,8 @@ from joblib.externals.loky import BrokenProcessPool, ProcessPoolExecutor
 from threadpoolctl import threadpool_limits
 
 from engine.quantum import Outcome, Quantum, ignore_interrupts, work
-from study.errors import UserError
+from study.errors import MachineError, UserError
+from study.interrupts import deaf
 
 ATTEMPTS = 3  # a quantum is tried so often where its worker is lost
 PATIENCE = 60.0  # seconds without any result, on top of SLOWER times the expected ones, until workers count as stuck
@@ -36,7 +38,8 @@ class Workers:
     """Does the quanta of a round; use as a context manager.
 
     A quantum whose worker is killed, runs out of memory or is stuck is done again from the same state, at most twice;
-    then its outcome is an error that says why. The other quanta of the round lose nothing.
+    then its outcome is an error that says why. The other quanta of the round lose nothing. Data that cannot be read are
+    nobody's fault: that ends the run.
 
     Args:
         jobs: worker processes; 1 works in this process, unless there is a memory limit.
@@ -45,6 +48,7 @@ class Workers:
 
     Raises:
         UserError: the memory limit is less than a worker needs.
+        MachineError: in `run`, no processes can be begun.
     """
 
     def __init__(self, jobs: int, *, memory_limit: int | None = None, patience: float = PATIENCE) -> None:
@@ -55,6 +59,7 @@ class Workers:
         self.jobs, self.memory_limit, self.patience = jobs, memory_limit, patience
         self._executor: Any = None
         self._threads: Any = None
+        self._refused: OSError | None = None
 
     def __enter__(self) -> Self:
         self._threads = threadpool_limits(1)
@@ -67,7 +72,11 @@ class Workers:
         self._threads.restore_original_limits()
 
     def run(self, quanta: Sequence[Quantum]) -> dict[int, Outcome]:
-        """Do the quanta of a round, the largest first; return their outcomes by trial, in the order of numbers."""
+        """Do the quanta of a round, the largest first; return their outcomes by trial, in the order of numbers.
+
+        Raises:
+            OSError: a worker cannot read the data, three times.
+        """
         if self.jobs == 1 and self.memory_limit is None:
             return {quantum.trial: work(quantum) for quantum in sorted(quanta, key=lambda quantum: quantum.trial)}
         outcomes: dict[int, Outcome] = {}
@@ -78,13 +87,15 @@ class Workers:
             for _ in range(1, ATTEMPTS):
                 if quantum.trial not in outcomes:
                     why = self._attempt([quantum], outcomes)
+            if quantum.trial not in outcomes and self._refused is not None:
+                raise self._refused
             if quantum.trial not in outcomes:
                 outcomes[quantum.trial] = Outcome(quantum.trial, quantum.state, error=f"{why}, {ATTEMPTS} times")
         return dict(sorted(outcomes.items()))
 
     def _attempt(self, quanta: Sequence[Quantum], outcomes: dict[int, Outcome]) -> str | None:
         """Do quanta side by side and keep the outcomes that come; return why some did not."""
-        why = None
+        why = self._refused = None
         pending = self._submit(quanta)
         limit = self.patience + SLOWER * max(map(_expected, quanta), default=0.0)
         quiet = 0.0
@@ -93,7 +104,9 @@ class Workers:
             # Ticks are counted, not the clock: while this process is suspended its workers are too, or have no orders.
             quiet = 0.0 if done else quiet + TICK
             for future in done:
-                lost = _why_lost(future)
+                lost, error = _why_lost(future), future.exception()
+                if isinstance(error, OSError):
+                    self._refused = error
                 if lost is None:
                     outcome = future.result()
                     outcomes[outcome.trial] = outcome
@@ -106,17 +119,25 @@ class Workers:
         return why
 
     def _submit(self, quanta: Sequence[Quantum]) -> set[Future[Outcome]]:
-        try:
-            return {self._start().submit(work, quantum) for quantum in quanta}
-        except BrokenProcessPool:  # a worker was lost while it had nothing to do
-            self._stop()
-            return {self._start().submit(work, quantum) for quantum in quanta}
+        self._start()
+        with deaf():  # worker processes begin here
+            try:
+                return {self._start().submit(work, quantum) for quantum in quanta}
+            except BrokenProcessPool:  # a worker was lost while it had nothing to do
+                self._stop()
+                return {self._start().submit(work, quantum) for quantum in quanta}
 
     def _start(self) -> Any:
         if self._executor is None:
-            self._executor = ProcessPoolExecutor(
-                self.jobs, initializer=_begin, initargs=(os.getpid(), self.memory_limit), env=_ONE_THREAD
-            )
+            resource_tracker.ensure_running()  # loky would begin it, and Python lets Ctrl-C through then
+            try:
+                self._executor = ProcessPoolExecutor(
+                    self.jobs, initializer=_begin, initargs=(os.getpid(), self.memory_limit), env=_ONE_THREAD
+                )
+            except OSError as error:  # no semaphores, as in a container without /dev/shm
+                raise MachineError(
+                    f"worker processes cannot be begun: {error.strerror}; --jobs 1 does without them"
+                ) from error
         return self._executor
 
     def _stop(self) -> None:

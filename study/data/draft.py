@@ -17,7 +17,7 @@ from study.spec.data import FILE_SUFFIXES, TEXT_SUFFIXES, DataSpec
 _FEW_MARKERS = 3
 _GUESSES = 20
 
-LARGE = 10_000  # rows of train from which on a spec leaves out the full batch
+LARGE = 5_000  # rows of train from which on a spec has larger batches and longer trainings
 
 
 def write_draft(file: Path, target: str | None) -> str:
@@ -173,22 +173,24 @@ def _caution_lines(look: overview.Look | None) -> list[str]:
 
 def _search_lines(look: overview.Look | None, metric: str) -> list[str]:
     rows = look.parts["train"] if look is not None else 1000
-    # The largest batch that still leaves a few steps a pass over the rows.
-    batches = [size for size in (32, 128, 512) if size * 4 <= rows] or [32]
-    # Passes over all rows at each iteration take minutes a trial on a large table, and teach it little more.
     large = rows > LARGE
-    listed = ", ".join([*map(str, batches[-2:] if large else batches), *([] if large else ['"full"'])])
-    longest = 3000 if large else 1000
+    # Mini-batches alone: a pass over all rows at each iteration takes minutes a trial on a large table, and teaches
+    # it little more. At least two batches make a pass.
+    sizes = [size for size in ((128, 512, 2048) if large else (32, 128)) if size * 2 <= rows]
+    batches = _toml(sizes) if sizes else '"full"'
+    iterations = "low = 500, high = 4000, step = 500" if large else "low = 200, high = 2000, step = 200"
     return [
         "",
         "[space]",
-        "learning_rate = { low = 1e-3, high = 1.0, log = true }",
-        f"iterations    = {{ low = {longest // 10}, high = {longest}, step = {longest // 10} }}",
+        "learning_rate = { low = 5e-4, high = 0.05, log = true }     # at its start; for gradient_descent up to 1",
+        f"{f'iterations    = {{ {iterations} }}':<60}# mini-batches, not passes over the rows",
         "depth         = { low = 0, high = 3 }                       # hidden layers; 0 is the linear model",
         "units         = { low = 8, high = 128, log = true }         # drawn for each hidden layer",
-        'activation    = ["relu", "leaky_relu", "tanh", "sigmoid"]',
-        'optimizer     = ["gradient_descent", "adam"]                # also momentum, nesterov, rmsprop, adamw',
-        f"batch_size    = [{listed}]",
+        'activation    = ["relu", "tanh"]                            # also leaky_relu, elu, gelu, silu, sigmoid',
+        'optimizer     = ["adam", "nesterov"]                        # also momentum, rmsprop, adamw, gradient_descent',
+        f"batch_size    = {batches}",
+        "l2            = { low = 1e-6, high = 1e-2, log = true }",
+        'schedule      = "cosine"                                    # down to a hundredth at the end',
         "",
         "[search]",
         "trials = 60",

@@ -46,6 +46,9 @@ class SearchSpec(BaseModel):
     seeds: int = Field(1, ge=1, le=100, description="Networks of each trial, with different seeds; their mean counts.")
     work: float | None = Field(None, gt=0, description="Ends the search once so many units of work are done.")
     timeout: float | None = Field(None, gt=0, description="Seconds after which a run stops; it can go on later.")
+    worker_memory: int | None = Field(
+        None, ge=256, description="MB that a worker process may take for itself; a trial that needs more fails, alone."
+    )
     stop_after: int | None = Field(None, ge=1, description="Ends the search after so many trials without a better one.")
     enqueue: tuple[dict[str, Scalar], ...] = Field((), description="Settings to try first, such as known good ones.")
     warmup: float = Field(0.1, ge=0, lt=1, description="Share of the longest training before which nothing is pruned.")

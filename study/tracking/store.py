@@ -94,7 +94,7 @@ def quiet_mlflow() -> Iterator[None]:
     loggers = [logging.getLogger(name) for name in ("mlflow", "alembic", "urllib3")]
     before = [logger.level for logger in loggers]
     for logger in loggers:
-        logger.setLevel(logging.ERROR)
+        logger.setLevel(logging.CRITICAL)  # what goes wrong is said by whoever asked, in a line
     try:
         yield
     finally:

@@ -55,6 +55,15 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     np.testing.assert_array_equal(two.fold(1).dev_Y, folds[1].dev_Y)
 
 
+def test_data_written_anew_are_read_anew_and_what_was_mapped_before_stays(tmp_path: Path) -> None:
+    first, second = fold(0, 3, 60), fold(1, 4, 50)
+    write_data(tmp_path, [first])
+    before = read_data(str(tmp_path))
+    write_data(tmp_path, [second])
+    np.testing.assert_array_equal(read_data(str(tmp_path)).X, second.train_X)
+    np.testing.assert_array_equal(before.X, first.train_X)
+
+
 def test_units_are_restored() -> None:
     y = np.array([[0.0, 1.0]])
     assert Unit().restore(y) is y

@@ -45,6 +45,36 @@ def test_a_study_is_run_and_says_how_it_goes(tmp_path: Path, home: Path, capsys:
     assert len(study.trials()) == 4
 
 
+def test_an_interrupted_run_says_that_the_same_call_goes_on(
+    spec: Path, home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = Study.from_toml(spec, home)
+    study.run(jobs=1, trials=2, quiet=True)
+    assert study.best is not None
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("study.search.Search.run", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            study.run(jobs=1)
+    assert capsys.readouterr().out.endswith("2 of 12 trials are kept; the same call goes on from here.\n")
+    best = study.best.value
+    study.run(jobs=1, trials=3)
+    assert f"3/3 trials, best dev accuracy {max(best, study.trials().value[2]):.4f}" in capsys.readouterr().out
+
+
+def test_html_shows_names_as_text(tmp_path: Path, finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Study("<script>", Home(tmp_path), None)._repr_html_() == "<b>&lt;script&gt;</b>: new"
+    study = Study.load("small", finished)
+    trials = study.trials().assign(params_activation=["<i>tanh</i>", "<i>relu</i>"] * 6)
+    monkeypatch.setattr(Study, "trials", lambda _: trials)
+    html = study._repr_html_()
+    assert "<i>" not in html
+    assert "&lt;i&gt;" in html
+
+
 @pytest.mark.parametrize(
     ("ask", "words"),
     [

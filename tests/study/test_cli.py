@@ -34,6 +34,16 @@ def test_a_run_prints_a_line_a_trial_and_a_table(spec: Path, home: Path) -> None
     assert "study ui" in done.stdout
 
 
+def test_a_trial_that_fails_says_why(spec: Path, home: Path) -> None:
+    text = SMALL.replace("{ low = 1e-2, high = 2.0, log = true }", "1e30").replace('["relu", "tanh"]', '"relu"')
+    spec.write_text(text.replace("{ low = 0, high = 2 }", "1").replace("trials = 12", "trials = 2"))
+    done = run_study("run", spec, "--home", home, "--jobs", 1)
+    assert done.returncode == 0, done.stderr
+    for number in (0, 1):
+        assert f"trial {number} failed ({number + 1}/2)\n  trial {number}: diverged at iteration " in done.stdout
+    assert "2 failed" in done.stdout
+
+
 def test_show_json_has_the_promised_form(finished: Path) -> None:
     summary = show(finished)
     assert list(summary)[:6] == ["name", "state", "direction", "metric", "best", "trials"]

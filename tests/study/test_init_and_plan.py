@@ -31,12 +31,37 @@ def test_what_init_writes_runs_unedited_and_learns(table: Path, home: Path) -> N
     assert show(home, "animals")["best"]["value"] > 0.8
 
 
+def test_init_says_what_it_guessed_and_what_gives_the_target_away(table: Path) -> None:
+    lines = table.read_text().splitlines()
+    tame = ["tame", *("yes" if line.endswith("dog") else "no" for line in lines[1:])]
+    names = ["id", *(str(1000 + 7 * row) for row in range(len(lines) - 1))]
+    table.write_text("\n".join(map(",".join, zip(names, tame, lines, strict=True))) + "\n")
+    done = run_study("init", table)
+    assert done.returncode == 0, done.stderr
+    assert "target: 'species', a guess\n" in done.stdout
+    assert f"study init {table} --target COL --force\n" in done.stdout
+    assert "left out as identifiers: id\n" in done.stdout
+    assert "! 'tame' alone predicts the target 'species' almost perfectly" in done.stdout
+    done = run_study("init", table, "--target", "species", "--force")
+    assert "target: 'species'\n" in done.stdout
+    assert "--target COL" not in done.stdout
+
+
+def test_init_says_why_no_column_can_be_the_target(tmp_path: Path) -> None:
+    table = tmp_path / "flat.csv"
+    table.write_text("a,b\n" + "1,2\n" * 50)
+    done = run_study("init", table)
+    assert done.returncode == 0, done.stderr
+    assert "! it cannot be the target as it stands: " in done.stdout
+    assert "there is nothing to learn" in done.stdout
+
+
 def test_init_does_not_overwrite(table: Path) -> None:
     assert run_study("init", table).returncode == 0
     table.with_suffix(".toml").write_text("mine")
     done = run_study("init", table)
     assert done.returncode == 2
-    assert "is there already; --force overwrites it" in done.stderr
+    assert "is there already; --force writes over it" in done.stderr
     assert table.with_suffix(".toml").read_text() == "mine"
     assert run_study("init", table, "--force").returncode == 0
 
@@ -46,6 +71,7 @@ def test_init_does_not_overwrite(table: Path) -> None:
     [
         (["nowhere.csv"], "there is no file nowhere.csv"),
         (["animals.csv", "--target", "specis"], "did you mean 'species'?"),
+        (["animals.toml"], "animals.toml: is a spec already; give the table that you want one for"),
     ],
 )
 def test_init_answers_mistakes(table: Path, arguments: list[str], words: str) -> None:

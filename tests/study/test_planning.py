@@ -61,6 +61,9 @@ def test_rates_are_found_again() -> None:
         assert told == pytest.approx(right, rel=0.25)
 
 
+PARAMS = {"learning_rate": 0.1, "iterations": 100, "depth": 1, "units_1": 4, "activation": "relu"}
+
+
 def objective(text: str, folder: Path) -> Objective:
     spec = parse_spec(text, "spec")
     return Objective(spec, (load(spec.data, folder),), StudyFolder(folder))
@@ -96,3 +99,18 @@ def test_what_is_left_out_is_named_and_what_is_given_is_not() -> None:
     assert not {"search.trials", "search.patience", "search.percentile"} & set(left)
     assert "search.patience" in find_defaults(parse_spec(SMALL + 'pruner = "patient"\n', "spec"))
     assert set(describe_space(spec)) == {"learning_rate", "iterations", "depth", "units", "activation"}
+
+
+def test_work_counts_dropout_and_the_penalty_as_the_engine_does(tmp_path: Path) -> None:
+    small = objective(SMALL.replace("[search]", "dropout = [0.0, 0.2]\nl2 = [0.0, 1e-3]\n[search]"), tmp_path)
+    setting = small.open(0, {**PARAMS, "dropout": 0.0, "l2": 0.0}).setting
+    works = [
+        small.iteration_work({**setting, "dropout": dropout, "l2": l2}) for dropout in (0.0, 0.2) for l2 in (0.0, 1e-3)
+    ]
+    right = [
+        count_work(small.architecture(setting), small.m, dropout=dropout, l2=l2)
+        for dropout in (False, True)
+        for l2 in (False, True)
+    ]
+    assert works == right
+    assert len({work.units for work in works}) == 4

@@ -8,9 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from in_process import spec_with
 from small_study import SMALL, environment, fingerprints, run_study
 
 from study.objective import network_seed, sampler_seed
+from study.running import _identity
+from study.spec import parse_spec
 
 
 def test_one_worker_gives_what_two_give(spec: Path, finished: Path, home: Path) -> None:
@@ -53,6 +56,14 @@ def test_seeds_are_functions_of_study_seed_and_trial() -> None:
     assert len(seeds) == 3 * 50 * 3
     assert network_seed(0, 7) == network_seed(0, 7, 0)
     assert len({sampler_seed(s, t) for s in range(3) for t in range(50)}) == 150
+
+
+def test_limits_may_change_and_what_a_trial_depends_on_may_not() -> None:
+    identity = _identity(parse_spec(SMALL, "small.toml"))
+    for line in ("trials = 99", "work = 5", "timeout = 5", "stop_after = 5", "worker_memory = 500"):
+        assert _identity(parse_spec(spec_with(line), "small.toml")) == identity
+    for line in ("seed = 1", "in_flight = 5", "warmup = 0.2"):
+        assert _identity(parse_spec(spec_with(line), "small.toml")) != identity
 
 
 def test_workers_see_train_and_dev_alone(finished: Path) -> None:

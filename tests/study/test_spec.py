@@ -113,6 +113,7 @@ def test_several_metrics_have_their_own_defaults() -> None:
         (['pruner = "threshold"'], "threshold is missing"),
         (['pruner = "medan"'], "did you mean 'median'?"),
         (["seeds = 0"], "seeds: must be at least 1, got 0"),
+        (["worker_memory = 100"], "worker_memory: must be at least 256, got 100"),
         (["warmup = 1.0"], "warmup: must be below 1, got 1.0"),
     ],
 )

@@ -14,8 +14,8 @@ from threadpoolctl import threadpool_info
 from engine import Architecture, TrainingSettings, start
 from engine.quantum import Outcome, Quantum
 from study import workers
-from study.errors import UserError
-from study.workers import ATTEMPTS, LEAST_MEMORY, Workers
+from study.errors import MachineError, UserError
+from study.workers import ATTEMPTS, LEAST_MEMORY, PATIENCE, Workers
 
 Trouble = Callable[[Quantum], Outcome]
 
@@ -135,7 +135,7 @@ def test_blas_has_one_thread_while_the_workers_are_there(
     [
         (killed_always, "its worker was killed by SIGKILL, by a lack of memory perhaps, 3 times"),
         (leaves, "its worker was lost, by a lack of memory perhaps, 3 times"),
-        (stuck_always, "its worker was stuck, without a result for 1 s, 3 times"),
+        (stuck_always, "its worker was stuck, without a result for 3 s, 3 times"),
         (hungry, "out of memory: Unable to allocate 2.00 GiB for an array"),
         (raising_outside, "RuntimeError: not as a value, 3 times"),
     ],
@@ -144,7 +144,8 @@ def test_the_guilty_fails_after_three_attempts_and_nobody_else(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, trouble: Trouble, words: str
 ) -> None:
     monkeypatch.setattr(workers, "work", trouble)
-    with Workers(2, memory_limit=3 * LEAST_MEMORY, patience=1) as crew:
+    patience = 3 if trouble is stuck_always else PATIENCE  # long enough for a busy machine to begin a worker
+    with Workers(2, memory_limit=3 * LEAST_MEMORY, patience=patience) as crew:
         quanta = [make_quantum(trial, tmp_path) for trial in range(8)]
         outcomes = crew.run(quanta)
         assert list(outcomes) == list(range(8))
@@ -182,6 +183,12 @@ def test_what_a_trial_raises_is_its_own_and_not_tried_again(monkeypatch: pytest.
     assert attempts(tmp_path, 1) == 1
 
 
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_data_that_cannot_be_read_end_the_run_and_fail_no_trial(tmp_path: Path, jobs: int) -> None:
+    with Workers(jobs) as crew, pytest.raises(FileNotFoundError, match=r"units\.json"):
+        crew.run([make_quantum(trial, tmp_path) for trial in range(3)])
+
+
 def test_no_worker_outlives_the_block(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(workers, "work", stuck_always)
     with pytest.raises(KeyboardInterrupt), Workers(2) as crew:
@@ -197,3 +204,12 @@ def test_no_worker_outlives_the_block(monkeypatch: pytest.MonkeyPatch, tmp_path:
 def test_a_memory_limit_below_what_a_worker_needs_is_refused() -> None:
     with pytest.raises(UserError, match="must be at least 256 MB, got 100"):
         Workers(2, memory_limit=100 << 20)
+
+
+def test_a_machine_without_semaphores_is_told_of_the_way_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(workers, "ProcessPoolExecutor", refuse)
+    with Workers(2) as crew, pytest.raises(MachineError, match="Permission denied; --jobs 1 does without them"):
+        crew.run([make_quantum(0, tmp_path)])

@@ -15,6 +15,7 @@ from study.data import draft_spec, load, look
 from study.data.draft import study_name
 from study.data.overview import smallest_difference
 from study.errors import UserError
+from study.spec import parse_spec
 from study.spec.data import DataSpec
 
 ROWS = 300
@@ -175,3 +176,14 @@ def test_init_sets_what_would_stop_the_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("file", "name"), [("a.csv", "a"), ("My table (2).csv", "My-table-2"), ("é.csv", "data")])
 def test_names(file: str, name: str) -> None:
     assert study_name(Path(file)) == name
+
+
+@pytest.mark.parametrize(
+    ("rows", "batches"), [(40, "full"), (200, [32]), (1000, [32, 128]), (10_000, [128, 512, 2048])]
+)
+def test_init_drafts_batches_that_fit_the_table(tmp_path: Path, rows: int, batches: object) -> None:
+    values = np.random.default_rng(0).normal(size=(rows, 3))
+    pd.DataFrame(values, columns=["a", "b", "c"]).to_csv(tmp_path / "t.csv", index=False)
+    text = draft_spec(tmp_path / "t.csv", "c")
+    assert tomllib.loads(text)["space"]["batch_size"] == batches
+    assert parse_spec(text, "t.toml").search.trials == 60

@@ -1,0 +1,196 @@
+"""What `study plan` expects of three studies against how long they take, with one job and with two.
+
+    python benchmarks/plan.py [--constants] [--studies digits breast_cancer planar_flower] [--jobs 1 2]
+
+Each study is run as a person runs it, from an empty home, right after its plan. The ratio of expected to real seconds
+is to be from 0.65 to 1.35; other work on the machine's cores makes it mean nothing. --constants measures, before that,
+those of `study/forecast.py`, each beside the value that is there. All of it takes about four minutes.
+"""
+
+import argparse
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+# A script's own folder comes first on the path, and there "engine" is another script.
+sys.path[:] = [place for place in sys.path if Path(place).resolve() != Path(__file__).resolve().parent]
+
+from study import calibration, forecast  # noqa: E402
+from study.data import load  # noqa: E402
+from study.home import Home, StudyFolder  # noqa: E402
+from study.ledger import RESULT, ROUND, Ledger  # noqa: E402
+from study.objective import Objective  # noqa: E402
+from study.planning import draw_trials, make_plan  # noqa: E402
+from study.spec import parse_spec  # noqa: E402
+from study.workers import Workers  # noqa: E402
+
+SPEC = Path(__file__).resolve().parent.parent / "experiments/digits.toml"
+SOURCES = {
+    "digits": "sklearn:digits",
+    "breast_cancer": "sklearn:breast_cancer",
+    "planar_flower": "synthetic:planar_flower",
+}
+TRIALS = 60
+REPEATS = 3
+WITHIN = 0.35
+UNTRACKED = """
+import contextlib
+from study import running
+from study.cli import main
+
+class Untracked(contextlib.nullcontext):
+    errors = ()
+    def __init__(self, *_):
+        super().__init__(self)
+    def submit(self, number):
+        pass
+
+running.Exporter = Untracked
+main()
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--constants", action="store_true", help="measure the constants of study/forecast.py too")
+    parser.add_argument("--studies", nargs="*", choices=SOURCES, default=list(SOURCES))
+    parser.add_argument("--jobs", nargs="*", type=int, default=[1, 2])
+    chosen = parser.parse_args()
+    console = Console()
+    with tempfile.TemporaryDirectory() as place:
+        if chosen.constants:
+            measure_constants(console, Path(place))
+        compare(console, Path(place), chosen.studies, chosen.jobs)
+
+
+def compare(console: Console, place: Path, studies: Sequence[str], jobs: Sequence[int]) -> None:
+    """Print expected and real seconds of each study, and the share of the work that its pruner left."""
+    if not studies or not jobs:
+        return
+    table = Table(title="Seconds of a study of 60 trials", title_justify="left")
+    for heading in ("study", "jobs", "expected", "real", "ratio", f"within {WITHIN:.0%}", "kept", "assumed"):
+        table.add_column(heading, justify="left" if heading == "study" else "right")
+    for name in studies:
+        spec = write_spec(place / f"{name}.toml", name)
+        for count in jobs:
+            expected = make_plan(spec, count)
+            home = place / f"home-{name}-{count}"
+            real = run(spec, home, jobs=count)
+            ratio = expected.times[count] / real
+            cells = [f"{expected.times[count]:.1f}", f"{real:.1f}", f"{ratio:.2f}"]
+            cells.append("yes" if abs(ratio - 1) <= WITHIN else "NO")
+            table.add_row(name, str(count), *cells, f"{share_kept(home, name):.2f}", f"{expected.kept:.2f}")
+    console.print(table)
+
+
+def measure_constants(console: Console, place: Path) -> None:
+    """Print the constants of `study.forecast` as they are here, over how slowly Python runs here, and as they stand."""
+    slowness = calibration._python() / calibration.PYTHON
+    coordinator = coordinator_seconds(place)
+    measured = coordinator | tracking_seconds(place, coordinator["START"]) | worker_seconds(place)
+    table = Table(
+        title=f"Constants of study/forecast.py\n(Python takes {slowness:.2f} times as long here)", title_justify="left"
+    )
+    for heading in ("constant", "measured", "stands as"):
+        table.add_column(heading, justify="left" if heading == "constant" else "right")
+    for name, seconds in measured.items():
+        table.add_row(name, f"{seconds / slowness:.4f}", f"{getattr(forecast, name):.4f}")
+    console.print(table)
+
+
+def coordinator_seconds(place: Path) -> dict[str, float]:
+    """Return START, TRIAL and ROUND, from runs without MLflow in one process, with one and with eight in flight."""
+    counts, left, starts = [], [], []
+    for in_flight in (1, 8):
+        spec = write_spec(place / f"alone{in_flight}.toml", f"alone{in_flight}", in_flight=in_flight)
+        home = place / f"home-alone{in_flight}"
+        whole = run(spec, home, jobs=1, tracked=False)
+        starts += [run(spec, home, jobs=1, tracked=False) for _ in range(REPEATS)]  # all is done: it begins and ends
+        trials, attributes = read(home, f"alone{in_flight}")
+        counts.append((len(trials), attributes[ROUND]["number"]))
+        left.append(whole - statistics.median(starts) - sum(result["seconds"] for _, result in trials))
+    trial, each_round = np.linalg.solve(np.array(counts, dtype=float), np.array(left))
+    return {"START": statistics.median(starts), "TRIAL": float(trial), "ROUND": float(each_round)}
+
+
+def tracking_seconds(place: Path, start: float) -> dict[str, float]:
+    """Return MLFLOW and EXPORT, from two finished studies that MLflow has not seen yet."""
+    counts, seconds = (10, TRIALS), []
+    for count in counts:
+        name = f"unseen{count}"
+        spec, home = write_spec(place / f"{name}.toml", name, trials=count), place / f"home-{name}"
+        run(spec, home, jobs=1, tracked=False)
+        times = []
+        for again in range(REPEATS):
+            unseen = place / f"home-{name}-{again}"
+            shutil.copytree(home, unseen)
+            times.append(run(spec, unseen, jobs=1))
+        seconds.append(statistics.median(times))
+    export = (seconds[1] - seconds[0]) / (counts[1] - counts[0])
+    return {"MLFLOW": seconds[0] - start - counts[0] * export, "EXPORT": export}
+
+
+def worker_seconds(place: Path, rounds: int = 50) -> dict[str, float]:
+    """Return WORKERS and TASK, from rounds of eight quanta of one iteration each."""
+    spec = parse_spec(write_spec(place / "workers.toml", "planar_flower").read_text(), "workers.toml")
+    objective = Objective(spec, (load(spec.data, place),), StudyFolder(place / "workers"))
+    objective.write_data()
+    quanta = [objective.quantum(trial, 1) for trial in draw_trials(objective, 8)]
+    with Workers(2) as workers:
+        began = time.perf_counter()
+        workers.run(quanta)
+        first = time.perf_counter() - began
+        for _ in range(rounds):
+            workers.run(quanta)
+        each = (time.perf_counter() - began - first) / rounds
+    return {"WORKERS": first - each, "TASK": each * 2 / len(quanta)}
+
+
+def write_spec(path: Path, name: str, *, trials: int = TRIALS, in_flight: int = 8) -> Path:
+    """Write the default study on another source, and by another name; names without a source are the flower's."""
+    text = SPEC.read_text(encoding="utf-8")
+    text = text.replace('name = "digits"', f'name = "{name}"')
+    text = text.replace('"sklearn:digits"', f'"{SOURCES.get(name, "synthetic:planar_flower")}"')
+    text = text.replace("trials = 60", f"trials = {trials}\nin_flight = {in_flight}")
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def run(spec: Path, home: Path, *, jobs: int, tracked: bool = True) -> float:
+    """Run a study in a process of its own; return its seconds."""
+    how = ["-m", "study.cli"] if tracked else ["-c", UNTRACKED]
+    command = [sys.executable, *how, "run", str(spec), "--home", str(home), "--jobs", str(jobs)]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "STUDY_"))}
+    began = time.perf_counter()
+    subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - began
+
+
+def read(home: Path, name: str) -> tuple[list[tuple[dict[str, float], dict[str, float]]], dict[str, dict[str, int]]]:
+    """Return parameters and result of each trial, and the attributes of a study."""
+    ledger = Ledger(Home(home).folder(name), name)
+    return [(trial.params, trial.user_attrs[RESULT]) for trial in ledger.trials()], ledger.attributes
+
+
+def share_kept(home: Path, name: str) -> float:
+    """Return the work that was done as a share of that of training every trial to its end."""
+    trials, _ = read(home, name)
+    done = [result["work"] for _, result in trials]
+    whole = [
+        result["work"] * params["iterations"] / result["iterations"] for params, result in trials if result["work"]
+    ]
+    return sum(done) / sum(whole)
+
+
+if __name__ == "__main__":
+    main()
