@@ -43,21 +43,6 @@ SOURCES = {
 TRIALS = 60
 REPEATS = 3
 WITHIN = 0.35
-UNTRACKED = """
-import contextlib
-from study import running
-from study.cli import main
-
-class Untracked(contextlib.nullcontext):
-    errors = ()
-    def __init__(self, *_):
-        super().__init__(self)
-    def submit(self, number):
-        pass
-
-running.Exporter = Untracked
-main()
-"""
 
 
 def main() -> None:
@@ -168,8 +153,8 @@ def write_spec(path: Path, name: str, *, trials: int = TRIALS, in_flight: int = 
 
 def run(spec: Path, home: Path, *, jobs: int, tracked: bool = True) -> float:
     """Run a study in a process of its own; return its seconds."""
-    how = ["-m", "study.cli"] if tracked else ["-c", UNTRACKED]
-    command = [sys.executable, *how, "run", str(spec), "--home", str(home), "--jobs", str(jobs)]
+    command = [sys.executable, "-m", "study.cli", "run", str(spec), "--home", str(home), "--jobs", str(jobs)]
+    command += [] if tracked else ["--no-tracking"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "STUDY_"))}
     began = time.perf_counter()
     subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)

@@ -82,6 +82,7 @@ class Study:
             ValueError: jobs, trials or timeout out of range.
         """
         from study.running import run
+        from study.tracking.exporter import start_exporter
         from study.workers import default_jobs
 
         if self.path is None:
@@ -91,15 +92,17 @@ class Study:
                 raise ValueError(f"{name} must be at least {least}, got {value!r}")
         line = _Line(quiet=quiet)
         try:
-            result = run(
-                self.path,
-                self.home,
-                jobs=jobs or default_jobs(),
-                trials=trials,
-                timeout=timeout,
-                warm_start=warm_start,
-                progress=line.progress(),
-            )
+            with start_exporter(self.home, self.name) as exporter:
+                result = run(
+                    self.path,
+                    self.home,
+                    jobs=jobs or default_jobs(),
+                    trials=trials,
+                    timeout=timeout,
+                    warm_start=warm_start,
+                    exporter=exporter,
+                    progress=line.progress(),
+                )
         except KeyboardInterrupt:
             line.said(f"{line.done} of {line.planned} trials are kept; the same call goes on from here.")
             raise

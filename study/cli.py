@@ -1,6 +1,7 @@
 """The command `study`: arguments in, lines out. Nothing heavy is imported before a command needs it."""
 
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -47,27 +48,29 @@ def run(
 ) -> None:
     """Run a study, or go on with one."""
     with interrupts.importing():
-        from study.spec import read_spec
-    read_spec(spec)  # a mistake in it is answered before what takes a second to import
-    with interrupts.importing():
-        import study.data.loading  # noqa: F401 - later otherwise, where an interrupt would break it
         from study.home import Home
-        from study.running import run as run_study
-        from study.terminal import RunView
-        from study.workers import default_jobs
-
+        from study.spec import read_spec
+        from study.tracking.exporter import start_exporter
+    declared = read_spec(spec)  # a mistake in it is answered before what takes a second to import
     place = Home.at(home)
-    with kept_in(place.path), RunView() as view:
-        result = run_study(
-            spec,
-            place,
-            jobs=jobs or default_jobs(),
-            trials=trials,
-            timeout=timeout,
-            warm_start=warm_start,
-            tracking=tracking,
-            progress=view.progress,
-        )
+    with start_exporter(place, declared.name) if tracking else nullcontext() as exporter:
+        with interrupts.importing():
+            import study.data.loading  # noqa: F401 - later otherwise, where an interrupt would break it
+            from study.running import run as run_study
+            from study.terminal import RunView
+            from study.workers import default_jobs
+
+        with kept_in(place.path), RunView() as view:
+            result = run_study(
+                spec,
+                place,
+                jobs=jobs or default_jobs(),
+                trials=trials,
+                timeout=timeout,
+                warm_start=warm_start,
+                exporter=exporter,
+                progress=view.progress,
+            )
     view.conclude(result, home)
 
 
@@ -225,7 +228,7 @@ def sync(name: NameArgument, json: JsonOption = False, home: HomeOption = None) 
 
     from study.home import Home
     from study.terminal import SyncView, print_json
-    from study.tracking import sync as sync_study
+    from study.tracking.sync import sync as sync_study
 
     with SyncView(quiet=json) as view:
         result = sync_study(Home.at(home), name, view.written)
@@ -356,7 +359,7 @@ def ui(
 
 def _sync(place: "Home", name: str) -> None:
     """Show in MLflow what has just gone into the ledger, which is what counts."""
-    from study.tracking import sync as sync_study
+    from study.tracking.sync import sync as sync_study
 
     try:
         sync_study(place, name)

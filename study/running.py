@@ -4,7 +4,6 @@ import hashlib
 import json
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,12 +18,12 @@ from study.home import Home
 from study.ledger import RESULT, Ledger, quiet_optuna, repair
 from study.objective import Objective, direction_of
 from study.origin import describe_origin
-from study.results import Summary, summarize, summarize_ledger
+from study.results import Summary, read_exports, summarize, summarize_ledger
 from study.samplers import check_available
 from study.search import Listener, Search
 from study.space import check_setting, fixed, within
 from study.spec import Spec, read_spec
-from study.tracking import start_exporter
+from study.tracking.exporter import Exporter
 from study.versions import installed_versions
 
 WARM = 5  # settings that another study gives to begin with
@@ -80,7 +79,7 @@ def run(
     trials: int | None = None,
     timeout: float | None = None,
     warm_start: str | None = None,
-    tracking: bool = True,
+    exporter: Exporter | None,
     progress: Progress,
 ) -> RunResult:
     """Run a study to its end, or go on with one.
@@ -92,7 +91,7 @@ def run(
         trials: how many in the end; None takes the spec's, or more if more were asked for before.
         timeout: seconds after which the run stops at the end of a round; None takes the spec's.
         warm_start: name of another study, whose best settings are tried first.
-        tracking: whether MLflow is written to; `study sync` does it later.
+        exporter: has runs written to MLflow; None leaves that to `study sync`.
         progress: who is told.
 
     Raises:
@@ -102,61 +101,62 @@ def run(
     spec = read_spec(path)
     check_available(spec.search)
     folder = home.folder(spec.name)
-    with start_exporter(home, spec.name, progress.said) if tracking else nullcontext() as exporter:
-        datasets = load_folds(spec.data, path.parent) if spec.data.folds else (load(spec.data, path.parent),)
-        home.make()
-        objective = Objective(spec, datasets, folder)
-        with lease.hold(folder.lease, spec.name), quiet_optuna():
-            torn = repair(folder)
-            if torn:
-                progress.said(
-                    f"the ledger's last line was torn ({torn} bytes); it was cut off, nothing finished is lost"
-                )
-            ledger = Ledger(folder, spec.name, [direction_of(name) for name in objective.objectives])
-            budget = _enter(ledger, objective, path, trials)
-            enqueued = _first_settings(ledger, spec, home, warm_start)
-            objective.write_data()
-            before = sum(trial.state.is_finished() for trial in ledger.trials())
-            if before < budget.trials:
-                ledger.set(made_with=describe_origin(path.parent))
-            best = summarize_ledger(ledger, folder).best
-            so_far = best.value if best is not None else None
-            progress.begun(objective.dataset, objective.metric, ledger.direction, before, budget.trials, so_far)
-            if jobs > spec.search.in_flight:
-                progress.said(
-                    f"{jobs} workers share {spec.search.in_flight} trials in flight; [search] in_flight = {jobs} "
-                    "would keep all of them busy, and makes another study (give it another name)"
-                )
+    if exporter is not None:
+        exporter.said = progress.said
+    datasets = load_folds(spec.data, path.parent) if spec.data.folds else (load(spec.data, path.parent),)
+    home.make()
+    objective = Objective(spec, datasets, folder)
+    with lease.hold(folder.lease, spec.name), quiet_optuna():
+        torn = repair(folder)
+        if torn:
+            progress.said(f"the ledger's last line was torn ({torn} bytes); it was cut off, nothing finished is lost")
+        ledger = Ledger(folder, spec.name, [direction_of(name) for name in objective.objectives])
+        budget = _enter(ledger, objective, path, trials)
+        enqueued = _first_settings(ledger, spec, home, warm_start)
+        objective.write_data()
+        before = sum(trial.state.is_finished() for trial in ledger.trials())
+        if before < budget.trials:
+            ledger.set(made_with=describe_origin(path.parent))
+        best = summarize_ledger(ledger, folder).best
+        so_far = best.value if best is not None else None
+        progress.begun(objective.dataset, objective.metric, ledger.direction, before, budget.trials, so_far)
+        if jobs > spec.search.in_flight:
+            progress.said(
+                f"{jobs} workers share {spec.search.in_flight} trials in flight; [search] in_flight = {jobs} "
+                "would keep all of them busy, and makes another study (give it another name)"
+            )
+        if exporter is not None:
+            exporter.open()
+        deadline = timeout or spec.search.timeout
+
+        def finished(number: int, state: str, value: float | None) -> None:
             if exporter is not None:
-                exporter.open()
-            deadline = timeout or spec.search.timeout
+                exporter.look()
+            progress.finished(number, state, value)
+            if state == "failed":
+                reason = ledger.trials()[number].user_attrs[RESULT]["reason"].rstrip()
+                progress.said(f"  trial {number}: {reason.splitlines()[-1]}")  # of a traceback what was raised
 
-            def finished(number: int, state: str, value: float | None) -> None:
-                if exporter is not None:
-                    exporter.look()
-                progress.finished(number, state, value)
-                if state == "failed":
-                    reason = ledger.trials()[number].user_attrs[RESULT]["reason"].rstrip()
-                    progress.said(f"  trial {number}: {reason.splitlines()[-1]}")  # of a traceback what was raised
+        def stop() -> bool:
+            return deadline is not None and time.monotonic() - started > deadline
 
-            def stop() -> bool:
-                return deadline is not None and time.monotonic() - started > deadline
-
-            search = Search(objective, ledger, budget, enqueued, Listener(finished, stop))
-            search.run(jobs)
-            confirmed = None
-            if not search.open:
-                ledger.set(ended=search.ended)
-                confirmed = confirm_once(objective, ledger, jobs=jobs, said=progress.said)
-            else:
-                progress.said(f"stopped after {deadline:g} seconds; the same command goes on from here")
-            if exporter is not None:
-                exporter.finish()
+        search = Search(objective, ledger, budget, enqueued, Listener(finished, stop))
+        search.run(jobs)
+        confirmed = None
+        if not search.open:
+            ledger.set(ended=search.ended)
+            confirmed = confirm_once(objective, ledger, jobs=jobs, said=progress.said)
+        else:
+            progress.said(f"stopped after {deadline:g} seconds; the same command goes on from here")
+        if exporter is not None:
+            exporter.finish()
     summary = summarize_ledger(ledger, folder)
     new = sum(row.state != "running" for row in summary.trials) - before
     if exporter is None:
         return RunResult(summary, new, confirmed=confirmed)
-    return RunResult(summary, new, exporter.count_missing(ledger), exporter.error, confirmed)
+    runs = read_exports(folder)
+    missing = sum(row.state != "running" and str(row.number) not in runs for row in summary.trials)
+    return RunResult(summary, new, missing, exporter.error, confirmed)
 
 
 def _enter(ledger: Ledger, objective: Objective, path: Path, trials: int | None) -> Budget:

@@ -1,10 +1,5 @@
 """MLflow as a projection of the ledger: one parent run a study, one run a trial, made whole again whatever happens.
 
-`exporter` starts `follower` in a process of its own, which writes with `projection` what `content` and `parent` say.
+`exporter` starts `follower` in a process of its own, which writes with `projection` what `content` and `parent` say;
+`sync` does the same when asked. MLflow is imported where it is used: that takes a second.
 """
-
-from study.tracking.exporter import Exporter, start_exporter
-from study.tracking.store import make_store, tracking_uri
-from study.tracking.sync import sync
-
-__all__ = ["Exporter", "make_store", "start_exporter", "sync", "tracking_uri"]

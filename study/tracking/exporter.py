@@ -14,9 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO, cast
 
-from study.home import Home, StudyFolder
-from study.ledger import Ledger
-from study.results import read_exports
+from study.home import Home
 from study.tracking.store import tracking_uri, without_password
 
 PATIENCE = 1.0  # seconds that an interrupted run gives the process to end
@@ -30,14 +28,15 @@ class Exporter:
     Args:
         process: the follower, with pipes to it and from it.
         home: where the default store lives.
-        folder: of the study.
+
+    Attributes:
         said: called with a line for a person, from another thread.
+        error: what kept runs out of MLflow, None where nothing did.
     """
 
-    def __init__(
-        self, process: "subprocess.Popen[str]", home: Home, folder: StudyFolder, said: Callable[[str], None]
-    ) -> None:
-        self.home, self.folder, self.said = home, folder, said
+    def __init__(self, process: "subprocess.Popen[str]", home: Home) -> None:
+        self.home = home
+        self.said: Callable[[str], None] = print
         self.error: str | None = None
         self._process = process
         self._words, self._answers = cast("TextIO", process.stdin), cast("TextIO", process.stdout)
@@ -86,11 +85,6 @@ class Exporter:
         self._listener.join()
         self._answers.close()
 
-    def count_missing(self, ledger: Ledger) -> int:
-        """Return how many finished trials have no run in MLflow."""
-        runs = read_exports(self.folder)
-        return sum(trial.state.is_finished() and str(trial.number) not in runs for trial in ledger.trials())
-
     def _tell(self, word: str) -> None:
         with contextlib.suppress(BrokenPipeError):  # it has ended, which `count_missing` tells
             print(word, file=self._words, flush=True)
@@ -114,13 +108,14 @@ class Exporter:
 
 
 @contextmanager
-def start_exporter(home: Home, name: str, said: Callable[[str], None]) -> Iterator[Exporter]:
+def start_exporter(home: Home, name: str) -> Iterator[Exporter]:
     """Start the process that writes a study to MLflow; it ends with the block.
+
+    Begin it first of all: it imports MLflow while the coordinator imports and reads what it needs.
 
     Args:
         home: where the study and the default store live.
         name: of the study.
-        said: called with a line for a person, from another thread.
     """
     process = subprocess.Popen(  # noqa: S603 - our own interpreter
         [sys.executable, "-m", "study.tracking.follower", str(home.path), name],
@@ -131,7 +126,7 @@ def start_exporter(home: Home, name: str, said: Callable[[str], None]) -> Iterat
         env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
         start_new_session=True,
     )
-    exporter = Exporter(process, home, home.folder(name), said)
+    exporter = Exporter(process, home)
     try:
         yield exporter
     finally:

@@ -25,7 +25,6 @@ from study.results import read_exports
 from study.spec import parse_spec
 from study.tracking.content import STATUS, RunContent, TrialDescriber, milliseconds
 from study.tracking.datasets import dataset_inputs
-from study.tracking.models import register_model
 from study.tracking.parent import ParentContent, describe_parent
 from study.tracking.store import is_database, make_store, tracking_uri, without_password
 from study.tracking.view import missing_tags, view_tags
@@ -98,6 +97,12 @@ class Projection:
             self._find()
         self._remember(None)
         self._write_parent(describe_parent(self.ledger, self.folder, self.experiment_id))
+        if self.ledger.attributes.get("finalized"):
+            self._register_model()
+
+    def _register_model(self) -> None:
+        from study.tracking.models import register_model
+
         register_model(
             self.client,
             self.uri,

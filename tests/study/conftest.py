@@ -7,7 +7,7 @@ import pytest
 from small_study import SMALL, run_study
 
 from study.home import Home
-from study.tracking import make_store
+from study.tracking.store import make_store
 
 
 @pytest.fixture
