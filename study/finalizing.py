@@ -14,6 +14,7 @@ from engine.metrics import METRICS, metrics_for
 from engine.prediction import predict
 from engine.worker_data import Unit
 from study import lease
+from study.confirming import is_current
 from study.data import Dataset, example_cells, load, load_combined, open_test
 from study.data.fingerprint import explain_change
 from study.errors import UserError
@@ -148,6 +149,11 @@ def _choose(summary: Summary, attributes: Mapping[str, Any], trial: int | None) 
     if trial is None:
         confirmed = attributes.get("confirm")
         if confirmed is not None:
+            if not is_current(confirmed, summary, attributes):
+                raise UserError(
+                    f"study {summary.name!r} went on since it was confirmed; `study confirm {summary.name}` first, "
+                    "or name a --trial"
+                )
             return int(confirmed["winner"])
         if summary.best is None:
             raise UserError(f"study {summary.name!r} has no complete trial; run it first")

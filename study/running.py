@@ -4,9 +4,11 @@ import hashlib
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from optuna.study import StudyDirection
 
 from study import __version__, lease
 from study.budget import Budget
@@ -145,6 +147,7 @@ def run(
         confirmed = None
         if not search.open:
             ledger.set(ended=search.ended)
+            _keep_importance(ledger, objective)
             confirmed = confirm_once(objective, ledger, jobs=jobs, said=progress.said)
         else:
             progress.said(f"stopped after {deadline:g} seconds; the same command goes on from here")
@@ -157,6 +160,18 @@ def run(
     runs = read_exports(folder)
     missing = sum(row.state != "running" and str(row.number) not in runs for row in summary.trials)
     return RunResult(summary, new, missing, exporter.error, confirmed)
+
+
+def _keep_importance(ledger: Ledger, objective: Objective) -> None:
+    """Keep in the ledger how much each hyperparameter matters; MLflow shows it, here scikit-learn is there already."""
+    from study.importance import estimate
+
+    told = sum(trial.state.is_finished() for trial in ledger.trials())
+    if ledger.attributes.get("importance", {}).get("told") == told:
+        return
+    found = estimate(ledger.trials(), StudyDirection[direction_of(objective.metric).upper()])
+    kept = {} if found is None else {**asdict(found), "few": found.few}
+    ledger.set(importance={"told": told, **kept})
 
 
 def _enter(ledger: Ledger, objective: Objective, path: Path, trials: int | None) -> Budget:

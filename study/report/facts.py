@@ -1,47 +1,37 @@
 """What a report stands on, gathered once: the ledger, the trials' files, and the data where they are still there."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from optuna.distributions import BaseDistribution
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 
+from study.charts.trials import TrialFacts, distributions_of, thin_curves
 from study.data import Dataset, loading, overview
 from study.data.overview import Look
 from study.errors import UserError
-from study.home import Home, StudyFolder
+from study.home import Home
 from study.importance import Importance, estimate
 from study.ledger import Ledger
 from study.report.confirmation import Confirmation, Opening, read_confirmation, read_openings
 from study.report.winner import Winner, look_at_winner
-from study.results import Summary, summarize_ledger
+from study.results import summarize_ledger
 from study.spec import Spec
 from study.spec.reading import parse_spec
-from study.trial_file import read_curve
-
-POINTS, MANY, POINTS_OF_MANY = 60, 300, 24  # of a drawn curve; and of each where there are many
-
-Curve = list[tuple[int, float]]
-"""(iteration, J) at some of the iterations."""
 
 
-@dataclass(frozen=True, eq=False)
-class Facts:
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Facts(TrialFacts):
     """All that is in a report.
 
     Attributes:
-        summary: of the study.
         trials: of the ledger, by number.
         attributes: of the study, as the ledger keeps them.
-        curves: of finished trials, by number.
         confirmation: what the best settings did on fresh seeds; None before.
         openings: of the test set, oldest first.
         importance: None with too few complete trials.
-        winner_number: the trial that the winner's sections are about: the one that was confirmed, else the best.
         winner: what its network does on dev; None without the data, or before there is a complete trial.
         look: at the data; None where they are gone.
         dataset: train and dev of the plain split, also where there are folds; None where they are gone.
@@ -49,20 +39,16 @@ class Facts:
         spec: None in a ledger that keeps none.
     """
 
-    summary: Summary
     trials: list[FrozenTrial]
     attributes: dict[str, Any]
-    curves: dict[int, Curve]
     confirmation: Confirmation | None = None
     openings: tuple[Opening, ...] = ()
     importance: Importance | None = None
-    winner_number: int | None = None
     winner: Winner | None = None
     look: Look | None = None
     dataset: Dataset | None = None
     problem: str | None = None
     spec: Spec | None = None
-    distributions: dict[str, BaseDistribution] = field(default_factory=dict)
 
     @property
     def began(self) -> str | None:
@@ -111,7 +97,7 @@ def gather(home: Home, name: str) -> Facts:
         summary=summary,
         trials=trials,
         attributes=attributes,
-        curves=_curves(folder, summary),
+        curves=thin_curves(folder, summary),
         confirmation=confirmation,
         openings=read_openings(summary.finalized),
         importance=estimate(trials, StudyDirection[ledger.direction.upper()]),
@@ -121,7 +107,7 @@ def gather(home: Home, name: str) -> Facts:
         dataset=None if data is None else data.dataset,
         problem=problem,
         spec=spec,
-        distributions={name: kind for trial in trials for name, kind in trial.distributions.items()},
+        distributions=distributions_of(trials),
     )
 
 
@@ -152,24 +138,6 @@ def _open_data(attributes: dict[str, Any]) -> tuple[Spec | None, _Data | None, s
     if attributes.get("fingerprint", folds[0].fingerprint) != folds[0].fingerprint:
         return spec, None, f"the data of {spec.data.source!r} changed since the study began"
     return spec, _Data(overview.describe(opened, dataset), dataset, folds), None
-
-
-def _curves(folder: StudyFolder, summary: Summary) -> dict[int, Curve]:
-    count = POINTS if len(summary.trials) <= MANY else POINTS_OF_MANY
-    curves = {}
-    for row in summary.trials:
-        costs = read_curve(folder.result(row.number))
-        if costs is not None and len(costs):
-            curves[row.number] = [(i, float(costs[i])) for i in _places(len(costs), count)]
-    return curves
-
-
-def _places(n: int, count: int) -> list[int]:
-    """Return at most `count` places in a curve of n, first and last among them, half of them where it is steep."""
-    if n <= count:
-        return list(range(n))
-    steep = np.geomspace(1, n, count // 2) - 1
-    return sorted({int(i) for i in np.concatenate([steep, np.linspace(0, n - 1, count - len(steep))])} | {n - 1})
 
 
 def _utc(moment: datetime) -> str:

@@ -13,11 +13,13 @@ import jinja2
 import numpy as np
 from markupsafe import Markup
 
+from study.charts import setting_charts, trial_charts
+from study.charts.trials import Curve
+from study.charts.words import counted, short, title_of
 from study.columns import cell_of, columns_of
 from study.glyphs import sparkline
-from study.report import setting_charts, trial_charts, winner_charts, wording
-from study.report.facts import Curve, Facts
-from study.report.wording import short, title_of
+from study.report import winner_charts, wording
+from study.report.facts import Facts
 from study.results import TrialRow
 
 TOP = 20  # trials on the leaderboard; the table of all of them is folded away
@@ -65,7 +67,7 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {"short": short, "md": escape_markdown, "title": title_of, "trials": _name_trials}
-    environment.globals |= {"counted": wording.counted, "interval": wording.interval}
+    environment.globals |= {"counted": counted, "interval": wording.interval}
     return environment
 
 

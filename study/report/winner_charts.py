@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from study.report.chart import HEIGHT, WIDTH, Axis, Chart, Dots, Mark, path, runs
+from study.charts.chart import HEIGHT, WIDTH, Axis, Chart, Dots, Mark, path, runs
+from study.charts.scales import Choices, Numbers
+from study.charts.words import counted, short, title_of
 from study.report.confirmation import Confirmation
-from study.report.scales import Choices, Numbers
 from study.report.winner import Plane, Winner
-from study.report.wording import counted, short, title_of
 
 COLOURS = 8  # of classes; more begin anew
 

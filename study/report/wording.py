@@ -3,9 +3,8 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from engine.metrics import METRICS
+from study.charts.words import counted, short, title_of
 from study.report.confirmation import Confirmation, Opening
 from study.report.facts import Facts
 
@@ -28,23 +27,6 @@ class Verdict:
     headline: str
     figures: tuple[Figure, ...] = ()
     remarks: tuple[str, ...] = ()
-
-
-def short(value: Any) -> str:
-    """Return a number with four digits that count; other things as text, and nothing for None."""
-    if value is None:
-        return ""
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def title_of(metric: str) -> str:
-    """Return a metric as people write it."""
-    return METRICS[metric].title if metric in METRICS else metric
-
-
-def counted(number: int, thing: str) -> str:
-    """Return "1 trial", "2 trials"."""
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 def interval(low: float | None, high: float | None) -> str:

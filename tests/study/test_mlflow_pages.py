@@ -102,7 +102,7 @@ def test_two_runs_are_compared_with_parameters_side_by_side_and_curves_in_one_ch
 def test_the_pictures_of_the_study_open(pages: list[str], browser: Any, finished: Path) -> None:
     (parent,), _ = runs_in(f"sqlite:///{finished}/mlflow.db")
     server = pages[1].partition(" at ")[2]
-    for picture in ("best_curves.png", "hyperparameters.png", "parallel_coordinates.png"):
+    for picture in ("best_curves.svg", "hyperparameters.svg", "parallel_coordinates.svg", "best_so_far.svg"):
         browser.get(f"{server}/#/experiments/{parent.info.experiment_id}/runs/{parent.info.run_id}/artifacts/{picture}")
         shown = wait_for(browser, lambda b: b.find_element(By.CSS_SELECTOR, PICTURE))
         wait_for(browser, lambda b, i=shown: b.execute_script("return arguments[0].naturalWidth", i) > 300)

@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from study.report.chart import Dots, path, runs
-from study.report.scales import Choices, Numbers, robust
+from study.charts.chart import Dots, path, runs
+from study.charts.scales import Choices, Numbers, robust
 
 
 @pytest.mark.parametrize("ends", [(0, 1), (-3.7, 12.1), (0.001, 0.0012), (1e6, 3e9), (-5, -4.999)])

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from study.report.scales import Scale, Ticks
+from study.charts.scales import Scale, Ticks
 
 WIDTH, HEIGHT = 2000, 1000
 

@@ -5,10 +5,10 @@ from itertools import pairwise
 
 from optuna.distributions import CategoricalDistribution, IntDistribution
 
-from study.report.chart import HEIGHT, WIDTH, Axis, Chart, Dots, Mark, path
-from study.report.facts import Facts
-from study.report.scales import Choices, Numbers, Scale, robust, write
-from study.report.wording import counted, title_of
+from study.charts.chart import HEIGHT, WIDTH, Axis, Chart, Dots, Mark, path
+from study.charts.scales import Choices, Numbers, Scale, robust, write
+from study.charts.trials import TrialFacts
+from study.charts.words import counted, title_of
 from study.results import TrialRow
 
 LEAST = 3  # complete trials that have a hyperparameter, for a chart of it
@@ -21,7 +21,7 @@ ROOM, NARROW = 0.1, 0.06  # at most, of an axis of numbers; of any axis in paral
 GOLDEN = 0.6180339887498949
 
 
-def searched(facts: Facts) -> list[str]:
+def searched(facts: TrialFacts) -> list[str]:
     """Return the hyperparameters that differ between complete trials, in the order they are drawn; layers together."""
     rows = facts.summary.ranking()
     names = list(facts.distributions)
@@ -35,7 +35,7 @@ def _is_layer(name: str) -> bool:
     return name.startswith("units_") and name.removeprefix("units_").isdigit()
 
 
-def scale_of(facts: Facts, name: str, *, margin: float = 0.06) -> Scale:
+def scale_of(facts: TrialFacts, name: str, *, margin: float = 0.06) -> Scale:
     """Return the axis of a hyperparameter: as it was drawn, from the lowest to the highest that is there."""
     kind = facts.distributions[name]
     values = [row.params[name] for row in facts.summary.ranking() if name in row.params]
@@ -46,7 +46,7 @@ def scale_of(facts: Facts, name: str, *, margin: float = 0.06) -> Scale:
     return Numbers.covering(values, log=bool(getattr(kind, "log", False)), whole=whole, margin=margin)
 
 
-def slices(facts: Facts) -> tuple[list[Chart], bool]:
+def slices(facts: TrialFacts) -> tuple[list[Chart], bool]:
     """Return a chart for each hyperparameter that varies, dev value against it, and whether values are at the edge."""
     summary = facts.summary
     complete = [row for row in summary.trials if row.state == "complete" and row.value is not None]
@@ -57,7 +57,7 @@ def slices(facts: Facts) -> tuple[list[Chart], bool]:
     return [_slice(facts, name, complete, y, metric) for name in searched(facts)], cut
 
 
-def _slice(facts: Facts, name: str, complete: Sequence[TrialRow], y: Numbers, metric: str) -> Chart:
+def _slice(facts: TrialFacts, name: str, complete: Sequence[TrialRow], y: Numbers, metric: str) -> Chart:
     x = scale_of(facts, name)
     rows = [row for row in complete if name in row.params]
     dots, best = Dots("complete"), Dots("best big")
@@ -92,7 +92,7 @@ def _places(x: Scale, rows: Sequence[TrialRow], name: str, room: float) -> dict[
     return {number: place + (number * GOLDEN % 1 - 0.5) * spread for number, place in places.items()}
 
 
-def parallel(facts: Facts) -> Chart | None:
+def parallel(facts: TrialFacts) -> Chart | None:
     """Return parallel coordinates of the complete trials: an axis a hyperparameter, the value last."""
     summary = facts.summary
     rows = summary.ranking()

@@ -3,17 +3,17 @@
 import math
 from collections.abc import Sequence
 
-from study.report.chart import Axis, Chart, Dots, Mark, path
-from study.report.facts import Facts
-from study.report.scales import Numbers, robust
-from study.report.wording import counted, short, title_of
+from study.charts.chart import Axis, Chart, Dots, Mark, path
+from study.charts.scales import Numbers, robust
+from study.charts.trials import TrialFacts
+from study.charts.words import counted, short, title_of
 from study.results import TrialRow
 
 STATES = {"complete": "complete", "pruned": "pruned", "failed": "failed", "running": "still running"}
 FALL = 10.0  # times that costs differ, from which the axis is logarithmic
 
 
-def cost_curves(facts: Facts) -> Chart | None:
+def cost_curves(facts: TrialFacts) -> Chart | None:
     """Return J by iteration: all trials faint, the winner strong."""
     if not facts.curves:
         return None
@@ -59,7 +59,7 @@ def _curve(points: Sequence[tuple[int, float]], x: Numbers, y: Numbers) -> str:
     return path((x.place(i), y.place(cost) if math.isfinite(cost) else math.inf) for i, cost in points)
 
 
-def progress(facts: Facts) -> Chart | None:
+def progress(facts: TrialFacts) -> Chart | None:
     """Return the dev value of each trial in the order asked, and the best so far."""
     summary = facts.summary
     told = [row for row in summary.trials if row.value is not None]
@@ -102,7 +102,7 @@ def progress(facts: Facts) -> Chart | None:
     )
 
 
-def reach(facts: Facts) -> Chart | None:
+def reach(facts: TrialFacts) -> Chart | None:
     """Return how many iterations each trial got, by what became of it."""
     rows = [row for row in facts.summary.trials if row.iterations]
     if len(rows) < 2:
@@ -137,7 +137,7 @@ def _stick(row: TrialRow, x: Numbers, y: Numbers) -> str:
     return path([(at, 0.0), (at, y.place(row.iterations))])
 
 
-def front(facts: Facts) -> Chart | None:
+def front(facts: TrialFacts) -> Chart | None:
     """Return the first two objectives against each other, where there are several."""
     summary = facts.summary
     if len(summary.objectives) < 2 or not summary.values:

@@ -1,0 +1,22 @@
+"""Numbers and names as people write them."""
+
+from typing import Any
+
+from engine.metrics import METRICS
+
+
+def short(value: Any) -> str:
+    """Return a number with four digits that count; other things as text, and nothing for None."""
+    if value is None:
+        return ""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def title_of(metric: str) -> str:
+    """Return a metric as people write it."""
+    return METRICS[metric].title if metric in METRICS else metric
+
+
+def counted(number: int, thing: str) -> str:
+    """Return "1 trial", "2 trials"."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
