@@ -68,11 +68,12 @@ def losing_replies(server: Server, path: str, losses: int) -> Iterator[str]:
     class Proxy(BaseHTTPRequestHandler):
         def _pass_on(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            upstream = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
             headers = {name: value for name, value in self.headers.items() if name.lower() != "host"}
-            upstream.request(self.command, self.path, body, headers)
-            reply = upstream.getresponse()
-            content = reply.read()
+            upstream = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+            with contextlib.closing(upstream):
+                upstream.request(self.command, self.path, body, headers)
+                reply = upstream.getresponse()
+                content = reply.read()
             if self.path.endswith(path) and left[0]:
                 left[0] -= 1
                 self.close_connection = True

@@ -1,6 +1,7 @@
 """The final model: trained once, judged once, and the same wherever it is asked."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -133,9 +134,18 @@ def test_only_finalize_fails_where_the_test_rows_are_garbage(tmp_path: Path) -> 
     rest.to_csv(tmp_path / "test.csv", index=False)
     (tmp_path / "table.toml").write_text(TABLE.replace("[space]", 'test = "test.csv"\n[space]'))
     home = tmp_path / "home"
-    for command in (("run", tmp_path / "table.toml", "--jobs", 1), ("show", "table"), ("sync", "table")):
+    spec = tmp_path / "table.toml"
+    for command in (
+        ("run", spec, "--jobs", 1),
+        ("show", "table"),
+        ("confirm", "table", "--top", 2, "--seeds", 2, "--jobs", 1),
+        ("compare", "table", 0, 1),
+        ("recheck", "table", "--trials", 2, "--top", 1, "--seeds", 2, "--jobs", 1),
+        ("report", "table"),
+        ("sync", "table"),
+    ):
         done = run_study(*command, "--home", home)
-        assert done.returncode == 0, done.stderr
+        assert done.returncode == 0, (command, done.stderr)
     done = run_study("finalize", "table", "--home", home)
     assert done.returncode == 2
     assert "'a class that nobody knows'" in done.stderr
@@ -144,7 +154,9 @@ def test_only_finalize_fails_where_the_test_rows_are_garbage(tmp_path: Path) -> 
 
 @pytest.mark.slow
 def test_the_registered_model_is_served(table: Path) -> None:
-    env = environment() | {"MLFLOW_TRACKING_URI": f"sqlite:///{table}/home/mlflow.db"}
+    # MLflow looks for the server's command on the path, where an activated environment has it.
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    env = environment() | {"MLFLOW_TRACKING_URI": f"sqlite:///{table}/home/mlflow.db", "PATH": path}
     command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", "models:/table@champion"]
     command += ["--env-manager", "local", "-p", "5178"]
     server = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
