@@ -1,7 +1,7 @@
 """The coordinator's end of tracking: the process that writes to MLflow is started, told when to look, and waited for.
 
-A process and not a thread: in one interpreter MLflow's work would hold up asking and telling; at low priority it takes
-the time in which no worker has anything to do.
+A process and not a thread: in one interpreter MLflow's work would hold up asking and telling. At lower priority it
+takes most of its time where no worker has anything to do.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from study.tracking.store import tracking_uri, without_password
 
 PATIENCE = 1.0  # seconds that an interrupted run gives the process to end
 SOON = 2.0  # seconds after which whoever waits is told what for
-SILENCE = 120.0  # seconds without a word after which the process counts as stuck
+SILENCE = 300.0  # seconds without a word after which the process counts as stuck
 
 
 class Exporter:

@@ -32,7 +32,7 @@ from study.trial_file import read_result
 
 BATCH = 1000  # metrics that MLflow takes at once
 REMEMBER_EVERY = 2.0  # seconds between two writings of which run shows which trial; the store knows it too
-LOCK_WITHIN = 60.0  # seconds
+LOCK_WITHIN = 120.0  # seconds
 _PARENT = "study"
 
 

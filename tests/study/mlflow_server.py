@@ -123,7 +123,7 @@ def assert_whole(home: Path, uri: str | None = None, name: str = "small") -> Non
     study = show(home, name)
     finished = {trial["number"]: trial for trial in study["trials"] if trial["state"] != "running"}
     counted = Counter(int(run.data.tags["study.trial_uid"].rpartition("/")[2]) for run in runs)
-    assert counted == Counter(finished.keys())
+    assert counted == Counter(finished.keys()), (counted, sorted(finished))
     assert parent.data.tags["study.state"] == study["state"]
     assert parent.info.status == ("FINISHED" if study["state"] == "complete" else "KILLED")
     for run in runs:

@@ -54,7 +54,15 @@ def fate(pid: int) -> tuple[str, int]:
 
 def workers_of(process: Process) -> list[int]:
     children = [int(place.name) for place in Path("/proc").glob("[0-9]*") if fate(int(place.name))[1] == process.pid]
-    return [pid for pid in children if b"popen_loky" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    return [pid for pid in children if b"popen_loky" in command_of(pid)]
+
+
+def command_of(pid: int) -> bytes:
+    """Return the command of a process; empty where it has ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
 
 
 def gone(pids: list[int]) -> bool:

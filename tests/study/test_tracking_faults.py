@@ -103,6 +103,7 @@ def test_kills_at_random_moments_lose_no_run_and_double_none(spec: Path, home: P
         process.wait()
     done = run_study("run", spec, "--home", home, "--jobs", 2)
     assert (done.returncode, done.stderr) == (0, "")
+    assert "not in MLflow" not in done.stdout, done.stdout
     assert_whole(home)
 
 
