@@ -61,9 +61,12 @@ def make_store(home: Home) -> None:
 
 
 def _check_database(path: Path) -> None:
-    """Raise OSError where the file is no database: MLflow itself would try for two minutes."""
+    """Raise OSError where the file is no database: MLflow itself would try for two minutes.
+
+    Opened for writing, since a writer that was killed leaves a transaction that has to be rolled back first.
+    """
     try:
-        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
+        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=rw", uri=True)) as database:
             database.execute("PRAGMA schema_version")
     except sqlite3.DatabaseError as error:
         raise OSError(f"{path}: {error}") from error
