@@ -13,13 +13,14 @@ from optuna.study import StudyDirection
 from study import __version__, lease
 from study.budget import Budget
 from study.confirming import confirm_once
-from study.data import Dataset, load, load_folds
+from study.data import Dataset
 from study.data.fingerprint import explain_change
 from study.errors import UserError
 from study.home import Home
 from study.ledger import RESULT, Ledger, quiet_optuna, repair
 from study.objective import Objective, direction_of
 from study.origin import describe_origin
+from study.reopening import load_all
 from study.results import Summary, read_exports, summarize, summarize_ledger
 from study.samplers import check_available
 from study.search import Listener, Search
@@ -105,7 +106,7 @@ def run(
     folder = home.folder(spec.name)
     if exporter is not None:
         exporter.said = progress.said
-    datasets = load_folds(spec.data, path.parent) if spec.data.folds else (load(spec.data, path.parent),)
+    datasets = load_all(spec.data, path.parent)
     home.make()
     objective = Objective(spec, datasets, folder)
     with lease.hold(folder.lease, spec.name), quiet_optuna():

@@ -86,7 +86,7 @@ class Exporter:
         self._answers.close()
 
     def _tell(self, word: str) -> None:
-        with contextlib.suppress(BrokenPipeError):  # it has ended, which `count_missing` tells
+        with contextlib.suppress(BrokenPipeError):  # it has ended; `RunResult.untracked` counts what is missing
             print(word, file=self._words, flush=True)
 
     def _listen(self) -> None:

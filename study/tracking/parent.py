@@ -17,7 +17,6 @@ from study.tracking.content import milliseconds
 from study.tracking.store import without_password
 
 SHOWN = "study.shown"  # the tag with a digest of all that the parent shows
-TOP = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +82,7 @@ def describe_parent(ledger: Ledger, folder: StudyFolder, experiment_id: str) -> 
 
 def describe(summary: Summary, attributes: Mapping[str, Any], experiment_id: str) -> str:
     """Return the description in Markdown that MLflow shows above the parent run."""
-    ranking = summary.ranking()[:5]
+    ranking, drawn = summary.ranking()[:5], _drawn(summary)
     counts = {state: sum(row.state == state for row in summary.trials) for state in ("complete", "pruned", "failed")}
     lines = [attributes.get("description", ""), ""] if attributes.get("description") else []
     lines.append(", ".join(f"{count} {state}" for state, count in counts.items() if count) + " trials.")
@@ -91,7 +90,7 @@ def describe(summary: Summary, attributes: Mapping[str, Any], experiment_id: str
         lines += ["", f"| trial | dev {summary.metric} | hyperparameters |", "| --- | --- | --- |"]
     for row in ranking:
         link = f"[{row.number}](#/experiments/{experiment_id}/runs/{row.run_id})" if row.run_id else str(row.number)
-        said = ", ".join(f"{name} {_short(value)}" for name, value in row.params.items() if name in _drawn(summary))
+        said = ", ".join(f"{name} {_short(value)}" for name, value in row.params.items() if name in drawn)
         lines.append(f"| {link} | {row.value:.4g} | {said} |")
     confirmed = attributes.get("confirm")
     if confirmed:
@@ -108,7 +107,8 @@ def make_leaderboard(summary: Summary) -> str:
     """Return all trials as CSV: complete ones first, best first, then the others by number."""
     names = list(dict.fromkeys(name for row in summary.trials for name in row.params))
     ranked = summary.ranking()
-    rest = [row for row in summary.trials if row not in ranked]
+    numbers = {row.number for row in ranked}
+    rest = [row for row in summary.trials if row.number not in numbers]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["trial", "state", f"dev_{summary.metric}", *names, "iterations_done", "seconds", "run_id"])

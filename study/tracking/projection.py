@@ -37,7 +37,7 @@ _PARENT = "study"
 
 
 class Projection:
-    """One study in MLflow; made by `project`.
+    """One study in MLflow; whoever makes one holds `hold_projection`.
 
     Args:
         home: where the default store lives.
