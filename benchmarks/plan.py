@@ -1,4 +1,4 @@
-"""What `study plan` expects of three studies against how long they take, with one job and with two.
+"""What `study plan` expects of three studies against how long they take, [confirm] included, with one job and with two.
 
     python benchmarks/plan.py [--constants] [--studies digits breast_cancer planar_flower] [--jobs 1 2]
 
@@ -9,18 +9,20 @@ those of `study/forecast.py`, each beside the value that is there. All of it tak
 
 import argparse
 import os
+import resource
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table
+from scipy.optimize import nnls
 
 # A script's own folder comes first on the path, and there "engine" is another script.
 sys.path[:] = [place for place in sys.path if Path(place).resolve() != Path(__file__).resolve().parent]
@@ -81,8 +83,7 @@ def compare(console: Console, place: Path, studies: Sequence[str], jobs: Sequenc
 def measure_constants(console: Console, place: Path) -> None:
     """Print the constants of `study.forecast` as they are here, over how slowly Python runs here, and as they stand."""
     slowness = calibration._python() / calibration.PYTHON
-    coordinator = coordinator_seconds(place)
-    measured = coordinator | tracking_seconds(place, coordinator["START"]) | worker_seconds(place)
+    measured = coordinator_seconds(place) | tracking_seconds(place) | worker_seconds(place)
     table = Table(
         title=f"Constants of study/forecast.py\n(Python takes {slowness:.2f} times as long here)", title_justify="left"
     )
@@ -97,32 +98,42 @@ def coordinator_seconds(place: Path) -> dict[str, float]:
     """Return START, TRIAL and ROUND, from runs without MLflow in one process, with one and with eight in flight."""
     counts, left, starts = [], [], []
     for in_flight in (1, 8):
-        spec = write_spec(place / f"alone{in_flight}.toml", f"alone{in_flight}", in_flight=in_flight)
+        spec = write_spec(place / f"alone{in_flight}.toml", f"alone{in_flight}", in_flight=in_flight, confirm=False)
         home = place / f"home-alone{in_flight}"
         whole = run(spec, home, jobs=1, tracked=False)
         starts += [run(spec, home, jobs=1, tracked=False) for _ in range(REPEATS)]  # all is done: it begins and ends
         trials, attributes = read(home, f"alone{in_flight}")
         counts.append((len(trials), attributes[ROUND]["number"]))
         left.append(whole - statistics.median(starts) - sum(result["seconds"] for _, result in trials))
-    trial, each_round = np.linalg.solve(np.array(counts, dtype=float), np.array(left))
+    (trial, each_round), _ = nnls(np.array(counts, dtype=float), np.array(left))
     return {"START": statistics.median(starts), "TRIAL": float(trial), "ROUND": float(each_round)}
 
 
-def tracking_seconds(place: Path, start: float) -> dict[str, float]:
-    """Return MLFLOW and EXPORT, from two finished studies that MLflow has not seen yet."""
+def tracking_seconds(place: Path) -> dict[str, float]:
+    """Return MLFLOW and EXPORT: a core's seconds more that finished studies take which MLflow has not seen yet."""
     counts, seconds = (10, TRIALS), []
     for count in counts:
         name = f"unseen{count}"
-        spec, home = write_spec(place / f"{name}.toml", name, trials=count), place / f"home-{name}"
+        spec = write_spec(place / f"{name}.toml", name, trials=count, confirm=False)
+        home = place / f"home-{name}"
         run(spec, home, jobs=1, tracked=False)
-        times = []
+        more = []
         for again in range(REPEATS):
             unseen = place / f"home-{name}-{again}"
             shutil.copytree(home, unseen)
-            times.append(run(spec, unseen, jobs=1))
-        seconds.append(statistics.median(times))
+            alone = processor_seconds(lambda: run(spec, home, jobs=1, tracked=False))  # noqa: B023 - called at once
+            more.append(processor_seconds(lambda: run(spec, unseen, jobs=1)) - alone)  # noqa: B023
+        seconds.append(statistics.median(more))
     export = (seconds[1] - seconds[0]) / (counts[1] - counts[0])
-    return {"MLFLOW": seconds[0] - start - counts[0] * export, "EXPORT": export}
+    return {"MLFLOW": seconds[0] - counts[0] * export, "EXPORT": export}
+
+
+def processor_seconds(call: Callable[[], object]) -> float:
+    """Return the processor time of the processes that a call begins and ends."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    call()
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def worker_seconds(place: Path, rounds: int = 50) -> dict[str, float]:
@@ -141,13 +152,13 @@ def worker_seconds(place: Path, rounds: int = 50) -> dict[str, float]:
     return {"WORKERS": first - each, "TASK": each * 2 / len(quanta)}
 
 
-def write_spec(path: Path, name: str, *, trials: int = TRIALS, in_flight: int = 8) -> Path:
+def write_spec(path: Path, name: str, *, trials: int = TRIALS, in_flight: int = 8, confirm: bool = True) -> Path:
     """Write the default study on another source, and by another name; names without a source are the flower's."""
     text = SPEC.read_text(encoding="utf-8")
     text = text.replace('name = "digits"', f'name = "{name}"')
     text = text.replace('"sklearn:digits"', f'"{SOURCES.get(name, "synthetic:planar_flower")}"')
     text = text.replace("trials = 60", f"trials = {trials}\nin_flight = {in_flight}")
-    path.write_text(text, encoding="utf-8")
+    path.write_text(text if confirm else text.partition("[confirm]")[0], encoding="utf-8")
     return path
 
 

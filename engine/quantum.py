@@ -31,6 +31,8 @@ class Quantum:
         grid: iterations at which dev is evaluated, in order.
         metrics: names of the metrics.
         data: folder that `write_data` wrote.
+        units: of work, which is about seconds; the dearest is begun first, and one that takes many times as long is
+            stuck.
     """
 
     trial: int
@@ -39,6 +41,7 @@ class Quantum:
     grid: tuple[int, ...]
     metrics: tuple[str, ...]
     data: str
+    units: float = 0.0
 
 
 Evaluation = dict[str, Any]

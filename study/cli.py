@@ -9,6 +9,7 @@ import typer
 
 from study import interrupts
 from study.errors import MachineError, UserError, explain_os_error, kept_in
+from study.garbage import collect_rarely
 
 if TYPE_CHECKING:
     from study.home import Home
@@ -56,8 +57,8 @@ def run(
     with start_exporter(place, declared.name) if tracking else nullcontext() as exporter:
         with interrupts.importing():
             import study.data.loading  # noqa: F401 - later otherwise, where an interrupt would break it
+            from study.run_view import RunView
             from study.running import run as run_study
-            from study.terminal import RunView
             from study.workers import default_jobs
 
         with kept_in(place.path), RunView() as view:
@@ -120,10 +121,11 @@ def show(
     home: HomeOption = None,
 ) -> None:
     """Show a study's trials, best first, or one of them."""
-    from study.home import Home
-    from study.results import summarize
-    from study.terminal import print_json, print_summary
-    from study.trial_view import print_trial, view_trial
+    with interrupts.importing():
+        from study.home import Home
+        from study.results import summarize
+        from study.terminal import print_json, print_summary
+        from study.trial_view import print_trial, view_trial
 
     place = Home.at(home)
     if number is not None:
@@ -374,6 +376,7 @@ def _say_nothing(_line: str) -> None:
 def main() -> None:
     """Run the command line: exit 0 done, 1 a fault of ours or the machine's, 2 the user's input, 130 interrupted."""
     interrupts.raise_once()
+    collect_rarely()
     try:
         app()
     except UserError as error:

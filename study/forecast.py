@@ -8,13 +8,15 @@ import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-START = 2.3  # imports, ledger, the end
-MLFLOW = 3.5  # importing MLflow, its schema in an empty home, the experiment: in a thread beside the search
-EXPORT = 0.085  # of a trial to MLflow, in that thread
-WORKERS = 0.8  # starting worker processes, and the first task in each
-TRIAL = 0.022  # ask, tell, the trial's file
-ROUND = 0.010  # reports, commit
-TASK = 0.002  # of a worker process: the state there and back
+from study.search import GROUPS
+
+START = 1.75  # imports, ledger, the end
+MLFLOW = 2.5  # importing MLflow, its schema in an empty home, the experiment: in a process beside the search
+EXPORT = 0.040  # of a trial to MLflow, in that process
+WORKERS = 0.4  # starting worker processes, and the first task in each
+TRIAL = 0.025  # ask, tell, the trial's file
+ROUND = 0.001  # reports, commit
+TASK = 0.0014  # of a worker process: the state there and back
 SIMULATED = 500  # trials that are gone through; more are in proportion
 
 # What a pruner leaves of the work of training every trial to its end. The share of `median` is a middle of what three
@@ -41,7 +43,14 @@ class Course:
 
 
 def expected_seconds(
-    courses: Sequence[Course], trials: int, *, jobs: int, in_flight: int, cores: int, slowness: float = 1.0
+    courses: Sequence[Course],
+    trials: int,
+    *,
+    jobs: int,
+    in_flight: int,
+    cores: int,
+    slowness: float = 1.0,
+    confirm: Sequence[float] = (),
 ) -> float:
     """Return the seconds of a whole run, but for the reading of data.
 
@@ -52,33 +61,45 @@ def expected_seconds(
         in_flight: trials open at a time.
         cores: that all processes share.
         slowness: seconds that Python takes here, over those where the constants were measured.
+        confirm: seconds of each training that follows the search.
     """
     count = min(trials, SIMULATED)
-    workers = min(jobs, cores)
-    search = _search(courses, count, workers, in_flight, slowness) * trials / count
+    share = trials / count
+    workers = min(jobs, cores, in_flight)
+    search = _search(courses, count, workers, in_flight, slowness) * share
+    training = sum(courses[index % len(courses)].seconds for index in range(count)) * share + sum(confirm)
+    start = slowness * (START + (WORKERS if jobs > 1 else 0.0))
+    alone = start + search + _makespan(confirm, min(jobs, cores))
     tracking = slowness * (MLFLOW + EXPORT * trials)
-    if jobs == 1:  # training, coordinator and export take turns in one process
-        return slowness * START + search + tracking
-    training = sum(courses[index % len(courses)].seconds for index in range(count)) * trials / count
-    shared = (training + tracking + slowness * TRIAL * trials) / cores
-    return slowness * (START + WORKERS) + max(search, tracking, shared)
+    everything = start + training + slowness * TRIAL * trials + tracking
+    return max(alone, tracking, everything / cores)
 
 
 def _search(courses: Sequence[Course], trials: int, jobs: int, in_flight: int, slowness: float) -> float:
-    """Return the seconds of the rounds: in each every open trial gets a quantum, the dearest first."""
+    """Return the seconds of the rounds: two groups of trials take turns, a quantum for each, the dearest first."""
     task = TASK * slowness if jobs > 1 else 0.0
-    total, asked = 0.0, 0
-    left: list[tuple[int, float]] = []  # quanta left, and seconds of one, of each open trial
-    while True:
-        while len(left) < in_flight and asked < trials:
+    groups = min(GROUPS, in_flight)
+    left: list[list[tuple[int, float]]] = [[] for _ in range(groups)]  # quanta left, and seconds of one, of open trials
+    ready = [0.0] * groups  # when the quanta of a group are done
+    free = [0.0] * jobs
+    now, asked, turn = 0.0, 0, 0
+    while asked < trials or any(left):
+        group = turn % groups
+        now = max(now, ready[group]) + ROUND * slowness
+        left[group] = [(quanta - 1, seconds) for quanta, seconds in left[group] if quanta > 1]
+        while len(left[group]) < len(range(group, in_flight, groups)) and asked < trials:
             course = courses[asked % len(courses)]
-            left.append((course.quanta, course.seconds / course.quanta))
+            left[group].append((course.quanta, course.seconds / course.quanta))
             asked += 1
-            total += TRIAL * slowness
-        if not left:
-            return total
-        total += ROUND * slowness + _makespan([seconds + task for _, seconds in left], jobs)
-        left = [(quanta - 1, seconds) for quanta, seconds in left if quanta > 1]
+            now += TRIAL * slowness
+        ready[group] = now
+        for seconds in sorted((seconds for _, seconds in left[group]), reverse=True):
+            end = max(free[0], now) + seconds + task
+            heapq.heapreplace(free, end)
+            ready[group] = max(ready[group], end)
+        now = ready[group] if jobs == 1 else now  # the coordinator itself has done it
+        turn += 1
+    return max(now, *ready)
 
 
 def _makespan(seconds: Sequence[float], jobs: int) -> float:

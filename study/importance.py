@@ -5,6 +5,7 @@ it takes those that all trials have. PED-ANOVA (Watanabe, Bansal and Hutter, 202
 apart from the rest, those that only some trials have (units of a second layer) included.
 """
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -72,7 +73,9 @@ def _of_first(trial: FrozenTrial) -> FrozenTrial:
 
 def _shares(study: optuna.Study, make: Callable[[], BaseImportanceEvaluator]) -> dict[str, float]:
     try:
-        shares = optuna.importance.get_param_importances(study, evaluator=make())
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # a hyperparameter that few trials have, as units of layer 3
+            shares = optuna.importance.get_param_importances(study, evaluator=make())
     except (RuntimeError, ValueError):  # no hyperparameter varies, or too little does
         return {}
     return {name: float(share) for name, share in sorted(shares.items(), key=lambda item: (-item[1], item[0]))}

@@ -24,7 +24,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from study.home import StudyFolder
 
-ROUND, RESULT, HELD = "study:round", "study:result", "study:held"
+ROUND, RESULT, PLACE = "study:round", "study:result", "study:place"
 STATES = {
     TrialState.COMPLETE: "complete",
     TrialState.PRUNED: "pruned",
@@ -37,7 +37,7 @@ _FINISHED = {name: state for state, name in STATES.items() if state.is_finished(
 
 @dataclass(frozen=True)
 class TrialRecord:
-    """What a round did to one trial.
+    """What a round did to one trial; of a trial whose turn it was not, how far it is.
 
     Attributes:
         iterations: how far its training is.
@@ -101,13 +101,14 @@ class Ledger:
         """Return all trials by number; they are not to be changed."""
         return self.storage.get_all_trials(self._id, deepcopy=False)
 
-    def create(self, drawn: FrozenTrial) -> int:
+    def create(self, drawn: FrozenTrial, group: int = 0) -> int:
         """Write a new open trial, with all that was drawn for it, in one piece; return its number."""
         trial = create_trial(
             state=TrialState.RUNNING,
             params=drawn.params,
             distributions=drawn.distributions,
             system_attrs=drawn.system_attrs,
+            user_attrs={PLACE: {"group": group, "rung": 0, "held": False}},
         )
         trial.datetime_start = datetime.now(UTC)
         trial_id = self.storage.create_new_trial(self._id, template_trial=trial)
@@ -123,7 +124,7 @@ class Ledger:
                 self._apply(trials[int(n)], record)
 
     def settle(self) -> tuple[int, dict[int, int]]:
-        """Apply the last round where that has not been done; return its number and the iterations of its trials."""
+        """Apply the last round where that has not been done; return its number and the iterations of open trials."""
         last = self.attributes.get(ROUND, {"number": 0, "trials": {}})
         trials = self.trials()
         with self._journal.in_one_write():
@@ -131,10 +132,11 @@ class Ledger:
                 self._apply(trials[int(number)], record)
         return last["number"], {int(n): record["iterations"] for n, record in last["trials"].items()}
 
-    def release(self, number: int) -> None:
-        """Write that a held trial goes on."""
+    def release(self, number: int, group: int) -> None:
+        """Write that a held trial goes on, in this group."""
         trial = self.trials()[number]
-        self.storage.set_trial_user_attr(trial._trial_id, HELD, {**trial.user_attrs[HELD], "held": False})
+        place = {**trial.user_attrs[PLACE], "group": group, "held": False}
+        self.storage.set_trial_user_attr(trial._trial_id, PLACE, place)
 
     def _apply(self, trial: FrozenTrial, record: dict[str, Any]) -> None:
         if trial.state.is_finished():
@@ -143,8 +145,9 @@ class Ledger:
             if int(step) not in trial.intermediate_values:
                 self.storage.set_trial_intermediate_value(trial._trial_id, int(step), value)
         rung = record["rung"]
-        if rung is not None and trial.user_attrs.get(HELD, {}).get("rung") != rung:
-            self.storage.set_trial_user_attr(trial._trial_id, HELD, {"rung": rung, "held": True})
+        place = trial.user_attrs[PLACE]
+        if rung is not None and place["rung"] != rung:
+            self.storage.set_trial_user_attr(trial._trial_id, PLACE, {**place, "rung": rung, "held": True})
         if record["outcome"] is not None:
             for key, value in record["sampler"].items():
                 if trial.system_attrs.get(key) != value:

@@ -49,6 +49,8 @@ class OpenTrial:
     state: TrainingState
     iterations: int  # that have been told to the ledger; the state may be older where a process died
     quantum: int  # iterations of a quantum
+    units: float  # of work of one iteration
+    group: int = 0  # that takes turns with the other
     seconds: float = 0.0
 
 
@@ -100,7 +102,7 @@ class Objective:
             l2=settings.l2 > 0,
         )
 
-    def open(self, number: int, params: Mapping[str, Any]) -> OpenTrial:
+    def open(self, number: int, params: Mapping[str, Any], group: int = 0) -> OpenTrial:
         """Return a trial before its first iteration."""
         setting = complete(self.spec.space, params)
         state = start(
@@ -110,19 +112,21 @@ class Objective:
             initialization=setting["initialization"],
             dtype=np.float32,
         )
-        quantum = max(1, int(self.quantum_units / self.iteration_work(setting).units))
-        return OpenTrial(number, setting, state, 0, quantum)
+        units = self.iteration_work(setting).units
+        return OpenTrial(number, setting, state, 0, max(1, int(self.quantum_units / units)), units, group)
 
     def quantum(self, trial: OpenTrial, stop: int | None = None) -> Quantum:
         """Return the next quantum of work on a trial, at most up to the iteration `stop`."""
-        until = trial.iterations + trial.quantum
+        until = min(trial.iterations + trial.quantum, trial.state.settings.iterations)
+        until = until if stop is None else min(until, stop)
         return Quantum(
             trial=trial.number,
             state=trial.state,
-            until=until if stop is None else min(until, stop),
+            until=until,
             grid=self.grid,
             metrics=self.metrics,
             data=str(self.folder.data),
+            units=trial.units * (until - trial.state.iteration),
         )
 
     def value(self, evaluation: Evaluation) -> float:
@@ -141,7 +145,7 @@ class Objective:
 
     def work(self, trial: OpenTrial) -> float:
         """Return the units of work done on a trial."""
-        return round(self.iteration_work(trial.setting).units * trial.state.iteration, 6)
+        return round(trial.units * trial.state.iteration, 6)
 
     def why_diverged(self, state: TrainingState) -> str:
         """Return the reason of a trial that diverged, with a remedy."""

@@ -71,6 +71,8 @@ def _machine(plan: Plan) -> list[tuple[str, str]]:
     rows = [(f"{jobs} job{'s' * (jobs > 1)}", f"about {_seconds(seconds)}") for jobs, seconds in plan.times.items()]
     if plan.kept < 1:
         rows.append(("", f"if the pruner spares {1 - plan.kept:.0%} of the work, as it often does"))
+    if plan.confirm:
+        rows.append(("", f"{_seconds(plan.confirm)} of a core in it for [confirm]"))
     rows += [
         ("memory", f"at most {_bytes(plan.worker_memory)} a worker{of}"),
         ("disk", f"about {_bytes(plan.disk)}, {_bytes(plan.trial_disk)} a trial"),

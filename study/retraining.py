@@ -7,7 +7,8 @@ process that dies has lost the settings that were not done, and a second call tr
 import hashlib
 import io
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -23,10 +24,11 @@ from study.example_values import example_values
 from study.home import StudyFolder
 from study.objective import Objective, folds_of
 from study.space import complete, training_of
-from study.workers import Workers
+from study.workers import Batch, Workers
 
 Part = Literal["dev", "confirm"]
 MEMORY = 1 << 30  # bytes that the networks of a stack may take; more of them are trained as several stacks
+QUANTUM = 0.4  # units of work; nothing is decided between two of them, so fewer and larger ones than in the search
 _FRESH = 7  # purpose number of the seeds, beside those of `study.objective`
 
 
@@ -92,19 +94,15 @@ class Retraining:
                 write_data(self.data, self.folds)
             stacks = [stack for name, params in missing.items() for stack in self._stacks(name, params)]
             waiting = {name: sum(stack.name == name for stack in stacks) for name in missing}
-            with Workers(jobs) as workers:
-                while pending := [stack for stack in stacks if not stack.ended][: self.objective.spec.search.in_flight]:
-                    quanta = [self._quantum(number, stack) for number, stack in enumerate(pending)]
-                    for number, outcome in workers.run(quanta).items():
-                        stack = pending[number]
-                        stack.take(outcome)
-                        waiting[stack.name] -= stack.ended
-                        if stack.ended and not waiting[stack.name]:
-                            mine = [other for other in stacks if other.name == stack.name]
-                            trained[stack.name] = self._gather(mine)
-                            if trained[stack.name].lasting:
-                                _write(self._path(stack.name), keys[stack.name], trained[stack.name])
-                            done(stack.name)
+            with Workers(min(jobs, len(stacks))) as workers:
+                for stack in _side_by_side(workers, stacks, self._quantum):
+                    waiting[stack.name] -= 1
+                    if not waiting[stack.name]:
+                        mine = [other for other in stacks if other.name == stack.name]
+                        trained[stack.name] = self._gather(mine)
+                        if trained[stack.name].lasting:
+                            _write(self._path(stack.name), keys[stack.name], trained[stack.name])
+                        done(stack.name)
         return {name: trained[name] for name in settings}
 
     def table(self, predictions: Array) -> Array:
@@ -131,17 +129,14 @@ class Retraining:
                     initialization=setting["initialization"],
                     dtype=np.float32,
                 ),
-                max(1, int(objective.quantum_units / self._units(setting, len(group) * folds))),
+                objective.iteration_work(setting, len(group) * folds).units,
             )
             for group in groups
         ]
 
-    def _units(self, setting: Mapping[str, Any], replicas: int) -> float:
-        return self.objective.iteration_work(setting, replicas).units
-
-    def _quantum(self, number: int, stack: "_Stack") -> Quantum:
-        until = stack.state.iteration + stack.quantum
-        return Quantum(number, stack.state, until, (), (self.objective.metric,), str(self.data))
+    def _quantum(self, stack: "_Stack") -> Quantum:
+        until = stack.state.iteration + max(1, int(QUANTUM / stack.units))
+        return Quantum(0, stack.state, until, (), (self.objective.metric,), str(self.data), QUANTUM)
 
     def _gather(self, stacks: "Sequence[_Stack]") -> Retrained:
         states = [stack.state for stack in stacks]
@@ -182,16 +177,38 @@ class Retraining:
 class _Stack:
     name: str
     state: TrainingState
-    quantum: int  # iterations
+    units: float  # of work of an iteration
     seconds: float = 0.0
     predictions: tuple[Array, ...] = ()
     error: str | None = None
     ended: bool = field(default=False)
 
+    @property
+    def left(self) -> float:
+        """Units of work that are left to do."""
+        return self.units * (self.state.settings.iterations - self.state.iteration)
+
     def take(self, outcome: Outcome) -> None:
         self.state, self.predictions, self.error = outcome.state, outcome.dev_predictions, outcome.error
         self.seconds += outcome.seconds
         self.ended = self.error is not None or self.state.done or "diverged" in self.state.status
+
+
+def _side_by_side(workers: Workers, stacks: Sequence[_Stack], quantum: Callable[[_Stack], Quantum]) -> Iterator[_Stack]:
+    """Train stacks in quanta, always those that have most left to do, so that they end together; yield each then."""
+    resting, under_way = list(stacks), deque[tuple[_Stack, Batch]]()
+    while resting or under_way:
+        while resting and len(under_way) <= workers.jobs:  # one more than there are workers: none waits for orders
+            stack = max(resting, key=lambda stack: stack.left)
+            resting.remove(stack)
+            under_way.append((stack, workers.submit([quantum(stack)])))
+        stack, batch = under_way.popleft()
+        (outcome,) = workers.collect(batch).values()
+        stack.take(outcome)
+        if stack.ended:
+            yield stack
+        else:
+            resting.append(stack)
 
 
 def data_of(folder: StudyFolder, part: Part) -> Path:

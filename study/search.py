@@ -1,9 +1,9 @@
 """The search: rounds of ask, work, tell, through one writer.
 
-At most `in_flight` trials are open. Each round gives every open trial a quantum of work; then, in the order of trial
-numbers, values are reported, trials are pruned, held or told, and free places are filled. Decisions are taken on the
-mirror of the ledger and written to the ledger as one record before they are applied, so a process that dies at any
-moment goes on with the same decisions.
+At most `in_flight` trials are open, in two groups that take turns: a round ends the quanta of one group; then, in the
+order of trial numbers, values are reported, trials are pruned, held or told, and free places are filled, while workers
+have the quanta of the other group. Decisions are taken on the mirror of the ledger and written to the ledger as one
+record before they are applied, so a process that dies at any moment goes on with the same decisions.
 """
 
 import contextlib
@@ -20,15 +20,16 @@ from engine.quantum import Outcome, evaluations, work
 from study.budget import Budget
 from study.errors import UserError
 from study.grid import enumerate_settings, grid_order
-from study.ledger import HELD, STATES, Ledger, TrialRecord
+from study.ledger import PLACE, STATES, Ledger, TrialRecord
 from study.mirror import Mirror
 from study.objective import Objective, OpenTrial, sampler_seed
 from study.pruners import make_pruner
 from study.rungs import rungs_of, to_promote
 from study.samplers import make_sampler
 from study.space import suggest
-from study.workers import Workers
+from study.workers import Batch, Workers
 
+GROUPS = 2
 CHECKPOINT_EVERY = 5.0  # seconds between two writings of training states; how much a crash costs, and nothing else
 
 
@@ -81,11 +82,12 @@ class Search:
         for trial in trials:
             if trial.state.is_finished():
                 continue
-            hold = trial.user_attrs.get(HELD, {"rung": 0, "held": False})
-            if hold["held"]:
-                self.held[trial.number] = hold["rung"]
+            place = trial.user_attrs[PLACE]
+            if place["held"]:
+                self.held[trial.number] = place["rung"]
             else:
-                self.open[trial.number] = self._reopen(trial, done.get(trial.number, hold["rung"]))
+                self.open[trial.number] = self._reopen(trial, done.get(trial.number, place["rung"]))
+        self.groups = min(GROUPS, self.search.in_flight)
         self._checkpointed = time.monotonic()
 
     @property
@@ -96,27 +98,42 @@ class Search:
     def run(self, jobs: int) -> None:
         """Work until the budget is spent, or the listener says to stop."""
         limit = None if self.search.worker_memory is None else self.search.worker_memory << 20
-        with Workers(jobs, memory_limit=limit) as workers:  # from here on one thread of BLAS, for samplers too
-            self._fill()
+        unfinished = self.budget.trials - len(self.mirror.trials) + len(self.open) + len(self.held)
+        busy = max(1, min(jobs, self.search.in_flight, unfinished))
+        with Workers(busy, memory_limit=limit) as workers:  # from here on one thread of BLAS, for samplers too
+            under_way: dict[int, Batch] = {}
+            for turn in range(1, self.groups + 1):  # the last group is the one whose round was committed last
+                group = (self.round + turn) % self.groups
+                if self.round == 0 or turn == self.groups:
+                    self._fill(group)
+                under_way[group] = self._begin(workers, group)
             while self.open and not self.listener.stop():
-                quanta = [self.objective.quantum(trial, self._next_rung(trial)) for trial in self.open.values()]
-                self._commit(workers.run(quanta))
-                self._fill()
+                group = (self.round + 1) % self.groups
+                self._commit(workers.collect(under_way[group]))
+                self._fill(group)
+                under_way[group] = self._begin(workers, group)
         if not self.open:
             self._let_go()
 
-    def _fill(self) -> None:
-        """Promote held trials and ask for new ones until enough are open."""
-        while len(self.open) < self.search.in_flight:
+    def _group(self, group: int) -> list[OpenTrial]:
+        return [trial for trial in self.open.values() if trial.group == group]
+
+    def _begin(self, workers: Workers, group: int) -> Batch:
+        return workers.submit([self.objective.quantum(trial, self._next_rung(trial)) for trial in self._group(group)])
+
+    def _fill(self, group: int) -> None:
+        """Promote held trials and ask for new ones until the group is full."""
+        places = len(range(group, self.search.in_flight, self.groups))
+        while len(self._group(group)) < places:
             number = self._promotable()
             if number is not None:
-                self.ledger.release(number)
+                self.ledger.release(number, group)
                 rung = self.held.pop(number)
                 self.open[number] = self._reopen(self.ledger.trials()[number], rung)
-            elif not self._ask():
+            elif not self._ask(group):
                 return
 
-    def _ask(self) -> bool:
+    def _ask(self, group: int) -> bool:
         """Ask for one new trial; return whether there is one."""
         trials = self.mirror.trials
         self.ended = self.budget.spent(self.ledger.trials())
@@ -127,10 +144,10 @@ class Search:
         number = len(trials)
         drawn = self._draw(number)
         self.tried.add(_key(drawn.params))
-        created = self.ledger.create(drawn)
+        created = self.ledger.create(drawn, group)
         if created != number:
             raise RuntimeError(f"the ledger made trial {created} where {number} was next: somebody else writes to it")
-        self.open[number] = self.objective.open(number, drawn.params)
+        self.open[number] = self.objective.open(number, drawn.params, group)
         return True
 
     def _draw(self, number: int) -> FrozenTrial:
@@ -178,7 +195,7 @@ class Search:
 
     def _reopen(self, frozen: FrozenTrial, iterations: int) -> OpenTrial:
         """Return an open trial from its checkpoint, or from its start where there is none that is whole."""
-        trial = self.objective.open(frozen.number, frozen.params)
+        trial = self.objective.open(frozen.number, frozen.params, frozen.user_attrs[PLACE]["group"])
         trial.iterations = iterations
         with contextlib.suppress(FileNotFoundError, DataError):
             state = TrainingState.load(self.objective.folder.checkpoint(frozen.number))
@@ -187,7 +204,8 @@ class Search:
         return trial
 
     def _commit(self, outcomes: dict[int, Outcome]) -> None:
-        records = {number: self._decide(self.open[number], outcome) for number, outcome in outcomes.items()}
+        records = {number: TrialRecord(trial.iterations) for number, trial in self.open.items()}
+        records |= {number: self._decide(self.open[number], outcome) for number, outcome in outcomes.items()}
         self._checkpoint(records)
         self._write(records)
 

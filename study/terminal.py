@@ -1,10 +1,9 @@
-"""What a person sees in the terminal: a live bar while a study runs, tables, plain lines where there is no terminal."""
+"""What a person sees in the terminal: tables, and plain lines where there is no terminal."""
 
 import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
@@ -15,103 +14,15 @@ from rich.table import Table
 
 from engine.metrics import METRICS
 from study.columns import cell_of, columns_of
-from study.confirm_view import print_confirmed
-from study.data import Dataset
 from study.glyphs import sparkline
-from study.home import Home, StudyFolder
+from study.home import StudyFolder
 from study.init import Written
 from study.results import Summary, TrialRow
-from study.running import Progress as RunProgress
-from study.running import RunResult
 from study.trial_file import read_curve
 
 TOP = 10
 _KEPT = ("learning_rate", "units")
 _GAP, _CURVE, _SECONDS = "train − dev", "log J", "seconds"
-
-
-class RunView:
-    """The view of one run: a bar in a terminal, a line a trial elsewhere; use as a context manager."""
-
-    def __init__(self) -> None:
-        self.console = Console(highlight=False, markup=False, soft_wrap=True)
-        self.progress = RunProgress(self._begun, self._finished, self.console.print)
-        self._bar: Progress | None = None
-        self._task: Any = None
-        self._done = self._planned = 0
-        self._best: float | None = None
-        self._metric, self._direction = "value", "maximize"
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-        if kind is KeyboardInterrupt and self._planned:
-            self.console.print(f"{self._done} of {self._planned} trials are kept; the same command goes on from here.")
-
-    def _begun(
-        self, dataset: Dataset, metric: str, direction: str, done: int, planned: int, best: float | None
-    ) -> None:
-        self._metric, self._direction = metric, direction
-        self._done, self._planned, self._best = done, planned, best
-        sizes = f"{dataset.train.m} train, {dataset.dev.m} dev"
-        self.console.print(f"{dataset.source}: {dataset.task}, {dataset.n_x} features, {sizes}; test stays sealed")
-        for note in dataset.notes:
-            self.console.print(f"  {note}", style="dim")
-        if done >= planned:
-            return
-        if done:
-            self.console.print(f"going on after {done} of {planned} trials")
-        if self.console.is_terminal:
-            self._bar = Progress(
-                TextColumn("trials"),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TextColumn("{task.fields[best]}"),
-                TimeRemainingColumn(compact=True, elapsed_when_finished=True),
-                console=self.console,
-            )
-            self._task = self._bar.add_task("trials", total=planned, completed=done, best=self._said_best())
-            self._bar.start()
-
-    def _finished(self, number: int, state: str, value: float | None) -> None:
-        self._done += 1
-        if state == "complete" and value is not None and _better(value, self._best, self._direction):
-            self._best = value
-        best = self._said_best()
-        if self._bar is not None:
-            self._bar.update(self._task, completed=self._done, best=best)
-        else:
-            shown = "" if value is None else f" {self._metric} {value:.4f}"
-            self.console.print(f"trial {number} {state}{shown} ({self._done}/{self._planned}) {best}".rstrip())
-
-    def _said_best(self) -> str:
-        return "" if self._best is None else f"best dev {METRICS[self._metric].title} {self._best:.4f}"
-
-    def conclude(self, result: RunResult, home: str | None) -> None:
-        """Print the ten best trials, and where to look next."""
-        summary = result.summary
-        if not result.new:
-            self.console.print(
-                f"study {summary.name!r} is complete with {len(summary.trials)} trials; nothing to do. "
-                "--trials N raises the number."
-            )
-        curves = read_curves(Home.at(home).folder(summary.name), summary)
-        self.console.print(leaderboard(summary, self.console.width, curves), soft_wrap=False)
-        if result.confirmed is not None:
-            print_confirmed(result.confirmed, table=False)
-        at = f" --home {home}" if home else ""
-        missing = result.missing_runs(at)
-        if missing:
-            self.console.print(missing)
-        ui = "make ui" if not home and Path("Makefile").exists() else f"study ui{at}"
-        self.console.print(f"All trials:   study show {summary.name}{at}")
-        self.console.print(f"As a page:    study report {summary.name}{at}")
-        self.console.print(f"In MLflow:    {ui}")
 
 
 class SyncView:
@@ -278,7 +189,3 @@ def print_json(value: Any) -> None:
 
 def _cell(value: Any, digits: int = 4) -> str:
     return f"{value:.{digits}g}" if isinstance(value, float) else str(value)
-
-
-def _better(value: float, best: float | None, direction: str) -> bool:
-    return best is None or (value > best if direction == "maximize" else value < best)

@@ -1,4 +1,4 @@
-"""Worker processes: the quanta of a round go in, an outcome of each comes back, whatever becomes of a worker.
+"""Worker processes: the quanta of a batch go in, an outcome of each comes back, whatever becomes of a worker.
 
 The processes are those of loky, as joblib ships it. Its executor is used without `joblib.Parallel` around it, which
 looks for results every 10 ms where a future tells at once, and ends a whole call where one worker is lost.
@@ -11,7 +11,8 @@ import signal
 import threading
 import time
 from collections.abc import Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
+from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from pathlib import Path
 from types import TracebackType
@@ -34,11 +35,19 @@ _LIBRARIES = ("OMP", "OPENBLAS", "MKL", "BLIS")
 _ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in _LIBRARIES} | {"VECLIB_MAXIMUM_THREADS": "1"}
 
 
+@dataclass(frozen=True)
+class Batch:
+    """Quanta that are under way: with the futures of their outcomes, or None where this process will do them."""
+
+    quanta: Sequence[Quantum]
+    pending: set[Future[Outcome]] | None = None
+
+
 class Workers:
-    """Does the quanta of a round; use as a context manager.
+    """Does quanta, a batch at a time or several under way at once; use as a context manager.
 
     A quantum whose worker is killed, runs out of memory or is stuck is done again from the same state, at most twice;
-    then its outcome is an error that says why. The other quanta of the round lose nothing. Data that cannot be read are
+    then its outcome is an error that says why. The other quanta under way lose nothing. Data that cannot be read are
     nobody's fault: that ends the run.
 
     Args:
@@ -48,7 +57,7 @@ class Workers:
 
     Raises:
         UserError: the memory limit is less than a worker needs.
-        MachineError: in `run`, no processes can be begun.
+        MachineError: in `submit`, no processes can be begun.
     """
 
     def __init__(self, jobs: int, *, memory_limit: int | None = None, patience: float = PATIENCE) -> None:
@@ -72,39 +81,49 @@ class Workers:
         self._threads.restore_original_limits()
 
     def run(self, quanta: Sequence[Quantum]) -> dict[int, Outcome]:
-        """Do the quanta of a round, the largest first; return their outcomes by trial, in the order of numbers.
+        """Do a batch of quanta and wait for it; see `submit` and `collect`."""
+        return self.collect(self.submit(quanta))
+
+    def submit(self, quanta: Sequence[Quantum]) -> Batch:
+        """Begin a batch of quanta, the dearest first, after those that are under way."""
+        if self.jobs == 1 and self.memory_limit is None:
+            return Batch(sorted(quanta, key=lambda quantum: quantum.trial))
+        dearest_first = sorted(quanta, key=lambda quantum: quantum.units, reverse=True)
+        return Batch(dearest_first, self._submit(dearest_first))
+
+    def collect(self, batch: Batch) -> dict[int, Outcome]:
+        """Wait for a batch; return its outcomes by trial, in the order of numbers.
 
         Raises:
             OSError: a worker cannot read the data, three times.
         """
-        if self.jobs == 1 and self.memory_limit is None:
-            return {quantum.trial: work(quantum) for quantum in sorted(quanta, key=lambda quantum: quantum.trial)}
+        if batch.pending is None:
+            return {quantum.trial: work(quantum) for quantum in batch.quanta}
         outcomes: dict[int, Outcome] = {}
-        largest_first = sorted(quanta, key=_expected, reverse=True)
-        why = self._attempt(largest_first, outcomes)
-        for quantum in largest_first:
+        why = self._wait(batch, outcomes)
+        for quantum in batch.quanta:
             # Who is missing now may have lost its worker to another's fault: alone, each answers for itself.
             for _ in range(1, ATTEMPTS):
                 if quantum.trial not in outcomes:
-                    why = self._attempt([quantum], outcomes)
+                    why = self._wait(Batch([quantum], self._submit([quantum])), outcomes)
             if quantum.trial not in outcomes and self._refused is not None:
                 raise self._refused
             if quantum.trial not in outcomes:
                 outcomes[quantum.trial] = Outcome(quantum.trial, quantum.state, error=f"{why}, {ATTEMPTS} times")
         return dict(sorted(outcomes.items()))
 
-    def _attempt(self, quanta: Sequence[Quantum], outcomes: dict[int, Outcome]) -> str | None:
-        """Do quanta side by side and keep the outcomes that come; return why some did not."""
+    def _wait(self, batch: Batch, outcomes: dict[int, Outcome]) -> str | None:
+        """Keep the outcomes of a batch that come; return why some did not."""
         why = self._refused = None
-        pending = self._submit(quanta)
-        limit = self.patience + SLOWER * max(map(_expected, quanta), default=0.0)
+        pending = batch.pending or set()
+        limit = self.patience + SLOWER * max((quantum.units for quantum in batch.quanta), default=0.0)
         quiet = 0.0
         while pending:
             done, pending = wait(pending, TICK, FIRST_COMPLETED)
             # Ticks are counted, not the clock: while this process is suspended its workers are too, or have no orders.
             quiet = 0.0 if done else quiet + TICK
             for future in done:
-                lost, error = _why_lost(future), future.exception()
+                lost, error = _why_lost(future), _error(future)
                 if isinstance(error, OSError):
                     self._refused = error
                 if lost is None:
@@ -115,7 +134,7 @@ class Workers:
                 why = f"its worker was stuck, without a result for {limit:.0f} s"
                 break
         if why is not None:
-            self._stop()  # an attempt alone begins in a new process
+            self._stop()  # an attempt alone begins in a new process; what else is under way is done again, too
         return why
 
     def _submit(self, quanta: Sequence[Quantum]) -> set[Future[Outcome]]:
@@ -157,14 +176,17 @@ def default_jobs() -> int:
     return int(effective_n_jobs(-1))
 
 
-def _expected(quantum: Quantum) -> float:
-    """Return the work of a quantum, which is about its seconds."""
-    return float(getattr(quantum, "units", 0.0))
+def _error(future: Future[Outcome]) -> BaseException | None:
+    """Return what a future that is done has come to in place of an outcome."""
+    try:
+        return future.exception()
+    except CancelledError as error:
+        return error
 
 
 def _why_lost(future: Future[Outcome]) -> str | None:
     """Return why a quantum has to be done again, or None where it has come to its end, a raised error included."""
-    error = future.exception()
+    error = _error(future)
     if error is None:
         raised = (future.result().error or "").rstrip().rpartition("\n")[2]
         kind, separator, said = raised.partition(": ")

@@ -19,6 +19,7 @@ from typing import TextIO
 from optuna.trial import FrozenTrial
 
 from study.errors import UserError
+from study.garbage import collect_rarely
 from study.home import Home
 from study.ledger import Ledger, quiet_optuna
 from study.tracking.projection import Projection, catch_up, hold_projection
@@ -135,7 +136,7 @@ def follow(home: Home, name: str, words: TextIO, out: TextIO) -> None:
     """
     queue: Queue[str] = Queue()
     threading.Thread(target=_listen, args=(words, queue), name="words", daemon=True).start()
-    import mlflow.store.tracking.sqlalchemy_store  # noqa: F401 - a second, in which data are still being read
+    import mlflow.store.tracking.sqlalchemy_store  # noqa: F401 - seconds, in which data are still being read
 
     if queue.get() in END:
         return
@@ -157,6 +158,7 @@ def main() -> None:
     """Follow the study that the arguments name: home, name."""
     home, name = sys.argv[1:]
     os.nice(NICENESS)
+    collect_rarely()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the coordinator's to answer
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # tidies temporary folders up
     out = sys.stdout
@@ -165,6 +167,7 @@ def main() -> None:
         follow(Home(Path(home)), name, sys.stdin, out)
     except UserError as error:
         print(json.dumps({"error": str(error)}), file=out, flush=True)
+    os._exit(0)  # all is written; to take MLflow's modules apart one by one would keep a person waiting half a second
 
 
 if __name__ == "__main__":

@@ -56,6 +56,23 @@ def test_a_search_stopped_after_each_round_gives_the_same_trials(
     assert prints(pieces) == prints(whole)
 
 
+@pytest.mark.parametrize("in_flight", [1, 2, 3])
+def test_few_in_flight_repeat_as_well_and_end_where_nothing_improves(
+    tmp_path: Path, in_flight: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("study.objective.LEAST", 1e-4)
+    text = spec_with(f"in_flight = {in_flight}\nstop_after = 4\ntrials = 40")
+    whole = run_local(text, tmp_path / "whole")
+    assert len(whole.trials) < 40
+    assert prints(run_local(text, tmp_path / "two", jobs=2)) == prints(whole)
+    pieces = run_local(text, tmp_path / "pieces", stop=lambda: True)
+    for _ in range(200):
+        if pieces.state == "complete":
+            break
+        pieces = run_local(text, tmp_path / "pieces", stop=iter([False, True]).__next__)
+    assert prints(pieces) == prints(whole)
+
+
 def test_asha_goes_on_without_its_checkpoints(tmp_path: Path) -> None:
     text = spec_with('pruner = "asha"\ntrials = 15')
     whole = run_local(text, tmp_path / "whole")

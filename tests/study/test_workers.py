@@ -23,7 +23,7 @@ Trouble = Callable[[Quantum], Outcome]
 def make_quantum(trial: int, place: Path, until: int = 1) -> Quantum:
     settings = TrainingSettings(learning_rate=0.1, iterations=10)
     state = start(Architecture((2, 1)), settings, seeds=[trial], dtype=np.float32)
-    return Quantum(trial, state, until, (), (), str(place))
+    return Quantum(trial, state, until, (), (), str(place), units=until / 1000)
 
 
 def attempts(place: Path, trial: int) -> int:
@@ -111,12 +111,31 @@ def test_outcomes_come_in_the_order_of_trials(monkeypatch: pytest.MonkeyPatch, t
 
 def test_the_largest_is_begun_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(workers, "work", well)
-    monkeypatch.setattr(workers, "_expected", lambda quantum: quantum.until)
     quanta = [make_quantum(trial, tmp_path, until) for trial, until in ((0, 3), (1, 9), (2, 6))]
     with Workers(1, memory_limit=2 * LEAST_MEMORY) as crew:
         assert list(crew.run(quanta)) == [0, 1, 2]
     begun = sorted(tmp_path.iterdir(), key=lambda path: int(path.name.split("-")[1]))
     assert [int(path.name.split("-")[0]) for path in begun] == [1, 2, 0]
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_batch_is_collected_while_another_is_under_way(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, jobs: int
+) -> None:
+    monkeypatch.setattr(workers, "work", well)
+    with Workers(jobs) as crew:
+        first, second = (crew.submit([make_quantum(trial, tmp_path) for trial in part]) for part in ((0, 2), (1, 3)))
+        assert list(crew.collect(second)) == [1, 3]
+        assert list(crew.collect(first)) == [0, 2]
+
+
+def test_a_killed_worker_costs_the_batch_behind_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(workers, "work", killed_always)  # trial 1
+    with Workers(2) as crew:
+        first, second = (crew.submit([make_quantum(trial, tmp_path) for trial in part]) for part in ((0, 1), (2, 3)))
+        outcomes = crew.collect(first) | crew.collect(second)
+    assert [trial for trial, outcome in outcomes.items() if outcome.error] == [1]
+    assert attempts(tmp_path, 1) == ATTEMPTS
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
