@@ -8,7 +8,7 @@ NAME ?= digits
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup study test test-fast check format bench bench-engine bench-plan ui report clean
+.PHONY: help setup study test test-fast check format bench bench-engine bench-jobs bench-plan ui report clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -34,10 +34,14 @@ format: $(VENV)/.ready-dev ## format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: bench-engine ## time this project against its peers
+bench: bench-engine bench-jobs ## time this project against its peers
 
 bench-engine: $(VENV)/.ready-bench ## time the engine against scikit-learn, PyTorch and bare matrix products
 	$(BIN)/python benchmarks/engine.py
+
+bench-jobs: $(VENV)/.ready-bench ## time whole jobs against Optuna, PyTorch, Ray Tune and scikit-learn (an hour and a half)
+	$(BIN)/python benchmarks/jobs.py --json benchmarks/results/jobs.json
+	$(BIN)/python benchmarks/page.py
 
 bench-plan: $(VENV)/.ready ## time three studies against what `study plan` expects of them
 	$(BIN)/python benchmarks/plan.py --constants

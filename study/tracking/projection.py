@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from optuna.trial import FrozenTrial
 
@@ -60,6 +62,7 @@ class Projection:
         self._show_view(view_tags(spec, self.uid, attributes["objectives"], ledger.directions))
         self.runs: dict[str, str] = {}  # whole ones, by trial number as text; the parent as "study"
         self._unfinished: dict[str, str] = {}  # runs of open trials, and of finished ones that are not whole
+        self._places: dict[str, str] = {}  # where the files of runs go that this process began
         self._remembered = 0.0
         self.parent = read_exports(folder).get(_PARENT, "")
         self._find()
@@ -200,6 +203,7 @@ class Projection:
         if key not in self._unfinished:
             run = self.client.create_run(self.experiment_id, start_time=content.started, tags=tags)
             self._unfinished[key] = str(run.info.run_id)
+            self._places[self._unfinished[key]] = str(run.info.artifact_uri)
             new = True
         else:
             new = False
@@ -215,6 +219,7 @@ class Projection:
         if content.ended is not None:
             self.client.set_terminated(run_id, content.status, content.ended)
             self.runs[key] = self._unfinished.pop(key)
+            self._places.pop(run_id, None)
         elif not new:
             self.client.update_run(run_id, status=content.status)
 
@@ -234,10 +239,16 @@ class Projection:
     def _put(self, run_id: str, files: dict[str, bytes]) -> None:
         if not files:
             return
-        with tempfile.TemporaryDirectory() as folder:
+        place = urlsplit(self._places.get(run_id, ""))
+        with contextlib.ExitStack() as stack:
+            # MLflow would read all of the run to learn where, and copy; for files of this machine nothing else is done.
+            here = place.scheme == "file" and place.netloc == ""
+            folder = Path(url2pathname(place.path) if here else stack.enter_context(tempfile.TemporaryDirectory()))
+            folder.mkdir(parents=True, exist_ok=True)
             for name, data in files.items():
-                Path(folder, name).write_bytes(data)
-            self.client.log_artifacts(run_id, folder)
+                (folder / name).write_bytes(data)
+            if not here:
+                self.client.log_artifacts(run_id, str(folder))
 
     def _remember(self, key: str | None) -> None:
         """Keep which run shows which trial, for `study show`; from time to time, and at the end (None)."""

@@ -1,0 +1,263 @@
+"""Whole jobs against their peers: the same 64 settings on the same data, from process start to readable results.
+
+    python benchmarks/jobs.py [--data digits …] [--systems study …] [--settings 64] [--json results/jobs.json]
+
+Half of the settings are gradient descent on the full batch, half Adam with mini-batches of 64; they are drawn once and
+replayed by every system, with two workers. Every cost (of an epoch) is kept and, but for RandomizedSearchCV, logged to
+MLflow as users of that system do. `study` reads and prepares the data itself; its peers get what comes of that. Other
+work on the machine's cores makes the figures mean nothing; what counts is the ratios of one run.
+"""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+from rich.console import Console
+from rich.table import Table
+from sklearn.datasets import make_classification
+
+# A script's own folder comes first on the path, and there "engine" is another script.
+HERE = Path(__file__).resolve().parent
+sys.path[:] = [place for place in sys.path if Path(place).resolve() != HERE]
+
+from study.data import load  # noqa: E402
+from study.home import Home  # noqa: E402
+from study.results import summarize  # noqa: E402
+from study.spec import parse_spec  # noqa: E402
+
+SETTINGS = 64
+BATCH = 64
+SAMPLE_EVERY = 0.1  # seconds between two looks at memory
+LIMIT = 3600.0  # seconds that a peer may take
+DATA = {
+    "digits": 'source = "sklearn:digits"',
+    "breast_cancer": 'source = "sklearn:breast_cancer"',
+    "planar_flower": 'source = "synthetic:planar_flower"',
+    "table": 'source = "table.npz"',
+}
+PEERS = {
+    "optuna + MLPClassifier, log_metric a step": ("optuna_sklearn.py", "step"),
+    "optuna + MLPClassifier, log_batch a trial": ("optuna_sklearn.py", "batch"),
+    "optuna + PyTorch, processes": ("optuna_torch.py",),
+    "Ray Tune + PyTorch": ("ray_torch.py",),
+    "RandomizedSearchCV, untracked": ("random_search.py",),
+}
+TARGETS = dict(zip(PEERS, (12.0, 4.0, 2.5, 5.0, 3.0), strict=True))
+OURS = "study"
+SPEC = """
+name = "peer"
+[data]
+{data}
+split = [0.6, 0.2, 0.2]
+[space]
+learning_rate = {{ low = 1e-4, high = 1.0, log = true }}
+iterations = {{ low = 1, high = {most} }}
+depth = {{ low = 1, high = 3 }}
+units = {{ low = 16, high = 64 }}
+activation = ["relu", "tanh"]
+optimizer = ["gradient_descent", "adam"]
+batch_size = ["full", {batch}]
+[search]
+trials = {trials}
+sampler = "random"
+pruner = "none"
+metric = "accuracy"
+enqueue = [
+{settings}
+]
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--data", nargs="*", choices=DATA, default=list(DATA))
+    parser.add_argument("--systems", nargs="*", choices=[OURS, *PEERS], default=[OURS, *PEERS])
+    parser.add_argument("--settings", type=int, default=SETTINGS)
+    parser.add_argument("--json", type=Path)
+    chosen = parser.parse_args()
+    console = Console()
+    settings = draw_settings(chosen.settings)
+    found: dict[str, dict[str, Any]] = {}
+    for data in chosen.data:
+        found[data] = {}
+        for system in chosen.systems:
+            with tempfile.TemporaryDirectory() as place:
+                found[data][system] = run(system, data, settings, Path(place))
+            console.print(f"{data}, {system}: {found[data][system]}")
+            if chosen.json:
+                keep(chosen.json, {**described(chosen.settings), "jobs": found})
+    show(console, found)
+
+
+def draw_settings(count: int) -> list[dict[str, Any]]:
+    """Draw settings, the same ones each time: in turn of gradient descent and of Adam."""
+    chance = np.random.default_rng(20)
+    settings = []
+    for index in range(count):
+        adam = index % 2 == 1
+        depth = int(chance.integers(1, 4))
+        settings.append(
+            {
+                "optimizer": "adam" if adam else "gradient_descent",
+                "learning_rate": float(10 ** chance.uniform(*((-3, -2) if adam else (-2, 0)))),
+                "epochs": int(chance.integers(10, 51) if adam else chance.integers(200, 1001)),
+                "batch_size": BATCH if adam else None,
+                "units": [int(units) for units in chance.integers(16, 65, depth)],
+                "activation": str(chance.choice(["relu", "tanh"])),
+            }
+        )
+    return settings
+
+
+def run(system: str, data: str, settings: Sequence[dict[str, Any]], place: Path) -> dict[str, float]:
+    """Run one system in an empty folder; return seconds, peak bytes of memory, bytes kept, and accuracy on dev."""
+    if data == "table":
+        X, y = make_classification(20_000, 50, n_informative=20, n_classes=4, random_state=0)
+        np.savez(place / "table.npz", X=X, y=y)
+    text = SPEC.format(data=DATA[data], trials=len(settings), batch=BATCH, most=1, settings="")
+    prepared = load(parse_spec(text, "spec").data, place)
+    m = prepared.train.m
+    if system == OURS:
+        rows = [enqueued(setting, m) for setting in settings]
+        most = max(row["iterations"] for row in rows)
+        lines = ",\n".join(
+            "{ " + ", ".join(f"{key} = {json.dumps(value)}" for key, value in row.items()) + " }" for row in rows
+        )
+        spec = SPEC.format(data=DATA[data], trials=len(rows), batch=BATCH, most=most, settings=lines)
+        (place / "spec.toml").write_text(spec)
+        command = [sys.executable, "-m", "study.cli", "run", "spec.toml", "--home", "kept", "--jobs", "2"]
+    else:
+        parts = {"train": prepared.train, "dev": prepared.dev}
+        arrays: dict[str, Any] = {f"X_{name}": part.X.T.astype(np.float64) for name, part in parts.items()}
+        arrays |= {f"y_{name}": classes(part.Y) for name, part in parts.items()}
+        (place / "kept").mkdir()
+        np.savez(place / "kept/data.npz", **arrays)
+        (place / "kept/settings.json").write_text(json.dumps(settings))
+        script, *more = PEERS[system]
+        command = [sys.executable, str(HERE / "peers" / script), "kept", *more]
+    before = size_of(place)
+    seconds, memory, printed = watch(command, place)
+    accuracy = summarize(Home(place / "kept"), "peer").best if system == OURS else None
+    value = float(printed.split()[-1]) if accuracy is None else float(accuracy.value or 0.0)
+    return {"seconds": seconds, "memory": memory, "bytes": size_of(place) - before, "dev_accuracy": value}
+
+
+def enqueued(setting: dict[str, Any], m: int) -> dict[str, Any]:
+    """Return a setting as `[search] enqueue` has it: an iteration is an update."""
+    size = setting["batch_size"] or m
+    units = {f"units_{layer}": units for layer, units in enumerate(setting["units"], 1)}
+    return {
+        "learning_rate": setting["learning_rate"],
+        "iterations": setting["epochs"] * -(-m // size),
+        "depth": len(setting["units"]),
+        **units,
+        "activation": setting["activation"],
+        "optimizer": setting["optimizer"],
+        "batch_size": setting["batch_size"] or "full",
+    }
+
+
+def classes(Y: Any) -> Any:
+    """Return the class of each column of Y, of shape (1, m) or (classes, m)."""
+    return (Y[0] > 0.5).astype(np.int64) if len(Y) == 1 else Y.argmax(0)
+
+
+def watch(command: Sequence[str], place: Path) -> tuple[float, int, str]:
+    """Run a command in a folder; return its seconds, the most memory of its processes together, and its output."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "STUDY_"))}
+    environment |= {"MLFLOW_DISABLE_TELEMETRY": "true", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    with (place / "out").open("w+") as out, (place / "errors").open("w+") as errors:
+        began = time.perf_counter()
+        process = psutil.Popen(command, cwd=place, env=environment, stdout=out, stderr=errors)
+        most = 0
+        while process.poll() is None:
+            most = max(most, memory_of(process))
+            if time.perf_counter() - began > LIMIT:
+                process.kill()
+            time.sleep(SAMPLE_EVERY)
+        seconds = time.perf_counter() - began
+        if process.returncode:
+            errors.seek(0)
+            raise SystemExit(f"{' '.join(command)} ended with {process.returncode}:\n{errors.read()[-3000:]}")
+        out.seek(0)
+        return seconds, most, out.read()
+
+
+def memory_of(process: Any) -> int:
+    """Return the bytes that a process and its descendants have for themselves and a fair part of what they share."""
+    total = 0
+    try:
+        for each in (process, *process.children(recursive=True)):
+            total += each.memory_full_info().pss
+    except psutil.Error:  # one has just ended
+        return 0
+    return total
+
+
+def size_of(place: Path) -> int:
+    return sum(path.stat().st_size for path in place.rglob("*") if path.is_file() and not path.is_symlink())
+
+
+def described(settings: int) -> dict[str, Any]:
+    """Return what the figures stand on."""
+    names = ("mlflow", "optuna", "scikit-learn", "torch", "ray", "numpy", "joblib")
+    return {
+        "processor": processor(),
+        "cores": psutil.cpu_count(logical=False),
+        "python": platform.python_version(),
+        "versions": {name: installed(name) for name in names},
+        "settings": settings,
+        "date": time.strftime("%Y-%m-%d"),
+    }
+
+
+def installed(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def processor() -> str:
+    if Path("/proc/cpuinfo").exists():
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor()
+
+
+def keep(path: Path, results: dict[str, Any]) -> None:
+    """Write results."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(results, indent=1) + "\n")
+
+
+def show(console: Console, found: dict[str, dict[str, Any]]) -> None:
+    """Print seconds of each system, and how many times as long as ours the others take."""
+    table = Table(title="Seconds of a whole job, and times ours", title_justify="left")
+    for heading in ("system", *found, "geometric mean", "target"):
+        table.add_column(heading, justify="left" if heading == "system" else "right")
+    systems = next(iter(found.values()))
+    for system in systems:
+        ratios = [found[data][system]["seconds"] / found[data][OURS]["seconds"] for data in found if OURS in systems]
+        cells = [f"{found[data][system]['seconds']:.1f}" for data in found]
+        if ratios and system != OURS:
+            cells = [f"{cell} ({ratio:.1f}×)" for cell, ratio in zip(cells, ratios, strict=True)]
+            cells += [f"{statistics.geometric_mean(ratios):.1f}×", f"{TARGETS[system]:g}×"]
+        table.add_row(system, *cells)
+    console.print(table)
+
+
+if __name__ == "__main__":
+    main()
