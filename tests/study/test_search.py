@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from in_process import spec_with
-from small_study import SMALL, environment, fingerprints, run_study
+from small_study import SMALL, environment, fingerprints, run_study, show
 
+from study.home import Home
+from study.ledger import Ledger
 from study.objective import network_seed, sampler_seed
 from study.running import _identity
 from study.spec import parse_spec
@@ -86,6 +88,24 @@ def test_changed_data_is_not_continued(tmp_path: Path, home: Path) -> None:
     assert done.returncode == 2
     assert "'table.csv' changed since study 'small' began" in done.stderr
     assert "give the study another name" in done.stderr
+
+
+@pytest.mark.parametrize(("kept", "other"), [(1, "an older"), (99, "a newer")])
+def test_a_ledger_of_another_format_is_not_continued_but_shown(
+    tmp_path: Path, home: Path, kept: int, other: str
+) -> None:
+    spec = tmp_path / "small.toml"
+    spec.write_text(SMALL)
+    assert run_study("run", spec, "--home", home, "--jobs", 1, "--trials", 2).returncode == 0
+    folder = Home(home).folder("small")
+    Ledger(folder, "small").set(format=kept)
+    before = folder.ledger.read_bytes()
+    done = run_study("run", spec, "--home", home, "--jobs", 1, "--trials", 3)
+    assert done.returncode == 2
+    assert f"study 'small' was begun by {other} version" in done.stderr
+    assert "give the study another name" in done.stderr
+    assert folder.ledger.read_bytes() == before
+    assert len(show(home)["trials"]) == 2
 
 
 @pytest.mark.slow
