@@ -40,7 +40,11 @@ FAULTS = {
     "inside log_batch": 'at("log_batch", 4, lambda call, a: self_batch(a))\n'
     "    def self_batch(a):\n        MlflowClient('sqlite:///' + os.environ['TEST_STORE'])._tracking_client.log_batch("
     "a[0], metrics=a[1][:7], params=a[2][:3])",
-    "before artifacts": 'at("log_artifacts", 3, lambda call, a: None)',
+    "inside an artifact": "from pathlib import Path\n    whole = Path.write_bytes\n"
+    "    def torn(self, data):\n        calls.append('file' if 'artifacts' in self.parts else '')\n"
+    "        whole(self, data[:20] if calls.count('file') == 5 else data)\n"
+    "        if calls.count('file') == 5:\n            os._exit(9)\n"
+    "    Path.write_bytes = torn",
     "before the end": 'at("set_terminated", 3, lambda call, a: None)',
     "a full disk": "import resource\n    size = os.path.getsize(os.environ['TEST_STORE']) + (40 << 10)\n"
     "    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))",
