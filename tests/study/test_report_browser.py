@@ -58,7 +58,7 @@ def test_pointer_and_keys_tell_whose_mark_it_is(home: Home, page: Path, tmp_path
         clientY: box.top + numbers[k + 1] * box.height / 1000,
       };
       svg.dispatchEvent(new PointerEvent("pointermove", { ...at, bubbles: true }));
-      for (let tries = 0; tries < 100 && !tip.textContent; tries++) await new Promise((done) => setTimeout(done, 100));
+      for (let tries = 0; tries < 60 && !tip.textContent; tries++) await new Promise(requestAnimationFrame);
       const pointed = tip.textContent;
       svg.dispatchEvent(new PointerEvent("pointerleave"));
       const left = tip.hidden;
