@@ -51,14 +51,17 @@ def test_pointer_and_keys_tell_whose_mark_it_is(home: Home, page: Path, tmp_path
     script = """
       const tip = document.getElementById("tip"), svg = document.getElementById("curves-chart");
       const key = (name) => svg.dispatchEvent(new KeyboardEvent("keydown", { key: name, bubbles: true }));
-      const box = svg.getBoundingClientRect(), d = svg.querySelector("path.best").getAttribute("d");
-      const numbers = d.match(/-?\\d+/g).map(Number), k = numbers.length - 2;
-      const at = {
-        clientX: box.left + numbers[k] * box.width / 2000,
-        clientY: box.top + numbers[k + 1] * box.height / 1000,
-      };
-      svg.dispatchEvent(new PointerEvent("pointermove", { ...at, bubbles: true }));
-      for (let tries = 0; tries < 60 && !tip.textContent; tries++) await new Promise(requestAnimationFrame);
+      const numbers = svg.querySelector("path.best").getAttribute("d").match(/-?\\d+/g).map(Number);
+      const k = numbers.length - 2;
+      for (let tries = 0; tries < 60 && !tip.textContent; tries++) {  // the window may still change its size
+        const box = svg.getBoundingClientRect();
+        const at = {
+          clientX: box.left + numbers[k] * box.width / 2000,
+          clientY: box.top + numbers[k + 1] * box.height / 1000,
+        };
+        svg.dispatchEvent(new PointerEvent("pointermove", { ...at, bubbles: true }));
+        await new Promise(requestAnimationFrame);
+      }
       const pointed = tip.textContent;
       svg.dispatchEvent(new PointerEvent("pointerleave"));
       const left = tip.hidden;
