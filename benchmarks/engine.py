@@ -9,7 +9,6 @@ PyTorch is left out where it is not installed.
 
 import argparse
 import json
-import platform
 import statistics
 import sys
 import time
@@ -17,12 +16,12 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from machine import processor
 from rich.console import Console
 from rich.table import Table
 from sklearn.exceptions import ConvergenceWarning
@@ -33,6 +32,7 @@ from threadpoolctl import threadpool_limits
 sys.path[:] = [place for place in sys.path if Path(place).resolve() != Path(__file__).resolve().parent]
 
 from engine import Architecture, reference, train, train_stack  # noqa: E402
+from study.versions import installed_versions  # noqa: E402
 
 try:
     import torch
@@ -40,6 +40,7 @@ except ImportError:
     torch = None
 
 RATE = 0.01
+PACKAGES = ("numpy", "scikit-learn", "torch")
 LEAST_ITERATIONS = 40  # so that what is done once a training, checking and copying the data, does not count much
 Timed = Callable[[int], None]  # does so many iterations
 
@@ -351,24 +352,6 @@ def against(measured: float | None, target: float, more: bool = True) -> str:
     return f"[{color}]{measured:.2f}[/{color}] ({'≥' if more else '≤'} {target:g})"
 
 
-def processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
-
-
-def versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for name in ("numpy", "scikit-learn", "torch"):
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "not installed"
-    return found
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--repeats", type=int, default=7, help="interleaved repeats, of which the median is taken")
@@ -378,9 +361,10 @@ def main() -> None:
     if torch is not None:
         torch.set_num_threads(1)
     console = Console(width=165)
-    console.print(f"{processor()}, one core, float32. " + ", ".join(f"{k} {v}" for k, v in versions().items()))
+    versions = installed_versions(PACKAGES)
+    console.print(f"{processor()}, one core, float32. " + ", ".join(f"{k} {v}" for k, v in versions.items()))
     console.print(f"Medians of {arguments.repeats} interleaved repeats.\n")
-    measured: dict[str, Any] = {"processor": processor(), "versions": versions(), "repeats": arguments.repeats}
+    measured: dict[str, Any] = {"processor": processor(), "versions": versions, "repeats": arguments.repeats}
     with threadpool_limits(1):
         measured["networks"] = measure_rows(console, arguments.repeats, arguments.seconds)
         measured["stacks"] = measure_stacks(console, arguments.repeats, arguments.seconds)

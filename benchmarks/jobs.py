@@ -11,18 +11,17 @@ work on the machine's cores makes the figures mean nothing; what counts is the r
 import argparse
 import json
 import os
-import platform
 import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import psutil
+from machine import processor
 from rich.console import Console
 from rich.table import Table
 from sklearn.datasets import make_classification
@@ -35,7 +34,9 @@ from study.data import load  # noqa: E402
 from study.home import Home  # noqa: E402
 from study.results import summarize  # noqa: E402
 from study.spec import parse_spec  # noqa: E402
+from study.versions import installed_versions  # noqa: E402
 
+PACKAGES = ("mlflow", "optuna", "scikit-learn", "torch", "ray", "numpy", "joblib")
 SETTINGS = 64
 BATCH = 64
 SAMPLE_EVERY = 0.1  # seconds between two looks at memory
@@ -211,30 +212,13 @@ def size_of(place: Path) -> int:
 
 def described(settings: int) -> dict[str, Any]:
     """Return what the figures stand on."""
-    names = ("mlflow", "optuna", "scikit-learn", "torch", "ray", "numpy", "joblib")
     return {
         "processor": processor(),
         "cores": psutil.cpu_count(logical=False),
-        "python": platform.python_version(),
-        "versions": {name: installed(name) for name in names},
+        "versions": installed_versions(PACKAGES),
         "settings": settings,
         "date": time.strftime("%Y-%m-%d"),
     }
-
-
-def installed(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
-
-
-def processor() -> str:
-    if Path("/proc/cpuinfo").exists():
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor()
 
 
 def keep(path: Path, results: dict[str, Any]) -> None:

@@ -68,11 +68,8 @@ def describe_jobs(results: dict[str, Any]) -> str:
 
 def stands_on(results: dict[str, Any]) -> str:
     """Return a line on machine and versions."""
-    versions = ", ".join(f"{name} {version}" for name, version in results["versions"].items() if version)
-    return (
-        f"Measured {results['date']} on {results['cores']} cores of {results['processor']}, "
-        f"Python {results['python']}, {versions}."
-    )
+    versions = ", ".join(f"{name} {version}" for name, version in results["versions"].items())
+    return f"Measured {results['date']} on {results['cores']} cores of {results['processor']}, {versions}."
 
 
 def table(rows: list[list[str]]) -> str:
