@@ -62,7 +62,6 @@ class Projection:
         self._show_view(view_tags(spec, self.uid, attributes["objectives"], ledger.directions))
         self.runs: dict[str, str] = {}  # whole ones, by trial number as text; the parent as "study"
         self._unfinished: dict[str, str] = {}  # runs of open trials, and of finished ones that are not whole
-        self._places: dict[str, str] = {}  # where the files of runs go that this process began
         self._remembered = 0.0
         self.parent = read_exports(folder).get(_PARENT, "")
         self._find()
@@ -203,10 +202,9 @@ class Projection:
         if key not in self._unfinished:
             run = self.client.create_run(self.experiment_id, start_time=content.started, tags=tags)
             self._unfinished[key] = str(run.info.run_id)
-            self._places[self._unfinished[key]] = str(run.info.artifact_uri)
-            new = True
+            new, place = True, str(run.info.artifact_uri)
         else:
-            new = False
+            new, place = False, ""
         run_id = self._unfinished[key]
         points = [Metric(name, value, content.started, step) for name, value, step in content.points]
         params = [Param(name, value) for name, value in content.params.items()]
@@ -215,11 +213,10 @@ class Projection:
             self.client.log_batch(run_id, points[first : first + BATCH], params, kept)
         if new or content.ended is not None:
             self.client.log_inputs(run_id, self.inputs)
-        self._put(run_id, content.files)
+        self._put(run_id, content.files, place)
         if content.ended is not None:
             self.client.set_terminated(run_id, content.status, content.ended)
             self.runs[key] = self._unfinished.pop(key)
-            self._places.pop(run_id, None)
         elif not new:
             self.client.update_run(run_id, status=content.status)
 
@@ -236,19 +233,18 @@ class Projection:
         if run.info.status != content.status:
             self.client.set_terminated(self.parent, content.status, content.ended)
 
-    def _put(self, run_id: str, files: dict[str, bytes]) -> None:
+    def _put(self, run_id: str, files: dict[str, bytes], place: str = "") -> None:
+        """Write files of a run; place: where they go, as MLflow names it, if that is known."""
         if not files:
             return
-        place = urlsplit(self._places.get(run_id, ""))
-        with contextlib.ExitStack() as stack:
+        where = urlsplit(place)
+        if where.scheme == "file" and not where.netloc:
             # MLflow would read all of the run to learn where, and copy; for files of this machine nothing else is done.
-            here = place.scheme == "file" and place.netloc == ""
-            folder = Path(url2pathname(place.path) if here else stack.enter_context(tempfile.TemporaryDirectory()))
-            folder.mkdir(parents=True, exist_ok=True)
-            for name, data in files.items():
-                (folder / name).write_bytes(data)
-            if not here:
-                self.client.log_artifacts(run_id, str(folder))
+            _write_files(Path(url2pathname(where.path)), files)
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            _write_files(Path(folder), files)
+            self.client.log_artifacts(run_id, folder)
 
     def _remember(self, key: str | None) -> None:
         """Keep which run shows which trial, for `study show`; from time to time, and at the end (None)."""
@@ -284,6 +280,12 @@ def catch_up(projection: Projection, written: Callable[[FrozenTrial], None], sto
             return
         projection.write(trial)
         written(trial)
+
+
+def _write_files(folder: Path, files: Mapping[str, bytes]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
 
 
 def _try_lock(descriptor: int) -> bool:
