@@ -8,7 +8,7 @@ import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from study.search import GROUPS
+from study.search import group_places
 
 START = 1.75  # imports, ledger, the end
 MLFLOW = 2.5  # importing MLflow, its schema in an empty home, the experiment: in a process beside the search
@@ -78,7 +78,8 @@ def expected_seconds(
 def _search(courses: Sequence[Course], trials: int, jobs: int, in_flight: int, slowness: float) -> float:
     """Return the seconds of the rounds: two groups of trials take turns, a quantum for each, the dearest first."""
     task = TASK * slowness if jobs > 1 else 0.0
-    groups = min(GROUPS, in_flight)
+    places = group_places(in_flight)
+    groups = len(places)
     left: list[list[tuple[int, float]]] = [[] for _ in range(groups)]  # quanta left, and seconds of one, of open trials
     ready = [0.0] * groups  # when the quanta of a group are done
     free = [0.0] * jobs
@@ -87,7 +88,7 @@ def _search(courses: Sequence[Course], trials: int, jobs: int, in_flight: int, s
         group = turn % groups
         now = max(now, ready[group]) + ROUND * slowness
         left[group] = [(quanta - 1, seconds) for quanta, seconds in left[group] if quanta > 1]
-        while len(left[group]) < len(range(group, in_flight, groups)) and asked < trials:
+        while len(left[group]) < places[group] and asked < trials:
             course = courses[asked % len(courses)]
             left[group].append((course.quanta, course.seconds / course.quanta))
             asked += 1

@@ -22,6 +22,7 @@ from optuna.storages.journal._file import BaseJournalFileLock
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from study.errors import UserError
 from study.home import StudyFolder
 
 ROUND, RESULT, PLACE = "study:round", "study:result", "study:place"
@@ -91,6 +92,21 @@ class Ledger:
         for key, value in values.items():
             if known.get(key) != value:
                 self.storage.set_study_user_attr(self._id, key, value)
+
+    def claim_format(self) -> None:
+        """Check that a search can go on here, and say so in the ledger; before anything else is written.
+
+        Raises:
+            UserError: another version of study began it, whose open trials would go on differently.
+        """
+        kept = self.attributes.get("format", 1 if self.trials() else FORMAT)
+        if kept != FORMAT:
+            other = "an older" if kept < FORMAT else "a newer"
+            raise UserError(
+                f"study {self.name!r} was begun by {other} version of study (ledger format {kept}, this one has "
+                f"{FORMAT});\ngo on with that version, or give the study another name; show, report and sync work"
+            )
+        self.set(format=FORMAT)
 
     def identify(self) -> str:
         """Return the uid of the study, made at the first call."""

@@ -118,6 +118,7 @@ def _search(objective: Objective, old: Sequence[TrialRow], jobs: int, said: Call
     folder.path.mkdir(parents=True, exist_ok=True)
     repair(folder)
     ledger = Ledger(folder, spec.name, [direction_of(name) for name in objective.objectives])
+    ledger.claim_format()
     ledger.set(settings=fixed(spec.space), metric=objective.metric, objectives=list(objective.objectives))
     objective.write_data()
     budget = Budget(spec.search.trials, None, None, maximize=ledger.direction == "maximize")

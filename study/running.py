@@ -17,7 +17,7 @@ from study.data import Dataset
 from study.data.fingerprint import explain_change
 from study.errors import UserError
 from study.home import Home
-from study.ledger import FORMAT, RESULT, Ledger, quiet_optuna, repair
+from study.ledger import RESULT, Ledger, quiet_optuna, repair
 from study.objective import Objective, direction_of
 from study.origin import describe_origin
 from study.reopening import load_all
@@ -181,10 +181,10 @@ def _enter(ledger: Ledger, objective: Objective, path: Path, trials: int | None)
     Raises:
         UserError: the data or the spec changed since the study began.
     """
+    ledger.claim_format()
     spec, dataset, known = objective.spec, objective.dataset, ledger.attributes
     identity = _identity(spec)
     if "identity" in known:
-        _check_format(known, spec.name)
         _check_identity(known, identity, objective, path)
     # A number given once with --trials counts until the spec asks for more.
     raised = trials or known.get("raised", 0)
@@ -192,7 +192,6 @@ def _enter(ledger: Ledger, objective: Objective, path: Path, trials: int | None)
     ledger.identify()
     ledger.set(
         identity=identity,
-        format=FORMAT,
         spec=path.read_text(encoding="utf-8-sig"),
         folder=str(path.parent.absolute()),
         description=spec.description,
@@ -215,16 +214,6 @@ def _enter(ledger: Ledger, objective: Objective, path: Path, trials: int | None)
         },
     )
     return Budget(planned, spec.search.work, spec.search.stop_after, maximize=ledger.direction == "maximize")
-
-
-def _check_format(known: dict[str, Any], name: str) -> None:
-    kept = known.get("format", 1)
-    if kept != FORMAT:
-        other = "an older" if kept < FORMAT else "a newer"
-        raise UserError(
-            f"study {name!r} was begun by {other} version of study (ledger format {kept}, this one has {FORMAT});\n"
-            "go on with that version, or give the study another name; show, report and sync work"
-        )
 
 
 def _check_identity(known: dict[str, Any], identity: dict[str, str], objective: Objective, path: Path) -> None:

@@ -29,7 +29,7 @@ from study.samplers import make_sampler
 from study.space import suggest
 from study.workers import Batch, Workers
 
-GROUPS = 2
+GROUPS = 2  # of open trials, that take turns
 CHECKPOINT_EVERY = 5.0  # seconds between two writings of training states; how much a crash costs, and nothing else
 
 
@@ -87,7 +87,8 @@ class Search:
                 self.held[trial.number] = place["rung"]
             else:
                 self.open[trial.number] = self._reopen(trial, done.get(trial.number, place["rung"]))
-        self.groups = min(GROUPS, self.search.in_flight)
+        self.places = group_places(self.search.in_flight)
+        self.groups = len(self.places)
         self._checkpointed = time.monotonic()
 
     @property
@@ -123,8 +124,7 @@ class Search:
 
     def _fill(self, group: int) -> None:
         """Promote held trials and ask for new ones until the group is full."""
-        places = len(range(group, self.search.in_flight, self.groups))
-        while len(self._group(group)) < places:
+        while len(self._group(group)) < self.places[group]:
             number = self._promotable()
             if number is not None:
                 self.ledger.release(number, group)
@@ -293,6 +293,12 @@ class Search:
                 self.open[number].state.save(path)
         if due:
             self._checkpointed = time.monotonic()
+
+
+def group_places(in_flight: int) -> list[int]:
+    """Return how many open trials each group has room for."""
+    groups = min(GROUPS, in_flight)
+    return [len(range(group, in_flight, groups)) for group in range(groups)]
 
 
 def _key(params: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
