@@ -13,6 +13,7 @@ from engine.architecture import Architecture
 from engine.parameters import Layout
 from engine.propagation import Propagation, with_row_of_ones
 from engine.settings import TrainingSettings
+from engine.tiles import Tiles, cut_tiles
 
 _SHUFFLE, _DROPOUT = 1, 2
 
@@ -55,10 +56,14 @@ class Batches:
         self._dropout = settings.dropout > 0 and architecture.depth > 0
         if sample_weight is not None:
             sample_weight = sample_weight / sample_weight.mean(axis=-1, keepdims=True)
+        self.views: dict[int, _Whole | _Gathered] = {}
+        self.propagations: dict[int, Propagation | Tiles] = {}
         if self.full:
-            whole = _Whole(Y, _weights(sample_weight, self.m, theta.dtype))
-            self.views: dict[int, _Whole | _Gathered] = {self.m: whole}
-            self.propagations = {self.m: self._propagation(with_row_of_ones(X))}
+            self.views[self.m] = _Whole(Y, _weights(sample_weight, self.m, theta.dtype))
+            if len(cut_tiles(self.m)) > 1 and not self._dropout:
+                self.propagations[self.m] = Tiles(architecture, layout, theta, gradient, X)
+            else:
+                self.propagations[self.m] = self._propagation(with_row_of_ones(X))
             return
         # Mini-batches are gathered by rows, which are contiguous: examples as rows here, columns again in the view.
         self._rows_X = np.ascontiguousarray(with_row_of_ones(X).swapaxes(-1, -2))
@@ -67,7 +72,6 @@ class Batches:
         self._epoch = -1
         self._identity = np.arange(self.m)
         self._order = np.empty((len(seeds), self.m), self._identity.dtype)
-        self.views, self.propagations = {}, {}
         for size in {self.size, self.m - (self.per_epoch - 1) * self.size}:
             buffer = np.empty((*layout.lead, size, X.shape[-2] + 1), X.dtype)
             propagation = self._propagation(buffer.swapaxes(-1, -2))
@@ -95,8 +99,9 @@ class Batches:
 
     def load(self, iteration: int, slot: int, size: int) -> tuple[Array, Array]:
         """Bring the examples and masks of an iteration into the buffers; return its (Y, weight)."""
-        if self._dropout:
-            self._draw_masks(iteration, self.propagations[size])
+        propagation = self.propagations[size]
+        if self._dropout and isinstance(propagation, Propagation):
+            self._draw_masks(iteration, propagation)
         view = self.views[size]
         if isinstance(view, _Whole):
             return view.Y, view.weight

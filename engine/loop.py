@@ -104,8 +104,7 @@ class Trainer:
         for slot in range(count):
             t = self.iteration + slot
             Y, weight = batches.load(t, slot, size)
-            propagation.forward(slot)
-            propagation.backward(Y, weight)
+            propagation.forward_backward(slot, Y, weight)
             self._update(t, penalties[slot])
         Y, weight = batches.cost_arguments(size, count)
         costs = propagation.costs(count, Y, weight).reshape(count, -1) + penalties
@@ -210,7 +209,7 @@ class Trainer:
             dev_costs=np.concatenate(self.dev_costs, axis=1),
             status=tuple(self.status),
             ended=tuple(self.ended),
-            best_parameters=self.best_parameters,
-            best_cost=self.best_cost,
-            since_best=self.since_best,
+            best_parameters=self.best_parameters.copy(),
+            best_cost=self.best_cost.copy(),
+            since_best=self.since_best.copy(),
         )

@@ -43,7 +43,8 @@ class _Hidden:
         *lead, n, m = shape
         dtype = memory.dtype
         self.activate, self.slope = activation.forward, activation.slope
-        with_ones = np.ones((*lead, n + 1, m), dtype)
+        with_ones = np.empty((*lead, n + 1, m), dtype)
+        with_ones[..., n, :] = 1
         self.A_next = with_ones  # what the next layer multiplies: [A[l]; 1]
         # Where no derivative needs Z, g overwrites Z with A, and one buffer less passes through the cache. The first
         # layer of a stack keeps Z apart, since one product writes it for all replicas in one piece.
@@ -120,6 +121,19 @@ class Propagation:
         self.Z_flat = [_merge(Z) if self.stacked and not self.hidden else Z for Z in self.Z]
         self.first_dZ, self.X_T, self.first_dW_b = flat_dZs[0], inputs.swapaxes(-1, -2), d_blocks[0]
 
+    def see(self, inputs: Array) -> None:
+        """Take other examples, as many as before."""
+        if self.hidden:
+            self.hidden[0].A_prev = inputs
+        else:
+            self.A_prev = inputs
+        self.X_T = inputs.swapaxes(-1, -2)
+
+    def forward_backward(self, slot: int, Y: Array, weight: Array) -> None:
+        """Do both passes: Z[L] is kept in `slot` for its cost, the gradient is written."""
+        self.forward(slot)
+        self.backward(Y, weight)
+
     def forward(self, slot: int) -> None:
         """Compute A[1], …, A[L]; Z[L] stays in `Z[slot]` until its cost is computed."""
         for layer in self.hidden:
@@ -166,6 +180,7 @@ def _merge(stack: Array) -> Array:
 
 def with_row_of_ones(X: Array) -> Array:
     """Return [X; 1]: a copy of X, (…, n_x, m), with a row of ones below."""
-    out = np.ones((*X.shape[:-2], X.shape[-2] + 1, X.shape[-1]), X.dtype)
+    out = np.empty((*X.shape[:-2], X.shape[-2] + 1, X.shape[-1]), X.dtype)
     out[..., :-1, :] = X
+    out[..., -1, :] = 1
     return out

@@ -16,7 +16,7 @@ from engine.activations import Array
 from engine.metrics import METRICS
 from engine.prediction import mean_loss, output_Z
 from engine.state import TrainingState
-from engine.training import advance
+from engine.training import advance_by
 from engine.worker_data import WorkerData, read_data, widen
 
 
@@ -97,15 +97,19 @@ def _work(quantum: Quantum) -> Outcome:
     state = quantum.state
     end = state.settings.iterations
     stops = [i for i in quantum.grid if state.iteration < i < min(quantum.until, end)]
-    for stop in [*stops, min(quantum.until, end)]:
-        state = advance(state, data.X, data.Y, iterations=stop - state.iteration, sample_weight=data.weight)
+    stops.append(min(quantum.until, end))
+    seen, outputs = evaluations(state), list[Array]()
+    for state in advance_by(quantum.state, data.X, data.Y, stops, sample_weight=data.weight):
         if "diverged" in state.status:
-            return Outcome(quantum.trial, state)
-        if state.done or stop in quantum.grid:
+            break
+        if state.done or state.iteration in quantum.grid:
             outputs, costs = _predict(state, data, "dev")
             dev = {f"dev_{name}": values for name, values in _measure(data, "dev", outputs, quantum.metrics).items()}
             evaluation: Evaluation = {"iteration": state.iteration, "dev_cost": costs, **dev}
-            state = replace(state, notes={"evaluations": [*evaluations(state), evaluation]})
+            seen.append(evaluation)
+    state = replace(state, notes={"evaluations": seen})
+    if "diverged" in state.status:
+        return Outcome(quantum.trial, state)
     if not state.done:
         return Outcome(quantum.trial, state)
     train = _measure(data, "train", _predict(state, data, "train")[0], quantum.metrics)

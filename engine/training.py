@@ -4,7 +4,7 @@ All of them end in `advance`, which checks what it is given and hands it to the 
 """
 
 import numbers
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -199,20 +199,48 @@ def advance(
         ShapeError, DataError: data that does not fit.
         ValueError: patience without dev.
     """
-    given = _checked(state, X, Y)
     if iterations is not None and iterations < 0:
         raise ValueError(f"iterations must be at least 0, got {iterations}")
+    end = state.settings.iterations
+    until = end if iterations is None else min(end, state.iteration + iterations)
+    return next(advance_by(state, X, Y, [until], dev=dev, sample_weight=sample_weight))
+
+
+def advance_by(
+    state: TrainingState,
+    X: ArrayLike,
+    Y: ArrayLike,
+    stops: Sequence[int],
+    *,
+    dev: Pair | None = None,
+    sample_weight: ArrayLike | None = None,
+) -> Iterator[TrainingState]:
+    """Yield the state at each of some iterations, as `advance` would return it; data are checked and laid out once.
+
+    Args:
+        state: where to go on; it is not changed.
+        X, Y, dev, sample_weight: as of `advance`.
+        stops: iterations, increasing. A state that is done is the last one.
+
+    Raises:
+        ShapeError, DataError: data that does not fit.
+        ValueError: patience without dev.
+    """
+    given = _checked(state, X, Y)
     given_dev = None if dev is None else _checked(state, *dev, suffix=" of dev")
     if dev is None and state.settings.patience is not None:
         raise ValueError("patience needs dev data to evaluate on, got none")
     if state.done:
-        return state
-    end = state.settings.iterations
-    until = end if iterations is None else min(end, state.iteration + iterations)
+        yield state
+        return
     trainer = Trainer(state, *given, given_dev, check_sample_weight(sample_weight, given[0].shape[-1], state.replicas))
-    with np.errstate(all="ignore"):  # overflow is found by looking at costs and parameters
-        trainer.run_until(until)
-    return trainer.state()
+    for stop in stops:
+        with np.errstate(all="ignore"):  # overflow is found by looking at costs and parameters
+            trainer.run_until(stop)
+        reached = trainer.state()
+        yield reached
+        if reached.done:
+            return
 
 
 def _checked(state: TrainingState, X: ArrayLike, Y: ArrayLike, suffix: str = "") -> tuple[Array, Array]:

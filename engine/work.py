@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from engine.architecture import Architecture
 from engine.optimizers import OPTIMIZERS
 from engine.propagation import COST_BUFFER
+from engine.tiles import cut_tiles
 
 # Nominal rates of one core in float32, only to add up the three counts in one unit. They are part of the definition of
 # a unit of work and are never measured: another processor does the same units in another time.
@@ -63,12 +64,17 @@ def count_work(
         l2: whether there is a penalty.
     """
     b = min(batch_size or m, m)
+    tiles = len(cut_tiles(m)) if b == m and not (dropout and architecture.depth) else 1
     slots = max(1, min(_MOST_SLOTS, COST_BUFFER // (b * architecture.n_y * replicas)))  # as in `Propagation`
     flops, elements, steps = _propagation(architecture, b)
-    # Costs are computed, and finiteness is checked, once a run of iterations that see equally many examples.
+    # Costs are computed, and finiteness is checked, once a run of iterations that see equally many examples; in tiles
+    # each tile has its cost.
     per_epoch = -(-m // b)
     runs = 1 / slots if per_epoch == 1 else (-(-(per_epoch - 1) // slots) + 1) / per_epoch
     steps += _STEPS_OF_A_RUN * runs
+    if tiles > 1:
+        steps = (steps + _STEPS_OF_A_RUN) * tiles
+        elements += architecture.parameters_count * tiles
     if b < m:
         elements += (architecture.n_x + architecture.n_y + _SHUFFLE) * b
         steps += 4
@@ -79,7 +85,7 @@ def count_work(
     steps += operations + (architecture.L if l2 else 0)
     elements += (2 + operations) * architecture.parameters_count
     vectors = len(OPTIMIZERS[optimizer].slots)
-    memory = _memory(architecture, m, b, replicas, slots, vectors, dropout=dropout)
+    memory = _memory(architecture, m, b, tiles, replicas, slots, vectors, dropout=dropout)
     return Work(replicas * flops, replicas * elements, steps, round(memory * itemsize))
 
 
@@ -113,7 +119,7 @@ def _propagation(architecture: Architecture, b: int) -> tuple[float, float, floa
 
 
 def _memory(
-    architecture: Architecture, m: int, b: int, replicas: int, slots: int, vectors: int, *, dropout: bool
+    architecture: Architecture, m: int, b: int, tiles: int, replicas: int, slots: int, vectors: int, *, dropout: bool
 ) -> float:
     """Return numbers held at the peak, in units of the number type."""
     sizes, n_y = architecture.layer_sizes, architecture.n_y
@@ -128,6 +134,10 @@ def _memory(
     buffers += 2 * n_y * slots + 2 * n_y + slots + 1
     # Parameters and slots: as given, as trained, as they were when the run began, and as handed back.
     vectors_held = replicas * architecture.parameters_count * (8 + 4 * vectors)
+    if tiles > 1:
+        in_tiles = buffers - 2 * n_y * (slots - 1)  # a tile has one slot
+        sizes_of_tiles: int = sum({cut.stop - cut.start for cut in cut_tiles(m)})
+        return held + vectors_held + replicas * in_tiles * sizes_of_tiles
     if b == m:
         return held + vectors_held + replicas * buffers * b
     buffers += sizes[0] + 1 + slots * n_y

@@ -26,7 +26,7 @@ from study.errors import UserError
 from study.home import StudyFolder
 
 ROUND, RESULT, PLACE = "study:round", "study:result", "study:place"
-FORMAT = 2  # of what is kept of open trials and rounds; a search goes on only in the format it was begun in
+FORMAT = 3  # of what is kept of open trials and rounds; a search goes on only in the format it was begun in
 STATES = {
     TrialState.COMPLETE: "complete",
     TrialState.PRUNED: "pruned",
