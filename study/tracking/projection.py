@@ -9,12 +9,11 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from optuna.trial import FrozenTrial
 
@@ -29,11 +28,13 @@ from study.tracking.content import STATUS, RunContent, TrialDescriber, milliseco
 from study.tracking.datasets import dataset_inputs
 from study.tracking.parent import ParentContent, describe_parent
 from study.tracking.store import is_database, make_store, tracking_uri, without_password
+from study.tracking.tables import RunTables, open_tables
 from study.tracking.view import missing_tags, view_tags
 from study.trial_file import read_result
 
 BATCH = 1000  # metrics that MLflow takes at once
 REMEMBER_EVERY = 2.0  # seconds between two writings of which run shows which trial; the store knows it too
+AT_ONCE = 16  # trials that are written together
 LOCK_WITHIN = 120.0  # seconds
 _PARENT = "study"
 
@@ -59,6 +60,7 @@ class Projection:
         self.describer = TrialDescriber(ledger.name, self.uid, spec, attributes["metric"])
         self.inputs = dataset_inputs(ledger.name, attributes)
         self.experiment_id = self._experiment(ledger.name)
+        self.tables = open_tables(self.client, self.uri, self.experiment_id, self.inputs)
         self._show_view(view_tags(spec, self.uid, attributes["objectives"], ledger.directions))
         self.runs: dict[str, str] = {}  # whole ones, by trial number as text; the parent as "study"
         self._unfinished: dict[str, str] = {}  # runs of open trials, and of finished ones that are not whole
@@ -71,18 +73,21 @@ class Projection:
         """Finished trials whose run is not whole."""
         return [t for t in self.ledger.trials() if t.state.is_finished() and str(t.number) not in self.runs]
 
-    def write(self, trial: FrozenTrial) -> None:
-        """Write the run of a finished trial; safe to repeat."""
-        path = self.folder.result(trial.number)
-        content = self.describer.finished(trial, read_result(path) if path.exists() else None)
-        self._write(str(trial.number), content)
-        self._remember(str(trial.number))
+    def write(self, trials: Sequence[FrozenTrial]) -> None:
+        """Write the runs of finished trials; safe to repeat."""
+        contents = {str(trial.number): self._describe(trial) for trial in trials}
+        if self.tables is not None:
+            new = {key: contents.pop(key) for key in list(contents) if key not in self._unfinished}
+            self._insert(self.tables, new)
+        for key, content in contents.items():
+            self._write(key, content)
+        self._remember()
 
     def grow(self, trial: FrozenTrial) -> None:
         """Write an open trial as far as its last checkpoint, where there is one."""
         with contextlib.suppress(FileNotFoundError, DataError):
             state = TrainingState.load(self.folder.checkpoint(trial.number))
-            self._write(str(trial.number), self.describer.open(trial, state))
+            self._write(str(trial.number), self._below_parent(self.describer.open(trial, state)))
 
     def say_running(self) -> None:
         """Say on the parent that the study runs."""
@@ -97,7 +102,7 @@ class Projection:
         if not is_database(self.uri):
             # A reply that was lost makes MLflow's client ask again, for a second run.
             self._find()
-        self._remember(None)
+        self._remember(now=True)
         self._write_parent(describe_parent(self.ledger, self.folder, self.experiment_id))
         if self.ledger.attributes.get("finalized"):
             self._register_model()
@@ -117,7 +122,7 @@ class Projection:
 
     def stop(self) -> None:
         """Say on the parent that the study was interrupted; what is missing follows with the next run."""
-        self._remember(None)
+        self._remember(now=True)
         self.client.set_tag(self.parent, "study.state", "interrupted")
         self.client.set_terminated(self.parent, "KILLED")
 
@@ -195,16 +200,36 @@ class Projection:
         self.runs[_PARENT] = str(run.info.run_id)
         return self.runs[_PARENT]
 
+    def _describe(self, trial: FrozenTrial) -> RunContent:
+        path = self.folder.result(trial.number)
+        return self._below_parent(self.describer.finished(trial, read_result(path) if path.exists() else None))
+
+    def _below_parent(self, content: RunContent) -> RunContent:
+        return replace(content, tags=content.tags | {"mlflow.parentRunId": self.parent})
+
+    def _insert(self, tables: RunTables, contents: Mapping[str, RunContent]) -> None:
+        """Write runs that are not begun yet; what is left half done by who dies here, `_write` makes whole."""
+        if not contents:
+            return
+        ids = tables.begin(list(contents.values()))
+        begun = dict(zip(contents, ids, strict=True))
+        self._unfinished |= begun
+        for key, content in contents.items():
+            _write_files(tables.place(begun[key]), content.files)
+        tables.end(ids, list(contents.values()))
+        for key in contents:
+            self.runs[key] = self._unfinished.pop(key)
+
     def _write(self, key: str, content: RunContent) -> None:
         from mlflow.entities import Metric, Param, RunTag
 
-        tags = content.tags | {"mlflow.parentRunId": self.parent}
+        tags = content.tags
         if key not in self._unfinished:
             run = self.client.create_run(self.experiment_id, start_time=content.started, tags=tags)
             self._unfinished[key] = str(run.info.run_id)
-            new, place = True, str(run.info.artifact_uri)
+            new = True
         else:
-            new, place = False, ""
+            new = False
         run_id = self._unfinished[key]
         points = [Metric(name, value, content.started, step) for name, value, step in content.points]
         params = [Param(name, value) for name, value in content.params.items()]
@@ -213,7 +238,7 @@ class Projection:
             self.client.log_batch(run_id, points[first : first + BATCH], params, kept)
         if new or content.ended is not None:
             self.client.log_inputs(run_id, self.inputs)
-        self._put(run_id, content.files, place)
+        self._put(run_id, content.files)
         if content.ended is not None:
             self.client.set_terminated(run_id, content.status, content.ended)
             self.runs[key] = self._unfinished.pop(key)
@@ -233,22 +258,16 @@ class Projection:
         if run.info.status != content.status:
             self.client.set_terminated(self.parent, content.status, content.ended)
 
-    def _put(self, run_id: str, files: dict[str, bytes], place: str = "") -> None:
-        """Write files of a run; place: where they go, as MLflow names it, if that is known."""
+    def _put(self, run_id: str, files: dict[str, bytes]) -> None:
         if not files:
-            return
-        where = urlsplit(place)
-        if where.scheme == "file" and not where.netloc:
-            # MLflow would read all of the run to learn where, and copy; for files of this machine nothing else is done.
-            _write_files(Path(url2pathname(where.path)), files)
             return
         with tempfile.TemporaryDirectory() as folder:
             _write_files(Path(folder), files)
             self.client.log_artifacts(run_id, folder)
 
-    def _remember(self, key: str | None) -> None:
-        """Keep which run shows which trial, for `study show`; from time to time, and at the end (None)."""
-        if key is not None and time.monotonic() - self._remembered < REMEMBER_EVERY:
+    def _remember(self, *, now: bool = False) -> None:
+        """Keep which run shows which trial, for `study show`; from time to time, and at the end."""
+        if not now and time.monotonic() - self._remembered < REMEMBER_EVERY:
             return
         content = {"store": without_password(self.uri), "experiment": self.experiment_id, "runs": self.runs}
         text = json.dumps(content).encode()
@@ -275,11 +294,14 @@ def hold_projection(folder: StudyFolder) -> Iterator[None]:
 
 def catch_up(projection: Projection, written: Callable[[FrozenTrial], None], stop: Callable[[], bool]) -> None:
     """Write the runs of all finished trials that have none, until told to stop."""
-    for trial in projection.missing:
+    missing = projection.missing
+    for first in range(0, len(missing), AT_ONCE):
         if stop():
             return
-        projection.write(trial)
-        written(trial)
+        trials = missing[first : first + AT_ONCE]
+        projection.write(trials)
+        for trial in trials:
+            written(trial)
 
 
 def _write_files(folder: Path, files: Mapping[str, bytes]) -> None:

@@ -4,12 +4,14 @@ import contextlib
 import logging
 import os
 import re
+import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from engine.state import write_whole
 from study.home import Home
 
 _DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
@@ -51,13 +53,42 @@ def make_store(home: Home) -> None:
     if home.mlflow_database.exists():
         _check_database(home.mlflow_database)
         return
-    import mlflow
-
     with tempfile.TemporaryDirectory(dir=home.path, prefix=".mlflow-") as folder:
         database = Path(folder) / "mlflow.db"
-        mlflow.MlflowClient(tracking_uri=f"sqlite:///{database}").search_experiments(max_results=1)
+        _make_schema(database)
+        with contextlib.closing(sqlite3.connect(database)) as connection, connection:
+            # MLflow's own "Default" experiment would keep its files wherever this process was started.
+            connection.execute("UPDATE experiments SET artifact_location = ?", [(home.artifacts / "default").as_uri()])
         with contextlib.suppress(FileExistsError):
             home.mlflow_database.hardlink_to(database)
+
+
+def _make_schema(database: Path) -> None:
+    """Make an empty store: a copy of the one that was kept for this MLflow, whose fifty migrations take a second."""
+    import mlflow
+
+    kept = (
+        Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "study" / f"mlflow-{mlflow.__version__}.db"
+    )
+    if kept.is_file():
+        shutil.copyfile(kept, database)
+        if _is_sound(database):
+            return
+        database.unlink()
+    mlflow.MlflowClient(tracking_uri=f"sqlite:///{database}").search_experiments(max_results=1)
+    with contextlib.suppress(OSError):  # nowhere to keep it: the next home takes a second again
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(kept, database.read_bytes())
+
+
+def _is_sound(database: Path) -> bool:
+    try:
+        with contextlib.closing(sqlite3.connect(database)) as connection:
+            return connection.execute("PRAGMA quick_check").fetchone() == ("ok",) and bool(
+                connection.execute("SELECT count(*) FROM experiments").fetchone()[0]
+            )
+    except sqlite3.DatabaseError:
+        return False
 
 
 def _check_database(path: Path) -> None:

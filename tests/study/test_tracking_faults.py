@@ -35,9 +35,21 @@ if "study.tracking.follower" in sys.orig_argv:
             os._exit(9)
         setattr(MlflowClient, name, call)
 """
+BY_THE_CLIENT = "import study.tracking.tables\n    study.tracking.tables.open_tables = lambda *a: None\n    "
+IN_TABLES = (
+    "from study.tracking.tables import RunTables\n    original = RunTables.{name}\n"
+    "    def call(self, *a):\n        {body}\n        os._exit(9)\n    RunTables.{name} = call"
+)
 FAULTS = {
-    "between create_run and keeping its id": 'at("create_run", 5, lambda call, a: call())',
-    "inside log_batch": 'at("log_batch", 4, lambda call, a: self_batch(a))\n'
+    "inside the transaction that begins runs": "import sqlite3\n    from sqlalchemy import event, Engine\n"
+    "    @event.listens_for(Engine, 'before_cursor_execute')\n    def before(connection, cursor, statement, *a):\n"
+    "        if statement.startswith('INSERT INTO latest_metrics') and connection.engine.pool.status() == 'NullPool':\n"
+    "            os._exit(9)",
+    "between beginning and files": IN_TABLES.format(name="begin", body="original(self, *a)"),
+    "between files and the end": IN_TABLES.format(name="end", body="pass"),
+    "between the end and keeping ids": IN_TABLES.format(name="end", body="original(self, *a)"),
+    "between create_run and keeping its id": BY_THE_CLIENT + 'at("create_run", 5, lambda call, a: call())',
+    "inside log_batch": BY_THE_CLIENT + 'at("log_batch", 4, lambda call, a: self_batch(a))\n'
     "    def self_batch(a):\n        MlflowClient('sqlite:///' + os.environ['TEST_STORE'])._tracking_client.log_batch("
     "a[0], metrics=a[1][:7], params=a[2][:3])",
     "inside an artifact": "from pathlib import Path\n    whole = Path.write_bytes\n"
@@ -45,7 +57,7 @@ FAULTS = {
     "        whole(self, data[:20] if calls.count('file') == 5 else data)\n"
     "        if calls.count('file') == 5:\n            os._exit(9)\n"
     "    Path.write_bytes = torn",
-    "before the end": 'at("set_terminated", 3, lambda call, a: None)',
+    "before the end": BY_THE_CLIENT + 'at("set_terminated", 3, lambda call, a: None)',
     "a full disk": "import resource\n    size = os.path.getsize(os.environ['TEST_STORE']) + (40 << 10)\n"
     "    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))",
 }
