@@ -8,7 +8,8 @@ NAME ?= digits
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup study test test-fast check format bench bench-engine bench-jobs bench-plan ui report clean
+.PHONY: help setup study test test-fast check format bench bench-engine bench-jobs bench-ours bench-quality bench-plan ui \
+	report clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -34,13 +35,21 @@ format: $(VENV)/.ready-dev ## format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: bench-engine bench-jobs ## time this project against its peers
+bench: bench-engine bench-jobs bench-ours bench-quality ## time this project against its peers
 
 bench-engine: $(VENV)/.ready-bench ## time the engine against scikit-learn, PyTorch and bare matrix products
 	$(BIN)/python benchmarks/engine.py
 
 bench-jobs: $(VENV)/.ready-bench ## time whole jobs against Optuna, PyTorch, Ray Tune and scikit-learn (an hour and a half)
 	$(BIN)/python benchmarks/jobs.py --json benchmarks/results/jobs.json
+	$(BIN)/python benchmarks/page.py
+
+bench-ours: $(VENV)/.ready-bench ## where our own time goes: start-up, memory, profiles (ten minutes)
+	$(BIN)/python benchmarks/ours.py --json benchmarks/results/ours.json
+	$(BIN)/python benchmarks/page.py
+
+bench-quality: $(VENV)/.ready-bench ## accuracy on test after a minute of search, against three peers (nearly three hours, in parts)
+	$(BIN)/python benchmarks/quality.py --json benchmarks/results/quality.json
 	$(BIN)/python benchmarks/page.py
 
 bench-plan: $(VENV)/.ready ## time three studies against what `study plan` expects of them

@@ -31,7 +31,7 @@ from sklearn.datasets import make_classification
 HERE = Path(__file__).resolve().parent
 sys.path[:] = [place for place in sys.path if Path(place).resolve() != HERE]
 
-from study.data import load  # noqa: E402
+from study.data import Dataset, load  # noqa: E402
 from study.home import Home  # noqa: E402
 from study.results import summarize  # noqa: E402
 from study.spec import parse_spec  # noqa: E402
@@ -102,7 +102,7 @@ def main() -> None:
     show(console, found)
 
 
-def draw_settings(count: int) -> list[dict[str, Any]]:
+def draw_settings(count: int = SETTINGS) -> list[dict[str, Any]]:
     """Draw settings, the same ones each time: in turn of gradient descent and of Adam."""
     chance = np.random.default_rng(20)
     settings = []
@@ -133,20 +133,9 @@ def run_often(system: str, data: str, settings: Sequence[dict[str, Any]]) -> dic
 
 def run(system: str, data: str, settings: Sequence[dict[str, Any]], place: Path) -> dict[str, float]:
     """Run one system in an empty folder; return seconds, peak bytes of memory, bytes kept, and accuracy on dev."""
-    if data == "table":
-        X, y = make_classification(20_000, 50, n_informative=20, n_classes=4, random_state=0)
-        np.savez(place / "table.npz", X=X, y=y)
-    text = SPEC.format(data=DATA[data], trials=len(settings), batch=BATCH, most=1, settings="")
-    prepared = load(parse_spec(text, "spec").data, place)
-    m = prepared.train.m
+    prepared = write_data(data, place)
     if system == OURS:
-        rows = [enqueued(setting, m) for setting in settings]
-        most = max(row["iterations"] for row in rows)
-        lines = ",\n".join(
-            "{ " + ", ".join(f"{key} = {json.dumps(value)}" for key, value in row.items()) + " }" for row in rows
-        )
-        spec = SPEC.format(data=DATA[data], trials=len(rows), batch=BATCH, most=most, settings=lines)
-        (place / "spec.toml").write_text(spec)
+        write_spec(data, settings, place)
         command = [sys.executable, "-m", "study.cli", "run", "spec.toml", "--home", "kept", "--jobs", "2"]
     else:
         parts = {"train": prepared.train, "dev": prepared.dev}
@@ -162,6 +151,27 @@ def run(system: str, data: str, settings: Sequence[dict[str, Any]], place: Path)
     accuracy = summarize(Home(place / "kept"), "peer").best if system == OURS else None
     value = float(printed.split()[-1]) if accuracy is None else float(accuracy.value or 0.0)
     return {"seconds": seconds, "memory": memory, "bytes": size_of(place) - before, "dev_accuracy": value}
+
+
+def write_data(data: str, place: Path) -> Dataset:
+    """Write the table that is made here, where it is the one; return any data as `study` reads and prepares them."""
+    if data == "table":
+        X, y = make_classification(20_000, 50, n_informative=20, n_classes=4, random_state=0)
+        np.savez(place / "table.npz", X=X, y=y)
+    text = SPEC.format(data=DATA[data], trials=1, batch=BATCH, most=1, settings="")
+    return load(parse_spec(text, "spec").data, place)
+
+
+def write_spec(data: str, settings: Sequence[dict[str, Any]], place: Path) -> None:
+    """Write `spec.toml` of a study that tries these settings, and data that it needs."""
+    m = write_data(data, place).train.m
+    rows = [enqueued(setting, m) for setting in settings]
+    most = max(row["iterations"] for row in rows)
+    lines = ",\n".join(
+        "{ " + ", ".join(f"{key} = {json.dumps(value)}" for key, value in row.items()) + " }" for row in rows
+    )
+    spec = SPEC.format(data=DATA[data], trials=len(rows), batch=BATCH, most=most, settings=lines)
+    (place / "spec.toml").write_text(spec)
 
 
 def enqueued(setting: dict[str, Any], m: int) -> dict[str, Any]:

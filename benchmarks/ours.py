@@ -1,0 +1,199 @@
+"""Where our own time goes: start-up, memory of each process, and profiles from `study run` to the table.
+
+    python benchmarks/ours.py [--json results/ours.json]
+
+Profiles are those of py-spy over jobs of `jobs.py`: a hundred looks a second at every process that does not wait.
+"""
+
+import argparse
+import collections
+import linecache
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import psutil
+from jobs import described, draw_settings, keep, write_spec
+from rich.console import Console
+
+PROFILED = ("digits", "table")
+RATE = 100  # looks a second
+TIMES = 5
+ONE_TRIAL = """
+name = "one"
+[data]
+source = "sklearn:iris"
+[space]
+learning_rate = 0.1
+iterations = 100
+depth = 1
+units = 8
+activation = "relu"
+[search]
+trials = 1
+"""
+# What a worker does, by the file of the innermost frame that names one of these.
+PARTS = {
+    "activations.py": "activations and costs",
+    "outputs.py": "activations and costs",
+    "optimizers.py": "updates",
+    "batches.py": "mini-batches",
+    "metrics.py": "evaluation on dev",
+    "prediction.py": "evaluation on dev",
+}
+PRODUCT = re.compile(r"np\.matmul\(|multiply_back\(|np\.einsum\(| @ ")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--json", type=Path)
+    chosen = parser.parse_args()
+    console = Console()
+    found: dict[str, Any] = {"one_trial": {"new home": one_trial(fresh=True), "existing home": one_trial(fresh=False)}}
+    console.print(found["one_trial"])
+    settings = draw_settings()
+    found |= {"memory": {}, "profile": {}}
+    for data in PROFILED:
+        with tempfile.TemporaryDirectory() as place:
+            folder = Path(place)
+            write_spec(data, settings, folder)
+            found["memory"][data] = memory_of_processes(folder)
+            found["profile"][data] = profile(folder)
+        console.print(data, found["memory"][data], found["profile"][data])
+    if chosen.json:
+        keep(chosen.json, {**described(len(settings)), **found})
+
+
+def command(folder: Path, home: str) -> list[str]:
+    """Return the command that runs the spec in a folder."""
+    return [
+        sys.executable,
+        "-m",
+        "study.cli",
+        "run",
+        str(folder / "spec.toml"),
+        "--home",
+        str(folder / home),
+        "--jobs",
+        "2",
+    ]
+
+
+def environment() -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "STUDY_"))}
+    return kept | {"MLFLOW_DISABLE_TELEMETRY": "true"}
+
+
+def one_trial(*, fresh: bool) -> float:
+    """Return the median seconds of a study of one trial; a fresh home has MLflow's schema to make, cache and all."""
+    seconds = []
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        for number in range(TIMES + 1):
+            (folder / "spec.toml").write_text(ONE_TRIAL.replace('"one"', f'"one_{number}"'))
+            cache = {"XDG_CACHE_HOME": str(folder / f"cache_{number}")} if fresh else {}
+            began = time.perf_counter()
+            home = f"home_{number}" if fresh else "home"
+            subprocess.run(command(folder, home), env=environment() | cache, check=True, capture_output=True)
+            seconds.append(time.perf_counter() - began)
+    return statistics.median(seconds[1:])
+
+
+def memory_of_processes(folder: Path) -> dict[str, float]:
+    """Return the most bytes that each kind of process had for itself, and its fair part of what is shared."""
+    most: dict[str, float] = collections.defaultdict(float)
+    with subprocess.Popen(command(folder, "memory"), env=environment(), stdout=subprocess.DEVNULL) as process:
+        while process.poll() is None:
+            for each in _processes(process.pid):
+                try:
+                    kind = kind_of(" ".join(each.cmdline()))
+                    most[kind] = max(most[kind], each.memory_full_info().pss)
+                except psutil.Error:  # it has just ended
+                    continue
+            time.sleep(0.3)
+    return dict(most)
+
+
+def _processes(pid: int) -> list[psutil.Process]:
+    try:
+        process = psutil.Process(pid)
+        return [process, *process.children(recursive=True)]
+    except psutil.Error:
+        return []
+
+
+def kind_of(words: str) -> str:
+    """Return which of our processes a command line is."""
+    for mark, kind in (
+        ("LokyProcess", "worker"),
+        ("study.tracking.follower", "writing to MLflow"),
+        ("resource_tracker", "loky's and Python's helpers"),
+    ):
+        if mark in words:
+            return kind
+    return "coordinator"
+
+
+def profile(folder: Path) -> dict[str, dict[str, float]]:
+    """Return for each kind of process the seconds of a core in each part of its work."""
+    raw = folder / "profile.raw"
+    spy = ["py-spy", "record", "--subprocesses", "--rate", str(RATE), "--format", "raw", "--output", str(raw), "--"]
+    subprocess.run([*spy, *command(folder, "profile")], env=environment(), check=True, capture_output=True)
+    seconds: dict[str, dict[str, float]] = collections.defaultdict(lambda: collections.defaultdict(float))
+    for line in raw.read_text().splitlines():
+        stack, _, count = line.rpartition(" ")
+        frames = stack.split(";")
+        kind = kind_of(next((frame for frame in reversed(frames) if frame.startswith("process ")), ""))
+        seconds[kind][part_of(kind, frames)] += int(count) / RATE
+    return {kind: dict(parts) for kind, parts in seconds.items()}
+
+
+def part_of(kind: str, frames: Sequence[str]) -> str:
+    """Return what a process was doing: frames are "function (file:line)", the innermost last."""
+    text = " ".join(frames)
+    if "_work (engine/quantum.py" in text:
+        return _part_of_training(frames)
+    if "make_store" in text:
+        return "MLflow's tables"
+    if "<module>" in frames[-1] or "importlib" in text:
+        return "imports"
+    if kind == "coordinator":
+        for mark, part in (
+            ("study/search.py", "asking, telling, keeping"),
+            ("importance.py", "importance"),
+            ("study/data/", "data"),
+        ):
+            if mark in text:
+                return part
+    if "study/tracking/" in text and kind != "coordinator":
+        return "runs"
+    return "other"
+
+
+def _part_of_training(frames: Sequence[str]) -> str:
+    for frame in reversed(frames):
+        match = re.search(r"\(((?:engine|study)/[\w/]+\.py):(\d+)\)", frame)
+        if match is None:
+            continue
+        if PRODUCT.search(linecache.getline(str(ROOT / match[1]), int(match[2]))):
+            return "matrix products"
+        if Path(match[1]).name in PARTS:
+            return PARTS[Path(match[1]).name]
+        if match[1] == "engine/propagation.py":
+            return "activations and costs"
+        return "the rest of training"
+    return "the rest of training"
+
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+if __name__ == "__main__":
+    main()
