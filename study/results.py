@@ -1,6 +1,7 @@
 """What a study has found, read from its ledger: rows for the terminal, for JSON and for MLflow."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -77,10 +78,12 @@ class Summary:
     finalized: tuple[dict[str, Any], ...] = ()
 
     def ranking(self) -> list[TrialRow]:
-        """Return the complete trials, best first; equal values by number."""
+        """Return the complete trials, best first; of equal values that of the lower cost on dev, then by number."""
         complete = [row for row in self.trials if row.state == "complete" and row.value is not None]
         sign = -1 if self.direction == "maximize" else 1
-        return sorted(complete, key=lambda row: (sign * (row.value or 0), row.number))
+        return sorted(
+            complete, key=lambda row: (sign * (row.value or 0), row.metrics.get("dev_cost", math.inf), row.number)
+        )
 
     def row(self, number: int) -> TrialRow:
         """Return a trial.

@@ -11,7 +11,7 @@ from small_study import run_study, show
 
 from study.glyphs import draw_curve, sparkline, thin
 from study.home import Home
-from study.results import summarize
+from study.results import Summary, TrialRow, summarize
 from study.terminal import leaderboard, read_curves
 from study.trial_file import read_curve, read_result
 
@@ -116,3 +116,16 @@ def test_a_drawing_goes_from_corner_to_corner() -> None:
     assert draw_curve([math.inf], 3, 2) == ["   ", "   "]
     flat = draw_curve([2.0] * 10, 3, 1)
     assert all(ord(character) > 0x2800 for character in flat[0])
+
+
+def test_of_equal_values_the_lower_cost_on_dev_comes_first() -> None:
+    def row(number: int, value: float, dev_cost: float | None) -> TrialRow:
+        metrics = {} if dev_cost is None else {"dev_cost": dev_cost}
+        return TrialRow(number, "complete", {}, value, 10, None, None, 0.1, metrics)
+
+    rows = [row(0, 0.9, None), row(1, 0.9, 0.5), row(2, 0.9, 0.2), row(3, 0.9, 0.2), row(4, 0.95, 0.9)]
+    best, worst = (
+        Summary("s", "complete", way, "accuracy", None, rows, 5, "").ranking() for way in ("maximize", "minimize")
+    )
+    assert [each.number for each in best] == [4, 2, 3, 1, 0]
+    assert [each.number for each in worst] == [2, 3, 1, 0, 4]
