@@ -11,7 +11,6 @@ work on the machine's cores makes the figures mean nothing; what counts is the r
 import argparse
 import contextlib
 import json
-import os
 import statistics
 import sys
 import tempfile
@@ -22,7 +21,7 @@ from typing import Any
 
 import numpy as np
 import psutil
-from machine import processor
+from machine import environment, keep
 from rich.console import Console
 from rich.table import Table
 from sklearn.datasets import make_classification
@@ -98,7 +97,7 @@ def main() -> None:
             found[data][system] = run_often(system, data, settings)
             console.print(f"{data}, {system}: {found[data][system]}")
             if chosen.json:
-                keep(chosen.json, {**described(chosen.settings), "jobs": found})
+                keep(chosen.json, installed_versions(PACKAGES), {"settings": chosen.settings, "jobs": found})
     show(console, found)
 
 
@@ -196,11 +195,9 @@ def classes(Y: Any) -> Any:
 
 def watch(command: Sequence[str], place: Path) -> tuple[float, int, str]:
     """Run a command in a folder; return its seconds, the most memory of its processes together, and its output."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "STUDY_"))}
-    environment |= {"MLFLOW_DISABLE_TELEMETRY": "true", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     with (place / "out").open("w+") as out, (place / "errors").open("w+") as errors:
         began = time.perf_counter()
-        process = psutil.Popen(command, cwd=place, env=environment, stdout=out, stderr=errors)
+        process = psutil.Popen(command, cwd=place, env=environment(), stdout=out, stderr=errors)
         most = 0
         while process.poll() is None:
             most = max(most, memory_of(process))
@@ -229,23 +226,6 @@ def memory_of(process: Any) -> int:
 
 def size_of(place: Path) -> int:
     return sum(path.stat().st_size for path in place.rglob("*") if path.is_file() and not path.is_symlink())
-
-
-def described(settings: int) -> dict[str, Any]:
-    """Return what the figures stand on."""
-    return {
-        "processor": processor(),
-        "cores": psutil.cpu_count(logical=False),
-        "versions": installed_versions(PACKAGES),
-        "settings": settings,
-        "date": time.strftime("%Y-%m-%d"),
-    }
-
-
-def keep(path: Path, results: dict[str, Any]) -> None:
-    """Write results."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(results, indent=1) + "\n")
 
 
 def show(console: Console, found: dict[str, dict[str, Any]]) -> None:

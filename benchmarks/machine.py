@@ -1,7 +1,12 @@
-"""The machine that figures were taken on, for all benchmarks."""
+"""The machine that figures were taken on, what commands see of it, and how results are kept, for all benchmarks."""
 
+import json
+import os
 import platform
+import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 
 def processor() -> str:
@@ -11,3 +16,23 @@ def processor() -> str:
         return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
         return platform.processor() or platform.machine()
+
+
+def environment() -> dict[str, str]:
+    """Return the environment for a measured command: no settings of MLflow or of studies, one thread of BLAS."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "STUDY_"))}
+    return kept | {"MLFLOW_DISABLE_TELEMETRY": "true", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+
+
+def keep(path: Path, versions: Mapping[str, str], results: Mapping[str, Any]) -> None:
+    """Write results as JSON, with what they stand on."""
+    import psutil  # of the bench extra; not every benchmark keeps results
+
+    head = {
+        "processor": processor(),
+        "cores": psutil.cpu_count(logical=False),
+        "versions": versions,
+        "date": time.strftime("%Y-%m-%d"),
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({**head, **results}, indent=1) + "\n")

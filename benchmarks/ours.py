@@ -8,7 +8,6 @@ Profiles are those of py-spy over jobs of `jobs.py`: a hundred looks a second at
 import argparse
 import collections
 import linecache
-import os
 import re
 import statistics
 import subprocess
@@ -20,8 +19,11 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from jobs import described, draw_settings, keep, write_spec
+from jobs import PACKAGES, draw_settings, write_spec
+from machine import environment, keep
 from rich.console import Console
+
+from study.versions import installed_versions
 
 PROFILED = ("digits", "table")
 RATE = 100  # looks a second
@@ -68,7 +70,7 @@ def main() -> None:
             found["profile"][data] = profile(folder)
         console.print(data, found["memory"][data], found["profile"][data])
     if chosen.json:
-        keep(chosen.json, {**described(len(settings)), **found})
+        keep(chosen.json, installed_versions(PACKAGES), found)
 
 
 def command(folder: Path, home: str) -> list[str]:
@@ -84,11 +86,6 @@ def command(folder: Path, home: str) -> list[str]:
         "--jobs",
         "2",
     ]
-
-
-def environment() -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "STUDY_"))}
-    return kept | {"MLFLOW_DISABLE_TELEMETRY": "true"}
 
 
 def one_trial(*, fresh: bool) -> float:

@@ -10,7 +10,6 @@ systems on one data set and seed, is measured one after another.
 
 import argparse
 import json
-import os
 import re
 import subprocess
 import sys
@@ -21,8 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import psutil
-from machine import processor
+from machine import environment, keep
 from rich.console import Console
 from sklearn import datasets
 from sklearn.model_selection import train_test_split
@@ -82,7 +80,7 @@ def main() -> None:
                 rows.append({"data": data, "seed": seed, "system": system, "score": score, "seconds": seconds})
                 console.print(f"{data}, seed {seed}, {system}: {score:.4f} in {seconds:.1f} s")
                 if chosen.json:
-                    keep(chosen.json, chosen.seconds, rows)
+                    keep(chosen.json, installed_versions(PACKAGES), {"seconds": chosen.seconds, "scores": rows})
 
 
 def judge(system: str, data: str, seed: int, seconds: float) -> tuple[float, float]:
@@ -120,25 +118,10 @@ def ours(folder: Path, seconds: float, seed: int) -> float:
 
 def call(command: list[str], folder: Path) -> str:
     """Run a command and return what it printed."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "STUDY_"))}
-    environment |= {"MLFLOW_DISABLE_TELEMETRY": "true", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr[-3000:]}")
     return done.stdout
-
-
-def keep(path: Path, seconds: float, rows: list[dict[str, Any]]) -> None:
-    """Write results."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    head = {
-        "processor": processor(),
-        "cores": psutil.cpu_count(logical=False),
-        "versions": installed_versions(PACKAGES),
-        "seconds": seconds,
-        "date": time.strftime("%Y-%m-%d"),
-    }
-    path.write_text(json.dumps({**head, "scores": rows}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

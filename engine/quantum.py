@@ -108,9 +108,7 @@ def _work(quantum: Quantum) -> Outcome:
             evaluation: Evaluation = {"iteration": state.iteration, "dev_cost": costs, **dev}
             seen.append(evaluation)
     state = replace(state, notes={"evaluations": seen})
-    if "diverged" in state.status:
-        return Outcome(quantum.trial, state)
-    if not state.done:
+    if "diverged" in state.status or not state.done:
         return Outcome(quantum.trial, state)
     train = _measure(data, "train", _predict(state, data, "train")[0], quantum.metrics)
     return Outcome(quantum.trial, state, train, tuple(outputs))

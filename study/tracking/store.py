@@ -36,7 +36,12 @@ def without_password(text: str) -> str:
 
 def is_database(uri: str) -> bool:
     """Return whether MLflow reaches the store by SQL, without a server between."""
-    return uri.partition(":")[0].partition("+")[0] in _DATABASES
+    return database_kind(uri) in _DATABASES
+
+
+def database_kind(uri: str) -> str:
+    """Return the kind of database that an address names, without its driver: "sqlite", "postgresql", …."""
+    return uri.partition(":")[0].partition("+")[0]
 
 
 def make_store(home: Home) -> None:

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from study.tracking.content import RunContent
+from study.tracking.store import database_kind
 
 LOCKED_WITHIN = 20_000  # milliseconds that SQLite waits for another writer, as MLflow has it
 _TRIED = ("sqlite", "postgresql")
@@ -160,7 +161,7 @@ def open_tables(client: Any, uri: str, experiment_id: str, inputs: Sequence[Any]
         experiment_id: of the experiment.
         inputs: MLflow's dataset inputs of every run.
     """
-    if uri.partition(":")[0].partition("+")[0] not in _TRIED:
+    if database_kind(uri) not in _TRIED:
         return None
     location = str(client.get_experiment(experiment_id).artifact_location)
     where = urlsplit(location)
