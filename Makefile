@@ -8,8 +8,8 @@ NAME ?= digits
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup study test test-fast check format bench bench-engine bench-jobs bench-ours bench-quality bench-plan ui \
-	report clean
+.PHONY: help setup study test test-fast check format bench bench-engine bench-jobs bench-ours bench-quality bench-plan \
+	bench-scaling lessons docs ui report clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -55,6 +55,16 @@ bench-quality: $(VENV)/.ready-bench ## accuracy on test after a minute of search
 bench-plan: $(VENV)/.ready ## time three studies against what `study plan` expects of them
 	$(BIN)/python benchmarks/plan.py --constants
 
+bench-scaling: $(VENV)/.ready-dev ## what a trial costs the coordinator, and how many workers it feeds (hours)
+	$(BIN)/python benchmarks/scaling.py --check 1 2 --json benchmarks/results/scaling.json
+
+lessons: $(VENV)/.ready ## run the lessons of the course, and write docs/lessons.md anew (a few minutes)
+	$(BIN)/python -m experiments.lessons
+
+docs: $(VENV)/.ready-docs ## build the site into site/
+	$(BIN)/python docs/pages.py
+	$(BIN)/mkdocs build --strict
+
 ui: $(VENV)/.ready ## open the runs in MLflow on 127.0.0.1
 	$(BIN)/study ui
 
@@ -62,7 +72,7 @@ report: $(VENV)/.ready ## write a study's report, one HTML page (NAME=other for 
 	$(BIN)/study report $(NAME)
 
 clean: ## remove .venv and caches; mlruns/ stays
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build dist site *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/bin/python:
@@ -81,4 +91,8 @@ $(VENV)/.ready-dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 
 $(VENV)/.ready-bench: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@$(PIP) --editable ".[bench]"
+	@touch $@
+
+$(VENV)/.ready-docs: pyproject.toml constraints.txt | $(VENV)/bin/python
+	@$(PIP) --editable ".[docs]"
 	@touch $@

@@ -49,7 +49,9 @@ class DNNClassifier(ClassifierMixin, DenseNetworkEstimator):  # type: ignore[mis
         early_stopping: whether to hold out validation_fraction of the rows, to stop after `patience` evaluations
             without a lower cost on them (one evaluation every `evaluate_every` iterations), and to keep the best
             parameters.
-        validation_fraction, patience, evaluate_every: see early_stopping.
+        validation_fraction: see early_stopping.
+        patience: see early_stopping.
+        evaluate_every: see early_stopping.
         warm_start: whether `fit` goes on from the parameters that it has.
         random_state: of the start, the held-out rows, the shuffles and the dropout.
 

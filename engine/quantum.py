@@ -17,7 +17,7 @@ from engine.metrics import METRICS
 from engine.prediction import mean_loss, output_Z
 from engine.state import TrainingState
 from engine.training import advance_by
-from engine.worker_data import WorkerData, read_data, widen
+from engine.worker_data import PackedData, WorkerData, read_data, unpack_data, widen
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,15 +76,19 @@ def ignore_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def work(quantum: Quantum) -> Outcome:
+def work(quantum: Quantum, packed: PackedData | None = None) -> Outcome:
     """Train one trial by one quantum.
+
+    Args:
+        quantum: what to do.
+        packed: the data, where the worker cannot read the quantum's folder.
 
     Raises:
         OSError: the data cannot be read, which no trial is to blame for; anything else comes back as a value.
     """
     started = time.thread_time()  # with one job the coordinator has other threads, which are not counted
     try:
-        outcome = _work(quantum)
+        outcome = _work(quantum, read_data(quantum.data) if packed is None else unpack_data(packed))
     except OSError:
         raise
     except Exception:  # noqa: BLE001 - travels to the coordinator as a value, into the ledger and the run
@@ -92,8 +96,7 @@ def work(quantum: Quantum) -> Outcome:
     return replace(outcome, seconds=time.thread_time() - started)
 
 
-def _work(quantum: Quantum) -> Outcome:
-    data = read_data(quantum.data)
+def _work(quantum: Quantum, data: WorkerData) -> Outcome:
     state = quantum.state
     end = state.settings.iterations
     stops = [i for i in quantum.grid if state.iteration < i < min(quantum.until, end)]

@@ -1,12 +1,16 @@
 """Train and dev as arrays on disk: written once by the coordinator, read by each worker once, never with a test row.
 
+Workers on other machines are sent the same files, once each, and keep what is in them in memory.
+
 With folds there is one pair of train and dev for each. Their trains are laid into one stack: narrower or shorter ones
 are filled up with features that are 0 and with examples of weight 0, which change nothing.
 """
 
+import hashlib
+import io
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
@@ -64,6 +68,8 @@ class WorkerData:
         return self.folds[replica if len(self.folds) > 1 else 0]
 
 
+ALIGNMENT = 64  # bytes, of the data in a .npy file and of a page's beginning
+HEADER = 4096  # bytes, more than the header of a .npy file of plain arrays has
 _PARTS = ("train_X", "train_Y", "dev_X", "dev_Y")
 
 
@@ -77,7 +83,7 @@ def write_data(folder: Path, folds: Sequence[Fold]) -> None:
         for part in _PARTS:
             temporary = folder / ".part.npy"
             np.save(temporary, getattr(fold, part), allow_pickle=False)
-            temporary.replace(folder / f"{part}.{index}.npy")
+            temporary.replace(folder / _file(part, index))
     write_whole(folder / "units.json", json.dumps([asdict(fold.unit) for fold in folds]).encode())
     read_data.cache_clear()  # what this process has read from there before may be other data
 
@@ -86,17 +92,68 @@ def write_data(folder: Path, folds: Sequence[Fold]) -> None:
 def read_data(folder: str) -> WorkerData:
     """Return what `write_data` wrote; memory maps where there are no folds."""
     place = Path(folder)
-    units = [Unit(**unit) for unit in json.loads((place / "units.json").read_text())]
+    units = (place / "units.json").read_text()
+    return _gather(units, lambda name: np.load(place / name, mmap_mode="r", allow_pickle=False))
+
+
+@dataclass(frozen=True)
+class PackedData:
+    """The files that `write_data` wrote, to be sent; two of the same content are equal.
+
+    Attributes:
+        digest: SHA-256 of all.
+        units: content of units.json.
+        files: bytes of each file, by its name.
+    """
+
+    digest: str
+    units: str
+    files: Mapping[str, Array] = field(compare=False, repr=False)
+
+
+def pack_data(folder: Path) -> PackedData:
+    """Return what `write_data` wrote, to be sent to workers that cannot read the folder."""
+    units = (folder / "units.json").read_text()
+    names = [_file(part, k) for k in range(len(json.loads(units))) for part in _PARTS]
+    files = {name: np.fromfile(folder / name, np.uint8) for name in names}
+    digest = hashlib.sha256(units.encode())
+    for content in files.values():
+        digest.update(content.tobytes())
+    return PackedData(digest.hexdigest(), units, files)
+
+
+@lru_cache(maxsize=2)
+def unpack_data(packed: PackedData) -> WorkerData:
+    """Return what `read_data` returns, bit for bit and aligned like its memory maps, since sums hang on alignment."""
+    return _gather(packed.units, lambda name: _as_mapped(packed.files[name]))
+
+
+def _as_mapped(content: Array) -> Array:
+    """Return the array in a .npy file's bytes as a memory map would: read-only, beginning at a multiple of 64."""
+    room = np.empty(content.size + ALIGNMENT, np.uint8)
+    first = -room.ctypes.data % ALIGNMENT
+    aligned = room[first : first + content.size]
+    aligned[:] = content
+    file = io.BytesIO(content[:HEADER].tobytes())
+    read_header = {1: np.lib.format.read_array_header_1_0, 2: np.lib.format.read_array_header_2_0}
+    shape, fortran, dtype = read_header[np.lib.format.read_magic(file)[0]](file)
+    array: Array = np.ndarray(shape, dtype, aligned.data, file.tell(), order="F" if fortran else "C")
+    array.setflags(write=False)
+    return array
+
+
+def _gather(units: str, read: Callable[[str], Array]) -> WorkerData:
     folds = tuple(
-        Fold(
-            **{part: np.load(place / f"{part}.{k}.npy", mmap_mode="r", allow_pickle=False) for part in _PARTS},
-            unit=unit,
-        )
-        for k, unit in enumerate(units)
+        Fold(**{part: read(_file(part, k)) for part in _PARTS}, unit=Unit(**unit))
+        for k, unit in enumerate(json.loads(units))
     )
     if len(folds) == 1:
         return WorkerData(folds[0].train_X, folds[0].train_Y, None, folds)
     return stack_folds(folds)
+
+
+def _file(part: str, fold: int) -> str:
+    return f"{part}.{fold}.npy"
 
 
 def stack_folds(folds: Sequence[Fold]) -> WorkerData:

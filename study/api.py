@@ -33,27 +33,28 @@ class Study:
         self.name, self.home, self.path = name, home, path
 
     @classmethod
-    def from_toml(cls, path: str | Path, home: str | Path | None = None) -> "Study":
+    def from_toml(cls, path: str | Path, home: str | Path | None = None, storage: str | None = None) -> "Study":
         """Return the study of a spec, which may not have run yet.
 
         Args:
             path: of the spec.
             home: where state lives; None takes STUDY_HOME, or ./mlruns.
+            storage: address of a PostgreSQL database for the ledger; None takes STUDY_STORAGE, or a file of the home.
 
         Raises:
             UserError: the spec cannot be used.
         """
         spec = read_spec(Path(path))
-        return cls(spec.name, Home.at(None if home is None else str(home)), Path(path))
+        return cls(spec.name, Home.at(None if home is None else str(home), storage), Path(path))
 
     @classmethod
-    def load(cls, name: str, home: str | Path | None = None) -> "Study":
-        """Return a study that is in the home, to look at.
+    def load(cls, name: str, home: str | Path | None = None, storage: str | None = None) -> "Study":
+        """Return a study that is in the home (or in the storage), to look at; see `from_toml`.
 
         Raises:
             UserError: there is none of this name.
         """
-        place = Home.at(None if home is None else str(home))
+        place = Home.at(None if home is None else str(home), storage)
         place.existing(name)
         return cls(name, place, None)
 
@@ -125,7 +126,7 @@ class Study:
     @property
     def state(self) -> str:
         """ "complete", "running", "interrupted", or "new" before the first run."""
-        return self.summary.state if self._folder.ledger.exists() else "new"
+        return self.summary.state if self.name in self.home.names() else "new"
 
     @property
     def best(self) -> TrialRow | None:

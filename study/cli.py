@@ -10,6 +10,7 @@ import typer
 from study import interrupts
 from study.errors import MachineError, UserError, explain_os_error, kept_in
 from study.garbage import collect_rarely
+from study.service.commands import add_commands
 
 if TYPE_CHECKING:
     from study.home import Home
@@ -25,6 +26,12 @@ app = typer.Typer(
 
 HomeOption = Annotated[
     str | None, typer.Option("--home", metavar="DIR", help="Where state lives; STUDY_HOME, or ./mlruns.")
+]
+StorageOption = Annotated[
+    str | None,
+    typer.Option(
+        "--storage", metavar="URL", help="PostgreSQL database of ledgers; STUDY_STORAGE, or else files of the home."
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 JobsOption = Annotated[int | None, typer.Option("--jobs", min=1, help="Worker processes; left out, one a core.")]
@@ -42,10 +49,18 @@ def run(
     warm_start: Annotated[
         str | None, typer.Option(metavar="NAME", help="A study whose best settings are tried first.")
     ] = None,
+    backend: Annotated[
+        str, typer.Option(metavar="NAME", help="Who works: loky (processes here), dask or ray.")
+    ] = "loky",
+    scheduler: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Of dask: tcp://host:8786.")] = None,
+    address: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Of ray: host:6379; left out, one is begun here.")
+    ] = None,
     tracking: Annotated[
         bool, typer.Option("--tracking/--no-tracking", help="Write runs to MLflow; `study sync` does it later.")
     ] = True,
     home: HomeOption = None,
+    storage: StorageOption = None,
 ) -> None:
     """Run a study, or go on with one."""
     with interrupts.importing():
@@ -53,26 +68,29 @@ def run(
         from study.spec import read_spec
         from study.tracking.exporter import start_exporter
     declared = read_spec(spec)  # a mistake in it is answered before what takes a second to import
-    place = Home.at(home)
+    place = Home.at(home, storage)
     with start_exporter(place, declared.name) if tracking else nullcontext() as exporter:
         with interrupts.importing():
             import study.data.loading  # noqa: F401 - later otherwise, where an interrupt would break it
+            from study.clusters import connect
             from study.run_view import RunView
             from study.running import run as run_study
             from study.workers import default_jobs
 
-        with kept_in(place.path), RunView() as view:
+        workers = connect(backend, scheduler=scheduler, address=address, jobs=jobs)
+        with kept_in(place.path), workers as cluster, RunView() as view:
             result = run_study(
                 spec,
                 place,
-                jobs=jobs or default_jobs(),
+                jobs=cluster.jobs if cluster is not None else jobs or default_jobs(),
+                cluster=cluster,
                 trials=trials,
                 timeout=timeout,
                 warm_start=warm_start,
                 exporter=exporter,
                 progress=view.progress,
             )
-    view.conclude(result, home)
+    view.conclude(result, home, storage)
 
 
 @app.command()
@@ -119,6 +137,7 @@ def show(
     number: Annotated[int | None, typer.Argument(metavar="[N]", help="One trial, with its curve.")] = None,
     json: JsonOption = False,
     home: HomeOption = None,
+    storage: StorageOption = None,
 ) -> None:
     """Show a study's trials, best first, or one of them."""
     with interrupts.importing():
@@ -127,7 +146,7 @@ def show(
         from study.terminal import print_json, print_summary
         from study.trial_view import print_trial, view_trial
 
-    place = Home.at(home)
+    place = Home.at(home, storage)
     if number is not None:
         view = view_trial(place, name, number)
         if json:
@@ -151,6 +170,7 @@ def report(
     markdown: Annotated[bool, typer.Option("--markdown", help="Markdown in place of HTML.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print its figures as JSON, and write nothing.")] = False,
     home: HomeOption = None,
+    storage: StorageOption = None,
 ) -> None:
     """Write a page about a study: one HTML file that needs nothing else."""
     from study.home import Home
@@ -159,24 +179,24 @@ def report(
     if json:
         from study.terminal import print_json
 
-        print_json(report_json(Home.at(home), name))
+        print_json(report_json(Home.at(home, storage), name))
     else:
-        print(write_report(Home.at(home), name, output, markdown=markdown))
+        print(write_report(Home.at(home, storage), name, output, markdown=markdown))
 
 
 @app.command("list")
-def list_studies(json: JsonOption = False, home: HomeOption = None) -> None:
+def list_studies(json: JsonOption = False, home: HomeOption = None, storage: StorageOption = None) -> None:
     """List the studies in the home."""
     from study.home import Home
     from study.results import summarize
     from study.terminal import print_json, print_list
 
-    place = Home.at(home)
+    place = Home.at(home, storage)
     summaries = [summarize(place, name) for name in place.names()]
     if json:
         print_json([{key: value for key, value in s.as_json().items() if key != "trials"} for s in summaries])
     else:
-        print_list(summaries, place.path)
+        print_list(summaries, place.place)
 
 
 @app.command()
@@ -187,6 +207,7 @@ def finalize(
     again: Annotated[bool, typer.Option("--again", help="Open the test set although it was opened before.")] = False,
     json: JsonOption = False,
     home: HomeOption = None,
+    storage: StorageOption = None,
 ) -> None:
     """Train the winner, open the test set once, keep score and model."""
     from study.final_view import print_final
@@ -194,7 +215,7 @@ def finalize(
     from study.home import Home
     from study.terminal import print_json
 
-    place = Home.at(home)
+    place = Home.at(home, storage)
     with kept_in(place.path):
         final = finalize_study(place, name, trial=trial, with_dev=with_dev, again=again)
     if json:
@@ -212,19 +233,20 @@ def predict(
         Path | None, typer.Option("--out", "-o", metavar="OUT", help=".csv or .parquet; left out, CSV to the terminal.")
     ] = None,
     home: HomeOption = None,
+    storage: StorageOption = None,
 ) -> None:
     """Predict for the rows of a table with the finalized model."""
     from study.home import Home
     from study.predicting import predict_file, write_predictions
 
-    made, notes = predict_file(Home.at(home), name, file)
+    made, notes = predict_file(Home.at(home, storage), name, file)
     for note in notes:
         print(f"study: {note}", file=sys.stderr)
     write_predictions(made, out)
 
 
 @app.command()
-def sync(name: NameArgument, json: JsonOption = False, home: HomeOption = None) -> None:
+def sync(name: NameArgument, json: JsonOption = False, home: HomeOption = None, storage: StorageOption = None) -> None:
     """Write to MLflow what is missing there of a study."""
     from dataclasses import asdict
 
@@ -233,7 +255,7 @@ def sync(name: NameArgument, json: JsonOption = False, home: HomeOption = None) 
     from study.tracking.sync import sync as sync_study
 
     with SyncView(quiet=json) as view:
-        result = sync_study(Home.at(home), name, view.written)
+        result = sync_study(Home.at(home, storage), name, view.written)
     if json:
         print_json(asdict(result))
     else:
@@ -248,6 +270,7 @@ def confirm(
     jobs: JobsOption = None,
     json: JsonOption = False,
     home: HomeOption = None,
+    storage: StorageOption = None,
 ) -> None:
     """Train the best settings again on fresh seeds, and say which is best and which cannot be told from it."""
     with interrupts.importing():
@@ -258,7 +281,7 @@ def confirm(
         from study.terminal import print_json
         from study.workers import default_jobs
 
-    place, said = Home.at(home), _say_nothing if json else print
+    place, said = Home.at(home, storage), _say_nothing if json else print
     with kept_in(place.path):
         outcome = confirm_study(place, name, top=top, seeds=seeds, jobs=jobs or default_jobs(), said=said)
     if json:
@@ -280,6 +303,7 @@ def compare(
     ] = None,
     json: JsonOption = False,
     home: HomeOption = None,
+    storage: StorageOption = None,
 ) -> None:
     """Compare trials, or the best of studies on the same data; one alone is compared with the best."""
     from study.compare_view import print_comparison
@@ -287,7 +311,7 @@ def compare(
     from study.home import Home
     from study.terminal import print_json
 
-    outcome = compare_trials(Home.at(home), name, trials, picture)
+    outcome = compare_trials(Home.at(home, storage), name, trials, picture)
     if json:
         print_json(outcome)
     else:
@@ -310,6 +334,7 @@ def recheck(
     jobs: JobsOption = None,
     json: JsonOption = False,
     home: HomeOption = None,
+    storage: StorageOption = None,
 ) -> None:
     """Look whether the best of a study still holds on data as they are now."""
     with interrupts.importing():
@@ -320,7 +345,7 @@ def recheck(
         from study.terminal import print_json
         from study.workers import default_jobs
 
-    place, said = Home.at(home), _say_nothing if json else print
+    place, said = Home.at(home, storage), _say_nothing if json else print
     with kept_in(place.path):
         outcome = recheck_study(
             place,
@@ -345,18 +370,22 @@ def ui(
     optuna: Annotated[bool, typer.Option("--optuna", help="Serve optuna-dashboard on the study's ledger.")] = False,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page where there is one.")] = True,
     home: HomeOption = None,
+    storage: StorageOption = None,
 ) -> None:
     """Serve the MLflow pages on 127.0.0.1."""
     from study.home import Home
     from study.ui import serve, serve_dashboard
 
-    place = Home.at(home)
+    place = Home.at(home, storage)
     if optuna and name is None:
         raise UserError("--optuna shows one study; name it: study ui NAME --optuna")
     if optuna and name:
         serve_dashboard(place, port, name)
     else:
         serve(place, port, name, browser=browser)
+
+
+add_commands(app)
 
 
 def _sync(place: "Home", name: str) -> None:

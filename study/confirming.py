@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from engine.metrics import METRICS
-from study import lease
+from study import holding
+from study.clusters import Cluster
 from study.errors import UserError
 from study.home import Home
 from study.ledger import RESULT, Ledger, quiet_optuna, repair
@@ -52,14 +53,22 @@ def confirm(
     if known is not None and known["of"] == digest(reopened.summary, reopened.attributes, top, seeds):
         return dict(known)
     objective = reopened.objective()
-    with lease.hold(reopened.folder.lease, name), quiet_optuna():
+    with holding.hold(reopened.folder, name) as held, quiet_optuna():
         repair(reopened.folder)
         objective.write_data()
-        return confirm_with(objective, Ledger(reopened.folder, name), top=top, seeds=seeds, jobs=jobs, said=said)
+        ledger = Ledger(reopened.folder, name, held=held)
+        return confirm_with(objective, ledger, top=top, seeds=seeds, jobs=jobs, said=said)
 
 
 def confirm_with(
-    objective: Objective, ledger: Ledger, *, top: int, seeds: int, jobs: int, said: Callable[[str], None]
+    objective: Objective,
+    ledger: Ledger,
+    *,
+    top: int,
+    seeds: int,
+    jobs: int,
+    said: Callable[[str], None],
+    cluster: Cluster | None = None,
 ) -> dict[str, Any]:
     """Confirm a study whose lease this process holds and whose data are written; otherwise as `confirm`."""
     summary = summarize_ledger(ledger, objective.folder)
@@ -82,6 +91,7 @@ def confirm_with(
         {_file(row): trials[row.number].params for row in best},
         jobs,
         lambda name: said(f"trial {titles[name].number} trained again"),
+        cluster,
     )
     good = [row for row in best if trained[_file(row)].reason is None]
     failed = [
@@ -121,7 +131,7 @@ def confirm_with(
 
 
 def confirm_once(
-    objective: Objective, ledger: Ledger, *, jobs: int, said: Callable[[str], None]
+    objective: Objective, ledger: Ledger, *, jobs: int, said: Callable[[str], None], cluster: Cluster | None = None
 ) -> dict[str, Any] | None:
     """Confirm as the spec says, at the end of a run; return None where the spec does not, or nothing trains again.
 
@@ -140,7 +150,9 @@ def confirm_once(
     ):
         return dict(known)
     try:
-        return confirm_with(objective, ledger, top=wanted.top, seeds=wanted.seeds, jobs=jobs, said=said)
+        return confirm_with(
+            objective, ledger, top=wanted.top, seeds=wanted.seeds, jobs=jobs, said=said, cluster=cluster
+        )
     except UserError as error:
         said(f"not confirmed: {error}")
         return None

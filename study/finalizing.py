@@ -13,7 +13,7 @@ from engine import advance, start
 from engine.metrics import METRICS, metrics_for
 from engine.prediction import predict
 from engine.worker_data import Unit
-from study import lease
+from study import holding
 from study.confirming import is_current
 from study.data import Dataset, example_cells, load, load_combined, open_test
 from study.data.fingerprint import explain_change
@@ -93,8 +93,8 @@ def finalize(home: Home, name: str, *, trial: int | None = None, with_dev: bool 
         UserError: no such study or trial, it is running, its data changed, or the test set has been opened before.
     """
     folder = home.existing(name)
-    with lease.hold(folder.lease, name):
-        ledger = Ledger(folder, name)
+    with holding.hold(folder, name) as held:
+        ledger = Ledger(folder, name, held=held)
         attributes = ledger.attributes
         openings = attributes.get("finalized", [])
         if openings and not again:

@@ -1,22 +1,34 @@
-"""Where a study lives on disk: the home (default ./mlruns) and the folder of one study in it."""
+"""Where a study lives: the home (default ./mlruns), the folder of one study in it, and the database of ledgers."""
 
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from study.errors import UserError, did_you_mean
+from study import database
+from study.errors import UserError, did_you_mean, without_password
 
 
 @dataclass(frozen=True)
 class StudyFolder:
-    """The files of one study."""
+    """The files of one study.
+
+    Attributes:
+        path: of the folder.
+        storage: address of the database that keeps the ledger; None where it is a file here.
+    """
 
     path: Path
+    storage: str | None = None
 
     @property
     def ledger(self) -> Path:
-        """The Optuna journal: the record that counts."""
+        """The Optuna journal: the record that counts, unless a database keeps it."""
         return self.path / "ledger.log"
+
+    @property
+    def owner(self) -> Path:
+        """Of a study whose ledger is in a database: its uid, so that no other study takes the folder for its own."""
+        return self.path / "owner"
 
     @property
     def lease(self) -> Path:
@@ -69,14 +81,25 @@ class StudyFolder:
 
 @dataclass(frozen=True)
 class Home:
-    """The folder that holds all state."""
+    """The folder that holds all state, but for ledgers that are in a database.
+
+    Attributes:
+        path: of the folder.
+        storage: address of the database; None where ledgers are files of the folder.
+    """
 
     path: Path
+    storage: str | None = None
 
     @classmethod
-    def at(cls, given: str | None) -> "Home":
-        """Return the home: as given, else STUDY_HOME, else ./mlruns."""
-        return cls(Path(given or os.environ.get("STUDY_HOME") or "mlruns").absolute())
+    def at(cls, given: str | None, storage: str | None = None) -> "Home":
+        """Return the home: as given, else STUDY_HOME, else ./mlruns; storage likewise, else STUDY_STORAGE, else none.
+
+        Raises:
+            UserError: the storage is not an address of PostgreSQL.
+        """
+        path = Path(given or os.environ.get("STUDY_HOME") or "mlruns").absolute()
+        return cls(path, database.storage_address(storage))
 
     @property
     def studies(self) -> Path:
@@ -93,13 +116,20 @@ class Home:
         """Artifacts of the default store."""
         return self.path / "artifacts"
 
+    @property
+    def place(self) -> str:
+        """Where ledgers are, as people are told it."""
+        return str(self.path) if self.storage is None else without_password(self.storage)
+
     def names(self) -> list[str]:
         """Return the names of the studies that have a ledger, sorted."""
+        if self.storage is not None:
+            return database.names(self.storage)
         return sorted(p.parent.name for p in self.studies.glob("*/ledger.log"))
 
     def folder(self, name: str) -> StudyFolder:
         """Return the folder of a study, which may not exist yet."""
-        return StudyFolder(self.studies / name)
+        return StudyFolder(self.studies / name, self.storage)
 
     def existing(self, name: str) -> StudyFolder:
         """Return the folder of a study that has a ledger.
@@ -110,15 +140,17 @@ class Home:
         names = self.names()
         if name not in names:
             remedy = did_you_mean(name, names) if names else "run one with `study run SPEC.toml`"
-            raise UserError(f"no study {name!r} in {self.path}; {remedy}")
+            raise UserError(f"no study {name!r} in {self.place}; {remedy}")
         return self.folder(name)
 
     def make(self) -> None:
-        """Make the folders.
+        """Make the folders, once the database of ledgers answers.
 
         Raises:
-            UserError: the place cannot be written to.
+            UserError: the place cannot be written to, or the database refuses.
         """
+        if self.storage is not None:
+            database.check(self.storage)
         try:
             self.studies.mkdir(parents=True, exist_ok=True)
             self.artifacts.mkdir(exist_ok=True)

@@ -1,22 +1,22 @@
-"""The ledger: an ordinary Optuna journal of one study, written by the coordinator alone.
+"""The ledger: one study in an ordinary storage of Optuna's, written by the coordinator alone.
 
-`optuna.load_study` and optuna-dashboard read it. What a round decided is one record, the first line of the write that
-applies it trial by trial; applying is idempotent, so a round whose write was torn when the process died is finished on
-opening.
+A journal, which is a file of the study's folder, or tables in PostgreSQL; `optuna.load_study` and optuna-dashboard read
+both. What a round decided is one record, the first of the write that applies it trial by trial; applying is idempotent,
+so a round whose write was torn when the process died is finished on opening.
 """
 
 import fcntl
 import json
 import uuid
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import optuna
-from optuna.storages import JournalStorage
+from optuna.storages import BaseStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.storages.journal._file import BaseJournalFileLock
 from optuna.study import StudyDirection
@@ -24,6 +24,10 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from study.errors import UserError
 from study.home import StudyFolder
+from study.storage import in_one_transaction, open_storage
+
+if TYPE_CHECKING:
+    from study.database import Connection
 
 ROUND, RESULT, PLACE = "study:round", "study:result", "study:place"
 FORMAT = 3  # of what is kept of open trials and rounds; a search goes on only in the format it was begun in
@@ -67,17 +71,28 @@ class Ledger:
         folder: of the study; the ledger is opened, and made where there is none.
         name: of the study.
         directions: "maximize" or "minimize" for each objective of a new study.
+        held: what `study.holding.hold` gave, where this process is to write to a ledger in a database.
+
+    Raises:
+        UserError: the database refuses; MachineError later on, where it is lost.
     """
 
-    def __init__(self, folder: StudyFolder, name: str, directions: Sequence[str] | None = None) -> None:
-        folder.ledger.parent.mkdir(parents=True, exist_ok=True)
-        self._journal = _Journal(str(folder.ledger), _Lock(folder))
-        self.storage = JournalStorage(self._journal)
-        known = {study.study_name: study._study_id for study in self.storage.get_all_studies()}
-        if name not in known and directions is not None:
+    def __init__(
+        self,
+        folder: StudyFolder,
+        name: str,
+        directions: Sequence[str] | None = None,
+        held: "Connection | None" = None,
+    ) -> None:
+        self.storage, self._in_one_write = _open(folder, held)
+        try:
+            self._id = self.storage.get_study_id_from_name(name)
+        except KeyError:
+            if directions is None:
+                raise
             ways = [StudyDirection[direction.upper()] for direction in directions]
-            known[name] = self.storage.create_new_study(ways, name)
-        self.name, self._id = name, known[name]
+            self._id = self.storage.create_new_study(ways, name)
+        self.name = name
         self.directions = [way.name.lower() for way in self.storage.get_study_directions(self._id)]
         self.direction = self.directions[0]
 
@@ -135,7 +150,7 @@ class Ledger:
         """Write what a round decided, then apply it: from the first write on it is never lost."""
         written = {str(n): asdict(record) for n, record in sorted(records.items())}
         trials = self.trials()
-        with self._journal.in_one_write():
+        with self._in_one_write():
             self.storage.set_study_user_attr(self._id, ROUND, {"number": number, "trials": written})
             for n, record in written.items():
                 self._apply(trials[int(n)], record)
@@ -144,7 +159,7 @@ class Ledger:
         """Apply the last round where that has not been done; return its number and the iterations of open trials."""
         last = self.attributes.get(ROUND, {"number": 0, "trials": {}})
         trials = self.trials()
-        with self._journal.in_one_write():
+        with self._in_one_write():
             for number, record in last["trials"].items():
                 self._apply(trials[int(number)], record)
         return last["number"], {int(n): record["iterations"] for n, record in last["trials"].items()}
@@ -173,13 +188,25 @@ class Ledger:
             self.storage.set_trial_state_values(trial._trial_id, _FINISHED[record["outcome"]], record["values"])
 
 
+def _open(
+    folder: StudyFolder, held: "Connection | None"
+) -> tuple[BaseStorage, Callable[[], AbstractContextManager[None]]]:
+    """Return the storage of a ledger, and how several writes to it become one."""
+    if folder.storage is not None:
+        tables = open_storage(folder.storage, held)
+        return optuna.storages.get_storage(tables), lambda: in_one_transaction(tables)
+    folder.ledger.parent.mkdir(parents=True, exist_ok=True)
+    journal = _Journal(str(folder.ledger), _Lock(folder))
+    return JournalStorage(journal), journal.in_one_write
+
+
 def repair(folder: StudyFolder) -> int:
     """Cut a torn last line off the journal, which Optuna could not read past; return how many bytes it had.
 
     Call it while holding the study's lease. A line is torn where the process or the disk stopped in the middle of
-    a write; what it said was not yet acted upon.
+    a write; what it said was not yet acted upon. A database mends itself.
     """
-    if not folder.ledger.exists():
+    if folder.storage is not None or not folder.ledger.exists():
         return 0
     with folder.ledger.open("rb+") as file:
         content = file.read()

@@ -6,13 +6,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+from study.errors import without_password
+
 
 def describe_origin(folder: Path) -> dict[str, str]:
     """Return command, host and, where the spec's folder is in a git repository, its commit."""
     program = Path(sys.argv[0]).name
     command = ["study" if program in ("cli.py", "__main__.py") else program, *sys.argv[1:]]
     origin = {
-        "command": shlex.join(command),
+        "command": without_password(shlex.join(command)),
         "host": socket.gethostname(),
     }
     commit = _find_commit(folder)

@@ -15,7 +15,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from engine.metrics import METRICS
-from study import lease
+from study import holding
 from study.budget import Budget
 from study.confirming import candidates
 from study.errors import UserError
@@ -71,14 +71,14 @@ def recheck(
     of = _digest(spec, datasets[0].fingerprint, old, seeds)
     folder = StudyFolder(reopened.folder.rechecks / of)
     objective = Objective(spec, datasets, folder)
-    with lease.hold(reopened.folder.lease, name), quiet_optuna():
+    with holding.hold(reopened.folder, name) as held, quiet_optuna():
         repair(reopened.folder)
         same = datasets[0].fingerprint == reopened.attributes["fingerprint"]
         said(f"{spec.data.source}: {'the same data as before' if same else 'other data than before'}")
         new = _search(objective, old, jobs, said)
         outcome = _judge(objective, old, new, seeds, jobs, said)
         outcome |= {"data": spec.data.source, "same_data": same, "trials": spec.search.trials, "of": of}
-        Ledger(reopened.folder, name).set(**{ATTRIBUTE: outcome})
+        Ledger(reopened.folder, name, held=held).set(**{ATTRIBUTE: outcome})
     return outcome
 
 

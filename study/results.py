@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from study import lease
+from study import holding
 from study.errors import UserError
 from study.home import Home, StudyFolder
 from study.ledger import RESULT, STATES, Ledger
@@ -155,7 +155,7 @@ def summarize_ledger(ledger: Ledger, folder: StudyFolder) -> Summary:
     planned = attributes.get("trials", len(rows))
     finished = sum(row.state != "running" for row in rows)
     ended = attributes.get("ended") is not None and finished == len(rows)
-    unfinished = "running" if lease.is_held(folder.lease) else "interrupted"
+    unfinished = "running" if holding.is_held(folder, ledger.name) else "interrupted"
     summary = Summary(
         name=ledger.name,
         state="complete" if finished >= planned or ended else unfinished,

@@ -20,6 +20,7 @@ from engine.activations import Array
 from engine.quantum import Outcome, Quantum
 from engine.state import write_whole
 from engine.worker_data import Fold, write_data
+from study.clusters import Cluster
 from study.example_values import example_values
 from study.home import StudyFolder
 from study.objective import Objective, folds_of
@@ -75,7 +76,11 @@ class Retraining:
         self.data = data_of(objective.folder, part)
 
     def train(
-        self, settings: Mapping[str, Mapping[str, Any]], jobs: int, done: Callable[[str], None]
+        self,
+        settings: Mapping[str, Mapping[str, Any]],
+        jobs: int,
+        done: Callable[[str], None],
+        cluster: Cluster | None = None,
     ) -> dict[str, Retrained]:
         """Train what is not kept yet; return all.
 
@@ -83,6 +88,7 @@ class Retraining:
             settings: parameters of the search space, by a name that can be one of a file.
             jobs: worker processes; they change nothing but the time.
             done: called with the name of a setting once it is trained.
+            cluster: does the work in place of processes here.
         """
         keys = {name: self._key(params) for name, params in settings.items()}
         kept = {name: _read(self._path(name), key) for name, key in keys.items()}
@@ -94,7 +100,7 @@ class Retraining:
                 write_data(self.data, self.folds)
             stacks = [stack for name, params in missing.items() for stack in self._stacks(name, params)]
             waiting = {name: sum(stack.name == name for stack in stacks) for name in missing}
-            with Workers(min(jobs, len(stacks))) as workers:
+            with Workers(min(jobs, len(stacks)), cluster=cluster) as workers:
                 for stack in _side_by_side(workers, stacks, self._quantum):
                     waiting[stack.name] -= 1
                     if not waiting[stack.name]:

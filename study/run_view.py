@@ -10,6 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from engine.metrics import METRICS
 from study.confirm_view import print_confirmed
 from study.data import Dataset
+from study.errors import without_password
 from study.home import Home
 from study.running import Progress as RunProgress
 from study.running import RunResult
@@ -78,7 +79,7 @@ class RunView:
     def _said_best(self) -> str:
         return "" if self._best is None else f"best dev {METRICS[self._metric].title} {self._best:.4f}"
 
-    def conclude(self, result: RunResult, home: str | None) -> None:
+    def conclude(self, result: RunResult, home: str | None, storage: str | None = None) -> None:
         """Print the ten best trials, and where to look next."""
         summary = result.summary
         if not result.new:
@@ -91,6 +92,7 @@ class RunView:
         if result.confirmed is not None:
             print_confirmed(result.confirmed, table=False)
         at = f" --home {home}" if home else ""
+        at += f" --storage {without_password(storage)}" if storage else ""
         missing = result.missing_runs(at)
         if missing:
             self.console.print(missing)

@@ -10,8 +10,9 @@ from typing import Any
 
 from optuna.study import StudyDirection
 
-from study import __version__, lease
+from study import __version__, holding
 from study.budget import Budget
+from study.clusters import Cluster
 from study.confirming import confirm_once
 from study.data import Dataset
 from study.data.fingerprint import explain_change
@@ -82,6 +83,7 @@ def run(
     trials: int | None = None,
     timeout: float | None = None,
     warm_start: str | None = None,
+    cluster: Cluster | None = None,
     exporter: Exporter | None,
     progress: Progress,
 ) -> RunResult:
@@ -94,6 +96,7 @@ def run(
         trials: how many in the end; None takes the spec's, or more if more were asked for before.
         timeout: seconds after which the run stops at the end of a round; None takes the spec's.
         warm_start: name of another study, whose best settings are tried first.
+        cluster: does the work in place of processes here.
         exporter: has runs written to MLflow; None leaves that to `study sync`.
         progress: who is told.
 
@@ -109,11 +112,11 @@ def run(
     datasets = load_all(spec.data, path.parent)
     home.make()
     objective = Objective(spec, datasets, folder)
-    with lease.hold(folder.lease, spec.name), quiet_optuna():
+    with holding.hold(folder, spec.name) as held, quiet_optuna():
         torn = repair(folder)
         if torn:
             progress.said(f"the ledger's last line was torn ({torn} bytes); it was cut off, nothing finished is lost")
-        ledger = Ledger(folder, spec.name, [direction_of(name) for name in objective.objectives])
+        ledger = Ledger(folder, spec.name, [direction_of(name) for name in objective.objectives], held)
         budget = _enter(ledger, objective, path, trials)
         enqueued = _first_settings(ledger, spec, home, warm_start)
         objective.write_data()
@@ -144,16 +147,18 @@ def run(
             return deadline is not None and time.monotonic() - started > deadline
 
         search = Search(objective, ledger, budget, enqueued, Listener(finished, stop))
-        search.run(jobs)
+        search.run(jobs, cluster)
         confirmed = None
         if not search.open:
             ledger.set(ended=search.ended)
             _keep_importance(ledger, objective)
-            confirmed = confirm_once(objective, ledger, jobs=jobs, said=progress.said)
+            confirmed = confirm_once(objective, ledger, jobs=jobs, said=progress.said, cluster=cluster)
         else:
             progress.said(f"stopped after {deadline:g} seconds; the same command goes on from here")
         if exporter is not None:
             exporter.finish()
+    if held is not None:
+        ledger = Ledger(folder, spec.name)  # the connection that wrote was let go with the lock
     summary = summarize_ledger(ledger, folder)
     new = sum(row.state != "running" for row in summary.trials) - before
     if exporter is None:
@@ -189,7 +194,7 @@ def _enter(ledger: Ledger, objective: Objective, path: Path, trials: int | None)
     # A number given once with --trials counts until the spec asks for more.
     raised = trials or known.get("raised", 0)
     planned = trials or max(spec.search.trials, raised)
-    ledger.identify()
+    holding.own(objective.folder, ledger.identify())
     ledger.set(
         identity=identity,
         spec=path.read_text(encoding="utf-8-sig"),

@@ -3,7 +3,6 @@
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -145,7 +144,7 @@ def print_summary(summary: Summary, folder: StudyFolder) -> None:
     console.print(leaderboard(summary, console.width, read_curves(folder, summary)), soft_wrap=False)
 
 
-def print_list(summaries: Sequence[Summary], place: Path) -> None:
+def print_list(summaries: Sequence[Summary], place: str) -> None:
     """Print one line a study."""
     console = Console(highlight=False, markup=False, soft_wrap=True)
     if not summaries:

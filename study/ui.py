@@ -12,10 +12,10 @@ import webbrowser
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from study.errors import UserError
-from study.home import Home
+from study.errors import UserError, without_password
+from study.home import Home, StudyFolder
 from study.results import read_experiment
-from study.tracking.store import tracking_uri, without_password
+from study.tracking.store import tracking_uri
 from study.tracking.view import page_address
 
 SHOWN = 5  # studies whose pages are named
@@ -34,7 +34,7 @@ def serve(home: Home, port: int, name: str | None = None, *, browser: bool = Tru
     Raises:
         UserError: there is nothing to show, the port is taken, or the server did not start.
     """
-    names = [name] if name else sorted(home.names(), key=lambda each: -home.folder(each).ledger.stat().st_mtime)
+    names = [name] if name else sorted(home.names(), key=lambda each: -_last_written(home.folder(each)))
     if name:
         home.existing(name)
     uri = tracking_uri(home)
@@ -60,13 +60,22 @@ def serve_dashboard(home: Home, port: int, name: str) -> None:
     Raises:
         UserError: no such study, optuna-dashboard is not installed, the port is taken, or the server did not start.
     """
-    ledger = home.existing(name).ledger
+    folder = home.existing(name)
     if importlib.util.find_spec("optuna_dashboard") is None:
         raise UserError("--optuna needs optuna-dashboard; install dnn-study[dashboard]")
-    command = [sys.executable, "-m", "optuna_dashboard._cli", str(ledger), "--host", "127.0.0.1", "--port", str(port)]
+    if folder.storage is not None:
+        raise UserError("--optuna shows a ledger that is a file; start optuna-dashboard with the database's address")
+    command = [sys.executable, "-m", "optuna_dashboard._cli", str(folder.ledger)]
+    command += ["--host", "127.0.0.1", "--port", str(port)]
     with _running(command, port, "optuna-dashboard", path="/") as server:
         print(f"optuna-dashboard is at http://127.0.0.1:{port} (Ctrl-C stops it)", flush=True)
         server.wait()
+
+
+def _last_written(folder: StudyFolder) -> float:
+    """Return when a study last wrote, in seconds since 1970; 0 where that was on another machine."""
+    path = folder.ledger if folder.storage is None else folder.exports
+    return path.stat().st_mtime if path.exists() else 0.0
 
 
 def _say(home: Home, server: str, names: Sequence[str]) -> str:

@@ -1,7 +1,8 @@
 """Worker processes: the quanta of a batch go in, an outcome of each comes back, whatever becomes of a worker.
 
 The processes are those of loky, as joblib ships it. Its executor is used without `joblib.Parallel` around it, which
-looks for results every 10 ms where a future tells at once, and ends a whole call where one worker is lost.
+looks for results every 10 ms where a future tells at once, and ends a whole call where one worker is lost. Beyond one
+machine they are those of a cluster (`study.clusters`).
 """
 
 import contextlib
@@ -23,6 +24,7 @@ from joblib.externals.loky import BrokenProcessPool, ProcessPoolExecutor
 from threadpoolctl import threadpool_limits
 
 from engine.quantum import Outcome, Quantum, ignore_interrupts, work
+from study.clusters import Cluster, why_lost
 from study.errors import MachineError, UserError
 from study.interrupts import deaf
 
@@ -54,18 +56,26 @@ class Workers:
         jobs: worker processes; 1 works in this process, unless there is a memory limit.
         memory_limit: bytes that a worker may take for itself (Linux); data that workers share does not count.
         patience: seconds without any result until workers count as stuck, beyond what the quanta are expected to take.
+        cluster: does the work, where there is one; memory limit and patience are its own matter then.
 
     Raises:
         UserError: the memory limit is less than a worker needs.
-        MachineError: in `submit`, no processes can be begun.
+        MachineError: in `submit`, no processes can be begun; in `collect` too, the cluster is lost.
     """
 
-    def __init__(self, jobs: int, *, memory_limit: int | None = None, patience: float = PATIENCE) -> None:
+    def __init__(
+        self,
+        jobs: int,
+        *,
+        memory_limit: int | None = None,
+        patience: float = PATIENCE,
+        cluster: Cluster | None = None,
+    ) -> None:
         if memory_limit is not None and memory_limit < LEAST_MEMORY:
             raise UserError(
                 f"a worker's memory limit must be at least {LEAST_MEMORY >> 20} MB, got {memory_limit >> 20}"
             )
-        self.jobs, self.memory_limit, self.patience = jobs, memory_limit, patience
+        self.jobs, self.memory_limit, self.patience, self.cluster = jobs, memory_limit, patience, cluster
         self._executor: Any = None
         self._threads: Any = None
         self._refused: OSError | None = None
@@ -78,6 +88,8 @@ class Workers:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._stop()
+        if self.cluster is not None:
+            self.cluster.forget()
         self._threads.restore_original_limits()
 
     def run(self, quanta: Sequence[Quantum]) -> dict[int, Outcome]:
@@ -86,7 +98,7 @@ class Workers:
 
     def submit(self, quanta: Sequence[Quantum]) -> Batch:
         """Begin a batch of quanta, the dearest first, after those that are under way."""
-        if self.jobs == 1 and self.memory_limit is None:
+        if self.jobs == 1 and self.memory_limit is None and self.cluster is None:
             return Batch(sorted(quanta, key=lambda quantum: quantum.trial))
         dearest_first = sorted(quanta, key=lambda quantum: quantum.units, reverse=True)
         return Batch(dearest_first, self._submit(dearest_first))
@@ -122,15 +134,19 @@ class Workers:
             done, pending = wait(pending, TICK, FIRST_COMPLETED)
             # Ticks are counted, not the clock: while this process is suspended its workers are too, or have no orders.
             quiet = 0.0 if done else quiet + TICK
+            if self.cluster is not None:
+                self.cluster.check()
             for future in done:
                 lost, error = _why_lost(future), _error(future)
+                if self.cluster is not None and isinstance(error, CancelledError):
+                    raise self.cluster.gone()
                 if isinstance(error, OSError):
                     self._refused = error
                 if lost is None:
                     outcome = future.result()
                     outcomes[outcome.trial] = outcome
                 why = lost or why
-            if quiet >= limit:
+            if quiet >= limit and self.cluster is None:  # others' work may be before ours in a cluster
                 why = f"its worker was stuck, without a result for {limit:.0f} s"
                 break
         if why is not None:
@@ -138,6 +154,8 @@ class Workers:
         return why
 
     def _submit(self, quanta: Sequence[Quantum]) -> set[Future[Outcome]]:
+        if self.cluster is not None:
+            return {self.cluster.submit(quantum) for quantum in quanta}
         self._start()
         with deaf():  # worker processes begin here
             try:
@@ -197,7 +215,7 @@ def _why_lost(future: Future[Outcome]) -> str | None:
         ended = re.search(r"\{(\w+)", str(error))
         how = f"killed by {ended[1]}" if ended and ended[1].startswith("SIG") else "lost"
         return f"its worker was {how}, by a lack of memory perhaps"
-    return f"{type(error).__name__}: {error}"
+    return why_lost(error)
 
 
 def _begin(coordinator: int, memory_limit: int | None) -> None:

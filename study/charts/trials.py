@@ -7,6 +7,7 @@ import numpy as np
 from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial
 
+from engine.activations import Array
 from study.home import StudyFolder
 from study.results import Summary
 from study.trial_file import read_curve
@@ -46,8 +47,13 @@ def thin_curves(folder: StudyFolder, summary: Summary) -> dict[int, Curve]:
     for row in summary.trials:
         costs = read_curve(folder.result(row.number))
         if costs is not None and len(costs):
-            curves[row.number] = [(i, float(costs[i])) for i in _places(len(costs), count)]
+            curves[row.number] = thin(costs, count)
     return curves
+
+
+def thin(costs: Array, count: int = POINTS) -> Curve:
+    """Return a curve with at most so many points."""
+    return [(i, float(costs[i])) for i in _places(len(costs), count)]
 
 
 def _places(n: int, count: int) -> list[int]:

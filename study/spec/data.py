@@ -87,7 +87,7 @@ class DataSpec(BaseModel):
 
     split: tuple[float, ...] = Field(
         default=(0.6, 0.2, 0.2),
-        description="floats of train, dev and test; they sum to 1. With a test file: train and dev, or "
+        description="Fractions of train, dev and test; they sum to 1. With a test file: train and dev, or "
         "three of which the last is left aside.",
     )
     seed: StrictInt = Field(default=0, ge=0, description="Seed of the split. Equal seed and rows: equal split.")
@@ -95,7 +95,7 @@ class DataSpec(BaseModel):
         default=0.0,
         ge=0.0,
         lt=1.0,
-        description="float of all rows that is set aside first, before the rest is split: the search never sees "
+        description="Fraction of all rows that is set aside first, before the rest is split: the search never sees "
         "it, `study confirm` does.",
     )
     folds: StrictInt | None = Field(

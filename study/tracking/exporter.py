@@ -14,8 +14,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO, cast
 
+from study.errors import without_password
 from study.home import Home
-from study.tracking.store import tracking_uri, without_password
+from study.tracking.store import tracking_uri
 
 PATIENCE = 1.0  # seconds that an interrupted run gives the process to end
 SOON = 2.0  # seconds after which whoever waits is told what for
@@ -123,7 +124,8 @@ def start_exporter(home: Home, name: str) -> Iterator[Exporter]:
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
-        env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+        # The address of the database, which has a password perhaps, is no argument: those are for all to see.
+        env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "STUDY_STORAGE": home.storage or ""},
         start_new_session=True,
     )
     exporter = Exporter(process, home)

@@ -12,13 +12,12 @@ import signal
 import sys
 import threading
 import time
-from pathlib import Path
 from queue import Empty, Queue
 from typing import TextIO
 
 from optuna.trial import FrozenTrial
 
-from study.errors import UserError
+from study.errors import MachineError, UserError
 from study.garbage import collect_rarely
 from study.home import Home
 from study.ledger import Ledger, quiet_optuna
@@ -164,8 +163,8 @@ def main() -> None:
     out = sys.stdout
     sys.stdout = sys.stderr  # what a library prints is no answer
     try:
-        follow(Home(Path(home)), name, sys.stdin, out)
-    except UserError as error:
+        follow(Home.at(home), name, sys.stdin, out)
+    except (UserError, MachineError) as error:
         print(json.dumps({"error": str(error)}), file=out, flush=True)
     os._exit(0)  # all is written; to take MLflow's modules apart one by one would keep a person waiting half a second
 

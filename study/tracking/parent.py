@@ -10,11 +10,11 @@ from typing import Any
 
 from optuna.trial import FrozenTrial
 
+from study.errors import without_password
 from study.home import StudyFolder
 from study.ledger import RESULT, STATES, Ledger
 from study.results import Summary, summarize_ledger
 from study.tracking.content import milliseconds
-from study.tracking.store import without_password
 
 SHOWN = "study.shown"  # the tag with a digest of all that the parent shows
 

@@ -19,7 +19,7 @@ from optuna.trial import FrozenTrial
 
 from engine import DataError, TrainingState
 from engine.state import write_whole
-from study.errors import UserError
+from study.errors import UserError, without_password
 from study.home import Home, StudyFolder
 from study.ledger import STATES, Ledger
 from study.results import read_exports
@@ -27,7 +27,7 @@ from study.spec import parse_spec
 from study.tracking.content import STATUS, RunContent, TrialDescriber, milliseconds
 from study.tracking.datasets import dataset_inputs
 from study.tracking.parent import ParentContent, describe_parent
-from study.tracking.store import is_database, make_store, tracking_uri, without_password
+from study.tracking.store import is_database, make_store, tracking_uri
 from study.tracking.tables import RunTables, open_tables
 from study.tracking.view import missing_tags, view_tags
 from study.trial_file import read_result

@@ -3,7 +3,6 @@
 import contextlib
 import logging
 import os
-import re
 import shutil
 import sqlite3
 import tempfile
@@ -12,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from engine.state import write_whole
+from study.errors import without_password
 from study.home import Home
 
 _DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
@@ -27,11 +27,6 @@ _CLIENT = {
 def tracking_uri(home: Home) -> str:
     """Return MLFLOW_TRACKING_URI, or the SQLite store of the home."""
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home.mlflow_database}"
-
-
-def without_password(text: str) -> str:
-    """Return a text with the passwords of all addresses in it replaced by ***."""
-    return re.sub(r"(://[^:/@\s]*):\S*@", r"\1:***@", text)
 
 
 def is_database(uri: str) -> bool:

@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from study import lease
-from study.errors import UserError
+from study import holding
+from study.errors import UserError, without_password
 from study.home import Home
 from study.ledger import Ledger, quiet_optuna
 from study.tracking.projection import Projection, catch_up, hold_projection
-from study.tracking.store import describe_error, quiet_mlflow, store_errors, tracking_uri, without_password
+from study.tracking.store import describe_error, quiet_mlflow, store_errors, tracking_uri
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def sync(home: Home, name: str, written: Callable[[int, int], None] = lambda *_:
     """
     folder = home.existing(name)
     address = without_password(tracking_uri(home))
-    if lease.is_held(folder.lease):
+    if holding.is_held(folder, name):
         raise UserError(f"study {name!r} is running and writes its runs itself; sync it once it has ended")
     with quiet_mlflow(), quiet_optuna(), hold_projection(folder):
         ledger = Ledger(folder, name)

@@ -1,11 +1,14 @@
 """A study run in the test's own process, without MLflow: milliseconds instead of seconds."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 from small_study import SMALL
 
+from study import holding
 from study.budget import Budget
+from study.clusters import Cluster
 from study.data import load, load_folds
 from study.home import Home
 from study.ledger import Ledger, quiet_optuna
@@ -30,16 +33,25 @@ def spec_with(search: str = "", data: str = "", space: str = "", text: str = SMA
 
 
 def run_local(
-    text: str, folder: Path, *, jobs: int = 1, stop: Callable[[], bool] = lambda: False, base: Path | None = None
+    text: str,
+    folder: Path,
+    *,
+    jobs: int = 1,
+    stop: Callable[[], bool] = lambda: False,
+    base: Path | None = None,
+    storage: str | None = None,
+    cluster: Cluster | None = None,
 ) -> Summary:
-    """Run a spec, or go on with it, in a home; return what came out."""
+    """Run a spec, or go on with it, in a home and a storage; return what came out."""
     spec = parse_spec(text, "test.toml")
-    place = Home(folder).folder(spec.name)
+    place = Home(folder, storage).folder(spec.name)
     base = base or folder
     datasets = load_folds(spec.data, base) if spec.data.folds else (load(spec.data, base),)
     objective = Objective(spec, datasets, place)
-    with quiet_optuna():
-        ledger = Ledger(place, spec.name, [direction_of(name) for name in objective.objectives])
+    with quiet_optuna(), holding.hold(place, spec.name) if storage else nullcontext() as held:
+        ledger = Ledger(place, spec.name, [direction_of(name) for name in objective.objectives], held)
+        if storage:
+            ledger.claim_format()  # by which a database's studies are known
         ledger.set(trials=spec.search.trials, metric=objective.metric, objectives=list(objective.objectives))
         objective.write_data()
         budget = Budget(
@@ -47,7 +59,7 @@ def run_local(
         )
         enqueued = [dict(setting) for setting in spec.search.enqueue]
         search = Search(objective, ledger, budget, enqueued, Listener(stop=stop))
-        search.run(jobs)
+        search.run(jobs, cluster)
         if not search.open:
             ledger.set(ended=search.ended)
         return summarize_ledger(ledger, place)

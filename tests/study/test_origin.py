@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from study.errors import without_password
 from study.origin import describe_origin
-from study.tracking.store import without_password
 
 
 def test_command_and_host_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

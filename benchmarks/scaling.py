@@ -1,0 +1,308 @@
+"""What one coordinator feeds: its cost a trial, on a journal and on PostgreSQL, and what follows for many workers.
+
+    python benchmarks/scaling.py [--trials 10 100 1000 10000] [--workers 1 2 4 8] [--storages journal postgresql]
+        [--sampler tpe] [--check 1 2 4 8] [--json FILE]
+
+Costs are those of a study whose workers take no time: each quantum is done when it is handed out, and its seconds are
+left out of the coordinator's. A figure "at 1,000 trials" is the mean over the hundred before.
+The simulation takes these costs and knows nothing else of the program than that two groups of trials take turns.
+--check runs digits in earnest with so many workers and prints predicted beside real seconds. Other work on the
+machine's cores makes all of it mean nothing; 10,000 trials take an hour.
+"""
+
+import argparse
+import json
+import statistics
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+# A script's own folder comes first on the path, and there "engine" is another script.
+HERE = Path(__file__).resolve().parent
+sys.path[:] = [place for place in sys.path if Path(place).resolve() != HERE]
+
+from engine.quantum import Outcome, Quantum, work  # noqa: E402
+from study.budget import Budget  # noqa: E402
+from study.data import load  # noqa: E402
+from study.errors import MachineError  # noqa: E402
+from study.home import Home  # noqa: E402
+from study.ledger import RESULT, ROUND, Ledger, quiet_optuna  # noqa: E402
+from study.objective import Objective, direction_of  # noqa: E402
+from study.running import Progress, run  # noqa: E402
+from study.search import Listener, Search  # noqa: E402
+from study.spec import parse_spec  # noqa: E402
+from study.tracking.sync import sync  # noqa: E402
+
+sys.path += [str(HERE), str(HERE.parent / "tests/study")]
+
+from machine import processor  # noqa: E402
+from simulated_cluster import Costs, simulate  # noqa: E402
+
+PARTS = ("ask", "tell", "checkpoint", "export")
+WORKERS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1000)
+LENGTHS = (0.1, 1.0, 10.0, 100.0)  # seconds of a trial
+QUANTA = 8  # of a trial
+SPEC = """
+name = "scaling"
+[data]
+source = "synthetic:planar_flower"
+split = [0.6, 0.2, 0.2]
+[space]
+learning_rate = {{ low = 1e-2, high = 2.0, log = true }}
+iterations    = 20
+depth         = {{ low = 0, high = 2 }}
+units         = {{ low = 2, high = 8, log = true }}
+activation    = ["relu", "tanh"]
+[search]
+trials = {trials}
+in_flight = {in_flight}
+sampler = "{sampler}"
+pruner = "median"
+metric = "accuracy"
+"""
+DIGITS = """
+name = "digits"
+[data]
+source = "sklearn:digits"
+split = [0.6, 0.2, 0.2]
+[space]
+learning_rate = {{ low = 1e-2, high = 1.0, log = true }}
+iterations    = 400
+depth         = 2
+units         = {{ low = 32, high = 64, log = true }}
+activation    = ["relu", "tanh"]
+[search]
+trials = {trials}
+in_flight = {in_flight}
+pruner = "none"
+metric = "accuracy"
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--trials", nargs="*", type=int, default=[10, 100, 1000, 10000])
+    parser.add_argument("--workers", nargs="*", type=int, default=[1, 2, 4, 8])
+    parser.add_argument("--storages", nargs="*", choices=["journal", "postgresql"], default=["journal", "postgresql"])
+    parser.add_argument("--sampler", default="tpe")
+    parser.add_argument("--check", nargs="*", type=int, default=[], help="run digits with so many workers")
+    parser.add_argument("--json", type=Path, help="where the figures are written")
+    chosen = parser.parse_args()
+    console, found = Console(), dict[str, Any](processor=processor())
+    with tempfile.TemporaryDirectory() as place:
+        found["costs"] = measure_all(Path(place), chosen)
+        print_costs(console, found["costs"])
+        found["feeds"] = predict_all(found["costs"])
+        print_feeds(console, found["feeds"])
+        if chosen.check:
+            costs = next(row for row in found["costs"] if row["storage"] == "journal" and row["trials"] >= 10)
+            found["check"] = [check(Path(place), count, costs_of(costs)) for count in chosen.check]
+            print_check(console, found["check"])
+    if chosen.json:
+        chosen.json.write_text(json.dumps(found, indent=1) + "\n")
+
+
+class Instant:
+    """A cluster that has done every quantum when it is handed out, outside of what is timed."""
+
+    def __init__(self, jobs: int) -> None:
+        self.jobs = jobs
+
+    def submit(self, quantum: Quantum) -> "Future[Outcome]":
+        future: Future[Outcome] = Future()
+        future.set_result(work(quantum))
+        return future
+
+    def check(self) -> None: ...
+
+    def gone(self) -> MachineError:
+        raise AssertionError("it is never gone")
+
+    def forget(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Watch:
+    """Adds up the seconds of functions, those of inner ones not counted twice."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = defaultdict(float)
+        self._inner = [0.0]
+
+    def over(self, part: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def timed(*given: Any, **named: Any) -> Any:
+            self._inner.append(0.0)
+            started = time.perf_counter()
+            try:
+                return function(*given, **named)
+            finally:
+                spent = time.perf_counter() - started
+                self.seconds[part] += spent - self._inner.pop()
+                self._inner[-1] += spent
+
+        return timed
+
+
+def measure_all(place: Path, chosen: argparse.Namespace) -> list[dict[str, Any]]:
+    """Return the coordinator's seconds a trial, by storage, workers and trials."""
+    rows = []
+    with ExitStack() as servers:
+        for kind in chosen.storages:
+            server = None
+            if kind == "postgresql":
+                from postgres import start_server
+
+                server = servers.enter_context(start_server())
+            for workers in chosen.workers:
+                address = None if server is None else server.make_database()
+                home = Home(place / f"{kind}-{workers}", address)
+                rows += [
+                    {"storage": kind, "workers": workers, **row}
+                    for row in measure(home, workers, chosen.trials, chosen.sampler)
+                ]
+    return rows
+
+
+def measure(home: Home, workers: int, marks: Sequence[int], sampler: str) -> list[dict[str, Any]]:
+    """Return seconds a trial by part, at each number of trials."""
+    home.make()
+    path = home.path / "scaling.toml"
+    path.write_text(SPEC.format(trials=max(marks), in_flight=2 * workers, sampler=sampler))
+    watch = Watch()
+    seen = [(0, dict[str, float]())]  # trials finished, and seconds by part until then, at the end of each round
+    finished = 0
+
+    def count(*_: object) -> None:
+        nonlocal finished
+        finished += 1
+
+    class Looking(Instant):
+        def submit(self, quantum: Quantum) -> "Future[Outcome]":
+            if finished > seen[-1][0]:
+                seen.append((finished, dict(watch.seconds)))
+            return super().submit(quantum)
+
+    progress = Progress(begun=lambda *_: None, finished=count, said=lambda _: None)
+    with ExitStack() as patches:
+        for part, method in (("ask", "_fill"), ("checkpoint", "_checkpoint"), ("tell", "_commit")):
+            timed = watch.over(part, getattr(Search, method))
+            patches.enter_context(patch.object(Search, method, timed))
+        run(path, home, jobs=workers, cluster=Looking(workers), exporter=None, progress=progress)
+    seen.append((finished, dict(watch.seconds)))
+    export = export_seconds(home)
+    rows = []
+    for mark in marks:
+        first = max(0, mark - max(mark // 10, 4 * workers))  # at least all that are in flight, twice
+        ends = [count for count, _ in seen]
+        spent = {}
+        for part in PARTS[:3]:
+            until = np.interp([first, mark], ends, [seconds.get(part, 0.0) for _, seconds in seen])
+            spent[part] = float(until[1] - until[0]) / (mark - first)
+        rows.append({"trials": mark, **spent, "export": export})
+    return rows
+
+
+def export_seconds(home: Home) -> float:
+    """Return seconds a trial that writing to MLflow takes; a process of its own does it in a run."""
+    started = time.perf_counter()
+    done = sync(home, "scaling")
+    return (time.perf_counter() - started) / max(1, done.written)
+
+
+def costs_of(row: dict[str, Any]) -> Costs:
+    """Return what the simulation needs: seconds for a trial that is asked and told, and for a round."""
+    return Costs(trial=row["ask"] + row["tell"] + row["checkpoint"], each_round=0.0)
+
+
+def predict_all(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return how busy so many workers are, by storage, trials and length of a trial."""
+    found = []
+    widest = max(row["workers"] for row in rows)
+    for row in rows:
+        if row["workers"] != widest:
+            continue
+        for length in LENGTHS:
+            busy = {
+                count: simulate(costs_of(row), workers=count, trials=30 * count, seconds=length, quanta=QUANTA).busy
+                for count in WORKERS
+            }
+            fed = max((count for count, share in busy.items() if share >= 0.9), default=0)
+            found.append(
+                {**{key: row[key] for key in ("storage", "trials")}, "length": length, "busy": busy, "fed": fed}
+            )
+    return found
+
+
+def check(place: Path, workers: int, costs: Costs) -> dict[str, Any]:
+    """Run digits with so many workers; return real and predicted seconds."""
+    trials = 40 * workers
+    home = Home(place / f"check-{workers}")
+    spec = parse_spec(DIGITS.format(trials=trials, in_flight=2 * workers), "digits.toml")
+    folder = home.folder(spec.name)
+    home.make()
+    objective = Objective(spec, (load(spec.data, home.path),), folder)
+    with quiet_optuna():
+        ledger = Ledger(folder, spec.name, [direction_of(objective.metric)])
+        objective.write_data()
+        search = Search(objective, ledger, Budget(trials, None, None, maximize=True), [], Listener())
+        started = time.perf_counter()
+        search.run(workers)
+        real = time.perf_counter() - started
+        lengths = [trial.user_attrs[RESULT]["seconds"] for trial in ledger.trials()]
+        rounds = ledger.attributes[ROUND]["number"]
+    quanta = max(1, round(2 * rounds * workers / trials))
+    mean = statistics.mean(lengths)
+    predicted = simulate(costs, workers=workers, trials=trials, seconds=mean, quanta=quanta).seconds
+    return {"workers": workers, "trials": trials, "trial": mean, "real": real, "predicted": predicted}
+
+
+def print_costs(console: Console, rows: Sequence[dict[str, Any]]) -> None:
+    table = Table(title="Milliseconds of the coordinator a trial", title_justify="left")
+    for heading in ("storage", "workers", "trials", *PARTS):
+        table.add_column(heading, justify="left" if heading == "storage" else "right")
+    for row in rows:
+        cells = [f"{1000 * row[part]:.1f}" for part in PARTS]
+        table.add_row(row["storage"], str(row["workers"]), f"{row['trials']:,}", *cells)
+    console.print(table)
+
+
+def print_feeds(console: Console, rows: Sequence[dict[str, Any]]) -> None:
+    table = Table(title="Workers that one coordinator keeps busy nine tenths of the time", title_justify="left")
+    for heading in ("storage", "trials", *(f"trials of {length:g} s" for length in LENGTHS)):
+        table.add_column(heading, justify="left" if heading == "storage" else "right")
+    for storage, trials in dict.fromkeys((row["storage"], row["trials"]) for row in rows):
+        fed = [row["fed"] for row in rows if (row["storage"], row["trials"]) == (storage, trials)]
+        table.add_row(storage, f"{trials:,}", *map(str, fed))
+    console.print(table)
+
+
+def print_check(console: Console, rows: Sequence[dict[str, Any]]) -> None:
+    table = Table(title="Digits in earnest against the simulation", title_justify="left")
+    for heading in ("workers", "trials", "seconds a trial", "real", "predicted", "ratio"):
+        table.add_column(heading, justify="right")
+    for row in rows:
+        table.add_row(
+            str(row["workers"]),
+            str(row["trials"]),
+            f"{row['trial']:.2f}",
+            f"{row['real']:.1f}",
+            f"{row['predicted']:.1f}",
+            f"{row['predicted'] / row['real']:.2f}",
+        )
+    console.print(table)
+
+
+if __name__ == "__main__":
+    main()

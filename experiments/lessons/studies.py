@@ -1,0 +1,21 @@
+"""Studies of the lessons: run without MLflow (`study sync NAME` shows them there), or taken as they are if complete."""
+
+from pathlib import Path
+
+from study import Study
+from study.home import Home
+from study.running import Progress, run
+from study.workers import default_jobs
+
+EXPERIMENTS = Path(__file__).resolve().parents[1]
+
+
+def search(spec: Path, home: Path) -> Study:
+    """Run the study of a spec in a home, or go on with it; return it.
+
+    Raises:
+        study.errors.UserError: the home has another study of this name.
+    """
+    silent = Progress(lambda *_: None, lambda *_: None, lambda _: None)
+    run(spec, Home(home), jobs=default_jobs(), exporter=None, progress=silent)
+    return Study.from_toml(spec, home)

@@ -1,0 +1,270 @@
+"""Clusters that people already run, as workers: dask and ray.
+
+Both take a quantum and give a future, as loky's executor does, so that `study.workers` waits for all three alike; the
+future tells at once where `joblib.Parallel` looks every 10 ms, and a lost node is not the end of a whole call. Data are
+sent once to each node and stay there; a node that joins later fetches them once. Work of a lost node is begun again
+elsewhere by the cluster itself, from the state that the quantum carries.
+"""
+
+import logging
+import re
+import signal
+import socket
+import threading
+import warnings
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+from engine.quantum import Outcome, Quantum
+from engine.remote import work_remotely
+from engine.worker_data import pack_data
+from study.errors import MachineError, UserError
+
+BACKENDS = ("loky", "dask", "ray")
+ANSWERS_WITHIN = 10.0  # seconds
+RETRIES = 2  # of a quantum whose ray worker is lost; dask counts for itself
+_LOST = ("KilledWorker", "WorkerCrashedError", "NodeDiedError", "LocalRayletDiedError")
+
+
+class Cluster(Protocol):
+    """Workers somewhere else.
+
+    Attributes:
+        jobs: quanta that are done at once.
+    """
+
+    jobs: int
+
+    def submit(self, quantum: Quantum) -> "Future[Outcome]":
+        """Begin a quantum as soon as there is a worker for it."""
+
+    def check(self) -> None:
+        """Look whether the cluster is there.
+
+        Raises:
+            MachineError: it is lost.
+        """
+
+    def gone(self) -> MachineError:
+        """Return what is said where the cluster is lost."""
+
+    def forget(self) -> None:
+        """Give up what is under way."""
+
+    def close(self) -> None:
+        """Leave the cluster."""
+
+
+@contextmanager
+def connect(
+    backend: str, *, scheduler: str | None = None, address: str | None = None, jobs: int | None = None
+) -> Iterator[Cluster | None]:
+    """Connect to a cluster while the block runs; yield None for loky, which needs none.
+
+    Args:
+        backend: one of BACKENDS.
+        scheduler: of dask.
+        address: of ray; None begins one on this machine.
+        jobs: worker processes, of loky or of a ray begun here.
+
+    Raises:
+        UserError: options that do not belong together, a package that is not installed, or nobody answers.
+    """
+    if backend not in BACKENDS:
+        raise UserError(f"--backend {backend}: is not known; one of {', '.join(BACKENDS)}")
+    for option, value, owner in (("--scheduler", scheduler, "dask"), ("--address", address, "ray")):
+        if value is not None and backend != owner:
+            raise UserError(f"{option} {value}: belongs to --backend {owner}, got --backend {backend}")
+    if backend == "dask" and scheduler is None:
+        raise UserError("--backend dask needs --scheduler ADDRESS, such as tcp://host:8786")
+    if jobs is not None and (scheduler or address):
+        raise UserError(f"--jobs {jobs}: a cluster has as many workers as it has; leave --jobs out")
+    if backend == "loky":
+        yield None
+        return
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Sending large graph")  # a large network's state, where it is needed
+        cluster: Cluster = Dask(scheduler) if scheduler is not None else Ray(address, jobs)
+        try:
+            yield cluster
+        finally:
+            cluster.close()
+
+
+class Dask:
+    """The workers of a dask scheduler.
+
+    Raises:
+        UserError: distributed is not installed, nobody answers, or there are no workers.
+    """
+
+    def __init__(self, scheduler: str) -> None:
+        try:
+            from distributed import Client
+        except ImportError:
+            raise UserError("--backend dask needs distributed; install dnn-study[dask]") from None
+        for name in [name for name in logging.root.manager.loggerDict if name.startswith("distributed")]:
+            logging.getLogger(name).setLevel(logging.CRITICAL)  # what matters is said by this class, in a line
+        self.scheduler = scheduler
+        try:
+            self._client = Client(scheduler, timeout=ANSWERS_WITHIN, set_as_default=False)
+        except (OSError, ValueError) as error:
+            raise UserError(
+                f"--scheduler {scheduler}: no dask scheduler answers there ({_first_line(error)}); "
+                "start it, or correct the address"
+            ) from None
+        self.jobs = sum(self._client.nthreads().values())
+        if not self.jobs:
+            self._client.close()
+            raise UserError(f"--scheduler {scheduler}: has no workers; start some with `dask worker {scheduler}`")
+        self._executor = self._client.get_executor(pure=False)
+        self._data: dict[str, Any] = {}
+
+    def submit(self, quantum: Quantum) -> "Future[Outcome]":
+        """Begin a quantum; its data are sent to all workers where they have not been."""
+        try:
+            if quantum.data not in self._data:
+                packed = pack_data(Path(quantum.data))
+                (self._data[quantum.data],) = self._client.scatter([packed], broadcast=True, hash=False)
+            future: Future[Outcome] = self._executor.submit(work_remotely, quantum, self._data[quantum.data])
+        except FileNotFoundError:
+            raise
+        except Exception as error:  # whatever the client makes of a scheduler that has gone
+            raise self.gone() from error
+        return future
+
+    def check(self) -> None:
+        """Look whether the scheduler is there."""
+        if self._client.status != "running":
+            raise self.gone()
+
+    def gone(self) -> MachineError:
+        """Return what is said where the scheduler is lost."""
+        return _gone(f"the dask scheduler at {self.scheduler}")
+
+    def forget(self) -> None:
+        """Give up what is under way."""
+        if self._client.status == "running":
+            self._executor.shutdown(wait=False)
+            self._executor = self._client.get_executor(pure=False)
+
+    def close(self) -> None:
+        """Leave the cluster, which goes on."""
+        self._client.close(timeout=1)
+
+
+class Ray:
+    """The workers of a ray cluster.
+
+    Args:
+        address: of the cluster; None begins one here.
+        jobs: worker processes where one is begun; None is one a core.
+
+    Raises:
+        UserError: ray is not installed, or nobody answers.
+    """
+
+    def __init__(self, address: str | None, jobs: int | None) -> None:
+        try:
+            import ray
+        except ImportError:
+            raise UserError("--backend ray needs ray; install dnn-study[ray]") from None
+        if address is not None:
+            _knock(address)
+        self.place = f"the ray cluster at {address or 'this machine'}"
+        options = (
+            {"address": address} if address else {"address": "local", "num_cpus": jobs, "include_dashboard": False}
+        )
+        try:
+            with _same_signals():
+                ray.init(log_to_driver=False, logging_level=logging.CRITICAL, **options)
+        except (OSError, ValueError, RuntimeError) as error:
+            raise UserError(
+                f"--address {address}: no ray cluster answers there ({_first_line(error)}); "
+                "start it, or correct the address"
+            ) from None
+        self._ray = ray
+        self.jobs = max(1, int(ray.cluster_resources().get("CPU", 1)))
+        self._work = ray.remote(num_cpus=1, max_retries=RETRIES)(work_remotely)
+        self._under_way: dict[Future[Outcome], Any] = {}
+        self._data: dict[str, Any] = {}
+
+    def submit(self, quantum: Quantum) -> "Future[Outcome]":
+        """Begin a quantum; its data are kept by ray, which copies them to each node once."""
+        self.check()
+        if quantum.data not in self._data:
+            self._data[quantum.data] = self._ray.put(pack_data(Path(quantum.data)))
+        reference = self._work.remote(quantum, self._data[quantum.data])
+        future: Future[Outcome] = reference.future()
+        self._under_way[future] = reference
+        future.add_done_callback(lambda done: self._under_way.pop(done, None))
+        return future
+
+    def check(self) -> None:
+        """Look whether the cluster is there."""
+        if not self._ray.is_initialized():
+            raise self.gone()
+
+    def gone(self) -> MachineError:
+        """Return what is said where the cluster is lost."""
+        return _gone(self.place)
+
+    def forget(self) -> None:
+        """Give up what is under way."""
+        for reference in list(self._under_way.values()):
+            self._ray.cancel(reference, force=True)
+
+    def close(self) -> None:
+        """Leave the cluster, or end the one that was begun here."""
+        with _same_signals():
+            self._ray.shutdown()
+
+
+def why_lost(error: BaseException) -> str:
+    """Return why a quantum of a cluster has no outcome."""
+    if type(error).__name__ in _LOST:
+        return "its worker was lost, by a lack of memory perhaps"
+    return f"{type(error).__name__}: {_first_line(error)}"
+
+
+def _gone(place: str) -> MachineError:
+    return MachineError(
+        f"{place} is lost; once it is back, the same command goes on from here.\nNothing finished is lost."
+    )
+
+
+def _knock(address: str) -> None:
+    """Look whether somebody listens at host:port; ray itself would try for minutes."""
+    found = re.fullmatch(r"(?:ray://)?\[?([^\[\]/]+)\]?:(\d+)", address)
+    if address == "auto":
+        return
+    if found is None:
+        raise UserError(f"--address {address}: is no address of ray, such as host:6379, ray://host:10001 or auto")
+    try:
+        socket.create_connection((found[1], int(found[2])), ANSWERS_WITHIN).close()
+    except OSError as error:
+        raise UserError(
+            f"--address {address}: no ray cluster answers there ({error.strerror or error}); "
+            "start it, or correct the address"
+        ) from None
+
+
+@contextmanager
+def _same_signals() -> Iterator[None]:
+    """Keep the handlers of SIGTERM and SIGINT, which ray sets anew, while the block runs."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _first_line(error: BaseException) -> str:
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

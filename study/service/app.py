@@ -1,0 +1,90 @@
+"""The application: routes, problems and guard put together, and an OpenAPI document that says all they answer."""
+
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.openapi.utils import get_openapi
+from fastapi.responses import Response
+from starlette.types import ASGIApp
+
+from study import __version__
+from study.service.commanding import Commands
+from study.service.metrics import Metrics
+from study.service.mlflow_server import MlflowServer
+from study.service.problems import SCHEMA, Problem, answer_with_problems, declare, log
+from study.service.queue import Queue
+from study.service.reading import StudyReader
+from study.service.routes_actions import action_routes
+from study.service.routes_service import service_routes
+from study.service.routes_studies import study_routes
+from study.service.runner import Runner
+from study.service.schemas import FinalizeRequest
+from study.service.security import Guard
+from study.service.settings import Settings
+from study.service.state import Service
+
+_DESCRIPTION = (
+    "Studies are handed in, run one after another, and looked at. Errors are problem details (RFC 9457). "
+    "What a spec may say is in docs/search.md and docs/data.md."
+)
+
+
+def make_service(
+    settings: Settings, queue: Queue, runner: Runner | None = None, mlflow: MlflowServer | None = None
+) -> Service:
+    """Return the parts of a service, put together.
+
+    Args:
+        settings: of the service.
+        queue: of submissions.
+        runner: that runs them; None for a service that only answers.
+        mlflow: its server; None without.
+    """
+    reader = StudyReader(settings.home, queue, lambda: mlflow.address if mlflow is not None else None)
+    return Service(settings, queue, reader, Metrics(), Commands(settings.home), runner, mlflow)
+
+
+def create_app(service: Service) -> ASGIApp:
+    """Return the ASGI application of a service."""
+    app = FastAPI(
+        title="study",
+        version=__version__,
+        description=_DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        responses=_common(service.settings),
+    )
+    answer_with_problems(app)
+    app.add_exception_handler(Exception, _failed)
+    for routes in (study_routes(service), action_routes(service), service_routes(service)):
+        app.include_router(routes)
+    app.openapi = lambda: _openapi(app, service.settings)  # type: ignore[method-assign]
+    return Guard(app, names=service.settings.names, token=service.settings.token, metrics=service.metrics)
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    """Answer a fault of ours; the server's log has its traceback."""
+    log.error("%s %r failed: %s", request.method, request.url.path[:200], type(error).__name__)
+    return Problem(500, "a fault of the server; its log says more").response()
+
+
+def _common(settings: Settings) -> dict[int | str, dict[str, Any]]:
+    """Return what every route may answer."""
+    token = {} if settings.token is None else declare(s401="no token, or a wrong one")
+    return {**declare(s421="the Host is not one of this service's names"), **token}
+
+
+def _openapi(app: FastAPI, settings: Settings) -> dict[str, Any]:
+    if app.openapi_schema is None:
+        document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+        components = document.setdefault("components", {})
+        schemas = components.setdefault("schemas", {})
+        schemas["Problem"] = SCHEMA
+        schemas["FinalizeRequest"] = FinalizeRequest.model_json_schema()
+        if settings.token is not None:
+            components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+            document["security"] = [{"token": []}]
+            document["paths"]["/health"]["get"]["security"] = []
+        app.openapi_schema = document
+    return app.openapi_schema

@@ -1,0 +1,48 @@
+"""Figures of the service in the text form that Prometheus reads."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Mapping
+
+MEDIA_TYPE = "text/plain; version=0.0.4"
+METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH")
+
+
+class Metrics:
+    """Counts requests; whatever a client sends, there are only so many different ones."""
+
+    def __init__(self) -> None:
+        self._requests: Counter[tuple[str, int]] = Counter()
+        self._lock = threading.Lock()
+        self._since = time.time()
+
+    def count(self, method: str, status: int) -> None:
+        """Count a request that was answered."""
+        with self._lock:
+            self._requests[method if method in METHODS else "other", status] += 1
+
+    def text(self, submissions: Mapping[str, int], watchers: int) -> str:
+        """Return all figures.
+
+        Args:
+            submissions: how many there are of each state.
+            watchers: pages that follow events.
+        """
+        with self._lock:
+            requests = sorted(self._requests.items())
+        lines = [
+            *_head("study_submissions", "gauge", "Studies handed in, by state."),
+            *(f'study_submissions{{state="{state}"}} {count}' for state, count in submissions.items()),
+            *_head("study_http_requests_total", "counter", "Requests answered, by method and status."),
+            *(f'study_http_requests_total{{method="{m}",status="{s}"}} {count}' for (m, s), count in requests),
+            *_head("study_event_streams", "gauge", "Pages that follow events."),
+            f"study_event_streams {watchers}",
+            *_head("study_start_time_seconds", "gauge", "When the service began, seconds since 1970."),
+            f"study_start_time_seconds {self._since:.3f}",
+        ]
+        return "\n".join(lines) + "\n"
+
+
+def _head(name: str, kind: str, said: str) -> list[str]:
+    return [f"# HELP {name} {said}", f"# TYPE {name} {kind}"]

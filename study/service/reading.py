@@ -1,0 +1,243 @@
+"""What the service knows of studies: read from their ledgers, and read again only where these have grown.
+
+A ledger stays open, so that of a running study only what is new is read. The list of studies is kept as the bytes that
+go out, for half a second, so that it costs the study that runs next to nothing however often it is asked for.
+"""
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from engine import DataError, TrainingState
+from study import lease
+from study.charts.chart import Chart
+from study.charts.trial_charts import cost_curves
+from study.charts.trials import Curve, TrialFacts, thin
+from study.home import Home, StudyFolder
+from study.ledger import Ledger, quiet_optuna
+from study.results import Summary, read_experiment, summarize_ledger
+from study.service.problems import log
+from study.service.queue import Queue, Submission
+from study.service.schemas import Studies, StudyLine, StudyState, SubmissionAnswer, when
+from study.tracking.view import page_address
+from study.trial_file import read_curve
+
+FRESH = 0.5  # seconds that an answer is given again
+OPEN = 16  # ledgers that are kept open
+SHOWN = 40  # curves of a study: the best, and those that run
+
+Stamp = tuple[int, int, int, bool]
+"""(inode, bytes, time of the last change, whether somebody runs it)."""
+
+
+@dataclass
+class _Known:
+    """What was read of a study. curves: of trials that have ended, which never change."""
+
+    stamp: Stamp
+    ledger: Ledger
+    summary: Summary
+    curves: dict[int, Curve] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Short:
+    """What the list says of a study, without its trials."""
+
+    stamp: Stamp
+    state: str
+    description: str
+    finished: int
+    planned: int
+    best: float | None
+    metric: str
+    direction: Literal["maximize", "minimize"]
+
+
+class StudyReader:
+    """Reads studies of a home; may be called from several threads.
+
+    Args:
+        home: where the studies live.
+        queue: of submissions.
+        mlflow: returns the address of MLflow's pages, None while there are none.
+    """
+
+    def __init__(self, home: Home, queue: Queue, mlflow: Callable[[], str | None] = lambda: None) -> None:
+        self.home, self.queue, self.mlflow = home, queue, mlflow
+        self._open: OrderedDict[str, _Known] = OrderedDict()
+        self._short: dict[str, _Short] = {}
+        self._lock = threading.RLock()
+        self._list, self._listed = b"", float("-inf")
+
+    def summary(self, name: str) -> Summary | None:
+        """Return a study as its ledger has it; None where it has not begun."""
+        with self._lock:
+            known = self._read(name)
+            return None if known is None else known.summary
+
+    def listed(self) -> bytes | None:
+        """Return the list of studies as it was made last, None where that is half a second ago; waits for nothing."""
+        return self._list if time.monotonic() - self._listed < FRESH else None
+
+    def studies(self) -> bytes:
+        """Return the list of studies as JSON, at most half a second old."""
+        with self._lock:
+            if time.monotonic() - self._listed >= FRESH:
+                submissions = {each.name: each for each in self.queue.latest()}
+                names = [*submissions, *(name for name in self.home.names() if name not in submissions)]
+                lines = [self.line(name, submissions.get(name)) for name in names]
+                self._list = Studies(studies=[line for line in lines if line is not None]).model_dump_json().encode()
+                self._listed = time.monotonic()
+            return self._list
+
+    def expire(self) -> None:
+        """Make the list anew when it is asked for next: something was handed in, or cancelled."""
+        self._listed = float("-inf")
+
+    def line(self, name: str, submission: Submission | None) -> StudyLine | None:
+        """Return what a list says of a study; None where there is no such study."""
+        with self._lock:
+            short = self._shorten(name)
+        if short is None and submission is None:
+            return None
+        server, experiment = self.mlflow(), read_experiment(self.home.folder(name))
+        return StudyLine(
+            name=name,
+            state=_state(short, submission),
+            description=short.description if short else "",
+            finished=short.finished if short else 0,
+            planned=short.planned if short else None,
+            best=short.best if short else None,
+            metric=short.metric if short else None,
+            direction=short.direction if short else None,
+            version=short.stamp[1] if short else 0,
+            mlflow=page_address(server, experiment, name) if server and experiment else None,
+            submission=None if submission is None else describe(submission),
+        )
+
+    def curves(self, name: str) -> tuple[int, Summary, Mapping[int, Curve], Chart | None] | None:
+        """Return version, summary, and curves by trial with a chart of them; None where the study has not begun."""
+        with self._lock:
+            known = self._read(name)
+        if known is None:
+            return None
+        summary, folder = known.summary, self.home.folder(name)
+        best = [row.number for row in summary.ranking()]
+        ended = best + [row.number for row in summary.trials if row.state == "pruned"]
+        open_trials = [row.number for row in summary.trials if row.state == "running"]
+        for number in ended[:SHOWN]:
+            if number not in known.curves:
+                costs = read_curve(folder.result(number))
+                if costs is not None and len(costs):
+                    known.curves[number] = thin(costs)
+        found = {number: known.curves[number] for number in sorted(ended[:SHOWN]) if number in known.curves}
+        for number in open_trials[-SHOWN:]:
+            curve = read_open_curve(folder, number)
+            if curve:
+                found[number] = curve
+        chart = cost_curves(TrialFacts(summary=summary, curves=found, winner_number=best[0] if best else None))
+        return known.stamp[1], summary, found, chart
+
+    def _shorten(self, name: str) -> _Short | None:
+        stamp = self._stamp(name)
+        short = self._short.get(name)
+        if stamp is not None and short is not None and short.stamp == stamp:
+            return short
+        known = self._read(name)
+        if known is None:
+            self._short.pop(name, None)
+            return None
+        summary = known.summary
+        self._short[name] = _Short(
+            stamp=known.stamp,
+            state=summary.state,
+            description=summary.description,
+            finished=sum(row.state != "running" for row in summary.trials),
+            planned=summary.planned,
+            best=summary.best.value if summary.best else None,
+            metric=summary.metric,
+            direction="maximize" if summary.direction == "maximize" else "minimize",
+        )
+        return self._short[name]
+
+    def _read(self, name: str) -> _Known | None:
+        stamp = self._stamp(name)
+        if stamp is None:
+            self._open.pop(name, None)
+            return None
+        known = self._open.get(name)
+        if known is not None and known.stamp == stamp:
+            self._open.move_to_end(name)
+            return known
+        if known is not None and (known.stamp[0] != stamp[0] or known.stamp[1] > stamp[1]):
+            known = None  # another ledger, or one that was repaired
+        folder = self.home.folder(name)
+        try:
+            with quiet_optuna():
+                ledger = Ledger(folder, name) if known is None else known.ledger
+                summary = summarize_ledger(ledger, folder)
+        except KeyError:  # it is being made
+            return None
+        except (ValueError, OSError) as error:
+            log.warning("the ledger of study %s cannot be read: %s", name, error)
+            return None
+        known = _Known(stamp, ledger, summary, known.curves if known is not None else {})
+        self._open[name] = known
+        self._open.move_to_end(name)
+        while len(self._open) > OPEN:
+            self._open.popitem(last=False)
+        return known
+
+    def _stamp(self, name: str) -> Stamp | None:
+        folder = self.home.folder(name)
+        try:
+            found = folder.ledger.stat()
+        except OSError:
+            return None
+        return found.st_ino, found.st_size, found.st_mtime_ns, lease.is_held(folder.lease)
+
+
+def read_open_curve(folder: StudyFolder, number: int) -> Curve:
+    """Return the curve of a trial that is being trained, as far as its last checkpoint; [] before that."""
+    try:
+        state = TrainingState.load(folder.checkpoint(number))
+    except (FileNotFoundError, DataError):
+        return []
+    curves = [state.curve(replica) for replica in range(state.replicas)]
+    reached = min(map(len, curves))
+    return thin(np.mean([curve[:reached] for curve in curves], axis=0)) if reached else []
+
+
+def describe(submission: Submission) -> SubmissionAnswer:
+    """Return a submission as the service answers it."""
+    return SubmissionAnswer.model_validate(
+        {
+            "id": submission.id,
+            "name": submission.name,
+            "state": submission.state,
+            "submitted": when(submission.submitted),
+            "started": when(submission.started),
+            "ended": when(submission.ended),
+            "message": submission.message,
+        }
+    )
+
+
+def _state(short: _Short | None, submission: Submission | None) -> StudyState:
+    """Return how a study stands: as it was handed in last, unless somebody has gone on with it by hand since."""
+    ledger: StudyState | None = None
+    if short is not None:
+        ledger = "complete" if short.state == "complete" else "running" if short.state == "running" else "interrupted"
+    if submission is None:
+        return ledger or "interrupted"
+    if submission.state == "cancelled" and ledger in ("complete", "running"):
+        return ledger
+    if submission.state == "complete" and ledger is not None:
+        return ledger
+    return submission.state  # type: ignore[return-value]  # one of queue.STATES

@@ -1,0 +1,191 @@
+"""Routes: what is done with a study that is there: cancel, report, finalize, predict; and uploads of data files."""
+
+import asyncio
+import base64
+import hashlib
+import json
+import re
+import tempfile
+from collections import defaultdict
+from pathlib import Path
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+from pydantic import ValidationError
+
+from study.service.data_files import check_upload_name, keep_upload
+from study.service.limits import SPEC_BYTES
+from study.service.problems import Problem, declare
+from study.service.reading import describe
+from study.service.runner import StudyFiles
+from study.service.schemas import FinalAnswer, FinalizeRequest, SubmissionAnswer, UploadAnswer
+from study.service.state import Name, Service, answer, body_of, chunks_of, media_type_of
+
+BINARY, CSV, JSON = "application/octet-stream", "text/csv", "application/json"
+_SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
+_FOUND = {"s404": "no such study", "s422": "no such name, or not a valid body"}
+_REFUSED = "another site's page"
+
+
+def action_routes(service: Service) -> APIRouter:
+    """Return the routes."""
+    routes = APIRouter()
+    settings = service.settings
+    made: dict[str, int] = {}
+    making: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    @routes.post(
+        "/studies/{name}/cancel",
+        tags=["studies"],
+        response_model=SubmissionAnswer,
+        responses=declare(**_FOUND, s403=_REFUSED, s409="it neither waits nor runs"),
+    )
+    async def cancel(name: Name) -> Response:
+        """Take a study out of the queue, or stop it where it runs; what is finished is kept."""
+        await service.find(name)
+        cancelled = await service.read(service.queue.cancel, name)
+        if cancelled is None:
+            raise Problem(409, f"study {name!r} neither waits nor runs", "not-active")
+        service.changed()
+        return answer(describe(cancelled))
+
+    @routes.get(
+        "/studies/{name}/report",
+        tags=["studies"],
+        response_class=Response,
+        responses={
+            200: {"description": "One HTML page.", "content": {"text/html": {"schema": {"type": "string"}}}},
+            **declare(**_FOUND, s409="it has not begun", s503="it took too long"),
+        },
+    )
+    async def report(name: Name) -> Response:
+        """Return the report of a study as it stands."""
+        line, _ = await service.find(name)
+        if not line.version:
+            raise Problem(409, f"study {name!r} has not begun; there is nothing to report yet", "not-begun")
+        path = StudyFiles(settings.home, name).report
+        async with making[name]:
+            if made.get(name) != line.version or not path.exists():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                await service.commands.run("report", name, "--output", str(path))
+                made[name] = line.version
+            text = await service.read(path.read_text, "utf-8")
+        return Response(text, media_type="text/html; charset=utf-8", headers={"Content-Security-Policy": policy(text)})
+
+    @routes.post(
+        "/studies/{name}/finalize",
+        tags=["studies"],
+        response_model=FinalAnswer,
+        openapi_extra={
+            "requestBody": {
+                "required": False,
+                "content": {JSON: {"schema": {"$ref": "#/components/schemas/FinalizeRequest"}}},
+            }
+        },
+        responses=declare(
+            **_FOUND,
+            s400="not JSON",
+            s403=_REFUSED,
+            s409="it cannot be finalized as it stands, or was before",
+            s413="the body is too large",
+            s415="another media type",
+            s503="it took too long",
+        ),
+    )
+    async def finalize(name: Name, request: Request) -> Response:
+        """Train the winner, open the test set once, keep score and model."""
+        body = await body_of(request, SPEC_BYTES)
+        wanted = _finalize_request(body, media_type_of(request))
+        if not (await service.find(name))[0].version:
+            raise Problem(409, f"study {name!r} has not begun; there is nothing to finalize yet", "not-begun")
+        options = [] if wanted.trial is None else ["--trial", str(wanted.trial)]
+        options += [f"--{key.replace('_', '-')}" for key in ("with_dev", "again") if getattr(wanted, key)]
+        done = await service.commands.run("finalize", name, "--json", *options)
+        told = json.loads(done.output)
+        return answer(FinalAnswer.model_validate(told))
+
+    @routes.post(
+        "/studies/{name}/predict",
+        tags=["studies"],
+        response_class=Response,
+        openapi_extra={"requestBody": {"required": True, "content": {CSV: {"schema": {"type": "string"}}}}},
+        responses={
+            200: {"description": "A row for each row.", "content": {CSV: {"schema": {"type": "string"}}}},
+            **declare(
+                **_FOUND,
+                s403=_REFUSED,
+                s409="there is no final model, or the table does not fit it",
+                s413="the table is too large",
+                s415="another media type",
+                s503="it took too long",
+            ),
+        },
+    )
+    async def predict(name: Name, request: Request) -> Response:
+        """Predict for the rows of a table with the finalized model."""
+        if media_type_of(request) != CSV:
+            raise Problem(415, f"a table comes as {CSV}", "media-type")
+        await service.find(name)
+        if not settings.home.folder(name).model.exists():
+            raise Problem(409, f"study {name!r} has no final model yet; finalize it first", "no-model")
+        with tempfile.TemporaryDirectory(prefix="study-predict-") as folder:
+            table, out = Path(folder) / "table.csv", Path(folder) / "predictions.csv"
+            with table.open("wb") as file:
+                async for chunk in chunks_of(request, settings.limits.upload):
+                    file.write(chunk)
+            await service.commands.run("predict", name, str(table), "--out", str(out))
+            return Response(out.read_bytes(), media_type=f"{CSV}; charset=utf-8")
+
+    @routes.put(
+        "/data/{file}",
+        tags=["data"],
+        status_code=201,
+        response_model=UploadAnswer,
+        openapi_extra={
+            "requestBody": {"required": True, "content": {BINARY: {"schema": {"type": "string", "format": "binary"}}}}
+        },
+        responses={
+            200: {"model": UploadAnswer, "description": "It was there already."},
+            **declare(
+                s403=_REFUSED,
+                s409="another file has this name",
+                s413="the file is too large",
+                s415="another media type",
+                s422="no name for a data file",
+            ),
+        },
+    )
+    async def upload(file: str, request: Request) -> Response:
+        """Keep a data file, which specs may then name."""
+        check_upload_name(file)
+        if media_type_of(request) != BINARY:
+            raise Problem(415, f"a data file comes as {BINARY}", "media-type")
+        limits = settings.limits
+        kept, new = await keep_upload(settings.uploads, file, chunks_of(request, limits.upload), limits.uploads)
+        return answer(UploadAnswer(name=kept.name, bytes=kept.bytes, sha256=kept.sha256), 201 if new else 200)
+
+    return routes
+
+
+def policy(page: str) -> str:
+    """Return the content security policy of a report: its own script and styles, and nothing from anywhere."""
+    digests = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in _SCRIPT.findall(page)]
+    scripts = " ".join(f"'sha256-{digest}'" for digest in digests) or "'none'"
+    return (
+        f"default-src 'none'; script-src {scripts}; style-src 'unsafe-inline'; img-src data:; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+
+
+def _finalize_request(body: bytes, media_type: str) -> FinalizeRequest:
+    if not body:
+        return FinalizeRequest()
+    if media_type != JSON:
+        raise Problem(415, f"the body is to be {JSON}", "media-type")
+    try:
+        return FinalizeRequest.model_validate_json(body)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        if first["type"] == "json_invalid":
+            raise Problem(400, f"the body is not JSON: {first['msg']}", "not-json") from None
+        raise Problem(422, f"{' '.join(map(str, first['loc'])) or 'body'}: {first['msg']}", "invalid") from None

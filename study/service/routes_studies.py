@@ -1,0 +1,220 @@
+"""Routes: hand a study in, and look at studies."""
+
+from dataclasses import asdict
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Header, Query, Request
+from fastapi.responses import Response
+
+from study.charts.chart import Chart
+from study.results import Summary, TrialRow
+from study.service.limits import SPEC_BYTES
+from study.service.problems import Problem, declare
+from study.service.queue import Full, Taken
+from study.service.reading import describe
+from study.service.runner import StudyFiles
+from study.service.schemas import (
+    AxisAnswer,
+    ChartAnswer,
+    CurveAnswer,
+    Curves,
+    MarkAnswer,
+    Studies,
+    StudyAnswer,
+    SubmissionAnswer,
+    TrialAnswer,
+    Trials,
+)
+from study.service.state import Name, Service, answer, body_of, media_type_of
+from study.service.submitting import JSON, TOML, read_submission
+from study.spec.whole import NAME
+
+LOG_BYTES = 1 << 20  # of a log, in one answer
+_TABLE = {"type": "object"}
+# What a spec must be at least; what its tables may hold is said in docs/search.md and docs/data.md, and checked.
+SPEC_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "required": ["name", "data", "space"],
+    "additionalProperties": False,
+    "properties": {
+        "name": {"type": "string", "pattern": f"^{NAME.pattern}$"},
+        "description": {"type": "string"},
+        "data": {"type": "object", "required": ["source"], "properties": {"source": {"type": "string"}}},
+        "space": {"type": "object", "required": ["learning_rate", "iterations", "depth"]},
+        "search": _TABLE,
+        "confirm": _TABLE,
+    },
+    "example": {
+        "name": "flower",
+        "data": {"source": "synthetic:planar_flower"},
+        "space": {"learning_rate": 0.5, "iterations": 50, "depth": 1, "units": 4},
+        "search": {"trials": 2},
+    },
+}
+_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {JSON: {"schema": SPEC_SCHEMA}, TOML: {"schema": {"type": "string"}}},
+    }
+}
+
+
+def study_routes(service: Service) -> APIRouter:
+    """Return the routes."""
+    routes = APIRouter(tags=["studies"])
+    settings = service.settings
+
+    @routes.post(
+        "/studies",
+        status_code=201,
+        response_model=SubmissionAnswer,
+        openapi_extra=_BODY,
+        responses={
+            200: {"model": SubmissionAnswer, "description": "It was handed in before, and is this one."},
+            **declare(
+                s400="not TOML, or not JSON",
+                s403="data outside of the folders of this server, or another site's page",
+                s409="the name, or the key, belongs to another spec",
+                s413="the spec is too large",
+                s415="another media type",
+                s422="the spec is not valid, or beyond the limits of this server",
+                s429="too many studies wait",
+            ),
+        },
+    )
+    async def submit(
+        request: Request,
+        data: Annotated[
+            Literal["folders", "uploads"],
+            Query(description="Where relative data files are: in the server's folders, or uploaded, by their name."),
+        ] = "folders",
+        idempotency_key: Annotated[
+            str | None, Header(pattern="^[!-~]{1,200}$", description="The same again gives what the first gave.")
+        ] = None,
+    ) -> Response:
+        """Put a study at the end of the queue."""
+        body = await body_of(request, SPEC_BYTES)
+        uploads = settings.uploads.resolve()
+        folders = (*settings.folders, uploads)
+        declared = await service.read(
+            read_submission,
+            body,
+            media_type_of(request),
+            folders,
+            settings.limits,
+            uploads if data == "uploads" else None,
+        )
+        name = declared.spec.name
+        try:
+            kept, new = await service.read(service.queue.submit, name, declared.text, declared.links, idempotency_key)
+        except Taken as taken:
+            if taken.what == "key":
+                raise Problem(409, "this Idempotency-Key was used for another spec", "key") from None
+            detail = f"study {name!r} waits or runs with another spec; wait for it, cancel it, or take another name"
+            raise Problem(409, detail, "name") from None
+        except Full:
+            raise Problem(429, f"{service.queue.most:,} studies wait; try again later", "full") from None
+        service.changed()
+        return answer(describe(kept), 201 if new else 200, {"Location": f"/studies/{name}"})
+
+    @routes.get("/studies", response_model=Studies)
+    async def studies() -> Response:
+        """Return all studies, at most half a second old."""
+        return Response(await service.studies(), media_type="application/json")
+
+    @routes.get(
+        "/studies/{name}", response_model=StudyAnswer, responses=declare(s404="no such study", s422="no such name")
+    )
+    async def study(name: Name) -> Response:
+        """Return one study."""
+        line, submission = await service.find(name)
+        summary = await service.read(service.reader.summary, name)
+        return answer(
+            StudyAnswer(
+                **line.model_dump(),
+                best_trial=None if summary is None or summary.best is None else _trial(summary.best),
+                objectives=[] if summary is None else list(summary.objectives),
+                front=[] if summary is None else list(summary.front),
+                confirm=None if summary is None else summary.confirm,
+                finalized=[] if summary is None else list(summary.finalized),
+                spec=None if submission is None else submission.spec,
+            )
+        )
+
+    @routes.get(
+        "/studies/{name}/trials",
+        response_model=Trials,
+        responses=declare(s404="no such study", s422="no such name, or a parameter out of range"),
+    )
+    async def trials(
+        name: Name,
+        order: Annotated[Literal["number", "best"], Query(description="best: complete ones alone.")] = "number",
+        offset: Annotated[int, Query(ge=0, le=1_000_000_000)] = 0,
+        limit: Annotated[int, Query(ge=1, le=1_000)] = 1_000,
+    ) -> Response:
+        """Return trials of a study."""
+        await service.find(name)
+        summary: Summary | None = await service.read(service.reader.summary, name)
+        rows = [] if summary is None else summary.ranking() if order == "best" else summary.trials
+        shown = [_trial(row) for row in rows[offset : offset + limit]]
+        return answer(Trials(name=name, total=len(rows), trials=shown))
+
+    @routes.get(
+        "/studies/{name}/curves", response_model=Curves, responses=declare(s404="no such study", s422="no such name")
+    )
+    async def curves(name: Name) -> Response:
+        """Return curves of the best trials and of those that are being trained, with a chart of them."""
+        await service.find(name)
+        found = await service.read(service.reader.curves, name)
+        if found is None:
+            return answer(Curves(name=name, version=0, curves=[], chart=None))
+        version, summary, by_trial, chart = found
+        states = {row.number: row.state for row in summary.trials}
+        told = [
+            CurveAnswer(trial=number, state=states[number], points=[(at, cost) for at, cost in points])
+            for number, points in by_trial.items()
+        ]
+        return answer(Curves(name=name, version=version, curves=told, chart=None if chart is None else _chart(chart)))
+
+    @routes.get(
+        "/studies/{name}/log",
+        response_class=Response,
+        responses={
+            200: {"description": "What it printed.", "content": {"text/plain": {"schema": {"type": "string"}}}},
+            **declare(s404="no such study", s422="no such name, or a parameter out of range"),
+        },
+    )
+    async def log(name: Name, offset: Annotated[int, Query(ge=0, le=1 << 50)] = 0) -> Response:
+        """Return what a study printed, from a byte on; at most a megabyte."""
+        await service.find(name)
+        content = await service.read(_read_log, StudyFiles(settings.home, name), offset)
+        return Response(content, media_type="text/plain; charset=utf-8")
+
+    return routes
+
+
+def _read_log(files: StudyFiles, offset: int) -> bytes:
+    try:
+        with files.log.open("rb") as file:
+            file.seek(offset)
+            return file.read(LOG_BYTES)
+    except FileNotFoundError:
+        return b""
+
+
+def _trial(row: TrialRow) -> TrialAnswer:
+    return TrialAnswer.model_validate(asdict(row))
+
+
+def _chart(chart: Chart) -> ChartAnswer:
+    return ChartAnswer(
+        label=chart.label,
+        caption=chart.caption,
+        x=AxisAnswer(title=chart.x.title, ticks=chart.x.ticks),
+        y=AxisAnswer(title=chart.y.title, ticks=chart.y.ticks),
+        grid=chart.grid,
+        marks=[
+            MarkAnswer(kind=mark.kind, style=mark.style, d=mark.d, trials=list(mark.trials)) for mark in chart.marks
+        ],
+        legend=list(chart.legend),
+    )

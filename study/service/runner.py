@@ -1,0 +1,216 @@
+"""What runs the queue: each study as a process of its own, `study run`, so that nothing it does takes the server along.
+
+A server that dies leaves its studies running. The next one waits for them and runs them once more, which the ledger
+makes exact: a study that is complete ends at once, one that is not goes on. Nothing runs twice at a time, since a
+process holds its lock for as long as it lives.
+"""
+
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from study import interrupts, lease
+from study.home import Home
+from study.service import children
+from study.service.problems import log
+from study.service.queue import Queue, Submission
+
+EVERY = 0.2  # seconds between two looks at what runs
+GRACE = 20.0  # seconds that a study may take to stop
+_ENVIRONMENT = {"COLUMNS": "100", "PYTHONUNBUFFERED": "1"}  # what it prints is followed
+TAIL = 4_096  # bytes of a log in which the reason of a failure is looked for
+
+
+@dataclass
+class _Place:
+    """One study that runs. process: None of one that an earlier server left."""
+
+    submission: Submission
+    process: children.Process | None = None
+    asked: float | None = None  # when it was told to stop
+
+
+class StudyFiles:
+    """What the service keeps in a study's folder."""
+
+    def __init__(self, home: Home, name: str) -> None:
+        self.folder = home.folder(name).path / "service"
+
+    @property
+    def spec(self) -> Path:
+        """The spec as it was handed in; data files are linked beside it."""
+        return self.folder / "spec.toml"
+
+    @property
+    def log(self) -> Path:
+        """What the study printed."""
+        return self.folder / "run.log"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the process that runs it."""
+        return self.folder / "run.lock"
+
+    @property
+    def report(self) -> Path:
+        """The report that was made last."""
+        return self.folder / "report.html"
+
+
+class Runner(threading.Thread):
+    """Runs what is in the queue until told to stop.
+
+    Args:
+        queue: of submissions.
+        home: where the studies live.
+        jobs: worker processes of all studies together.
+        concurrent: studies at a time, which share the jobs evenly.
+        tracking: whether runs are written to MLflow.
+    """
+
+    def __init__(self, queue: Queue, home: Home, *, jobs: int, concurrent: int = 1, tracking: bool = True) -> None:
+        super().__init__(name="runner", daemon=True)
+        self.queue, self.home, self.concurrent = queue, home, concurrent
+        self.jobs, self.tracking = max(1, jobs // concurrent), tracking
+        self._places: list[_Place] = []
+        self._wake, self._stopping = threading.Event(), threading.Event()
+
+    def run(self) -> None:
+        """Run studies; what the machine refuses for a moment (memory, a full disk) is tried again."""
+        self._places = [_Place(submission) for submission in self.queue.running()]
+        for place in self._places:
+            log.info("study %s ran when the server ended; it goes on", place.submission.name)
+        while not self._stopping.is_set():
+            try:
+                self._step()
+            except Exception:  # noqa: BLE001 - the queue outlives it, and the log has it
+                log.exception("the queue could not be worked on; trying again")
+                self._stopping.wait(1.0)
+            self._wake.wait(EVERY)
+            self._wake.clear()
+        self._leave()
+
+    def wake(self) -> None:
+        """Look at the queue at once."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Interrupt what runs and wait until it has ended; it stays in the queue as running, and goes on later."""
+        self._stopping.set()
+        self.wake()
+        if self.is_alive():
+            self.join()
+
+    def _step(self) -> None:
+        stopping = {submission.id for submission in self.queue.running() if submission.stopping}
+        for place in list(self._places):
+            if self._has_ended(place, cancelled=place.submission.id in stopping):
+                self._places.remove(place)
+            elif place.submission.id in stopping:
+                self._interrupt(place)
+        while len(self._places) < self.concurrent and (submission := self.queue.claim(self._is_busy)) is not None:
+            place = _Place(submission)
+            if self._begin(place):
+                self._places.append(place)
+
+    def _has_ended(self, place: _Place, *, cancelled: bool) -> bool:
+        """Write down the end of one that runs, or begin it where an earlier server left it; return whether it ended."""
+        if place.process is not None:
+            code = place.process.poll()
+            if code is None:
+                return False
+            self._settle(place.submission, code, cancelled=cancelled)
+            return True
+        if cancelled and not children.is_alive(StudyFiles(self.home, place.submission.name).lock):
+            self._finish(place.submission, "cancelled")
+            return True
+        if self._is_busy(place.submission.name):
+            return False
+        return not self._begin(place)
+
+    def _begin(self, place: _Place) -> bool:
+        """Start a study's process; return whether it could be."""
+        submission = place.submission
+        files = StudyFiles(self.home, submission.name)
+        command = [sys.executable, "-m", "study.cli", "run", str(files.spec)]
+        command += ["--home", str(self.home.path), "--jobs", str(self.jobs)]
+        try:
+            write_spec(files, submission)
+            place.process = children.start(
+                command if self.tracking else [*command, "--no-tracking"], files.lock, files.log, _ENVIRONMENT
+            )
+        except BlockingIOError:  # somebody else has just begun it; it is looked at again
+            return True
+        except OSError as error:
+            self._finish(submission, "failed", f"could not be started: {error}")
+            return False
+        log.info("study %s runs (submission %d)", submission.name, submission.id)
+        return True
+
+    def _is_busy(self, name: str) -> bool:
+        """Return whether a process of an earlier server, or a person in a terminal, runs a study."""
+        return children.is_alive(StudyFiles(self.home, name).lock) or lease.is_held(self.home.folder(name).lease)
+
+    def _settle(self, submission: Submission, code: int, *, cancelled: bool) -> None:
+        if code == 0:
+            self._finish(submission, "complete")
+        elif cancelled:
+            self._finish(submission, "cancelled")
+        elif code == interrupts.EXIT_CODE and self._stopping.is_set():
+            return
+        else:
+            self._finish(submission, "failed", _reason(StudyFiles(self.home, submission.name).log, code))
+
+    def _finish(self, submission: Submission, state: str, message: str = "") -> None:
+        self.queue.finish(submission.id, state, message)
+        log.info("study %s is %s%s", submission.name, state, f": {message}" if message else "")
+
+    def _interrupt(self, place: _Place) -> None:
+        """Ask a study to stop, once; kill it where it does not."""
+        lock = StudyFiles(self.home, place.submission.name).lock
+        if place.asked is None:
+            place.asked = time.monotonic()
+            children.interrupt(lock)
+        elif time.monotonic() - place.asked > GRACE:
+            children.kill(lock)
+
+    def _leave(self) -> None:
+        """End what runs; it keeps what is finished."""
+        running = [(place, place.process) for place in self._places if place.process is not None]
+        while running:
+            for place, process in list(running):
+                code = process.poll()
+                if code is None:
+                    self._interrupt(place)
+                    continue
+                running.remove((place, process))
+                self._settle(place.submission, code, cancelled=False)
+            time.sleep(0.05)
+
+
+def write_spec(files: StudyFiles, submission: Submission) -> None:
+    """Write a study's spec as it was handed in, with the data files that it names linked beside it."""
+    files.folder.mkdir(parents=True, exist_ok=True)
+    for name, target in submission.links.items():
+        link = files.folder / name
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.unlink(missing_ok=True)
+        link.symlink_to(target)
+    files.spec.write_text(submission.spec, encoding="utf-8")
+
+
+def _reason(path: Path, code: int) -> str:
+    """Return why a study failed: what it said last, or which signal ended it."""
+    if code < 0:
+        return f"was ended by signal {-code}"
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - TAIL))
+            lines = file.read().decode(errors="replace").splitlines()
+    except OSError:
+        lines = []
+    said = [number for number, line in enumerate(lines) if line.startswith("study: ")]
+    told = " ".join(lines[said[-1] :]).removeprefix("study: ") if said else (lines[-1] if lines else "")
+    return told or f"ended with exit code {code}"

@@ -1,0 +1,114 @@
+"""What all routes of the service share."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Annotated, Any, TypeVar
+
+from fastapi import Path, Request
+from fastapi.responses import Response
+from pydantic import BaseModel
+from starlette.requests import ClientDisconnect
+
+from study.service.commanding import Commands
+from study.service.events import Events
+from study.service.metrics import Metrics
+from study.service.mlflow_server import MlflowServer
+from study.service.problems import Problem
+from study.service.queue import Queue, Submission
+from study.service.reading import StudyReader
+from study.service.runner import Runner
+from study.service.schemas import StudyLine
+from study.service.settings import Settings
+from study.spec.whole import NAME
+
+Result = TypeVar("Result")
+Name = Annotated[str, Path(pattern=f"^{NAME.pattern}$", max_length=100, description="Name of a study.")]
+
+
+@dataclass
+class Service:
+    """Settings and parts of one running service. runner and mlflow: None where it only answers."""
+
+    settings: Settings
+    queue: Queue
+    reader: StudyReader
+    metrics: Metrics
+    commands: Commands
+    runner: Runner | None = None
+    mlflow: MlflowServer | None = None
+    events: Events = field(init=False)
+    _readers: ThreadPoolExecutor = field(init=False)
+
+    def __post_init__(self) -> None:
+        # One thread reads a ledger, and another one the files of trials; more would only wait for each other.
+        self._readers = ThreadPoolExecutor(2, thread_name_prefix="reader")
+        self.events = Events(self.studies)
+
+    async def studies(self) -> bytes:
+        """Return the list of studies as JSON, at most half a second old."""
+        listed = self.reader.listed()
+        return await self.read(self.reader.studies) if listed is None else listed
+
+    async def read(self, call: Callable[..., Result], *arguments: Any) -> Result:
+        """Call what reads files in the thread for that."""
+        return await asyncio.get_running_loop().run_in_executor(self._readers, call, *arguments)
+
+    def changed(self) -> None:
+        """Say that something was handed in, or cancelled."""
+        self.reader.expire()
+        if self.runner is not None:
+            self.runner.wake()
+
+    async def find(self, name: str) -> tuple[StudyLine, Submission | None]:
+        """Return a study.
+
+        Raises:
+            Problem: 404, there is none of this name.
+        """
+
+        def look() -> tuple[StudyLine | None, Submission | None]:
+            submission = self.queue.find(name)
+            return self.reader.line(name, submission), submission
+
+        line, submission = await self.read(look)
+        if line is None:
+            raise Problem(404, f"there is no study {name!r}", "no-study")
+        return line, submission
+
+
+def answer(model: BaseModel, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """Return a model as JSON; numbers that JSON does not have are null."""
+    return Response(model.model_dump_json(), status, headers, media_type="application/json")
+
+
+async def chunks_of(request: Request, most: int) -> AsyncIterator[bytes]:
+    """Give a request's body piece by piece.
+
+    Raises:
+        Problem: 413, it is larger than allowed, whatever its header says.
+    """
+    too_large = Problem(413, f"the body is over {most:,} bytes, which is what this server takes", "too-large")
+    said = request.headers.get("content-length", "")
+    if said.isdigit() and len(said) < 20 and int(said) > most:
+        raise too_large
+    size = 0
+    try:
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > most:
+                raise too_large
+            yield chunk
+    except ClientDisconnect:
+        raise Problem(400, "the client left before it had sent everything", "left") from None
+
+
+async def body_of(request: Request, most: int) -> bytes:
+    """Return a request's body, at most so many bytes."""
+    return b"".join([chunk async for chunk in chunks_of(request, most)])
+
+
+def media_type_of(request: Request) -> str:
+    """Return the media type of a request's body, without parameters."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()

@@ -1,0 +1,30 @@
+"""`study status` in the terminal: a line a study."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from study.charts.words import short, title_of
+
+
+def print_status(studies: Sequence[dict[str, Any]]) -> None:
+    """Print how studies stand, as the service answers it."""
+    console = Console(highlight=False, markup=False, soft_wrap=True)
+    if not studies:
+        console.print("no study was handed in yet; study submit SPEC does it")
+        return
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for title in ("study", "state", "trials", "best on dev", "metric", "description"):
+        table.add_column(title)
+    for line in studies:
+        trials = "" if line["planned"] is None else f"{line['finished']}/{line['planned']}"
+        metric = "" if line["metric"] is None else title_of(line["metric"])
+        table.add_row(line["name"], line["state"], trials, short(line["best"]), metric, line["description"])
+    console.print(table)
+    for line in studies:
+        message = (line["submission"] or {}).get("message")
+        if message:
+            console.print(f"{line['name']}: {message}")

@@ -1,0 +1,90 @@
+"""From the body of a request to a submission: TOML or JSON, checked as `study run` would, and against the limits."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from study.errors import UserError
+from study.service.data_files import RESERVED, find_links
+from study.service.limits import Limits, check_limits
+from study.service.problems import Problem
+from study.service.toml_text import write_toml
+from study.spec import Spec, parse_spec
+
+TOML, JSON = "application/toml", "application/json"
+
+
+@dataclass(frozen=True)
+class Declared:
+    """A spec that may be queued. text: as TOML; links: data files by the name that it gives them."""
+
+    spec: Spec
+    text: str
+    links: dict[str, str]
+
+
+def read_submission(
+    body: bytes, media_type: str, folders: Sequence[Path], limits: Limits, uploads: Path | None = None
+) -> Declared:
+    """Check what was handed in.
+
+    Args:
+        body: of the request.
+        media_type: of the body, without parameters.
+        folders: that data files may be in.
+        limits: of the server.
+        uploads: the folder that data files are looked for in by their name; None takes folders.
+
+    Raises:
+        Problem: 415 for another media type; 400 for what is no TOML, or no JSON; 422 for a spec that is not valid or
+            beyond the limits; 403 for data outside the folders.
+    """
+    text = _text(body, media_type)
+    try:
+        spec = parse_spec(text, "spec")
+        check_limits(spec, limits)
+    except UserError as error:
+        kind = "not-toml" if "spec: is not TOML" in str(error) else "spec"
+        raise Problem(400 if kind == "not-toml" else 422, str(error), kind) from None
+    except (RecursionError, ValueError, OverflowError) as error:
+        raise Problem(422, f"spec: cannot be read ({type(error).__name__}); is it nested too deep?", "spec") from None
+    links = find_links(spec.data, folders, uploads)
+    for name in links:
+        if PurePosixPath(name).parts[0] in RESERVED:
+            raise Problem(422, f"[data] source: {name!r} is a name that the server uses; rename the file", "name")
+    return Declared(spec, text, links)
+
+
+def _text(body: bytes, media_type: str) -> str:
+    if media_type not in (TOML, JSON):
+        raise Problem(415, f"a spec comes as {TOML} or {JSON}, not as {media_type[:100]!r}", "media-type")
+    try:
+        text = body.decode("utf-8-sig")
+        if media_type == TOML:
+            return text
+        table = _load(text)
+        if not isinstance(table, dict):
+            raise Problem(422, f"spec: must be a table, got {type(table).__name__}", "spec")
+        return _as_toml(table)
+    except UnicodeDecodeError as error:
+        raise Problem(400, f"the body is not UTF-8 text (byte {error.start})", "not-text") from None
+
+
+def _load(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise Problem(400, f"the body is not JSON: {str(error)[:200]}", "not-json") from None
+
+
+def _as_toml(table: dict[str, Any]) -> str:
+    try:
+        text = write_toml(table)
+        text.encode()
+    except (UserError, RecursionError) as error:
+        raise Problem(422, f"spec: {error}", "spec") from None
+    except UnicodeEncodeError:
+        raise Problem(422, "spec: has half a character (a lone surrogate) in a text", "spec") from None
+    return text

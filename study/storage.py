@@ -1,0 +1,101 @@
+"""Optuna's tables in PostgreSQL as a ledger needs them: one connection writes, and a round is one transaction.
+
+What the database refuses is said in a line, in place of what the libraries between raise.
+"""
+
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any
+
+from study.database import connect, explain, has_tables, lock_of
+from study.errors import MachineError, UserError, without_password
+
+if TYPE_CHECKING:
+    from optuna.storages import RDBStorage
+
+    from study.database import Connection
+
+
+def open_storage(address: str, held: "Connection | None") -> "RDBStorage":
+    """Return Optuna's storage in the database; only with the connection that `hold` gave is anything written.
+
+    Raises:
+        UserError: as `connect` and `has_tables`; later on, where a reader's connection cannot be made again.
+        MachineError: later on, where the connection is lost or the database refuses.
+    """
+    from optuna.exceptions import StorageInternalError
+    from optuna.storages import RDBStorage
+    from sqlalchemy import event
+    from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+    from sqlalchemy.pool import StaticPool
+
+    place = without_password(address)
+
+    def lost(context: Any) -> None:
+        """Say what the database refuses in a line, in place of what the libraries between raise."""
+        if context.is_pre_ping or isinstance(context.sqlalchemy_exception, IntegrityError):
+            return
+        raise MachineError(
+            f"the database at {place}: {explain(context.original_exception)}; have it mended, then the same command "
+            "goes on from here.\nNothing finished is lost."
+        ) from context.original_exception
+
+    if held is None:
+        with connect(address) as connection:
+            complete = has_tables(connection, address)
+        options = {"creator": lambda: _in_transactions(connect(address)), "pool_pre_ping": True}
+    else:
+        complete = has_tables(held, address)
+        options = {"creator": lambda: _in_transactions(held), "poolclass": StaticPool}
+    with _making_tables(held) if held is not None and not complete else nullcontext():
+        try:
+            storage = RDBStorage(
+                "postgresql+psycopg://",
+                engine_kwargs=options,
+                skip_compatibility_check=True,  # checked above, before anything could be written
+                skip_table_creation=complete or held is None,
+            )
+        except (SQLAlchemyError, StorageInternalError) as error:
+            why = getattr(error, "orig", None) or error.__cause__ or error
+            raise UserError(f"--storage {place}: {explain(why)}; have its tables made by who may") from None
+    if held is None:
+        weakref.finalize(storage, storage.engine.dispose)
+    event.listen(storage.engine, "handle_error", lost)
+    return storage
+
+
+@contextmanager
+def _making_tables(connection: "Connection") -> Iterator[None]:
+    """Take turns with others who make the tables of an empty database."""
+    connection.execute("SELECT pg_advisory_lock(%s)", [lock_of("")])
+    try:
+        yield
+    finally:
+        if not connection.closed:
+            connection.rollback()
+            connection.execute("SELECT pg_advisory_unlock(%s)", [lock_of("")])
+            connection.commit()
+
+
+@contextmanager
+def in_one_transaction(storage: "RDBStorage") -> Iterator[None]:
+    """Make what is written in the block one transaction: all of it counts at the end, nothing where it raises."""
+    from sqlalchemy.orm import scoped_session, sessionmaker
+
+    usual = storage.scoped_session
+    with storage.engine.begin() as connection:
+        # Optuna ends a session of its own for each call; joined to this connection they end nothing else.
+        storage.scoped_session = scoped_session(sessionmaker(connection, join_transaction_mode="rollback_only"))
+        try:
+            yield
+        finally:
+            storage.scoped_session.remove()
+            storage.scoped_session = usual
+
+
+def _in_transactions(connection: "Connection") -> "Connection":
+    """Return a connection as SQLAlchemy expects it."""
+    if connection.autocommit:
+        connection.autocommit = False
+    return connection

@@ -1,0 +1,111 @@
+"""A real dask cluster of separate processes, whose workers can import the engine and nothing of the study."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import engine
+
+# What stands in the way of a worker that would need more than the engine.
+ENGINE_ALONE = """
+import sys
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("study", "optuna", "mlflow", "sklearn", "pandas"):
+            raise ImportError(f"a worker wants {name}")
+sys.meta_path.insert(0, Refuse())
+"""
+WORKER = "from distributed.cli.dask_worker import main; main()"
+SCHEDULER = "from distributed.cli.dask_scheduler import main; main()"
+
+
+WAIT = "import sys; from distributed import Client; Client(sys.argv[1]).wait_for_workers(int(sys.argv[2]), 60)"
+
+
+@dataclass(frozen=True)
+class Host:
+    """Where processes run: an address, and what a command begins with there."""
+
+    address: str = "127.0.0.1"
+    prefix: Sequence[str] = ()
+
+
+class DaskCluster:
+    """A scheduler and its workers, on two hosts or on one."""
+
+    def __init__(self, place: Path, here: Host, there: Host) -> None:
+        self.place, self.here, self.there = place, here, there
+        self.workers: list[subprocess.Popen[bytes]] = []
+        self._scheduler: subprocess.Popen[bytes] | None = None
+        (place / "alone").mkdir()
+        (place / "alone" / "sitecustomize.py").write_text(ENGINE_ALONE)
+        self.start_scheduler(0)
+
+    def start_scheduler(self, port: int) -> None:
+        file = self.place / "scheduler.json"
+        file.unlink(missing_ok=True)
+        options = ["--host", self.here.address, "--port", str(port), "--no-dashboard", "--scheduler-file", str(file)]
+        self._scheduler = self._begin(self.here, SCHEDULER, *options)
+        while not file.exists():
+            assert self._scheduler.poll() is None, (self.place / "log").read_text()
+            time.sleep(0.05)
+        self.address = json.loads(file.read_text())["address"]
+
+    def start_worker(self) -> None:
+        options = ["--host", self.there.address, "--nthreads", "1", "--no-dashboard", "--no-nanny"]
+        options += ["--local-directory", str(self.place)]
+        self.workers.append(self._begin(self.there, WORKER, self.address, *options))
+
+    def wait_for_workers(self, count: int) -> None:
+        waiting = self._begin(self.here, WAIT, self.address, str(count))
+        assert waiting.wait() == 0, (self.place / "log").read_text()
+
+    def kill_worker(self) -> None:
+        worker = self.workers.pop()
+        worker.send_signal(signal.SIGKILL)
+        worker.wait()
+
+    def restart_scheduler(self) -> None:
+        """Kill the scheduler and its workers, and start as many anew where they were."""
+        count, port = len(self.workers), int(self.address.rpartition(":")[2])
+        self.stop()
+        self.start_scheduler(port)
+        for _ in range(count):
+            self.start_worker()
+        self.wait_for_workers(count)
+
+    def stop(self) -> None:
+        for process in [*self.workers, self._scheduler]:
+            if process is not None:
+                process.kill()
+                process.wait()
+        self.workers = []
+
+    def _begin(self, host: Host, code: str, *options: str) -> "subprocess.Popen[bytes]":
+        path = os.pathsep.join([str(self.place / "alone"), str(Path(engine.__file__).parents[1])])
+        with (self.place / "log").open("ab") as log:
+            command = [*host.prefix, sys.executable, "-W", "ignore", "-c", code, *options]
+            environment = os.environ | {"PYTHONPATH": path}
+            return subprocess.Popen(command, stdout=log, stderr=log, env=environment, cwd=self.place)
+
+
+@contextmanager
+def start_cluster(
+    place: Path, workers: int = 2, here: Host | None = None, there: Host | None = None
+) -> Iterator[DaskCluster]:
+    """Start a cluster; it ends with the block."""
+    cluster = DaskCluster(place, here or Host(), there or Host())
+    try:
+        for _ in range(workers):
+            cluster.start_worker()
+        cluster.wait_for_workers(workers)
+        yield cluster
+    finally:
+        cluster.stop()

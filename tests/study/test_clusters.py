@@ -1,0 +1,249 @@
+"""Clusters that people already run: the trials of the local run, whatever becomes of a node or of the scheduler."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from dask_cluster import DaskCluster, Host, start_cluster
+from in_process import run_local, spec_with
+from small_study import environment, run_study
+
+from engine.worker_data import Fold, pack_data, read_data, unpack_data, write_data
+from study import clusters
+from study.clusters import connect
+from study.home import Home
+from study.results import summarize
+
+DIGITS = spec_with(
+    data="source = 'sklearn:digits'",
+    space="iterations = { low = 20, high = 80, step = 20 }\nunits = { low = 8, high = 32, log = true }",
+    search="trials = 40\nin_flight = 8",
+)
+Trials = list[tuple[int, str, str | None]]
+
+# Dask's and ray's own threads and sockets end when they end.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::ResourceWarning", "ignore::DeprecationWarning", "ignore::FutureWarning"
+)
+
+
+def trials(home: Path) -> Trials:
+    return [(row.number, row.state, row.fingerprint) for row in summarize(Home(home), "small").trials]
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory: pytest.TempPathFactory) -> Trials:
+    """The trials of the local run, with one job."""
+    home = tmp_path_factory.mktemp("local")
+    run_local(DIGITS, home, jobs=1)
+    return trials(home)
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[DaskCluster]:
+    pytest.importorskip("distributed")
+    with start_cluster(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+def digits(tmp_path: Path) -> Path:
+    path = tmp_path / "digits.toml"
+    path.write_text(DIGITS)
+    return path
+
+
+@pytest.fixture
+def hosts() -> Iterator[tuple[Host, Host]]:
+    """Two network namespaces with an address each, joined by a cable."""
+    names = [f"study-{os.getpid()}-{side}" for side in "ab"]
+    ends = [f"st{os.getpid()}{side}" for side in "ab"]
+    addresses = ["10.77.41.1", "10.77.41.2"]
+    steps = [f"ip netns add {name}" for name in names]
+    steps += [f"ip link add {ends[0]} netns {names[0]} type veth peer name {ends[1]} netns {names[1]}"]
+    for name, end, address in zip(names, ends, addresses, strict=True):
+        steps += [f"ip -n {name} address add {address}/24 dev {end}", f"ip -n {name} link set {end} up"]
+        steps += [f"ip -n {name} link set lo up"]
+    try:
+        for step in steps:
+            try:
+                done = subprocess.run(step.split(), capture_output=True, text=True, check=False)
+            except FileNotFoundError:
+                pytest.skip("no `ip` on this machine")
+            if done.returncode:
+                pytest.skip(f"no network namespaces here: {step}: {done.stderr.strip()}")
+        here, there = (
+            Host(address, ("ip", "netns", "exec", name)) for name, address in zip(names, addresses, strict=True)
+        )
+        yield here, there
+    finally:
+        for name in names:
+            subprocess.run(["ip", "netns", "del", name], capture_output=True, check=False)
+
+
+def command(spec: Path, home: Path, *options: object) -> list[str]:
+    arguments = ("run", spec, "--home", home, "--no-tracking", *options)
+    return [sys.executable, "-m", "study.cli", *map(str, arguments)]
+
+
+def begin(spec: Path, home: Path, cluster: DaskCluster) -> "subprocess.Popen[str]":
+    pipe = subprocess.PIPE
+    started = command(spec, home, "--backend", "dask", "--scheduler", cluster.address)
+    return subprocess.Popen(started, stdout=pipe, stderr=pipe, text=True, env=environment())
+
+
+def wait_for(process: "subprocess.Popen[str]", words: str) -> None:
+    assert process.stdout is not None
+    for line in process.stdout:
+        if words in line:
+            return
+    raise AssertionError(f"no line with {words!r}; {process.communicate()[1]}")
+
+
+@pytest.mark.slow
+def test_a_worker_killed_in_the_middle_costs_no_trial(
+    cluster: DaskCluster, digits: Path, tmp_path: Path, local: Trials
+) -> None:
+    process = begin(digits, tmp_path / "home", cluster)
+    wait_for(process, "(5/40)")
+    cluster.kill_worker()
+    wait_for(process, "(15/40)")
+    cluster.start_worker()  # joins late, and is sent the data then
+    output, errors = process.communicate(timeout=300)
+    assert (process.returncode, errors) == (0, ""), output
+    assert trials(tmp_path / "home") == local
+
+
+@pytest.mark.slow
+def test_a_scheduler_restarted_in_the_middle_costs_no_trial(
+    cluster: DaskCluster, digits: Path, tmp_path: Path, local: Trials
+) -> None:
+    process = begin(digits, tmp_path / "home", cluster)
+    wait_for(process, "(5/40)")
+    cluster.restart_scheduler()
+    output, errors = process.communicate(timeout=300)
+    assert process.returncode == 1, output + errors
+    said = f"the dask scheduler at {cluster.address} is lost; once it is back, the same command goes on from here."
+    assert errors == f"study: {said}\nNothing finished is lost.\n"
+    finished = [row for row in trials(tmp_path / "home") if row[1] != "running"]
+    assert 5 <= len(finished) < 40
+    again = begin(digits, tmp_path / "home", cluster)
+    output, errors = again.communicate(timeout=300)
+    assert (again.returncode, errors) == (0, ""), output
+    assert trials(tmp_path / "home") == local
+
+
+@pytest.mark.slow
+def test_workers_on_another_host_give_the_same_trials(
+    hosts: tuple[Host, Host], digits: Path, tmp_path: Path, local: Trials
+) -> None:
+    pytest.importorskip("distributed")
+    here, there = hosts
+    with start_cluster(tmp_path, here=here, there=there) as cluster:
+        started = command(digits, tmp_path / "home", "--backend", "dask", "--scheduler", cluster.address)
+        done = subprocess.run(
+            [*here.prefix, *started], capture_output=True, text=True, timeout=300, check=False, env=environment()
+        )
+        assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert trials(tmp_path / "home") == local
+
+
+@pytest.mark.slow
+def test_data_are_sent_once(
+    cluster: DaskCluster, tmp_path: Path, local: Trials, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packed: list[Path] = []
+    monkeypatch.setattr(clusters, "pack_data", lambda folder: packed.append(folder) or pack_data(folder))
+    with connect("dask", scheduler=cluster.address) as workers:
+        assert workers is not None
+        assert workers.jobs == 2
+        run_local(DIGITS, tmp_path / "home", jobs=workers.jobs, cluster=workers)
+    assert packed == [Home(tmp_path / "home").folder("small").data]
+    assert trials(tmp_path / "home") == local
+
+
+@pytest.mark.slow
+def test_ray_gives_the_same_trials(digits: Path, tmp_path: Path, local: Trials) -> None:
+    pytest.importorskip("ray")
+    done = subprocess.run(
+        command(digits, tmp_path / "home", "--backend", "ray", "--jobs", 2),
+        capture_output=True,
+        text=True,
+        timeout=400,
+        check=False,
+        env=environment(),
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert trials(tmp_path / "home") == local
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--backend", "spark"), "--backend spark: is not known; one of loky, dask, ray"),
+        (("--backend", "dask"), "--backend dask needs --scheduler ADDRESS, such as tcp://host:8786"),
+        (("--scheduler", "tcp://127.0.0.1:9"), "belongs to --backend dask, got --backend loky"),
+        (("--address", "127.0.0.1:9"), "belongs to --backend ray, got --backend loky"),
+        (("--backend", "dask", "--scheduler", "tcp://127.0.0.1:9", "--jobs", 2), "leave --jobs out"),
+        (("--backend", "dask", "--scheduler", "tcp://127.0.0.1:9"), "no dask scheduler answers there"),
+        (("--backend", "dask", "--scheduler", "nonsense://x"), "no dask scheduler answers there"),
+        (("--backend", "ray", "--address", "127.0.0.1:9"), "no ray cluster answers there (Connection refused)"),
+        (("--backend", "ray", "--address", "nonsense"), "is no address of ray, such as host:6379"),
+    ],
+)
+def test_a_cluster_that_cannot_be_used_is_said_in_a_line(
+    spec: Path, tmp_path: Path, options: tuple[object, ...], words: str
+) -> None:
+    done = run_study("run", spec, "--home", tmp_path / "home", "--no-tracking", *options)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert words in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert not (tmp_path / "home").exists()
+
+
+@pytest.mark.parametrize(("backend", "package"), [("dask", "distributed"), ("ray", "ray")])
+def test_a_missing_package_is_said_in_a_line(spec: Path, tmp_path: Path, backend: str, package: str) -> None:
+    (tmp_path / f"{package}.py").write_text("raise ImportError('not here')")
+    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    options = ("--scheduler", "tcp://127.0.0.1:9") if backend == "dask" else ()
+    done = run_study(
+        "run",
+        spec,
+        "--home",
+        tmp_path / "home",
+        "--backend",
+        backend,
+        *options,
+        env=environment() | {"PYTHONPATH": path},
+    )
+    assert (done.returncode, done.stderr) == (
+        2,
+        f"study: --backend {backend} needs {package}; install dnn-study[{backend}]\n",
+    )
+    assert not (tmp_path / "home").exists()
+
+
+@pytest.mark.parametrize("sizes", [(7,), (5, 9)])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_packed_data_are_those_of_the_folder(tmp_path: Path, sizes: tuple[int, ...], order: Any) -> None:
+    rng = np.random.default_rng(0)
+
+    def array(n: int, m: int) -> Any:
+        return np.asarray(rng.standard_normal((n, m)), np.float32, order=order)
+
+    write_data(tmp_path, [Fold(array(3, m), array(1, m), array(3, 4), array(1, 4)) for m in sizes])
+    sent, read = unpack_data(pack_data(tmp_path)), read_data(str(tmp_path))
+    for k in range(len(sizes)):
+        for part in ("train_X", "train_Y", "dev_X", "dev_Y"):
+            mine, theirs = getattr(sent.fold(k), part), getattr(read.fold(k), part)
+            assert mine.dtype == theirs.dtype
+            assert mine.strides == theirs.strides
+            assert mine.ctypes.data % 64 == theirs.ctypes.data % 64
+            assert not mine.flags.writeable
+            np.testing.assert_array_equal(mine, theirs)
+    np.testing.assert_array_equal(sent.X, read.X)

@@ -1,0 +1,239 @@
+"""What the service must not let in: each refused with its code, a problem, and a line in the log that keeps secrets."""
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from service_server import TINY, answering, ask, assert_refused, settings_for, submit
+
+from study.service.limits import SPEC_BYTES, Limits
+
+CSV = TINY.replace("synthetic:planar_flower", "{source}").replace("examples = 60\n", "")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Allowed to read from: `data`; beside it a file that is not."""
+    (tmp_path / "data" / "deep").mkdir(parents=True)
+    table = "x,y\n" + "".join(f"{n},{n % 2}\n" for n in range(40))
+    for place in ("data/good.csv", "data/deep/good.csv", "secret.csv"):
+        (tmp_path / place).write_text(table)
+    (tmp_path / "data" / "out.csv").symlink_to(tmp_path / "secret.csv")
+    (tmp_path / "data" / "away").symlink_to(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def port(folder: Path) -> Iterator[int]:
+    allowed = ((folder / "data").resolve(),)
+    with answering(settings_for(folder, folders=allowed, limits=Limits(upload=1000, uploads=1500))) as port:
+        yield port
+
+
+@pytest.mark.parametrize("source", ["good.csv", "deep/good.csv", "{folder}/data/good.csv"])
+def test_data_below_an_allowed_folder_are_taken(port: int, folder: Path, source: str) -> None:
+    reply = submit(port, CSV.format(name="mine", source=source.format(folder=folder)))
+    assert reply.status == 201, reply.body
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "../secret.csv",
+        "deep/../../secret.csv",
+        "{folder}/secret.csv",
+        "{folder}/data/../secret.csv",
+        "/etc/hosts.csv",
+        "out.csv",
+        "away/secret.csv",
+        "~/secret.csv",
+        "~root/secret.csv",
+        "a\\u0000.csv",
+    ],
+)
+def test_data_outside_are_refused(port: int, folder: Path, source: str, caplog: pytest.LogCaptureFixture) -> None:
+    reply = submit(port, CSV.format(name="mine", source=source.format(folder=folder)))
+    assert_refused(reply, 403, caplog, "POST", "/studies")
+    assert ask(port, "GET", "/studies").json()["studies"] == []
+
+
+def test_a_test_file_outside_is_refused_too(port: int, caplog: pytest.LogCaptureFixture) -> None:
+    spec = CSV.format(name="mine", source="good.csv").replace("[space]", 'test = "out.csv"\n[space]')
+    assert_refused(submit(port, spec), 403, caplog, "POST", "/studies")
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/data/..%2Fevil.csv", 404),
+        ("/data/a/b.csv", 404),
+        ("/data/.hidden.csv", 422),
+        ("/data/no-table.exe", 422),
+        ("/data/back%5Cslash.csv", 422),
+        ("/data/null%00.csv", 422),
+    ],
+)
+def test_names_of_uploads_stay_names(
+    port: int, folder: Path, path: str, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    reply = ask(port, "PUT", path, b"x", {"Content-Type": "application/octet-stream"})
+    assert (reply.status, reply.headers["content-type"]) == (status, "application/problem+json")
+    assert sum(f": {status} " in record.getMessage() for record in caplog.records) == 1
+    assert not (folder / "home" / "uploads").exists()
+
+
+@pytest.mark.parametrize("name", ["a/b", "../a", "a\\\\b", ".", "a b", "", "x" * 101])
+def test_names_of_studies_stay_names(port: int, name: str, caplog: pytest.LogCaptureFixture) -> None:
+    assert_refused(submit(port, TINY.format(name=name)), 422, caplog, "POST", "/studies")
+
+
+@pytest.mark.parametrize("path", ["/studies/..%2F..%2Fetc", "/studies/..%2Fa/report", "/static/..%2Fapp.py"])
+def test_paths_lead_nowhere_else(port: int, path: str) -> None:
+    assert ask(port, "GET", path).status in (404, 422)
+
+
+def test_a_spec_that_is_too_large_is_refused_by_what_it_says(port: int, caplog: pytest.LogCaptureFixture) -> None:
+    headers = {"Content-Type": "application/toml", "Content-Length": str(SPEC_BYTES + 1)}
+    assert_refused(ask(port, "POST", "/studies", b"", headers), 413, caplog, "POST", "/studies")
+
+
+def test_a_spec_that_is_too_large_is_refused_by_what_it_sends(port: int, caplog: pytest.LogCaptureFixture) -> None:
+    """In chunks, without a length; the answer comes before the body has ended."""
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as line:
+        line.sendall(
+            b"POST /studies HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/toml\r\n"
+            b"Transfer-Encoding: chunked\r\n\r\n"
+        )
+        for _ in range(SPEC_BYTES // 65_536 + 1):
+            line.sendall(b"10000\r\n" + b"#" * 65_536 + b"\r\n")
+        assert line.recv(65_536).startswith(b"HTTP/1.1 413 ")
+    assert any(": 413 " in record.getMessage() for record in caplog.records)
+
+
+@pytest.mark.parametrize("path", ["/data/large.csv", "/studies/mine/predict"])
+def test_a_table_that_is_too_large_leaves_nothing(
+    port: int, folder: Path, path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    submit(port, TINY.format(name="mine"))
+    model = folder / "home" / "studies" / "mine" / "final" / "model.skops"
+    model.parent.mkdir(parents=True)
+    model.touch()  # as if it were finalized: only then a table is read
+    method, kind = ("PUT", "application/octet-stream") if path.startswith("/data") else ("POST", "text/csv")
+    reply = ask(port, method, path, b"x" * 1001, {"Content-Type": kind})
+    assert_refused(reply, 413, caplog, method, path)
+    chunked = b"3e9\r\n" + b"x" * 1001 + b"\r\n0\r\n\r\n"
+    reply = ask(port, method, path, chunked, {"Content-Type": kind, "Transfer-Encoding": "chunked"})
+    assert reply.status == 413
+    uploads = folder / "home" / "uploads"
+    assert not uploads.exists() or list(uploads.iterdir()) == []
+
+
+def test_uploads_together_have_a_limit(port: int, folder: Path) -> None:
+    octets = {"Content-Type": "application/octet-stream"}
+    assert ask(port, "PUT", "/data/one.csv", b"x" * 1000, octets).status == 201
+    assert ask(port, "PUT", "/data/two.csv", b"x" * 501, octets).status == 413
+    assert ask(port, "PUT", "/data/two.csv", b"x" * 500, octets).status == 201
+    assert sorted(path.name for path in (folder / "home" / "uploads").iterdir()) == ["one.csv", "two.csv"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "named"),
+    [
+        ("trials = 1", "trials = 1001", "trials"),
+        ("trials = 1", "trials = 1000000000000", "trials"),
+        ("units = 2", "units = 5000", "units"),
+        ("units = 2", "units = { low = 1, high = 5000 }", "units"),
+        ("units = 2", "units = [1, 5000]", "units"),
+        ("depth = 1", "depth = 21", "depth"),
+        ("depth = 1", "depth = { low = 0, high = 50 }", "depth"),
+        ("iterations = 5", "iterations = 1000001", "iterations"),
+        ("units = 2", "units = 2\nbatch_size = 2000000", "batch_size"),
+        ("examples = 60", "examples = 1000000000", "examples"),
+        ("examples = 60", "examples = 60\nfolds = 1000", "folds"),
+        ("trials = 1", "trials = 1\nin_flight = 1024", "in_flight"),
+        ("[search]", "[confirm]\ntop = 1000\nseeds = 1000\n[search]", "top"),
+        ("trials = 1", "trials = 1\nenqueue = [{ units_1 = 5000 }]", "units_1"),
+        ("trials = 1", "trials = 1\nenqueue = [{ __init__ = 1, depth = 99 }]", "depth"),
+    ],
+)
+def test_spec_bombs_are_refused(
+    port: int, before: str, after: str, named: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    reply = submit(port, TINY.format(name="bomb").replace(before, after))
+    assert_refused(reply, 422, caplog, "POST", "/studies")
+    assert named in reply.json()["detail"]
+    assert "over the limit of this server" in reply.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "status"),
+    [
+        (b"[" * 200_000, "application/json", 400),
+        (b'{"a":' * 100_000, "application/json", 400),
+        (b"a = " + b"[" * 200_000, "application/toml", 422),
+        (b"1" * 5_000, "application/json", 400),
+        (b'{"name": "\\ud800"}', "application/json", 422),
+        (b'{"name": null}', "application/json", 422),
+        (b"[]", "application/json", 422),
+        (b"\xff\xfe", "application/toml", 400),
+        (b"name = ", "application/toml", 400),
+        (b"name = 1", "text/plain", 415),
+        (b"name = 1", "multipart/form-data", 415),
+        (b"name = 1", "", 415),
+    ],
+)
+def test_what_is_no_spec_is_refused(
+    port: int, body: bytes, kind: str, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    headers = {"Content-Type": kind} if kind else {}
+    assert_refused(ask(port, "POST", "/studies", body, headers), status, caplog, "POST", "/studies")
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:5050", "localhost.evil.example", "", "127.0.0.1.nip.io"]
+)
+def test_a_foreign_host_is_refused(port: int, host: str, caplog: pytest.LogCaptureFixture) -> None:
+    assert_refused(ask(port, "GET", "/studies", headers={"Host": host}), 421, caplog, "GET", "/studies")
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:1", "127.0.0.1:80", "[::1]:5050"])
+def test_its_own_names_are_taken(port: int, host: str) -> None:
+    assert ask(port, "GET", "/studies", headers={"Host": host}).status == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://localhost:1"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site", "Origin": "http://localhost"},
+    ],
+)
+def test_another_sites_page_changes_nothing(
+    port: int, headers: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    submit(port, TINY.format(name="tiny"))
+    reply = ask(port, "POST", "/studies/tiny/cancel", headers={"Host": "localhost", **headers})
+    assert_refused(reply, 403, caplog, "POST", "/studies/tiny/cancel")
+    assert ask(port, "GET", "/studies/tiny").json()["state"] == "queued"
+
+
+def test_its_own_page_may(port: int) -> None:
+    submit(port, TINY.format(name="tiny"))
+    headers = {"Host": f"localhost:{port}", "Origin": f"http://localhost:{port}", "Sec-Fetch-Site": "same-origin"}
+    assert ask(port, "POST", "/studies/tiny/cancel", headers=headers).status == 200
+
+
+@pytest.mark.parametrize("path", ["/", "/studies", "/nothing", "/docs", "/static/page.js"])
+def test_every_answer_has_the_headers_that_browsers_want(port: int, path: str) -> None:
+    headers = ask(port, "GET", path).headers
+    rules = headers["content-security-policy"]
+    assert "frame-ancestors 'none'" in rules
+    assert "default-src 'none'" in rules
+    assert "unsafe" not in rules
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "no-referrer"
+    assert "server" not in headers
