@@ -60,7 +60,7 @@ def commands_page() -> str:
     """Return the reference of the command line: each command with its arguments and options."""
     group: Any = typer.main.get_command(app)
     page = (
-        "<!-- Written by docs/pages.py from study/cli.py; edit the help there. -->\n# The command line\n\n"
+        "<!-- Written by docs/pages.py from study/commands; edit the help there. -->\n# The command line\n\n"
         "Exit codes: 0 done; 1 a fault of ours or of the machine; 2 something to be put right in the spec, the data or "
         "the arguments, said in a line; 130 interrupted, and the same command goes on.\n"
     )

@@ -1,32 +1,29 @@
 """Worker processes: the quanta of a batch go in, an outcome of each comes back, whatever becomes of a worker.
 
-The processes are those of loky, as joblib ships it. Its executor is used without `joblib.Parallel` around it, which
-looks for results every 10 ms where a future tells at once, and ends a whole call where one worker is lost. Beyond one
-machine they are those of a cluster (`study.clusters`).
+The processes are those of loky: what joblib carries within itself, which begins a process in half the time on its own.
+`joblib.Parallel` would look for results every 10 ms where a future tells at once, and end a whole call where one worker
+is lost. Beyond one machine the processes are those of a cluster (`study.clusters`).
 """
 
 import contextlib
 import os
 import re
 import signal
-import threading
-import time
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from joblib import effective_n_jobs
-from joblib.externals.loky import BrokenProcessPool, ProcessPoolExecutor
+from loky import BrokenProcessPool, ProcessPoolExecutor, cpu_count
 from threadpoolctl import threadpool_limits
 
-from engine.quantum import Outcome, Quantum, ignore_interrupts, work
+from engine.quantum import Outcome, Quantum, work
 from study.clusters import Cluster, why_lost
 from study.errors import MachineError, UserError
 from study.interrupts import deaf
+from study.worker import begin
 
 ATTEMPTS = 3  # a quantum is tried so often where its worker is lost
 PATIENCE = 60.0  # seconds without any result, on top of SLOWER times the expected ones, until workers count as stuck
@@ -169,7 +166,7 @@ class Workers:
             resource_tracker.ensure_running()  # loky would begin it, and Python lets Ctrl-C through then
             try:
                 self._executor = ProcessPoolExecutor(
-                    self.jobs, initializer=_begin, initargs=(os.getpid(), self.memory_limit), env=_ONE_THREAD
+                    self.jobs, initializer=begin, initargs=(os.getpid(), self.memory_limit), env=_ONE_THREAD
                 )
             except OSError as error:  # no semaphores, as in a container without /dev/shm
                 raise MachineError(
@@ -191,7 +188,7 @@ class Workers:
 
 def default_jobs() -> int:
     """Return one job a core, cores that this process may use."""
-    return int(effective_n_jobs(-1))
+    return int(cpu_count())
 
 
 def _error(future: Future[Outcome]) -> BaseException | None:
@@ -216,23 +213,3 @@ def _why_lost(future: Future[Outcome]) -> str | None:
         how = f"killed by {ended[1]}" if ended and ended[1].startswith("SIG") else "lost"
         return f"its worker was {how}, by a lack of memory perhaps"
     return why_lost(error)
-
-
-def _begin(coordinator: int, memory_limit: int | None) -> None:
-    """Make this process a worker."""
-    ignore_interrupts()
-    if memory_limit is not None:
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_DATA, (memory_limit, memory_limit))
-    # Where the machine runs out of memory, the kernel shall take a worker and not the coordinator.
-    with contextlib.suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text("500")
-    threading.Thread(target=_end_with, args=(coordinator,), daemon=True).start()
-
-
-def _end_with(coordinator: int) -> None:
-    """End this process where the coordinator was killed: nothing else tells a worker, and it would wait for ever."""
-    while os.getppid() == coordinator:
-        time.sleep(TICK)
-    os._exit(1)

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -130,9 +131,9 @@ def test_python_in_the_documents_runs(page: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(shutil.which("mkdocs") is None, reason="mkdocs-material is not installed")
+@pytest.mark.skipif(find_spec("mkdocs") is None, reason="mkdocs-material is not installed")
 def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
-    command = ["mkdocs", "build", "--strict", "--site-dir", str(tmp_path / "site")]
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path / "site")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "train_stack" in (tmp_path / "site/engine.html").read_text(encoding="utf-8")

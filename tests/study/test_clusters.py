@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ DIGITS = spec_with(
 )
 Trials = list[tuple[int, str, str | None]]
 
+needs_ray = pytest.mark.skipif(find_spec("ray") is None, reason="ray is not installed")
 # Dask's and ray's own threads and sockets end when they end.
 pytestmark = pytest.mark.filterwarnings(
     "ignore::ResourceWarning", "ignore::DeprecationWarning", "ignore::FutureWarning"
@@ -168,8 +170,8 @@ def test_data_are_sent_once(
 
 
 @pytest.mark.slow
+@needs_ray
 def test_ray_gives_the_same_trials(digits: Path, tmp_path: Path, local: Trials) -> None:
-    pytest.importorskip("ray")
     done = subprocess.run(
         command(digits, tmp_path / "home", "--backend", "ray", "--jobs", 2),
         capture_output=True,
@@ -192,8 +194,14 @@ def test_ray_gives_the_same_trials(digits: Path, tmp_path: Path, local: Trials) 
         (("--backend", "dask", "--scheduler", "tcp://127.0.0.1:9", "--jobs", 2), "leave --jobs out"),
         (("--backend", "dask", "--scheduler", "tcp://127.0.0.1:9"), "no dask scheduler answers there"),
         (("--backend", "dask", "--scheduler", "nonsense://x"), "no dask scheduler answers there"),
-        (("--backend", "ray", "--address", "127.0.0.1:9"), "no ray cluster answers there (Connection refused)"),
-        (("--backend", "ray", "--address", "nonsense"), "is no address of ray, such as host:6379"),
+        pytest.param(
+            ("--backend", "ray", "--address", "127.0.0.1:9"),
+            "no ray cluster answers there (Connection refused)",
+            marks=needs_ray,
+        ),
+        pytest.param(
+            ("--backend", "ray", "--address", "nonsense"), "is no address of ray, such as host:6379", marks=needs_ray
+        ),
     ],
 )
 def test_a_cluster_that_cannot_be_used_is_said_in_a_line(

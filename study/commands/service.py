@@ -1,10 +1,12 @@
-"""The commands serve, submit, status, cancel and logs. Nothing heavy is imported before one of them needs it."""
+"""The commands of the service: serve, submit, status, cancel, logs."""
 
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from study.commands.options import HomeOption, JsonOption, NameArgument
 
 if TYPE_CHECKING:
     from study.service.client import Client
@@ -15,15 +17,7 @@ ServerOption = Annotated[
 TokenOption = Annotated[
     Path | None, typer.Option("--token-file", metavar="FILE", help="The token is in this file; chmod 600.")
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name of the study.")]
 MEGABYTE = 1 << 20
-
-
-def add_commands(app: typer.Typer) -> None:
-    """Add the commands to the command line."""
-    for command in (serve, submit, status, cancel, logs):
-        app.command()(command)
 
 
 def serve(
@@ -49,9 +43,7 @@ def serve(
     mlflow: Annotated[
         bool, typer.Option("--mlflow/--no-mlflow", help="Serve MLflow's pages, write runs to it.")
     ] = True,
-    home: Annotated[
-        str | None, typer.Option("--home", metavar="DIR", help="Where state lives; STUDY_HOME, or ./mlruns.")
-    ] = None,
+    home: HomeOption = None,
 ) -> None:
     """Take studies over HTTP, run them one after another, and show them in a page."""
     from study.home import Home

@@ -1,0 +1,138 @@
+"""The commands that look at studies: show, report, list, compare, ui, sync."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from study import interrupts
+from study.commands.options import HomeOption, JsonOption, NameArgument, StorageOption
+from study.errors import UserError
+
+
+def show(
+    name: NameArgument,
+    number: Annotated[int | None, typer.Argument(metavar="[N]", help="One trial, with its curve.")] = None,
+    json: JsonOption = False,
+    home: HomeOption = None,
+    storage: StorageOption = None,
+) -> None:
+    """Show a study's trials, best first, or one of them."""
+    with interrupts.importing():
+        from study.home import Home
+        from study.results import summarize
+        from study.terminal import print_json, print_summary
+        from study.trial_view import print_trial, view_trial
+
+    place = Home.at(home, storage)
+    if number is not None:
+        view = view_trial(place, name, number)
+        if json:
+            print_json(view.as_json())
+        else:
+            print_trial(view)
+        return
+    summary = summarize(place, name)
+    if json:
+        print_json(summary.as_json())
+    else:
+        print_summary(summary, place.folder(name))
+
+
+def report(
+    name: NameArgument,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where to; left out, the study's folder.")
+    ] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Markdown in place of HTML.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print its figures as JSON, and write nothing.")] = False,
+    home: HomeOption = None,
+    storage: StorageOption = None,
+) -> None:
+    """Write a page about a study: one HTML file that needs nothing else."""
+    from study.home import Home
+    from study.report import report_json, write_report
+
+    if json:
+        from study.terminal import print_json
+
+        print_json(report_json(Home.at(home, storage), name))
+    else:
+        print(write_report(Home.at(home, storage), name, output, markdown=markdown))
+
+
+def list_studies(json: JsonOption = False, home: HomeOption = None, storage: StorageOption = None) -> None:
+    """List the studies in the home."""
+    from study.home import Home
+    from study.results import summarize
+    from study.terminal import print_json, print_list
+
+    place = Home.at(home, storage)
+    summaries = [summarize(place, name) for name in place.names()]
+    if json:
+        print_json([{key: value for key, value in s.as_json().items() if key != "trials"} for s in summaries])
+    else:
+        print_list(summaries, place.place)
+
+
+def compare(
+    name: NameArgument,
+    trials: Annotated[
+        list[str],
+        typer.Argument(metavar="A [B …]", help="Trials: a number, best, another study (its best), or STUDY:NUMBER."),
+    ],
+    picture: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Where the curves are drawn; left out, in the study's folder.")
+    ] = None,
+    json: JsonOption = False,
+    home: HomeOption = None,
+    storage: StorageOption = None,
+) -> None:
+    """Compare trials, or the best of studies on the same data; one alone is compared with the best."""
+    from study.compare_view import print_comparison
+    from study.comparing import compare as compare_trials
+    from study.home import Home
+    from study.terminal import print_json
+
+    outcome = compare_trials(Home.at(home, storage), name, trials, picture)
+    if json:
+        print_json(outcome)
+    else:
+        print_comparison(outcome)
+
+
+def ui(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Study to show; the last one.")] = None,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 5000,
+    optuna: Annotated[bool, typer.Option("--optuna", help="Serve optuna-dashboard on the study's ledger.")] = False,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page where there is one.")] = True,
+    home: HomeOption = None,
+    storage: StorageOption = None,
+) -> None:
+    """Serve the MLflow pages on 127.0.0.1."""
+    from study.home import Home
+    from study.ui import serve, serve_dashboard
+
+    place = Home.at(home, storage)
+    if optuna and name is None:
+        raise UserError("--optuna shows one study; name it: study ui NAME --optuna")
+    if optuna and name:
+        serve_dashboard(place, port, name)
+    else:
+        serve(place, port, name, browser=browser)
+
+
+def sync(name: NameArgument, json: JsonOption = False, home: HomeOption = None, storage: StorageOption = None) -> None:
+    """Write to MLflow what is missing there of a study."""
+    from dataclasses import asdict
+
+    from study.home import Home
+    from study.terminal import SyncView, print_json
+    from study.tracking.sync import sync as sync_study
+
+    with SyncView(quiet=json) as view:
+        result = sync_study(Home.at(home, storage), name, view.written)
+    if json:
+        print_json(asdict(result))
+    else:
+        print(f"{name}: {result.trials} trials have a run each at {result.store}; {result.written} were written now")

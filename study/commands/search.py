@@ -1,0 +1,101 @@
+"""The commands before and during a search: run, plan, init."""
+
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from study import interrupts
+from study.commands.options import HomeOption, JobsOption, JsonOption, StorageOption
+from study.errors import kept_in
+
+
+def run(
+    spec: Annotated[Path, typer.Argument(metavar="SPEC", help="The study's TOML file.")],
+    jobs: JobsOption = None,
+    trials: Annotated[int | None, typer.Option(min=1, help="Trials in the end, in place of the spec's number.")] = None,
+    timeout: Annotated[
+        float | None, typer.Option(min=1, help="Seconds; stops at a round's end, to go on later.")
+    ] = None,
+    warm_start: Annotated[
+        str | None, typer.Option(metavar="NAME", help="A study whose best settings are tried first.")
+    ] = None,
+    backend: Annotated[
+        str, typer.Option(metavar="NAME", help="Who works: loky (processes here), dask or ray.")
+    ] = "loky",
+    scheduler: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Of dask: tcp://host:8786.")] = None,
+    address: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Of ray: host:6379; left out, one is begun here.")
+    ] = None,
+    tracking: Annotated[
+        bool, typer.Option("--tracking/--no-tracking", help="Write runs to MLflow; `study sync` does it later.")
+    ] = True,
+    home: HomeOption = None,
+    storage: StorageOption = None,
+) -> None:
+    """Run a study, or go on with one."""
+    with interrupts.importing():
+        from study.home import Home
+        from study.spec import read_spec
+        from study.tracking.exporter import start_exporter
+    declared = read_spec(spec)  # a mistake in it is answered before what takes a second to import
+    place = Home.at(home, storage)
+    with start_exporter(place, declared.name) if tracking else nullcontext() as exporter:
+        with interrupts.importing():
+            import study.data.loading  # noqa: F401 - later otherwise, where an interrupt would break it
+            from study.clusters import connect
+            from study.run_view import RunView
+            from study.running import run as run_study
+            from study.workers import default_jobs
+
+        workers = connect(backend, scheduler=scheduler, address=address, jobs=jobs)
+        with kept_in(place.path), workers as cluster, RunView() as view:
+            result = run_study(
+                spec,
+                place,
+                jobs=cluster.jobs if cluster is not None else jobs or default_jobs(),
+                cluster=cluster,
+                trials=trials,
+                timeout=timeout,
+                warm_start=warm_start,
+                exporter=exporter,
+                progress=view.progress,
+            )
+    view.conclude(result, home, storage)
+
+
+def plan(
+    spec: Annotated[Path, typer.Argument(metavar="SPEC", help="The study's TOML file.")],
+    jobs: Annotated[int | None, typer.Option(min=1, help="Also say how long it takes with so many.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Say what a run would do, and what is worth knowing of the data; nothing is trained."""
+    with interrupts.importing():
+        from study.spec import read_spec
+    read_spec(spec)
+    with interrupts.importing():
+        from study.plan_view import print_plan
+        from study.planning import make_plan
+        from study.terminal import print_json
+
+    made = make_plan(spec, jobs)
+    if json:
+        print_json(made.plain())
+    else:
+        print_plan(made)
+
+
+def init(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A table: .csv, .tsv, .parquet, .npz or .h5.")],
+    target: Annotated[
+        str | None, typer.Option(metavar="COL", help="The column to predict: its name, or its position (-1: the last).")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite a spec that is there.")] = False,
+) -> None:
+    """Write a spec for a table, beside it."""
+    with interrupts.importing():
+        from study.init import write_spec
+        from study.terminal import print_written
+
+    print_written(write_spec(file, target, force=force))

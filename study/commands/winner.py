@@ -1,0 +1,144 @@
+"""The commands that judge and use the best of a study: confirm, recheck, finalize, predict."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from study import interrupts
+from study.commands.options import HomeOption, JobsOption, JsonOption, NameArgument, StorageOption
+from study.errors import UserError, kept_in
+
+if TYPE_CHECKING:
+    from study.home import Home
+
+
+def confirm(
+    name: NameArgument,
+    top: Annotated[int | None, typer.Option(min=1, help="Best settings to train again; left out, the spec's.")] = None,
+    seeds: Annotated[int | None, typer.Option(min=2, help="Fresh seeds for each; left out, the spec's.")] = None,
+    jobs: JobsOption = None,
+    json: JsonOption = False,
+    home: HomeOption = None,
+    storage: StorageOption = None,
+) -> None:
+    """Train the best settings again on fresh seeds, and say which is best and which cannot be told from it."""
+    with interrupts.importing():
+        import study.data.loading  # noqa: F401 - later otherwise, where an interrupt would break it
+        from study.confirm_view import print_confirmed
+        from study.confirming import confirm as confirm_study
+        from study.home import Home
+        from study.terminal import print_json
+        from study.workers import default_jobs
+
+    place, said = Home.at(home, storage), _say_nothing if json else print
+    with kept_in(place.path):
+        outcome = confirm_study(place, name, top=top, seeds=seeds, jobs=jobs or default_jobs(), said=said)
+    if json:
+        print_json(outcome)
+    else:
+        print_confirmed(outcome)
+    _sync(place, name)
+
+
+def recheck(
+    name: NameArgument,
+    data: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A table in place of the study's; left out, that as it is now.")
+    ] = None,
+    trials: Annotated[
+        int | None, typer.Option(min=1, help="Of the search; left out, a quarter of the study's.")
+    ] = None,
+    top: Annotated[
+        int | None, typer.Option(min=1, help="Best settings of the study to try; left out, the spec's.")
+    ] = None,
+    seeds: Annotated[int | None, typer.Option(min=2, help="Fresh seeds for each; left out, the spec's.")] = None,
+    jobs: JobsOption = None,
+    json: JsonOption = False,
+    home: HomeOption = None,
+    storage: StorageOption = None,
+) -> None:
+    """Look whether the best of a study still holds on data as they are now."""
+    with interrupts.importing():
+        import study.data.loading  # noqa: F401 - later otherwise, where an interrupt would break it
+        from study.confirm_view import print_rechecked
+        from study.home import Home
+        from study.rechecking import recheck as recheck_study
+        from study.terminal import print_json
+        from study.workers import default_jobs
+
+    place, said = Home.at(home, storage), _say_nothing if json else print
+    with kept_in(place.path):
+        outcome = recheck_study(
+            place,
+            name,
+            data=data,
+            trials=trials,
+            top=top,
+            seeds=seeds,
+            jobs=jobs or default_jobs(),
+            said=said,
+        )
+    if json:
+        print_json(outcome)
+    else:
+        print_rechecked(outcome)
+
+
+def finalize(
+    name: NameArgument,
+    trial: Annotated[int | None, typer.Option(min=0, help="Another trial than the winner.")] = None,
+    with_dev: Annotated[bool, typer.Option("--with-dev", help="Train on train and dev together.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Open the test set although it was opened before.")] = False,
+    json: JsonOption = False,
+    home: HomeOption = None,
+    storage: StorageOption = None,
+) -> None:
+    """Train the winner, open the test set once, keep score and model."""
+    from study.final_view import print_final
+    from study.finalizing import finalize as finalize_study
+    from study.home import Home
+    from study.terminal import print_json
+
+    place = Home.at(home, storage)
+    with kept_in(place.path):
+        final = finalize_study(place, name, trial=trial, with_dev=with_dev, again=again)
+    if json:
+        print_json(final.plain())
+    else:
+        print_final(final, home)
+    _sync(place, name)
+
+
+def predict(
+    name: NameArgument,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A table: .csv, .tsv or .parquet.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="OUT", help=".csv or .parquet; left out, CSV to the terminal.")
+    ] = None,
+    home: HomeOption = None,
+    storage: StorageOption = None,
+) -> None:
+    """Predict for the rows of a table with the finalized model."""
+    from study.home import Home
+    from study.predicting import predict_file, write_predictions
+
+    made, notes = predict_file(Home.at(home, storage), name, file)
+    for note in notes:
+        print(f"study: {note}", file=sys.stderr)
+    write_predictions(made, out)
+
+
+def _sync(place: "Home", name: str) -> None:
+    """Show in MLflow what has just gone into the ledger, which is what counts."""
+    from study.tracking.sync import sync as sync_study
+
+    try:
+        sync_study(place, name)
+    except UserError as error:
+        print(f"study: not in MLflow yet: {error}", file=sys.stderr)
+
+
+def _say_nothing(_line: str) -> None:
+    pass

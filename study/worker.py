@@ -1,0 +1,31 @@
+"""How a worker process begins and ends. It imports the engine and no more, so that it is there at once."""
+
+import contextlib
+import os
+import threading
+import time
+from pathlib import Path
+
+from engine.quantum import ignore_interrupts
+
+TICK = 1.0  # seconds
+
+
+def begin(coordinator: int, memory_limit: int | None) -> None:
+    """Make this process a worker."""
+    ignore_interrupts()
+    if memory_limit is not None:
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_DATA, (memory_limit, memory_limit))
+    # Where the machine runs out of memory, the kernel shall take a worker and not the coordinator.
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("500")
+    threading.Thread(target=_end_with, args=(coordinator,), daemon=True).start()
+
+
+def _end_with(coordinator: int) -> None:
+    """End this process where the coordinator was killed: nothing else tells a worker, and it would wait for ever."""
+    while os.getppid() == coordinator:
+        time.sleep(TICK)
+    os._exit(1)
