@@ -1,13 +1,16 @@
 """Studies from Python, in a script or a notebook: `from study import Study`."""
 
+import os
+import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from study.data import Dataset
 from study.errors import UserError
 from study.home import Home, StudyFolder
 from study.ledger import Ledger, quiet_optuna
+from study.progress_line import ProgressLine
 from study.results import Summary, TrialRow, summarize
 from study.spec import read_spec
 from study.trial_file import read_result
@@ -16,6 +19,8 @@ if TYPE_CHECKING:
     import numpy as np
     import optuna
     import pandas as pd
+
+    from study.finalizing import Final
 
 TOP = 10
 
@@ -88,10 +93,8 @@ class Study:
 
         if self.path is None:
             raise UserError(f"study {self.name!r} was loaded by name, to look at; Study.from_toml(path) can run it")
-        for name, value, least in (("jobs", jobs, 1), ("trials", trials, 1), ("timeout", timeout, 0)):
-            if value is not None and value < least:
-                raise ValueError(f"{name} must be at least {least}, got {value!r}")
-        line = _Line(quiet=quiet)
+        _check(jobs=(jobs, 1), trials=(trials, 1), timeout=(timeout, 0))
+        line = ProgressLine(quiet=quiet)
         try:
             with start_exporter(self.home, self.name) as exporter:
                 result = run(
@@ -113,6 +116,88 @@ class Study:
         if missing:
             line.said(missing)
         return self
+
+    def confirm(
+        self, top: int | None = None, seeds: int | None = None, jobs: int | None = None, *, quiet: bool = False
+    ) -> dict[str, Any]:
+        """Train the best settings again on fresh seeds; return what came out, as `study confirm --json` has it.
+
+        Args:
+            top: best settings to train again; None takes the spec's.
+            seeds: fresh seeds for each; None takes the spec's.
+            jobs: worker processes; None is one a core.
+            quiet: whether nothing is printed.
+
+        Raises:
+            UserError: it has no complete trial, it is running, or its data changed.
+            ValueError: top, seeds or jobs out of range.
+        """
+        from study.confirming import confirm
+        from study.workers import default_jobs
+
+        _check(top=(top, 1), seeds=(seeds, 2), jobs=(jobs, 1))
+        said = ProgressLine(quiet=quiet).said
+        outcome = confirm(self.home, self.name, top=top, seeds=seeds, jobs=jobs or default_jobs(), said=said)
+        self._sync(said)
+        return outcome
+
+    def compare(self, *trials: int | str, picture: str | Path | None = None) -> dict[str, Any]:
+        """Compare trials on dev, or with the best of other studies; return it as `study compare --json` has it.
+
+        Args:
+            trials: numbers, "best", names of other studies, or "study:number"; one alone is compared with the best.
+            picture: where the curves are drawn; None is in the study's folder.
+
+        Raises:
+            UserError: one of them cannot be compared.
+        """
+        from study.comparing import compare
+
+        return compare(
+            self.home, self.name, [str(trial) for trial in trials], None if picture is None else Path(picture)
+        )
+
+    def report(self, output: str | Path | None = None) -> Path:
+        """Write the report, one HTML page; return its path, by default in the study's folder.
+
+        Raises:
+            UserError: the study has not run yet, or the file cannot be written.
+        """
+        from study.report import write_report
+
+        return write_report(self.home, self.name, None if output is None else Path(output))
+
+    def finalize(self, trial: int | None = None, *, with_dev: bool = False, again: bool = False) -> "Final":
+        """Train the winner and judge it once on the test set; return .opening.value, .opening.metrics, .model, ….
+
+        Args:
+            trial: whose setting; None takes the winner of `confirm`, or else the best on dev.
+            with_dev: train on train and dev together.
+            again: open the test set although it has been opened before.
+
+        Raises:
+            UserError: no such trial, it is running, its data changed, or the test set has been opened before.
+        """
+        from study.finalizing import finalize
+
+        final = finalize(self.home, self.name, trial=trial, with_dev=with_dev, again=again)
+        self._sync(ProgressLine(quiet=False).said)
+        return final
+
+    def predict(self, table: "pd.DataFrame | str | Path") -> "pd.DataFrame":
+        """Return the final model's prediction for each row of a table, with a probability for each class.
+
+        Args:
+            table: with the columns that the model was trained on, in any order, or a .csv, .tsv or .parquet file.
+
+        Raises:
+            UserError: it has not been finalized, or a column is missing.
+        """
+        from study.predicting import predict_file, predict_table
+
+        if isinstance(table, str | Path):
+            return predict_file(self.home, self.name, Path(table))[0]
+        return predict_table(self.home, self.name, table)
 
     @property
     def summary(self) -> Summary:
@@ -168,6 +253,15 @@ class Study:
         with quiet_optuna():
             return optuna.load_study(study_name=self.name, storage=Ledger(folder, self.name).storage)
 
+    def _sync(self, said: Callable[[str], None]) -> None:
+        """Show in MLflow what has gone into the ledger; in a process of its own, as logging a model takes hold of the
+        store and the experiment that a notebook may have set for itself."""
+        command = [sys.executable, "-m", "study.cli", "sync", self.name, "--home", str(self.home.path)]
+        known = os.environ | {"STUDY_STORAGE": self.home.storage or ""}
+        done = subprocess.run(command, env=known, capture_output=True, text=True, check=False)  # noqa: S603 - ours
+        if done.returncode:
+            said(f"not in MLflow yet: {done.stderr.strip().removeprefix('study: ')}")
+
     @property
     def _folder(self) -> StudyFolder:
         return self.home.folder(self.name)
@@ -191,44 +285,8 @@ class Study:
         return f"{title}, {finished} of {summary.planned} trials{shown}"
 
 
-class _Line:
-    """Progress in one line that is written over, which notebooks and terminals both show."""
-
-    def __init__(self, *, quiet: bool) -> None:
-        self.quiet, self.open = quiet, False
-        self.done = self.planned = 0
-        self.best: float | None = None
-        self.metric, self.maximize = "", True
-
-    def progress(self) -> Any:
-        from study.running import Progress
-
-        return Progress(self.begun, self.finished, self.said)
-
-    def begun(self, dataset: Dataset, metric: str, direction: str, done: int, planned: int, best: float | None) -> None:
-        self.metric, self.maximize = metric, direction == "maximize"
-        self.done, self.planned, self.best = done, planned, best
-        self.said(f"{dataset.source}: {dataset.task}, {dataset.train.m} train, {dataset.dev.m} dev")
-
-    def finished(self, _number: int, state: str, value: float | None) -> None:
-        self.done += 1
-        if state == "complete" and value is not None and (self.best is None or (value > self.best) == self.maximize):
-            self.best = value
-        best = "" if self.best is None else f", best dev {self.metric} {self.best:.4f}"
-        self._write(f"\r{self.done}/{self.planned} trials{best}   ")
-        self.open = True
-
-    def said(self, text: str) -> None:
-        self.end()
-        self._write(f"{text}\n")
-
-    def end(self) -> None:
-        """End the line that is being written over."""
-        if self.open:
-            self._write("\n")
-        self.open = False
-
-    def _write(self, text: str) -> None:
-        if not self.quiet:
-            sys.stdout.write(text)
-            sys.stdout.flush()
+def _check(**given: tuple[float | None, int]) -> None:
+    """Raise ValueError for a number, where there is one, that is below its least."""
+    for name, (value, least) in given.items():
+        if value is not None and value < least:
+            raise ValueError(f"{name} must be at least {least}, got {value!r}")

@@ -1,6 +1,7 @@
 """`study predict`: what the final model says of the rows of a file."""
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -13,7 +14,7 @@ from study.spec import parse_spec
 
 
 def predict_file(home: Home, name: str, file: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Return a row of predictions for each row of a table, and notes on what was passed over.
+    """Return a row of predictions for each row of a file, and notes on what was passed over.
 
     Args:
         home: where the study is.
@@ -23,24 +24,38 @@ def predict_file(home: Home, name: str, file: Path) -> tuple[pd.DataFrame, tuple
     Raises:
         UserError: no such study or file, no model yet, or a column that is missing.
     """
+    attributes, model = _load(home, name)
+    cells, decimal = read_cells(file, parse_spec(attributes["spec"], name).data)
+    model.named_steps["cells"].decimal = decimal
+    return _predict(attributes, model, cells, str(file))
+
+
+def predict_table(home: Home, name: str, table: pd.DataFrame) -> pd.DataFrame:
+    """Return a row of predictions for each row of a table, under the table's index; otherwise as `predict_file`."""
+    made, _ = _predict(*_load(home, name), table, "the table")
+    return made.set_axis(table.index)
+
+
+def _load(home: Home, name: str) -> tuple[dict[str, Any], Any]:
+    """Return a study's attributes and its final model."""
     folder = home.existing(name)
     if not folder.model.exists():
         raise UserError(f"study {name!r} has no final model yet; study finalize {name} makes it")
-    attributes = Ledger(folder, name).attributes
-    spec = parse_spec(attributes["spec"], str(folder.ledger))
-    cells, decimal = read_cells(file, spec.data)
-    model = load_model(folder.model)
-    reader = model.named_steps["cells"]
-    wanted = [column for column, _, _ in reader.columns]
+    return Ledger(folder, name).attributes, load_model(folder.model)
+
+
+def _predict(
+    attributes: dict[str, Any], model: Any, cells: pd.DataFrame, where: str
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    wanted = [column for column, _, _ in model.named_steps["cells"].columns]
     there = [str(column) for column in cells.columns]
     missing = [column for column in wanted if column not in there]
     if missing:
         more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
         raise UserError(
-            f"{file}: has no column {missing[0]!r}{more}, which the model was trained on; "
+            f"{where}: has no column {missing[0]!r}{more}, which the model was trained on; "
             f"{did_you_mean(missing[0], there)}"
         )
-    reader.decimal = decimal
     target = attributes.get("data", {}).get("target")
     over = [column for column in there if column not in wanted and column != target]
     notes = (

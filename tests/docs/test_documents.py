@@ -18,6 +18,18 @@ from shell import DOCUMENTS, ROOT, script, shown, study_commands
 
 from study.cli import app
 
+IRIS = """
+name = "iris"
+[data]
+source = "sklearn:iris"
+[space]
+learning_rate = { low = 0.03, high = 1.0, log = true }
+iterations = { low = 50, high = 200 }
+depth = { low = 1, high = 2 }
+units = { low = 4, high = 16 }
+[search]
+trials = 8
+"""
 SMALL = """
 name = "small"
 [data]
@@ -128,6 +140,19 @@ def test_python_in_the_documents_runs(page: str) -> None:
     names: dict[str, Any] = {}
     exec(block, names)  # noqa: S102 - our own page
     assert names["accuracy"] > 0.9
+
+
+@pytest.mark.slow
+def test_the_page_on_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (block,) = re.findall(r"^```python\n(.*?)^```", (ROOT / "docs/python.md").read_text(), re.DOTALL | re.MULTILINE)
+    (tmp_path / "iris.toml").write_text(IRIS)
+    monkeypatch.chdir(tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-c", f"{block}\nprint(accuracy)"], capture_output=True, text=True, check=True
+    )
+    assert "8/8 trials, best dev accuracy" in done.stdout
+    assert float(done.stdout.split()[-1]) > 0.8
+    assert done.stderr == ""
 
 
 @pytest.mark.slow

@@ -1,17 +1,22 @@
 """Studies from Python: what a notebook reads, and what importing costs."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
+from mlflow import MlflowClient
 from small_study import SMALL, show
+from test_finalize import TABLE, write_table
 
 from study import Study
 from study.errors import UserError
 from study.home import Home
 from study.results import summarize
 from study.terminal import leaderboard
+from study.tracking.store import tracking_uri
 
 
 def test_a_finished_study_is_read(finished: Path) -> None:
@@ -63,6 +68,34 @@ def test_an_interrupted_run_says_that_the_same_call_goes_on(
     best = study.best.value
     study.run(jobs=1, trials=3)
     assert f"3/3 trials, best dev accuracy {max(best, study.trials().value[2]):.4f}" in capsys.readouterr().out
+
+
+def test_the_whole_way_from_a_run_to_predictions(
+    tmp_path: Path, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frame = write_table(tmp_path / "table.csv")
+    (tmp_path / "table.toml").write_text(TABLE)
+    study = Study.from_toml(tmp_path / "table.toml", home).run(jobs=1, quiet=True)
+    outcome = study.confirm(top=2, seeds=3, jobs=1, quiet=True)
+    assert capsys.readouterr().out == ""
+    assert len(outcome["candidates"]) == 2
+    compared = study.compare(0, 1, picture=tmp_path / "curves.png")
+    assert [each["label"] for each in compared["contenders"]] == ["0", "1"]
+    assert (tmp_path / "curves.png").exists()
+    final = study.finalize()
+    assert final.opening.trial == outcome["winner"]
+    store = tracking_uri(study.home)
+    assert MlflowClient(store, store).get_registered_model("table").latest_versions
+    assert not {"MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "MLFLOW_EXPERIMENT_ID"} & set(os.environ)
+    with pytest.raises(UserError, match="--again"):
+        study.finalize()
+    rows = frame.drop(columns="kind").iloc[5:9]
+    told = study.predict(rows)
+    assert list(told.index) == [5, 6, 7, 8]
+    pd.testing.assert_frame_equal(told, study.predict(tmp_path / "table.csv").iloc[5:9], rtol=1e-5)
+    with pytest.raises(UserError, match="the table: has no column 'height'"):
+        study.predict(rows[["town"]])
+    assert "table" in study.report(tmp_path / "report.html").read_text(encoding="utf-8")
 
 
 def test_html_shows_names_as_text(tmp_path: Path, finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
