@@ -71,7 +71,7 @@ def draw(outcome: dict[str, Any]) -> str:
     panel = Panel(
         "pieces of two photographs, by depth",
         Choices(names),
-        Numbers(0.4, 1.02),
+        Numbers(0, 1.02),  # bars begin at 0
         "layers",
         "accuracy",
         ((0, "train"), (1, "dev")),
