@@ -28,7 +28,7 @@ class TrialRow:
         metrics: at the end, means over the networks of a trial: "cost", "dev_<metric>", "train_<metric>", …
         gap: the metric on train less the metric on dev; None of a trial that was not trained to its end.
         parameters: weights and biases of its network.
-        work: units of work done (see docs/search.md).
+        work: units of work done (see docs/plan.md).
         reason: why it was pruned or failed.
     """
 

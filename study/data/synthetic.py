@@ -54,7 +54,7 @@ def _labels(sizes: list[int]) -> Array:
 
 
 def planar_flower(examples: int, noise: float, rng: np.random.Generator, _spec: DataSpec) -> Points:
-    """The flower of the course (planar_utils.load_planar_dataset): two classes on 4 petals of radius 4."""
+    """The flower of the course (planar_utils.load_planar_dataset): two classes of four petals each, of radius 4."""
     sizes = _class_sizes(examples, 2)
     petals = []
     for j, size in enumerate(sizes):

@@ -25,7 +25,7 @@ from study.service.state import Service
 
 _DESCRIPTION = (
     "Studies are handed in, run one after another, and looked at. Errors are problem details (RFC 9457). "
-    "What a spec may say is in docs/search.md and docs/data.md."
+    "What a spec may say is in docs/spec.md and docs/data.md."
 )
 
 

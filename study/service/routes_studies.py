@@ -31,7 +31,7 @@ from study.spec.whole import NAME
 
 LOG_BYTES = 1 << 20  # of a log, in one answer
 _TABLE = {"type": "object"}
-# What a spec must be at least; what its tables may hold is said in docs/search.md and docs/data.md, and checked.
+# What a spec must be at least; what its tables may hold is said in docs/spec.md and docs/data.md, and checked.
 SPEC_SCHEMA: dict[str, Any] = {
     "type": "object",
     "required": ["name", "data", "space"],

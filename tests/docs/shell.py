@@ -1,16 +1,80 @@
-"""The commands in the documents: blocks of shell, and lines that begin with `study`."""
+"""The commands in the documents: found, and run in a folder as they stand."""
 
+import contextlib
+import os
 import re
-import shlex
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+PROGRAMS = (
+    *("cd", "createdb", "curl", "dask", "export", "git", "head", "make", "mkdir", "mlflow", "mv", "openssl", "pg_dump"),
+    *("pip", "podman", "psql", "python", "ray", "rm", "study", "sudo", "systemctl"),
+)
+# What serves until Ctrl-C is begun, waited for until it says how it is stopped, and stopped so: `study ui` at once,
+# `study serve` when the script ends. So a script with them runs to its end.
+PRELUDE = """set -e
+begin() {
+  "$@" > served.txt 2>&1 &
+  until grep --quiet "Ctrl-C" served.txt; do kill -0 $! || { cat served.txt >&2; return 1; }; sleep 0.1; done
+  cat served.txt
+}
+study() {
+  case "$1" in
+    ui) begin env study "$@"; kill -INT $!; wait $! ;;
+    serve) begin env study "$@"; trap "kill -INT $!; wait $!" EXIT ;;
+    *) env study "$@" ;;
+  esac
+}
+"""
 
 
-def script(page: Path) -> str:
-    """Return all ```bash blocks of a page as one script, in their order."""
-    return "\n".join(re.findall(r"^```bash\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE))
+def sections(page: Path) -> dict[str, list[str]]:
+    """Return the commands of each section of a page (by its heading) that has some, in their order.
+
+    Commands stand in blocks of bash, after `$ ` in blocks of a console, or in indented blocks that begin with a
+    program's name. A command that goes on in further lines (a backslash, a here-document) is one.
+    """
+    found: dict[str, list[str]] = {}
+    heading, fence, indented = "", "", False
+    for line in page.read_text(encoding="utf-8").splitlines():
+        if line.startswith("```"):
+            fence = "" if fence else line.strip("`") or "text"
+            indented = False
+        elif fence == "bash":
+            _add(found.setdefault(heading, []), line)
+        elif fence == "console" and line.startswith("$ "):
+            _add(found.setdefault(heading, []), line.removeprefix("$ "))
+        elif not fence and line.startswith("#"):
+            heading = line.strip("# ")
+        elif not fence:
+            indented = line.startswith("    ") and (indented or _is_command(line))
+            if indented:
+                _add(found.setdefault(heading, []), line[4:])
+    return found
+
+
+def _is_command(line: str) -> bool:
+    words = [word for word in line.split() if not re.fullmatch(r"[A-Z_]+=\S*", word)]
+    return bool(words) and words[0] in PROGRAMS
+
+
+def _add(commands: list[str], line: str) -> None:
+    """Add a line to the commands, or to the last of them where that goes on."""
+    last = commands[-1] if commands else ""
+    opened = re.search(r"<<-?\s*'?(\w+)'?", last)
+    if last.endswith("\\") or (opened and not last.endswith(f"\n{opened[1]}")):
+        commands[-1] += f"\n{line}"
+    elif line.strip():
+        commands.append(line)
+
+
+def commands(page: Path) -> list[str]:
+    """Return all commands of a page, in their order."""
+    return [command for section in sections(page).values() for command in section]
 
 
 def shown(page: Path) -> list[str]:
@@ -19,16 +83,28 @@ def shown(page: Path) -> list[str]:
     return [line for block in blocks for line in block.splitlines()]
 
 
-def study_commands(page: Path) -> list[list[str]]:
-    """Return the arguments of each `study …` in a block of code of a page, without comments."""
-    found = []
-    for line in page.read_text(encoding="utf-8").splitlines():
-        match = re.match(r"(?:    +|\$ )?study ([a-z].*)", line)
-        if match and (line.startswith(("    ", "$ ", "study ")) and _is_command(match[1])):
-            found.append(shlex.split(match[1], comments=True))
-    return found
+def mentioned(page: Path, program: str) -> list[str]:
+    """Return what follows a program's name where it is named within a text or a table, as `study show NAME`."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    return re.findall(rf"`{program} ([a-z][^`]*)`", text)
 
 
-def _is_command(words: str) -> bool:
-    # A sentence may begin with the name as well; commands are not ended by a full stop or a comma.
-    return not re.search(r"[,.;:]$", words)
+def run_script(text: str, folder: Path, **variables: str) -> "subprocess.CompletedProcess[str]":
+    """Run a script of bash in a folder, as after `source .venv/bin/activate`; what it leaves running is ended."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW_", "STUDY_"))}
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    process = subprocess.Popen(
+        ["bash", "-c", PRELUDE + text],
+        cwd=folder,
+        env=kept | {"PATH": path, "MLFLOW_DISABLE_TELEMETRY": "true"} | variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        out, err = process.communicate(timeout=400)
+    finally:
+        with contextlib.suppress(ProcessLookupError):  # nothing is left
+            os.killpg(process.pid, signal.SIGKILL)
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)

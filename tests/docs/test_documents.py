@@ -1,11 +1,9 @@
 """The documents are true: generated pages are current, commands exist, the tutorial runs as it stands."""
 
-import contextlib
-import os
 import re
 import runpy
+import shlex
 import shutil
-import signal
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -14,7 +12,8 @@ from typing import Any
 
 import pytest
 import typer
-from shell import DOCUMENTS, ROOT, script, shown, study_commands
+from shell import DOCUMENTS, ROOT, commands, mentioned, run_script, shown
+from test_commands import USAGE, runnable
 
 from study.cli import app
 
@@ -30,18 +29,7 @@ units = { low = 4, high = 16 }
 [search]
 trials = 8
 """
-SMALL = """
-name = "small"
-[data]
-source = "synthetic:moons"
-[space]
-learning_rate = { low = 0.1, high = 1.0 }
-iterations = 50
-depth = 1
-units = 4
-[search]
-trials = 4
-"""
+TUTORIAL, TRACKING = ROOT / "docs/tutorial.md", ROOT / "docs/tracking.md"
 GENERATED = runpy.run_path(str(ROOT / "docs/pages.py"), run_name="pages")
 
 
@@ -61,18 +49,25 @@ def test_the_reference_of_the_spec_has_every_key_of_every_table() -> None:
             assert "needed" in row if field.is_required() else "needed" not in row
 
 
-@pytest.mark.parametrize("page", [page for page in DOCUMENTS if page.name != "commands.md"], ids=lambda page: page.name)
-def test_commands_in_the_documents_exist_with_these_arguments(page: Path) -> None:
+@pytest.mark.parametrize("page", DOCUMENTS, ids=lambda page: page.name)
+def test_commands_that_a_text_mentions_exist_with_these_arguments(page: Path) -> None:
     group: Any = typer.main.get_command(app)
-    for name, *arguments in study_commands(page):
+    given = [shlex.split(words) for words in mentioned(page, "study")]
+    if page.name not in USAGE:
+        given += [shlex.split(command, comments=True)[1:] for command in commands(page) if command.startswith("study ")]
+    for name, *arguments in given:
         assert name in group.commands, f"{page.name}: study {name}"
-        given = ["0" if word == "N" else word for word in arguments]
-        group.commands[name].make_context(name, given)  # raises where an option or an argument is not known
+        if arguments:  # a name alone means the command, whatever it needs
+            numbers = ["0" if word == "N" else word for word in arguments]
+            group.commands[name].make_context(name, numbers)  # raises where an option or an argument is not known
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert {words.split()[0] for words in mentioned(page, "make")} <= set(targets)
 
 
 def test_commands_are_found_in_the_documents() -> None:
-    found = {name for page in DOCUMENTS for name, *_ in study_commands(page)}
+    found = {command.split()[1] for page in DOCUMENTS for command in commands(page) if command.startswith("study ")}
     assert found >= {"init", "plan", "run", "show", "report", "confirm", "compare", "recheck", "finalize", "predict"}
+    assert len(mentioned(ROOT / "README.md", "study")) > 15
 
 
 @pytest.mark.parametrize("page", DOCUMENTS, ids=lambda page: page.name)
@@ -105,12 +100,12 @@ def test_the_readme_compares_on_data_that_every_system_was_timed_on(measured: An
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("curl") is None, reason="no curl here")
 def test_the_tutorial_runs_line_by_line_from_the_wheel_and_prints_what_it_shows(wheel: Path, tmp_path: Path) -> None:
-    tutorial = ROOT / "docs/tutorial.md"
-    where = "python -c 'import study; print(study.__file__)'\n"
-    done = run_script(f"set -e\n{where}{script(tutorial)}", tmp_path, PYTHONPATH=str(wheel), COLUMNS="100")
+    where = "python -c 'import study; print(study.__file__)'"
+    script = "\n".join([where, *tutorial_commands(), *tracking_commands()])
+    done = run_script(script, tmp_path, PYTHONPATH=str(wheel), COLUMNS="100")
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
     assert done.stdout.startswith(str(wheel))
-    for line in shown(tutorial):
+    for line in shown(TUTORIAL):
         # Figures may differ in the last digit from one kind of processor to another, and then in which trial is best.
         assert _without_figures(line) in _without_figures(done.stdout), line
     folder = tmp_path / "tumours"
@@ -119,19 +114,22 @@ def test_the_tutorial_runs_line_by_line_from_the_wheel_and_prints_what_it_shows(
     assert predictions[1].split(",")[0] in ("benign", "malignant")
     assert '"predictions"' in (folder / "answer.json").read_text()
     assert "<html" in (folder / "report.html").read_text(encoding="utf-8")
+    assert "MLflow is at http://127.0.0.1:5000" in done.stdout
+    assert "tumours: 60 trials have a run each" in done.stdout  # study sync, of docs/tracking.md
 
 
-@pytest.mark.slow
-def test_a_home_is_moved_as_the_page_says(tmp_path: Path) -> None:
-    (tmp_path / "small.toml").write_text(SMALL)
-    section = (ROOT / "docs/home.md").read_text(encoding="utf-8").partition("## Moving a home")[2].partition("\n## ")[0]
-    commands = "\n".join(line.strip() for line in section.splitlines() if line.startswith("    "))
-    commands = commands.replace("/data/studies-of-2026", str(tmp_path / "moved")).replace("digits", "small")
-    done = run_script(f"set -e\nstudy run small.toml\n{commands}", tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert "small: 4 trials have a run each" in done.stdout
-    assert "4 were written now" in done.stdout
-    assert not (tmp_path / "mlruns").exists()
+def tutorial_commands() -> list[str]:
+    return [command for section in runnable(TUTORIAL).values() for command in section]
+
+
+def tracking_commands() -> list[str]:
+    """Return what docs/tracking.md has beyond the tutorial: it is about the tutorial's study."""
+    known = {_bare(command) for command in tutorial_commands()}
+    return [command for section in runnable(TRACKING).values() for command in section if _bare(command) not in known]
+
+
+def _bare(command: str) -> str:
+    return command.partition(" #")[0].strip(" &")
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/engine.md"])
@@ -184,24 +182,3 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _without_figures(text: str) -> str:
     return re.sub(r"[\d.e-]*\d[\d.]*", "#", text)
-
-
-def run_script(text: str, folder: Path, **variables: str) -> "subprocess.CompletedProcess[str]":
-    """Run a script of bash in a folder, as after `source .venv/bin/activate`; what it leaves running is ended."""
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW_", "STUDY_"))}
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    process = subprocess.Popen(
-        ["bash", "-c", text],
-        cwd=folder,
-        env=kept | {"PATH": path, "MLFLOW_DISABLE_TELEMETRY": "true"} | variables,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    try:
-        out, err = process.communicate(timeout=400)
-    finally:
-        with contextlib.suppress(ProcessLookupError):  # nothing is left
-            os.killpg(process.pid, signal.SIGKILL)
-    return subprocess.CompletedProcess(process.args, process.returncode, out, err)

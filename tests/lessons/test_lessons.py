@@ -1,33 +1,61 @@
 """Each lesson shows what docs/lessons.md says it shows, when it is run anew."""
 
-import json
+import shlex
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from shell import ROOT, sections
 
-from experiments.lessons import activations, dimensions, page, vectorization
+import study.cli
+from experiments.lessons import __main__ as lessons
+from experiments.lessons import activations, dimensions, page, registry, vectorization
 from experiments.lessons.registry import KEPT, LESSONS, kept
 
 Run = Callable[[str], dict[str, Any]]
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
-    """Run a lesson in a home of its own; return its outcome as it comes back from JSON, its picture drawn and sound."""
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Give the commands that docs/lessons.md has for a lesson, as they stand; return the outcome that is kept by them.
+
+    They are given in this process, which has imported what they need, in a folder with the specs and the outcomes.
+    """
+    shutil.copytree(ROOT / "experiments", tmp_path / "experiments")
+    shutil.copytree(KEPT, tmp_path / "docs/lessons")
+    monkeypatch.chdir(tmp_path)
+    for name in ("STUDY_HOME", "STUDY_STORAGE", "MLFLOW_TRACKING_URI"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(registry, "KEPT", tmp_path / "docs/lessons")
+    monkeypatch.setattr(page, "PAGE", tmp_path / "docs/lessons.md")
 
     def run(name: str) -> dict[str, Any]:
-        outcome: dict[str, Any] = json.loads(json.dumps(LESSONS[name].run(tmp_path), allow_nan=False))
-        draw = LESSONS[name].draw
-        if draw is not None:
-            picture = draw(outcome)
+        command = f"python -m experiments.lessons {name}"
+        (commands,) = (section for section in sections(KEPT.parent / "lessons.md").values() if command in section)
+        for each in commands:
+            monkeypatch.setattr(sys, "argv", shlex.split(each.removeprefix("python -m ")))
+            assert _status(lessons.main if each.startswith("python -m ") else study.cli.app) == 0, capsys.readouterr()
+        assert page.PAGE.read_text(encoding="utf-8") == page.page()  # written anew
+        if LESSONS[name].draw is not None:
+            picture = (registry.KEPT / f"{name}.svg").read_text(encoding="utf-8")
             ElementTree.fromstring(picture)  # noqa: S314 - our own drawing
             assert "nan" not in picture
-        return outcome
+        return kept(name)
 
     return run
+
+
+def _status(program: Callable[[], None]) -> object:
+    try:
+        program()
+    except SystemExit as ended:
+        return ended.code
+    return 0
 
 
 def test_the_page_is_that_of_the_kept_outcomes() -> None:
@@ -44,6 +72,10 @@ def test_what_the_engine_says_of_wrong_shapes_is_what_the_page_shows(tmp_path: P
     outcome = dimensions.run(tmp_path)
     assert outcome["wrong"] == 0
     assert outcome["examples"] == 11
+    (command,) = sections(KEPT.parent / "lessons.md")["10. Matrix dimensions"]
+    done = subprocess.run(shlex.split(command), cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert done.stdout == ""
 
 
 def test_derivatives_by_hand_by_the_chain_rule_and_by_differences_agree(run: Run) -> None:
