@@ -144,6 +144,8 @@ def _statement(model: Any) -> Any:
     if model is _models().TrialModel:
         ends = update(table).where(table.c.trial_id == bindparam("trial"))
         return ends.values(state=bindparam("to_state"), datetime_complete=bindparam("at"))
+    if model is _models().TrialValueModel:  # once, with the end; tables from before Optuna 2.4 do not have its key
+        return insert(table)
     (key,) = (constraint for constraint in table.constraints if isinstance(constraint, UniqueConstraint))
     given = insert(table)
     values = {
