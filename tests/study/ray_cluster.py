@@ -1,5 +1,6 @@
 """A real ray cluster of one node, begun as an administrator does; it asks for a token, as new ones do."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -34,12 +35,15 @@ class RayCluster:
 
     def kill_worker(self) -> None:
         """Kill a process that does a quantum."""
-        while True:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
             for process in psutil.Process(self._head.pid).children(recursive=True):
-                if process.cmdline()[:1] == [WORKER]:
-                    process.kill()
-                    return
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    if process.cmdline()[:1] == [WORKER]:
+                        process.kill()
+                        return
             time.sleep(0.01)
+        raise AssertionError("no worker has a quantum")
 
     def stop(self) -> None:
         processes = [psutil.Process(self._head.pid), *psutil.Process(self._head.pid).children(recursive=True)]
