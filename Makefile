@@ -56,7 +56,8 @@ bench-plan: $(VENV)/.ready ## time three studies against what `study plan` expec
 	$(BIN)/python benchmarks/plan.py --constants
 
 bench-scaling: $(VENV)/.ready-dev ## what a trial costs the coordinator, and how many workers it feeds (hours)
-	$(BIN)/python benchmarks/scaling.py --check 1 2 --json benchmarks/results/scaling.json
+	$(BIN)/python benchmarks/scaling.py --check 1 2 4 8 --rounds 60 --json benchmarks/results/scaling.json
+	$(BIN)/python benchmarks/page.py
 
 lessons: $(VENV)/.ready ## run the lessons of the course, and write docs/lessons.md anew (a few minutes)
 	$(BIN)/python -m experiments.lessons

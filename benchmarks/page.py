@@ -16,9 +16,9 @@ PICTURE = HERE.parent / "docs/pictures/ranks.svg"
 OURS = "study"
 HEAD = """# Benchmarks
 
-`make bench` measures all of this on the machine at hand and writes this page (`make bench-jobs`, `bench-ours` and
-`bench-quality` a part each); nothing else should run meanwhile. What counts is the ratios of one run: on another
-machine the seconds are others.
+`make bench` measures this on the machine at hand and writes this page (`make bench-jobs`, `bench-ours` and
+`bench-quality` a part each; `make bench-scaling`, which takes hours, is apart); nothing else should run meanwhile. What
+counts is the ratios of one run: on another machine the seconds are others.
 
 """
 JOBS = """## Whole jobs
@@ -56,11 +56,33 @@ one. Over the jobs above: the most memory of each process, and seconds of a core
 them (it slows what it looks at a little).
 
 """
+SCALING = """## How far one coordinator goes
+
+What a trial costs the coordinator, in milliseconds, with workers that take no time and so many trials in the ledger:
+asking for it, telling all its rounds, keeping its training states, and, in a process apart, exporting it to MLflow.
+
+"""
+FEEDS = """
+A discrete-event simulation with these costs (benchmarks/simulated_cluster.py): how many workers one coordinator keeps
+busy nine tenths of the time, by the length of a trial.
+
+"""
+CHECK = """
+Digits in earnest, with as many worker processes, against the simulation. Workers beyond the cores of the machine share
+them, which lengthens the trials.
+
+"""
+ROUND = """
+On a dask cluster of {workers} worker processes a round of 8 quanta of a 64-64-32-10 network on digits takes
+{overhead:.0f} ms more than the work in it (median of {rounds}; the round takes {round:.0f} ms).
+
+"""
 
 
 def main() -> None:
     page = HEAD
-    for name, describe in (("jobs", describe_jobs), ("ours", describe_ours), ("quality", describe_quality)):
+    sections = {"jobs": describe_jobs, "ours": describe_ours, "quality": describe_quality, "scaling": describe_scaling}
+    for name, describe in sections.items():
         results = HERE / f"results/{name}.json"
         if results.exists():
             page += describe(json.loads(results.read_text()))
@@ -136,6 +158,32 @@ def describe_quality(results: dict[str, Any]) -> str:
         + RANKS.format(picture=PICTURE.name, difference=difference)
         + f"{stands_on(results)}\n"
     )
+
+
+def describe_scaling(results: dict[str, Any]) -> str:
+    """Return the section on what a trial costs the coordinator."""
+    parts = ("ask", "tell", "checkpoint", "export")
+    rows = [["ledger", "workers", "trials", *parts]]
+    for row in results["costs"]:
+        cells = [f"{1000 * row[part]:.1f}" for part in parts]
+        rows.append([row["storage"], str(row["workers"]), f"{row['trials']:,}", *cells])
+    text = SCALING + table(rows) + FEEDS
+    lengths = list(dict.fromkeys(row["length"] for row in results["feeds"]))
+    fed = {(row["storage"], row["trials"], row["length"]): str(row["fed"]) for row in results["feeds"]}
+    rows = [["ledger", "trials", *(f"{length:g} s" for length in lengths)]]
+    for storage, trials in dict.fromkeys((storage, trials) for storage, trials, _ in fed):
+        rows.append([storage, f"{trials:,}", *(fed[storage, trials, length] for length in lengths)])
+    text += table(rows)
+    if "check" in results:
+        rows = [["workers", "trials", "seconds of a trial", "seconds in earnest", "predicted"]]
+        for row in results["check"]:
+            seconds = [f"{row['trial']:.2f}", f"{row['real']:.1f}", f"{row['predicted']:.1f}"]
+            rows.append([str(row["workers"]), str(row["trials"]), *seconds])
+        text += CHECK + table(rows)
+    if "dask_round" in results:
+        one = results["dask_round"]
+        text += ROUND.format(**one | {"overhead": 1000 * one["overhead"], "round": 1000 * one["round"]})
+    return text.rstrip() + f"\n\n{stands_on(results)}\n\n"
 
 
 def stands_on(results: dict[str, Any]) -> str:

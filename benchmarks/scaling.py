@@ -1,17 +1,16 @@
 """What one coordinator feeds: its cost a trial, on a journal and on PostgreSQL, and what follows for many workers.
 
     python benchmarks/scaling.py [--trials 10 100 1000 10000] [--workers 1 2 4 8] [--storages journal postgresql]
-        [--sampler tpe] [--check 1 2 4 8] [--json FILE]
+        [--sampler tpe] [--check 1 2 4 8] [--rounds 60] [--json FILE]
 
 Costs are those of a study whose workers take no time: each quantum is done when it is handed out, and its seconds are
 left out of the coordinator's. A figure "at 1,000 trials" is the mean over the hundred before.
 The simulation takes these costs and knows nothing else of the program than that two groups of trials take turns.
---check runs digits in earnest with so many workers and prints predicted beside real seconds. Other work on the
-machine's cores makes all of it mean nothing; 10,000 trials take an hour.
+--check runs digits in earnest with so many workers and prints predicted beside real seconds; --rounds are those of
+`dask_round.py`. Other work on the machine's cores makes all of it mean nothing; 10,000 trials take an hour.
 """
 
 import argparse
-import json
 import statistics
 import sys
 import tempfile
@@ -43,12 +42,15 @@ from study.running import Progress, run  # noqa: E402
 from study.search import Listener, Search  # noqa: E402
 from study.spec import parse_spec  # noqa: E402
 from study.tracking.sync import sync  # noqa: E402
+from study.versions import installed_versions  # noqa: E402
 
 sys.path += [str(HERE), str(HERE.parent / "tests/study")]
 
-from machine import processor  # noqa: E402
+import dask_round  # noqa: E402
+from machine import keep  # noqa: E402
 from simulated_cluster import Costs, simulate  # noqa: E402
 
+PACKAGES = ("optuna", "mlflow", "sqlalchemy", "psycopg", "distributed", "numpy")
 PARTS = ("ask", "tell", "checkpoint", "export")
 WORKERS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1000)
 LENGTHS = (0.1, 1.0, 10.0, 100.0)  # seconds of a trial
@@ -97,9 +99,10 @@ def main() -> None:
     parser.add_argument("--storages", nargs="*", choices=["journal", "postgresql"], default=["journal", "postgresql"])
     parser.add_argument("--sampler", default="tpe")
     parser.add_argument("--check", nargs="*", type=int, default=[], help="run digits with so many workers")
+    parser.add_argument("--rounds", type=int, default=0, help="so many rounds on a dask cluster")
     parser.add_argument("--json", type=Path, help="where the figures are written")
     chosen = parser.parse_args()
-    console, found = Console(), dict[str, Any](processor=processor())
+    console, found = Console(), dict[str, Any]()
     with tempfile.TemporaryDirectory() as place:
         found["costs"] = measure_all(Path(place), chosen)
         print_costs(console, found["costs"])
@@ -109,8 +112,11 @@ def main() -> None:
             costs = next(row for row in found["costs"] if row["storage"] == "journal" and row["trials"] >= 10)
             found["check"] = [check(Path(place), count, costs_of(costs)) for count in chosen.check]
             print_check(console, found["check"])
+    if chosen.rounds:
+        found["dask_round"] = dask_round.measure(chosen.rounds, workers=2)
+        console.print(dask_round.describe(found["dask_round"]))
     if chosen.json:
-        chosen.json.write_text(json.dumps(found, indent=1) + "\n")
+        keep(chosen.json, installed_versions(PACKAGES), found)
 
 
 class Instant:

@@ -7,16 +7,18 @@ elsewhere by the cluster itself, from the state that the quantum carries.
 """
 
 import logging
+import os
 import re
 import signal
 import socket
+import tempfile
 import threading
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
 from engine.quantum import Outcome, Quantum
 from engine.remote import work_remotely
@@ -164,7 +166,7 @@ class Ray:
         jobs: worker processes where one is begun; None is one a core.
 
     Raises:
-        UserError: ray is not installed, or nobody answers.
+        UserError: ray is not installed, nobody answers, or the cluster asks for a token.
     """
 
     def __init__(self, address: str | None, jobs: int | None) -> None:
@@ -178,14 +180,21 @@ class Ray:
         options = (
             {"address": address} if address else {"address": "local", "num_cpus": jobs, "include_dashboard": False}
         )
-        try:
-            with _same_signals():
-                ray.init(log_to_driver=False, logging_level=logging.CRITICAL, **options)
-        except (OSError, ValueError, RuntimeError) as error:
-            raise UserError(
-                f"--address {address}: no ray cluster answers there ({_first_line(error)}); "
-                "start it, or correct the address"
-            ) from None
+        with tempfile.TemporaryFile() as aside:
+            try:
+                with _same_signals(), _errors_into(aside):
+                    ray.init(log_to_driver=False, logging_level=logging.CRITICAL, **options)
+            except (OSError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
+                aside.seek(0)
+                if b"AuthToken" in aside.read() or "Authentication" in type(error).__name__:
+                    raise UserError(
+                        f"--address {address}: the ray cluster asks for its token; set RAY_AUTH_MODE=token, and "
+                        "RAY_AUTH_TOKEN to the token"
+                    ) from None
+                raise UserError(
+                    f"--address {address}: no ray cluster answers there ({_first_line(error)}); "
+                    "start it, or correct the address"
+                ) from None
         self._ray = ray
         self.jobs = max(1, int(ray.cluster_resources().get("CPU", 1)))
         self._work = ray.remote(num_cpus=1, max_retries=RETRIES)(work_remotely)
@@ -264,6 +273,18 @@ def _same_signals() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def _errors_into(file: IO[bytes]) -> Iterator[None]:
+    """Have a file take what is written to the error stream while the block runs; ray's own library says much there."""
+    usual = os.dup(2)
+    os.dup2(file.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(usual, 2)
+        os.close(usual)
 
 
 def _first_line(error: BaseException) -> str:

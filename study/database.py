@@ -55,6 +55,17 @@ def storage_address(given: str | None) -> str | None:
     return plain
 
 
+def for_optuna(address: str) -> tuple[str, dict[str, str]]:
+    """Return the address as Optuna's own programs take it, and a variable with the password, which no command shows."""
+    from sqlalchemy import URL, make_url
+
+    given = make_url(address)
+    query = dict(given.query)
+    password = query.pop("password", None) or given.password
+    plain = URL.create("postgresql+psycopg", given.username, None, given.host, given.port, given.database, query)
+    return plain.render_as_string(), {"PGPASSWORD": str(password)} if password else {}
+
+
 def connect(address: str) -> "Connection":
     """Return a connection, on which every statement counts at once.
 

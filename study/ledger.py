@@ -24,7 +24,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from study.errors import UserError
 from study.home import StudyFolder
-from study.storage import in_one_transaction, open_storage
+from study.storage import open_storage
 
 if TYPE_CHECKING:
     from study.database import Connection
@@ -144,7 +144,7 @@ class Ledger:
         )
         trial.datetime_start = datetime.now(UTC)
         trial_id = self.storage.create_new_trial(self._id, template_trial=trial)
-        return self.storage.get_trial(trial_id).number
+        return self.storage.get_trial_number_from_id(trial_id)
 
     def commit(self, number: int, records: dict[int, TrialRecord]) -> None:
         """Write what a round decided, then apply it: from the first write on it is never lost."""
@@ -190,11 +190,11 @@ class Ledger:
 
 def _open(
     folder: StudyFolder, held: "Connection | None"
-) -> tuple[BaseStorage, Callable[[], AbstractContextManager[None]]]:
+) -> tuple[BaseStorage, Callable[[], AbstractContextManager[object]]]:
     """Return the storage of a ledger, and how several writes to it become one."""
     if folder.storage is not None:
         tables = open_storage(folder.storage, held)
-        return optuna.storages.get_storage(tables), lambda: in_one_transaction(tables)
+        return tables, tables.in_one_write
     folder.ledger.parent.mkdir(parents=True, exist_ok=True)
     journal = _Journal(str(folder.ledger), _Lock(folder))
     return JournalStorage(journal), journal.in_one_write

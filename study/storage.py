@@ -1,4 +1,4 @@
-"""Optuna's tables in PostgreSQL as a ledger needs them: one connection writes, and a round is one transaction.
+"""Optuna's storage in PostgreSQL, opened as a ledger needs it: one connection writes, checked before it does.
 
 What the database refuses is said in a line, in place of what the libraries between raise.
 """
@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from study.database import connect, explain, has_tables, lock_of
 from study.errors import MachineError, UserError, without_password
+from study.tables import Tables
 
 if TYPE_CHECKING:
-    from optuna.storages import RDBStorage
-
     from study.database import Connection
 
 
-def open_storage(address: str, held: "Connection | None") -> "RDBStorage":
-    """Return Optuna's storage in the database; only with the connection that `hold` gave is anything written.
+def open_storage(address: str, held: "Connection | None") -> Tables:
+    """Return the storage in the database; only with the connection that `hold` gave is anything written.
 
     Raises:
         UserError: as `connect` and `has_tables`; later on, where a reader's connection cannot be made again.
@@ -35,6 +34,8 @@ def open_storage(address: str, held: "Connection | None") -> "RDBStorage":
     def lost(context: Any) -> None:
         """Say what the database refuses in a line, in place of what the libraries between raise."""
         if context.is_pre_ping or isinstance(context.sqlalchemy_exception, IntegrityError):
+            return
+        if not isinstance(context.original_exception, Exception):  # Ctrl-C
             return
         raise MachineError(
             f"the database at {place}: {explain(context.original_exception)}; have it mended, then the same command "
@@ -62,7 +63,7 @@ def open_storage(address: str, held: "Connection | None") -> "RDBStorage":
     if held is None:
         weakref.finalize(storage, storage.engine.dispose)
     event.listen(storage.engine, "handle_error", lost)
-    return storage
+    return Tables(storage, alone=held is not None)
 
 
 @contextmanager
@@ -76,22 +77,6 @@ def _making_tables(connection: "Connection") -> Iterator[None]:
             connection.rollback()
             connection.execute("SELECT pg_advisory_unlock(%s)", [lock_of("")])
             connection.commit()
-
-
-@contextmanager
-def in_one_transaction(storage: "RDBStorage") -> Iterator[None]:
-    """Make what is written in the block one transaction: all of it counts at the end, nothing where it raises."""
-    from sqlalchemy.orm import scoped_session, sessionmaker
-
-    usual = storage.scoped_session
-    with storage.engine.begin() as connection:
-        # Optuna ends a session of its own for each call; joined to this connection they end nothing else.
-        storage.scoped_session = scoped_session(sessionmaker(connection, join_transaction_mode="rollback_only"))
-        try:
-            yield
-        finally:
-            storage.scoped_session.remove()
-            storage.scoped_session = usual
 
 
 def _in_transactions(connection: "Connection") -> "Connection":

@@ -9,9 +9,10 @@ import time
 import urllib.error
 import urllib.request
 import webbrowser
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
+from study.database import for_optuna
 from study.errors import UserError, without_password
 from study.home import Home, StudyFolder
 from study.results import read_experiment
@@ -63,11 +64,10 @@ def serve_dashboard(home: Home, port: int, name: str) -> None:
     folder = home.existing(name)
     if importlib.util.find_spec("optuna_dashboard") is None:
         raise UserError("--optuna needs optuna-dashboard; install dnn-study[dashboard]")
-    if folder.storage is not None:
-        raise UserError("--optuna shows a ledger that is a file; start optuna-dashboard with the database's address")
-    command = [sys.executable, "-m", "optuna_dashboard._cli", str(folder.ledger)]
+    where, variables = (str(folder.ledger), {}) if folder.storage is None else for_optuna(folder.storage)
+    command = [sys.executable, "-m", "optuna_dashboard._cli", where]
     command += ["--host", "127.0.0.1", "--port", str(port)]
-    with _running(command, port, "optuna-dashboard", path="/") as server:
+    with _running(command, port, "optuna-dashboard", path="/", variables=variables) as server:
         print(f"optuna-dashboard is at http://127.0.0.1:{port} (Ctrl-C stops it)", flush=True)
         server.wait()
 
@@ -97,13 +97,16 @@ def _open(address: str) -> None:
 
 
 @contextmanager
-def _running(command: list[str], port: int, what: str, path: str = "/health") -> Iterator["subprocess.Popen[bytes]"]:
+def _running(
+    command: list[str], port: int, what: str, path: str = "/health", variables: Mapping[str, str] | None = None
+) -> Iterator["subprocess.Popen[bytes]"]:
     """Run a server while the block does, from when it answers on; Ctrl-C ends both without fuss."""
     if _taken(port):
         raise UserError(f"--port {port}: something else listens there; name another port, such as {port + 1}")
     environment = os.environ | {
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        **(variables or {}),
     }
     server = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603 - our own interpreter
     try:

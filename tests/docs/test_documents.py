@@ -97,6 +97,31 @@ def test_the_readme_compares_on_data_that_every_system_was_timed_on(measured: An
     assert expected in table if expected else "|" not in table
 
 
+def test_the_page_of_benchmarks_says_what_a_coordinator_feeds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    page = runpy.run_path(str(ROOT / "benchmarks/page.py"), run_name="page")
+    costs = {
+        "storage": "journal",
+        "workers": 2,
+        "trials": 1000,
+        "ask": 0.01,
+        "tell": 0.02,
+        "checkpoint": 0,
+        "export": 0,
+    }
+    feeds = [{"storage": "journal", "trials": 1000, "length": length, "fed": int(8 * length)} for length in (0.1, 1.0)]
+    results = {"date": "2026-01-01", "cores": 2, "processor": "some", "versions": {}, "costs": [costs], "feeds": feeds}
+    found = page["describe_scaling"](results)
+    assert "| journal | 2 | 1,000 | 10.0 | 20.0 | 0.0 | 0.0 |" in found
+    assert "| journal | 1,000 | 0 | 8 |" in found
+    assert "in earnest" not in found
+    check = {"workers": 2, "trials": 80, "trial": 0.5, "real": 20.0, "predicted": 19.5}
+    one = {"workers": 2, "rounds": 60, "round": 0.25, "overhead": 0.04}
+    found = page["describe_scaling"](results | {"check": [check], "dask_round": one})
+    assert "| 2 | 80 | 0.50 | 20.0 | 19.5 |" in found
+    assert "40 ms more than the work" in found
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("curl") is None, reason="no curl here")
 def test_the_tutorial_runs_line_by_line_from_the_wheel_and_prints_what_it_shows(wheel: Path, tmp_path: Path) -> None:

@@ -1,9 +1,11 @@
-"""The small study: its spec, and a home where it has been run."""
+"""The small study: its spec, and a home where it has been run; and a database."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from postgres import Server, start_server
 from small_study import SMALL, run_study
 
 from study.home import Home
@@ -42,3 +44,16 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = run_study("run", folder / "small.toml", "--home", folder / "home", "--jobs", 2)
     assert done.returncode == 0, done.stderr
     return folder / "home"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    """A real PostgreSQL."""
+    with start_server() as running:
+        yield running
+
+
+@pytest.fixture
+def storage(server: Server) -> str:
+    """The address of an empty database."""
+    return server.make_database()

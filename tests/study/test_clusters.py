@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from dask_cluster import DaskCluster, Host, start_cluster
 from in_process import run_local, spec_with
+from ray_cluster import TOKEN, RayCluster, start_ray
 from small_study import environment, run_study
 
 from engine.worker_data import Fold, pack_data, read_data, unpack_data, write_data
@@ -50,6 +51,12 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Trials:
 def cluster(tmp_path: Path) -> Iterator[DaskCluster]:
     pytest.importorskip("distributed")
     with start_cluster(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def ray_cluster() -> Iterator[RayCluster]:
+    with start_ray() as running:
         yield running
 
 
@@ -93,10 +100,11 @@ def command(spec: Path, home: Path, *options: object) -> list[str]:
     return [sys.executable, "-m", "study.cli", *map(str, arguments)]
 
 
-def begin(spec: Path, home: Path, cluster: DaskCluster) -> "subprocess.Popen[str]":
+def begin(spec: Path, home: Path, cluster: DaskCluster | RayCluster) -> "subprocess.Popen[str]":
     pipe = subprocess.PIPE
-    started = command(spec, home, "--backend", "dask", "--scheduler", cluster.address)
-    return subprocess.Popen(started, stdout=pipe, stderr=pipe, text=True, env=environment())
+    where = ("dask", "--scheduler") if isinstance(cluster, DaskCluster) else ("ray", "--address")
+    started = command(spec, home, "--backend", *where, cluster.address)
+    return subprocess.Popen(started, stdout=pipe, stderr=pipe, text=True, env=environment() | TOKEN)
 
 
 def wait_for(process: "subprocess.Popen[str]", words: str) -> None:
@@ -182,6 +190,31 @@ def test_ray_gives_the_same_trials(digits: Path, tmp_path: Path, local: Trials) 
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert trials(tmp_path / "home") == local
+
+
+@pytest.mark.slow
+@needs_ray
+def test_a_worker_killed_in_a_ray_that_was_there_costs_no_trial(
+    ray_cluster: RayCluster, digits: Path, tmp_path: Path, local: Trials
+) -> None:
+    process = begin(digits, tmp_path / "home", ray_cluster)
+    wait_for(process, "(5/40)")
+    ray_cluster.kill_worker()
+    output, errors = process.communicate(timeout=300)
+    assert (process.returncode, errors) == (0, ""), output
+    assert trials(tmp_path / "home") == local
+
+
+@pytest.mark.slow
+@needs_ray
+def test_a_ray_that_asks_for_its_token_says_so_in_a_line(ray_cluster: RayCluster, digits: Path, tmp_path: Path) -> None:
+    wrong = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "f" * 64, "RAY_NUM_REDIS_GET_RETRIES": "2"}  # not for long
+    at = ("--backend", "ray", "--address", ray_cluster.address)
+    done = run_study("run", digits, "--home", tmp_path / "home", "--no-tracking", *at, env=environment() | wrong)
+    assert done.returncode == 2
+    said = f"--address {ray_cluster.address}: the ray cluster asks for its token; set RAY_AUTH_MODE=token, and "
+    assert done.stderr == f"study: {said}RAY_AUTH_TOKEN to the token\n"
+    assert not (tmp_path / "home").exists()
 
 
 @pytest.mark.parametrize(

@@ -5,36 +5,23 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import optuna
 import psycopg
 import pytest
 from in_process import run_local, spec_with
-from postgres import Server, start_server
+from postgres import Server
 from small_study import SMALL, environment, fingerprints, run_study
 
 from study import holding
 from study.errors import MachineError, UserError
 from study.home import Home, StudyFolder
-from study.ledger import Ledger, TrialRecord
+from study.ledger import Ledger
 from study.results import summarize
 
 Process = subprocess.Popen[str]
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with start_server() as running:
-        yield running
-
-
-@pytest.fixture
-def storage(server: Server) -> str:
-    """The address of an empty database."""
-    return server.make_database()
 
 
 @pytest.fixture(scope="module")
@@ -229,37 +216,6 @@ def test_whoever_has_lost_the_lock_writes_no_more(storage: str, tmp_path: Path) 
         with pytest.raises(MachineError, match="goes on from here"):
             ledger.set(after=1)
     assert "after" not in Ledger(folder, "a").attributes
-
-
-def test_a_round_is_one_transaction(storage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = StudyFolder(tmp_path / "a", storage)
-    record = TrialRecord(30, {10: 0.1, 30: 0.3}, "complete", [0.3], {"reason": None})
-    with holding.hold(folder, "a") as held:
-        ledger = Ledger(folder, "a", ["maximize"], held)
-        for _ in range(2):
-            drawn = optuna.trial.create_trial(
-                state=optuna.trial.TrialState.RUNNING,
-                params={"x": 0.5},
-                distributions={"x": optuna.distributions.FloatDistribution(0, 1)},
-            )
-            ledger.create(drawn)
-        ended = ledger.storage.set_trial_state_values
-
-        def die(trial_id: int, *given: Any) -> bool:
-            if trial_id == ledger.trials()[1]._trial_id:
-                raise KeyboardInterrupt
-            return ended(trial_id, *given)
-
-        monkeypatch.setattr(ledger.storage, "set_trial_state_values", die)
-        with pytest.raises(KeyboardInterrupt):
-            ledger.commit(1, {0: record, 1: record})
-    reader = Ledger(folder, "a")
-    assert "study:round" not in reader.attributes
-    assert [(trial.state.name, trial.intermediate_values) for trial in reader.trials()] == [("RUNNING", {})] * 2
-    with holding.hold(folder, "a") as held:
-        ledger = Ledger(folder, "a", held=held)
-        ledger.commit(1, {0: record, 1: record})
-    assert [trial.value for trial in Ledger(folder, "a").trials()] == [0.3, 0.3]
 
 
 def change(address: str, statement: str) -> None:

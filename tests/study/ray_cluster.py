@@ -1,0 +1,64 @@
+"""A real ray cluster of one node, begun as an administrator does; it asks for a token, as new ones do."""
+
+import contextlib
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+from postgres import free_port
+
+TOKEN = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0123456789abcdef" * 4}
+WORKER = "ray::work_remotely"  # what ray calls a process that does quanta
+
+
+class RayCluster:
+    """`ray start --head`, with two workers."""
+
+    def __init__(self, place: Path) -> None:
+        self.address = f"127.0.0.1:{free_port()}"
+        port = self.address.rpartition(":")[2]
+        options = ["--head", "--port", port, "--num-cpus", "2", "--include-dashboard", "false", "--disable-usage-stats"]
+        command = [sys.executable, "-W", "ignore", "-m", "ray.scripts.scripts", "start", *options, "--block"]
+        self._log = place / "log"
+        with self._log.open("wb") as log:
+            environment = os.environ | TOKEN | {"RAY_TMPDIR": str(place)}
+            self._head = subprocess.Popen(command, stdout=log, stderr=log, env=environment, cwd=place)
+        while b"Ray runtime started" not in self._log.read_bytes():
+            assert self._head.poll() is None, self._log.read_text()
+            time.sleep(0.1)
+
+    def kill_worker(self) -> None:
+        """Kill a process that does a quantum."""
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            for process in psutil.Process(self._head.pid).children(recursive=True):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    if process.cmdline()[:1] == [WORKER]:
+                        process.kill()
+                        return
+            time.sleep(0.01)
+        raise AssertionError("no worker has a quantum")
+
+    def stop(self) -> None:
+        processes = [psutil.Process(self._head.pid), *psutil.Process(self._head.pid).children(recursive=True)]
+        for process in processes:
+            process.kill()
+        self._head.wait()
+        psutil.wait_procs(processes, timeout=10)
+
+
+@contextmanager
+def start_ray() -> Iterator[RayCluster]:
+    """Start a cluster; it ends with the block."""
+    with tempfile.TemporaryDirectory(prefix="ray-") as place:  # short: the paths of sockets have a limit
+        cluster = RayCluster(Path(place))
+        try:
+            yield cluster
+        finally:
+            cluster.stop()
