@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 
+from study.service.problems import Problem
+
 MEDIA_TYPE = "text/event-stream"
 EVERY = 0.5  # seconds between two looks
 KEEP_ALIVE = 15.0  # seconds after which something is sent, so that proxies keep the line open
@@ -30,7 +32,10 @@ class Events:
         try:
             sent, quiet = b"", 0.0
             while not self.closing:
-                now = await self.studies()
+                try:
+                    now = await self.studies()
+                except Problem:  # the database does not answer; the page says so, and comes again
+                    return
                 if now != sent:
                     sent, quiet = now, 0.0
                     yield b"event: studies\ndata: " + now + b"\n\n"
