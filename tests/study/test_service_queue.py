@@ -175,6 +175,7 @@ def take_all(home: Path, storage: str, most: int) -> list[int]:
     return taken
 
 
+@pytest.mark.slow
 def test_servers_that_share_a_database_take_each_submission_once_and_in_order(server: Server, tmp_path: Path) -> None:
     """Four processes with homes of their own take while two more hand in."""
     storage, count = server.make_database(), 80
@@ -265,6 +266,7 @@ def test_a_database_without_room_for_it_is_said_in_a_line(server: Server, tmp_pa
     assert "secret" not in str(refused.value)
 
 
+@pytest.mark.slow
 def test_a_database_that_restarts_is_asked_again(tmp_path: Path) -> None:
     with start_server() as server:
         queue = Queue(Home(tmp_path, server.make_database()))
@@ -297,6 +299,7 @@ steps = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=steps)
 def test_whatever_is_done_to_it_a_name_is_active_once_and_order_is_kept(
