@@ -31,6 +31,18 @@ _HOLDER = """
     WHERE locktype = 'advisory' AND granted AND objsubid = 1 AND classid = %s::bigint::oid AND objid = %s::bigint::oid
       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 """
+_HELD = """
+    SELECT classid::bigint, objid::bigint FROM pg_locks
+    WHERE locktype = 'advisory' AND granted AND objsubid = 1
+      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+_LAST = """
+    SELECT study_name, study_id, greatest(
+        (SELECT max(a.xmin::text::bigint) FROM study_user_attributes AS a WHERE a.study_id = studies.study_id),
+        (SELECT max(t.xmin::text::bigint) FROM trials AS t WHERE t.study_id = studies.study_id)
+    )
+    FROM studies JOIN study_user_attributes USING (study_id) WHERE key = 'format' ORDER BY study_name
+"""
 _OURS = """
     SELECT study_name FROM studies JOIN study_user_attributes USING (study_id) WHERE key = 'format'
 """
@@ -117,6 +129,22 @@ def names(address: str) -> list[str]:
         if not has_tables(connection, address):
             return []
         return sorted(name for (name,) in connection.execute(_OURS))
+
+
+def versions(address: str) -> dict[str, tuple[int, int, bool]]:
+    """Return for each study in the database its number, a number that grows with all that is written, and whether it
+    is held: one look for all of them.
+
+    The second is the transaction that wrote last; only one process at a time writes to a study.
+
+    Raises:
+        UserError: the database refuses.
+    """
+    with _looking(address) as connection:
+        if connection.execute("SELECT to_regclass('studies')").fetchone() == (None,):
+            return {}
+        held = set(connection.execute(_HELD))
+        return {name: (number, last, tuple(_halves(name)) in held) for name, number, last in connection.execute(_LAST)}
 
 
 def has_tables(connection: "Connection", address: str) -> bool:

@@ -121,6 +121,11 @@ class Home:
         """Where ledgers are, as people are told it."""
         return str(self.path) if self.storage is None else without_password(self.storage)
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """What tells a process where ledgers are; as an argument everybody on the machine would see the password."""
+        return {"STUDY_STORAGE": self.storage or ""}
+
     def names(self) -> list[str]:
         """Return the names of the studies that have a ledger, sorted."""
         if self.storage is not None:

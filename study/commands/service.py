@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from study.commands.options import HomeOption, JsonOption, NameArgument
+from study.commands.options import HomeOption, JsonOption, NameArgument, StorageOption
 
 if TYPE_CHECKING:
     from study.service.client import Client
@@ -44,6 +44,7 @@ def serve(
         bool, typer.Option("--mlflow/--no-mlflow", help="Serve MLflow's pages, write runs to it.")
     ] = True,
     home: HomeOption = None,
+    storage: StorageOption = None,
 ) -> None:
     """Take studies over HTTP, run them one after another, and show them in a page."""
     from study.home import Home
@@ -65,7 +66,7 @@ def serve(
     )
     serve_studies(
         Settings(
-            home=Home.at(home),
+            home=Home.at(home, storage),
             host=host,
             port=port,
             jobs=jobs or default_jobs(),

@@ -72,7 +72,8 @@ async def _failed(request: Request, error: Exception) -> Response:
 def _common(settings: Settings) -> dict[int | str, dict[str, Any]]:
     """Return what every route may answer."""
     token = {} if settings.token is None else declare(s401="no token, or a wrong one")
-    return {**declare(s421="the Host is not one of this service's names"), **token}
+    database = {} if settings.home.storage is None else declare(s503="the database does not answer")
+    return {**declare(s421="the Host is not one of this service's names"), **token, **database}
 
 
 def _openapi(app: FastAPI, settings: Settings) -> dict[str, Any]:

@@ -47,7 +47,7 @@ class Commands:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
-                env={**os.environ, "COLUMNS": "100"},
+                env={**os.environ, **self.home.environment, "COLUMNS": "100"},
                 start_new_session=True,
             )
             try:

@@ -1,43 +1,22 @@
-"""The queue of studies that were handed in: one SQLite file in the home, every change one transaction.
+"""The queue of studies that were handed in: one table, every change one transaction.
 
-It survives whatever happens to the server: a study is queued, running, complete, failed or cancelled, and what was
-running goes on when the server is back.
+It is a file of the home, or lies in the database that has the ledgers, where any number of servers share it (see
+`study.service.queue_table`). It survives whatever happens to a server: a study is queued, running, complete, failed or
+cancelled, and what was running goes on when the server that ran it is back.
 """
 
 import hashlib
 import json
-import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
-from pathlib import Path
+from typing import Any
 
-ACTIVE = ("queued", "running")
-ENDED = ("complete", "failed", "cancelled")
-STATES = (*ACTIVE, *ENDED)
-PATIENCE = 30.0  # seconds that one change waits for another
+from sqlalchemy import ColumnElement, Connection, Row, Select, func, insert, select, update
 
-_TABLE = """
-CREATE TABLE IF NOT EXISTS submissions (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    key TEXT UNIQUE,
-    name TEXT NOT NULL,
-    state TEXT NOT NULL CHECK (state IN ('queued', 'running', 'complete', 'failed', 'cancelled')),
-    spec TEXT NOT NULL,
-    links TEXT NOT NULL,
-    digest TEXT NOT NULL,
-    submitted REAL NOT NULL,
-    started REAL,
-    ended REAL,
-    message TEXT NOT NULL DEFAULT '',
-    stopping INTEGER NOT NULL DEFAULT 0
-);
-CREATE UNIQUE INDEX IF NOT EXISTS one_active ON submissions (name) WHERE state IN ('queued', 'running');
-CREATE INDEX IF NOT EXISTS by_name ON submissions (name, id);
-"""
-_OF_KEY = "SELECT id, state, digest FROM submissions WHERE key = ?"
-_ACTIVE_OF_NAME = "SELECT id, state, digest FROM submissions WHERE name = ? AND state IN ('queued', 'running')"
+from study.home import Home
+from study.service.queue_table import ACTIVE, STATES, open_place
 
 
 class Taken(Exception):  # noqa: N818 - what happened, which is no error of the queue's
@@ -79,17 +58,22 @@ class Submission:
     stopping: bool
 
 
-_COLUMNS = ", ".join(field.name for field in fields(Submission))
-
-
 class Queue:
-    """The queue in a file, which is made where there is none. Any number of threads and processes may use it."""
+    """The queue of a home, which is made where there is none. Any number of threads and processes may use it.
 
-    def __init__(self, path: Path, most: int = 1_000) -> None:
-        self.path, self.most = path, most
-        with closing(self._connect()) as database:
-            database.execute("PRAGMA journal_mode = WAL")
-            database.executescript(_TABLE)
+    Args:
+        home: where studies live; the queue is in its database, or else a file there.
+        most: how many may wait.
+
+    Raises:
+        UserError: the database refuses. MachineError later on, where it is lost.
+    """
+
+    def __init__(self, home: Home, most: int = 1_000) -> None:
+        self.most = most
+        self._place = open_place(home)
+        self._table = self._place.table
+        self._columns = [self._table.c[field.name] for field in fields(Submission)]
 
     def submit(self, name: str, spec: str, links: Mapping[str, str], key: str | None = None) -> tuple[Submission, bool]:
         """Put a study at the end; return it and whether it is new.
@@ -100,106 +84,120 @@ class Queue:
             Taken: name or key belong to another spec.
             Full: too many wait.
         """
-        kept = json.dumps(dict(sorted(links.items())))
+        table, kept = self._table, json.dumps(dict(sorted(links.items())))
         digest = hashlib.sha256(f"{spec}\0{kept}".encode()).hexdigest()
-        with self._transaction() as database:
-            for what, statement, value in (("key", _OF_KEY, key), ("name", _ACTIVE_OF_NAME, name)):
-                row = database.execute(statement, (value,)).fetchone()
-                if row is not None and row["digest"] != digest:
+        same = {} if key is None else {"key": table.c.key == key}
+        same["name"] = self._is_active(name)
+        # One at a time, so that they are seen by whoever claims in the order of their numbers.
+        with self._transaction(alone=True) as database:
+            for what, condition in same.items():
+                row = database.execute(select(table).where(condition)).one_or_none()
+                if row is not None and row.digest != digest:
                     raise Taken(what)
                 if row is not None:
-                    return _one(database, row["id"]), False
-            waiting = database.execute("SELECT count(*) FROM submissions WHERE state = 'queued'").fetchone()[0]
+                    return self._one(database, row.id), False
+            waiting = database.execute(select(func.count()).where(table.c.state == "queued")).scalar_one()
             if waiting >= self.most:
                 raise Full
-            made = database.execute(
-                "INSERT INTO submissions (key, name, state, spec, links, digest, submitted) VALUES (?, ?, 'queued', ?, ?, ?, ?)",  # noqa: E501
-                (key, name, spec, kept, digest, time.time()),
-            )
-            return _one(database, int(made.lastrowid or 0)), True
+            new = {"key": key, "name": name, "spec": spec, "links": kept, "digest": digest}
+            made = insert(table).values(**new, state="queued", submitted=time.time())
+            return _from(database.execute(made.returning(*self._columns)).one()), True
 
-    def claim(self, busy: Callable[[str], bool]) -> Submission | None:
-        """Make the first that waits, and is not busy elsewhere, running; return it, None where there is none."""
+    def claim(self, is_left: Callable[[Submission], bool]) -> Submission | None:
+        """Make the first that waits, and is not to be left for now, running; return it, None where there is none."""
         with self._transaction() as database:
-            for row in database.execute("SELECT id, name FROM submissions WHERE state = 'queued' ORDER BY id"):
-                if not busy(row["name"]):
-                    database.execute(
-                        "UPDATE submissions SET state = 'running', started = ? WHERE id = ?", (time.time(), row["id"])
+            for submission in self._waiting(database):
+                if not is_left(submission):
+                    return self._change(
+                        database, submission.id, state="running", started=time.time(), owner=self._place.owner
                     )
-                    return _one(database, row["id"])
         return None
 
     def finish(self, number: int, state: str, message: str = "") -> None:
         """Say how a running one ended."""
+        table = self._table
+        running = (table.c.id == number) & (table.c.state == "running")
+        said = message.replace("\0", "")  # which PostgreSQL does not take
         with self._transaction() as database:
-            database.execute(
-                "UPDATE submissions SET state = ?, ended = ?, message = ? WHERE id = ? AND state = 'running'",
-                (state, time.time(), message, number),
-            )
+            database.execute(update(table).where(running).values(state=state, ended=time.time(), message=said))
 
-    def cancel(self, name: str) -> Submission | None:
-        """Take one out that waits, or mark one that runs to be stopped; return it, None where neither is there."""
+    def cancel(self, name: str, is_held: Callable[[str], bool]) -> Submission | None:
+        """Take one out that waits, or mark one that runs to be stopped; return it, None where neither is there.
+
+        Args:
+            name: of the study.
+            is_held: whether a process runs it; one that another server ran, and nobody does now, is taken out at once.
+        """
+        table = self._table
         with self._transaction() as database:
-            row = database.execute(_ACTIVE_OF_NAME, (name,)).fetchone()
+            row = database.execute(select(table).where(self._is_active(name)).with_for_update()).one_or_none()
             if row is None:
                 return None
-            if row["state"] == "queued":
-                database.execute(
-                    "UPDATE submissions SET state = 'cancelled', ended = ? WHERE id = ?", (time.time(), row["id"])
-                )
-            else:
-                database.execute("UPDATE submissions SET stopping = 1 WHERE id = ?", (row["id"],))
-            return _one(database, row["id"])
+            if row.state == "queued" or (row.owner != self._place.owner and not is_held(name)):
+                return self._change(database, row.id, state="cancelled", ended=time.time())
+            return self._change(database, row.id, stopping=True)
 
     def running(self) -> list[Submission]:
-        """Return what runs, or ran when the server died, in order."""
-        return self._read("WHERE state = 'running' ORDER BY id")
+        """Return what this server runs, or ran when it died, in order."""
+        own = (self._table.c.state == "running") & (self._table.c.owner == self._place.owner)
+        return self._read(self._select().where(own))
 
     def latest(self) -> list[Submission]:
         """Return the last submission of each name, in the order they were handed in."""
-        return self._read("WHERE id IN (SELECT max(id) FROM submissions GROUP BY name) ORDER BY id")
+        last = select(func.max(self._table.c.id)).group_by(self._table.c.name)
+        return self._read(self._select().where(self._table.c.id.in_(last)))
 
     def find(self, name: str) -> Submission | None:
         """Return the last submission of a name."""
-        found = self._read("WHERE name = ? ORDER BY id DESC LIMIT 1", name)
+        last = select(func.max(self._table.c.id)).where(self._table.c.name == name)
+        found = self._read(self._select().where(self._table.c.id == last.scalar_subquery()))
         return found[0] if found else None
 
     def all(self) -> list[Submission]:
         """Return every submission there ever was, in order."""
-        return self._read("ORDER BY id")
+        return self._read(self._select())
 
     def counts(self) -> dict[str, int]:
         """Return how many there are of each state."""
-        with closing(self._connect()) as database:
-            rows = database.execute("SELECT state, count(*) FROM submissions GROUP BY state").fetchall()
-        return dict.fromkeys(STATES, 0) | dict(rows)
+        counted = select(self._table.c.state, func.count().label("number")).group_by(self._table.c.state)
+        with self._place.engine.connect() as database:
+            return dict.fromkeys(STATES, 0) | {row.state: row.number for row in database.execute(counted)}
 
-    def _read(self, where: str, *values: str) -> list[Submission]:
-        with closing(self._connect()) as database:
-            return [_from(row) for row in database.execute(f"SELECT {_COLUMNS} FROM submissions {where}", values)]  # noqa: S608 - constants of this module
+    def _waiting(self, database: Connection) -> Iterator[Submission]:
+        """Give those that wait, in order, each locked when it is given; what others look at is passed over."""
+        table, last = self._table, 0
+        while True:
+            first = self._select().where((table.c.state == "queued") & (table.c.id > last)).limit(1)
+            row = database.execute(first.with_for_update(skip_locked=True)).one_or_none()
+            if row is None:
+                return
+            yield _from(row)
+            last = row.id
+
+    def _is_active(self, name: str) -> ColumnElement[bool]:
+        return (self._table.c.name == name) & self._table.c.state.in_(ACTIVE)
+
+    def _select(self) -> Select[Any]:
+        return select(*self._columns).order_by(self._table.c.id)
+
+    def _read(self, statement: Select[Any]) -> list[Submission]:
+        with self._place.engine.connect() as database:
+            return [_from(row) for row in database.execute(statement)]
+
+    def _one(self, database: Connection, number: int) -> Submission:
+        return _from(database.execute(self._select().where(self._table.c.id == number)).one())
+
+    def _change(self, database: Connection, number: int, **values: Any) -> Submission:
+        changed = update(self._table).where(self._table.c.id == number).values(**values)
+        return _from(database.execute(changed.returning(*self._columns)).one())
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """Give a connection on which nobody else writes; what the block did is kept whole or not at all."""
-        with closing(self._connect()) as database:
-            database.execute("BEGIN IMMEDIATE")
-            try:
-                yield database
-            except BaseException:
-                database.execute("ROLLBACK")
-                raise
-            database.execute("COMMIT")
-
-    def _connect(self) -> sqlite3.Connection:
-        database = sqlite3.connect(self.path, timeout=PATIENCE, isolation_level=None)
-        database.row_factory = sqlite3.Row
-        return database
+    def _transaction(self, *, alone: bool = False) -> Iterator[Connection]:
+        """Give a connection; what the block changes on it is kept whole or not at all."""
+        with self._place.engine.begin() as database:
+            self._place.begin(database, alone=alone)
+            yield database
 
 
-def _one(database: sqlite3.Connection, number: int) -> Submission:
-    return _from(database.execute(f"SELECT {_COLUMNS} FROM submissions WHERE id = ?", (number,)).fetchone())  # noqa: S608 - a constant
-
-
-def _from(row: sqlite3.Row) -> Submission:
-    values = dict(row)
-    return Submission(**values | {"links": json.loads(values["links"]), "stopping": bool(values["stopping"])})
+def _from(row: Row[Any]) -> Submission:
+    return Submission(**{**row._mapping, "links": json.loads(row.links)})

@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 
 from engine import DataError, TrainingState
-from study import lease
+from study import database, lease
 from study.charts.chart import Chart
 from study.charts.trial_charts import cost_curves
 from study.charts.trials import Curve, TrialFacts, thin
@@ -29,10 +29,11 @@ from study.trial_file import read_curve
 
 FRESH = 0.5  # seconds that an answer is given again
 OPEN = 16  # ledgers that are kept open
+CONNECTED = 4  # of a database, where each has a connection
 SHOWN = 40  # curves of a study: the best, and those that run
 
 Stamp = tuple[int, int, int, bool]
-"""(inode, bytes, time of the last change, whether somebody runs it)."""
+"""(which ledger, how far it has grown, time of the last change, whether somebody runs it)."""
 
 
 @dataclass
@@ -74,6 +75,7 @@ class StudyReader:
         self._short: dict[str, _Short] = {}
         self._lock = threading.RLock()
         self._list, self._listed = b"", float("-inf")
+        self._stamps, self._stamped = dict[str, Stamp](), float("-inf")
 
     def summary(self, name: str) -> Summary | None:
         """Return a study as its ledger has it; None where it has not begun."""
@@ -90,7 +92,7 @@ class StudyReader:
         with self._lock:
             if time.monotonic() - self._listed >= FRESH:
                 submissions = {each.name: each for each in self.queue.latest()}
-                names = [*submissions, *(name for name in self.home.names() if name not in submissions)]
+                names = [*submissions, *(name for name in self._names() if name not in submissions)]
                 lines = [self.line(name, submissions.get(name)) for name in names]
                 self._list = Studies(studies=[line for line in lines if line is not None]).model_dump_json().encode()
                 self._listed = time.monotonic()
@@ -190,11 +192,24 @@ class StudyReader:
         known = _Known(stamp, ledger, summary, known.curves if known is not None else {})
         self._open[name] = known
         self._open.move_to_end(name)
-        while len(self._open) > OPEN:
+        while len(self._open) > (OPEN if self.home.storage is None else CONNECTED):
             self._open.popitem(last=False)
         return known
 
+    def _names(self) -> list[str]:
+        return self.home.names() if self.home.storage is None else list(self._look(self.home.storage))
+
+    def _look(self, storage: str) -> dict[str, Stamp]:
+        """Return the stamps of all ledgers in a database, at most half a second old."""
+        if time.monotonic() - self._stamped >= FRESH:
+            found = database.versions(storage)
+            self._stamps = {name: (number, last, 0, held) for name, (number, last, held) in found.items()}
+            self._stamped = time.monotonic()
+        return self._stamps
+
     def _stamp(self, name: str) -> Stamp | None:
+        if self.home.storage is not None:
+            return self._look(self.home.storage).get(name)
         folder = self.home.folder(name)
         try:
             found = folder.ledger.stat()

@@ -13,6 +13,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from pydantic import ValidationError
 
+from study import holding
 from study.service.data_files import check_upload_name, keep_upload
 from study.service.limits import SPEC_BYTES
 from study.service.problems import Problem, declare
@@ -34,6 +35,9 @@ def action_routes(service: Service) -> APIRouter:
     made: dict[str, int] = {}
     making: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
+    def _is_held(name: str) -> bool:
+        return holding.is_held(settings.home.folder(name), name)
+
     @routes.post(
         "/studies/{name}/cancel",
         tags=["studies"],
@@ -43,7 +47,7 @@ def action_routes(service: Service) -> APIRouter:
     async def cancel(name: Name) -> Response:
         """Take a study out of the queue, or stop it where it runs; what is finished is kept."""
         await service.find(name)
-        cancelled = await service.read(service.queue.cancel, name)
+        cancelled = await service.read(service.queue.cancel, name, _is_held)
         if cancelled is None:
             raise Problem(409, f"study {name!r} neither waits nor runs", "not-active")
         service.changed()

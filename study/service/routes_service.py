@@ -76,14 +76,14 @@ def service_routes(service: Service) -> APIRouter:
         response_class=Response,
         responses={
             200: {
-                "description": "The list of studies, again whenever it changes.",
+                "description": "`studies`: the list; then `changes`: `{studies: [those that differ], gone: [names]}`.",
                 "content": {events.MEDIA_TYPE: {"schema": {"type": "string"}}},
             },
             **declare(s429="too many follow already"),
         },
     )
     async def follow() -> Response:
-        """Send the list of studies as server-sent events, for as long as somebody listens."""
+        """Send the list of studies, then what changes in it, as server-sent events for as long as somebody listens."""
         if service.events.open >= events.MOST:
             raise Problem(429, f"{events.MOST} pages follow already; close one", "full")
         return StreamingResponse(service.events.stream(), media_type=events.MEDIA_TYPE)

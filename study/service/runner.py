@@ -2,7 +2,7 @@
 
 A server that dies leaves its studies running. The next one waits for them and runs them once more, which the ledger
 makes exact: a study that is complete ends at once, one that is not goes on. Nothing runs twice at a time, since a
-process holds its lock for as long as it lives.
+process holds its lock for as long as it lives. A study that lost its database goes on when that answers again.
 """
 
 import sys
@@ -11,7 +11,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from study import interrupts, lease
+from study import holding, interrupts
+from study.errors import MachineError, UserError
 from study.home import Home
 from study.service import children
 from study.service.problems import log
@@ -20,6 +21,9 @@ from study.service.queue import Queue, Submission
 EVERY = 0.2  # seconds between two looks at what runs
 GRACE = 20.0  # seconds that a study may take to stop
 _ENVIRONMENT = {"COLUMNS": "100", "PYTHONUNBUFFERED": "1"}  # what it prints is followed
+AWAY = 1.0  # seconds until the queue is looked at again where that failed
+TIMES = 10  # that a study goes on after it has lost its database
+_LOST = ("the database at ", "--storage ")  # how what a study says of that begins
 TAIL = 4_096  # bytes of a log in which the reason of a failure is looked for
 
 
@@ -30,6 +34,7 @@ class _Place:
     submission: Submission
     process: children.Process | None = None
     asked: float | None = None  # when it was told to stop
+    lost: int = 0  # times that it lost its database
 
 
 class StudyFiles:
@@ -75,19 +80,25 @@ class Runner(threading.Thread):
         self.queue, self.home, self.concurrent = queue, home, concurrent
         self.jobs, self.tracking = max(1, jobs // concurrent), tracking
         self._places: list[_Place] = []
+        self._is_away = False
         self._wake, self._stopping = threading.Event(), threading.Event()
 
     def run(self) -> None:
-        """Run studies; what the machine refuses for a moment (memory, a full disk) is tried again."""
-        self._places = [_Place(submission) for submission in self.queue.running()]
-        for place in self._places:
-            log.info("study %s ran when the server ended; it goes on", place.submission.name)
+        """Run studies; what the machine refuses for a moment (memory, a full disk, a database) is tried again."""
         while not self._stopping.is_set():
             try:
                 self._step()
+                if self._is_away:
+                    log.info("the database answers again")
+                self._is_away = False
+            except (MachineError, UserError) as error:
+                if not self._is_away:
+                    log.warning("%s; trying again", error)
+                self._is_away = True
+                self._stopping.wait(AWAY)
             except Exception:  # noqa: BLE001 - the queue outlives it, and the log has it
                 log.exception("the queue could not be worked on; trying again")
-                self._stopping.wait(1.0)
+                self._stopping.wait(AWAY)
             self._wake.wait(EVERY)
             self._wake.clear()
         self._leave()
@@ -104,13 +115,19 @@ class Runner(threading.Thread):
             self.join()
 
     def _step(self) -> None:
-        stopping = {submission.id for submission in self.queue.running() if submission.stopping}
+        running, known = self.queue.running(), {place.submission.id for place in self._places}
+        for left in running:
+            if left.id not in known:  # the server, or its line to the database, ended after it was claimed
+                log.info("study %s ran when the server ended; it goes on", left.name)
+                self._places.append(_Place(left))
+        wanted = {submission.id for submission in running if not submission.stopping}
         for place in list(self._places):
-            if self._has_ended(place, cancelled=place.submission.id in stopping):
+            cancelled = place.submission.id not in wanted
+            if self._has_ended(place, cancelled=cancelled):
                 self._places.remove(place)
-            elif place.submission.id in stopping:
+            elif cancelled:
                 self._interrupt(place)
-        while len(self._places) < self.concurrent and (submission := self.queue.claim(self._is_busy)) is not None:
+        while len(self._places) < self.concurrent and (submission := self.queue.claim(self._is_left)) is not None:
             place = _Place(submission)
             if self._begin(place):
                 self._places.append(place)
@@ -121,6 +138,10 @@ class Runner(threading.Thread):
             code = place.process.poll()
             if code is None:
                 return False
+            if code and not cancelled and place.lost < TIMES and self._has_lost_database(place.submission, code):
+                place.lost += 1
+                log.info("study %s lost its database; it goes on", place.submission.name)
+                return not self._begin(place)
             self._settle(place.submission, code, cancelled=cancelled)
             return True
         if cancelled and not children.is_alive(StudyFiles(self.home, place.submission.name).lock):
@@ -136,10 +157,11 @@ class Runner(threading.Thread):
         files = StudyFiles(self.home, submission.name)
         command = [sys.executable, "-m", "study.cli", "run", str(files.spec)]
         command += ["--home", str(self.home.path), "--jobs", str(self.jobs)]
+        environment = _ENVIRONMENT | self.home.environment
         try:
             write_spec(files, submission)
             place.process = children.start(
-                command if self.tracking else [*command, "--no-tracking"], files.lock, files.log, _ENVIRONMENT
+                command if self.tracking else [*command, "--no-tracking"], files.lock, files.log, environment
             )
         except BlockingIOError:  # somebody else has just begun it; it is looked at again
             return True
@@ -149,16 +171,28 @@ class Runner(threading.Thread):
         log.info("study %s runs (submission %d)", submission.name, submission.id)
         return True
 
+    def _is_left(self, submission: Submission) -> bool:
+        """Return whether one that waits is left for now: it runs, or only another server has its data files."""
+        shared = self.home.storage is not None
+        if shared and not all(Path(target).exists() for target in submission.links.values()):
+            return True
+        return self._is_busy(submission.name)
+
     def _is_busy(self, name: str) -> bool:
-        """Return whether a process of an earlier server, or a person in a terminal, runs a study."""
-        return children.is_alive(StudyFiles(self.home, name).lock) or lease.is_held(self.home.folder(name).lease)
+        """Return whether a process of an earlier server, a person in a terminal or another machine runs a study."""
+        return children.is_alive(StudyFiles(self.home, name).lock) or holding.is_held(self.home.folder(name), name)
+
+    def _has_lost_database(self, submission: Submission, code: int) -> bool:
+        """Return whether a study that ended says that it was for its database."""
+        shared = self.home.storage is not None
+        return shared and _reason(StudyFiles(self.home, submission.name).log, code).startswith(_LOST)
 
     def _settle(self, submission: Submission, code: int, *, cancelled: bool) -> None:
         if code == 0:
             self._finish(submission, "complete")
         elif cancelled:
             self._finish(submission, "cancelled")
-        elif code == interrupts.EXIT_CODE and self._stopping.is_set():
+        elif self._stopping.is_set() and (code == interrupts.EXIT_CODE or self._has_lost_database(submission, code)):
             return
         else:
             self._finish(submission, "failed", _reason(StudyFiles(self.home, submission.name).log, code))
@@ -186,7 +220,10 @@ class Runner(threading.Thread):
                     self._interrupt(place)
                     continue
                 running.remove((place, process))
-                self._settle(place.submission, code, cancelled=False)
+                try:
+                    self._settle(place.submission, code, cancelled=False)
+                except (MachineError, UserError) as error:  # its end is seen at the next start
+                    log.warning("%s", error)
             time.sleep(0.05)
 
 

@@ -27,13 +27,13 @@ def serve(settings: Settings) -> None:
     """Serve until SIGINT or SIGTERM.
 
     Raises:
-        UserError: another service has the home, or the port is taken.
+        UserError: another service has the home, the port is taken, or the database refuses.
     """
     _log_to_stderr()
     home = settings.home
     home.make()
     with _only_one(home), _listen(settings) as listening:
-        queue = Queue(home.path / "queue.db", QUEUED)
+        queue = Queue(home, QUEUED)
         mlflow = MlflowServer(home) if settings.mlflow else None
         runner = Runner(queue, home, jobs=settings.jobs, concurrent=settings.concurrent, tracking=settings.mlflow)
         service = make_service(settings, queue, runner, mlflow)
@@ -86,6 +86,8 @@ def _say(settings: Settings, listening: socket.socket, mlflow: MlflowServer | No
     print(f"study serves http://{host}:{listening.getsockname()[1]}", flush=True)
     if mlflow is not None and mlflow.address:
         print(f"MLflow is at {mlflow.address}", flush=True)
+    if settings.home.storage is not None:
+        print(f"queue and ledgers are in {settings.home.place}", flush=True)
     for folder in settings.folders:
         print(f"data are read from {folder}", flush=True)
     print("Ctrl-C stops it", flush=True)

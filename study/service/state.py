@@ -11,11 +11,12 @@ from fastapi.responses import Response
 from pydantic import BaseModel
 from starlette.requests import ClientDisconnect
 
+from study.errors import MachineError, UserError
 from study.service.commanding import Commands
 from study.service.events import Events
 from study.service.metrics import Metrics
 from study.service.mlflow_server import MlflowServer
-from study.service.problems import Problem
+from study.service.problems import Problem, log
 from study.service.queue import Queue, Submission
 from study.service.reading import StudyReader
 from study.service.runner import Runner
@@ -23,6 +24,7 @@ from study.service.schemas import StudyLine
 from study.service.settings import Settings
 from study.spec.whole import NAME
 
+RETRY_AFTER = "5"  # seconds
 Result = TypeVar("Result")
 Name = Annotated[str, Path(pattern=f"^{NAME.pattern}$", max_length=100, description="Name of a study.")]
 
@@ -52,8 +54,19 @@ class Service:
         return await self.read(self.reader.studies) if listed is None else listed
 
     async def read(self, call: Callable[..., Result], *arguments: Any) -> Result:
-        """Call what reads files in the thread for that."""
-        return await asyncio.get_running_loop().run_in_executor(self._readers, call, *arguments)
+        """Call what reads files, or the database, in the thread for that.
+
+        Raises:
+            Problem: 503, the database does not answer, or refuses.
+        """
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._readers, call, *arguments)
+        except (MachineError, UserError) as error:
+            if self.settings.home.storage is None:
+                raise
+            log.warning("%s", error)
+            detail = "the database that keeps queue and ledgers does not answer; try again later"
+            raise Problem(503, detail, "database", {"Retry-After": RETRY_AFTER}) from None
 
     def changed(self) -> None:
         """Say that something was handed in, or cancelled."""

@@ -80,7 +80,7 @@ def submit(port: int, spec: str, path: str = "/studies", **headers: str) -> Repl
 def answering(settings: Settings) -> Iterator[int]:
     """Answer on a free port, without a runner: what is handed in stays queued. Yields the port."""
     settings.home.make()
-    service = make_service(settings, Queue(settings.home.path / "queue.db"))
+    service = make_service(settings, Queue(settings.home))
     server = make_server(service)
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
@@ -99,12 +99,12 @@ def answering(settings: Settings) -> Iterator[int]:
 class Served:
     """`study serve` on a home, in a process of its own; started again on the same port after it was killed."""
 
-    def __init__(self, home: Path, *options: str) -> None:
-        self.home, self.options = home, options
+    def __init__(self, home: Path, *options: str, storage: str | None = None) -> None:
+        self.home, self.options, self.storage = home, options, storage
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = int(probe.getsockname()[1])
-        self.log = home.parent / "serve.log"
+        self.log = home.parent / f"{home.name}.serve.log"
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -113,9 +113,10 @@ class Served:
 
     def start(self) -> None:
         command = [sys.executable, "-m", "study.cli", "serve", "--home", str(self.home), "--port", str(self.port)]
+        variables = environment() | ({} if self.storage is None else {"STUDY_STORAGE": self.storage})
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [*command, *self.options], env=environment(), stdout=log, stderr=log, cwd=self.home.parent
+                [*command, *self.options], env=variables, stdout=log, stderr=log, cwd=self.home.parent
             )
 
     def wait(self) -> None:
@@ -150,8 +151,8 @@ class Served:
 
 
 @contextmanager
-def serving(home: Path, *options: str) -> Iterator[Served]:
-    served = Served(home, *options)
+def serving(home: Path, *options: str, storage: str | None = None) -> Iterator[Served]:
+    served = Served(home, *options, storage=storage)
     served.start()
     try:
         served.wait()

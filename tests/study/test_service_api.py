@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from service_server import TINY, answering, ask, settings_for, submit
 
+from study.service.events import changes
 from study.service.toml_text import write_toml
 from study.spec import parse_spec
 
@@ -159,23 +160,33 @@ def test_health_metrics_and_documentation(port: int) -> None:
     assert "https://" not in page
 
 
-def test_events_send_the_list_again_when_it_changes(port: int) -> None:
+def test_events_send_the_list_and_then_what_changes_in_it(port: int) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     connection.request("GET", "/events")
     reply = connection.getresponse()
     assert reply.headers["content-type"].startswith("text/event-stream")
 
-    def event() -> list[str]:
-        assert reply.readline() == b"event: studies\n"
+    def event() -> tuple[str, list[tuple[str, str]]]:
+        kind = reply.readline().decode().removeprefix("event: ").strip()
         data = reply.readline()
         assert reply.readline() == b"\n"
-        return [line["name"] for line in json.loads(data.removeprefix(b"data: "))["studies"]]
+        lines = json.loads(data.removeprefix(b"data: "))["studies"]
+        return kind, [(line["name"], line["state"]) for line in lines]
 
-    assert event() == []
-    submit(port, TINY.format(name="tiny"))
-    assert event() == ["tiny"]
+    assert event() == ("studies", [])
+    for name in ("one", "two"):
+        submit(port, TINY.format(name=name))
+        assert event() == ("changes", [(name, "queued")])
+    ask(port, "POST", "/studies/one/cancel")
+    assert event() == ("changes", [("one", "cancelled")])
     reply.close()
     connection.close()
+
+
+def test_changes_name_what_is_gone() -> None:
+    same, old, new = {"name": "same"}, {"name": "a", "version": 1}, {"name": "a", "version": 2}
+    before = {"same": same, "a": old, "b": {"name": "b"}}
+    assert json.loads(changes(before, {"same": dict(same), "a": new})) == {"studies": [new], "gone": ["b"]}
 
 
 def test_every_error_is_a_problem(port: int) -> None:

@@ -123,6 +123,28 @@ def test_a_mistake_is_said_beside_the_form(served: Served, browser: Any) -> None
     assert not browser.find_elements(By.TAG_NAME, "img")
 
 
+def test_it_shows_what_changes_in_the_order_of_the_queue(browser: Any, tmp_path: Path) -> None:
+    with answering(settings_for(tmp_path)) as port:
+        submit(port, TINY.format(name="one"))
+        browser.get(f"http://127.0.0.1:{port}")
+
+        def rows() -> list[list[str]]:
+            cells = "[...row.cells].slice(0, 2).map((cell) => cell.innerText)"
+            script = f"return [...document.querySelectorAll('#rows tr')].map((row) => {cells})"
+            return [list(row) for row in browser.execute_script(script)]
+
+        wait_for(browser, lambda _: rows() == [["one", "queued, 1."]])
+        for name in ("two", "three"):
+            submit(port, TINY.format(name=name))
+        wait_for(browser, lambda _: rows() == [["one", "queued, 1."], ["two", "queued, 2."], ["three", "queued, 3."]])
+        ask(port, "POST", "/studies/two/cancel")
+        wait_for(browser, lambda _: rows() == [["one", "queued, 1."], ["three", "queued, 2."], ["two", "cancelled"]])
+        submit(port, TINY.format(name="two"))
+        wait_for(browser, lambda _: rows() == [["one", "queued, 1."], ["three", "queued, 2."], ["two", "queued, 3."]])
+        assert complaints(browser) == []
+        browser.get("about:blank")
+
+
 def test_it_asks_for_the_token_and_keeps_a_cookie(browser: Any, tmp_path: Path) -> None:
     with answering(settings_for(tmp_path, token=TOKEN)) as port:
         known = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/toml"}

@@ -1,24 +1,67 @@
 """The queue: what goes in comes out once, in order, whoever asks and whenever a process dies."""
 
+import multiprocessing
+import sqlite3
 import threading
 from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
+import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from postgres import Server, start_server
 
-from study.service.queue import ENDED, Full, Queue, Taken
+from study.errors import MachineError, UserError
+from study.home import Home
+from study.service.queue import Full, Queue, Submission, Taken
+from study.service.queue_table import ENDED
 
 NAMES = ("a", "b", "c")
 
 
-def free(_name: str) -> bool:
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with start_server() as running:
+        yield running
+
+
+@pytest.fixture(params=["file", "database"])
+def make_place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Home]:
+    """Make homes whose queue, which is empty, is in a file or in a database."""
+    storage = request.getfixturevalue("server").make_database() if request.param == "database" else None
+
+    def make() -> Home:
+        if storage is not None:
+            change(storage, "DROP TABLE IF EXISTS study_submissions")
+        return Home(tmp_path_factory.mktemp("home"), storage)
+
+    return make
+
+
+@pytest.fixture
+def place(make_place: Callable[[], Home]) -> Home:
+    return make_place()
+
+
+def change(address: str, statement: str) -> None:
+    with psycopg.connect(address) as connection:
+        connection.execute(statement)  # type: ignore[call-overload]
+
+
+def free(_submission: Submission) -> bool:
     return False
 
 
-def test_what_went_in_first_comes_out_first(tmp_path: Path) -> None:
-    queue = Queue(tmp_path / "queue.db")
+def held(_name: str) -> bool:
+    return True
+
+
+def test_what_went_in_first_comes_out_first(place: Home) -> None:
+    queue = Queue(place)
     for name in "cab":
         queue.submit(name, f"spec of {name}", {})
     claimed = [queue.claim(free) for _ in range(4)]
@@ -26,19 +69,19 @@ def test_what_went_in_first_comes_out_first(tmp_path: Path) -> None:
     assert [each.name for each in queue.running()] == ["c", "a", "b"]
 
 
-def test_a_name_that_is_busy_elsewhere_waits_and_keeps_its_place(tmp_path: Path) -> None:
-    queue = Queue(tmp_path / "queue.db")
+def test_a_name_that_is_busy_elsewhere_waits_and_keeps_its_place(place: Home) -> None:
+    queue = Queue(place)
     for name in "ab":
         queue.submit(name, "spec", {})
-    first = queue.claim(lambda name: name == "a")
+    first = queue.claim(lambda submission: submission.name == "a")
     second = queue.claim(free)
     assert first is not None
     assert second is not None
     assert (first.name, second.name) == ("b", "a")
 
 
-def test_the_same_again_is_the_one_that_is_there(tmp_path: Path) -> None:
-    queue = Queue(tmp_path / "queue.db")
+def test_the_same_again_is_the_one_that_is_there(place: Home) -> None:
+    queue = Queue(place)
     first, new = queue.submit("a", "spec", {"x.csv": "/x.csv"}, "key")
     assert new
     assert queue.submit("a", "spec", {"x.csv": "/x.csv"}, "key") == (first, False)
@@ -53,17 +96,17 @@ def test_the_same_again_is_the_one_that_is_there(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("name", "spec", "links", "key"), [("a", "other", {}, None), ("a", "spec", {"x": "/y"}, None)])
 def test_a_name_that_waits_has_one_spec(
-    tmp_path: Path, name: str, spec: str, links: dict[str, str], key: str | None
+    place: Home, name: str, spec: str, links: dict[str, str], key: str | None
 ) -> None:
-    queue = Queue(tmp_path / "queue.db")
+    queue = Queue(place)
     queue.submit("a", "spec", {}, "key")
     with pytest.raises(Taken) as taken:
         queue.submit(name, spec, links, key)
     assert taken.value.what == "name"
 
 
-def test_a_key_has_one_spec(tmp_path: Path) -> None:
-    queue = Queue(tmp_path / "queue.db")
+def test_a_key_has_one_spec(place: Home) -> None:
+    queue = Queue(place)
     queue.submit("a", "spec", {}, "key")
     with pytest.raises(Taken) as taken:
         queue.submit("b", "other", {}, "key")
@@ -71,8 +114,8 @@ def test_a_key_has_one_spec(tmp_path: Path) -> None:
     assert [each.name for each in queue.all()] == ["a"]
 
 
-def test_only_so_many_wait(tmp_path: Path) -> None:
-    queue = Queue(tmp_path / "queue.db", most=2)
+def test_only_so_many_wait(place: Home) -> None:
+    queue = Queue(place, most=2)
     for name in "ab":
         queue.submit(name, "spec", {})
     with pytest.raises(Full):
@@ -81,22 +124,22 @@ def test_only_so_many_wait(tmp_path: Path) -> None:
     queue.submit("c", "spec", {})
 
 
-def test_what_waits_is_cancelled_at_once_and_what_runs_is_marked(tmp_path: Path) -> None:
-    queue = Queue(tmp_path / "queue.db")
+def test_what_waits_is_cancelled_at_once_and_what_runs_is_marked(place: Home) -> None:
+    queue = Queue(place)
     for name in "ab":
         queue.submit(name, "spec", {})
     queue.claim(free)
-    running, waiting = queue.cancel("a"), queue.cancel("b")
+    running, waiting = queue.cancel("a", held), queue.cancel("b", held)
     assert running is not None
     assert waiting is not None
     assert (running.state, running.stopping) == ("running", True)
     assert (waiting.state, waiting.stopping) == ("cancelled", False)
-    assert queue.cancel("b") is None
+    assert queue.cancel("b", held) is None
     assert queue.claim(free) is None
 
 
-def test_many_at_once_lose_nothing_and_take_nothing_twice(tmp_path: Path) -> None:
-    queue = Queue(tmp_path / "queue.db")
+def test_many_at_once_lose_nothing_and_take_nothing_twice(place: Home) -> None:
+    queue = Queue(place)
     claimed: list[str] = []
 
     def hand_in(who: int) -> None:
@@ -121,6 +164,129 @@ def test_many_at_once_lose_nothing_and_take_nothing_twice(tmp_path: Path) -> Non
     assert len(claimed) == 80
 
 
+def take_all(home: Path, storage: str, most: int) -> list[int]:
+    """Claim what waits until all were claimed, by whomever; return the numbers in the order they were taken in."""
+    queue, taken = Queue(Home(home, storage)), []
+    while sum(each.state == "running" for each in queue.all()) < most:
+        found = queue.claim(free)
+        if found is not None:
+            taken.append(found.id)
+    assert [each.id for each in queue.running()] == taken  # its own, and in the order handed in
+    return taken
+
+
+@pytest.mark.slow
+def test_servers_that_share_a_database_take_each_submission_once_and_in_order(server: Server, tmp_path: Path) -> None:
+    """Four processes with homes of their own take while two more hand in."""
+    storage, count = server.make_database(), 80
+    first = Queue(Home(tmp_path / "first", storage))
+    for number in range(count // 2):
+        first.submit(f"early-{number}", "spec", {})
+    with ProcessPoolExecutor(4, multiprocessing.get_context("spawn")) as pool:
+        homes = [tmp_path / f"server-{number}" for number in range(4)]
+        taking = [pool.submit(take_all, home, storage, count) for home in homes]
+
+        def hand_in(who: int) -> None:
+            for number in range(count // 4):
+                first.submit(f"{who}-{number}", "spec", {}, f"{who}-{number}")
+
+        threads = [threading.Thread(target=hand_in, args=(who,)) for who in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        taken = [each.result() for each in taking]
+    assert sorted(number for each in taken for number in each) == [each.id for each in first.all()]
+    assert len(first.all()) == count
+    for each in taken:
+        assert each == sorted(each)
+
+
+def test_what_another_looks_at_is_passed_over_and_not_waited_for(server: Server, tmp_path: Path) -> None:
+    storage = server.make_database()
+    here, there = (Queue(Home(tmp_path / name, storage)) for name in ("here", "there"))
+    for name in "ab":
+        here.submit(name, "spec", {})
+    between: list[Submission | None] = []
+
+    def look(_submission: Submission) -> bool:
+        between.append(there.claim(free))
+        return False
+
+    claimed = here.claim(look)
+    assert claimed is not None
+    assert claimed.name == "a"
+    assert [None if each is None else each.name for each in between] == ["b"]
+
+
+def test_a_server_goes_on_with_what_it_ran_itself_alone(server: Server, tmp_path: Path) -> None:
+    storage = server.make_database()
+    here, there = (Queue(Home(tmp_path / name, storage)) for name in ("here", "there"))
+    for name in "abc":
+        here.submit(name, "spec", {})
+    here.claim(free)
+    there.claim(free)
+    assert ([each.name for each in here.running()], [each.name for each in there.running()]) == (["a"], ["b"])
+    again = Queue(Home(tmp_path / "here", storage))  # as after a restart
+    assert [each.name for each in again.running()] == ["a"]
+    # What another runs is marked; once nobody does, it is taken out, and may be handed in again.
+    marked, out = there.cancel("a", held), here.cancel("b", lambda _name: False)
+    assert marked is not None
+    assert out is not None
+    assert ((marked.state, marked.stopping), out.state) == (("running", True), "cancelled")
+    assert there.running() == []
+    there.finish(out.id, "complete")
+    assert [each.state for each in here.all()] == ["running", "cancelled", "queued"]
+
+
+def test_a_queue_of_before_it_could_be_shared_goes_on(tmp_path: Path) -> None:
+    queue = Queue(Home(tmp_path))
+    for name in "ab":
+        queue.submit(name, "spec", {})
+    queue.claim(free)
+    before = queue.all()
+    with closing(sqlite3.connect(tmp_path / "queue.db")) as database:
+        database.execute("ALTER TABLE submissions DROP COLUMN owner")
+    queue = Queue(Home(tmp_path))
+    assert queue.all() == before
+    assert [each.name for each in queue.running()] == ["a"]
+    queue.claim(free)
+    assert [each.name for each in queue.running()] == ["a", "b"]
+
+
+def test_a_database_without_room_for_it_is_said_in_a_line(server: Server, tmp_path: Path) -> None:
+    storage = server.make_database()
+    change(storage, "CREATE TABLE study_submissions (id bigint, name text, state text)")
+    with pytest.raises(UserError, match="its table study_submissions is of another version, without digest, ended"):
+        Queue(Home(tmp_path, storage))
+    storage = server.make_database()
+    change(storage, "CREATE ROLE reader LOGIN PASSWORD 'secret'")
+    with pytest.raises(UserError, match="permission denied for schema public; have the table") as refused:
+        Queue(Home(tmp_path, storage.replace("study@", "reader:secret@")))
+    assert "secret" not in str(refused.value)
+
+
+@pytest.mark.slow
+def test_a_database_that_restarts_is_asked_again(tmp_path: Path) -> None:
+    with start_server() as server:
+        queue = Queue(Home(tmp_path, server.make_database()))
+        queue.submit("a", "spec", {})
+        server.stop()
+        for ask in (queue.all, queue.counts, lambda: queue.claim(free), lambda: queue.submit("b", "spec", {})):
+            with pytest.raises(UserError, match="Connection refused"):
+                ask()
+        server.start()
+        assert [each.name for each in queue.all()] == ["a"]
+
+        def restart(_submission: Submission) -> bool:
+            server.restart()
+            return False
+
+        with pytest.raises(MachineError, match="the database at postgresql://"):
+            queue.claim(restart)
+        assert [each.state for each in queue.all()] == ["queued"]  # nothing is half done
+
+
 steps = st.lists(
     st.one_of(
         st.tuples(st.just("submit"), st.sampled_from(NAMES), st.sampled_from(("one", "two"))),
@@ -133,13 +299,14 @@ steps = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=steps)
 def test_whatever_is_done_to_it_a_name_is_active_once_and_order_is_kept(
-    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, str, str]]
+    make_place: Callable[[], Home], steps: list[tuple[str, str, str]]
 ) -> None:
-    path = tmp_path_factory.mktemp("queue") / "queue.db"
-    queue, started = Queue(path), 0
+    place = make_place()
+    queue, started = Queue(place), 0
     for what, name, spec in steps:
         before = {each.id: each for each in queue.all()}
         if what == "submit":
@@ -161,9 +328,9 @@ def test_whatever_is_done_to_it_a_name_is_active_once_and_order_is_kept(
         elif what == "finish" and queue.running():
             queue.finish(queue.running()[0].id, name)
         elif what == "cancel":
-            queue.cancel(name)
+            queue.cancel(name, held)
         else:
-            queue = Queue(path)
+            queue = Queue(place)
         now = {each.id: each for each in queue.all()}
         assert set(before) <= set(now)
         for each in before.values():

@@ -92,7 +92,7 @@ def test_a_server_that_stops_interrupts_what_runs_and_goes_on_with_it(home: Path
         assert served.stop() == 0
         assert not alive(str(home / "studies" / "small" / "service" / "spec.toml"))
         kept = len(summarize(Home(home), "small").trials)
-        assert [each.state for each in Queue(home / "queue.db").all()] == ["running"]
+        assert [each.state for each in Queue(Home(home)).all()] == ["running"]
         served.start()
         served.wait()
         while served.study("small")["finished"] <= kept:
@@ -131,7 +131,7 @@ def test_a_study_that_is_killed_takes_neither_server_nor_queue_along(home: Path)
 
 
 def test_a_study_that_somebody_runs_by_hand_is_waited_for_and_keeps_no_other_waiting(home: Path) -> None:
-    queue, place = Queue(home / "queue.db"), Home(home)
+    queue, place = Queue(Home(home)), Home(home)
     for name in ("held", "free"):
         queue.submit(name, TINY.format(name=name), {})
     runner = Runner(queue, place, jobs=1, tracking=False)
@@ -147,10 +147,10 @@ def test_a_study_that_somebody_runs_by_hand_is_waited_for_and_keeps_no_other_wai
 
 
 def test_what_was_claimed_when_the_server_died_before_it_began_is_begun(home: Path) -> None:
-    queue = Queue(home / "queue.db")
+    queue = Queue(Home(home))
     for name in ("first", "second"):
         queue.submit(name, TINY.format(name=name), {})
-    queue.claim(lambda _name: False)
+    queue.claim(lambda _submission: False)
     runner = Runner(queue, Home(home), jobs=1, tracking=False)
     runner.start()
     while queue.counts()["complete"] < 2:
@@ -227,7 +227,7 @@ def test_what_many_hand_in_at_once_runs_once_each_in_order_whatever_kills_the_se
     rng = random.Random(KILLS)
     # By studies that are complete: the first two while studies are still being handed in.
     moments = [0, 0, *sorted(rng.sample(range(SUBMISSIONS), KILLS - 2))]
-    queue = Queue(home / "queue.db")
+    queue = Queue(Home(home))
     with serving(home, "--no-mlflow", "--jobs", "1", "--concurrent", "1") as served:
 
         def hand_in(mine: list[str]) -> None:

@@ -164,10 +164,20 @@
     follow();
   }
 
+  // What changed takes the place of what was; the order is that of the list: as handed in, then by name.
+  function change(told) {
+    const known = new Map(studies.map((line) => [line.name, line]));
+    for (const name of told.gone) known.delete(name);
+    for (const line of told.studies) known.set(line.name, line);
+    const place = (line) => line.submission ? line.submission.id : Number.MAX_SAFE_INTEGER;
+    studies = [...known.values()].sort((a, b) => place(a) - place(b) || (a.name < b.name ? -1 : 1));
+  }
+
   function listen() {
     if (source) source.close();
     source = new EventSource("/events");
     source.addEventListener("studies", (event) => { studies = JSON.parse(event.data).studies; show(); });
+    source.addEventListener("changes", (event) => { change(JSON.parse(event.data)); show(); });
     source.onerror = () => { $("line").textContent = "the server does not answer; trying again …"; };
   }
 
