@@ -8,7 +8,7 @@ NAME ?= digits
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup study test test-fast check format bench bench-engine bench-jobs bench-ours bench-quality bench-plan \
+.PHONY: help setup study test test-all test-fast check format bench bench-engine bench-jobs bench-ours bench-quality bench-plan \
 	bench-scaling lessons docs ui report clean
 
 help: ## list these commands
@@ -19,8 +19,11 @@ setup: $(VENV)/.ready ## prepare .venv, and nothing else
 study: $(VENV)/.ready ## run the default study (SPEC=other.toml for another)
 	$(BIN)/study run $(SPEC)
 
-test: $(VENV)/.ready-dev ## run all tests
+test: $(VENV)/.ready-dev ## run the tests
 	$(BIN)/python -m pytest --numprocesses auto
+
+test-all: $(VENV)/.ready-dev ## run the tests, and the same again in more combinations
+	$(BIN)/python -m pytest --numprocesses auto -m ""
 
 test-fast: $(VENV)/.ready-dev ## run the tests that take seconds
 	$(BIN)/python -m pytest --numprocesses auto -m "not slow"

@@ -18,8 +18,8 @@ from shell import DOCUMENTS, ROOT, commands, run_script, sections
 ELSEWHERE = {"tutorial.md", "tracking.md", "lessons.md"}
 USAGE = {"commands.md"}  # generated from the command line: what may be given, not a command
 INDEX = "it installs from a package index; .ci/run begins with `make check` in a clean clone, which does the same"
-POSTGRES = "it needs a database of the reader's; tests/study/test_storage.py runs studies on a PostgreSQL of its own"
-SERVER = "it needs a server of the reader's; tests/study/test_tracking_faults.py runs studies with one of its own"
+POSTGRES = "tests/study/test_operations.py runs it on a PostgreSQL of its own"
+SERVER = "tests/study/test_operations.py runs it with a server of its own"
 CLUSTER = "it needs machines of the reader's; tests/study/test_clusters.py runs the same on clusters of its own"
 NOT_RUN = {
     ("README.md", "make test"): "it is what runs this test",
@@ -27,7 +27,6 @@ NOT_RUN = {
     ("tutorial.md", "source .venv/bin/activate"): "the tests' shell is as it is after that",
     ("home.md", "git pull"): "it needs the repository that the reader cloned",
     ("home.md", "make setup"): INDEX,
-    ("tracking.md", "study ui tumours --optuna"): "it needs optuna-dashboard, which the tests do without",
     ("operations.md", "pip install"): INDEX,
     ("operations.md", "createdb"): POSTGRES,
     ("operations.md", "export STUDY_STORAGE="): POSTGRES,

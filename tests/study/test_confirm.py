@@ -34,7 +34,7 @@ def figures(outcome: dict) -> dict:
 @pytest.mark.slow
 def test_a_run_ends_with_the_verdict_and_confirm_adds_nothing_to_it(spec: Path, home: Path) -> None:
     spec.write_text(CONFIRMED)
-    done = run_study("run", spec, "--home", home, "--jobs", 2)
+    done = run_study("run", spec, "--home", home, "--no-tracking", "--jobs", 2)
     assert done.returncode == 0, done.stderr
     assert "Confirmed on 4 fresh seeds and 80 dev examples: trial" in done.stdout
     files = {path: path.stat().st_mtime_ns for path in (home / "studies/small/confirm").glob("*.npz")}
@@ -57,7 +57,7 @@ def test_a_run_ends_with_the_verdict_and_confirm_adds_nothing_to_it(spec: Path, 
     assert sum(candidate["probability_best"] for candidate in outcome["candidates"]) == pytest.approx(1)
     assert {path: path.stat().st_mtime_ns for path in files} == files
 
-    again = run_study("run", spec, "--home", home)
+    again = run_study("run", spec, "--home", home, "--no-tracking")
     assert "Confirmed on 4 fresh seeds" in again.stdout
     assert "confirming" not in again.stdout
     assert (home / "studies/small/ledger.log").read_bytes() == ledger
@@ -207,7 +207,7 @@ def test_other_data_are_refused(tmp_path: Path, home: Path) -> None:
     table.write_text("a,b,y\n" + "".join(f"{a:.3f},{b:.3f},{int(a > b)}\n" for a, b in rows))
     text = SMALL.replace('"synthetic:planar_flower"', '"t.csv"').replace("trials = 12", "trials = 2")
     (tmp_path / "s.toml").write_text(text)
-    done = run_study("run", tmp_path / "s.toml", "--home", home, "--jobs", 1)
+    done = run_study("run", tmp_path / "s.toml", "--home", home, "--no-tracking", "--jobs", 1)
     assert done.returncode == 0, done.stderr
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()

@@ -158,6 +158,7 @@ def test_dying_changes_nothing_for_the_rest(
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(("sampler", "pruner"), ALL)
 def test_dying_changes_nothing_on_the_other_data(
     sampler: str, pruner: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -191,13 +192,11 @@ def test_one_job_two_jobs_and_sigkill_agree(
     found = []
     for jobs in (1, 2):
         folder = tmp_path / f"jobs{jobs}"
-        folder.mkdir()
-        (folder / "mlflow.db").write_bytes((home / "mlflow.db").read_bytes())
-        done = run_study("run", spec, "--home", folder, "--jobs", jobs)
+        done = run_study("run", spec, "--home", folder, "--no-tracking", "--jobs", jobs)
         assert done.returncode == 0, done.stderr
         found.append(told(folder))
     moments = random.Random(sampler)
-    command = [sys.executable, "-m", "study.cli", "run", spec, "--home", home, "--jobs", "2"]
+    command = [sys.executable, "-m", "study.cli", "run", spec, "--home", home, "--no-tracking", "--jobs", "2"]
     for _ in range(5):
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment())
         assert process.stdout is not None

@@ -26,7 +26,7 @@ def test_what_init_writes_runs_unedited_and_learns(table: Path, home: Path) -> N
     assert done.returncode == 0, done.stderr
     spec = table.with_suffix(".toml")
     assert f"study run {spec}" in done.stdout
-    done = run_study("run", spec, "--home", home, "--jobs", 1, "--trials", 8)
+    done = run_study("run", spec, "--home", home, "--no-tracking", "--jobs", 1, "--trials", 8)
     assert done.returncode == 0, done.stderr
     assert show(home, "animals")["best"]["value"] > 0.8
 
@@ -100,10 +100,10 @@ def test_plan_json_holds_the_same(spec: Path) -> None:
 
 
 def test_a_warm_start_tries_the_best_of_another_study_first(spec: Path, home: Path) -> None:
-    first = run_study("run", spec, "--home", home, "--jobs", 1)
+    first = run_study("run", spec, "--home", home, "--no-tracking", "--jobs", 1)
     assert first.returncode == 0, first.stderr
     spec.write_text(spec.read_text().replace('name = "small"', 'name = "again"'))
-    done = run_study("run", spec, "--home", home, "--jobs", 1, "--trials", 5, "--warm-start", "small")
+    done = run_study("run", spec, "--home", home, "--no-tracking", "--jobs", 1, "--trials", 5, "--warm-start", "small")
     assert done.returncode == 0, done.stderr
     ranking = sorted(
         (t for t in show(home)["trials"] if t["state"] == "complete"), key=lambda t: (-t["value"], t["number"])
@@ -114,7 +114,7 @@ def test_a_warm_start_tries_the_best_of_another_study_first(spec: Path, home: Pa
 
 def test_a_timeout_stops_and_the_same_command_goes_on(spec: Path, home: Path) -> None:
     spec.write_text(spec.read_text().replace("trials = 12", "trials = 3000"))
-    done = run_study("run", spec, "--home", home, "--jobs", 1, "--timeout", 1)
+    done = run_study("run", spec, "--home", home, "--no-tracking", "--jobs", 1, "--timeout", 1)
     assert done.returncode == 0, done.stderr
     assert "stopped after 1 seconds; the same command goes on from here" in done.stdout
     assert show(home)["state"] == "interrupted"

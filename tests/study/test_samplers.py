@@ -144,7 +144,9 @@ def test_no_warning_and_no_log_reaches_a_user(sampler: str, tmp_path: Path, capf
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("sampler", ["tpe", "gp", "cmaes", "nsga2"])
+@pytest.mark.parametrize(
+    "sampler", ["tpe", *(pytest.param(name, marks=pytest.mark.exhaustive) for name in ("gp", "cmaes", "nsga2"))]
+)
 def test_what_learns_ends_nearer_to_the_best_than_random(sampler: str, tmp_path: Path) -> None:
     def late(name: str, seed: int) -> float:
         search = searching(name, seed=seed).model_copy(update={"metric": "accuracy"})

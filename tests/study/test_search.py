@@ -19,14 +19,14 @@ from study.spec import parse_spec
 
 
 def test_one_worker_gives_what_two_give(spec: Path, finished: Path, home: Path) -> None:
-    done = run_study("run", spec, "--home", home, "--jobs", 1)
+    done = run_study("run", spec, "--home", home, "--no-tracking", "--jobs", 1)
     assert done.returncode == 0, done.stderr
     assert fingerprints(home) == fingerprints(finished)
 
 
 def test_a_study_killed_again_and_again_gives_the_same_trials(finished: Path, spec: Path, home: Path) -> None:
     moments = random.Random(0)
-    command = [sys.executable, "-m", "study.cli", "run", spec, "--home", home, "--jobs", "1"]
+    command = [sys.executable, "-m", "study.cli", "run", spec, "--home", home, "--no-tracking", "--jobs", "1"]
     for _ in range(6):
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment())
         assert process.stdout is not None
@@ -43,11 +43,11 @@ def test_a_study_killed_again_and_again_gives_the_same_trials(finished: Path, sp
 
 
 def test_a_torn_ledger_is_repaired_and_said(spec: Path, finished: Path, home: Path) -> None:
-    run_study("run", spec, "--home", home, "--jobs", 1, "--trials", 12)
+    run_study("run", spec, "--home", home, "--no-tracking", "--jobs", 1, "--trials", 12)
     ledger = home / "studies/small/ledger.log"
     lines = ledger.read_bytes().splitlines(keepends=True)
     ledger.write_bytes(b"".join(lines[: len(lines) // 2]) + lines[len(lines) // 2][:-7])
-    done = run_study("run", spec, "--home", home, "--jobs", 1)
+    done = run_study("run", spec, "--home", home, "--no-tracking", "--jobs", 1)
     assert done.returncode == 0, done.stderr
     assert "the ledger's last line was torn" in done.stdout
     assert fingerprints(home) == fingerprints(finished)
@@ -81,10 +81,10 @@ def test_changed_data_is_not_continued(tmp_path: Path, home: Path) -> None:
     table.write_text("\n".join(["a,b,target", *rows]) + "\n")
     spec = tmp_path / "small.toml"
     spec.write_text(SMALL.replace('"synthetic:planar_flower"', '"table.csv"'))
-    done = run_study("run", spec, "--home", home, "--jobs", 1, "--trials", 2)
+    done = run_study("run", spec, "--home", home, "--no-tracking", "--jobs", 1, "--trials", 2)
     assert done.returncode == 0, done.stderr
     table.write_text(table.read_text().replace("6,0,no", "5,0,no", 1))
-    done = run_study("run", spec, "--home", home, "--jobs", 1)
+    done = run_study("run", spec, "--home", home, "--no-tracking", "--jobs", 1)
     assert done.returncode == 2
     assert "'table.csv' changed since study 'small' began" in done.stderr
     assert "give the study another name" in done.stderr
@@ -96,11 +96,11 @@ def test_a_ledger_of_another_format_is_not_continued_but_shown(
 ) -> None:
     spec = tmp_path / "small.toml"
     spec.write_text(SMALL)
-    assert run_study("run", spec, "--home", home, "--jobs", 1, "--trials", 2).returncode == 0
+    assert run_study("run", spec, "--home", home, "--no-tracking", "--jobs", 1, "--trials", 2).returncode == 0
     folder = Home(home).folder("small")
     Ledger(folder, "small").set(format=kept)
     before = folder.ledger.read_bytes()
-    done = run_study("run", spec, "--home", home, "--jobs", 1, "--trials", 3)
+    done = run_study("run", spec, "--home", home, "--no-tracking", "--jobs", 1, "--trials", 3)
     assert done.returncode == 2
     assert f"study 'small' was begun by {other} version" in done.stderr
     assert "give the study another name" in done.stderr

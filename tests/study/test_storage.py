@@ -29,7 +29,9 @@ def kept(server: Server, tmp_path_factory: pytest.TempPathFactory, finished: Pat
     """Home and database of the small study, run once by the command; tests change no trial of it."""
     folder, address = tmp_path_factory.mktemp("kept"), server.make_database()
     (folder / "small.toml").write_text(SMALL)
-    done = run_study("run", folder / "small.toml", "--home", folder / "home", "--storage", address, "--jobs", 2)
+    done = run_study(
+        "run", folder / "small.toml", "--home", folder / "home", "--no-tracking", "--storage", address, "--jobs", 2
+    )
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
     return folder / "home", address
 
@@ -181,7 +183,9 @@ def test_of_two_coordinators_one_is_refused_wherever_its_home_is(storage: str, s
         wait_for(process, "(1/12)")
         process.send_signal(signal.SIGSTOP)  # it keeps the study, however slowly the others come
         for home in ("here", "there"):
-            done = run_study("run", spec, "--home", tmp_path / home, "--no-tracking", env=with_storage(storage))
+            done = run_study(
+                "run", spec, "--home", tmp_path / home, "--no-tracking", "--no-tracking", env=with_storage(storage)
+            )
             assert done.returncode == 2
             assert f"study 'small' is being run by process {process.pid} on " in done.stderr
             assert len(done.stderr.splitlines()) == 1
@@ -293,7 +297,9 @@ def test_a_missing_package_is_said_in_a_line(spec: Path, tmp_path: Path) -> None
     (tmp_path / "psycopg.py").write_text("raise ImportError('not here')")
     path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
     address = "postgresql://127.0.0.1:9/studies"
-    done = run_study("run", spec, "--home", tmp_path / "home", env=with_storage(address) | {"PYTHONPATH": path})
+    done = run_study(
+        "run", spec, "--home", tmp_path / "home", "--no-tracking", env=with_storage(address) | {"PYTHONPATH": path}
+    )
     assert (done.returncode, done.stderr) == (2, "study: --storage needs psycopg; install dnn-study[postgresql]\n")
     assert not (tmp_path / "home").exists()
 
@@ -306,6 +312,6 @@ def test_a_folder_is_not_shared_by_a_file_and_a_database(storage: str, spec: Pat
         "run", spec, "--home", tmp_path / "base", "--trials", 2, "--no-tracking", env=with_storage(storage)
     )
     assert done.returncode == 0, done.stderr
-    refused = run_study("run", spec, "--home", tmp_path / "base", "--trials", 2, "--no-tracking")
+    refused = run_study("run", spec, "--home", tmp_path / "base", "--no-tracking", "--trials", 2, "--no-tracking")
     assert refused.returncode == 2
     assert "give its --storage" in refused.stderr
