@@ -10,7 +10,7 @@ from typing import Any
 
 from optuna.study import StudyDirection
 
-from study import __version__, holding
+from study import holding
 from study.budget import Budget
 from study.clusters import Cluster
 from study.confirming import confirm_once
@@ -207,7 +207,6 @@ def _enter(ledger: Ledger, objective: Objective, path: Path, trials: int | None)
         parts=dataset.part_fingerprints,
         trials=planned,
         raised=raised,
-        version=known.get("version", __version__),
         versions=known.get("versions", installed_versions()),
         created=known.get("created", int(time.time() * 1000)),
         data={
