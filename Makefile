@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 SPEC ?= experiments/digits.toml
 NAME ?= digits
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+# One more at a time than there are cores: many tests wait for servers and processes of theirs.
+PYTEST := $(BIN)/python -m pytest --numprocesses $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help setup study test test-all test-fast check format bench bench-engine bench-jobs bench-ours bench-quality bench-plan \
@@ -20,13 +22,13 @@ study: $(VENV)/.ready ## run the default study (SPEC=other.toml for another)
 	$(BIN)/study run $(SPEC)
 
 test: $(VENV)/.ready-dev ## run the tests
-	$(BIN)/python -m pytest --numprocesses auto
+	$(PYTEST)
 
 test-all: $(VENV)/.ready-dev ## run the tests, and the same again in more combinations
-	$(BIN)/python -m pytest --numprocesses auto -m ""
+	$(PYTEST) -m ""
 
 test-fast: $(VENV)/.ready-dev ## run the tests that take seconds
-	$(BIN)/python -m pytest --numprocesses auto -m "not slow"
+	$(PYTEST) -m "not slow"
 
 check: $(VENV)/.ready-dev ## lint, types, direction of imports
 	$(BIN)/ruff format --check .

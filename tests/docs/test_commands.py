@@ -29,6 +29,9 @@ NOT_RUN = {
     ("home.md", "make setup"): INDEX,
     ("operations.md", "pip install"): INDEX,
     ("operations.md", "createdb"): POSTGRES,
+    ("operations.md", "pg_dump"): POSTGRES,
+    ("operations.md", "dropdb"): POSTGRES,
+    ("operations.md", "pg_restore"): POSTGRES,
     ("operations.md", "export STUDY_STORAGE="): POSTGRES,
     ("operations.md", "study run SPEC"): f"{POSTGRES}; {CLUSTER}",
     ("operations.md", "mlflow db upgrade"): SERVER,
@@ -36,6 +39,7 @@ NOT_RUN = {
     ("operations.md", "export MLFLOW_TRACKING_URI="): SERVER,
     ("operations.md", "dask"): CLUSTER,
     ("operations.md", "ray start"): CLUSTER,
+    ("service.md", "STUDY_STORAGE="): "tests/study/test_service_shared.py runs it on a PostgreSQL of its own",
     ("service-deployment.md", "podman run"): "it needs podman, and an image that was built",
     (
         "service-deployment.md",

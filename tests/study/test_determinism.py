@@ -148,7 +148,14 @@ def test_dying_twenty_times_changes_nothing(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("sampler", "pruner"), [pair for pair in ALL if pair not in WHITE])
+@pytest.mark.parametrize(
+    ("sampler", "pruner"),
+    [
+        pytest.param(*pair, marks=[] if pair == ("gp", "median") else pytest.mark.exhaustive)
+        for pair in ALL
+        if pair not in WHITE
+    ],
+)
 def test_dying_changes_nothing_for_the_rest(
     sampler: str, pruner: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -182,7 +189,7 @@ def test_no_warning_reaches_a_user(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("sampler", "pruner", "several"),
-    [("tpe", "asha", False), ("nsga2", "none", True)],
+    [("tpe", "asha", False), pytest.param("nsga2", "none", True, marks=pytest.mark.exhaustive)],
 )
 def test_one_job_two_jobs_and_sigkill_agree(
     sampler: str, pruner: str, several: bool, tmp_path: Path, home: Path

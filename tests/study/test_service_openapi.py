@@ -18,7 +18,7 @@ from small_study import environment
 pytest.importorskip("schemathesis")
 
 pytestmark = pytest.mark.slow
-CASES = int(os.environ.get("STUDY_TEST_CASES", "400"))
+CASES = int(os.environ.get("STUDY_TEST_CASES", "200"))
 OPERATIONS, COVERAGE = 9, 300  # operations that have something to vary; cases that are always made
 CHECKS = (
     "not_a_server_error",

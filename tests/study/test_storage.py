@@ -29,9 +29,7 @@ def kept(server: Server, tmp_path_factory: pytest.TempPathFactory, finished: Pat
     """Home and database of the small study, run once by the command; tests change no trial of it."""
     folder, address = tmp_path_factory.mktemp("kept"), server.make_database()
     (folder / "small.toml").write_text(SMALL)
-    done = run_study(
-        "run", folder / "small.toml", "--home", folder / "home", "--no-tracking", "--storage", address, "--jobs", 2
-    )
+    done = run_study("run", folder / "small.toml", "--home", folder / "home", "--storage", address, "--jobs", 2)
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
     return folder / "home", address
 

@@ -62,8 +62,13 @@ FAULTS = {
     "    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))",
 }
 
+# Each close to another one that is always tried.
+NEAR = {"between files and the end", "between the end and keeping ids", "inside log_batch", "before the end"}
 
-@pytest.mark.parametrize("fault", FAULTS)
+
+@pytest.mark.parametrize(
+    "fault", [pytest.param(fault, marks=pytest.mark.exhaustive if fault in NEAR else ()) for fault in FAULTS]
+)
 def test_what_the_writing_process_leaves_half_done_is_made_whole(
     fault: str, spec: Path, home: Path, tmp_path: Path
 ) -> None:
