@@ -6,8 +6,7 @@ BIN := $(VENV)/bin
 SPEC ?= experiments/digits.toml
 NAME ?= digits
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
-# One more at a time than there are cores: many tests wait for servers and processes of theirs.
-PYTEST := $(BIN)/python -m pytest --numprocesses $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --dist worksteal
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help setup study test test-all test-fast check format bench bench-engine bench-jobs bench-ours bench-quality bench-plan \
