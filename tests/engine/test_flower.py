@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from engine import Architecture, predict, train, train_stack
+from engine import Architecture, train, train_stack
+from experiments.lessons.points import accuracy, flower_points
 
 SEEDS = [0, 1, 2]
 
@@ -11,19 +12,7 @@ SEEDS = [0, 1, 2]
 @pytest.fixture(scope="module")
 def flower():
     """400 points of two classes on four petals: r = 4 sin 4t + noise, t over one half turn for each class."""
-    rng = np.random.RandomState(1)  # the generator and the seed of the published points
-    X, Y = np.zeros((2, 400)), np.zeros((1, 400))
-    for label in range(2):
-        columns = slice(200 * label, 200 * (label + 1))
-        t = np.linspace(label * 3.12, (label + 1) * 3.12, 200) + rng.randn(200) * 0.2
-        r = 4 * np.sin(4 * t) + rng.randn(200) * 0.2
-        X[:, columns] = r * np.sin(t), r * np.cos(t)
-        Y[:, columns] = label
-    return X, Y
-
-
-def accuracy(architecture, parameters, X, Y):
-    return float(((predict(architecture, parameters, X) > 0.5) == Y).mean())
+    return flower_points()
 
 
 def test_logistic_regression_is_no_better_than_a_coin(flower):

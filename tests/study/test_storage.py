@@ -181,9 +181,7 @@ def test_of_two_coordinators_one_is_refused_wherever_its_home_is(storage: str, s
         wait_for(process, "(1/12)")
         process.send_signal(signal.SIGSTOP)  # it keeps the study, however slowly the others come
         for home in ("here", "there"):
-            done = run_study(
-                "run", spec, "--home", tmp_path / home, "--no-tracking", "--no-tracking", env=with_storage(storage)
-            )
+            done = run_study("run", spec, "--home", tmp_path / home, "--no-tracking", env=with_storage(storage))
             assert done.returncode == 2
             assert f"study 'small' is being run by process {process.pid} on " in done.stderr
             assert len(done.stderr.splitlines()) == 1
@@ -310,6 +308,6 @@ def test_a_folder_is_not_shared_by_a_file_and_a_database(storage: str, spec: Pat
         "run", spec, "--home", tmp_path / "base", "--trials", 2, "--no-tracking", env=with_storage(storage)
     )
     assert done.returncode == 0, done.stderr
-    refused = run_study("run", spec, "--home", tmp_path / "base", "--no-tracking", "--trials", 2, "--no-tracking")
+    refused = run_study("run", spec, "--home", tmp_path / "base", "--trials", 2, "--no-tracking")
     assert refused.returncode == 2
     assert "give its --storage" in refused.stderr
