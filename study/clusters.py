@@ -28,6 +28,7 @@ from study.errors import MachineError, UserError
 BACKENDS = ("loky", "dask", "ray")
 ANSWERS_WITHIN = 10.0  # seconds
 RETRIES = 2  # of a quantum whose ray worker is lost; dask counts for itself
+_DASK_SPEAKS_BY = ("distributed", "tornado", "asyncio")  # loggers; the last two tell of a result nobody waits for
 _LOST = ("KilledWorker", "WorkerCrashedError", "NodeDiedError", "LocalRayletDiedError")
 
 
@@ -108,7 +109,7 @@ class Dask:
             from distributed import Client
         except ImportError:
             raise UserError("--backend dask needs distributed; install dnn-study[dask]") from None
-        for name in [name for name in logging.root.manager.loggerDict if name.startswith("distributed")]:
+        for name in [name for name in logging.root.manager.loggerDict if name.startswith(_DASK_SPEAKS_BY)]:
             logging.getLogger(name).setLevel(logging.CRITICAL)  # what matters is said by this class, in a line
         self.scheduler = scheduler
         try:
