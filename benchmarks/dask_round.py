@@ -2,9 +2,10 @@
 
     python benchmarks/dask_round.py [--rounds 60] [--workers 2]
 
-A scheduler and worker processes of its own, as in tests/study/dask_cluster.py. The overhead of a round is the time from
-handing it out until all is back, less the workers' own seconds divided by the number of workers. A quantum is as long
-as in a study of these networks. The first round, with which data are sent, does not count.
+A scheduler and worker processes of its own, as in tests/study/dask_cluster.py. Trials are in two groups that take
+turns, as in a search: while the results of one come back the workers have the other. A round is both groups once; its
+overhead is its time less the workers' own processor seconds divided by the number of workers. A quantum is as long as
+in a study of these networks. The first round, with which data are sent, does not count.
 """
 
 import argparse
@@ -19,10 +20,12 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 sys.path[:] = [place for place in sys.path if Path(place).resolve() != HERE]
 
+from engine.quantum import Quantum  # noqa: E402
 from study.clusters import connect  # noqa: E402
 from study.data import load  # noqa: E402
 from study.home import Home  # noqa: E402
 from study.objective import Objective  # noqa: E402
+from study.search import GROUPS  # noqa: E402
 from study.spec import parse_spec  # noqa: E402
 from study.workers import Workers  # noqa: E402
 
@@ -77,8 +80,9 @@ def measure(rounds: int, workers: int) -> dict[str, Any]:
             connect("dask", scheduler=dask.address) as cluster,
             Workers(workers, cluster=cluster) as pool,
         ):
-            taken = [one_round(objective, pool, workers) for _ in range(rounds + 1)]
-    spent, overheads = zip(*taken[1:], strict=True)
+            taken = take_turns(quanta_of(objective), pool, rounds + 1)
+    spent = [seconds for seconds, _ in taken[1:]]
+    overheads = [seconds - worked / workers for seconds, worked in taken[1:]]
     return {
         "workers": workers,
         "rounds": rounds,
@@ -87,20 +91,31 @@ def measure(rounds: int, workers: int) -> dict[str, Any]:
     }
 
 
-def one_round(objective: Objective, pool: Workers, workers: int) -> tuple[float, float]:
-    """Return the seconds of a round with the first quanta of so many trials, and those that are not their work."""
+def quanta_of(objective: Objective) -> list[list[Quantum]]:
+    """Return the first quanta of so many trials, in two groups."""
     trials = [objective.open(number, PARAMS) for number in range(IN_FLIGHT)]
     sizes = trials[0].state.architecture.layer_sizes
     if sizes != (64, 64, 32, 10):
         raise RuntimeError(f"the network is {sizes}")
     quanta = [objective.quantum(trial) for trial in trials]
-    began = time.perf_counter()
-    outcomes = pool.collect(pool.submit(quanta)).values()
-    spent = time.perf_counter() - began
-    failed = [outcome.error for outcome in outcomes if outcome.error]
-    if failed:
-        raise RuntimeError(failed[0])
-    return spent, spent - sum(outcome.seconds for outcome in outcomes) / workers
+    return [quanta[group::GROUPS] for group in range(GROUPS)]
+
+
+def take_turns(groups: list[list[Quantum]], pool: Workers, rounds: int) -> list[tuple[float, float]]:
+    """Return the seconds of each round, and those that workers worked."""
+    taken = []
+    under_way = [pool.submit(quanta) for quanta in groups]
+    for _ in range(rounds):
+        began, worked = time.perf_counter(), 0.0
+        for group, quanta in enumerate(groups):
+            outcomes = pool.collect(under_way[group]).values()
+            under_way[group] = pool.submit(quanta)
+            failed = [outcome.error for outcome in outcomes if outcome.error]
+            if failed:
+                raise RuntimeError(failed[0])
+            worked += sum(outcome.seconds for outcome in outcomes)
+        taken.append((time.perf_counter() - began, worked))
+    return taken
 
 
 if __name__ == "__main__":

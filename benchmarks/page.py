@@ -59,7 +59,8 @@ them (it slows what it looks at a little).
 SCALING = """## How far one coordinator goes
 
 What a trial costs the coordinator, in milliseconds, with workers that take no time and so many trials in the ledger:
-asking for it, telling all its rounds, keeping its training states, and, in a process apart, exporting it to MLflow.
+asking for it (TPE), telling all its rounds, keeping its training states, and, in a process apart, exporting it to
+MLflow. Optuna's TPE looks at all trials for each new one, so asking grows with their number.
 
 """
 FEEDS = """
@@ -73,8 +74,9 @@ them, which lengthens the trials.
 
 """
 ROUND = """
-On a dask cluster of {workers} worker processes a round of 8 quanta of a 64-64-32-10 network on digits takes
-{overhead:.0f} ms more than the work in it (median of {rounds}; the round takes {round:.0f} ms).
+On a dask cluster of {workers} worker processes a round of 8 quanta of a 64-64-32-10 network on digits, in two groups
+that take turns as in a search, takes {overhead:.0f} ms more than the work in it (median of {rounds}; the round takes
+{round:.0f} ms). Scheduler, workers and coordinator share the cores of this machine.
 
 """
 

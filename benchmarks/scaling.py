@@ -4,10 +4,12 @@
         [--sampler tpe] [--check 1 2 4 8] [--rounds 60] [--json FILE]
 
 Costs are those of a study whose workers take no time: each quantum is done when it is handed out, and its seconds are
-left out of the coordinator's. A figure "at 1,000 trials" is the mean over the hundred before.
+left out of the coordinator's. A figure "at 1,000 trials" is the mean over the hundred before; what came before these
+was drawn at random, which takes less time and leaves a ledger of the same size. Export is the mean over all trials, in
+a study with the first number of workers, which does not touch it.
 The simulation takes these costs and knows nothing else of the program than that two groups of trials take turns.
 --check runs digits in earnest with so many workers and prints predicted beside real seconds; --rounds are those of
-`dask_round.py`. Other work on the machine's cores makes all of it mean nothing; 10,000 trials take an hour.
+`dask_round.py`. Other work on the machine's cores makes all of it mean nothing; it takes most of an hour.
 """
 
 import argparse
@@ -31,7 +33,7 @@ from rich.table import Table
 HERE = Path(__file__).resolve().parent
 sys.path[:] = [place for place in sys.path if Path(place).resolve() != HERE]
 
-from engine.quantum import Outcome, Quantum, work  # noqa: E402
+from engine.quantum import Outcome, Quantum, work_in_turn  # noqa: E402
 from study.budget import Budget  # noqa: E402
 from study.data import load  # noqa: E402
 from study.errors import MachineError  # noqa: E402
@@ -39,8 +41,10 @@ from study.home import Home  # noqa: E402
 from study.ledger import RESULT, ROUND, Ledger, quiet_optuna  # noqa: E402
 from study.objective import Objective, direction_of  # noqa: E402
 from study.running import Progress, run  # noqa: E402
+from study.samplers import make_sampler  # noqa: E402
 from study.search import Listener, Search  # noqa: E402
 from study.spec import parse_spec  # noqa: E402
+from study.spec.search import SearchSpec  # noqa: E402
 from study.tracking.sync import sync  # noqa: E402
 from study.versions import installed_versions  # noqa: E402
 
@@ -104,7 +108,7 @@ def main() -> None:
     chosen = parser.parse_args()
     console, found = Console(), dict[str, Any]()
     with tempfile.TemporaryDirectory() as place:
-        found["costs"] = measure_all(Path(place), chosen)
+        found["costs"] = measure_all(Path(place), chosen, console)
         print_costs(console, found["costs"])
         found["feeds"] = predict_all(found["costs"])
         print_feeds(console, found["feeds"])
@@ -125,9 +129,9 @@ class Instant:
     def __init__(self, jobs: int) -> None:
         self.jobs = jobs
 
-    def submit(self, quantum: Quantum) -> "Future[Outcome]":
-        future: Future[Outcome] = Future()
-        future.set_result(work(quantum))
+    def submit(self, quanta: Sequence[Quantum]) -> "Future[list[Outcome]]":
+        future: Future[list[Outcome]] = Future()
+        future.set_result(work_in_turn(quanta))
         return future
 
     def check(self) -> None: ...
@@ -161,7 +165,7 @@ class Watch:
         return timed
 
 
-def measure_all(place: Path, chosen: argparse.Namespace) -> list[dict[str, Any]]:
+def measure_all(place: Path, chosen: argparse.Namespace, console: Console) -> list[dict[str, Any]]:
     """Return the coordinator's seconds a trial, by storage, workers and trials."""
     rows = []
     with ExitStack() as servers:
@@ -174,10 +178,11 @@ def measure_all(place: Path, chosen: argparse.Namespace) -> list[dict[str, Any]]
             for workers in chosen.workers:
                 address = None if server is None else server.make_database()
                 home = Home(place / f"{kind}-{workers}", address)
-                rows += [
-                    {"storage": kind, "workers": workers, **row}
-                    for row in measure(home, workers, chosen.trials, chosen.sampler)
-                ]
+                found = measure(home, workers, chosen.trials, chosen.sampler)
+                console.print(f"{kind}, {workers} workers: measured")
+                if workers == chosen.workers[0]:
+                    export = export_seconds(home)
+                rows += [{"storage": kind, "workers": workers, **row, "export": export} for row in found]
     return rows
 
 
@@ -195,29 +200,44 @@ def measure(home: Home, workers: int, marks: Sequence[int], sampler: str) -> lis
         finished += 1
 
     class Looking(Instant):
-        def submit(self, quantum: Quantum) -> "Future[Outcome]":
+        def submit(self, quanta: Sequence[Quantum]) -> "Future[list[Outcome]]":
             if finished > seen[-1][0]:
                 seen.append((finished, dict(watch.seconds)))
-            return super().submit(quantum)
+            return super().submit(quanta)
 
     progress = Progress(begun=lambda *_: None, finished=count, said=lambda _: None)
     with ExitStack() as patches:
         for part, method in (("ask", "_fill"), ("checkpoint", "_checkpoint"), ("tell", "_commit")):
             timed = watch.over(part, getattr(Search, method))
             patches.enter_context(patch.object(Search, method, timed))
+        patches.enter_context(patch("study.search.make_sampler", sampler_near(marks, workers)))
         run(path, home, jobs=workers, cluster=Looking(workers), exporter=None, progress=progress)
     seen.append((finished, dict(watch.seconds)))
-    export = export_seconds(home)
     rows = []
     for mark in marks:
-        first = max(0, mark - max(mark // 10, 4 * workers))  # at least all that are in flight, twice
+        first = first_of(mark, workers)
         ends = [count for count, _ in seen]
         spent = {}
         for part in PARTS[:3]:
             until = np.interp([first, mark], ends, [seconds.get(part, 0.0) for _, seconds in seen])
             spent[part] = float(until[1] - until[0]) / (mark - first)
-        rows.append({"trials": mark, **spent, "export": export})
+        rows.append({"trials": mark, **spent})
     return rows
+
+
+def first_of(mark: int, workers: int) -> int:
+    """Return the first trial that a figure is of: a hundred, or a tenth, but all that are in flight twice."""
+    return max(0, mark - max(min(100, mark // 10), 4 * workers))
+
+
+def sampler_near(marks: Sequence[int], workers: int) -> Callable[..., Any]:
+    """Return what makes samplers: the spec's for the trials that figures are of, else random ones."""
+
+    def make(search: SearchSpec, seed: int, number: int, attempt: int = 0) -> Any:
+        near = any(first_of(mark, workers) <= number <= mark + 2 * workers for mark in marks)
+        return make_sampler(search if near else search.model_copy(update={"sampler": "random"}), seed, number, attempt)
+
+    return make
 
 
 def export_seconds(home: Home) -> float:

@@ -7,6 +7,7 @@ end the whole round.
 import signal
 import time
 import traceback
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -94,6 +95,11 @@ def work(quantum: Quantum, packed: PackedData | None = None) -> Outcome:
     except Exception:  # noqa: BLE001 - travels to the coordinator as a value, into the ledger and the run
         outcome = Outcome(quantum.trial, quantum.state, error=traceback.format_exc())
     return replace(outcome, seconds=time.thread_time() - started)
+
+
+def work_in_turn(quanta: Sequence[Quantum], packed: PackedData | None = None) -> list[Outcome]:
+    """Do quanta one after another; see `work`."""
+    return [work(quantum, packed) for quantum in quanta]
 
 
 def _work(quantum: Quantum, data: WorkerData) -> Outcome:

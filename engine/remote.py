@@ -3,16 +3,17 @@
 Such workers import the engine, NumPy and threadpoolctl, and may be on another machine than the coordinator.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 
-from engine.quantum import Outcome, Quantum, work
+from engine.quantum import Outcome, Quantum, work_in_turn
 from engine.worker_data import PackedData
 
 
-def work_remotely(quantum: Quantum, packed: PackedData) -> Outcome:
-    """Train one trial by one quantum, as `work` does, with one thread of BLAS however the worker was started."""
+def work_remotely(quanta: Sequence[Quantum], packed: PackedData) -> list[Outcome]:
+    """Do quanta one after another, as a worker here does, with one thread of BLAS however the worker was started."""
     _take_one_thread()
-    return work(quantum, packed)
+    return work_in_turn(quanta, packed)
 
 
 @lru_cache(maxsize=1)

@@ -1,9 +1,10 @@
 """Clusters that people already run, as workers: dask and ray.
 
-Both take a quantum and give a future, as loky's executor does, so that `study.workers` waits for all three alike; the
-future tells at once where `joblib.Parallel` looks every 10 ms, and a lost node is not the end of a whole call. Data are
-sent once to each node and stay there; a node that joins later fetches them once. Work of a lost node is begun again
-elsewhere by the cluster itself, from the state that the quantum carries.
+Both take quanta and give a future, as loky's executor does, so that `study.workers` waits for all three alike; the
+future tells at once where `joblib.Parallel` looks every 10 ms, and a lost node is not the end of a whole call. A task
+is all that one worker does of a round, since each costs a cluster some 10 ms. Data are sent once to each node and stay
+there; a node that joins later fetches them once. Work of a lost node is begun again elsewhere by the cluster itself,
+from the states that the quanta carry.
 """
 
 import logging
@@ -14,7 +15,7 @@ import socket
 import tempfile
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,7 +28,7 @@ from study.errors import MachineError, UserError
 
 BACKENDS = ("loky", "dask", "ray")
 ANSWERS_WITHIN = 10.0  # seconds
-RETRIES = 2  # of a quantum whose ray worker is lost; dask counts for itself
+RETRIES = 2  # of a task whose ray worker is lost; dask counts for itself
 _DASK_SPEAKS_BY = ("distributed", "tornado", "asyncio")  # loggers; the last two tell of a result nobody waits for
 _LOST = ("KilledWorker", "WorkerCrashedError", "NodeDiedError", "LocalRayletDiedError")
 
@@ -36,13 +37,13 @@ class Cluster(Protocol):
     """Workers somewhere else.
 
     Attributes:
-        jobs: quanta that are done at once.
+        jobs: tasks that are done at once.
     """
 
     jobs: int
 
-    def submit(self, quantum: Quantum) -> "Future[Outcome]":
-        """Begin a quantum as soon as there is a worker for it."""
+    def submit(self, quanta: Sequence[Quantum]) -> "Future[list[Outcome]]":
+        """Begin quanta on the same data, one after another, as soon as there is a worker for them."""
 
     def check(self) -> None:
         """Look whether the cluster is there.
@@ -126,13 +127,14 @@ class Dask:
         self._executor = self._client.get_executor(pure=False)
         self._data: dict[str, Any] = {}
 
-    def submit(self, quantum: Quantum) -> "Future[Outcome]":
-        """Begin a quantum; its data are sent to all workers where they have not been."""
+    def submit(self, quanta: Sequence[Quantum]) -> "Future[list[Outcome]]":
+        """Begin a task; its data are sent to all workers where they have not been."""
+        data = quanta[0].data
         try:
-            if quantum.data not in self._data:
-                packed = pack_data(Path(quantum.data))
-                (self._data[quantum.data],) = self._client.scatter([packed], broadcast=True, hash=False)
-            future: Future[Outcome] = self._executor.submit(work_remotely, quantum, self._data[quantum.data])
+            if data not in self._data:
+                packed = pack_data(Path(data))
+                (self._data[data],) = self._client.scatter([packed], broadcast=True, hash=False)
+            future: Future[list[Outcome]] = self._executor.submit(work_remotely, quanta, self._data[data])
         except FileNotFoundError:
             raise
         except Exception as error:  # whatever the client makes of a scheduler that has gone
@@ -199,16 +201,17 @@ class Ray:
         self._ray = ray
         self.jobs = max(1, int(ray.cluster_resources().get("CPU", 1)))
         self._work = ray.remote(num_cpus=1, max_retries=RETRIES)(work_remotely)
-        self._under_way: dict[Future[Outcome], Any] = {}
+        self._under_way: dict[Future[list[Outcome]], Any] = {}
         self._data: dict[str, Any] = {}
 
-    def submit(self, quantum: Quantum) -> "Future[Outcome]":
-        """Begin a quantum; its data are kept by ray, which copies them to each node once."""
+    def submit(self, quanta: Sequence[Quantum]) -> "Future[list[Outcome]]":
+        """Begin a task; its data are kept by ray, which copies them to each node once."""
         self.check()
-        if quantum.data not in self._data:
-            self._data[quantum.data] = self._ray.put(pack_data(Path(quantum.data)))
-        reference = self._work.remote(quantum, self._data[quantum.data])
-        future: Future[Outcome] = reference.future()
+        data = quanta[0].data
+        if data not in self._data:
+            self._data[data] = self._ray.put(pack_data(Path(data)))
+        reference = self._work.remote(quanta, self._data[data])
+        future: Future[list[Outcome]] = reference.future()
         self._under_way[future] = reference
         future.add_done_callback(lambda done: self._under_way.pop(done, None))
         return future
@@ -234,7 +237,7 @@ class Ray:
 
 
 def why_lost(error: BaseException) -> str:
-    """Return why a quantum of a cluster has no outcome."""
+    """Return why a task of a cluster has come to nothing."""
     if type(error).__name__ in _LOST:
         return "its worker was lost, by a lack of memory perhaps"
     return f"{type(error).__name__}: {_first_line(error)}"

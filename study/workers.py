@@ -19,7 +19,7 @@ from typing import Any, Self
 from loky import BrokenProcessPool, ProcessPoolExecutor, cpu_count
 from threadpoolctl import threadpool_limits
 
-from engine.quantum import Outcome, Quantum, work
+from engine.quantum import Outcome, Quantum, work_in_turn
 from study.clusters import Cluster, why_lost
 from study.errors import MachineError, UserError
 from study.interrupts import deaf
@@ -34,12 +34,16 @@ _LIBRARIES = ("OMP", "OPENBLAS", "MKL", "BLIS")
 _ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in _LIBRARIES} | {"VECLIB_MAXIMUM_THREADS": "1"}
 
 
+Task = Future[list[Outcome]]
+"""One quantum, or several that a worker does one after another."""
+
+
 @dataclass(frozen=True)
 class Batch:
-    """Quanta that are under way: with the futures of their outcomes, or None where this process will do them."""
+    """Quanta that are under way: with the tasks that do them, or None where this process will."""
 
     quanta: Sequence[Quantum]
-    pending: set[Future[Outcome]] | None = None
+    pending: set[Task] | None = None
 
 
 class Workers:
@@ -107,7 +111,7 @@ class Workers:
             OSError: a worker cannot read the data, three times.
         """
         if batch.pending is None:
-            return {quantum.trial: work(quantum) for quantum in batch.quanta}
+            return {outcome.trial: outcome for outcome in work_in_turn(batch.quanta)}
         outcomes: dict[int, Outcome] = {}
         why = self._wait(batch, outcomes)
         for quantum in batch.quanta:
@@ -134,15 +138,19 @@ class Workers:
             if self.cluster is not None:
                 self.cluster.check()
             for future in done:
-                lost, error = _why_lost(future), _error(future)
+                error = _error(future)
                 if self.cluster is not None and isinstance(error, CancelledError):
                     raise self.cluster.gone()
                 if isinstance(error, OSError):
                     self._refused = error
-                if lost is None:
-                    outcome = future.result()
-                    outcomes[outcome.trial] = outcome
-                why = lost or why
+                if error is not None:
+                    why = _why_lost(error)
+                    continue
+                for outcome in future.result():
+                    short = _out_of_memory(outcome)
+                    if short is None:
+                        outcomes[outcome.trial] = outcome
+                    why = short or why
             if quiet >= limit and self.cluster is None:  # others' work may be before ours in a cluster
                 why = f"its worker was stuck, without a result for {limit:.0f} s"
                 break
@@ -150,16 +158,16 @@ class Workers:
             self._stop()  # an attempt alone begins in a new process; what else is under way is done again, too
         return why
 
-    def _submit(self, quanta: Sequence[Quantum]) -> set[Future[Outcome]]:
+    def _submit(self, quanta: Sequence[Quantum]) -> set[Task]:
         if self.cluster is not None:
-            return {self.cluster.submit(quantum) for quantum in quanta}
+            return {self.cluster.submit(share) for share in shares(quanta, self.cluster.jobs)}
         self._start()
         with deaf():  # worker processes begin here
             try:
-                return {self._start().submit(work, quantum) for quantum in quanta}
+                return {self._start().submit(work_in_turn, [quantum]) for quantum in quanta}
             except BrokenProcessPool:  # a worker was lost while it had nothing to do
                 self._stop()
-                return {self._start().submit(work, quantum) for quantum in quanta}
+                return {self._start().submit(work_in_turn, [quantum]) for quantum in quanta}
 
     def _start(self) -> Any:
         if self._executor is None:
@@ -191,21 +199,34 @@ def default_jobs() -> int:
     return int(cpu_count())
 
 
-def _error(future: Future[Outcome]) -> BaseException | None:
-    """Return what a future that is done has come to in place of an outcome."""
+def shares(quanta: Sequence[Quantum], count: int) -> list[list[Quantum]]:
+    """Return quanta as at most so many tasks of about equal work: each goes to the least laden, in their order."""
+    tasks: list[list[Quantum]] = [[] for _ in range(min(count, len(quanta)))]
+    load = [0.0] * len(tasks)
+    for quantum in quanta:
+        least = load.index(min(load))
+        tasks[least].append(quantum)
+        load[least] += quantum.units
+    return tasks
+
+
+def _error(future: Task) -> BaseException | None:
+    """Return what a task that is done has come to in place of outcomes."""
     try:
         return future.exception()
     except CancelledError as error:
         return error
 
 
-def _why_lost(future: Future[Outcome]) -> str | None:
+def _out_of_memory(outcome: Outcome) -> str | None:
     """Return why a quantum has to be done again, or None where it has come to its end, a raised error included."""
-    error = _error(future)
-    if error is None:
-        raised = (future.result().error or "").rstrip().rpartition("\n")[2]
-        kind, separator, said = raised.partition(": ")
-        return f"out of memory{separator}{said}" if kind.endswith("MemoryError") else None
+    raised = (outcome.error or "").rstrip().rpartition("\n")[2]
+    kind, separator, said = raised.partition(": ")
+    return f"out of memory{separator}{said}" if kind.endswith("MemoryError") else None
+
+
+def _why_lost(error: BaseException) -> str:
+    """Return why a task has to be done again."""
     if isinstance(error, MemoryError) or "MemoryError" in str(error.__cause__):  # on the way out of a worker, or in
         return "out of memory"
     if isinstance(error, BrokenProcessPool):

@@ -11,6 +11,7 @@ from study import __version__
 from study.service.commanding import Commands
 from study.service.metrics import Metrics
 from study.service.mlflow_server import MlflowServer
+from study.service.pace import Pace
 from study.service.problems import SCHEMA, Problem, answer_with_problems, declare, log
 from study.service.queue import Queue
 from study.service.reading import StudyReader
@@ -22,6 +23,7 @@ from study.service.schemas import FinalizeRequest
 from study.service.security import Guard
 from study.service.settings import Settings
 from study.service.state import Service
+from study.workers import default_jobs
 
 _DESCRIPTION = (
     "Studies are handed in, run one after another, and looked at. Errors are problem details (RFC 9457). "
@@ -60,7 +62,9 @@ def create_app(service: Service) -> ASGIApp:
     for routes in (study_routes(service), action_routes(service), service_routes(service)):
         app.include_router(routes)
     app.openapi = lambda: _openapi(app, service.settings)  # type: ignore[method-assign]
-    return Guard(app, names=service.settings.names, token=service.settings.token, metrics=service.metrics)
+    guard = Guard(app, names=service.settings.names, token=service.settings.token, metrics=service.metrics)
+    runner = service.runner
+    return guard if runner is None else Pace(guard, processors=default_jobs(), busy=lambda: runner.busy)
 
 
 async def _failed(request: Request, error: Exception) -> Response:

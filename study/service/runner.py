@@ -103,6 +103,11 @@ class Runner(threading.Thread):
             self._wake.clear()
         self._leave()
 
+    @property
+    def busy(self) -> bool:
+        """Whether a study runs."""
+        return bool(self._places)
+
     def wake(self) -> None:
         """Look at the queue at once."""
         self._wake.set()

@@ -63,7 +63,7 @@ def make_server(service: Service) -> uvicorn.Server:
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=GRACE,
-        http="h11",
+        http="httptools",
         ws="none",
     )
     return _Server(config, service.events.close)

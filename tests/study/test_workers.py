@@ -4,7 +4,9 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +17,7 @@ from engine import Architecture, TrainingSettings, start
 from engine.quantum import Outcome, Quantum
 from study import workers
 from study.errors import MachineError, UserError
-from study.workers import ATTEMPTS, LEAST_MEMORY, PATIENCE, Workers
+from study.workers import ATTEMPTS, LEAST_MEMORY, PATIENCE, Workers, shares
 
 Trouble = Callable[[Quantum], Outcome]
 
@@ -35,6 +37,15 @@ def note(quantum: Quantum) -> int:
     place = Path(quantum.data)
     (place / f"{quantum.trial}-{time.monotonic_ns()}-{os.getpid()}").touch()
     return attempts(place, quantum.trial)
+
+
+def each(trouble: Trouble, quanta: Sequence[Quantum]) -> list[Outcome]:
+    return [trouble(quantum) for quantum in quanta]
+
+
+def in_turn(trouble: Trouble) -> Callable[[Sequence[Quantum]], list[Outcome]]:
+    """Return what stands in for `engine.quantum.work_in_turn`."""
+    return partial(each, trouble)
 
 
 # What stands in for `engine.quantum.work` in the workers; trial 1 is the guilty one.
@@ -99,7 +110,7 @@ def threads(quantum: Quantum) -> Outcome:
 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_outcomes_come_in_the_order_of_trials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, jobs: int) -> None:
-    monkeypatch.setattr(workers, "work", well)
+    monkeypatch.setattr(workers, "work_in_turn", in_turn(well))
     with Workers(jobs) as crew:
         for _ in range(3):
             outcomes = crew.run([make_quantum(trial, tmp_path) for trial in (5, 1, 4, 2)])
@@ -110,7 +121,7 @@ def test_outcomes_come_in_the_order_of_trials(monkeypatch: pytest.MonkeyPatch, t
 
 
 def test_the_largest_is_begun_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(workers, "work", well)
+    monkeypatch.setattr(workers, "work_in_turn", in_turn(well))
     quanta = [make_quantum(trial, tmp_path, until) for trial, until in ((0, 3), (1, 9), (2, 6))]
     with Workers(1, memory_limit=2 * LEAST_MEMORY) as crew:
         assert list(crew.run(quanta)) == [0, 1, 2]
@@ -122,7 +133,7 @@ def test_the_largest_is_begun_first(monkeypatch: pytest.MonkeyPatch, tmp_path: P
 def test_a_batch_is_collected_while_another_is_under_way(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, jobs: int
 ) -> None:
-    monkeypatch.setattr(workers, "work", well)
+    monkeypatch.setattr(workers, "work_in_turn", in_turn(well))
     with Workers(jobs) as crew:
         first, second = (crew.submit([make_quantum(trial, tmp_path) for trial in part]) for part in ((0, 2), (1, 3)))
         assert list(crew.collect(second)) == [1, 3]
@@ -130,7 +141,7 @@ def test_a_batch_is_collected_while_another_is_under_way(
 
 
 def test_a_killed_worker_costs_the_batch_behind_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(workers, "work", killed_always)  # trial 1
+    monkeypatch.setattr(workers, "work_in_turn", in_turn(killed_always))  # trial 1
     with Workers(2) as crew:
         first, second = (crew.submit([make_quantum(trial, tmp_path) for trial in part]) for part in ((0, 1), (2, 3)))
         outcomes = crew.collect(first) | crew.collect(second)
@@ -142,7 +153,7 @@ def test_a_killed_worker_costs_the_batch_behind_nothing(monkeypatch: pytest.Monk
 def test_blas_has_one_thread_while_the_workers_are_there(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, jobs: int
 ) -> None:
-    monkeypatch.setattr(workers, "work", threads)
+    monkeypatch.setattr(workers, "work_in_turn", in_turn(threads))
     before = threadpool_info()
     with Workers(jobs) as crew:
         assert crew.run([make_quantum(0, tmp_path)])[0].seconds == 1
@@ -162,7 +173,7 @@ def test_blas_has_one_thread_while_the_workers_are_there(
 def test_the_guilty_fails_after_three_attempts_and_nobody_else(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, trouble: Trouble, words: str
 ) -> None:
-    monkeypatch.setattr(workers, "work", trouble)
+    monkeypatch.setattr(workers, "work_in_turn", in_turn(trouble))
     patience = 3 if trouble is stuck_always else PATIENCE  # long enough for a busy machine to begin a worker
     with Workers(2, memory_limit=3 * LEAST_MEMORY, patience=patience) as crew:
         quanta = [make_quantum(trial, tmp_path) for trial in range(8)]
@@ -172,12 +183,12 @@ def test_the_guilty_fails_after_three_attempts_and_nobody_else(
         assert words in str(outcomes[1].error)
         assert outcomes[1].state is quanta[1].state
         assert attempts(tmp_path, 1) == ATTEMPTS
-        monkeypatch.setattr(workers, "work", well)
+        monkeypatch.setattr(workers, "work_in_turn", in_turn(well))
         assert not crew.run([make_quantum(1, tmp_path)])[1].error
 
 
 def test_a_worker_killed_once_costs_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(workers, "work", killed_once)
+    monkeypatch.setattr(workers, "work_in_turn", in_turn(killed_once))
     with Workers(2) as crew:
         outcomes = crew.run([make_quantum(trial, tmp_path) for trial in range(8)])
     assert {outcome.error for outcome in outcomes.values()} == {None}
@@ -185,7 +196,7 @@ def test_a_worker_killed_once_costs_nothing(monkeypatch: pytest.MonkeyPatch, tmp
 
 
 def test_workers_killed_between_two_rounds_are_replaced(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(workers, "work", well)
+    monkeypatch.setattr(workers, "work_in_turn", in_turn(well))
     with Workers(2) as crew:
         crew.run([make_quantum(trial, tmp_path) for trial in range(4)])
         for pid in list(crew._executor._processes):
@@ -195,7 +206,7 @@ def test_workers_killed_between_two_rounds_are_replaced(monkeypatch: pytest.Monk
 
 
 def test_what_a_trial_raises_is_its_own_and_not_tried_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(workers, "work", raising)
+    monkeypatch.setattr(workers, "work_in_turn", in_turn(raising))
     with Workers(2) as crew:
         outcomes = crew.run([make_quantum(trial, tmp_path) for trial in range(3)])
     assert str(outcomes[1].error).endswith("ValueError: of the trial's own")
@@ -209,7 +220,7 @@ def test_data_that_cannot_be_read_end_the_run_and_fail_no_trial(tmp_path: Path, 
 
 
 def test_no_worker_outlives_the_block(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(workers, "work", stuck_always)
+    monkeypatch.setattr(workers, "work_in_turn", in_turn(stuck_always))
     with pytest.raises(KeyboardInterrupt), Workers(2) as crew:
         crew._submit([make_quantum(trial, tmp_path) for trial in range(20)])
         pids = list(crew._executor._processes)
@@ -232,3 +243,46 @@ def test_a_machine_without_semaphores_is_told_of_the_way_out(monkeypatch: pytest
     monkeypatch.setattr(workers, "ProcessPoolExecutor", refuse)
     with Workers(2) as crew, pytest.raises(MachineError, match="Permission denied; --jobs 1 does without them"):
         crew.run([make_quantum(0, tmp_path)])
+
+
+def test_a_worker_of_a_cluster_has_its_share_in_one_task(tmp_path: Path) -> None:
+    quanta = [make_quantum(trial, tmp_path, until) for trial, until in ((0, 9), (1, 8), (2, 3), (3, 2), (4, 1))]
+    assert [[quantum.trial for quantum in task] for task in shares(quanta, 2)] == [[0, 3, 4], [1, 2]]
+    assert [[quantum.trial for quantum in task] for task in shares(quanta, 8)] == [[0], [1], [2], [3], [4]]
+    assert shares([], 2) == []
+
+
+class Places:
+    """A cluster with two places, which does tasks at once and loses those that are named."""
+
+    jobs = 2
+
+    def __init__(self, lost: set[tuple[int, ...]]) -> None:
+        self.lost, self.tasks = lost, list[tuple[int, ...]]()
+
+    def submit(self, quanta: Sequence[Quantum]) -> "Future[list[Outcome]]":
+        task = tuple(quantum.trial for quantum in quanta)
+        self.tasks.append(task)
+        future: Future[list[Outcome]] = Future()
+        if task in self.lost:
+            future.set_exception(RuntimeError("gone"))
+        else:
+            future.set_result(each(well, quanta))
+        return future
+
+    def check(self) -> None: ...
+
+    def gone(self) -> MachineError:
+        raise AssertionError("it is never gone")
+
+    def forget(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def test_quanta_of_a_lost_task_are_done_again_one_by_one(tmp_path: Path) -> None:
+    cluster = Places(lost={(0, 2), (2,)})
+    with Workers(2, cluster=cluster) as crew:
+        outcomes = crew.run([make_quantum(trial, tmp_path) for trial in range(4)])
+    assert [outcome.error for outcome in outcomes.values()] == [None, None, "RuntimeError: gone, 3 times", None]
+    assert cluster.tasks == [(0, 2), (1, 3), (0,), (2,), (2,)]
