@@ -59,7 +59,7 @@ bench-quality: $(VENV)/.ready-bench ## accuracy on test after a minute of search
 bench-plan: $(VENV)/.ready ## time three studies against what `study plan` expects of them
 	$(BIN)/python benchmarks/plan.py --constants
 
-bench-scaling: $(VENV)/.ready-dev ## what a trial costs the coordinator, and how many workers it feeds (hours)
+bench-scaling: $(VENV)/.ready-dev ## what a trial costs the coordinator, and how many workers it feeds (most of an hour)
 	$(BIN)/python benchmarks/scaling.py --check 1 2 4 8 --rounds 60 --json benchmarks/results/scaling.json
 	$(BIN)/python benchmarks/page.py
 

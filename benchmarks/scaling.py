@@ -6,7 +6,8 @@
 Costs are those of a study whose workers take no time: each quantum is done when it is handed out, and its seconds are
 left out of the coordinator's. A figure "at 1,000 trials" is the mean over the hundred before; what came before these
 was drawn at random, which takes less time and leaves a ledger of the same size. Export is the mean over all trials, in
-a study with the first number of workers, which does not touch it.
+a study with the first number of workers, which does not touch it. Over 1,000 trials only the least and the most workers
+are measured.
 The simulation takes these costs and knows nothing else of the program than that two groups of trials take turns.
 --check runs digits in earnest with so many workers and prints predicted beside real seconds; --rounds are those of
 `dask_round.py`. Other work on the machine's cores makes all of it mean nothing; it takes most of an hour.
@@ -59,6 +60,7 @@ PARTS = ("ask", "tell", "checkpoint", "export")
 WORKERS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1000)
 LENGTHS = (0.1, 1.0, 10.0, 100.0)  # seconds of a trial
 QUANTA = 8  # of a trial
+MANY = 1000  # trials, beyond which a measurement takes minutes
 SPEC = """
 name = "scaling"
 [data]
@@ -178,7 +180,8 @@ def measure_all(place: Path, chosen: argparse.Namespace, console: Console) -> li
             for workers in chosen.workers:
                 address = None if server is None else server.make_database()
                 home = Home(place / f"{kind}-{workers}", address)
-                found = measure(home, workers, chosen.trials, chosen.sampler)
+                ends = workers in (min(chosen.workers), max(chosen.workers))
+                found = measure(home, workers, [n for n in chosen.trials if n <= MANY or ends], chosen.sampler)
                 console.print(f"{kind}, {workers} workers: measured")
                 if workers == chosen.workers[0]:
                     export = export_seconds(home)

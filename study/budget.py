@@ -28,6 +28,8 @@ class Budget:
         """Return why no further trial is to be asked for, or None; a function of the ledger's trials alone."""
         if len(trials) >= self.trials:
             return f"{self.trials} trials are done"
+        if self.work is None and self.stop_after is None:
+            return None
         ended = [trial for trial in trials if trial.state.is_finished()]
         if self.work is not None:
             done = sum(trial.user_attrs.get(RESULT, {}).get("work", 0.0) for trial in ended)

@@ -14,10 +14,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from study.errors import UserError, without_password
+from study.errors import MachineError, UserError, without_password
 
 if TYPE_CHECKING:
     import psycopg
+    from sqlalchemy import Engine, ExceptionContext
 
     Connection = psycopg.Connection[Any]
 
@@ -97,6 +98,36 @@ def connect(address: str) -> "Connection":
         raise UserError(
             f"--storage {without_password(address)}: {explain(error)}; correct the address, or have the server started"
         ) from None
+
+
+def in_transactions(connection: "Connection") -> "Connection":
+    """Return a connection as SQLAlchemy expects it, on which statements count at the end of a transaction."""
+    if connection.autocommit:
+        connection.autocommit = False
+    return connection
+
+
+def say_refusals(engine: "Engine", address: str, then: str = "") -> None:
+    """Have what the database refuses an engine said in a line, in place of what the libraries between raise.
+
+    Args:
+        engine: of SQLAlchemy, whose statements raise MachineError from now on; but for IntegrityError, which says that
+            another was faster.
+        address: of the database.
+        then: what is said after the refusal.
+    """
+    from sqlalchemy import event
+    from sqlalchemy.exc import IntegrityError
+
+    def refused(context: "ExceptionContext") -> None:
+        if context.is_pre_ping or isinstance(context.sqlalchemy_exception, IntegrityError):
+            return
+        if not isinstance(context.original_exception, Exception):  # Ctrl-C
+            return
+        said = explain(context.original_exception)
+        raise MachineError(f"the database at {without_password(address)}: {said}{then}") from context.original_exception
+
+    event.listen(engine, "handle_error", refused)
 
 
 @contextmanager

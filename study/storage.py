@@ -1,19 +1,18 @@
-"""Optuna's storage in PostgreSQL, opened as a ledger needs it: one connection writes, checked before it does.
-
-What the database refuses is said in a line, in place of what the libraries between raise.
-"""
+"""Optuna's storage in PostgreSQL, opened as a ledger needs it: one connection writes, checked before it does."""
 
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from study.database import connect, explain, has_tables, lock_of
-from study.errors import MachineError, UserError, without_password
+from study.database import connect, explain, has_tables, in_transactions, lock_of, say_refusals
+from study.errors import UserError, without_password
 from study.tables import Tables
 
 if TYPE_CHECKING:
     from study.database import Connection
+
+_GOES_ON = "; have it mended, then the same command goes on from here.\nNothing finished is lost."
 
 
 def open_storage(address: str, held: "Connection | None") -> Tables:
@@ -25,30 +24,18 @@ def open_storage(address: str, held: "Connection | None") -> Tables:
     """
     from optuna.exceptions import StorageInternalError
     from optuna.storages import RDBStorage
-    from sqlalchemy import event
-    from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+    from sqlalchemy.exc import SQLAlchemyError
     from sqlalchemy.pool import StaticPool
 
     place = without_password(address)
 
-    def lost(context: Any) -> None:
-        """Say what the database refuses in a line, in place of what the libraries between raise."""
-        if context.is_pre_ping or isinstance(context.sqlalchemy_exception, IntegrityError):
-            return
-        if not isinstance(context.original_exception, Exception):  # Ctrl-C
-            return
-        raise MachineError(
-            f"the database at {place}: {explain(context.original_exception)}; have it mended, then the same command "
-            "goes on from here.\nNothing finished is lost."
-        ) from context.original_exception
-
     if held is None:
         with connect(address) as connection:
             complete = has_tables(connection, address)
-        options = {"creator": lambda: _in_transactions(connect(address)), "pool_pre_ping": True}
+        options = {"creator": lambda: in_transactions(connect(address)), "pool_pre_ping": True}
     else:
         complete = has_tables(held, address)
-        options = {"creator": lambda: _in_transactions(held), "poolclass": StaticPool}
+        options = {"creator": lambda: in_transactions(held), "poolclass": StaticPool}
     with _making_tables(held) if held is not None and not complete else nullcontext():
         try:
             storage = RDBStorage(
@@ -62,7 +49,7 @@ def open_storage(address: str, held: "Connection | None") -> Tables:
             raise UserError(f"--storage {place}: {explain(why)}; have its tables made by who may") from None
     if held is None:
         weakref.finalize(storage, storage.engine.dispose)
-    event.listen(storage.engine, "handle_error", lost)
+    say_refusals(storage.engine, address, _GOES_ON)
     return Tables(storage, alone=held is not None)
 
 
@@ -77,10 +64,3 @@ def _making_tables(connection: "Connection") -> Iterator[None]:
             connection.rollback()
             connection.execute("SELECT pg_advisory_unlock(%s)", [lock_of("")])
             connection.commit()
-
-
-def _in_transactions(connection: "Connection") -> "Connection":
-    """Return a connection as SQLAlchemy expects it."""
-    if connection.autocommit:
-        connection.autocommit = False
-    return connection

@@ -5,7 +5,6 @@ import uuid
 import weakref
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -21,7 +20,6 @@ from sqlalchemy import (
     Table,
     Text,
     create_engine,
-    event,
     false,
     func,
     inspect,
@@ -32,8 +30,8 @@ from sqlalchemy import (
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from study.database import connect, explain, lock_of
-from study.errors import MachineError, UserError, without_password
+from study.database import connect, explain, in_transactions, lock_of, say_refusals
+from study.errors import UserError, without_password
 from study.home import Home
 
 ACTIVE = ("queued", "running")
@@ -97,7 +95,10 @@ def _open_file(path: Path) -> Place:
 def _open_database(address: str, owner: str) -> Place:
     place, table = without_password(address), _table(IN_DATABASE)
     engine = create_engine(
-        "postgresql+psycopg://", creator=lambda: _in_transactions(address), pool_pre_ping=True, pool_timeout=PATIENCE
+        "postgresql+psycopg://",
+        creator=lambda: in_transactions(connect(address)),
+        pool_pre_ping=True,
+        pool_timeout=PATIENCE,
     )
     found = Place(engine, table, owner)
     weakref.finalize(found, engine.dispose)
@@ -114,21 +115,8 @@ def _open_database(address: str, owner: str) -> Place:
             f"--storage {place}: its table {IN_DATABASE} is of another version, without {', '.join(sorted(missing))}; "
             "serve with that version, or take another database"
         )
-
-    def lost(context: Any) -> None:
-        """Say what the database refuses in a line, in place of what the libraries between raise."""
-        if not context.is_pre_ping:
-            said = explain(context.original_exception)
-            raise MachineError(f"the database at {place}: {said}") from context.original_exception
-
-    event.listen(engine, "handle_error", lost)
+    say_refusals(engine, address)
     return found
-
-
-def _in_transactions(address: str) -> Any:
-    connection = connect(address)
-    connection.autocommit = False
-    return connection
 
 
 def _lock(database: Connection, number: int) -> None:
