@@ -13,6 +13,7 @@ import uvicorn
 from study.errors import UserError
 from study.home import Home
 from study.service.app import create_app, make_service
+from study.service.http_protocol import BoundedHttp
 from study.service.limits import QUEUED
 from study.service.mlflow_server import MlflowServer
 from study.service.queue import Queue
@@ -63,7 +64,7 @@ def make_server(service: Service) -> uvicorn.Server:
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=GRACE,
-        http="httptools",
+        http=BoundedHttp,
         ws="none",
     )
     return _Server(config, service.events.close)

@@ -1,5 +1,6 @@
 """What the service must not let in: each refused with its code, a problem, and a line in the log that keeps secrets."""
 
+import http.client
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 from service_server import TINY, answering, ask, assert_refused, settings_for, submit
 
+from study.service.http_protocol import HEAD_BYTES
 from study.service.limits import SPEC_BYTES, Limits
 
 CSV = TINY.replace("synthetic:planar_flower", "{source}").replace("examples = 60\n", "")
@@ -237,3 +239,37 @@ def test_every_answer_has_the_headers_that_browsers_want(port: int, path: str) -
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["referrer-policy"] == "no-referrer"
     assert "server" not in headers
+
+
+@pytest.mark.parametrize(
+    ("begin", "answered"),
+    [
+        (b"GET /studies?q=", b"HTTP/1.1 400 "),
+        (b"GET /studies HTTP/1.1\r\nHost: localhost\r\nX-Long: ", b"HTTP/1.1 400 "),
+        (b"GET /studies HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX-Long: ", b"HTTP/1.1 "),
+    ],
+    ids=["address", "header", "trailer"],
+)
+def test_a_head_without_end_is_not_kept(port: int, begin: bytes, answered: bytes) -> None:
+    """The server hangs up long before it has taken all of it."""
+    sent = 0
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as line:
+        line.sendall(begin)
+        with pytest.raises(ConnectionError):
+            while sent < 64 << 20:
+                line.sendall(b"x" * 65_536)
+                sent += 65_536
+    assert sent < 16 << 20  # what the buffers on the way hold
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as line:
+        line.sendall(begin + b"x" * (HEAD_BYTES * 4))
+        assert line.recv(9_999).startswith(answered)
+    assert ask(port, "GET", "/health").status == 200
+
+
+def test_large_heads_one_after_another_are_taken(port: int) -> None:
+    line = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    for _ in range(4):
+        line.request("GET", "/studies", headers={"Host": "localhost", "X-Long": "x" * (HEAD_BYTES - 1024)})
+        answer = line.getresponse()
+        assert (answer.status, answer.read()[:1]) == (200, b"{")
+    line.close()
