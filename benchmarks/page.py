@@ -65,12 +65,12 @@ MLflow. Optuna's TPE looks at all trials for each new one, so asking grows with 
 """
 FEEDS = """
 A discrete-event simulation with these costs (benchmarks/simulated_cluster.py): how many workers one coordinator keeps
-busy nine tenths of the time, by the length of a trial.
+busy nine tenths of the time, by the length of a trial; 0 where it cannot do so for one.
 
 """
 CHECK = """
-Digits in earnest, with as many worker processes, against the simulation. Workers beyond the cores of the machine share
-them, which lengthens the trials.
+Digits in earnest, with as many worker processes, against the simulation. Workers pause for four times as long as they
+work, so that those beyond the cores of the machine find one.
 
 """
 ROUND = """

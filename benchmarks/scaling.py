@@ -9,7 +9,8 @@ was drawn at random, which takes less time and leaves a ledger of the same size.
 a study with the first number of workers, which does not touch it. Over 1,000 trials only the least and the most workers
 are measured.
 The simulation takes these costs and knows nothing else of the program than that two groups of trials take turns.
---check runs digits in earnest with so many workers and prints predicted beside real seconds; --rounds are those of
+--check runs digits in earnest with so many workers, which pause for four times as long as they work so that a few cores
+do for all of them, and prints predicted beside real seconds; --rounds are those of
 `dask_round.py`. Other work on the machine's cores makes all of it mean nothing; it takes most of an hour.
 """
 
@@ -22,6 +23,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -34,7 +36,7 @@ from rich.table import Table
 HERE = Path(__file__).resolve().parent
 sys.path[:] = [place for place in sys.path if Path(place).resolve() != HERE]
 
-from engine.quantum import Outcome, Quantum, work_in_turn  # noqa: E402
+from engine.quantum import Outcome, Quantum, work, work_in_turn  # noqa: E402
 from study.budget import Budget  # noqa: E402
 from study.data import load  # noqa: E402
 from study.errors import MachineError  # noqa: E402
@@ -55,11 +57,14 @@ import dask_round  # noqa: E402
 from machine import keep  # noqa: E402
 from simulated_cluster import Costs, simulate  # noqa: E402
 
+sys.path[:] = [place for place in sys.path if Path(place).resolve() != HERE]  # worker processes look there, too
+
 PACKAGES = ("optuna", "mlflow", "sqlalchemy", "psycopg", "distributed", "numpy")
 PARTS = ("ask", "tell", "checkpoint", "export")
 WORKERS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1000)
 LENGTHS = (0.1, 1.0, 10.0, 100.0)  # seconds of a trial
 QUANTA = 8  # of a trial
+PAUSE = 4.0  # times the work of a quantum, where runs in earnest are compared with the simulation
 MANY = 1000  # trials, beyond which a measurement takes minutes
 SPEC = """
 name = "scaling"
@@ -274,9 +279,20 @@ def predict_all(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return found
 
 
+def work_and_pause(quanta: Sequence[Quantum]) -> list[Outcome]:
+    """Do quanta, and pause after each so that it takes several times as long: more workers than cores then fit."""
+    outcomes = []
+    for quantum in quanta:
+        began = time.perf_counter()
+        outcome = work(quantum)
+        time.sleep(PAUSE * outcome.seconds)
+        outcomes.append(replace(outcome, seconds=time.perf_counter() - began))
+    return outcomes
+
+
 def check(place: Path, workers: int, costs: Costs) -> dict[str, Any]:
-    """Run digits with so many workers; return real and predicted seconds."""
-    trials = 40 * workers
+    """Run digits with so many workers that pause; return real and predicted seconds."""
+    trials = 20 * workers
     home = Home(place / f"check-{workers}")
     spec = parse_spec(DIGITS.format(trials=trials, in_flight=2 * workers), "digits.toml")
     folder = home.folder(spec.name)
@@ -287,7 +303,8 @@ def check(place: Path, workers: int, costs: Costs) -> dict[str, Any]:
         objective.write_data()
         search = Search(objective, ledger, Budget(trials, None, None, maximize=True), [], Listener())
         started = time.perf_counter()
-        search.run(workers)
+        with patch("study.workers.work_in_turn", work_and_pause):
+            search.run(workers)
         real = time.perf_counter() - started
         lengths = [trial.user_attrs[RESULT]["seconds"] for trial in ledger.trials()]
         rounds = ledger.attributes[ROUND]["number"]

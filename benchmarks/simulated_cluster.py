@@ -53,7 +53,8 @@ def simulate(costs: Costs, *, workers: int, trials: int, seconds: float, quanta:
     """
     quantum = seconds / quanta
     rng = np.random.default_rng(seed)
-    lengths = rng.lognormal(-(SPREAD**2) / 2, SPREAD, trials) * seconds
+    lengths = rng.lognormal(sigma=SPREAD, size=trials)
+    lengths *= seconds / lengths.mean()
     free = [0.0] * workers  # when each worker is free again
     waiting = list(range(trials))[::-1]
     left = dict(enumerate(lengths.tolist()))

@@ -122,8 +122,15 @@ def test_a_metric_of_another_task_is_answered(spec: Path, home: Path) -> None:
     assert "[search] metric: 'rmse' does not fit a binary task" in done.stderr
 
 
-@pytest.mark.parametrize("jobs", [1, 2])
-@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("stop", "jobs"),
+    [
+        (signal.SIGINT, 2),
+        (signal.SIGTERM, 1),
+        pytest.param(signal.SIGINT, 1, marks=pytest.mark.exhaustive),
+        pytest.param(signal.SIGTERM, 2, marks=pytest.mark.exhaustive),
+    ],
+)
 def test_an_interrupted_run_exits_with_130_and_goes_on(
     tmp_path: Path, finished: Path, stop: signal.Signals, jobs: int, home: Path
 ) -> None:
@@ -152,13 +159,13 @@ def test_an_interrupted_run_exits_with_130_and_goes_on(
 
 def test_two_runs_at_once_are_refused(spec: Path, home: Path) -> None:
     spec.write_text(SMALL.replace("trials = 12", "trials = 400"))
-    command = [sys.executable, "-m", "study.cli", "run", spec, "--home", home, "--jobs", "1"]
+    command = [sys.executable, "-m", "study.cli", "run", spec, "--home", home, "--jobs", "1", "--no-tracking"]
     first = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment())
     assert first.stdout is not None
     for line in first.stdout:
         if line.startswith("trial "):
             break
-    second = run_study("run", spec, "--home", home, "--jobs", 1)
+    second = run_study("run", spec, "--home", home, "--jobs", 1, "--no-tracking")
     assert second.returncode == 2
     assert f"is being run by process {first.pid} on " in second.stderr
     assert show(home)["state"] == "running"
