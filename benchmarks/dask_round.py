@@ -4,23 +4,31 @@
 
 A scheduler and worker processes of its own, as in tests/study/dask_cluster.py. Trials are in two groups that take
 turns, as in a search: while the results of one come back the workers have the other. A round is both groups once; its
-overhead is its time less the workers' own processor seconds divided by the number of workers. A quantum is as long as
-in a study of these networks. The first round, with which data are sent, does not count.
+overhead is its time less what the workers spent in its quanta, divided by the number of workers. What a worker spends
+is told twice: by the clock; and by the processor's time of its thread alone, so that what dask's own threads, scheduler
+and coordinator take of this machine's cores meanwhile counts as overhead, too. A quantum is as long as in a study of
+these networks. The first round, with which data are sent, does not count.
 """
 
 import argparse
+import json
 import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 # A script's own folder comes first on the path, and there "engine" is another script.
 HERE = Path(__file__).resolve().parent
 sys.path[:] = [place for place in sys.path if Path(place).resolve() != HERE]
 
-from engine.quantum import Quantum  # noqa: E402
+from engine.quantum import Outcome, Quantum  # noqa: E402
+from engine.remote import work_remotely  # noqa: E402
+from engine.worker_data import PackedData  # noqa: E402
 from study.clusters import connect  # noqa: E402
 from study.data import load  # noqa: E402
 from study.home import Home  # noqa: E402
@@ -29,7 +37,7 @@ from study.search import GROUPS  # noqa: E402
 from study.spec import parse_spec  # noqa: E402
 from study.workers import Workers  # noqa: E402
 
-sys.path += [str(HERE), str(HERE.parent / "tests/study")]
+sys.path.append(str(HERE.parent / "tests/study"))
 
 from dask_cluster import start_cluster  # noqa: E402
 
@@ -55,20 +63,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=60)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--json", action="store_true")
     chosen = parser.parse_args()
-    print(describe(measure(chosen.rounds, chosen.workers)))
+    found = measure(chosen.rounds, chosen.workers)
+    print(json.dumps(found) if chosen.json else describe(found))
 
 
 def describe(found: dict[str, Any]) -> str:
     """Return in a line what `measure` found."""
     return (
         f"{found['rounds']} rounds of {IN_FLIGHT} quanta on {found['workers']} dask workers: "
-        f"{1000 * found['round']:.0f} ms a round, {1000 * found['overhead']:.0f} ms of them overhead (medians)"
+        f"{1000 * found['round']:.0f} ms a round, {1000 * found['overhead']:.0f} ms of them not in quanta, "
+        f"{1000 * found['idle']:.0f} ms without the processor working on them (medians)"
     )
 
 
 def measure(rounds: int, workers: int) -> dict[str, Any]:
-    """Return the median seconds of a round, and of its overhead."""
+    """Return the median seconds of a round, and of its overhead by the clock and by the processor."""
     with tempfile.TemporaryDirectory() as place:
         spec = parse_spec(SPEC, "digits.toml")
         home = Home(Path(place) / "home")
@@ -80,15 +91,24 @@ def measure(rounds: int, workers: int) -> dict[str, Any]:
             connect("dask", scheduler=dask.address) as cluster,
             Workers(workers, cluster=cluster) as pool,
         ):
-            taken = take_turns(quanta_of(objective), pool, rounds + 1)
-    spent = [seconds for seconds, _ in taken[1:]]
-    overheads = [seconds - worked / workers for seconds, worked in taken[1:]]
+            by_processor = take_turns(quanta_of(objective), pool, rounds + 1)[1:]
+            with patch("study.clusters.work_remotely", work_by_the_clock):
+                by_clock = take_turns(quanta_of(objective), pool, rounds + 1)[1:]
     return {
         "workers": workers,
         "rounds": rounds,
-        "round": statistics.median(spent),
-        "overhead": statistics.median(overheads),
+        "round": statistics.median(seconds for seconds, _ in by_clock),
+        "overhead": statistics.median(seconds - worked / workers for seconds, worked in by_clock),
+        "idle": statistics.median(seconds - worked / workers for seconds, worked in by_processor),
     }
+
+
+def work_by_the_clock(quanta: Sequence[Quantum], packed: PackedData) -> list[Outcome]:
+    """Do quanta as `work_remotely` does, but their seconds are the clock's; sent whole, as it is of `__main__`."""
+    began = time.perf_counter()
+    outcomes = work_remotely(quanta, packed)
+    seconds = (time.perf_counter() - began) / len(quanta)
+    return [replace(outcome, seconds=seconds) for outcome in outcomes]
 
 
 def quanta_of(objective: Objective) -> list[list[Quantum]]:

@@ -76,7 +76,8 @@ work, so that those beyond the cores of the machine find one.
 ROUND = """
 On a dask cluster of {workers} worker processes a round of 8 quanta of a 64-64-32-10 network on digits, in two groups
 that take turns as in a search, takes {overhead:.0f} ms more than the work in it (median of {rounds}; the round takes
-{round:.0f} ms). Scheduler, workers and coordinator share the cores of this machine.
+{round:.0f} ms). During {idle:.0f} ms no processor works on the quanta: scheduler, coordinator and dask's own threads in
+the workers share the cores of this machine with them.
 
 """
 
@@ -184,7 +185,7 @@ def describe_scaling(results: dict[str, Any]) -> str:
         text += CHECK + table(rows)
     if "dask_round" in results:
         one = results["dask_round"]
-        text += ROUND.format(**one | {"overhead": 1000 * one["overhead"], "round": 1000 * one["round"]})
+        text += ROUND.format(**one | {part: 1000 * one[part] for part in ("round", "overhead", "idle")})
     return text.rstrip() + f"\n\n{stands_on(results)}\n\n"
 
 

@@ -116,10 +116,11 @@ def test_the_page_of_benchmarks_says_what_a_coordinator_feeds(monkeypatch: pytes
     assert "| journal | 1,000 | 0 | 8 |" in found
     assert "in earnest" not in found
     check = {"workers": 2, "trials": 80, "trial": 0.5, "real": 20.0, "predicted": 19.5}
-    one = {"workers": 2, "rounds": 60, "round": 0.25, "overhead": 0.04}
+    one = {"workers": 2, "rounds": 60, "round": 0.25, "overhead": 0.04, "idle": 0.06}
     found = page["describe_scaling"](results | {"check": [check], "dask_round": one})
     assert "| 2 | 80 | 0.50 | 20.0 | 19.5 |" in found
     assert "40 ms more than the work" in found
+    assert "During 60 ms no processor" in found
 
 
 @pytest.mark.slow
