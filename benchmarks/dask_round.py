@@ -1,6 +1,6 @@
 """What a round on dask costs over the work in it: 8 trials of a 64-64-32-10 network in flight, on digits.
 
-    python benchmarks/dask_round.py [--rounds 60] [--workers 2]
+    python benchmarks/dask_round.py [--rounds 60] [--workers 2] [--json FILE]
 
 A scheduler and worker processes of its own, as in tests/study/dask_cluster.py. Trials are in two groups that take
 turns, as in a search: while the results of one come back the workers have the other. A round is both groups once; its
@@ -63,10 +63,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=60)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--json", type=Path, help="where the figures are written")
     chosen = parser.parse_args()
     found = measure(chosen.rounds, chosen.workers)
-    print(json.dumps(found) if chosen.json else describe(found))
+    print(describe(found))
+    if chosen.json:
+        chosen.json.write_text(json.dumps(found))
 
 
 def describe(found: dict[str, Any]) -> str:
@@ -91,9 +93,10 @@ def measure(rounds: int, workers: int) -> dict[str, Any]:
             connect("dask", scheduler=dask.address) as cluster,
             Workers(workers, cluster=cluster) as pool,
         ):
-            by_processor = take_turns(quanta_of(objective), pool, rounds + 1)[1:]
+            groups = quanta_of(objective)
+            by_processor = take_turns(groups, pool, rounds + 1)[1:]
             with patch("study.clusters.work_remotely", work_by_the_clock):
-                by_clock = take_turns(quanta_of(objective), pool, rounds + 1)[1:]
+                by_clock = take_turns(groups, pool, rounds + 1)[1:]
     return {
         "workers": workers,
         "rounds": rounds,

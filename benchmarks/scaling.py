@@ -38,10 +38,9 @@ from rich.table import Table
 HERE = Path(__file__).resolve().parent
 sys.path[:] = [place for place in sys.path if Path(place).resolve() != HERE]
 
-from engine.quantum import Outcome, Quantum, work, work_in_turn  # noqa: E402
+from engine.quantum import Outcome, Quantum, work  # noqa: E402
 from study.budget import Budget  # noqa: E402
 from study.data import load  # noqa: E402
-from study.errors import MachineError  # noqa: E402
 from study.home import Home  # noqa: E402
 from study.ledger import RESULT, ROUND, Ledger, quiet_optuna  # noqa: E402
 from study.objective import Objective, direction_of  # noqa: E402
@@ -55,7 +54,7 @@ from study.versions import installed_versions  # noqa: E402
 
 sys.path += [str(HERE), str(HERE.parent / "tests/study")]
 
-import dask_round  # noqa: E402
+from instant_cluster import Instant  # noqa: E402
 from machine import keep  # noqa: E402
 from simulated_cluster import Costs, simulate  # noqa: E402
 
@@ -126,32 +125,18 @@ def main() -> None:
             found["check"] = [check(Path(place), count, costs_of(costs)) for count in chosen.check]
             print_check(console, found["check"])
     if chosen.rounds:
-        script = [sys.executable, str(HERE / "dask_round.py"), "--json", "--rounds", str(chosen.rounds)]
-        found["dask_round"] = json.loads(subprocess.run(script, check=True, stdout=subprocess.PIPE).stdout)
-        console.print(dask_round.describe(found["dask_round"]))
+        found["dask_round"] = measure_dask(chosen.rounds)
     if chosen.json:
         keep(chosen.json, installed_versions(PACKAGES), found)
 
 
-class Instant:
-    """A cluster that has done every quantum when it is handed out, outside of what is timed."""
-
-    def __init__(self, jobs: int) -> None:
-        self.jobs = jobs
-
-    def submit(self, quanta: Sequence[Quantum]) -> "Future[list[Outcome]]":
-        future: Future[list[Outcome]] = Future()
-        future.set_result(work_in_turn(quanta))
-        return future
-
-    def check(self) -> None: ...
-
-    def gone(self) -> MachineError:
-        raise AssertionError("it is never gone")
-
-    def forget(self) -> None: ...
-
-    def close(self) -> None: ...
+def measure_dask(rounds: int) -> dict[str, Any]:
+    """Return what `dask_round.py` measures, by a process of its own: workers are sent what is of its `__main__`."""
+    with tempfile.TemporaryDirectory() as place:
+        file = Path(place) / "round.json"
+        script = [sys.executable, str(HERE / "dask_round.py"), "--rounds", str(rounds), "--json", str(file)]
+        subprocess.run(script, check=True)
+        return dict(json.loads(file.read_text()))
 
 
 class Watch:

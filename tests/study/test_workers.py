@@ -5,12 +5,12 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+from instant_cluster import Instant
 from threadpoolctl import threadpool_info
 
 from engine import Architecture, TrainingSettings, start
@@ -252,37 +252,16 @@ def test_a_worker_of_a_cluster_has_its_share_in_one_task(tmp_path: Path) -> None
     assert shares([], 2) == []
 
 
-class Places:
-    """A cluster with two places, which does tasks at once and loses those that are named."""
-
-    jobs = 2
-
-    def __init__(self, lost: set[tuple[int, ...]]) -> None:
-        self.lost, self.tasks = lost, list[tuple[int, ...]]()
-
-    def submit(self, quanta: Sequence[Quantum]) -> "Future[list[Outcome]]":
-        task = tuple(quantum.trial for quantum in quanta)
-        self.tasks.append(task)
-        future: Future[list[Outcome]] = Future()
-        if task in self.lost:
-            future.set_exception(RuntimeError("gone"))
-        else:
-            future.set_result(each(well, quanta))
-        return future
-
-    def check(self) -> None: ...
-
-    def gone(self) -> MachineError:
-        raise AssertionError("it is never gone")
-
-    def forget(self) -> None: ...
-
-    def close(self) -> None: ...
-
-
 def test_quanta_of_a_lost_task_are_done_again_one_by_one(tmp_path: Path) -> None:
-    cluster = Places(lost={(0, 2), (2,)})
-    with Workers(2, cluster=cluster) as crew:
+    lost, tasks = {(0, 2), (2,)}, list[tuple[int, ...]]()
+
+    def do(quanta: Sequence[Quantum]) -> list[Outcome]:
+        tasks.append(tuple(quantum.trial for quantum in quanta))
+        if tasks[-1] in lost:
+            raise RuntimeError("gone")
+        return each(well, quanta)
+
+    with Workers(2, cluster=Instant(2, do)) as crew:
         outcomes = crew.run([make_quantum(trial, tmp_path) for trial in range(4)])
     assert [outcome.error for outcome in outcomes.values()] == [None, None, "RuntimeError: gone, 3 times", None]
-    assert cluster.tasks == [(0, 2), (1, 3), (0,), (2,), (2,)]
+    assert tasks == [(0, 2), (1, 3), (0,), (2,), (2,)]
