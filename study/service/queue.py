@@ -121,6 +121,13 @@ class Queue:
         with self._transaction() as database:
             database.execute(update(table).where(running).values(state=state, ended=time.time(), message=said))
 
+    def put_back(self, number: int) -> None:
+        """Let a running one wait again, in its old place."""
+        table = self._table
+        running = (table.c.id == number) & (table.c.state == "running")
+        with self._transaction() as database:
+            database.execute(update(table).where(running).values(state="queued", started=None, owner=""))
+
     def cancel(self, name: str, is_held: Callable[[str], bool]) -> Submission | None:
         """Take one out that waits, or mark one that runs to be stopped; return it, None where neither is there.
 

@@ -24,6 +24,7 @@ _ENVIRONMENT = {"COLUMNS": "100", "PYTHONUNBUFFERED": "1"}  # what it prints is 
 AWAY = 1.0  # seconds until the queue is looked at again where that failed
 TIMES = 10  # that a study goes on after it has lost its database
 _LOST = ("the database at ", "--storage ")  # how what a study says of that begins
+_HELD = "study {name!r} is being run by "  # and of somebody who was faster
 TAIL = 4_096  # bytes of a log in which the reason of a failure is looked for
 
 
@@ -192,6 +193,11 @@ class Runner(threading.Thread):
         shared = self.home.storage is not None
         return shared and _reason(StudyFiles(self.home, submission.name).log, code).startswith(_LOST)
 
+    def _is_held(self, submission: Submission, code: int) -> bool:
+        """Return whether a study ended at once since somebody else had just begun it."""
+        said = _reason(StudyFiles(self.home, submission.name).log, code)
+        return said.startswith(_HELD.format(name=submission.name))
+
     def _settle(self, submission: Submission, code: int, *, cancelled: bool) -> None:
         if code == 0:
             self._finish(submission, "complete")
@@ -199,6 +205,9 @@ class Runner(threading.Thread):
             self._finish(submission, "cancelled")
         elif self._stopping.is_set() and (code == interrupts.EXIT_CODE or self._has_lost_database(submission, code)):
             return
+        elif self._is_held(submission, code):
+            self.queue.put_back(submission.id)
+            log.info("study %s is run by somebody else; it waits", submission.name)
         else:
             self._finish(submission, "failed", _reason(StudyFiles(self.home, submission.name).log, code))
 

@@ -7,6 +7,8 @@ import signal
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,7 @@ from study.errors import UserError
 from study.home import Home
 from study.results import summarize
 from study.service.client import Client
-from study.service.queue import Queue
+from study.service.queue import Queue, Submission
 from study.service.runner import Runner
 
 pytestmark = [
@@ -144,6 +146,32 @@ def test_a_study_that_somebody_runs_by_hand_is_waited_for_and_keeps_no_other_wai
         time.sleep(0.1)
     runner.stop()
     assert [each.state for each in queue.all()] == ["complete", "complete"]
+
+
+def test_a_study_that_somebody_was_faster_to_begin_waits_again(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    queue, place = Queue(Home(home)), Home(home)
+    for name in ("held", "free"):
+        queue.submit(name, TINY.format(name=name), {})
+    claim, faster, faster_has = queue.claim, ExitStack(), threading.Event()
+
+    def claim_late(is_left: Callable[[Submission], bool]) -> Submission | None:
+        found = claim(is_left)
+        if found is not None and not faster_has.is_set():
+            faster_has.set()
+            faster.enter_context(lease.hold(place.folder("held").lease, "held"))
+        return found
+
+    monkeypatch.setattr(queue, "claim", claim_late)
+    runner = Runner(queue, place, jobs=1, tracking=False)
+    with faster:
+        runner.start()
+        while queue.counts()["complete"] < 1:
+            time.sleep(0.1)
+        assert [each.state for each in queue.all()] == ["queued", "complete"]
+    while queue.counts()["complete"] < 2:
+        time.sleep(0.1)
+    runner.stop()
+    assert [each.message for each in queue.all()] == ["", ""]
 
 
 def test_what_was_claimed_when_the_server_died_before_it_began_is_begun(home: Path) -> None:

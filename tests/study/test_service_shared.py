@@ -4,7 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -24,6 +24,8 @@ pytestmark = [
     pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc"),
 ]
 OPTIONS = ("--no-mlflow", "--jobs", "1")
+# Long enough to be met while it runs, however late one looks.
+LONG = SMALL.replace("{ low = 50, high = 200, step = 50 }", "15000")
 
 
 @pytest.fixture(scope="module")
@@ -57,9 +59,12 @@ def trials(home: Path, storage: str, name: str = "small") -> list[tuple[int, str
     return [(row.number, row.state, row.fingerprint) for row in summarize(Home(home, storage), name).trials]
 
 
-def test_a_killed_server_goes_on_with_what_is_in_the_database(home: Path, storage: str, finished: Path) -> None:
+def test_a_killed_server_goes_on_with_what_is_in_the_database(tmp_path: Path, home: Path, storage: str) -> None:
+    (tmp_path / "long.toml").write_text(LONG)
+    alone = tmp_path / "alone"
+    assert run_study("run", tmp_path / "long.toml", "--home", alone, "--jobs", 1, "--no-tracking").returncode == 0
     with serving(home, *OPTIONS, storage=storage) as served:
-        assert submit(served.port, SMALL).status == 201
+        assert submit(served.port, LONG).status == 201
         assert submit(served.port, TINY.format(name="next")).status == 201
         until(lambda: served.study("small")["finished"] >= 1)
         (running,) = alive(str(home / "studies" / "small" / "service" / "spec.toml"))
@@ -84,7 +89,7 @@ def test_a_killed_server_goes_on_with_what_is_in_the_database(home: Path, storag
         assert (report.status, report.headers["content-type"]) == (200, "text/html; charset=utf-8")
         assert served.stop() == 0
     assert not (home / "queue.db").exists()
-    assert trials(home, storage) == fingerprints(finished)  # where it is kept changes nothing
+    assert trials(home, storage) == fingerprints(alone)  # where it is kept changes nothing
     assert [(each.name, each.state) for each in Queue(Home(home, storage)).all()] == [
         ("small", "complete"),
         ("next", "complete"),
@@ -147,8 +152,9 @@ def test_a_study_that_another_machine_runs_is_waited_for(tmp_path: Path, storage
     queue = Queue(place)
     for name in ("held", "free"):
         queue.submit(name, TINY.format(name=name), {})
-    with running(queue, place):
+    with ExitStack() as begun:
         with holding.hold(elsewhere.folder("held"), "held"):
+            begun.enter_context(running(queue, place))
             until(lambda: queue.counts()["complete"] == 1)
             assert [each.state for each in queue.all()] == ["queued", "complete"]
         until(lambda: queue.counts()["complete"] == 2)
