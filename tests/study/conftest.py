@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from postgres import Server, start_server
-from small_study import SMALL, run_study
+from small_study import ENDLESS, SMALL, run_study
 
 from study.home import Home
 from study.tracking.store import make_store
@@ -16,6 +16,14 @@ from study.tracking.store import make_store
 def spec(tmp_path: Path) -> Path:
     path = tmp_path / "small.toml"
     path.write_text(SMALL)
+    return path
+
+
+@pytest.fixture
+def endless(tmp_path: Path) -> Path:
+    """The spec of the same study with more trials than there is time for."""
+    path = tmp_path / "endless.toml"
+    path.write_text(ENDLESS)
     return path
 
 

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from small_study import SMALL, environment, fingerprints, run_study, show
+from small_study import ENDLESS, SMALL, environment, fingerprints, run_study, show
 
 
 def test_help_imports_nothing_heavy() -> None:
@@ -135,7 +135,7 @@ def test_an_interrupted_run_exits_with_130_and_goes_on(
     tmp_path: Path, finished: Path, stop: signal.Signals, jobs: int, home: Path
 ) -> None:
     spec = tmp_path / "small.toml"
-    spec.write_text(SMALL.replace("trials = 12", "trials = 400"))
+    spec.write_text(ENDLESS)
     command = [sys.executable, "-m", "study.cli", "run", spec, "--home", home, "--jobs", str(jobs)]
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(), start_new_session=True
@@ -158,7 +158,7 @@ def test_an_interrupted_run_exits_with_130_and_goes_on(
 
 
 def test_two_runs_at_once_are_refused(spec: Path, home: Path) -> None:
-    spec.write_text(SMALL.replace("trials = 12", "trials = 400"))
+    spec.write_text(ENDLESS)
     command = [sys.executable, "-m", "study.cli", "run", spec, "--home", home, "--jobs", "1", "--no-tracking"]
     first = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment())
     assert first.stdout is not None

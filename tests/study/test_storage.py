@@ -160,10 +160,10 @@ def test_a_database_restarted_between_ask_and_tell_loses_nothing(
 
 
 def test_a_run_whose_database_restarts_stops_with_a_line_and_resumes(
-    server: Server, storage: str, spec: Path, tmp_path: Path, finished: Path
+    server: Server, storage: str, spec: Path, endless: Path, tmp_path: Path, finished: Path
 ) -> None:
-    process = begin(spec, tmp_path / "home", storage)
-    wait_for(process, "(3/12)")
+    process = begin(endless, tmp_path / "home", storage)
+    wait_for(process, "(3/400)")
     server.restart()
     output, errors = process.communicate(timeout=100)
     assert process.returncode == 1, output + errors
@@ -172,13 +172,15 @@ def test_a_run_whose_database_restarts_stops_with_a_line_and_resumes(
     again = begin(spec, tmp_path / "home", storage)
     output, errors = again.communicate(timeout=100)
     assert (again.returncode, errors) == (0, "")
-    assert trials(Home(tmp_path / "home", storage)) == fingerprints(finished)
+    assert trials(Home(tmp_path / "home", storage))[:12] == fingerprints(finished)
 
 
-def test_of_two_coordinators_one_is_refused_wherever_its_home_is(storage: str, spec: Path, tmp_path: Path) -> None:
-    process = begin(spec, tmp_path / "here", storage)
+def test_of_two_coordinators_one_is_refused_wherever_its_home_is(
+    storage: str, spec: Path, endless: Path, tmp_path: Path
+) -> None:
+    process = begin(endless, tmp_path / "here", storage)
     try:
-        wait_for(process, "(1/12)")
+        wait_for(process, "(1/400)")
         process.send_signal(signal.SIGSTOP)  # it keeps the study, however slowly the others come
         for home in ("here", "there"):
             done = run_study("run", spec, "--home", tmp_path / home, "--no-tracking", env=with_storage(storage))

@@ -192,13 +192,14 @@ def test_a_server_that_is_killed_and_comes_back(
     server: Server, spec: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home = tmp_path / "home"
+    spec.write_text(SMALL.replace("trials = 12", "trials = 30"))  # that not all are written before the second kill
     command = [sys.executable, "-m", "study.cli", "run", str(spec), "--home", str(home), "--jobs", "1"]
     server.kill()
     run = subprocess.Popen(command, env=remote(server), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     output, errors = run.communicate(timeout=200)
     assert (run.returncode, errors) == (0, ""), output
     assert f"MLflow at {server.address} does not answer" in output
-    assert "12 trials are not in MLflow yet" in output
+    assert "30 trials are not in MLflow yet" in output
     server.start()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server.address)
     half = subprocess.Popen(

@@ -165,7 +165,7 @@ def test_blas_has_one_thread_while_the_workers_are_there(
     [
         (killed_always, "its worker was killed by SIGKILL, by a lack of memory perhaps, 3 times"),
         (leaves, "its worker was lost, by a lack of memory perhaps, 3 times"),
-        (stuck_always, "its worker was stuck, without a result for 3 s, 3 times"),
+        (stuck_always, "its worker was stuck, without a result for 5 s, 3 times"),
         (hungry, "out of memory: Unable to allocate 2.00 GiB for an array"),
         (raising_outside, "RuntimeError: not as a value, 3 times"),
     ],
@@ -174,7 +174,7 @@ def test_the_guilty_fails_after_three_attempts_and_nobody_else(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, trouble: Trouble, words: str
 ) -> None:
     monkeypatch.setattr(workers, "work_in_turn", in_turn(trouble))
-    patience = 3 if trouble is stuck_always else PATIENCE  # long enough for a busy machine to begin a worker
+    patience = 5 if trouble is stuck_always else PATIENCE  # long enough for a busy machine to begin a worker
     with Workers(2, memory_limit=3 * LEAST_MEMORY, patience=patience) as crew:
         quanta = [make_quantum(trial, tmp_path) for trial in range(8)]
         outcomes = crew.run(quanta)
