@@ -24,10 +24,11 @@ class Output:
     Attributes:
         activation: its name: "sigmoid", "softmax", "identity" or "relu".
         cost: "cross_entropy" or "squared_error".
-        forward: `forward(Z, A, row=None)` writes A[L]; Z and A are different memory.
+        forward: `forward(Z, A, row)` writes A[L], and leaves in Z and row what `losses_into` goes on from; Z and A are
+            different memory, and A is the same for the Z that is left.
         backward: `backward(A, Y, weight, dZ)` writes dZ[L] = ∂J/∂Z[L]; A is overwritten.
-        losses_into: `losses_into(Z, Y, scratch, row)` returns the loss of each example, summed over outputs,
-            (…, 1, m), in scratch or row; Z is overwritten.
+        losses_into: `losses_into(Z, Y, scratch, row)` takes Z and row as `forward` left them and returns the loss of
+            each example, summed over outputs, (…, 1, m), in scratch or row; Z is overwritten.
         targets: what Y must hold: "binary", "one_hot", "real" or "non_negative".
     """
 
@@ -41,7 +42,16 @@ class Output:
     def losses(self, Z: Array, Y: Array) -> Array:
         """Return the loss of each example, summed over outputs: (…, 1, m). Z is left as it is."""
         row = np.empty((*Z.shape[:-2], 1, Z.shape[-1]), Z.dtype)
-        return self.losses_into(Z.copy(), Y, np.empty_like(Z), row)
+        Z, scratch = Z.copy(), np.empty_like(Z)
+        with np.errstate(over="ignore"):
+            self.forward(Z, scratch, row)
+        return self.losses_into(Z, Y, scratch, row)
+
+    def activate(self, Z: Array) -> Array:
+        """Return A[L]. Z is left as it is."""
+        A = np.empty_like(Z)
+        self.forward(Z.copy(), A, np.empty((*Z.shape[:-2], 1, Z.shape[-1]), Z.dtype))
+        return A
 
 
 def _difference(A: Array, Y: Array, weight: Array, dZ: Array) -> None:
@@ -51,7 +61,7 @@ def _difference(A: Array, Y: Array, weight: Array, dZ: Array) -> None:
     np.multiply(dZ, weight, out=dZ)
 
 
-def _sigmoid_forward(Z: Array, A: Array, _row: Array | None = None) -> None:
+def _sigmoid_forward(Z: Array, A: Array, _row: Array) -> None:
     sigmoid(Z, A)
 
 
@@ -71,26 +81,22 @@ def _sigmoid_cross_entropy(Z: Array, Y: Array, scratch: Array, row: Array) -> Ar
     return _over_outputs(scratch, row)
 
 
-def _softmax_forward(Z: Array, A: Array, row: Array | None = None) -> None:
-    largest = np.maximum.reduce(Z, axis=-2, keepdims=True, out=row)
-    np.subtract(Z, largest, out=A)  # e^z of the largest z is then 1
-    np.exp(A, out=A)
-    np.divide(A, np.add.reduce(A, axis=-2, keepdims=True, out=row), out=A)
+def _softmax_forward(Z: Array, A: Array, row: Array) -> None:
+    # The largest z is taken out of Z for good: its e^z is then 1, and the loss needs it as well.
+    np.subtract(Z, np.maximum.reduce(Z, axis=-2, keepdims=True, out=row), out=Z)
+    np.exp(Z, out=A)
+    np.divide(A, np.add.reduce(A, axis=-2, keepdims=True, out=row), out=A)  # Σ e^z stays in row
 
 
 def _softmax_cross_entropy(Z: Array, Y: Array, scratch: Array, row: Array) -> Array:
-    # −Σ y log ŷ = log Σ e^z − Σ y z, for each column of Y sums to 1; the largest z is taken out first.
-    np.maximum.reduce(Z, axis=-2, keepdims=True, out=row)
-    np.subtract(Z, row, out=scratch)
-    np.multiply(scratch, Y, out=Z)
-    np.exp(scratch, out=scratch)
-    np.add.reduce(scratch, axis=-2, keepdims=True, out=row)
+    # −Σ y log ŷ = log Σ e^z − Σ y z, for each column of Y sums to 1.
     np.log(row, out=row)
+    np.multiply(Z, Y, out=Z)
     np.subtract(row, np.add.reduce(Z, axis=-2, keepdims=True, out=scratch[..., :1, :]), out=row)
     return row
 
 
-def _identity_forward(Z: Array, A: Array, _row: Array | None = None) -> None:
+def _identity_forward(Z: Array, A: Array, _row: Array) -> None:
     np.copyto(A, Z)
 
 
@@ -101,7 +107,7 @@ def _identity_squared_error(Z: Array, Y: Array, scratch: Array, row: Array) -> A
     return _over_outputs(scratch, row)
 
 
-def _relu_forward(Z: Array, A: Array, _row: Array | None = None) -> None:
+def _relu_forward(Z: Array, A: Array, _row: Array) -> None:
     np.maximum(Z, 0, out=A)
 
 

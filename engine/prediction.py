@@ -22,10 +22,8 @@ def predict(architecture: Architecture, parameters: Parameters, X: ArrayLike) ->
     """
     check_fit(architecture, parameters)
     Z = output_Z(architecture, parameters, check_X(X, architecture.n_x))
-    A = np.empty_like(Z)
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        architecture.output.forward(Z, A)
-    return A
+        return architecture.output.activate(Z)
 
 
 def cost(architecture: Architecture, parameters: Parameters, X: ArrayLike, Y: ArrayLike) -> float:

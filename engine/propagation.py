@@ -99,7 +99,6 @@ class Propagation:
         self.Z = np.empty((self.slots, *lead, sizes[-1], m), dtype)
         self.A = np.empty((*lead, sizes[-1], m), dtype)
         self.dZ = np.empty((*lead, sizes[-1], m), dtype)
-        self.row = np.empty((*lead, 1, m), dtype)
         self.losses = np.empty_like(self.Z)
         self.loss_rows = np.empty((self.slots, *lead, 1, m), dtype)
 
@@ -142,7 +141,7 @@ class Propagation:
             if layer.D is not None:
                 np.multiply(layer.A, layer.D, out=layer.A_dropped)
         np.matmul(self.W_b, self.A_prev, out=self.Z_flat[slot])
-        self.output.forward(self.Z[slot], self.A, self.row)
+        self.output.forward(self.Z[slot], self.A, self.loss_rows[slot])
 
     def backward(self, Y: Array, weight: Array) -> None:
         """Write [dW[l] db[l]] for l = L, …, 1 into the gradient.

@@ -135,10 +135,8 @@ def _predict(state: TrainingState, data: WorkerData, part: str) -> tuple[list[Ar
         fold = data.fold(k)
         X, Y = getattr(fold, f"{part}_X"), getattr(fold, f"{part}_Y")
         Z = output_Z(state.architecture, state.replica(k), widen(X, state.architecture.n_x))
-        A = np.empty_like(Z)
         with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-            state.architecture.output.forward(Z, A)
-        outputs.append(A)
+            outputs.append(state.architecture.output.activate(Z))
         costs.append(mean_loss(state.architecture, Z, Y))
     return outputs, costs
 

@@ -30,10 +30,11 @@ class TestConformance:
         A, _ = network.forward(Z)
         np.testing.assert_allclose(output.losses(Z, Y).mean(), network.J(A, Y), rtol=1e-13)
 
-    def test_losses_leave_Z_alone_and_have_one_row(self, output, n_y):
+    def test_losses_and_activations_leave_Z_alone_and_losses_have_one_row(self, output, n_y):
         rng = np.random.default_rng(2)
         Z = rng.standard_normal((3, n_y, 9))
         before = Z.copy()
+        assert output.activate(Z).shape == Z.shape
         losses = output.losses(Z, targets(output, n_y, 9, rng))
         assert losses.shape == (3, 1, 9)
         np.testing.assert_array_equal(Z, before)
@@ -42,8 +43,7 @@ class TestConformance:
         rng = np.random.default_rng(3)
         Z = rng.standard_normal((n_y, 4))
         Y, weight = targets(output, n_y, 4, rng), rng.random((1, 4))
-        A, dZ = np.empty_like(Z), np.empty_like(Z)
-        output.forward(Z, A)
+        A, dZ = output.activate(Z), np.empty_like(Z)
         output.backward(A, Y, weight, dZ)
         h = 1e-5
         for place in np.ndindex(*Z.shape):
@@ -73,16 +73,13 @@ def test_softmax_cost_is_exact_for_huge_Z(dtype):
     Z = np.array([[1e4, 1e4, 0], [0, 0, 0], [-1e4, 0, 0]], dtype)
     Y = np.array([[1, 0, 1], [0, 1, 0], [0, 0, 0]], dtype)
     np.testing.assert_allclose(get_output("softmax").losses(Z, Y)[0], [0, 1e4, math.log(3)], rtol=1e-6)
-    A = np.empty_like(Z)
-    get_output("softmax").forward(Z, A)
+    A = get_output("softmax").activate(Z)
     np.testing.assert_allclose(A.sum(axis=0), 1, rtol=1e-6)
 
 
 def test_softmax_is_unmoved_by_a_constant():
     Z = np.random.default_rng(0).standard_normal((4, 6))
-    A, B = np.empty_like(Z), np.empty_like(Z)
-    get_output("softmax").forward(Z, A)
-    get_output("softmax").forward(Z + 3.0, B)
+    A, B = get_output("softmax").activate(Z), get_output("softmax").activate(Z + 3.0)
     np.testing.assert_allclose(A, B, rtol=1e-13)
 
 
@@ -91,9 +88,8 @@ def test_a_surely_wrong_sigmoid_learns_nothing_from_squared_error():
     Z, Y, weight = np.array([[-20.0]]), np.array([[1.0]]), np.array(1.0)
     slopes = {}
     for cost in ("cross_entropy", "squared_error"):
-        A, dZ = np.empty_like(Z), np.empty_like(Z)
         output = get_output("sigmoid", cost)
-        output.forward(Z, A)
+        A, dZ = output.activate(Z), np.empty_like(Z)
         output.backward(A, Y, weight, dZ)
         slopes[cost] = dZ.item()
     assert slopes["cross_entropy"] == pytest.approx(-1, abs=1e-8)
