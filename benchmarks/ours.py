@@ -50,6 +50,10 @@ PARTS = {
     "metrics.py": "evaluation on dev",
     "prediction.py": "evaluation on dev",
 }
+# Threads that wait look busy to py-spy now and then.
+WAITS = re.compile(
+    r"^(_beat|_end_with|Condition\.wait|_PollLikeSelector\.select|Connection\._recv|\w*Queue\.get|(\w+\.)?_listen) \("
+)
 PRODUCT = re.compile(r"np\.matmul\(|multiply_back\(|np\.einsum\(| @ ")
 
 
@@ -147,6 +151,8 @@ def profile(folder: Path) -> dict[str, dict[str, float]]:
     for line in raw.read_text().splitlines():
         stack, _, count = line.rpartition(" ")
         frames = stack.split(";")
+        if WAITS.match(frames[-1]):
+            continue
         kind = kind_of(next((frame for frame in reversed(frames) if frame.startswith("process ")), ""))
         seconds[kind][part_of(kind, frames)] += int(count) / RATE
     return {kind: dict(parts) for kind, parts in seconds.items()}

@@ -88,7 +88,7 @@ def main() -> None:
     for name, describe in sections.items():
         results = HERE / f"results/{name}.json"
         if results.exists():
-            page += describe(json.loads(results.read_text()))
+            page = f"{page.rstrip()}\n\n{describe(json.loads(results.read_text()))}"
     PAGE.write_text(page.rstrip() + "\n", encoding="utf-8")
 
 

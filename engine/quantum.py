@@ -108,7 +108,9 @@ def _work(quantum: Quantum, data: WorkerData) -> Outcome:
     stops = [i for i in quantum.grid if state.iteration < i < min(quantum.until, end)]
     stops.append(min(quantum.until, end))
     seen, outputs = evaluations(state), list[Array]()
-    for state in advance_by(quantum.state, data.X, data.Y, stops, sample_weight=data.weight):
+    # Data are checked at a trial's first quantum.
+    known = state.iteration > 0
+    for state in advance_by(quantum.state, data.X, data.Y, stops, sample_weight=data.weight, known=known):
         if "diverged" in state.status:
             break
         if state.done or state.iteration in quantum.grid:

@@ -214,6 +214,7 @@ def advance_by(
     *,
     dev: Pair | None = None,
     sample_weight: ArrayLike | None = None,
+    known: bool = False,
 ) -> Iterator[TrainingState]:
     """Yield the state at each of some iterations, as `advance` would return it; data are checked and laid out once.
 
@@ -221,12 +222,13 @@ def advance_by(
         state: where to go on; it is not changed.
         X, Y, dev, sample_weight: as of `advance`.
         stops: iterations, increasing. A state that is done is the last one.
+        known: whether X and Y, arrays, were checked for this architecture before.
 
     Raises:
         ShapeError, DataError: data that does not fit.
         ValueError: patience without dev.
     """
-    given = _checked(state, X, Y)
+    given = _checked(state, X, Y, known=known)
     given_dev = None if dev is None else _checked(state, *dev, suffix=" of dev")
     if dev is None and state.settings.patience is not None:
         raise ValueError("patience needs dev data to evaluate on, got none")
@@ -243,11 +245,15 @@ def advance_by(
             return
 
 
-def _checked(state: TrainingState, X: ArrayLike, Y: ArrayLike, suffix: str = "") -> tuple[Array, Array]:
+def _checked(
+    state: TrainingState, X: ArrayLike, Y: ArrayLike, suffix: str = "", *, known: bool = False
+) -> tuple[Array, Array]:
     """Return (X, Y) in the number type of the state; without a leading axis where there is one replica."""
-    checked = check_XY(state.architecture, X, Y, suffix, stack=True)
+    if not known:
+        X, Y = check_XY(state.architecture, X, Y, suffix, stack=True)
     with np.errstate(over="ignore"):
-        new_X, new_Y = (array.astype(state.parameters.dtype, copy=False) for array in checked)
+        new_X = np.asarray(X).astype(state.parameters.dtype, copy=False)
+        new_Y = np.ascontiguousarray(Y).astype(state.parameters.dtype, copy=False)
     if new_X.ndim == 3 and len(new_X) != state.replicas:
         raise ShapeError(f"X{suffix} must hold data for each of {state.replicas} replicas, got shape {new_X.shape}")
     if new_X.ndim == 3 and state.replicas == 1:
