@@ -18,11 +18,16 @@ from study.terminal import leaderboard, read_curves
 
 
 class RunView:
-    """The view of one run: a bar in a terminal, a line a trial elsewhere; use as a context manager."""
+    """The view of one run: a bar in a terminal, a line a trial elsewhere; use as a context manager.
 
-    def __init__(self) -> None:
+    Args:
+        home: where the study is.
+    """
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
         self.console = Console(highlight=False, markup=False, soft_wrap=True)
-        self.progress = RunProgress(self._begun, self._finished, self.console.print)
+        self.progress = RunProgress(self._begun, self._finished, self.console.print, self._ended)
         self._bar: Progress | None = None
         self._task: Any = None
         self._done = self._planned = 0
@@ -35,8 +40,7 @@ class RunView:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._bar is not None:
-            self._bar.stop()
+        self._stop_bar()
         if kind is KeyboardInterrupt and self._planned:
             self.console.print(f"{self._done} of {self._planned} trials are kept; the same command goes on from here.")
 
@@ -79,26 +83,34 @@ class RunView:
     def _said_best(self) -> str:
         return "" if self._best is None else f"best dev {METRICS[self._metric].title} {self._best:.4f}"
 
-    def conclude(self, result: RunResult, home: str | None, storage: str | None = None) -> None:
-        """Print the ten best trials, and where to look next."""
+    def _stop_bar(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def _ended(self, result: RunResult) -> None:
+        """Print the ten best trials; MLflow is still being written."""
+        self._stop_bar()
         summary = result.summary
         if not result.new:
             self.console.print(
                 f"study {summary.name!r} is complete with {len(summary.trials)} trials; nothing to do. "
                 "--trials N raises the number."
             )
-        curves = read_curves(Home.at(home).folder(summary.name), summary)
+        curves = read_curves(self.home.folder(summary.name), summary)
         self.console.print(leaderboard(summary, self.console.width, curves), soft_wrap=False)
         if result.confirmed is not None:
             print_confirmed(result.confirmed, table=False)
+
+    def conclude(self, result: RunResult, home: str | None, storage: str | None = None) -> None:
+        """Say where to look next."""
         at = f" --home {home}" if home else ""
         at += f" --storage {without_password(storage)}" if storage else ""
         missing = result.missing_runs(at)
         if missing:
             self.console.print(missing)
         ui = "make ui" if not home and Path("Makefile").exists() else f"study ui{at}"
-        self.console.print(f"All trials:   study show {summary.name}{at}")
-        self.console.print(f"As a page:    study report {summary.name}{at}")
+        self.console.print(f"All trials:   study show {result.summary.name}{at}")
+        self.console.print(f"As a page:    study report {result.summary.name}{at}")
         self.console.print(f"In MLflow:    {ui}")
 
 

@@ -4,7 +4,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,11 +42,13 @@ class Progress:
             before the search.
         finished: called with (trial, state, value) after each trial.
         said: called with a line that is worth reading.
+        ended: called with the result when the search has ended, before MLflow is waited for.
     """
 
     begun: Callable[[Dataset, str, str, int, int, float | None], None]
     finished: Callable[[int, str, float | None], None]
     said: Callable[[str], None]
+    ended: Callable[["RunResult"], None] = field(default=lambda _: None)
 
 
 @dataclass(frozen=True)
@@ -155,17 +157,15 @@ def run(
             confirmed = confirm_once(objective, ledger, jobs=jobs, said=progress.said, cluster=cluster)
         else:
             progress.said(f"stopped after {deadline:g} seconds; the same command goes on from here")
-        if exporter is not None:
-            exporter.finish()
-    if held is not None:
-        ledger = Ledger(folder, spec.name)  # the connection that wrote was let go with the lock
-    summary = summarize_ledger(ledger, folder)
-    new = sum(row.state != "running" for row in summary.trials) - before
-    if exporter is None:
-        return RunResult(summary, new, confirmed=confirmed)
-    runs = read_exports(folder)
-    missing = sum(row.state != "running" and str(row.number) not in runs for row in summary.trials)
-    return RunResult(summary, new, missing, exporter.error, confirmed)
+        summary = summarize_ledger(ledger, folder)
+        ended = [str(row.number) for row in summary.trials if row.state != "running"]
+        result = RunResult(summary, len(ended) - before, confirmed=confirmed)
+        progress.ended(result)
+        if exporter is None:
+            return result
+        exporter.finish()
+        missing = set(ended) - set(read_exports(folder))
+        return replace(result, untracked=len(missing), tracking_error=exporter.error)
 
 
 def _keep_importance(ledger: Ledger, objective: Objective) -> None:

@@ -50,7 +50,7 @@ def run(
             from study.workers import default_jobs
 
         workers = connect(backend, scheduler=scheduler, address=address, jobs=jobs)
-        with kept_in(place.path), workers as cluster, RunView() as view:
+        with kept_in(place.path), workers as cluster, RunView(place) as view:
             result = run_study(
                 spec,
                 place,
