@@ -203,12 +203,14 @@ def _rare_classes(opened: Opened) -> list[Caution]:
 def _small_dev(opened: Opened, smallest: float) -> list[Caution]:
     if smallest <= SMALL_DEV:
         return []
-    m = len(opened.parts["dev"])
+    folds, m = opened.spec.folds, len(opened.parts["dev"])
+    rows = f"train and dev have {m + len(opened.parts['train'])}" if folds else f"dev has {m}"
+    remedy = "bring more rows" if folds else "consider [data] folds = 5 or more rows"
     regression = opened.target.task == "regression"
     unit = f"{100 * smallest:.1f} % of the RMSE" if regression else f"{100 * smallest:.1f} points of accuracy"
     message = (
-        f"dev has {m} examples and cannot tell candidates apart that differ by less than {unit} (paired, 5 % level); "
-        f"consider [data] folds = 5 or more rows"
+        f"{rows} examples and cannot tell candidates apart that differ by less than {unit} (paired, 5 % level); "
+        f"{remedy}"
     )
     return [Caution("small_dev", message)]
 

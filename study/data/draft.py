@@ -17,7 +17,10 @@ from study.spec.data import FILE_SUFFIXES, TEXT_SUFFIXES, DataSpec
 _FEW_MARKERS = 3
 _GUESSES = 20
 
-LARGE = 5_000  # rows of train from which on a spec has larger batches and longer trainings
+# Rows of train from which on a spec has longer trainings, and larger batches too.
+LONG, LARGE = 1_000, 5_000
+SMALL = 1_000  # rows of train and dev below which a spec has folds: a part of so few tells candidates apart by luck
+FOLDS = 5
 
 
 def write_draft(file: Path, target: str | None) -> str:
@@ -38,6 +41,8 @@ def write_draft(file: Path, target: str | None) -> str:
     look = None
     if opened is not None:
         _set_aside_what_stops(opened, settings)
+        if len(opened.parts["train"]) + len(opened.parts["dev"]) < SMALL:
+            settings |= _folds(settings, file.parent)
         # The whole way once, so that what is written is known to load.
         opened = replace(opened, spec=DataSpec(**settings))
         look = overview.describe(opened, loading.prepare(opened, opened.parts["train"], opened.parts["dev"]))
@@ -104,6 +109,16 @@ def _set_aside_what_stops(opened: loading.Opened, settings: dict[str, Any]) -> N
             return
 
 
+def _folds(settings: dict[str, Any], base: Path) -> dict[str, Any]:
+    """Return the key that has train and dev cut into folds; without one where there are too few rows for that."""
+    folds: dict[str, Any] = {"folds": FOLDS}
+    try:
+        loading.load_fold_datasets(DataSpec(**settings, **folds), base)
+    except UserError:
+        return {}
+    return folds
+
+
 def _render(file: Path, settings: dict[str, Any], look: overview.Look | None, trouble: str, *, guessed: bool) -> str:
     lines = [
         f"# A study of {file.name}. Edit it, look with `study plan`, run with `study run`.",
@@ -120,11 +135,18 @@ def _render(file: Path, settings: dict[str, Any], look: overview.Look | None, tr
         "missing": 'more markers of a missing cell, beside "", NA, NaN, ?',
         "ignore": "identifiers: a different whole number in each row",
         "categorical": "mixes numbers and text",
+        "folds": "cross-validation: train and dev are few rows",
     }
     for key, value in settings.items():
         if key not in ("source", "target"):
             lines.append(f"{key} = {_toml(value)}" + (f"     # {comments[key]}" if key in comments else ""))
     lines += _caution_lines(look)
+    if "folds" not in settings:
+        lines.append(f"# folds = {FOLDS}                 # cross-validation over train and dev")
+    lines += [
+        '# group = "patient"         # rows of one patient stay in one part',
+        '# time = "date"             # train before dev before test',
+    ]
     metric = look.default_metric if look is not None else "accuracy"
     lines += _search_lines(look, metric)
     return "\n".join(lines) + "\n"
@@ -163,11 +185,6 @@ def _caution_lines(look: overview.Look | None) -> list[str]:
         lines += [f"# Caution: {_comment(each.message)}" for each in look.cautions if each.subject != "identifier"]
         drop = [name for each in look.cautions if each.subject == "repeats_target" for name in each.columns]
         lines.append(f"# drop = {_toml(drop)}     # columns that the network may not use")
-    lines += [
-        "# folds = 5                 # cross-validation over train and dev",
-        '# group = "patient"         # rows of one patient stay in one part',
-        '# time = "date"             # train before dev before test',
-    ]
     return lines
 
 
@@ -178,7 +195,7 @@ def _search_lines(look: overview.Look | None, metric: str) -> list[str]:
     # it little more. At least two batches make a pass.
     sizes = [size for size in ((128, 512, 2048) if large else (32, 128)) if size * 2 <= rows]
     batches = _toml(sizes) if sizes else '"full"'
-    iterations = "low = 500, high = 4000, step = 500" if large else "low = 200, high = 2000, step = 200"
+    iterations = "low = 500, high = 4000, step = 500" if rows > LONG else "low = 200, high = 2000, step = 200"
     return [
         "",
         "[space]",

@@ -115,7 +115,8 @@ def describe(opened: loading.Opened, dataset: Dataset) -> Look:
     parts = {name: len(examples) for name, examples in opened.parts.items()}
     if raw.test is not None:
         parts["test"] = len(raw.test)
-    smallest = smallest_difference(parts["dev"])
+    # With folds each example of train is in dev once.
+    smallest = smallest_difference(parts["dev"] + (parts["train"] if opened.spec.folds else 0))
     return Look(
         source=dataset.source,
         rows=len(raw.frame),

@@ -11,7 +11,7 @@ import pytest
 from data_tables import mixed_table
 from scipy.stats import binomtest
 
-from study.data import draft_spec, load, look
+from study.data import draft_spec, load, load_folds, look
 from study.data.draft import study_name
 from study.data.overview import smallest_difference
 from study.errors import UserError
@@ -187,3 +187,28 @@ def test_init_drafts_batches_that_fit_the_table(tmp_path: Path, rows: int, batch
     text = draft_spec(tmp_path / "t.csv", "c")
     assert tomllib.loads(text)["space"]["batch_size"] == batches
     assert parse_spec(text, "t.toml").search.trials == 60
+
+
+@pytest.mark.parametrize(("rows", "folds"), [(5, None), (40, 5), (1240, 5), (1260, None)])
+def test_init_drafts_folds_for_few_rows(tmp_path: Path, rows: int, folds: int | None) -> None:
+    """Four fifths of the rows are train and dev; of five rows a fold would be empty."""
+    values = np.random.default_rng(0).normal(size=(rows, 3))
+    pd.DataFrame(values, columns=["a", "b", "c"]).to_csv(tmp_path / "t.csv", index=False)
+    text = draft_spec(tmp_path / "t.csv", "c")
+    assert tomllib.loads(text)["data"].get("folds") == folds
+    assert ("\n# folds = 5 " in text) == (folds is None)
+    if folds:
+        assert len(load_folds(parse_spec(text, "t.toml").data, tmp_path)) == folds
+
+
+def test_with_folds_candidates_are_compared_on_train_and_dev(tmp_path: Path) -> None:
+    frame = people(weight=np.random.default_rng(0).normal(70, 9, ROWS).round(3))
+    (caution,) = looked(tmp_path, frame).cautions
+    assert caution.message.startswith(
+        "dev has 60 examples and cannot tell candidates apart that differ by less than 10"
+    )
+    assert caution.message.endswith("consider [data] folds = 5 or more rows")
+    assert looked(tmp_path, frame, folds=5).cautions == ()
+    (caution,) = looked(tmp_path, frame[:120], folds=5).cautions
+    assert caution.message.startswith("train and dev have 96 examples and cannot tell candidates apart")
+    assert caution.message.endswith("bring more rows")
