@@ -36,8 +36,8 @@ the median is shown.
 
 QUALITY = """## Search quality in a minute
 
-{seconds:g} seconds of two cores, start-up included, for each of {sets} data sets that scikit-learn ships or makes and
-each of {seeds} seeds, which draw the quarter of the rows that is test. `study` runs as `study init` drafts it, and
+{seconds:g} seconds of two cores, start-up included, for each of {sets} data sets that scikit-learn ships or makes. A
+quarter of the rows is test, drawn anew for each seed; seeds so far: {seeds}. `study` runs as `study init` drafts it and
 finalizes on train and dev. Its peers do what people write by hand (benchmarks/searches). Accuracy on test, means over
 the seeds:
 

@@ -37,7 +37,7 @@ PEERS = {
     "HalvingRandomSearchCV + MLPClassifier": "halving_mlp.py",
     "FLAML": "flaml_automl.py",
 }
-FINISH = 8.0  # seconds that are left for `study init` and `study finalize`
+FINISH = 16.0  # seconds that are left for `study init` and `study finalize`
 TEST = 0.25
 
 
