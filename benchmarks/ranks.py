@@ -46,7 +46,7 @@ def draw_ranks(ranks: dict[str, float], difference: float) -> str:
             f'<path d="M{place(rank):.1f} 54V60" class="line"/><text x="{place(rank):.1f}" y="46">{rank}</text>'
         )
     for index, (system, rank) in enumerate(ordered):
-        y = 104 + 22 * index
+        y = 82 + 22 * (most - index)  # the best lowest, so that no line crosses a name
         parts.append(f'<path d="M{place(rank):.1f} 60V{y - 4}h8" class="thin"/>')
         parts.append(f'<text x="{place(rank) + 12:.1f}" y="{y}" class="name">{system} ({rank:.2f})</text>')
     bars = 0

@@ -4,15 +4,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from engine.metrics import METRICS
+from study.terminal import console_for_sentences
 
 
 def print_comparison(outcome: Mapping[str, Any]) -> None:
     """Print an outcome as `study.comparing.compare` returns it."""
-    console = Console(highlight=False, markup=False, soft_wrap=True)
+    console = console_for_sentences()
     for pair in outcome["pairs"]:
         console.print(_verdict(pair, outcome["direction"], len(outcome["pairs"])))
     console.print(_basis(outcome))
@@ -22,7 +22,7 @@ def print_comparison(outcome: Mapping[str, Any]) -> None:
         console.print(_parameters(outcome), soft_wrap=False)
     else:
         console.print("Their hyperparameters are the same.")
-    console.print(f"Curves:       {outcome['picture']}")
+    console.print(f"Curves:       {outcome['picture']}", soft_wrap=True)
 
 
 def _verdict(pair: Mapping[str, Any], direction: str, pairs: int) -> str:

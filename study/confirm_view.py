@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from engine.metrics import METRICS
+from study.terminal import console_for_sentences
 
 
 def print_confirmed(outcome: Mapping[str, Any], *, table: bool = True) -> None:
@@ -17,7 +17,7 @@ def print_confirmed(outcome: Mapping[str, Any], *, table: bool = True) -> None:
         outcome: as `study.confirming` keeps it.
         table: whether the candidates follow the verdict.
     """
-    console = Console(highlight=False, markup=False, soft_wrap=True)
+    console = console_for_sentences()
     for line in verdict_lines(outcome):
         console.print(line)
     if table:
@@ -62,7 +62,7 @@ def verdict_lines(outcome: Mapping[str, Any]) -> list[str]:
 
 def print_rechecked(outcome: Mapping[str, Any]) -> None:
     """Print an outcome as `study.rechecking` keeps it."""
-    console = Console(highlight=False, markup=False, soft_wrap=True)
+    console = console_for_sentences()
     by_name = {candidate["name"]: candidate for candidate in outcome["candidates"]}
     old, winner = outcome["old_best"]["name"], by_name[outcome["winner"]]
     title = METRICS[outcome["metric"]].title

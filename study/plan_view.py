@@ -1,17 +1,17 @@
 """`study plan` as a person reads it: the data, the space, the work, what this machine makes of it, the defaults."""
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from study.planning import Plan, Spread, available_memory
+from study.terminal import console_for_sentences
 
 WIDE = 12  # classes and settings that are listed; more are counted
 
 
 def print_plan(plan: Plan) -> None:
     """Print a plan."""
-    console = Console(highlight=False, markup=False, soft_wrap=True)
+    console = console_for_sentences()
     console.print(f"{plan.name}: what a run will do; nothing is trained")
     for title, rows in (("Data", _data(plan)), ("Search", _search(plan)), ("This machine", _machine(plan))):
         table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, show_header=False, pad_edge=False)

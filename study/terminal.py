@@ -136,6 +136,13 @@ def _objective_title(name: str) -> str:
     return f"dev\n{METRICS[name].title}" if name in METRICS else name
 
 
+def console_for_sentences() -> Console:
+    """Return a console that breaks lines between words in a terminal; in a pipe a line stays whole."""
+    console = Console(highlight=False, markup=False)
+    console.soft_wrap = not console.is_terminal
+    return console
+
+
 def print_summary(summary: Summary, folder: StudyFolder) -> None:
     """Print a study: how it stands, and its best trials."""
     console = Console(highlight=False, markup=False, soft_wrap=True)

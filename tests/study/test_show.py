@@ -12,7 +12,7 @@ from small_study import run_study, show
 from study.glyphs import draw_curve, sparkline, thin
 from study.home import Home
 from study.results import Summary, TrialRow, summarize
-from study.terminal import leaderboard, read_curves
+from study.terminal import console_for_sentences, leaderboard, read_curves
 from study.trial_file import read_curve, read_result
 
 
@@ -129,3 +129,17 @@ def test_of_equal_values_the_lower_cost_on_dev_comes_first() -> None:
     )
     assert [each.number for each in best] == [4, 2, 3, 1, 0]
     assert [each.number for each in worst] == [2, 3, 1, 0, 4]
+
+
+def test_sentences_break_between_words_in_a_terminal_alone(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sentence = "These examples chose the candidates, so values are a little too good still."
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
+    console_for_sentences().print(sentence)
+    assert capsys.readouterr().out == f"{sentence}\n"
+    monkeypatch.setenv("FORCE_COLOR", "1")  # as in a terminal
+    console_for_sentences().print(sentence)
+    first, _, rest = capsys.readouterr().out.strip().partition("\n")
+    assert f"{first.strip()} {rest.strip()}" == sentence
