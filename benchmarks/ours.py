@@ -92,19 +92,28 @@ def command(folder: Path, home: str) -> list[str]:
     ]
 
 
-def one_trial(*, fresh: bool) -> float:
-    """Return the median seconds of a study of one trial; a fresh home has MLflow's schema to make, cache and all."""
-    seconds = []
+def one_trial(*, fresh: bool) -> dict[str, float]:
+    """Return median seconds of a study of one trial: to its table, and to its end, when MLflow has it.
+
+    A fresh home has MLflow's schema to make, cache and all.
+    """
+    seconds: dict[str, list[float]] = {"table": [], "end": []}
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         for number in range(TIMES + 1):
             (folder / "spec.toml").write_text(ONE_TRIAL.replace('"one"', f'"one_{number}"'))
             cache = {"XDG_CACHE_HOME": str(folder / f"cache_{number}")} if fresh else {}
-            began = time.perf_counter()
             home = f"home_{number}" if fresh else "home"
-            subprocess.run(command(folder, home), env=environment() | cache, check=True, capture_output=True)
-            seconds.append(time.perf_counter() - began)
-    return statistics.median(seconds[1:])
+            began = time.perf_counter()
+            with subprocess.Popen(command(folder, home), env=environment() | cache, stdout=subprocess.PIPE) as process:
+                assert process.stdout is not None
+                while b"log J" not in process.stdout.readline():
+                    if process.poll() is not None:
+                        raise SystemExit("a study of one trial printed no table")
+                seconds["table"].append(time.perf_counter() - began)
+                process.stdout.read()
+            seconds["end"].append(time.perf_counter() - began)
+    return {until: statistics.median(found[1:]) for until, found in seconds.items()}
 
 
 def memory_of_processes(folder: Path) -> dict[str, float]:
