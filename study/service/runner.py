@@ -193,11 +193,6 @@ class Runner(threading.Thread):
         shared = self.home.storage is not None
         return shared and _reason(StudyFiles(self.home, submission.name).log, code).startswith(_LOST)
 
-    def _is_held(self, submission: Submission, code: int) -> bool:
-        """Return whether a study ended at once since somebody else had just begun it."""
-        said = _reason(StudyFiles(self.home, submission.name).log, code)
-        return said.startswith(_HELD.format(name=submission.name))
-
     def _settle(self, submission: Submission, code: int, *, cancelled: bool) -> None:
         if code == 0:
             self._finish(submission, "complete")
@@ -205,11 +200,15 @@ class Runner(threading.Thread):
             self._finish(submission, "cancelled")
         elif self._stopping.is_set() and (code == interrupts.EXIT_CODE or self._has_lost_database(submission, code)):
             return
-        elif self._is_held(submission, code):
+        else:
+            self._settle_failure(submission, _reason(StudyFiles(self.home, submission.name).log, code))
+
+    def _settle_failure(self, submission: Submission, reason: str) -> None:
+        if reason.startswith(_HELD.format(name=submission.name)):
             self.queue.put_back(submission.id)
             log.info("study %s is run by somebody else; it waits", submission.name)
         else:
-            self._finish(submission, "failed", _reason(StudyFiles(self.home, submission.name).log, code))
+            self._finish(submission, "failed", reason)
 
     def _finish(self, submission: Submission, state: str, message: str = "") -> None:
         self.queue.finish(submission.id, state, message)

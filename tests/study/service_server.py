@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ from small_study import environment
 from study.home import Home
 from study.service.app import make_service
 from study.service.queue import Queue
+from study.service.runner import Runner
 from study.service.serving import make_server
 from study.service.settings import Settings
 
@@ -174,6 +175,21 @@ def assert_refused(reply: Reply, status: int, caplog: pytest.LogCaptureFixture, 
     lines = [record.getMessage() for record in caplog.records if record.name == "study.service"]
     (line,) = [line for line in lines if line.startswith(f"refused {method} '{path}' from 127.0.0.1: {status} ")]
     assert "\n" not in line
+
+
+def until(condition: Callable[[], object]) -> None:
+    while not condition():
+        time.sleep(0.05)
+
+
+@contextmanager
+def running(queue: Queue, home: Home) -> Iterator[None]:
+    runner = Runner(queue, home, jobs=1, tracking=False)
+    runner.start()
+    try:
+        yield
+    finally:
+        runner.stop()
 
 
 def alive(marker: str) -> list[int]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from service_server import TINY, Served, alive, ask, serving, submit
+from service_server import TINY, Served, alive, ask, running, serving, submit, until
 from small_study import SMALL, fingerprints, run_study
 
 from study import lease
@@ -22,7 +22,6 @@ from study.home import Home
 from study.results import summarize
 from study.service.client import Client
 from study.service.queue import Queue, Submission
-from study.service.runner import Runner
 
 pytestmark = [
     pytest.mark.slow,
@@ -136,15 +135,12 @@ def test_a_study_that_somebody_runs_by_hand_is_waited_for_and_keeps_no_other_wai
     queue, place = Queue(Home(home)), Home(home)
     for name in ("held", "free"):
         queue.submit(name, TINY.format(name=name), {})
-    runner = Runner(queue, place, jobs=1, tracking=False)
-    with lease.hold(place.folder("held").lease, "held"):
-        runner.start()
-        while queue.counts()["complete"] < 1:
-            time.sleep(0.1)
-        assert [each.state for each in queue.all()] == ["queued", "complete"]
-    while queue.counts()["complete"] < 2:
-        time.sleep(0.1)
-    runner.stop()
+    with ExitStack() as begun:
+        with lease.hold(place.folder("held").lease, "held"):
+            begun.enter_context(running(queue, place))
+            until(lambda: queue.counts()["complete"] == 1)
+            assert [each.state for each in queue.all()] == ["queued", "complete"]
+        until(lambda: queue.counts()["complete"] == 2)
     assert [each.state for each in queue.all()] == ["complete", "complete"]
 
 
@@ -162,15 +158,11 @@ def test_a_study_that_somebody_was_faster_to_begin_waits_again(home: Path, monke
         return found
 
     monkeypatch.setattr(queue, "claim", claim_late)
-    runner = Runner(queue, place, jobs=1, tracking=False)
-    with faster:
-        runner.start()
-        while queue.counts()["complete"] < 1:
-            time.sleep(0.1)
-        assert [each.state for each in queue.all()] == ["queued", "complete"]
-    while queue.counts()["complete"] < 2:
-        time.sleep(0.1)
-    runner.stop()
+    with running(queue, place):
+        with faster:
+            until(lambda: queue.counts()["complete"] == 1)
+            assert [each.state for each in queue.all()] == ["queued", "complete"]
+        until(lambda: queue.counts()["complete"] == 2)
     assert [each.message for each in queue.all()] == ["", ""]
 
 
@@ -179,11 +171,8 @@ def test_what_was_claimed_when_the_server_died_before_it_began_is_begun(home: Pa
     for name in ("first", "second"):
         queue.submit(name, TINY.format(name=name), {})
     queue.claim(lambda _submission: False)
-    runner = Runner(queue, Home(home), jobs=1, tracking=False)
-    runner.start()
-    while queue.counts()["complete"] < 2:
-        time.sleep(0.1)
-    runner.stop()
+    with running(queue, Home(home)):
+        until(lambda: queue.counts()["complete"] == 2)
     first, second = queue.all()
     assert (first.ended or 0.0) <= (second.started or 0.0)
 

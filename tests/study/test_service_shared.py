@@ -4,12 +4,12 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from postgres import Server, start_server
-from service_server import TINY, alive, ask, serving, submit
+from service_server import TINY, alive, ask, running, serving, submit, until
 from small_study import SMALL, environment, fingerprints, run_study
 
 from study import holding
@@ -17,7 +17,6 @@ from study.errors import MachineError
 from study.home import Home
 from study.results import summarize
 from study.service.queue import Queue, Submission
-from study.service.runner import Runner
 
 pytestmark = [
     pytest.mark.slow,
@@ -38,21 +37,6 @@ def server() -> Iterator[Server]:
 def storage(server: Server) -> str:
     """The address of an empty database."""
     return server.make_database()
-
-
-def until(condition: Callable[[], object]) -> None:
-    while not condition():
-        time.sleep(0.05)
-
-
-@contextmanager
-def running(queue: Queue, home: Home) -> Iterator[None]:
-    runner = Runner(queue, home, jobs=1, tracking=False)
-    runner.start()
-    try:
-        yield
-    finally:
-        runner.stop()
 
 
 def trials(home: Path, storage: str, name: str = "small") -> list[tuple[int, str, str | None]]:
