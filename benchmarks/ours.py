@@ -112,7 +112,7 @@ def one_trial(*, fresh: bool) -> dict[str, float]:
                         raise SystemExit("a study of one trial printed no table")
                 seconds["table"].append(time.perf_counter() - began)
                 process.stdout.read()
-            if process.returncode:
+            if process.wait():
                 raise SystemExit(f"a study of one trial ended with {process.returncode}")
             seconds["end"].append(time.perf_counter() - began)
     return {until: statistics.median(found[1:]) for until, found in seconds.items()}
