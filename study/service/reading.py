@@ -76,6 +76,7 @@ class StudyReader:
         self._lock = threading.RLock()
         self._list, self._listed = b"", float("-inf")
         self._stamps, self._stamped = dict[str, Stamp](), float("-inf")
+        self._noticed: dict[str, tuple[int, str]] = {}
 
     def summary(self, name: str) -> Summary | None:
         """Return a study as its ledger has it; None where it has not begun."""
@@ -92,6 +93,7 @@ class StudyReader:
         with self._lock:
             if time.monotonic() - self._listed >= FRESH:
                 submissions = {each.name: each for each in self.queue.latest()}
+                self._notice(*submissions.values())
                 names = [*submissions, *(name for name in self._names() if name not in submissions)]
                 lines = [self.line(name, submissions.get(name)) for name in names]
                 self._list = Studies(studies=[line for line in lines if line is not None]).model_dump_json().encode()
@@ -105,6 +107,8 @@ class StudyReader:
     def line(self, name: str, submission: Submission | None) -> StudyLine | None:
         """Return what a list says of a study; None where there is no such study."""
         with self._lock:
+            if submission is not None:
+                self._notice(submission)
             short = self._shorten(name)
         if short is None and submission is None:
             return None
@@ -145,6 +149,14 @@ class StudyReader:
                 found[number] = curve
         chart = cost_curves(TrialFacts(summary=summary, curves=found, winner_number=best[0] if best else None))
         return known.stamp[1], summary, found, chart
+
+    def _notice(self, *submissions: Submission) -> None:
+        """Look at a database's ledgers anew where one of these has come on since: a study that the queue calls complete
+        is not to be shown with the trials of half a second ago."""
+        states = {each.name: (each.id, each.state) for each in submissions}
+        if not states.items() <= self._noticed.items():
+            self._noticed |= states
+            self._stamped = float("-inf")
 
     def _shorten(self, name: str) -> _Short | None:
         stamp = self._stamp(name)

@@ -1,5 +1,6 @@
 """`study serve --storage`: queue and ledgers in a real PostgreSQL, which several servers share and which may go."""
 
+import json
 import os
 import signal
 import time
@@ -16,7 +17,9 @@ from study import holding
 from study.errors import MachineError
 from study.home import Home
 from study.results import summarize
+from study.service import reading
 from study.service.queue import Queue, Submission
+from study.service.reading import StudyReader
 
 pytestmark = [
     pytest.mark.slow,
@@ -129,6 +132,27 @@ def test_servers_of_two_machines_share_a_queue(home: Path, storage: str) -> None
     for name in names:
         assert sum(text.count(f"study {name} runs") for text in logs) == 1
     assert len({trials(home, storage, name)[0][2] for name in names}) == 1
+
+
+def test_what_the_queue_calls_complete_is_shown_with_its_trials(
+    tmp_path: Path, storage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "FRESH", float("inf"))  # what was looked at once would do for good
+    place = Home(tmp_path / "here", storage)
+    queue = Queue(place)
+    reader = StudyReader(place, queue)
+    for name in ("one", "two"):
+        queue.submit(name, TINY.format(name=name), {})
+        waiting = reader.line(name, queue.find(name))
+        assert waiting is not None
+        assert (waiting.state, waiting.finished) == ("queued", 0)
+    with running(queue, place):
+        until(lambda: queue.counts()["complete"] == 2)
+    line = reader.line("one", queue.find("one"))
+    assert line is not None
+    assert (line.state, line.finished) == ("complete", 1)
+    (_, two) = json.loads(reader.studies())["studies"]
+    assert (two["name"], two["state"], two["finished"]) == ("two", "complete", 1)
 
 
 def test_a_study_that_another_machine_runs_is_waited_for(tmp_path: Path, storage: str) -> None:
