@@ -12,7 +12,7 @@ from engine.activations import Array
 from engine.batches import Batches
 from engine.optimizers import OPTIMIZERS
 from engine.parameters import Layout, Parameters
-from engine.prediction import mean_loss, output_Z
+from engine.prediction import evaluate
 from engine.schedules import SCHEDULES
 from engine.state import TrainingState
 
@@ -176,8 +176,8 @@ class Trainer:
             if status != "running":
                 continue
             parameters = Parameters(self.architecture.layer_sizes, rows[k])
-            Z = output_Z(self.architecture, parameters, X[k] if X.ndim == 3 else X)
-            costs[k] = mean_loss(self.architecture, Z, Y[k] if Y.ndim == 3 else Y)
+            X_k, Y_k = X[k] if X.ndim == 3 else X, Y[k] if Y.ndim == 3 else Y
+            _, costs[k] = evaluate(self.architecture, parameters, X_k, Y_k)
             if costs[k] < self.best_cost[k]:
                 self.best_cost[k], self.since_best[k] = costs[k], 0
                 self.best_parameters[k] = rows[k]

@@ -39,19 +39,24 @@ class Output:
     losses_into: Callable[[Array, Array, Array, Array], Array]
     targets: str
 
+    def evaluate(self, Z: Array, Y: Array) -> tuple[Array, Array]:
+        """Return A[L], and the loss of each example, summed over outputs: (…, 1, m). Z is left as it is."""
+        Z, A, row = self._forward(Z)
+        return A, self.losses_into(Z, Y, np.empty_like(Z), row)
+
     def losses(self, Z: Array, Y: Array) -> Array:
         """Return the loss of each example, summed over outputs: (…, 1, m). Z is left as it is."""
-        row = np.empty((*Z.shape[:-2], 1, Z.shape[-1]), Z.dtype)
-        Z, scratch = Z.copy(), np.empty_like(Z)
-        with np.errstate(over="ignore"):
-            self.forward(Z, scratch, row)
-        return self.losses_into(Z, Y, scratch, row)
+        return self.evaluate(Z, Y)[1]
 
     def activate(self, Z: Array) -> Array:
         """Return A[L]. Z is left as it is."""
-        A = np.empty_like(Z)
-        self.forward(Z.copy(), A, np.empty((*Z.shape[:-2], 1, Z.shape[-1]), Z.dtype))
-        return A
+        return self._forward(Z)[1]
+
+    def _forward(self, Z: Array) -> tuple[Array, Array, Array]:
+        Z, A, row = Z.copy(), np.empty_like(Z), np.empty((*Z.shape[:-2], 1, Z.shape[-1]), Z.dtype)
+        with np.errstate(over="ignore"):
+            self.forward(Z, A, row)
+        return Z, A, row
 
 
 def _difference(A: Array, Y: Array, weight: Array, dZ: Array) -> None:

@@ -34,7 +34,15 @@ def cost(architecture: Architecture, parameters: Parameters, X: ArrayLike, Y: Ar
     """
     check_fit(architecture, parameters)
     X, Y = check_XY(architecture, X, Y)
-    return mean_loss(architecture, output_Z(architecture, parameters, X), Y)
+    return evaluate(architecture, parameters, X, Y)[1]
+
+
+def evaluate(architecture: Architecture, parameters: Parameters, X: Array, Y: Array) -> tuple[Array, float]:
+    """Return A[L], shape (n_y, m), and J, in one forward pass, for X and Y that have been checked."""
+    Z = output_Z(architecture, parameters, X)
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        A, losses = architecture.output.evaluate(Z, Y.astype(Z.dtype, copy=False))
+        return A, float(losses.mean(dtype=np.float64))
 
 
 def output_Z(architecture: Architecture, parameters: Parameters, X: Array) -> Array:
@@ -48,9 +56,3 @@ def output_Z(architecture: Architecture, parameters: Parameters, X: Array) -> Ar
                 A = np.empty_like(Z)
                 architecture.activations[layer].forward(Z, A, np.empty_like(Z))
     return Z
-
-
-def mean_loss(architecture: Architecture, Z: Array, Y: Array) -> float:
-    """Return the mean loss for a Z[L] that has been computed."""
-    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        return float(architecture.output.losses(Z, Y.astype(Z.dtype, copy=False)).mean(dtype=np.float64))

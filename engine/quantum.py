@@ -11,11 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from engine.activations import Array
 from engine.metrics import METRICS
-from engine.prediction import mean_loss, output_Z
+from engine.prediction import evaluate
 from engine.state import TrainingState
 from engine.training import advance_by
 from engine.worker_data import PackedData, WorkerData, read_data, unpack_data, widen
@@ -136,10 +134,9 @@ def _predict(state: TrainingState, data: WorkerData, part: str) -> tuple[list[Ar
     for k in range(state.replicas):
         fold = data.fold(k)
         X, Y = getattr(fold, f"{part}_X"), getattr(fold, f"{part}_Y")
-        Z = output_Z(state.architecture, state.replica(k), widen(X, state.architecture.n_x))
-        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-            outputs.append(state.architecture.output.activate(Z))
-        costs.append(mean_loss(state.architecture, Z, Y))
+        A, J = evaluate(state.architecture, state.replica(k), widen(X, state.architecture.n_x), Y)
+        outputs.append(A)
+        costs.append(J)
     return outputs, costs
 
 
