@@ -42,9 +42,9 @@ format: $(VENV)/.ready-dev ## format the code
 bench: bench-engine bench-jobs bench-ours bench-quality ## time this project against its peers
 
 bench-engine: $(VENV)/.ready-bench ## time the engine against scikit-learn, PyTorch and bare matrix products
-	$(BIN)/python benchmarks/engine.py
+	$(BIN)/python benchmarks/engine_speed.py
 
-bench-jobs: $(VENV)/.ready-bench ## time whole jobs against Optuna, PyTorch, Ray Tune and scikit-learn (an hour and a half)
+bench-jobs: $(VENV)/.ready-bench ## time whole jobs against Optuna, PyTorch, Ray Tune and scikit-learn (an hour and a quarter)
 	$(BIN)/python benchmarks/jobs.py --json benchmarks/results/jobs.json
 	$(BIN)/python benchmarks/page.py
 

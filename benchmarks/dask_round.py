@@ -22,21 +22,18 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-# A script's own folder comes first on the path, and there "engine" is another script.
+from engine.quantum import Outcome, Quantum
+from engine.remote import work_remotely
+from engine.worker_data import PackedData
+from study.clusters import connect
+from study.data import load
+from study.home import Home
+from study.objective import Objective
+from study.search import GROUPS
+from study.spec import parse_spec
+from study.workers import Workers
+
 HERE = Path(__file__).resolve().parent
-sys.path[:] = [place for place in sys.path if Path(place).resolve() != HERE]
-
-from engine.quantum import Outcome, Quantum  # noqa: E402
-from engine.remote import work_remotely  # noqa: E402
-from engine.worker_data import PackedData  # noqa: E402
-from study.clusters import connect  # noqa: E402
-from study.data import load  # noqa: E402
-from study.home import Home  # noqa: E402
-from study.objective import Objective  # noqa: E402
-from study.search import GROUPS  # noqa: E402
-from study.spec import parse_spec  # noqa: E402
-from study.workers import Workers  # noqa: E402
-
 sys.path.append(str(HERE.parent / "tests/study"))
 
 from dask_cluster import start_cluster  # noqa: E402

@@ -24,17 +24,14 @@ from rich.console import Console
 from rich.table import Table
 from scipy.optimize import nnls
 
-# A script's own folder comes first on the path, and there "engine" is another script.
-sys.path[:] = [place for place in sys.path if Path(place).resolve() != Path(__file__).resolve().parent]
-
-from study import calibration, forecast  # noqa: E402
-from study.data import load  # noqa: E402
-from study.home import Home, StudyFolder  # noqa: E402
-from study.ledger import RESULT, ROUND, Ledger  # noqa: E402
-from study.objective import Objective  # noqa: E402
-from study.planning import draw_trials, make_plan  # noqa: E402
-from study.spec import parse_spec  # noqa: E402
-from study.workers import Workers  # noqa: E402
+from study import calibration, forecast
+from study.data import load
+from study.home import Home, StudyFolder
+from study.ledger import RESULT, ROUND, Ledger
+from study.objective import Objective
+from study.planning import draw_trials, make_plan
+from study.spec import parse_spec
+from study.workers import Workers
 
 SPEC = Path(__file__).resolve().parent.parent / "experiments/digits.toml"
 SOURCES = {

@@ -25,11 +25,9 @@ from rich.console import Console
 from sklearn import datasets
 from sklearn.model_selection import train_test_split
 
+from study.versions import installed_versions
+
 HERE = Path(__file__).resolve().parent
-sys.path[:] = [place for place in sys.path if Path(place).resolve() != HERE]
-
-from study.versions import installed_versions  # noqa: E402
-
 PACKAGES = ("mlflow", "optuna", "scikit-learn", "flaml", "lightgbm", "xgboost", "numpy")
 OURS = "study"
 PEERS = {

@@ -31,34 +31,29 @@ from typing import Any
 from unittest.mock import patch
 
 import numpy as np
+from machine import keep
 from rich.console import Console
 from rich.table import Table
+from simulated_cluster import Costs, simulate
 
-# A script's own folder comes first on the path, and there "engine" is another script.
+from engine.quantum import Outcome, Quantum, work
+from study.budget import Budget
+from study.data import load
+from study.home import Home
+from study.ledger import RESULT, ROUND, Ledger, quiet_optuna
+from study.objective import Objective, direction_of
+from study.running import Progress, run
+from study.samplers import make_sampler
+from study.search import Listener, Search
+from study.spec import parse_spec
+from study.spec.search import SearchSpec
+from study.tracking.sync import sync
+from study.versions import installed_versions
+
 HERE = Path(__file__).resolve().parent
-sys.path[:] = [place for place in sys.path if Path(place).resolve() != HERE]
-
-from engine.quantum import Outcome, Quantum, work  # noqa: E402
-from study.budget import Budget  # noqa: E402
-from study.data import load  # noqa: E402
-from study.home import Home  # noqa: E402
-from study.ledger import RESULT, ROUND, Ledger, quiet_optuna  # noqa: E402
-from study.objective import Objective, direction_of  # noqa: E402
-from study.running import Progress, run  # noqa: E402
-from study.samplers import make_sampler  # noqa: E402
-from study.search import Listener, Search  # noqa: E402
-from study.spec import parse_spec  # noqa: E402
-from study.spec.search import SearchSpec  # noqa: E402
-from study.tracking.sync import sync  # noqa: E402
-from study.versions import installed_versions  # noqa: E402
-
-sys.path += [str(HERE), str(HERE.parent / "tests/study")]
+sys.path.append(str(HERE.parent / "tests/study"))
 
 from instant_cluster import Instant  # noqa: E402
-from machine import keep  # noqa: E402
-from simulated_cluster import Costs, simulate  # noqa: E402
-
-sys.path[:] = [place for place in sys.path if Path(place).resolve() != HERE]  # worker processes look there, too
 
 PACKAGES = ("optuna", "mlflow", "sqlalchemy", "psycopg", "distributed", "numpy")
 PARTS = ("ask", "tell", "checkpoint", "export")

@@ -8,28 +8,25 @@ mean distance (error), of both. No MLflow, no command line; a minute or two a da
 """
 
 import argparse
-import sys
 import tempfile
 import warnings
 from pathlib import Path
 
 import numpy as np
 
-# A script's own folder comes first on the path, and there "engine" is another script.
-sys.path[:] = [place for place in sys.path if Path(place).resolve() != Path(__file__).resolve().parent]
-
-from engine import Architecture, Parameters, predict  # noqa: E402
-from engine.metrics import METRICS  # noqa: E402
-from study.budget import Budget  # noqa: E402
-from study.confirming import confirm_with  # noqa: E402
-from study.data import open_test  # noqa: E402
-from study.home import Home  # noqa: E402
-from study.ledger import Ledger, quiet_optuna  # noqa: E402
-from study.objective import Objective, direction_of  # noqa: E402
-from study.reopening import load_all  # noqa: E402
-from study.search import Listener, Search  # noqa: E402
-from study.space import complete  # noqa: E402
-from study.spec import parse_spec  # noqa: E402
+from engine import Architecture, Parameters, predict
+from engine.metrics import METRICS
+from study.budget import Budget
+from study.confirming import confirm_with
+from study.data import open_test
+from study.home import Home
+from study.ledger import Ledger, quiet_optuna
+from study.objective import Objective, direction_of
+from study.reopening import load_all
+from study.search import Listener, Search
+from study.space import complete
+from study.spec import parse_spec
+from study.workers import Workers
 
 DATA = {
     "breast_cancer": 'source = "sklearn:breast_cancer"',
@@ -86,7 +83,7 @@ def one(data: str, seed: int, given: argparse.Namespace) -> tuple[float, float]:
         objective.write_data()
         ledger = Ledger(folder, spec.name, [direction_of(objective.metric)])
         ledger.set(trials=given.trials, metric=objective.metric, objectives=list(objective.objectives))
-        Search(objective, ledger, Budget(given.trials, None, None, maximize=True), [], Listener()).run(1)
+        Search(objective, ledger, Budget(given.trials, None, None, maximize=True), [], Listener()).run(Workers(1))
         outcome = confirm_with(objective, ledger, top=1, seeds=given.seeds, jobs=1, said=lambda _: None)
         (best,) = outcome["candidates"]
         network = objective.architecture(complete(spec.space, ledger.trials()[best["trial"]].params))

@@ -1,6 +1,6 @@
 """The engine against scikit-learn, PyTorch, its own bare matrix products, and loops: one run, one core, float32.
 
-    python benchmarks/engine.py [--repeats 7] [--seconds 0.4] [--json results.json]
+    python benchmarks/engine_speed.py [--repeats 7] [--seconds 0.4] [--json results.json]
 
 Times are medians of interleaved repeats: every contender runs once, then every contender again, so that a processor
 that slows down slows all of them. What counts is the ratios of one run. Costs are recorded at every iteration by all.
@@ -10,7 +10,6 @@ PyTorch is left out where it is not installed.
 import argparse
 import json
 import statistics
-import sys
 import time
 import warnings
 from collections.abc import Callable
@@ -28,11 +27,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 from threadpoolctl import threadpool_limits
 
-# A script's own folder comes first on the path, and there "engine" is this file.
-sys.path[:] = [place for place in sys.path if Path(place).resolve() != Path(__file__).resolve().parent]
-
-from engine import Architecture, reference, train, train_stack  # noqa: E402
-from study.versions import installed_versions  # noqa: E402
+from engine import Architecture, reference, train, train_stack
+from study.versions import installed_versions
 
 try:
     import torch
