@@ -49,6 +49,7 @@ from study.spec import parse_spec
 from study.spec.search import SearchSpec
 from study.tracking.sync import sync
 from study.versions import installed_versions
+from study.workers import Workers
 
 HERE = Path(__file__).resolve().parent
 sys.path.append(str(HERE.parent / "tests/study"))
@@ -202,7 +203,7 @@ def measure(home: Home, workers: int, marks: Sequence[int], sampler: str) -> lis
             timed = watch.over(part, getattr(Search, method))
             patches.enter_context(patch.object(Search, method, timed))
         patches.enter_context(patch("study.search.make_sampler", sampler_near(marks, workers)))
-        run(path, home, jobs=workers, cluster=Looking(workers), exporter=None, progress=progress)
+        run(path, home, workers=Workers(workers, cluster=Looking(workers)), exporter=None, progress=progress)
     seen.append((finished, dict(watch.seconds)))
     rows = []
     for mark in marks:
@@ -287,7 +288,7 @@ def check(place: Path, workers: int, costs: Costs) -> dict[str, Any]:
         search = Search(objective, ledger, Budget(trials, None, None, maximize=True), [], Listener())
         started = time.perf_counter()
         with patch("study.workers.work_in_turn", work_and_pause):
-            search.run(workers)
+            search.run(Workers(workers))
         real = time.perf_counter() - started
         lengths = [trial.user_attrs[RESULT]["seconds"] for trial in ledger.trials()]
         rounds = ledger.attributes[ROUND]["number"]

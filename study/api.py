@@ -89,7 +89,7 @@ class Study:
         """
         from study.running import run
         from study.tracking.exporter import start_exporter
-        from study.workers import default_jobs
+        from study.workers import Workers, default_jobs
 
         if self.path is None:
             raise UserError(f"study {self.name!r} was loaded by name, to look at; Study.from_toml(path) can run it")
@@ -100,7 +100,7 @@ class Study:
                 result = run(
                     self.path,
                     self.home,
-                    jobs=jobs or default_jobs(),
+                    workers=Workers.of(read_spec(self.path).search, jobs or default_jobs()),
                     trials=trials,
                     timeout=timeout,
                     warm_start=warm_start,

@@ -29,6 +29,7 @@ from study.search import Listener, Search
 from study.space import complete, fixed, within
 from study.spec import ConfirmSpec, DataSpec, Spec
 from study.verdict import Scored, judge
+from study.workers import Workers
 
 ATTRIBUTE = "recheck"  # of the ledger
 SHARE = 4  # the search is a quarter of the study's
@@ -124,7 +125,7 @@ def _search(objective: Objective, old: Sequence[TrialRow], jobs: int, said: Call
     budget = Budget(spec.search.trials, None, None, maximize=ledger.direction == "maximize")
     drawn = [_drawn(objective, row) for row in old]
     said(f"searching {spec.search.trials} trials, the {len(old)} best settings of the study first")
-    Search(objective, ledger, budget, drawn, Listener()).run(jobs)
+    Search(objective, ledger, budget, drawn, Listener()).run(Workers.of(spec.search, jobs))
     summary = summarize_ledger(ledger, folder)
     return [row for row in summary.ranking() if row.number >= len(old)][: len(old)]
 

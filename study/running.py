@@ -12,7 +12,6 @@ from optuna.study import StudyDirection
 
 from study import holding
 from study.budget import Budget
-from study.clusters import Cluster
 from study.confirming import confirm_once
 from study.data import Dataset
 from study.data.fingerprint import explain_change
@@ -29,6 +28,7 @@ from study.space import check_setting, fixed, within
 from study.spec import Spec, read_spec
 from study.tracking.exporter import Exporter
 from study.versions import installed_versions
+from study.workers import Workers
 
 WARM = 5  # settings that another study gives to begin with
 
@@ -81,11 +81,10 @@ def run(
     path: Path,
     home: Home,
     *,
-    jobs: int,
+    workers: Workers,
     trials: int | None = None,
     timeout: float | None = None,
     warm_start: str | None = None,
-    cluster: Cluster | None = None,
     exporter: Exporter | None,
     progress: Progress,
 ) -> RunResult:
@@ -94,11 +93,10 @@ def run(
     Args:
         path: of the spec.
         home: where state lives.
-        jobs: worker processes.
+        workers: who does the work, here or in a cluster.
         trials: how many in the end; None takes the spec's, or more if more were asked for before.
         timeout: seconds after which the run stops at the end of a round; None takes the spec's.
         warm_start: name of another study, whose best settings are tried first.
-        cluster: does the work in place of processes here.
         exporter: has runs written to MLflow; None leaves that to `study sync`.
         progress: who is told.
 
@@ -128,10 +126,10 @@ def run(
         best = summarize_ledger(ledger, folder).best
         so_far = best.value if best is not None else None
         progress.begun(objective.dataset, objective.metric, ledger.direction, before, budget.trials, so_far)
-        if jobs > spec.search.in_flight:
+        if workers.jobs > spec.search.in_flight:
             progress.said(
-                f"{jobs} workers share {spec.search.in_flight} trials in flight; [search] in_flight = {jobs} "
-                "would keep all of them busy, and makes another study (give it another name)"
+                f"{workers.jobs} workers share {spec.search.in_flight} trials in flight; [search] in_flight = "
+                f"{workers.jobs} would keep all of them busy, and makes another study (give it another name)"
             )
         if exporter is not None:
             exporter.open()
@@ -149,18 +147,19 @@ def run(
             return deadline is not None and time.monotonic() - started > deadline
 
         search = Search(objective, ledger, budget, enqueued, Listener(finished, stop))
-        search.run(jobs, cluster)
+        search.run(workers)
         confirmed = None
         if not search.open:
             ledger.set(ended=search.ended)
-            _keep_importance(ledger, objective)
-            confirmed = confirm_once(objective, ledger, jobs=jobs, said=progress.said, cluster=cluster)
+            confirmed = confirm_once(objective, ledger, jobs=workers.jobs, said=progress.said, cluster=workers.cluster)
         else:
             progress.said(f"stopped after {deadline:g} seconds; the same command goes on from here")
         summary = summarize_ledger(ledger, folder)
         ended = [str(row.number) for row in summary.trials if row.state != "running"]
         result = RunResult(summary, len(ended) - before, confirmed=confirmed)
         progress.ended(result)
+        if not search.open:
+            _keep_importance(ledger, objective)  # nobody waits for it, so after the table
         if exporter is None:
             return result
         exporter.finish()

@@ -18,7 +18,6 @@ from optuna.trial import FrozenTrial
 from engine import DataError, TrainingState
 from engine.quantum import Outcome, evaluations, work
 from study.budget import Budget
-from study.clusters import Cluster
 from study.errors import UserError
 from study.grid import enumerate_settings, grid_order
 from study.ledger import PLACE, STATES, Ledger, TrialRecord
@@ -97,12 +96,11 @@ class Search:
         """The [space] table."""
         return self.objective.spec.space
 
-    def run(self, jobs: int, cluster: Cluster | None = None) -> None:
-        """Work until the budget is spent, or the listener says to stop; with workers here or those of a cluster."""
-        limit = None if self.search.worker_memory is None else self.search.worker_memory << 20
+    def run(self, workers: Workers) -> None:
+        """Work until the budget is spent, or the listener says to stop; then no worker process is left."""
         unfinished = self.budget.trials - len(self.mirror.trials) + len(self.open) + len(self.held)
-        busy = max(1, min(jobs, self.search.in_flight, unfinished))
-        with Workers(busy, memory_limit=limit, cluster=cluster) as workers:  # now one thread of BLAS, for samplers too
+        workers.need(min(self.search.in_flight, unfinished))
+        with workers:  # now one thread of BLAS, for samplers too
             under_way: dict[int, Batch] = {}
             for turn in range(1, self.groups + 1):  # the last group is the one whose round was committed last
                 group = (self.round + turn) % self.groups

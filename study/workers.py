@@ -23,6 +23,7 @@ from engine.quantum import Outcome, Quantum, work_in_turn
 from study.clusters import Cluster, why_lost
 from study.errors import MachineError, UserError
 from study.interrupts import deaf
+from study.spec import SearchSpec
 from study.worker import begin
 
 ATTEMPTS = 3  # a quantum is tried so often where its worker is lost
@@ -47,14 +48,14 @@ class Batch:
 
 
 class Workers:
-    """Does quanta, a batch at a time or several under way at once; use as a context manager.
+    """Does quanta, a batch at a time or several under way at once; in a `with` block, at whose end no process is left.
 
     A quantum whose worker is killed, runs out of memory or is stuck is done again from the same state, at most twice;
     then its outcome is an error that says why. The other quanta under way lose nothing. Data that cannot be read are
     nobody's fault: that ends the run.
 
     Args:
-        jobs: worker processes; 1 works in this process, unless there is a memory limit.
+        jobs: worker processes, at most; 1 works in this process, unless there is a memory limit.
         memory_limit: bytes that a worker may take for itself (Linux); data that workers share does not count.
         patience: seconds without any result until workers count as stuck, beyond what the quanta are expected to take.
         cluster: does the work, where there is one; memory limit and patience are its own matter then.
@@ -77,9 +78,35 @@ class Workers:
                 f"a worker's memory limit must be at least {LEAST_MEMORY >> 20} MB, got {memory_limit >> 20}"
             )
         self.jobs, self.memory_limit, self.patience, self.cluster = jobs, memory_limit, patience, cluster
+        self._count = jobs
         self._executor: Any = None
         self._threads: Any = None
         self._refused: OSError | None = None
+
+    @classmethod
+    def of(cls, search: SearchSpec, jobs: int, cluster: Cluster | None = None) -> Self:
+        """Return workers as [search] wants them."""
+        limit = None if search.worker_memory is None else search.worker_memory << 20
+        return cls(jobs, memory_limit=limit, cluster=cluster)
+
+    def need(self, most: int) -> None:
+        """Say that there are at most so many quanta at once; what has begun already stays."""
+        if self._executor is None:
+            self._count = max(1, min(self.jobs, most))
+
+    def begin(self, most: int) -> None:
+        """Begin the processes for so many quanta at once, ahead of the first: they import while data are being read.
+
+        Who does so calls `close`, also where no `with` block was come to.
+        """
+        self.need(most)
+        if not self._works_here and self.cluster is None:
+            self._submit_here([])  # the first task begins all of them
+
+    @property
+    def _works_here(self) -> bool:
+        alone = self._count == 1 and self._executor is None
+        return alone and self.memory_limit is None and self.cluster is None
 
     def __enter__(self) -> Self:
         self._threads = threadpool_limits(1)
@@ -88,7 +115,7 @@ class Workers:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._stop()
+        self.close()
         if self.cluster is not None:
             self.cluster.forget()
         self._threads.restore_original_limits()
@@ -99,7 +126,7 @@ class Workers:
 
     def submit(self, quanta: Sequence[Quantum]) -> Batch:
         """Begin a batch of quanta, the dearest first, after those that are under way."""
-        if self.jobs == 1 and self.memory_limit is None and self.cluster is None:
+        if self._works_here:
             return Batch(sorted(quanta, key=lambda quantum: quantum.trial))
         dearest_first = sorted(quanta, key=lambda quantum: quantum.units, reverse=True)
         return Batch(dearest_first, self._submit(dearest_first))
@@ -155,26 +182,30 @@ class Workers:
                 why = f"its worker was stuck, without a result for {limit:.0f} s"
                 break
         if why is not None:
-            self._stop()  # an attempt alone begins in a new process; what else is under way is done again, too
+            self.close()  # an attempt alone begins in a new process; what else is under way is done again, too
         return why
 
     def _submit(self, quanta: Sequence[Quantum]) -> set[Task]:
         if self.cluster is not None:
             return {self.cluster.submit(share) for share in shares(quanta, self.cluster.jobs)}
-        self._start()
+        try:
+            return {self._submit_here([quantum]) for quantum in quanta}
+        except BrokenProcessPool:  # a worker was lost while it had nothing to do
+            self.close()
+            return {self._submit_here([quantum]) for quantum in quanta}
+
+    def _submit_here(self, quanta: Sequence[Quantum]) -> Task:
+        executor = self._start()
         with deaf():  # worker processes begin here
-            try:
-                return {self._start().submit(work_in_turn, [quantum]) for quantum in quanta}
-            except BrokenProcessPool:  # a worker was lost while it had nothing to do
-                self._stop()
-                return {self._start().submit(work_in_turn, [quantum]) for quantum in quanta}
+            task: Task = executor.submit(work_in_turn, quanta)
+        return task
 
     def _start(self) -> Any:
         if self._executor is None:
             resource_tracker.ensure_running()  # loky would begin it, and Python lets Ctrl-C through then
             try:
                 self._executor = ProcessPoolExecutor(
-                    self.jobs, initializer=begin, initargs=(os.getpid(), self.memory_limit), env=_ONE_THREAD
+                    self._count, initializer=begin, initargs=(os.getpid(), self.memory_limit), env=_ONE_THREAD
                 )
             except OSError as error:  # no semaphores, as in a container without /dev/shm
                 raise MachineError(
@@ -182,8 +213,8 @@ class Workers:
                 ) from error
         return self._executor
 
-    def _stop(self) -> None:
-        """End the worker processes, busy or not."""
+    def close(self) -> None:
+        """End the worker processes, busy or not; others begin when they are needed."""
         executor, self._executor = self._executor, None
         if executor is None:
             return

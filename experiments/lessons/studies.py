@@ -5,7 +5,7 @@ from pathlib import Path
 from study import Study
 from study.home import Home
 from study.running import Progress, run
-from study.workers import default_jobs
+from study.workers import Workers, default_jobs
 
 EXPERIMENTS = Path(__file__).resolve().parents[1]
 
@@ -17,5 +17,5 @@ def search(spec: Path, home: Path) -> Study:
         study.errors.UserError: the home has another study of this name.
     """
     silent = Progress(lambda *_: None, lambda *_: None, lambda _: None)
-    run(spec, Home(home), jobs=default_jobs(), exporter=None, progress=silent)
+    run(spec, Home(home), workers=Workers(default_jobs()), exporter=None, progress=silent)
     return Study.from_toml(spec, home)

@@ -1,6 +1,6 @@
 """The commands before and during a search: run, plan, init."""
 
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -43,25 +43,30 @@ def run(
     place = Home.at(home, storage)
     with start_exporter(place, declared.name) if tracking else nullcontext() as exporter:
         with interrupts.importing():
-            import study.data.loading  # noqa: F401 - later otherwise, where an interrupt would break it
             from study.clusters import connect
-            from study.run_view import RunView
-            from study.running import run as run_study
-            from study.workers import default_jobs
+            from study.workers import Workers, default_jobs
 
-        workers = connect(backend, scheduler=scheduler, address=address, jobs=jobs)
-        with kept_in(place.path), workers as cluster, RunView(place) as view:
-            result = run_study(
-                spec,
-                place,
-                jobs=cluster.jobs if cluster is not None else jobs or default_jobs(),
-                cluster=cluster,
-                trials=trials,
-                timeout=timeout,
-                warm_start=warm_start,
-                exporter=exporter,
-                progress=view.progress,
-            )
+        connected = connect(backend, scheduler=scheduler, address=address, jobs=jobs)
+        with kept_in(place.path), connected as cluster:
+            most = cluster.jobs if cluster is not None else jobs or default_jobs()
+            with closing(Workers.of(declared.search, most, cluster)) as workers:
+                if not place.folder(declared.name).path.exists():  # of one that is there little may be left to do
+                    workers.begin(min(declared.search.in_flight, trials or declared.search.trials))
+                with interrupts.importing():
+                    import study.data.loading  # noqa: F401 - later otherwise, where an interrupt would break it
+                    from study.run_view import RunView
+                    from study.running import run as run_study
+                with RunView(place) as view:
+                    result = run_study(
+                        spec,
+                        place,
+                        workers=workers,
+                        trials=trials,
+                        timeout=timeout,
+                        warm_start=warm_start,
+                        exporter=exporter,
+                        progress=view.progress,
+                    )
     view.conclude(result, home, storage)
 
 

@@ -16,6 +16,7 @@ from study.objective import Objective, direction_of
 from study.results import Summary, summarize_ledger
 from study.search import Listener, Search
 from study.spec import parse_spec
+from study.workers import Workers
 
 
 def spec_with(search: str = "", data: str = "", space: str = "", text: str = SMALL) -> str:
@@ -59,7 +60,7 @@ def run_local(
         )
         enqueued = [dict(setting) for setting in spec.search.enqueue]
         search = Search(objective, ledger, budget, enqueued, Listener(stop=stop))
-        search.run(jobs, cluster)
+        search.run(Workers.of(spec.search, jobs, cluster))
         if not search.open:
             ledger.set(ended=search.ended)
         return summarize_ledger(ledger, place)

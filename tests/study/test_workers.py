@@ -5,6 +5,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -229,6 +230,37 @@ def test_no_worker_outlives_the_block(monkeypatch: pytest.MonkeyPatch, tmp_path:
     for pid in pids:
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
+
+
+def test_processes_that_were_begun_ahead_do_the_work(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(workers, "work_in_turn", in_turn(well))
+    crew = Workers(2)
+    crew.begin(8)
+    begun = set(crew._executor._processes)
+    assert len(begun) == 2
+    with crew:
+        crew.need(1)  # too late to do without them
+        outcomes = crew.run([make_quantum(trial, tmp_path) for trial in range(8)])
+    assert {int(outcome.seconds) for outcome in outcomes.values()} <= begun
+    assert crew._executor is None
+
+
+def test_processes_that_were_begun_ahead_end_where_nothing_comes_of_it() -> None:
+    with closing(Workers(2)) as crew:
+        crew.begin(8)
+        begun = list(crew._executor._processes)
+    for pid in begun:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+
+
+@pytest.mark.parametrize(("jobs", "most"), [(1, 8), (2, 1)])
+def test_for_one_quantum_at_a_time_no_process_is_begun(jobs: int, most: int, tmp_path: Path) -> None:
+    crew = Workers(jobs)
+    crew.begin(most)
+    assert crew._executor is None
+    with crew:
+        assert crew.submit([make_quantum(0, tmp_path)]).pending is None
 
 
 def test_a_memory_limit_below_what_a_worker_needs_is_refused() -> None:
