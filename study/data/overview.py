@@ -39,8 +39,9 @@ class Look:
     """What `study plan` prints of the data.
 
     rows: in the source (a test file's apart). parts: examples by part. classes: examples by class, all parts;
-    {} for regression. n_x, n_y: rows of X and Y after preprocessing. smallest_difference: what dev can tell
-    apart, in points of accuracy (0.02 is two percentage points), for regression as a share of the RMSE.
+    {} for regression. n_x, n_y: rows of X and Y after preprocessing. compared_on: dev examples that trials are
+    compared on; with folds each of train and dev is one once. smallest_difference: what these can tell apart, in
+    points of accuracy (0.02 is two percentage points), for regression as a share of the RMSE.
     """
 
     source: str
@@ -53,6 +54,7 @@ class Look:
     parts: dict[str, int]
     n_x: int
     n_y: int
+    compared_on: int
     smallest_difference: float
     cautions: tuple[Caution, ...]
     notes: tuple[str, ...]
@@ -115,8 +117,8 @@ def describe(opened: loading.Opened, dataset: Dataset) -> Look:
     parts = {name: len(examples) for name, examples in opened.parts.items()}
     if raw.test is not None:
         parts["test"] = len(raw.test)
-    # With folds each example of train is in dev once.
-    smallest = smallest_difference(parts["dev"] + (parts["train"] if opened.spec.folds else 0))
+    compared_on = parts["dev"] + (parts["train"] if opened.spec.folds else 0)
+    smallest = smallest_difference(compared_on)
     return Look(
         source=dataset.source,
         rows=len(raw.frame),
@@ -128,6 +130,7 @@ def describe(opened: loading.Opened, dataset: Dataset) -> Look:
         parts=parts,
         n_x=dataset.n_x,
         n_y=dataset.n_y,
+        compared_on=compared_on,
         smallest_difference=smallest,
         cautions=cautions.find_cautions(opened, dataset, smallest),
         notes=dataset.notes,

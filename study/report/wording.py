@@ -162,7 +162,7 @@ def _cautions(facts: Facts) -> list[str]:
     if summary.metric == "accuracy":
         near = [row for row in summary.ranking() if abs((row.value or 0) - (summary.best.value or 0)) < _apart(facts)]
         remarks.append(
-            f"{look.parts['dev']:,} dev examples can tell apart differences from about "
+            f"{look.compared_on:,} dev examples can tell apart differences from about "
             f"{100 * look.smallest_difference:.1f} points of accuracy on; {counted(len(near), 'trial')} "
             f"{'lies' if len(near) == 1 else 'lie'} within that of the best."
         )

@@ -174,7 +174,12 @@ def test_the_ground_of_the_boundary_is_what_the_network_answers(plane: Home) -> 
             "",
             ["3 networks; 108 dev examples", "has the best accuracy"],
         ),
-        ("trials = 6", 'source = "sklearn:iris"\nfolds = 3', "", ["3 networks; 120 dev examples"]),
+        (
+            "trials = 6",
+            'source = "sklearn:iris"\nfolds = 3',
+            "",
+            ["3 networks; 120 dev examples", "120 dev examples can tell apart"],
+        ),
         (
             'trials = 12\nmetric = ["accuracy", "parameters"]',
             "",
