@@ -96,7 +96,7 @@ def comparison(results: dict[str, Any]) -> str:
     rows = []
     for system in systems:
         own = [jobs[data][system] for data in whole]
-        ratio = statistics.geometric_mean(jobs[data][system]["seconds"] / jobs[data][OURS]["seconds"] for data in whole)
+        ratio = statistics.geometric_mean(each.get("times_ours", 1.0) for each in own)
         seconds = [f"{each['seconds']:.1f}" for each in own]
         rows.append((system, *seconds, f"{ratio:.1f}", f"{max(each['memory'] for each in own) / 1e6:.0f}"))
     stands = f"{results['settings']} settings each, measured {results['date']} on {results['cores']} cores"
