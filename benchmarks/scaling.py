@@ -287,8 +287,8 @@ def check(place: Path, workers: int, costs: Costs) -> dict[str, Any]:
         objective.write_data()
         search = Search(objective, ledger, Budget(trials, None, None, maximize=True), [], Listener())
         started = time.perf_counter()
-        with patch("study.workers.work_in_turn", work_and_pause):
-            search.run(Workers(workers))
+        with patch("study.workers.work_in_turn", work_and_pause), Workers(workers) as crew:
+            search.run(crew)
         real = time.perf_counter() - started
         lengths = [trial.user_attrs[RESULT]["seconds"] for trial in ledger.trials()]
         rounds = ledger.attributes[ROUND]["number"]

@@ -83,8 +83,9 @@ def one(data: str, seed: int, given: argparse.Namespace) -> tuple[float, float]:
         objective.write_data()
         ledger = Ledger(folder, spec.name, [direction_of(objective.metric)])
         ledger.set(trials=given.trials, metric=objective.metric, objectives=list(objective.objectives))
-        Search(objective, ledger, Budget(given.trials, None, None, maximize=True), [], Listener()).run(Workers(1))
-        outcome = confirm_with(objective, ledger, top=1, seeds=given.seeds, jobs=1, said=lambda _: None)
+        with Workers(1) as workers:
+            Search(objective, ledger, Budget(given.trials, None, None, maximize=True), [], Listener()).run(workers)
+            outcome = confirm_with(objective, ledger, workers, lambda _: None, top=1, seeds=given.seeds)
         (best,) = outcome["candidates"]
         network = objective.architecture(complete(spec.space, ledger.trials()[best["trial"]].params))
         with np.load(folder.confirm / f"trial-{best['trial']}.npz") as file:

@@ -89,7 +89,7 @@ class Study:
         """
         from study.running import run
         from study.tracking.exporter import start_exporter
-        from study.workers import Workers, default_jobs
+        from study.workers import Workers
 
         if self.path is None:
             raise UserError(f"study {self.name!r} was loaded by name, to look at; Study.from_toml(path) can run it")
@@ -100,7 +100,7 @@ class Study:
                 result = run(
                     self.path,
                     self.home,
-                    workers=Workers.of(read_spec(self.path).search, jobs or default_jobs()),
+                    workers=Workers.of(read_spec(self.path).search, jobs),
                     trials=trials,
                     timeout=timeout,
                     warm_start=warm_start,
@@ -133,11 +133,10 @@ class Study:
             ValueError: top, seeds or jobs out of range.
         """
         from study.confirming import confirm
-        from study.workers import default_jobs
 
         _check(top=(top, 1), seeds=(seeds, 2), jobs=(jobs, 1))
         said = ProgressLine(quiet=quiet).said
-        outcome = confirm(self.home, self.name, top=top, seeds=seeds, jobs=jobs or default_jobs(), said=said)
+        outcome = confirm(self.home, self.name, top=top, seeds=seeds, jobs=jobs, said=said)
         self._sync(said)
         return outcome
 

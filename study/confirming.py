@@ -11,7 +11,6 @@ from typing import Any
 
 from engine.metrics import METRICS
 from study import holding
-from study.clusters import Cluster
 from study.errors import UserError
 from study.home import Home
 from study.ledger import RESULT, Ledger, quiet_optuna, repair
@@ -21,6 +20,7 @@ from study.results import Summary, TrialRow, summarize_ledger
 from study.retraining import Part, Retraining
 from study.spec import ConfirmSpec
 from study.verdict import Scored, judge
+from study.workers import Workers
 
 ATTRIBUTE = "confirm"  # of the ledger
 
@@ -31,7 +31,7 @@ def confirm(
     *,
     top: int | None = None,
     seeds: int | None = None,
-    jobs: int,
+    jobs: int | None = None,
     said: Callable[[str], None],
 ) -> dict[str, Any]:
     """Confirm a study; return the outcome, which is in the ledger then. What is known already is not trained again.
@@ -40,7 +40,7 @@ def confirm(
         home: where state lives.
         name: of the study.
         top, seeds: in place of [confirm] in the spec.
-        jobs: worker processes.
+        jobs: worker processes; None is one a core.
         said: called with lines on how it goes.
 
     Raises:
@@ -57,20 +57,23 @@ def confirm(
         repair(reopened.folder)
         objective.write_data()
         ledger = Ledger(reopened.folder, name, held=held)
-        return confirm_with(objective, ledger, top=top, seeds=seeds, jobs=jobs, said=said)
+        with Workers.of(reopened.spec.search, jobs) as workers:
+            return confirm_with(objective, ledger, workers, said, top=top, seeds=seeds)
 
 
 def confirm_with(
     objective: Objective,
     ledger: Ledger,
+    workers: Workers,
+    said: Callable[[str], None],
     *,
     top: int,
     seeds: int,
-    jobs: int,
-    said: Callable[[str], None],
-    cluster: Cluster | None = None,
 ) -> dict[str, Any]:
-    """Confirm a study whose lease this process holds and whose data are written; otherwise as `confirm`."""
+    """Confirm a study whose lease this process holds and whose data are written, with workers that are begun.
+
+    Otherwise as `confirm`.
+    """
     summary = summarize_ledger(ledger, objective.folder)
     known = ledger.attributes.get(ATTRIBUTE)
     state = digest(summary, ledger.attributes, top, seeds)
@@ -89,9 +92,8 @@ def confirm_with(
     retraining = Retraining(objective, part, seeds, objective.folder.confirm)
     trained = retraining.train(
         {_file(row): trials[row.number].params for row in best},
-        jobs,
+        workers,
         lambda name: said(f"trial {titles[name].number} trained again"),
-        cluster,
     )
     good = [row for row in best if trained[_file(row)].reason is None]
     failed = [
@@ -131,7 +133,7 @@ def confirm_with(
 
 
 def confirm_once(
-    objective: Objective, ledger: Ledger, *, jobs: int, said: Callable[[str], None], cluster: Cluster | None = None
+    objective: Objective, ledger: Ledger, workers: Workers, said: Callable[[str], None]
 ) -> dict[str, Any] | None:
     """Confirm as the spec says, at the end of a run; return None where the spec does not, or nothing trains again.
 
@@ -150,9 +152,7 @@ def confirm_once(
     ):
         return dict(known)
     try:
-        return confirm_with(
-            objective, ledger, top=wanted.top, seeds=wanted.seeds, jobs=jobs, said=said, cluster=cluster
-        )
+        return confirm_with(objective, ledger, workers, said, top=wanted.top, seeds=wanted.seeds)
     except UserError as error:
         said(f"not confirmed: {error}")
         return None

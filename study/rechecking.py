@@ -44,7 +44,7 @@ def recheck(
     trials: int | None = None,
     top: int | None = None,
     seeds: int | None = None,
-    jobs: int,
+    jobs: int | None = None,
     said: Callable[[str], None],
 ) -> dict[str, Any]:
     """Look whether the best of a study still holds; return the outcome, which is in the ledger then.
@@ -55,7 +55,7 @@ def recheck(
         data: a file in place of the study's source; None reads that again, as it is now.
         trials: of the search; None is a quarter of the study's, or twice the settings that it begins with.
         top, seeds: settings of the study to try, and fresh seeds for each; None as [confirm] has it.
-        jobs: worker processes.
+        jobs: worker processes; None is one a core.
         said: called with lines on how it goes.
 
     Raises:
@@ -76,8 +76,9 @@ def recheck(
         repair(reopened.folder)
         same = datasets[0].fingerprint == reopened.attributes["fingerprint"]
         said(f"{spec.data.source}: {'the same data as before' if same else 'other data than before'}")
-        new = _search(objective, old, jobs, said)
-        outcome = _judge(objective, old, new, seeds, jobs, said)
+        with Workers.of(spec.search, jobs) as workers:
+            new = _search(objective, old, workers, said)
+            outcome = _judge(objective, old, new, seeds, workers, said)
         outcome |= {"data": spec.data.source, "same_data": same, "trials": spec.search.trials, "of": of}
         Ledger(reopened.folder, name, held=held).set(**{ATTRIBUTE: outcome})
     return outcome
@@ -113,7 +114,9 @@ def _digest(spec: Spec, fingerprint: str, old: Sequence[TrialRow], seeds: int) -
     return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _search(objective: Objective, old: Sequence[TrialRow], jobs: int, said: Callable[[str], None]) -> list[TrialRow]:
+def _search(
+    objective: Objective, old: Sequence[TrialRow], workers: Workers, said: Callable[[str], None]
+) -> list[TrialRow]:
     """Search on the new data, the old settings first; return the best that are none of them, as many."""
     folder, spec = objective.folder, objective.spec
     folder.path.mkdir(parents=True, exist_ok=True)
@@ -125,7 +128,7 @@ def _search(objective: Objective, old: Sequence[TrialRow], jobs: int, said: Call
     budget = Budget(spec.search.trials, None, None, maximize=ledger.direction == "maximize")
     drawn = [_drawn(objective, row) for row in old]
     said(f"searching {spec.search.trials} trials, the {len(old)} best settings of the study first")
-    Search(objective, ledger, budget, drawn, Listener()).run(Workers.of(spec.search, jobs))
+    Search(objective, ledger, budget, drawn, Listener()).run(workers)
     summary = summarize_ledger(ledger, folder)
     return [row for row in summary.ranking() if row.number >= len(old)][: len(old)]
 
@@ -135,7 +138,7 @@ def _judge(
     old: Sequence[TrialRow],
     new: Sequence[TrialRow],
     seeds: int,
-    jobs: int,
+    workers: Workers,
     said: Callable[[str], None],
 ) -> dict[str, Any]:
     part: Part = "dev" if objective.dataset.confirm is None else "confirm"
@@ -143,7 +146,7 @@ def _judge(
     drawn = {name: _drawn(objective, row) for name, row in rows.items()}
     said(f"training {len(rows)} settings on {seeds} fresh seeds each")
     retraining = Retraining(objective, part, seeds, objective.folder.confirm)
-    trained = retraining.train(drawn, jobs, lambda name: said(f"{name} trained"))
+    trained = retraining.train(drawn, workers, lambda name: said(f"{name} trained"))
     good = [name for name in rows if trained[name].reason is None]
     if not good:
         raise UserError(f"none of the {len(rows)} settings trains on these data: {next(iter(trained.values())).reason}")

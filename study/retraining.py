@@ -20,7 +20,6 @@ from engine.activations import Array
 from engine.quantum import Outcome, Quantum
 from engine.state import write_whole
 from engine.worker_data import Fold, write_data
-from study.clusters import Cluster
 from study.example_values import example_values
 from study.home import StudyFolder
 from study.objective import Objective, folds_of
@@ -78,17 +77,15 @@ class Retraining:
     def train(
         self,
         settings: Mapping[str, Mapping[str, Any]],
-        jobs: int,
+        workers: Workers,
         done: Callable[[str], None],
-        cluster: Cluster | None = None,
     ) -> dict[str, Retrained]:
         """Train what is not kept yet; return all.
 
         Args:
             settings: parameters of the search space, by a name that can be one of a file.
-            jobs: worker processes; they change nothing but the time.
+            workers: within their `with` block; how many they are changes nothing but the time.
             done: called with the name of a setting once it is trained.
-            cluster: does the work in place of processes here.
         """
         keys = {name: self._key(params) for name, params in settings.items()}
         kept = {name: _read(self._path(name), key) for name, key in keys.items()}
@@ -98,24 +95,25 @@ class Retraining:
             self.folder.mkdir(parents=True, exist_ok=True)
             if self.part != "dev":
                 write_data(self.data, self.folds)
-            stacks = [stack for name, params in missing.items() for stack in self._stacks(name, params)]
+            memory = MEMORY if workers.memory_limit is None else min(MEMORY, workers.memory_limit // 2)
+            stacks = [stack for name, params in missing.items() for stack in self._stacks(name, params, memory)]
             waiting = {name: sum(stack.name == name for stack in stacks) for name in missing}
-            with Workers(min(jobs, len(stacks)), cluster=cluster) as workers:
-                for stack in _side_by_side(workers, stacks, self._quantum):
-                    waiting[stack.name] -= 1
-                    if not waiting[stack.name]:
-                        mine = [other for other in stacks if other.name == stack.name]
-                        trained[stack.name] = self._gather(mine)
-                        if trained[stack.name].lasting:
-                            _write(self._path(stack.name), keys[stack.name], trained[stack.name])
-                        done(stack.name)
+            workers.need(len(stacks))
+            for stack in _side_by_side(workers, stacks, self._quantum):
+                waiting[stack.name] -= 1
+                if not waiting[stack.name]:
+                    mine = [other for other in stacks if other.name == stack.name]
+                    trained[stack.name] = self._gather(mine)
+                    if trained[stack.name].lasting:
+                        _write(self._path(stack.name), keys[stack.name], trained[stack.name])
+                    done(stack.name)
         return {name: trained[name] for name in settings}
 
     def table(self, predictions: Array) -> Array:
         """Return the values of single examples by seed, as `score_table`."""
         return score_table(self.objective.metric, self.folds, self.part, predictions)
 
-    def _stacks(self, name: str, params: Mapping[str, Any]) -> "list[_Stack]":
+    def _stacks(self, name: str, params: Mapping[str, Any], memory: int) -> "list[_Stack]":
         objective, seed = self.objective, self.objective.spec.search.seed
         setting = complete(objective.spec.space, params)
         folds = len(self.folds)
@@ -123,7 +121,7 @@ class Retraining:
             groups = [[replica] for replica in range(self.seeds)]
         else:
             one, two = (objective.iteration_work(setting, replicas).memory for replicas in (1, 2))
-            size = max(1, min(self.seeds, MEMORY // max(1, two - one)))
+            size = max(1, min(self.seeds, memory // max(1, two - one)))
             groups = [list(range(first, min(first + size, self.seeds))) for first in range(0, self.seeds, size)]
         return [
             _Stack(

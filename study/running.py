@@ -147,12 +147,13 @@ def run(
             return deadline is not None and time.monotonic() - started > deadline
 
         search = Search(objective, ledger, budget, enqueued, Listener(finished, stop))
-        search.run(workers)
         confirmed = None
-        if not search.open:
-            ledger.set(ended=search.ended)
-            confirmed = confirm_once(objective, ledger, jobs=workers.jobs, said=progress.said, cluster=workers.cluster)
-        else:
+        with workers:
+            search.run(workers)
+            if not search.open:
+                ledger.set(ended=search.ended)
+                confirmed = confirm_once(objective, ledger, workers, progress.said)
+        if search.open:
             progress.said(f"stopped after {deadline:g} seconds; the same command goes on from here")
         summary = summarize_ledger(ledger, folder)
         ended = [str(row.number) for row in summary.trials if row.state != "running"]

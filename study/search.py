@@ -97,21 +97,24 @@ class Search:
         return self.objective.spec.space
 
     def run(self, workers: Workers) -> None:
-        """Work until the budget is spent, or the listener says to stop; then no worker process is left."""
+        """Work until the budget is spent, or the listener says to stop.
+
+        Args:
+            workers: within their `with` block: samplers, too, have one thread of BLAS there.
+        """
         unfinished = self.budget.trials - len(self.mirror.trials) + len(self.open) + len(self.held)
         workers.need(min(self.search.in_flight, unfinished))
-        with workers:  # now one thread of BLAS, for samplers too
-            under_way: dict[int, Batch] = {}
-            for turn in range(1, self.groups + 1):  # the last group is the one whose round was committed last
-                group = (self.round + turn) % self.groups
-                if self.round == 0 or turn == self.groups:
-                    self._fill(group)
-                under_way[group] = self._begin(workers, group)
-            while self.open and not self.listener.stop():
-                group = (self.round + 1) % self.groups
-                self._commit(workers.collect(under_way[group]))
+        under_way: dict[int, Batch] = {}
+        for turn in range(1, self.groups + 1):  # the last group is the one whose round was committed last
+            group = (self.round + turn) % self.groups
+            if self.round == 0 or turn == self.groups:
                 self._fill(group)
-                under_way[group] = self._begin(workers, group)
+            under_way[group] = self._begin(workers, group)
+        while self.open and not self.listener.stop():
+            group = (self.round + 1) % self.groups
+            self._commit(workers.collect(under_way[group]))
+            self._fill(group)
+            under_way[group] = self._begin(workers, group)
         if not self.open:
             self._let_go()
 

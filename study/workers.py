@@ -84,15 +84,18 @@ class Workers:
         self._refused: OSError | None = None
 
     @classmethod
-    def of(cls, search: SearchSpec, jobs: int, cluster: Cluster | None = None) -> Self:
-        """Return workers as [search] wants them."""
+    def of(cls, search: SearchSpec, jobs: int | None, cluster: Cluster | None = None) -> Self:
+        """Return workers as [search] wants them: those of a cluster, or else `jobs` processes, None one a core."""
         limit = None if search.worker_memory is None else search.worker_memory << 20
-        return cls(jobs, memory_limit=limit, cluster=cluster)
+        count = cluster.jobs if cluster is not None else jobs or default_jobs()
+        return cls(count, memory_limit=limit, cluster=cluster)
 
     def need(self, most: int) -> None:
-        """Say that there are at most so many quanta at once; what has begun already stays."""
-        if self._executor is None:
-            self._count = max(1, min(self.jobs, most))
+        """Say that there are at most so many quanta at once; where too few processes have begun they begin anew."""
+        count = max(1, min(self.jobs, most))
+        if self._executor is None or count > self._count:
+            self.close()
+            self._count = count
 
     def begin(self, most: int) -> None:
         """Begin the processes for so many quanta at once, ahead of the first: they import while data are being read.

@@ -15,7 +15,6 @@ from experiments.lessons.studies import EXPERIMENTS, search
 from study.charts.scales import Choices, Numbers
 from study.home import Home
 from study.rechecking import recheck
-from study.workers import default_jobs
 
 ROWS, FEATURES, WRONG, BEND = 1600, 8, 0.12, 4.0
 
@@ -29,9 +28,7 @@ def run(home: Path) -> dict[str, Any]:
     spec.write_text((EXPERIMENTS / "stream.toml").read_text(encoding="utf-8"), encoding="utf-8")
     found = search(spec, home)
     first = {str(row.params["depth"]): round(row.value or 0.0, 4) for row in found.summary.ranking()}
-    said = recheck(
-        Home(home), "stream", data=folder / "second.csv", trials=3, jobs=default_jobs(), said=lambda _line: None
-    )
+    said = recheck(Home(home), "stream", data=folder / "second.csv", trials=3, said=lambda _line: None)
     second = {str(each["params"]["depth"]): each for each in said["candidates"]}
     return {
         "first": dict(sorted(first.items())),

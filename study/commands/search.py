@@ -44,29 +44,31 @@ def run(
     with start_exporter(place, declared.name) if tracking else nullcontext() as exporter:
         with interrupts.importing():
             from study.clusters import connect
-            from study.workers import Workers, default_jobs
+            from study.workers import Workers
 
         connected = connect(backend, scheduler=scheduler, address=address, jobs=jobs)
-        with kept_in(place.path), connected as cluster:
-            most = cluster.jobs if cluster is not None else jobs or default_jobs()
-            with closing(Workers.of(declared.search, most, cluster)) as workers:
-                if not place.folder(declared.name).path.exists():  # of one that is there little may be left to do
-                    workers.begin(min(declared.search.in_flight, trials or declared.search.trials))
-                with interrupts.importing():
-                    import study.data.loading  # noqa: F401 - later otherwise, where an interrupt would break it
-                    from study.run_view import RunView
-                    from study.running import run as run_study
-                with RunView(place) as view:
-                    result = run_study(
-                        spec,
-                        place,
-                        workers=workers,
-                        trials=trials,
-                        timeout=timeout,
-                        warm_start=warm_start,
-                        exporter=exporter,
-                        progress=view.progress,
-                    )
+        with (
+            kept_in(place.path),
+            connected as cluster,
+            closing(Workers.of(declared.search, jobs, cluster)) as workers,
+        ):
+            if not place.folder(declared.name).path.exists():  # of one that is there little may be left to do
+                workers.begin(min(declared.search.in_flight, trials or declared.search.trials))
+            with interrupts.importing():
+                import study.data.loading  # noqa: F401 - later otherwise, where an interrupt would break it
+                from study.run_view import RunView
+                from study.running import run as run_study
+            with RunView(place) as view:
+                result = run_study(
+                    spec,
+                    place,
+                    workers=workers,
+                    trials=trials,
+                    timeout=timeout,
+                    warm_start=warm_start,
+                    exporter=exporter,
+                    progress=view.progress,
+                )
     view.conclude(result, home, storage)
 
 

@@ -30,11 +30,10 @@ def confirm(
         from study.confirming import confirm as confirm_study
         from study.home import Home
         from study.terminal import print_json
-        from study.workers import default_jobs
 
     place, said = Home.at(home, storage), _say_nothing if json else print
     with kept_in(place.path):
-        outcome = confirm_study(place, name, top=top, seeds=seeds, jobs=jobs or default_jobs(), said=said)
+        outcome = confirm_study(place, name, top=top, seeds=seeds, jobs=jobs, said=said)
     if json:
         print_json(outcome)
     else:
@@ -66,7 +65,6 @@ def recheck(
         from study.home import Home
         from study.rechecking import recheck as recheck_study
         from study.terminal import print_json
-        from study.workers import default_jobs
 
     place, said = Home.at(home, storage), _say_nothing if json else print
     with kept_in(place.path):
@@ -77,7 +75,7 @@ def recheck(
             trials=trials,
             top=top,
             seeds=seeds,
-            jobs=jobs or default_jobs(),
+            jobs=jobs,
             said=said,
         )
     if json:

@@ -1,6 +1,8 @@
 """A study run and confirmed in the test's own process, without MLflow."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from in_process import run_local
 
@@ -11,21 +13,29 @@ from study.objective import Objective
 from study.reopening import load_all
 from study.results import Summary
 from study.spec import parse_spec
+from study.workers import Workers
 
 
 def nobody(_line: str) -> None:
     pass
 
 
-def confirmed(text: str, folder: Path, **given: object) -> dict:
+def confirmed(
+    text: str,
+    folder: Path,
+    *,
+    top: int = 3,
+    seeds: int = 4,
+    jobs: int = 1,
+    said: Callable[[str], None] = nobody,
+) -> dict[str, Any]:
     """Run a spec without MLflow, and confirm it."""
     run_local(text, folder)
     spec = parse_spec(text, "test.toml")
     place = Home(folder).folder(spec.name)
     objective = Objective(spec, load_all(spec.data, folder), place)
-    options = {"top": 3, "seeds": 4, "jobs": 1, "said": nobody} | given
-    with quiet_optuna():
-        return confirm_with(objective, Ledger(place, spec.name), **options)
+    with quiet_optuna(), Workers.of(spec.search, jobs) as workers:
+        return confirm_with(objective, Ledger(place, spec.name), workers, said, top=top, seeds=seeds)
 
 
 def ran(text: str, folder: Path) -> Summary:

@@ -60,7 +60,8 @@ def run_local(
         )
         enqueued = [dict(setting) for setting in spec.search.enqueue]
         search = Search(objective, ledger, budget, enqueued, Listener(stop=stop))
-        search.run(Workers.of(spec.search, jobs, cluster))
+        with Workers.of(spec.search, jobs, cluster) as workers:
+            search.run(workers)
         if not search.open:
             ledger.set(ended=search.ended)
         return summarize_ledger(ledger, place)

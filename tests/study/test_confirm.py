@@ -19,7 +19,9 @@ from study.objective import network_seed
 from study.reopening import load_all, reopen
 from study.results import summarize
 from study.retraining import Retraining, fresh_seed
+from study.running import Progress, run
 from study.spec import parse_spec
+from study.workers import Workers
 
 CONFIRMED = SMALL + "[confirm]\ntop = 3\nseeds = 4\n"
 
@@ -81,6 +83,30 @@ def test_jobs_and_a_death_in_the_middle_change_no_figure(tmp_path: Path) -> None
     said: list[str] = []
     assert figures(confirmed(SMALL, tmp_path / "three", said=said.append)) == figures(first)
     assert len(said) == 1 + 3 - len(kept)
+
+
+@pytest.mark.slow
+def test_the_processes_that_searched_go_on_with_confirming(spec: Path, home: Path) -> None:
+    spec.write_text(CONFIRMED)
+    crew, seen = Workers(2), list[tuple[str, frozenset[int]]]()
+
+    def look(what: str) -> None:
+        seen.append((what, frozenset(crew._executor._processes)))
+
+    progress = Progress(lambda *_: None, lambda number, *_: look(f"trial {number} ended"), look)
+    result = run(spec, Home(home), workers=crew, exporter=None, progress=progress)
+    assert result.confirmed is not None
+    candidates = {candidate["trial"] for candidate in result.confirmed["candidates"]}
+    assert {f"trial {number} trained again" for number in candidates} <= {what for what, _ in seen}
+    (processes,) = {processes for _, processes in seen}
+    assert len(processes) == 2
+
+
+@pytest.mark.slow
+def test_networks_of_a_setting_share_what_memory_a_worker_may_take(tmp_path: Path) -> None:
+    space = "units = 1500\ndepth = 2\niterations = 4\nlearning_rate = 0.01"
+    outcome = confirmed(spec_with("trials = 1\nworker_memory = 512", space=space), tmp_path, top=1, seeds=12)
+    assert outcome["failed"] == []  # all twelve beside each other would take 600 MB
 
 
 def test_values_are_those_of_the_networks_that_were_kept(tmp_path: Path) -> None:

@@ -245,6 +245,17 @@ def test_processes_that_were_begun_ahead_do_the_work(monkeypatch: pytest.MonkeyP
     assert crew._executor is None
 
 
+def test_where_too_few_processes_have_begun_they_begin_anew(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(workers, "work_in_turn", in_turn(well))
+    with Workers(3) as crew:
+        crew.begin(2)
+        begun = set(crew._executor._processes)
+        crew.need(8)
+        outcomes = crew.run([make_quantum(trial, tmp_path) for trial in range(8)])
+        assert len(crew._executor._processes) == 3
+    assert not {int(outcome.seconds) for outcome in outcomes.values()} & begun
+
+
 def test_processes_that_were_begun_ahead_end_where_nothing_comes_of_it() -> None:
     with closing(Workers(2)) as crew:
         crew.begin(8)
