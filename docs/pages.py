@@ -99,7 +99,7 @@ def comparison(results: dict[str, Any]) -> str:
         ratio = statistics.geometric_mean(each.get("times_ours", 1.0) for each in own)
         seconds = [f"{each['seconds']:.1f}" for each in own]
         rows.append((system, *seconds, f"{ratio:.1f}", f"{max(each['memory'] for each in own) / 1e6:.0f}"))
-    stands = f"{results['settings']} settings each, measured {results['date']} on {results['cores']} cores"
+    stands = f"{results['settings']} settings, measured {results['date']} on {results['cores']} cores"
     return f"\n{_table(head, rows)}\n{stands} ({results['processor']}).\n\n"
 
 
