@@ -5,6 +5,7 @@ bounded by the file's size, and for a file that is no table by the first megabyt
 """
 
 import csv
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,8 @@ import pyarrow.parquet
 from study.data.dialect import MAXIMUM_LINE_BYTES, Dialect, find_dialect, reader_of, wrong_encoding
 from study.errors import UserError
 from study.spec.data import DataSpec
+
+_NAMELESS = re.compile(r"__index_level_\d+__")  # what pandas calls an index without a name
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,16 +83,28 @@ def read_text(path: Path, spec: DataSpec) -> Table:
 
 
 def read_parquet(path: Path, _spec: DataSpec) -> Table:
-    """Read a Parquet file; the columns keep their types."""
+    """Read a Parquet file; the columns keep their types.
+
+    pandas puts the index of a frame behind all columns. Here it comes first, as `reset_index` has it, so that it is not
+    taken for the target; one without a name, what is left of the row numbers after a filter, is left out.
+    """
     try:
-        table = pyarrow.parquet.read_table(path)
+        with pyarrow.parquet.ParquetFile(path) as file:  # where read_table takes no two columns of one name
+            table = file.read()
     except (pa.ArrowInvalid, OSError) as error:
         raise UserError(f"{path.name}: this is not a Parquet file ({str(error).splitlines()[0]})") from error
     if table.num_rows == 0:
         raise UserError(f"{path.name}: there are no rows")
-    table = pa.table([_plain(path, name, table.column(name)) for name in table.column_names], table.column_names)
-    frame = table.to_pandas(types_mapper=pd.ArrowDtype, ignore_metadata=True)
-    return Table(frame.rename(columns=str))
+    names, renamed = _unique(tuple(table.column_names))
+    notes = [f"columns of equal name were renamed: {', '.join(renamed)}"] if renamed else []
+    index = [name for name in (table.schema.pandas_metadata or {}).get("index_columns", ()) if name in names]
+    nameless = [name for name in index if _NAMELESS.fullmatch(name) and len(names) > len(index)]
+    if nameless:
+        notes.append("the index of the frame that was saved has no name, and is left out")
+    columns = {name: _plain(path, name, column) for name, column in zip(names, table.columns, strict=True)}
+    kept = [name for name in (*index, *(name for name in names if name not in index)) if name not in nameless]
+    frame = pa.table({name: columns[name] for name in kept}).to_pandas(types_mapper=pd.ArrowDtype, ignore_metadata=True)
+    return Table(frame.rename(columns=str), notes=tuple(notes))
 
 
 def _plain(path: Path, name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet
 import pytest
 
 from study.data import load, load_combined, load_folds, open_test
@@ -189,6 +191,28 @@ def test_parquet_keeps_types(tmp_path: Path) -> None:
     )
     again = data.preprocessing.transform(frame.iloc[data.dev.rows]).T.astype(np.float32)
     np.testing.assert_array_equal(again, data.dev.X)
+
+
+@pytest.mark.parametrize(("index", "expected"), [(None, ["x", "t"]), ("day", ["day", "x", "t"])])
+def test_the_index_of_a_frame_is_neither_the_target_nor_a_feature_unless_it_has_a_name(
+    tmp_path: Path, index: str | None, expected: list[str]
+) -> None:
+    frame = table().rename(columns={"y": "t"})
+    frame = frame.set_index(pd.Index(np.random.default_rng(0).permutation(ROWS), name=index))
+    frame.to_parquet(tmp_path / "t.parquet")
+    assert pyarrow.parquet.read_schema(tmp_path / "t.parquet").names[-1] == (index or "__index_level_0__")
+    data = load(DataSpec(source="t.parquet"), tmp_path)
+    assert [*data.column_names, data.target_name] == expected
+    assert any("has no name, and is left out" in note for note in data.notes) == (index is None)
+
+
+def test_columns_of_equal_name_in_parquet_are_told_apart(tmp_path: Path) -> None:
+    frame = table()
+    arrays = [pa.array(frame[name]) for name in ("x", "x", "y")]
+    pyarrow.parquet.write_table(pa.Table.from_arrays(arrays, ["a", "a", "y"]), tmp_path / "t.parquet")
+    data = load(DataSpec(source="t.parquet"), tmp_path)
+    assert data.column_names == ("a", "a.1")
+    assert "columns of equal name were renamed: a.1" in data.notes
 
 
 def test_names_that_would_collide_are_told_apart(tmp_path: Path) -> None:
