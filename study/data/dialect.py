@@ -164,15 +164,21 @@ def _find_quote(text: str) -> str:
 
 
 def _find_separator(text: str, quote: str) -> str:
-    """Return the separator that cuts most rows into the same number of cells, at least two; else a comma."""
-    best, best_score = ",", (0.0, 0)
+    """Return the separator that cuts most rows into the same number of cells, at least two; else a comma.
+
+    Decimal commas cut evenly, too: into more cells perhaps, but not the names of a header. And what a semicolon, a tab
+    or a bar cuts evenly is hardly so by chance.
+    """
+    best, best_score = ",", (False, False, 0.0, 0)
     for separator in SEPARATORS:
-        widths = Counter(len(row) for row in _parse(text, separator, quote))
+        rows = _parse(text, separator, quote)
+        widths = Counter(len(row) for row in rows)
         if not widths:
             continue
         width, count = widths.most_common(1)[0]
+        evenly = separator in ";\t|" and len(widths) == 1 and width > 1
         # Nearly all rows agree or they do not; among those that agree the most cells win.
-        score = (round(count / widths.total(), 1), width)
+        score = (evenly, len(rows[0]) == width, round(count / widths.total(), 1), width)
         if width > 1 and score > best_score:
             best, best_score = separator, score
     return best

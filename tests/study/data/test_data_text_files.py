@@ -44,6 +44,26 @@ def test_the_same_table_however_it_is_written(tmp_path: Path, way: str) -> None:
     assert data.column_names == ("size", "town")
 
 
+@pytest.mark.parametrize("header", [True, False])
+@pytest.mark.parametrize(("separator", "columns"), [(";", 2), (";", 6), ("\t", 3), ("|", 3)])
+def test_decimal_commas_in_all_columns_are_no_separators(
+    tmp_path: Path, separator: str, columns: int, header: bool
+) -> None:
+    values = np.random.default_rng(0).normal(size=(300, columns)).round(3) + 0.0005
+    frame = pd.DataFrame(values).add_prefix("größe").assign(preis=values.sum(axis=1))
+    options = {"sep": separator, "decimal": ",", "header": header, "encoding": "cp1252", "float_format": "%.4f"}
+    frame.to_csv(tmp_path / "t.csv", index=False, **options)
+    data = load(DataSpec(source="t.csv"), tmp_path)
+    assert (len(data.column_names), data.task) == (columns, "regression")
+    assert data.target_name == ("preis" if header else f"column_{columns}")
+
+
+def test_a_semicolon_within_cells_is_no_separator(tmp_path: Path) -> None:
+    rows = "".join(f"{i * 0.5},{'a;b' if i % 3 else 'c;d'},{'xy'[i % 2]}\n" for i in range(40))
+    (tmp_path / "t.csv").write_text(f"size,tags,kind\n{rows}")
+    assert load(DataSpec(source="t.csv"), tmp_path).column_names == ("size", "tags")
+
+
 def test_what_is_set_is_not_guessed(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("a|b,y\n" + "".join(f"{i}|{i % 5},{'pq'[i % 2]}\n" for i in range(40)))
     data = load(DataSpec(source="t.csv", separator=","), tmp_path)
