@@ -8,7 +8,7 @@ from engine.state import write_whole
 from study.data import draft_spec
 from study.errors import UserError
 
-_CAUTION, _TROUBLE = "# Caution: ", "# This column cannot be the target as it stands: "
+_CAUTION, _TASK, _TROUBLE = "# Caution: ", "# task: ", "# This column cannot be the target as it stands: "
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,7 @@ class Written:
         name: of the study.
         target: as the spec has it, None where the file has one labelled array.
         guessed: whether nobody named the target.
+        task: that the target makes, with its classes; None where it cannot be one.
         ignored: columns that only name a row.
         trouble: why the target cannot be one, where the guess was wrong.
         cautions: what to look at before the study runs.
@@ -31,6 +32,7 @@ class Written:
     name: str
     target: str | int | None
     guessed: bool
+    task: str | None
     ignored: tuple[str, ...]
     trouble: str | None
     cautions: tuple[str, ...]
@@ -65,6 +67,7 @@ def write_spec(file: Path, target: str | None = None, *, force: bool = False) ->
         name=spec["name"],
         target=spec["data"].get("target"),
         guessed=target is None,
+        task=next((line.removeprefix(_TASK) for line in lines if line.startswith(_TASK)), None),
         ignored=tuple(map(str, spec["data"].get("ignore", ()))),
         trouble=next((line.removeprefix(_TROUBLE) for line in lines if line.startswith(_TROUBLE)), None),
         cautions=tuple(line.removeprefix(_CAUTION) for line in lines if line.startswith(_CAUTION)),

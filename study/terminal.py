@@ -175,6 +175,8 @@ def print_written(written: Written) -> None:
     if written.target is not None:
         which = "the last column" if written.target == -1 else repr(written.target)
         console.print(f"target: {which}" + (", a guess" if written.guessed else ""))
+        if written.task is not None:
+            console.print(f"task: {written.task}")
         if written.guessed:
             console.print(f"  another of its columns: study init {written.table} --target COL --force")
     if written.ignored:

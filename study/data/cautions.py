@@ -5,21 +5,31 @@ Called by `study.data.overview`. Nothing here changes the data.
 
 import re
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow.compute as pc
 from scipy.stats import rankdata
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from study.data import cells
+from study.data import cells, kinds
 from study.data.dataset import Dataset
 from study.data.duplicates import equal_rows
 from study.data.loading import Opened, compared_columns
 
 Subject = Literal[
-    "duplicates", "repeats_target", "same_column", "constant", "identifier", "rare_class", "small_dev", "mostly_missing"
+    "duplicates",
+    "repeats_target",
+    "no_feature",
+    "constant",
+    "mostly_missing",
+    "identifier",
+    "same_column",
+    "rare_class",
+    "small_dev",
 ]
 FEW_ROWS = 10
 SMALL_DEV = 0.05
@@ -27,6 +37,7 @@ SAMPLE = 20_000
 WIDEST = 1_000
 ALMOST_PERFECT = 0.98
 LEAVES = 64
+_SIGNS = r"[$€£¥%'’\s]"  # beside them, what parts thousands
 _IDENTIFIER_NAME = re.compile(r"(^|[_ .:])(id|idx|index|key|no|nr|number|uuid|guid|unnamed)($|[_ .:])", re.IGNORECASE)
 
 
@@ -46,7 +57,8 @@ def find_cautions(opened: Opened, dataset: Dataset, smallest_difference: float) 
     wide = len(names) > WIDEST
     if not wide:  # thousands of columns are pixels or the like, not columns that a person named
         found += _repeating_target(opened, dataset)
-    found += _columns(opened, names)
+    found += _left_out(opened, names)
+    found += _columns(opened, dataset)
     if not wide:
         found += _same_columns(opened, names)
     found += _rare_classes(opened)
@@ -131,11 +143,37 @@ def _ordered(train: pd.Series, dev: pd.Series, y: npt.NDArray[np.float64]) -> tu
     return words.map(place).to_numpy()[:, None], dev.fillna("(missing)").map(place).fillna(-1.0).to_numpy()[:, None]
 
 
-def _columns(opened: Opened, names: list[str]) -> list[Caution]:
-    """Constant columns, mostly missing ones, and numbers that look like identifiers, in train."""
+def _left_out(opened: Opened, names: list[str]) -> list[Caution]:
+    """Columns of text that are no features: numbers with signs, and texts of which nearly each row has another one."""
+    raw, missing = opened.raw, opened.spec.missing
+    _, given = kinds.candidate_columns(raw.features, opened.spec, raw.label)
+    frame = opened.cells(opened.parts["train"])
+    signs, texts = dict[str, str](), dict[str, str]()
+    for name in sorted(set(raw.features) - set(names) - set(given), key=raw.features.index):
+        found = cells.texts(frame[name], missing)
+        if found.null_count == len(found):
+            continue
+        plain = pc.replace_substring(found, "." if raw.decimal == "," else ",", "")
+        plain = pd.Series(pd.arrays.ArrowExtensionArray(pc.replace_substring_regex(plain, _SIGNS, "")))
+        numbers = not cells.numbers(plain, missing, raw.decimal)[1].any()
+        (signs if numbers else texts)[name] = f"{name} ({kinds.example(found)})"
+    cautions = []
+    if signs:
+        message = f"numbers with signs are no features: {_some([*signs.values()])}; write them plain, such as 1234.5"
+        cautions.append(Caution("no_feature", message, tuple(signs)))
+    if texts:
+        message = f"no features, for nearly each row has another text: {_some([*texts.values()])}; " + (
+            "where one groups rows add it to [data] categorical"
+        )
+        cautions.append(Caution("no_feature", message, tuple(texts)))
+    return cautions
+
+
+def _columns(opened: Opened, dataset: Dataset) -> list[Caution]:
+    """Constant columns, mostly missing ones, and those that look like identifiers, in train."""
     constant, empty, identifiers = [], [], []
     frame = opened.cells(opened.parts["train"])
-    for name in names:
+    for name, kind, _ in dataset.preprocessing.named_steps["cells"].columns:
         column = frame[name]
         if cells.is_number_typed(column):
             values = cells.numbers(column, opened.spec.missing, opened.raw.decimal)[0]
@@ -153,7 +191,7 @@ def _columns(opened: Opened, names: list[str]) -> list[Caution]:
             constant.append(name)
         elif gaps > 0.9 * len(values):
             empty.append(name)
-        elif distinct == len(values) and (present == np.round(present)).all():
+        elif kind != "date" and distinct == len(values) and (present == np.round(present)).all():
             span = present.max() - present.min() + 1
             if _IDENTIFIER_NAME.search(name) or span < 2 * len(opened.target.rows) or (np.diff(present) > 0).all():
                 identifiers.append(name)
@@ -170,20 +208,38 @@ def _columns(opened: Opened, names: list[str]) -> list[Caution]:
 
 
 def _same_columns(opened: Opened, names: list[str]) -> list[Caution]:
-    """Columns that say the same in other words (class and pclass): one of them is enough."""
+    """Columns that say the same in other words (class and pclass, °C and °F): one of them is enough."""
     frame = opened.cells(opened.parts["train"])
     by_pattern: dict[bytes, list[str]] = {}
     for name in names:
-        column = frame[name]
-        codes, uniques = pd.factorize(column if cells.is_number_typed(column) else cells.texts(
-            column, opened.spec.missing).to_pandas())  # fmt: skip
-        if len(uniques) > 1:
-            by_pattern.setdefault(codes.astype(np.int32).tobytes(), []).append(name)
+        pattern = _pattern(opened, frame[name])
+        if pattern is not None:
+            by_pattern.setdefault(pattern, []).append(name)
     return [
         Caution("same_column", f"{_some(same)} say the same in train; one of them is enough", tuple(same))
         for same in by_pattern.values()
         if len(same) > 1
     ]
+
+
+def _pattern(opened: Opened, column: pd.Series) -> bytes | None:
+    """Return a digest that columns which say the same have in common, None where a column has nothing of the kind.
+
+    Where values recur, that is which cells are equal; numbers that hardly do have their order, either way round.
+    """
+    missing = opened.spec.missing
+    codes, uniques = pd.factorize(column if cells.is_number_typed(column) else cells.texts(column, missing).to_pandas())
+    if len(uniques) <= 1:
+        return None
+    single = int((np.bincount(codes[codes >= 0]) == 1).sum())
+    if 2 * single <= len(uniques):
+        return sha256(codes.astype(np.int32).tobytes()).digest()
+    values, bad = cells.numbers(column, missing, opened.raw.decimal)
+    if bad.any():
+        return None
+    places = rankdata(values, method="dense", nan_policy="omit")
+    turned = np.nanmax(places) + 1 - places
+    return min(sha256(way.tobytes()).digest() for way in (places, turned))
 
 
 def _rare_classes(opened: Opened) -> list[Caution]:

@@ -141,11 +141,13 @@ def _render(file: Path, settings: dict[str, Any], look: overview.Look | None, tr
         if key not in ("source", "target"):
             lines.append(f"{key} = {_toml(value)}" + (f"     # {comments[key]}" if key in comments else ""))
     lines += _caution_lines(look)
+    dates = [column.name for column in look.columns if column.kind == "date"] if look is not None else []
+    date = dates[0] if dates else "date"
     if "folds" not in settings:
         lines.append(f"# folds = {FOLDS}                 # cross-validation over train and dev")
     lines += [
         '# group = "patient"         # rows of one patient stay in one part',
-        '# time = "date"             # train before dev before test',
+        f"{f'# time = {_toml(date)}':<28}# train before dev before test",
     ]
     metric = look.default_metric if look is not None else "accuracy"
     lines += _search_lines(look, metric)

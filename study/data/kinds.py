@@ -22,6 +22,7 @@ MIXED_SHARE = 0.8
 # Text of which more than this share differs names rows; a table of a few rows says nothing about it.
 IDENTIFIER_SHARE = 0.5
 IDENTIFIER_LEAST = 30
+LONGEST_EXAMPLE = 30
 _SAMPLE = 50
 
 
@@ -108,7 +109,11 @@ def find_columns(
         check_cells(frame[name], column, rows, spec, decimal, label)
         used.append(column)
     if not used:
-        raise UserError(f"{label}: no column is left to learn from; name some in [data] numeric or categorical")
+        why = ", ".join(f"{name} ({why})" for name, why in list(left_out.items())[:3])
+        raise UserError(
+            f"{label}: no column is left to learn from: {why}; "
+            "write numbers without signs, or name columns in [data] categorical"
+        )
     if len(left_out) - len(spec.drop) - len(spec.ignore):
         why = ", ".join(f"{name} ({why})" for name, why in left_out.items() if why not in ("dropped", "identifier"))
         notes.append(f"no features: {why}")
@@ -233,7 +238,7 @@ def _found(
         return Column(name, "date", form)
     distinct = pc.count_distinct(texts, mode="only_valid").as_py()
     if distinct > max(IDENTIFIER_LEAST, IDENTIFIER_SHARE * present):
-        left_out[name] = f"{distinct} different texts in {present} cells"
+        left_out[name] = f"{distinct} different texts in {present} cells, such as {example(texts)}"
         return None
     return Column(name, "categorical")
 
@@ -249,6 +254,12 @@ def _matching_format(column: pd.Series, spec: DataSpec) -> str:
         if not cells.dates(few, (), form)[1].any() and not cells.dates(column, spec.missing, form)[1].any():
             return form
     return ""
+
+
+def example(texts: pa.Array) -> str:
+    """Return the first text that is there, in quotes, its head where it is long."""
+    text = str(texts.drop_null()[0].as_py())
+    return repr(text if len(text) <= LONGEST_EXAMPLE else f"{text[: LONGEST_EXAMPLE - 1]}…")
 
 
 def _different(column: pd.Series, where: npt.NDArray[np.bool_]) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """The look before a run, its warnings, and the spec that `study init` writes."""
 
 import json
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,50 @@ def subjects(view: Any) -> dict[str, tuple[str, ...]]:
 def test_a_sound_table_has_little_to_warn_of(tmp_path: Path) -> None:
     frame = people(weight=np.random.default_rng(0).normal(70, 9, ROWS).round(3))
     assert set(subjects(looked(tmp_path, frame))) == {"small_dev"}
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_measurements_say_the_same_where_one_orders_rows_as_the_other_does(tmp_path: Path, suffix: str) -> None:
+    rng = np.random.default_rng(0)
+    celsius, gaps, dry = rng.normal(size=ROWS), rng.random(ROWS) < 0.1, rng.random(ROWS) < 0.7
+    frame = people(
+        celsius=celsius,
+        fahrenheit=celsius * 1.8 + 32,
+        below=20 - celsius,
+        pressure=np.where(gaps, np.nan, rng.normal(size=ROWS)),
+        humidity=np.where(gaps, np.nan, rng.normal(size=ROWS)),  # not measured in the same rows, which says nothing
+        rain=np.where(dry, 0, rng.lognormal(size=ROWS)),
+        minutes=np.where(dry, 0, rng.lognormal(size=ROWS)),
+    )
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    frame.to_parquet(tmp_path / "t.parquet")
+    found = look(DataSpec(source=f"t.{suffix}"), tmp_path).cautions
+    same = [caution.columns for caution in found if caution.subject == "same_column"]
+    assert same == [("celsius", "fahrenheit", "below")]
+
+
+def test_columns_of_text_that_are_no_features_are_called_out(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    frame = people(
+        name=[f"Person {number}, a resident of the town" for number in range(ROWS)],
+        income=[f"${value:,.2f}" for value in rng.lognormal(10, 1, ROWS)],
+        share=[f"{value:.3f} %" for value in rng.normal(50, 10, ROWS)],
+        code=[f"K-{number}" for number in range(ROWS)],
+    )
+    found = [each for each in looked(tmp_path, frame, drop=["code"]).cautions if each.subject == "no_feature"]
+    assert [each.columns for each in found] == [("income", "share"), ("name",)]
+    assert re.search(r"income \('\$[\d,]+\.\d\d'\), share \('[\d.]+ %'\); write them plain", found[0].message)
+    assert re.search(r"name \('Person \d+, a resident of.*…'\); where one groups rows", found[1].message)
+
+
+def test_where_no_column_is_left_each_is_named_with_a_cell(tmp_path: Path) -> None:
+    prices = [f"$1,0{number:02}" for number in range(99)]
+    pd.DataFrame({"price": prices, "sold": ["yes", "no", "no"] * 33}).to_csv(tmp_path / "t.csv", index=False)
+    words = (
+        r"no column is left to learn from: price \(59 different texts in 59 cells, such as '\$1,0\d\d'\); write numbers"
+    )
+    with pytest.raises(UserError, match=words):
+        look(DataSpec(source="t.csv"), tmp_path)
 
 
 def test_what_is_printed(tmp_path: Path) -> None:
@@ -130,6 +175,20 @@ def test_init_writes_a_spec_that_loads(tmp_path: Path) -> None:
 def test_init_serves_every_kind_of_file(files: Path, name: str) -> None:
     spec = tomllib.loads(draft_spec(files / name))
     assert load(DataSpec(**spec["data"]), files).task in ("binary", "multiclass")
+
+
+@pytest.mark.parametrize("form", ["%Y-%m-%d", "%d.%m.%Y %H:%M", None])
+def test_a_date_of_its_own_in_each_row_is_no_identifier(tmp_path: Path, form: str | None) -> None:
+    days = pd.date_range("2024-01-31", periods=ROWS, freq="h" if form is None else "D")
+    frame = people(day=days if form is None else days.strftime(form))
+    if form is None:
+        frame.to_parquet(tmp_path / "t.parquet")
+    else:
+        frame.to_csv(tmp_path / "t.csv", index=False)
+    text = draft_spec(tmp_path / ("t.parquet" if form is None else "t.csv"), "well")
+    assert "ignore" not in tomllib.loads(text)["data"]
+    assert '\n# time = "day"              # train before dev before test\n' in text
+    assert "identifier" not in text
 
 
 def test_init_guesses_a_target_and_says_so(tmp_path: Path) -> None:
