@@ -1,11 +1,14 @@
 """Text files as people have them: separators, quotes, headers, decimal commas, encodings."""
 
+import csv
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from study.data import load
 from study.spec.data import DataSpec
@@ -13,6 +16,7 @@ from study.spec.data import DataSpec
 COLUMNS = ["size", "town", "kind"]
 ROWS = [[round(1.5 + i * 0.37, 2), ["Köln", "Paris", "St. Ives"][i % 3], "ab"[i % 2]] for i in range(60)]
 PLAIN = pd.DataFrame(ROWS, columns=COLUMNS)
+WORDS = ["Köln", "a;b", "x, y", "p|q", 'say "hi"', "it's", "two\nlines", "-", "é"]
 
 
 def plain(tmp_path: Path) -> np.ndarray:
@@ -42,6 +46,51 @@ def test_the_same_table_however_it_is_written(tmp_path: Path, way: str) -> None:
     np.testing.assert_array_equal(data.train.X, expected)
     assert "t.csv: encoding" in data.notes[0]
     assert data.column_names == ("size", "town")
+
+
+@pytest.mark.parametrize("header", [True, False])
+@pytest.mark.parametrize(
+    "writing", [{"sep": sep, "decimal": decimal} for sep in ",;\t|" for decimal in ".," if sep != decimal], ids=str
+)
+@settings(max_examples=6, deadline=None, derandomize=True)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    numbers=st.integers(1, 5),
+    gaps=st.sampled_from([0, 0.1]),
+    words=st.just([]) | st.lists(st.sampled_from(WORDS), min_size=1, max_size=3),
+    quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL, csv.QUOTE_NONNUMERIC]),
+    encoding=st.sampled_from(["utf-8", "utf-8-sig", "cp1252", "utf-16"]),
+    line_end=st.sampled_from(["\n", "\r\n"]),
+)
+def test_any_table_in_any_writing_is_read_as_it_is(
+    tmp_path_factory: pytest.TempPathFactory,
+    seed: int,
+    numbers: int,
+    gaps: float,
+    words: list[str],
+    writing: dict[str, str],
+    quoting: Any,
+    encoding: str,
+    line_end: str,
+    header: bool,
+) -> None:
+    chance = np.random.default_rng(seed)
+    values = chance.normal(0, 10 ** chance.uniform(-1, 4), (40, numbers)).round(3) + 0.0005
+    values[1:][chance.random((39, numbers)) < gaps] = np.nan
+    frame = pd.DataFrame(values).add_prefix("number_")
+    if words:
+        frame["word"] = chance.choice([*words, "other"], 40)
+    frame["kind"] = np.arange(40) % 2
+    frame["kind"] = frame["kind"].map({0: "a", 1: "b"})
+    folder = tmp_path_factory.mktemp("written")
+    frame.to_csv(folder / "plain.csv", index=False, float_format="%.4f")
+    options = {"quoting": quoting, "encoding": encoding, "lineterminator": line_end, "header": header}
+    frame.to_csv(folder / "t.csv", index=False, float_format="%.4f", **writing, **options)
+    expected = load(DataSpec(source="plain.csv", separator=",", quote='"', header=True, decimal="."), folder)
+    found = load(DataSpec(source="t.csv"), folder)
+    np.testing.assert_array_equal(found.train.X, expected.train.X)
+    np.testing.assert_array_equal(found.dev.Y, expected.dev.Y)
+    assert (found.column_names == expected.column_names) == header
 
 
 @pytest.mark.parametrize("header", [True, False])
