@@ -133,10 +133,11 @@ def _error_of_one(column: pd.Series, y: npt.NDArray[np.float64], regression: boo
 
 
 def _ordered(train: pd.Series, dev: pd.Series, y: npt.NDArray[np.float64]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-    """Return a typed column as (m, 1) numbers; categories as the numbers that sort them by mean target in train."""
-    if train.dtype != object:
-        low = 0.0 if train.isna().all() else float(train.min()) - 1.0
-        return train.fillna(low).to_numpy()[:, None], dev.fillna(low).to_numpy()[:, None]
+    """Return a typed column as (m, 1) numbers that are in its order; categories as sorted by mean target in train."""
+    if train.dtype != object:  # trees are of float32, which large numbers, or close ones, do not fit
+        places = rankdata(pd.concat([train, dev]).to_numpy(), method="dense", nan_policy="omit")
+        places = np.nan_to_num(places, nan=0.0)[:, None]
+        return places[: len(train)], places[len(train) :]
     words = train.fillna("(missing)")
     means = pd.Series(y).groupby(words.to_numpy()).mean().sort_values(kind="stable")
     place = pd.Series(np.arange(len(means), dtype=np.float64), index=means.index)

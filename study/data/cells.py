@@ -19,6 +19,7 @@ TRUTH_WORDS: dict[str, float] = {
     "true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0, "t": 1.0, "f": 0.0, "y": 1.0, "n": 0.0, "1": 1.0, "0": 0.0
 }  # fmt: skip
 TRUTH_PAIRS = ({"true", "false"}, {"yes", "no"}, {"t", "f"}, {"y", "n"})
+LONGEST_SHOWN = 30
 DATE_PATTERN = r"^\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|^\d{1,2}[ -][A-Za-z]{3}|^[A-Za-z]{3,9} \d{1,2}"
 ISO = "ISO8601"
 _DAY_FORMATS = ("%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%Y/%m/%d", "%d %b %Y", "%d-%b-%Y", "%b %d, %Y",
@@ -147,6 +148,12 @@ def _number_text(value: float) -> str | None:
     if math.isnan(value):
         return None
     return str(int(value)) if value.is_integer() else repr(value)
+
+
+def quoted(text: object) -> str:
+    """Return a cell in quotes as messages show it, its head where it is long."""
+    said = str(text)
+    return repr(said if len(said) <= LONGEST_SHOWN else f"{said[: LONGEST_SHOWN - 1]}…")
 
 
 def _cell_text(value: Any) -> str | None:

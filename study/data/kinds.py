@@ -22,7 +22,6 @@ MIXED_SHARE = 0.8
 # Text of which more than this share differs names rows; a table of a few rows says nothing about it.
 IDENTIFIER_SHARE = 0.5
 IDENTIFIER_LEAST = 30
-LONGEST_EXAMPLE = 30
 _SAMPLE = 50
 
 
@@ -148,15 +147,15 @@ def check_cells(
     wrong = np.flatnonzero(bad)
     if not len(wrong):
         return ""
-    value, row = str(column.iloc[int(wrong[0])]), rows[wrong[0]] + 1
+    value, row = cells.quoted(column.iloc[int(wrong[0])]), rows[wrong[0]] + 1
     is_no = {"numeric": "no number", "boolean": "neither true nor false", "date": "no date"}[what.kind]
     if what.named:
         key = {"numeric": "numeric", "boolean": "boolean", "date": "dates"}[what.kind]
         raise UserError(
-            f"{label}: column {what.name!r} is named in [data] {key}, and row {row} has {value!r}, {is_no}; "
-            f"add {value!r} to [data] missing, or take the column out of {key}"
+            f"{label}: column {what.name!r} is named in [data] {key}, and row {row} has {value}, {is_no}; "
+            f"add it to [data] missing, or take the column out of {key}"
         )
-    return f"{what.name}: {len(wrong)} cells are {is_no} (row {row}: {value!r}) and count as missing"
+    return f"{what.name}: {len(wrong)} cells are {is_no} (row {row}: {value}) and count as missing"
 
 
 def date_format(column: pd.Series, spec: DataSpec, label: str, rows: npt.NDArray[np.int64], key: str = "dates") -> str:
@@ -173,7 +172,8 @@ def date_format(column: pd.Series, spec: DataSpec, label: str, rows: npt.NDArray
     wrong = int(np.flatnonzero(cells.dates(column, spec.missing, fewest)[1])[0])
     raise UserError(
         f"{label}: column {column.name!r} is named in [data] {key}, and row {rows[wrong] + 1} has "
-        f"{str(column.iloc[wrong])!r}, which is not in the format of the others; write 2024-12-31 or 2024-12-31 23:59"
+        f"{cells.quoted(column.iloc[wrong])}, which is not in the format of the others; "
+        "write 2024-12-31 or 2024-12-31 23:59"
     )
 
 
@@ -224,10 +224,10 @@ def _found(
         if not strict:
             return Column(name, "numeric")
         first = int(np.flatnonzero(bad)[0])
-        value = str(column.iloc[first])
+        value = cells.quoted(column.iloc[first])
         raise ColumnError(
             f"{label}: column {name!r} mixes numbers and text: {wrong} of {present} cells are no number "
-            f"(row {rows[first] + 1}: {value!r}); add {value!r} to [data] missing, or name the column in categorical",
+            f"(row {rows[first] + 1}: {value}); add it to [data] missing, or name the column in categorical",
             name,
             _different(column, bad),
         )
@@ -257,9 +257,8 @@ def _matching_format(column: pd.Series, spec: DataSpec) -> str:
 
 
 def example(texts: pa.Array) -> str:
-    """Return the first text that is there, in quotes, its head where it is long."""
-    text = str(texts.drop_null()[0].as_py())
-    return repr(text if len(text) <= LONGEST_EXAMPLE else f"{text[: LONGEST_EXAMPLE - 1]}…")
+    """Return the first text that is there, in quotes."""
+    return cells.quoted(texts.drop_null()[0].as_py())
 
 
 def _different(column: pd.Series, where: npt.NDArray[np.bool_]) -> tuple[str, ...]:

@@ -73,7 +73,7 @@ def read_target(
             counts = np.bincount(target.codes.astype(np.int64))
             rarest = int(counts.argmin())
             share = f"{100 * counts[rarest] / counts.sum():.1f} %"
-            why_metric = f" (the rarest class, {target.classes[rarest]!r}, has {share} of the rows)"
+            why_metric = f" (the rarest class, {cells.quoted(target.classes[rarest])}, has {share} of the rows)"
         else:
             why_metric = ""
     notes.append(f"task: {task}{why}")
@@ -122,7 +122,9 @@ def codes_of(column: pd.Series, spec: DataSpec, decimal: str, label: str, target
             labels = np.array([indices[each] for each in labels], dtype=object)
     for row, each in zip(rows, labels, strict=True):
         if each not in number_of:
-            raise UserError(f"{label}: row {row + 1} of the test set has the class {each!r}, which train does not have")
+            raise UserError(
+                f"{label}: row {row + 1} of the test set has the class {cells.quoted(each)}, which train does not have"
+            )
     codes = np.array([number_of[each] for each in labels], dtype=np.float64)
     return Target(target.task, codes, rows, target.classes, ())
 
@@ -207,7 +209,8 @@ def _read_labels(
     lonely = int(counts.argmin())
     if counts[lonely] < 2:
         raise UserError(
-            f"{label}: class {names[lonely]!r} of the target {name!r} has one row, row {rows[codes == lonely][0] + 1}; "
+            f"{label}: class {cells.quoted(names[lonely])} of the target {name!r} has one row, "
+            f"row {rows[codes == lonely][0] + 1}; "
             f'a class needs at least 2: remove or merge it, or set task = "regression" if these are quantities'
         )
     classes = tuple(str(each) for each in names)
@@ -227,5 +230,5 @@ def _text_in_regression(column: pd.Series, decimal: str, label: str) -> UserErro
     row = int(np.flatnonzero(cells.numbers(column.astype(object), (), decimal)[1])[0])
     return UserError(
         f"{label}: the target {column.name!r} of a regression is no number in row {row + 1}: "
-        f"{str(column.iloc[row])!r}; mend it, or empty it"
+        f"{cells.quoted(column.iloc[row])}; mend it, or empty it"
     )

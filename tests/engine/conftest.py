@@ -5,13 +5,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import settings
 from threadpoolctl import threadpool_limits
 
 from engine import Architecture
-
-settings.register_profile("engine", deadline=None, derandomize=True)
-settings.load_profile("engine")
 
 threadpool_limits(1)  # small matrices gain nothing from threads, and tests may run side by side
 

@@ -300,7 +300,7 @@ steps = st.lists(
 
 
 @pytest.mark.slow
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=steps)
 def test_whatever_is_done_to_it_a_name_is_active_once_and_order_is_kept(
     make_place: Callable[[], Home], steps: list[tuple[str, str, str]]

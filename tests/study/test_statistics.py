@@ -93,7 +93,7 @@ tables = st.builds(
 )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(tables)
 def test_a_difference_is_the_same_from_both_sides(values: np.ndarray) -> None:
     table = crossed(values)
@@ -103,13 +103,13 @@ def test_a_difference_is_the_same_from_both_sides(values: np.ndarray) -> None:
     assert (one.p < 0.05) == (one.low > 0 or one.high < 0)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(tables, st.floats(0.01, 100))
 def test_the_unit_of_a_metric_changes_no_p(values: np.ndarray, unit: float) -> None:
     assert crossed(values * unit).difference(0, 1).p == pytest.approx(crossed(values).difference(0, 1).p)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(tables)
 def test_probabilities_of_being_best_sum_to_1_and_follow_the_means(values: np.ndarray) -> None:
     table = crossed(values)
@@ -122,7 +122,7 @@ def test_probabilities_of_being_best_sum_to_1_and_follow_the_means(values: np.nd
     assert probability_best(table, generator(0), maximize=False).sum() == pytest.approx(1)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(0, 60), st.integers(0, 60), st.integers(0, 100))
 def test_mcnemar_agrees_with_the_sign_test_and_its_interval_holds_the_estimate(a: int, b: int, same: int) -> None:
     assert mcnemar_exact(a, b) == mcnemar_exact(b, a)
@@ -199,7 +199,7 @@ def test_power_by_hand() -> None:
     assert 0 < detectable(SPREAD, 2, 10, level=1e-4) < 100  # where SciPy's noncentral t has no value
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.floats(0.001, 0.1), st.integers(2, 30), st.integers(10, 5000))
 def test_power_grows_with_the_difference_the_seeds_and_the_examples(d: float, S: int, m: int) -> None:
     here = power(d, SPREAD, S, m)

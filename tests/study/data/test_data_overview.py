@@ -111,6 +111,15 @@ def test_columns_that_repeat_the_target_are_called_out(tmp_path: Path) -> None:
     assert "repeats_target" not in subjects(looked(tmp_path, frame, drop=["verdict", "score"]))
 
 
+def test_numbers_that_float32_does_not_tell_apart_are_looked_at_in_their_order(tmp_path: Path) -> None:
+    well = people()["well"] == "yes"
+    large = np.where(well, 1, -1) * 10.0 ** np.linspace(39, 60, ROWS)
+    close = 1e12 + well
+    view = looked(tmp_path, people(large=large, close=close))
+    named = [name for each in view.cautions if each.subject == "repeats_target" for name in each.columns]
+    assert named == ["large", "close"]
+
+
 def test_a_column_that_repeats_a_regression_target(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     price = rng.lognormal(7, 0.5, ROWS)
