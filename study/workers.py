@@ -30,6 +30,7 @@ ATTEMPTS = 3  # a quantum is tried so often where its worker is lost
 PATIENCE = 60.0  # seconds without any result, on top of SLOWER times the expected ones, until workers count as stuck
 SLOWER = 100
 TICK = 1.0  # seconds
+UNSEEN = 2 * TICK  # without any result, from which on workers are looked at
 LEAST_MEMORY = 256 << 20  # bytes; a worker takes 60 MB before it has any data
 _LIBRARIES = ("OMP", "OPENBLAS", "MKL", "BLIS")
 _ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in _LIBRARIES} | {"VECLIB_MAXIMUM_THREADS": "1"}
@@ -181,12 +182,20 @@ class Workers:
                     if short is None:
                         outcomes[outcome.trial] = outcome
                     why = short or why
+            if quiet >= UNSEEN and (how := self._death()) is not None:
+                why = _lost(how)
+                break
             if quiet >= limit and self.cluster is None:  # others' work may be before ours in a cluster
                 why = f"its worker was stuck, without a result for {limit:.0f} s"
                 break
         if why is not None:
             self.close()  # an attempt alone begins in a new process; what else is under way is done again, too
         return why
+
+    def _death(self) -> str | None:
+        """Return how a worker has ended that the executor knows nothing of: amid a result, whose end it waits for."""
+        processes = [] if self._executor is None else list(self._executor._processes.values())
+        return next((_signal(each.exitcode) for each in processes if each.exitcode is not None), None)
 
     def _submit(self, quanta: Sequence[Quantum]) -> set[Task]:
         if self.cluster is not None:
@@ -225,6 +234,12 @@ class Workers:
         for pid in list(executor._processes):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+        # Where a worker was killed amid a result, loky's thread waits for its end as long as anybody could write it.
+        manager = executor._executor_manager_thread
+        if manager is not None:
+            manager.join(TICK)
+            if manager.is_alive():
+                executor._result_queue._writer.close()
         executor.shutdown(wait=True)
 
 
@@ -265,6 +280,15 @@ def _why_lost(error: BaseException) -> str:
         return "out of memory"
     if isinstance(error, BrokenProcessPool):
         ended = re.search(r"\{(\w+)", str(error))
-        how = f"killed by {ended[1]}" if ended and ended[1].startswith("SIG") else "lost"
-        return f"its worker was {how}, by a lack of memory perhaps"
+        return _lost(ended[1] if ended else "")
     return why_lost(error)
+
+
+def _lost(how: str) -> str:
+    """Return what is said of a worker that ended so, by a signal perhaps."""
+    return f"its worker was {f'killed by {how}' if how.startswith('SIG') else 'lost'}, by a lack of memory perhaps"
+
+
+def _signal(exitcode: int) -> str:
+    """Return the name of the signal that ended a process, "" where it has none or it was no signal."""
+    return {each.value: each.name for each in signal.Signals}.get(-exitcode, "")

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -73,6 +74,21 @@ def leaves(quantum: Quantum) -> Outcome:
     if note(quantum) and quantum.trial == 1:
         os._exit(3)
     return Outcome(quantum.trial, quantum.state)
+
+
+def killed_amid_its_result(quantum: Quantum) -> Outcome:
+    """Return a result that takes a while to write, and be killed meanwhile."""
+    if not note(quantum) or quantum.trial != 1:
+        return Outcome(quantum.trial, quantum.state)
+    main = threading.get_ident()
+
+    def kill() -> None:
+        while sys._current_frames()[main].f_code.co_name != "_send":
+            time.sleep(0.001)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    threading.Thread(target=kill).start()
+    return Outcome(quantum.trial, quantum.state, dev_predictions=(np.zeros(1 << 24),))
 
 
 def stuck_always(quantum: Quantum) -> Outcome:
@@ -165,6 +181,7 @@ def test_blas_has_one_thread_while_the_workers_are_there(
     ("trouble", "words"),
     [
         (killed_always, "its worker was killed by SIGKILL, by a lack of memory perhaps, 3 times"),
+        (killed_amid_its_result, "its worker was killed by SIGKILL, by a lack of memory perhaps, 3 times"),
         (leaves, "its worker was lost, by a lack of memory perhaps, 3 times"),
         (stuck_always, "its worker was stuck, without a result for 5 s, 3 times"),
         (hungry, "out of memory: Unable to allocate 2.00 GiB for an array"),
@@ -230,6 +247,18 @@ def test_no_worker_outlives_the_block(monkeypatch: pytest.MonkeyPatch, tmp_path:
     for pid in pids:
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
+
+
+def test_workers_end_though_one_was_killed_amid_its_result(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(workers, "work_in_turn", in_turn(killed_amid_its_result))
+    with Workers(2) as crew:
+        batch = crew.submit([make_quantum(1, tmp_path)])
+        while all(process.is_alive() for process in crew._executor._processes.values()):
+            time.sleep(0.01)
+        time.sleep(0.5)
+        assert batch.pending is not None
+        assert not any(task.done() for task in batch.pending)  # nobody has seen it
+    assert crew._executor is None
 
 
 def test_processes_that_were_begun_ahead_do_the_work(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
