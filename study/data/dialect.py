@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from study.errors import UserError
@@ -166,8 +167,8 @@ def _find_quote(text: str) -> str:
 def _find_separator(text: str, quote: str) -> str:
     """Return the separator that cuts most rows into the same number of cells, at least two; else a comma.
 
-    Decimal commas cut evenly, too: into more cells perhaps, but not the names of a header. And what a semicolon, a tab
-    or a bar cuts evenly is hardly so by chance.
+    Decimal commas cut evenly, too: into more cells perhaps, but not the names of a header. So a semicolon, a tab or a
+    bar comes first where it cuts evenly and leaves numbers such as 3,14.
     """
     best, best_score = ",", (False, False, 0.0, 0)
     for separator in SEPARATORS:
@@ -176,7 +177,9 @@ def _find_separator(text: str, quote: str) -> str:
         if not widths:
             continue
         width, count = widths.most_common(1)[0]
-        evenly = separator in ";\t|" and len(widths) == 1 and width > 1
+        evenly = (
+            separator in ";\t|" and len(widths) == 1 and any(_COMMA_NUMBER.fullmatch(c.strip()) for c in chain(*rows))
+        )
         # Nearly all rows agree or they do not; among those that agree the most cells win.
         score = (evenly, len(rows[0]) == width, round(count / widths.total(), 1), width)
         if width > 1 and score > best_score:

@@ -113,6 +113,16 @@ def test_a_semicolon_within_cells_is_no_separator(tmp_path: Path) -> None:
     assert load(DataSpec(source="t.csv"), tmp_path).column_names == ("size", "tags")
 
 
+@pytest.mark.parametrize(("name", "tags"), [("tags", "a;b"), ('"tags; all"', "a"), ('"<&amp;"', '"a; ""b"""')])
+@pytest.mark.parametrize("header", [True, False])
+def test_a_semicolon_in_every_row_or_in_a_name_is_no_separator(
+    tmp_path: Path, name: str, tags: str, header: bool
+) -> None:
+    rows = "".join(f"{i * 0.5},{tags},{'xy'[i % 2]}\n" for i in range(40))
+    (tmp_path / "t.csv").write_text(f"size,{name},kind\n{rows}" if header else rows)
+    assert len(load(DataSpec(source="t.csv"), tmp_path).column_names) == 2
+
+
 def test_what_is_set_is_not_guessed(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("a|b,y\n" + "".join(f"{i}|{i % 5},{'pq'[i % 2]}\n" for i in range(40)))
     data = load(DataSpec(source="t.csv", separator=","), tmp_path)
