@@ -29,8 +29,8 @@ class Activation:
     Attributes:
         name: as written in an `Architecture`, with the parameter if it has one: "leaky_relu(0.2)".
         forward: `forward(Z, A, scratch)` writes g(Z) into A; Z and A may be the same memory, scratch is not.
-        slope: `slope(V, scratch)` returns g′, computed in scratch; V is Z or A as `slope_of` says. It comes last in
-            an iteration, so V may be overwritten: no derivative then needs memory of its own.
+        slope: `slope(V, scratch)` returns g′, computed in scratch or in V, which is Z or A as `slope_of` says. It
+            comes last in an iteration, so V may be overwritten: no derivative then needs memory of its own.
         slope_of: whether the derivative is a function of "Z" or of "A".
         start: the initialisation that suits it, "he" or "xavier".
         slope_is_mask: whether the slope is 0 or 1; its scratch may then be of booleans, the cheapest to multiply by.
@@ -71,13 +71,17 @@ def _tanh_forward(Z: Array, A: Array, _scratch: Array) -> None:
     np.tanh(Z, out=A)
 
 
-def _tanh_slope(A: Array, scratch: Array) -> Array:
-    np.multiply(A, A, out=scratch)  # g′ = 1 − a²
-    return np.subtract(ONE[A.dtype], scratch, out=scratch)
+def _tanh_slope(A: Array, _scratch: Array) -> Array:
+    np.multiply(A, A, out=A)  # g′ = 1 − a²
+    return np.subtract(ONE[A.dtype], A, out=A)
 
 
-def _relu_forward(Z: Array, A: Array, _scratch: Array) -> None:
-    np.maximum(Z, ZERO[Z.dtype], out=A)
+# NumPy compares two arrays three times as fast as an array and a number: zeros are laid out first.
+
+
+def _relu_forward(Z: Array, A: Array, scratch: Array) -> None:
+    scratch.fill(0)
+    np.maximum(Z, scratch, out=A)
 
 
 def _relu_slope(A: Array, scratch: Array) -> Array:
@@ -127,7 +131,8 @@ def elu(alpha: float = 1.0) -> Activation:
         raise ValueError(f"the alpha of elu must be above 0, got {alpha}")
 
     def forward(Z: Array, A: Array, scratch: Array) -> None:
-        np.minimum(Z, 0, out=scratch)
+        scratch.fill(0)
+        np.minimum(Z, scratch, out=scratch)
         np.expm1(scratch, out=scratch)
         np.multiply(scratch, alpha, out=scratch)
         np.maximum(Z, 0, out=A)
@@ -141,7 +146,8 @@ def elu(alpha: float = 1.0) -> Activation:
         return np.add(scratch, alpha, out=scratch)
 
     def derivative_at_one(A: Array, scratch: Array) -> Array:
-        np.minimum(A, 0, out=scratch)  # with alpha = 1 both sides are min(a, 0) + 1
+        scratch.fill(0)
+        np.minimum(A, scratch, out=scratch)  # with alpha = 1 both sides are min(a, 0) + 1
         return np.add(scratch, 1, out=scratch)
 
     name = "elu" if alpha == 1 else f"elu({alpha:g})"

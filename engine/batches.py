@@ -59,9 +59,10 @@ class Batches:
         self.views: dict[int, _Whole | _Gathered] = {}
         self.propagations: dict[int, Propagation | Tiles] = {}
         if self.full:
-            self.views[self.m] = _Whole(Y, _weights(sample_weight, self.m, theta.dtype))
+            weight = _weights(sample_weight, self.m, theta.dtype)
+            self.views[self.m] = _Whole(Y, weight)
             if len(cut_tiles(self.m)) > 1 and not self._dropout:
-                self.propagations[self.m] = Tiles(architecture, layout, theta, gradient, X)
+                self.propagations[self.m] = Tiles(architecture, layout, theta, gradient, X, Y, weight)
             else:
                 self.propagations[self.m] = self._propagation(with_row_of_ones(X))
             return

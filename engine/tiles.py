@@ -4,6 +4,8 @@ The gradient of J, a sum over examples, is the sum over tiles; so is J. Tiles de
 same numbers in one piece and in many, alone and in a stack.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from engine.activations import Array
@@ -16,43 +18,73 @@ TILED_FROM = 2 * TILE  # below, tiles cost more than they save
 _SLOTS = 64
 
 
+@dataclass(frozen=True, eq=False)
+class _Strip:
+    """Tiles of one size, at most as many as their propagation has slots: their costs are computed together.
+
+    Y and weight have a leading axis of tiles.
+    """
+
+    propagation: Propagation
+    inputs: list[Array]
+    Y: Array
+    weight: Array
+
+
 class Tiles:
-    """One stack of networks over m examples in tiles; stands where a `Propagation` does.
+    """One stack of networks over m examples in tiles; stands where a `Propagation` does, but has its own Y and weight.
 
     Args:
         architecture, layout, theta: as of `Propagation`.
         gradient: where the sum is written.
         X: (n_x, m) shared by all replicas, or (R, n_x, m).
+        Y: (n_y, m) or (R, n_y, m).
+        weight: 1/m, or the normalized weight of each example, (1, m) or (R, 1, m).
     """
 
-    def __init__(self, architecture: Architecture, layout: Layout, theta: Array, gradient: Array, X: Array) -> None:
+    def __init__(
+        self,
+        architecture: Architecture,
+        layout: Layout,
+        theta: Array,
+        gradient: Array,
+        X: Array,
+        Y: Array,
+        weight: Array,
+    ) -> None:
         self.slots = _SLOTS
         self.gradient, self._part = gradient, np.empty_like(gradient)
         self._costs = np.empty((_SLOTS, *layout.lead))
-        self._cuts = cut_tiles(X.shape[-1])
-        self._inputs = [with_row_of_ones(X[..., cut]) for cut in self._cuts]
-        by_size: dict[int, Propagation] = {}
-        for inputs in self._inputs:
-            if inputs.shape[-1] not in by_size:
-                by_size[inputs.shape[-1]] = Propagation(architecture, layout, theta, self._part, inputs, dropout=False)
-        self._propagations = [by_size[inputs.shape[-1]] for inputs in self._inputs]
+        self._strips: list[_Strip] = []
+        if layout.lead:  # an axis of replicas behind that of tiles, where they share what it holds
+            Y, weight = (given[None] if given.ndim == 2 else given for given in (Y, weight))
+        by_size: dict[int, list[slice]] = {}
+        for cut in cut_tiles(X.shape[-1]):
+            by_size.setdefault(cut.stop - cut.start, []).append(cut)
+        for same in by_size.values():
+            inputs = [with_row_of_ones(X[..., cut]) for cut in same]
+            propagation = Propagation(architecture, layout, theta, self._part, inputs[0], dropout=False)
+            labels = np.stack([Y[..., cut] for cut in same])
+            if weight.ndim:
+                weights = np.stack([weight[..., cut] for cut in same])
+            else:
+                weights = np.full((len(same), *(1 for _ in layout.lead), 1, 1), weight)
+            for first in range(0, len(same), propagation.slots):
+                part = slice(first, first + propagation.slots)
+                self._strips.append(_Strip(propagation, inputs[part], labels[part], weights[part]))
 
-    def forward_backward(self, slot: int, Y: Array, weight: Array) -> None:
-        """Write [dW[l] db[l]] of all layers into the gradient, and keep J as that of `slot`.
-
-        Args:
-            slot: in which J is kept.
-            Y: (n_y, m) or (R, n_y, m).
-            weight: 1/m, or the normalized weight of each example, (1, m) or (R, 1, m).
-        """
+    def forward_backward(self, slot: int, _Y: Array, _weight: Array) -> None:
+        """Write [dW[l] db[l]] of all layers into the gradient, and keep J as that of `slot`."""
         self.gradient.fill(0)
         self._costs[slot] = 0
-        for cut, inputs, propagation in zip(self._cuts, self._inputs, self._propagations, strict=True):
-            Y_tile, weight_tile = Y[..., cut], weight[..., cut] if weight.ndim else weight
-            propagation.see(inputs)
-            propagation.forward_backward(0, Y_tile, weight_tile)
-            np.add(self.gradient, self._part, out=self.gradient)
-            self._costs[slot] += propagation.costs(1, Y_tile, weight_tile)[0]
+        for strip in self._strips:
+            propagation = strip.propagation
+            for place, inputs in enumerate(strip.inputs):
+                propagation.see(inputs)
+                propagation.forward_backward(place, strip.Y[place], strip.weight[place])
+                np.add(self.gradient, self._part, out=self.gradient)
+            for cost in propagation.costs(len(strip.inputs), strip.Y, strip.weight):
+                self._costs[slot] += cost
 
     def costs(self, count: int, _Y: Array, _weight: Array) -> Array:
         """Return J of the first `count` slots, (count, *lead)."""

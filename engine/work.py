@@ -67,13 +67,14 @@ def count_work(
     tiles = len(cut_tiles(m)) if b == m and not (dropout and architecture.depth) else 1
     slots = max(1, min(_MOST_SLOTS, COST_BUFFER // (b * architecture.n_y * replicas)))  # as in `Propagation`
     flops, elements, steps = _propagation(architecture, b)
-    # Costs are computed, and finiteness is checked, once a run of iterations that see equally many examples; in tiles
-    # each tile has its cost.
+    # Costs are computed, and finiteness is checked, once a run of iterations that see equally many examples; costs of
+    # tiles once for as many as there are slots.
     per_epoch = -(-m // b)
     runs = 1 / slots if per_epoch == 1 else (-(-(per_epoch - 1) // slots) + 1) / per_epoch
     steps += _STEPS_OF_A_RUN * runs
     if tiles > 1:
-        steps = (steps + _STEPS_OF_A_RUN) * tiles
+        slots_of_tiles = max(1, min(_MOST_SLOTS, slots * tiles))
+        steps = steps * tiles + _STEPS_OF_A_RUN * -(-tiles // slots_of_tiles)
         elements += architecture.parameters_count * tiles
     if b < m:
         elements += (architecture.n_x + architecture.n_y + _SHUFFLE) * b
@@ -135,9 +136,9 @@ def _memory(
     # Parameters and slots: as given, as trained, as they were when the run began, and as handed back.
     vectors_held = replicas * architecture.parameters_count * (8 + 4 * vectors)
     if tiles > 1:
-        in_tiles = buffers - 2 * n_y * (slots - 1)  # a tile has one slot
+        in_tiles = buffers - 2 * n_y * (slots - 1)  # of one slot; all slots of a tile size share COST_BUFFER
         sizes_of_tiles: int = sum({cut.stop - cut.start for cut in cut_tiles(m)})
-        return held + vectors_held + replicas * in_tiles * sizes_of_tiles
+        return held + (n_y + 1) * m + vectors_held + replicas * in_tiles * sizes_of_tiles + 4 * COST_BUFFER
     if b == m:
         return held + vectors_held + replicas * buffers * b
     buffers += sizes[0] + 1 + slots * n_y

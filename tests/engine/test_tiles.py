@@ -27,7 +27,8 @@ def test_tiles_cover_all_examples_once_in_two_sizes_at_most(m):
 @pytest.mark.parametrize("sizes", [(3, 1), (3, 5, 1), (3, 5, 4, 3)])
 @pytest.mark.parametrize("activation", ["relu", "tanh", "gelu"])
 @pytest.mark.parametrize("weighted", [False, True])
-def test_tiles_train_as_one_piece(sizes, activation, weighted, problem, monkeypatch):
+@pytest.mark.parametrize("slots", [64, 2])
+def test_tiles_train_as_one_piece(sizes, activation, weighted, slots, problem, monkeypatch):
     architecture = Architecture(sizes, activation, "softmax" if sizes[-1] > 1 else "sigmoid")
     X, Y = problem(architecture, M)
     weight = np.random.default_rng(0).uniform(0.1, 2, M) if weighted else None
@@ -35,6 +36,7 @@ def test_tiles_train_as_one_piece(sizes, activation, weighted, problem, monkeypa
     whole = train(architecture, X, Y, **settings)
     monkeypatch.setattr("engine.tiles.TILE", 8)
     monkeypatch.setattr("engine.tiles.TILED_FROM", 16)
+    monkeypatch.setattr("engine.propagation.COST_BUFFER", slots * 8 * sizes[-1])
     tiled = train(architecture, X, Y, **settings)
     np.testing.assert_allclose(tiled.costs, whole.costs, rtol=1e-12)
     np.testing.assert_allclose(tiled.parameters.vector, whole.parameters.vector, rtol=1e-9, atol=1e-12)
