@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 SPEC ?= experiments/digits.toml
 NAME ?= digits
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
-PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist worksteal
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist worksteal --durations 15
 
 .DEFAULT_GOAL := help
 .PHONY: help setup study test test-all test-fast check format bench bench-engine bench-jobs bench-ours bench-quality bench-plan \
