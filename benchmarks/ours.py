@@ -54,7 +54,7 @@ PARTS = {
 WAITS = re.compile(
     r"^(_beat|_end_with|Condition\.wait|_PollLikeSelector\.select|Connection\._recv|\w*Queue\.get|(\w+\.)?_listen) \("
 )
-PRODUCT = re.compile(r"np\.matmul\(|multiply_back\(|np\.einsum\(| @ ")
+PRODUCT = re.compile(r"np\.matmul\(|compute_dA\(|np\.einsum\(| @ ")
 
 
 def main() -> None:

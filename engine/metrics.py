@@ -41,18 +41,23 @@ def _accuracy(Y: Array, A: Array) -> float:
     return float(np.mean(labels(Y) == labels(A)))
 
 
+def _confusion(Y: Array, A: Array) -> Array:
+    """Return how many examples of each class (row) were given each class (column)."""
+    classes = max(2, len(Y))
+    counts = np.bincount(labels(Y) * classes + labels(A), minlength=classes * classes)
+    return counts.reshape(classes, classes)
+
+
 def _balanced_accuracy(Y: Array, A: Array) -> float:
-    truth, guess = labels(Y), labels(A)
-    return float(np.mean([np.mean(guess[truth == k] == k) for k in np.unique(truth)]))
+    counts = _confusion(Y, A)
+    there = counts.sum(axis=1)
+    return float(np.mean((counts.diagonal() / np.maximum(there, 1))[there > 0]))
 
 
 def _f1(Y: Array, A: Array) -> float:
-    truth, guess = labels(Y), labels(A)
-    scores = []
-    for k in np.union1d(truth, guess):
-        hits = np.sum((truth == k) & (guess == k))
-        scores.append(2 * hits / (np.sum(truth == k) + np.sum(guess == k)))
-    return float(np.mean(scores))
+    counts = _confusion(Y, A)
+    seen = counts.sum(axis=0) + counts.sum(axis=1)
+    return float(np.mean((2 * counts.diagonal() / np.maximum(seen, 1))[seen > 0]))
 
 
 def _auc(Y: Array, A: Array) -> float:
@@ -60,13 +65,11 @@ def _auc(Y: Array, A: Array) -> float:
     # with several classes the mean of each against the rest. Classes that are absent, or alone, have none.
     areas = []
     for y, a in zip(Y.astype(bool), A, strict=True):
-        positives, negatives = int(y.sum()), int((~y).sum())
-        if not positives or not negatives:
+        above, below = np.sort(a[y]), np.sort(a[~y])
+        if not len(above) or not len(below):
             continue
-        _, inverse, counts = np.unique(a, return_inverse=True, return_counts=True)
-        last = np.cumsum(counts)
-        ranks = (last - (counts - 1) / 2)[inverse]  # the mean rank of equal values
-        areas.append((ranks[y].sum() - positives * (positives + 1) / 2) / (positives * negatives))
+        pairs = np.searchsorted(below, above, "left").sum() + np.searchsorted(below, above, "right").sum()
+        areas.append(pairs / 2 / (len(above) * len(below)))
     return float(np.mean(areas)) if areas else float("nan")
 
 

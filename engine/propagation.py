@@ -8,13 +8,16 @@ Arrays end in (rows, m). For a stack of R replicas all of them, the input except
 leading axis R; the code is the same.
 """
 
+import functools
 import math
+from collections.abc import Callable
 
 import numpy as np
 
 from engine.activations import Activation, Array
 from engine.architecture import Architecture
 from engine.parameters import Layout
+from engine.products import Product
 
 # Multiplications of a replica's first layer from which on the replicas share one product; BLAS libraries have faster
 # kernels for products smaller than that.
@@ -23,19 +26,15 @@ COST_BUFFER = 1 << 15  # numbers of Z[L] kept before their costs are computed to
 
 
 class _Hidden:
-    """One hidden layer l: its buffers, and the views that the two passes multiply.
+    """One hidden layer l: its buffers, and the products of the two passes.
 
-    The first seven are set by `Propagation`, which knows the neighbours: W_b is [W[l] b[l]] and A_prev is [A[l−1]; 1];
-    for the way back [dW[l+1] db[l+1]] = dZ[l+1] [A[l]; 1]ᵀ is dW_b_next = dZ_next A_T, and W_next_T is W[l+1]ᵀ.
+    The products are set by `Propagation`, which knows the neighbours: Z[l] = [W[l] b[l]] [A[l−1]; 1]; and on the way
+    back [dW[l+1] db[l+1]] = dZ[l+1] [A[l]; 1]ᵀ and dA[l] = W[l+1]ᵀ dZ[l+1].
     """
 
-    W_b: Array
-    W_next_T: Array
-    A_prev: Array
-    A_T: Array
-    dZ_next: Array
-    dW_b_next: Array
-    multiply_back: np.ufunc
+    compute_Z: Product
+    compute_dW_b_next: Product
+    compute_dA: Callable[[], object]
 
     def __init__(
         self, activation: Activation, shape: tuple[int, ...], memory: Array, *, stacked: bool, dropout: bool
@@ -109,24 +108,25 @@ class Propagation:
             blocks[0], d_blocks[0] = _merge(blocks[0]), _merge(d_blocks[0])
         flat_dZs = [_merge(dZ) if self.stacked and index == 0 else dZ for index, dZ in enumerate(dZs)]
         for index, layer in enumerate(self.hidden):
-            layer.W_b, layer.A_prev = blocks[index], layer_inputs[index]
-            layer.W_next_T = blocks[index + 1][..., :-1].swapaxes(-1, -2)
-            layer.A_T, layer.dW_b_next = layer.A_next.swapaxes(-1, -2), d_blocks[index + 1]
-            layer.dZ_next = dZs[index + 1]
-            # W[l+1]ᵀ of one column times dZ[l+1] of one row is no sum, and BLAS is slow at it.
-            layer.multiply_back = np.multiply if sizes[index + 2] == 1 else np.matmul
+            W_next_T, dZ_next = blocks[index + 1][..., :-1].swapaxes(-1, -2), dZs[index + 1]
+            layer.compute_Z = Product(blocks[index], layer_inputs[index], layer.Z_flat)
+            layer.compute_dW_b_next = Product(dZ_next, layer.A_next.swapaxes(-1, -2), d_blocks[index + 1])
+            if sizes[index + 2] == 1:  # a column times a row is no sum, and BLAS is slow at it
+                layer.compute_dA = functools.partial(np.multiply, W_next_T, dZ_next, out=layer.dZ)
+            else:
+                layer.compute_dA = Product(W_next_T, dZ_next, layer.dZ)
         self.backwards = self.hidden[::-1]
         self.W_b, self.A_prev = blocks[-1], layer_inputs[-1]
         self.Z_flat = [_merge(Z) if self.stacked and not self.hidden else Z for Z in self.Z]
-        self.first_dZ, self.X_T, self.first_dW_b = flat_dZs[0], inputs.swapaxes(-1, -2), d_blocks[0]
+        self.compute_first_dW_b = Product(flat_dZs[0], inputs.swapaxes(-1, -2), d_blocks[0])
 
     def see(self, inputs: Array) -> None:
         """Take other examples, as many as before."""
         if self.hidden:
-            self.hidden[0].A_prev = inputs
+            self.hidden[0].compute_Z.see(inputs)
         else:
             self.A_prev = inputs
-        self.X_T = inputs.swapaxes(-1, -2)
+        self.compute_first_dW_b.see(inputs.swapaxes(-1, -2))
 
     def forward_backward(self, slot: int, Y: Array, weight: Array) -> None:
         """Do both passes: Z[L] is kept in `slot` for its cost, the gradient is written."""
@@ -136,7 +136,7 @@ class Propagation:
     def forward(self, slot: int) -> None:
         """Compute A[1], …, A[L]; Z[L] stays in `Z[slot]` until its cost is computed."""
         for layer in self.hidden:
-            np.matmul(layer.W_b, layer.A_prev, out=layer.Z_flat)  # Z[l] = W[l] A[l−1] + b[l]
+            layer.compute_Z()  # Z[l] = W[l] A[l−1] + b[l]
             layer.activate(layer.Z, layer.A, layer.scratch)  # A[l] = g(Z[l])
             if layer.D is not None:
                 np.multiply(layer.A, layer.D, out=layer.A_dropped)
@@ -152,13 +152,13 @@ class Propagation:
         """
         self.output.backward(self.A, Y, weight, self.dZ)
         for layer in self.backwards:
-            np.matmul(layer.dZ_next, layer.A_T, out=layer.dW_b_next)  # [dW[l+1] db[l+1]] = dZ[l+1] [A[l]; 1]ᵀ
-            layer.multiply_back(layer.W_next_T, layer.dZ_next, out=layer.dZ)  # dA[l] = W[l+1]ᵀ dZ[l+1]
+            layer.compute_dW_b_next()  # [dW[l+1] db[l+1]] = dZ[l+1] [A[l]; 1]ᵀ
+            layer.compute_dA()  # dA[l] = W[l+1]ᵀ dZ[l+1]
             if layer.D is not None:
                 np.multiply(layer.dZ, layer.D, out=layer.dZ)
             slope = layer.slope(layer.slope_argument, layer.slope_scratch)
             np.multiply(layer.dZ, slope, out=layer.dZ)  # dZ[l] = dA[l] ∗ g′(Z[l])
-        np.matmul(self.first_dZ, self.X_T, out=self.first_dW_b)
+        self.compute_first_dW_b()
 
     def costs(self, count: int, Y: Array, weight: Array) -> Array:
         """Return J for the first `count` slots, (count, *lead); Y and weight may have a leading axis of slots.

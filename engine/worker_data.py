@@ -93,7 +93,8 @@ def read_data(folder: str) -> WorkerData:
     """Return what `write_data` wrote; memory maps where there are no folds."""
     place = Path(folder)
     units = (place / "units.json").read_text()
-    return _gather(units, lambda name: np.load(place / name, mmap_mode="r", allow_pickle=False))
+    # As plain arrays: a memory map of NumPy's own class makes each small operation dearer.
+    return _gather(units, lambda name: np.asarray(np.load(place / name, mmap_mode="r", allow_pickle=False)))
 
 
 @dataclass(frozen=True)

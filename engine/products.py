@@ -1,0 +1,73 @@
+"""Matrix products of buffers that stay where they are, in pieces where the processor does those faster.
+
+On processors with AVX-512 OpenBLAS has kernels for small products in float32 that go straight to the matrices, without
+packing them first. What they take is in its kernel/x86_64/sgemm_small_kernel_permit_skylakex.c. A layer of 64 units is
+a little too large for them; some rows at a time it is not, and a product with a transpose takes two thirds of the time
+or less. The sum that gives an element of the product is the same one.
+"""
+
+import functools
+
+import numpy as np
+
+from engine.activations import Array
+
+MOST_MULTIPLICATIONS = 1_000_000
+MOST_OUT = 1200  # elements of the product, where the matrix on the right is a transpose
+LEAST_SUMMED = 32  # products in each of them, there
+LEAST_ROWS = 8  # of a piece; thinner ones gain nothing
+
+
+class Product:
+    """One product, out = left @ right; a call computes it.
+
+    Args:
+        left: (…, n, k).
+        right: (…, k, m); a transpose may be a view.
+        out: (…, n, m).
+    """
+
+    def __init__(self, left: Array, right: Array, out: Array) -> None:
+        count = pieces_of(left, right)
+        self._cut = count > 1
+        self._pieces = list(zip(_cut(left, count), _cut(out, count), strict=True)) if self._cut else [(left, out)]
+        self.see(right)
+
+    def see(self, right: Array) -> None:
+        """Take another matrix on the right, laid out as the one before."""
+        self._right = right[..., None, :, :] if self._cut else right
+
+    def __call__(self) -> None:
+        """Write left @ right into out."""
+        right = self._right
+        for left, out in self._pieces:
+            np.matmul(left, right, out=out)
+
+
+def pieces_of(left: Array, right: Array) -> int:
+    """Return into how many pieces the rows of left are cut; 1 where that would gain nothing."""
+    (n, k), m = left.shape[-2:], right.shape[-1]
+    if left.dtype != np.float32 or not has_small_kernels():
+        return 1
+    rows = MOST_MULTIPLICATIONS // (k * m)
+    if right.strides[-1] != right.itemsize:
+        rows = min(rows, MOST_OUT // m) if k >= LEAST_SUMMED else 0
+    return -(-n // rows) if rows >= LEAST_ROWS else 1
+
+
+@functools.cache
+def has_small_kernels() -> bool:
+    """Return whether NumPy multiplies with OpenBLAS, on a processor with AVX-512."""
+    known = np.show_config(mode="dicts")
+    features = {*known["SIMD Extensions"]["baseline"], *known["SIMD Extensions"]["found"]}
+    # The name of the feature is another one from NumPy 2.4 on.
+    return "openblas" in known["Build Dependencies"]["blas"]["name"] and bool(features & {"AVX512_SKX", "X86_V4"})
+
+
+def _cut(matrix: Array, count: int) -> list[Array]:
+    """Return the rows as views (…, pieces, rows, columns): pieces with a row more first, where there are any."""
+    size, longer = divmod(matrix.shape[-2], count)
+    first = longer * (size + 1)
+    *lead, _, columns = matrix.shape
+    parts = ((matrix[..., :first, :], longer, size + 1), (matrix[..., first:, :], count - longer, size))
+    return [part.reshape(*lead, pieces, rows, columns) for part, pieces, rows in parts if pieces]
