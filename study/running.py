@@ -150,6 +150,8 @@ def run(
         confirmed = None
         with workers:
             search.run(workers)
+            if exporter is not None:
+                exporter.searched()
             if not search.open:
                 ledger.set(ended=search.ended)
                 confirmed = confirm_once(objective, ledger, workers, progress.said)

@@ -47,7 +47,7 @@ class Exporter:
         self._listener.start()
 
     def open(self) -> None:
-        """Say that the ledger is there, with the study's attributes in it."""
+        """Say that the ledger is there, with the study's attributes in it, and that the search begins."""
         self._opened = True
         self._tell("open")
 
@@ -55,8 +55,12 @@ class Exporter:
         """Say that trials have finished."""
         self._tell("look")
 
+    def searched(self) -> None:
+        """Say that the search is over: the processor is free."""
+        self._tell("searched")
+
     def finish(self) -> None:
-        """Say that the search is over; wait until everything is written, or cannot be."""
+        """Say that all is in the ledger; wait until everything is written, or cannot be."""
         self._tell("close")
         self._listener.join(SOON)
         if self._listener.is_alive():

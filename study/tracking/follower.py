@@ -1,8 +1,9 @@
 """The process that writes a running study to MLflow, at low priority; started by `exporter`.
 
-It reads words from its standard input, one a line: "open" when the ledger is there, "look" when trials have finished,
-"close" when the search is over, "stop" when it was interrupted; the input's end means that too. It says on its
-standard output, as JSON lines, what is to be told to a person.
+It reads words from its standard input, one a line: "open" when the ledger is there and the search begins, "look" when
+trials have finished, "searched" when the search is over, "close" when all is in the ledger, "stop" when it was
+interrupted; the input's end means that too. It says on its standard output, as JSON lines, what is to be told to a
+person.
 """
 
 import contextlib
@@ -25,10 +26,13 @@ from study.tracking.projection import Projection, catch_up, hold_projection
 from study.tracking.store import describe_error, quiet_mlflow, store_errors
 
 NICENESS = 5  # whoever trains goes first, but on a busy machine this goes on too
+HEAD_START = 3.0  # seconds in which a search has the processor to itself: whoever waits for a short one sees it sooner
+TOGETHER = 1.0  # seconds; trials that finish within are written together
 GROW_AFTER = GROW_EVERY = 10.0  # seconds; a trial that ends before is written in one go
 WAITS = (0.5, 1.0, 2.0, 5.0)  # seconds between attempts where the store does not answer
 GRACE = 10.0  # seconds that a store may take to answer again once the search is over
 END = ("close", "stop")
+PAUSE = signal.SIGUSR1
 
 
 class Follower:
@@ -58,8 +62,9 @@ class Follower:
         """Return what was said last, or "" after a while in which nothing was."""
         try:
             word = self.queue.get(timeout=WAITS[min(self._attempt, len(WAITS)) - 1] if self._attempt else GROW_EVERY)
+            until = time.monotonic() + TOGETHER
             while word not in END:
-                word = self.queue.get_nowait()
+                word = self.queue.get(timeout=max(0.0, until - time.monotonic()))
         except Empty:
             return self._last if self._last in END else ""
         return word
@@ -125,7 +130,7 @@ class Follower:
 
 
 def follow(home: Home, name: str, words: TextIO, out: TextIO) -> None:
-    """Wait until there is a ledger, and follow its study.
+    """Wait until there is a ledger, and follow its study; called from the main thread.
 
     Args:
         home: where the study lives.
@@ -134,7 +139,13 @@ def follow(home: Home, name: str, words: TextIO, out: TextIO) -> None:
         out: where to answer.
     """
     queue: Queue[str] = Queue()
-    threading.Thread(target=_listen, args=(words, queue), name="words", daemon=True).start()
+    searched = threading.Event()
+
+    def pause(*_: object) -> None:
+        searched.wait(HEAD_START)
+
+    signal.signal(PAUSE, pause)  # whatever this thread is about, MLflow's import most likely, waits so long
+    threading.Thread(target=_listen, args=(words, queue, searched), name="words", daemon=True).start()
     import mlflow.store.tracking.sqlalchemy_store  # noqa: F401 - seconds, in which data are still being read
 
     if queue.get() in END:
@@ -144,11 +155,16 @@ def follow(home: Home, name: str, words: TextIO, out: TextIO) -> None:
         Follower(home, Ledger(folder, name), queue, out).follow()
 
 
-def _listen(words: TextIO, queue: "Queue[str]") -> None:
+def _listen(words: TextIO, queue: "Queue[str]", searched: threading.Event) -> None:
     word = ""
     for line in words:
         word = line.strip()
         queue.put(word)
+        if word == "open":
+            signal.pthread_kill(threading.main_thread().ident or 0, PAUSE)
+        elif word in ("searched", *END):
+            searched.set()
+    searched.set()
     if word not in END:
         queue.put("stop")
 

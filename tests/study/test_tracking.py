@@ -1,8 +1,12 @@
 """What MLflow holds after a study: each trial once, with its curve, its parameters and its status."""
 
+import io
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
+from queue import Queue
 from typing import Any
 
 import mlflow
@@ -10,7 +14,9 @@ import pytest
 from mlflow.entities import Run
 from small_study import run_study, show
 
+from study.home import Home
 from study.tracking.content import STATUS, spread
+from study.tracking.follower import HEAD_START, Follower
 
 
 @pytest.fixture(scope="module")
@@ -121,3 +127,59 @@ def snapshot(home: Path) -> list[Any]:
         (run.info.run_id, run.info.status, run.info.start_time, run.info.end_time, sorted(run.data.metrics.items()))
         for run in children
     )
+
+
+# A follower whose pauses are said on its standard output, and are endless.
+PAUSING = """
+import sys, threading
+from types import SimpleNamespace
+from study.tracking import follower
+
+class Event(threading.Event):
+    def wait(self, timeout=None):
+        print("pauses", timeout, flush=True)
+        super().wait()
+        print("goes on", flush=True)
+
+class Follower:
+    def __init__(self, *_): ...
+    def follow(self):
+        print("follows", flush=True)
+
+follower.threading = SimpleNamespace(Event=Event, Thread=threading.Thread, main_thread=threading.main_thread)
+follower.Follower, follower.Ledger = Follower, lambda *_: None
+follower.follow(follower.Home.at(sys.argv[1]), "small", sys.stdin, sys.stdout)
+"""
+
+
+@pytest.mark.parametrize("word", ["searched", "close", "stop", None])
+def test_a_search_begins_with_the_processor_to_itself(word: str | None, tmp_path: Path) -> None:
+    (tmp_path / "studies/small").mkdir(parents=True)
+    command = [sys.executable, "-c", PAUSING, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        print("open", file=process.stdin, flush=True)
+        assert process.stdout.readline() == f"pauses {HEAD_START}\n"
+        if word is None:  # the coordinator is gone
+            process.stdin.close()
+        else:
+            print(word, file=process.stdin, flush=True)
+        assert process.stdout.readline() == "goes on\n"
+        assert process.stdout.readline() == "follows\n"
+
+
+class Slow(Queue[str]):
+    """Says "close" once somebody waits for it."""
+
+    def get(self, block: bool = True, timeout: float | None = None) -> str:
+        if self.empty() and block and timeout:
+            self.put("close")
+        return super().get(block, timeout)
+
+
+def test_trials_that_finish_soon_after_each_other_are_written_together(tmp_path: Path) -> None:
+    queue = Slow()
+    queue.put("look")
+    follower = Follower(Home.at(tmp_path), None, queue, io.StringIO())  # type: ignore[arg-type]  # not looked at
+    assert follower._next() == "close"
