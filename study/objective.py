@@ -25,7 +25,7 @@ from study.trial_file import write_result
 
 POINTS = 20  # values that a trial of full length reports to the pruner
 QUANTA = 8  # quanta of a trial in the middle of the space
-LEAST, MOST = 0.05, 1.0  # units of work of a quantum
+LEAST, MOST = 0.1, 1.0  # units of work of a quantum
 _SAMPLER, _NETWORK = 1, 2
 
 
@@ -188,13 +188,14 @@ class Objective:
         }
 
     def _quantum_units(self) -> float:
+        """Return the units of a quantum: an eighth of a trial in the middle of the space, of its batch sizes' mean."""
         space = self.spec.space
         depth = round(middle(space.depth))
         setting: dict[str, Any] = {f"units_{k}": round(middle(space.units)) for k in range(1, depth + 1)}
         setting |= {"depth": depth, "learning_rate": 1.0, "iterations": 1, "optimizer": space.optimizer[0]}
-        setting |= {"batch_size": space.batch_size[-1], "schedule": "constant"}
-        setting |= {"l2": middle(space.l2), "dropout": middle(space.dropout)}
-        units = self.iteration_work(setting).units * middle(space.iterations) / QUANTA
+        setting |= {"schedule": "constant", "l2": middle(space.l2), "dropout": middle(space.dropout)}
+        each = [self.iteration_work(setting | {"batch_size": size}).units for size in space.batch_size]
+        units = sum(each) / len(each) * middle(space.iterations) / QUANTA
         return min(MOST, max(LEAST, units))
 
 

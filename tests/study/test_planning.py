@@ -12,7 +12,7 @@ from study.data import load
 from study.errors import UserError
 from study.forecast import KEPT, Course, expected_seconds
 from study.home import StudyFolder
-from study.objective import Objective
+from study.objective import LEAST, MOST, Objective
 from study.planning import _count_trials, describe_space, draw_trials, find_defaults
 from study.spec import parse_spec
 from study.spec.search import SearchSpec
@@ -114,3 +114,14 @@ def test_work_counts_dropout_and_the_penalty_as_the_engine_does(tmp_path: Path) 
     ]
     assert works == right
     assert len({work.units for work in works}) == 4
+
+
+def test_a_quantum_is_an_eighth_of_a_trial_whatever_batch_size_comes_last(tmp_path: Path) -> None:
+    def quantum(batch_size: str) -> float:
+        space = {"iterations": "{ low = 1000, high = 6000 }", "depth": 2, "units": 64, "batch_size": batch_size}
+        lines = "\n".join(f"{key} = {value}" for key, value in space.items())
+        text = f'name = "q"\n[data]\nsource = "sklearn:digits"\n[space]\nlearning_rate = 0.1\n{lines}\n'
+        return objective(text + 'activation = "relu"\n', tmp_path).quantum_units
+
+    assert quantum('["full", 128]') == quantum('[128, "full"]')
+    assert LEAST <= quantum("[128]") < quantum('["full", 128]') < quantum('["full"]') <= MOST
