@@ -25,7 +25,7 @@ from study.trial_file import write_result
 
 POINTS = 20  # values that a trial of full length reports to the pruner
 QUANTA = 8  # quanta of a trial in the middle of the space
-LEAST, MOST = 0.1, 1.0  # units of work of a quantum
+LEAST, MOST = 0.05, 1.0  # units of work of a quantum
 _SAMPLER, _NETWORK = 1, 2
 
 
