@@ -41,19 +41,21 @@ def run(
         from study.tracking.exporter import start_exporter
     declared = read_spec(spec)  # a mistake in it is answered before what takes a second to import
     place = Home.at(home, storage)
-    with start_exporter(place, declared.name) if tracking else nullcontext() as exporter:
-        with interrupts.importing():
-            from study.clusters import connect
-            from study.workers import Workers
+    with interrupts.importing():
+        from study.clusters import connect
+        from study.workers import Workers
 
-        connected = connect(backend, scheduler=scheduler, address=address, jobs=jobs)
-        with (
-            kept_in(place.path),
-            connected as cluster,
-            closing(Workers.of(declared.search, jobs, cluster)) as workers,
-        ):
-            if not place.folder(declared.name).path.exists():  # of one that is there little may be left to do
-                workers.begin(min(declared.search.in_flight, trials or declared.search.trials))
+    connected = connect(backend, scheduler=scheduler, address=address, jobs=jobs)
+    with (
+        kept_in(place.path),
+        connected as cluster,
+        closing(Workers.of(declared.search, jobs, cluster)) as workers,
+    ):
+        if not place.folder(declared.name).path.exists():  # of one that is there little may be left to do
+            workers.begin(min(declared.search.in_flight, trials or declared.search.trials))
+        with interrupts.importing():
+            import pandas  # noqa: F401 - while workers begin: a third process beside them would hold all up
+        with start_exporter(place, declared.name) if tracking else nullcontext() as exporter:
             with interrupts.importing():
                 import study.data.loading  # noqa: F401 - later otherwise, where an interrupt would break it
                 from study.run_view import RunView

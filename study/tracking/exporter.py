@@ -116,7 +116,7 @@ class Exporter:
 def start_exporter(home: Home, name: str) -> Iterator[Exporter]:
     """Start the process that writes a study to MLflow; it ends with the block.
 
-    Begin it first of all: it imports MLflow while the coordinator imports and reads what it needs.
+    Begin it before data are read: it imports MLflow meanwhile.
 
     Args:
         home: where the study and the default store live.
