@@ -6,8 +6,8 @@ Half of the settings are gradient descent on the full batch, half Adam with mini
 replayed by every system, with two workers. Every cost (of an epoch) is kept and, but for RandomizedSearchCV, logged to
 MLflow as users of that system do. `study` reads and prepares the data itself; its peers get what comes of that. A job
 lasts until its process has ended, with all in MLflow; against RandomizedSearchCV, which has none, until the best is
-printed. Ray Tune, which takes 70 ms a report, gets the first 16 settings. Ours is run before each run of a peer, and
-what counts is the ratios of the two; other work on the machine's cores makes the figures mean nothing.
+printed. Ray Tune, which takes 70 ms a report, gets the first 16 settings. Ours and a peer run in turn, a short one
+several times, and what counts is the ratio of their medians; other work on the machine makes the figures mean nothing.
 """
 
 import argparse
@@ -131,19 +131,24 @@ def draw_settings(count: int = SETTINGS) -> list[dict[str, Any]]:
 
 
 def race(system: str, data: str, settings: Sequence[dict[str, Any]]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Run a peer, several times where it is short, and ours before it each time.
+    """Run ours and a peer in turn, and go on with the one that is short until it has run several times.
 
     Returns:
-        What `run` does of the run of median seconds, with "times_ours", and our runs.
+        What `run` does of the peer's run of median seconds, with "times_ours", and our runs.
     """
-    ours, theirs = [], list[dict[str, Any]]()
-    while not theirs or (len(theirs) < OFTEN and theirs[0]["seconds"] < SHORT):
-        for name, runs in ((OURS, ours), (system, theirs)):
+    ours, theirs = list[dict[str, Any]](), list[dict[str, Any]]()
+    while waiting := [(name, runs) for name, runs in ((OURS, ours), (system, theirs)) if not often_enough(runs)]:
+        for name, runs in waiting:
             with tempfile.TemporaryDirectory() as place:
                 runs.append(run(name, data, settings, Path(place)))
     by = "printed" if system == UNTRACKED else "seconds"
     ratio = statistics.median(each[by] for each in theirs) / statistics.median(each[by] for each in ours)
     return median_run(theirs) | {"times_ours": ratio}, ours
+
+
+def often_enough(runs: Sequence[dict[str, Any]]) -> bool:
+    """Return whether the runs are enough to have a median that other work on the machine does not move."""
+    return len(runs) >= OFTEN or (len(runs) > 0 and runs[0]["seconds"] >= SHORT)
 
 
 def median_run(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
