@@ -30,8 +30,8 @@ the full batch (200 to 1,000 epochs), half Adam with mini-batches of 64 (10 to 5
 imports, MLflow's schema and the search. Where nothing is tracked the result can be read once it is printed, and by that
 it is compared: `study` prints its table after {printed} s. `study` also reads and prepares the data, which the others
 get prepared; its home is empty, but MLflow's empty tables are kept from an earlier home. Ray Tune takes so long for a
-report that it gets the first 16 settings. `study` is run before each run of the others, with as many settings, and
-compared with that; jobs of under 20 seconds are run three times. Medians are shown.
+report that it gets the first 16 settings. `study` and each of the others are run in turn, with as many settings; jobs
+of under 20 seconds are run three times. Medians are shown and compared.
 
 """
 

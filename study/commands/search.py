@@ -38,11 +38,11 @@ def run(
     with interrupts.importing():
         from study.home import Home
         from study.spec import read_spec
-        from study.tracking.exporter import start_exporter
     declared = read_spec(spec)  # a mistake in it is answered before what takes a second to import
     place = Home.at(home, storage)
     with interrupts.importing():
         from study.clusters import connect
+        from study.tracking.exporter import start_exporter
         from study.workers import Workers
 
     connected = connect(backend, scheduler=scheduler, address=address, jobs=jobs)
