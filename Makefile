@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist worksteal --durations 15
 
 .DEFAULT_GOAL := help
-.PHONY: help setup study test test-all test-fast check format bench bench-engine bench-jobs bench-ours bench-quality bench-plan \
+.PHONY: help setup study test test-all test-fast coverage check format bench bench-engine bench-jobs bench-ours bench-quality bench-plan \
 	bench-scaling lessons docs ui report clean
 
 help: ## list these commands
@@ -28,6 +28,12 @@ test-all: $(VENV)/.ready-dev ## run the tests, and the same again in more combin
 
 test-fast: $(VENV)/.ready-dev ## run the tests that take seconds
 	$(PYTEST) -m "not slow"
+
+coverage: $(VENV)/.ready-dev ## run the tests, and say which lines and branches no test has been through
+	rm -rf .coverage
+	$(BIN)/coverage run -m pytest --numprocesses auto --dist worksteal --quiet
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
 
 check: $(VENV)/.ready-dev ## lint, types, direction of imports
 	$(BIN)/ruff format --check .

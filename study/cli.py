@@ -1,18 +1,47 @@
-"""The command `study`, and what it exits with."""
+"""The command `study`, and what it exits with: 0 done, 1 a fault of ours or the machine's, 2 the user's input, 130
+interrupted."""
 
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 from study import interrupts
 from study.commands import results, search, service, winner
 from study.errors import MachineError, UserError, explain_os_error
 from study.garbage import collect_rarely
 
+MACHINE, USER = 1, 2  # exit codes
+
+
+class Commands(TyperGroup):
+    """The commands. An error that a user is to see ends one with a line on standard error and an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was asked for.
+
+        Raises:
+            typer.Exit: with the exit code, where the user or the machine got something wrong.
+        """
+        try:
+            return super().invoke(ctx)
+        except UserError as error:
+            message, code = str(error), USER
+        except MachineError as error:
+            message, code = str(error), MACHINE
+        except OSError as error:
+            if error.filename is None:
+                raise
+            message, code = explain_os_error(error, Path(error.filename)), MACHINE
+        print(f"study: {message}", file=sys.stderr)
+        raise typer.Exit(code)
+
+
 app = typer.Typer(
     name="study",
+    cls=Commands,
     help="Tune dense neural networks from one TOML file, and keep a record that can be trusted.",
     no_args_is_help=True,
     add_completion=False,
@@ -30,29 +59,19 @@ for command in (
 
 
 def main() -> None:
-    """Run the command line: exit 0 done, 1 a fault of ours or the machine's, 2 the user's input, 130 interrupted."""
+    """Run the command line in a process of its own."""
     interrupts.raise_once()
     collect_rarely()
     try:
         app()
-    except UserError as error:
-        _leave(str(error), 2)
-    except MachineError as error:
-        print(f"study: {error}", file=sys.stderr)
-        interrupts.leave(1)
-    except OSError as error:
-        if error.filename is None:
-            raise
-        _leave(explain_os_error(error, Path(error.filename)), 1)
-    except (KeyboardInterrupt, SystemExit) as error:
-        if isinstance(error, SystemExit) and error.code != interrupts.EXIT_CODE:  # which is what typer makes of Ctrl-C
-            raise
+    except KeyboardInterrupt:
+        code: Any = interrupts.EXIT_CODE
+    except SystemExit as ended:  # typer makes one of Ctrl-C, too
+        code = ended.code
+    if code == interrupts.EXIT_CODE:
         print("study: interrupted", file=sys.stderr)
-        interrupts.leave()
-
-
-def _leave(said: str, code: int) -> NoReturn:
-    print(f"study: {said}", file=sys.stderr)
+    if code in (MACHINE, interrupts.EXIT_CODE):
+        interrupts.leave(code)  # something may still be at work
     sys.exit(code)
 
 

@@ -14,9 +14,10 @@ import signal
 import socket
 import tempfile
 import threading
+import time
 import warnings
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Protocol
@@ -28,6 +29,7 @@ from study.errors import MachineError, UserError
 
 BACKENDS = ("loky", "dask", "ray")
 ANSWERS_WITHIN = 10.0  # seconds
+TICK = 0.1  # seconds between two looks at a connection
 RETRIES = 2  # of a task whose ray worker is lost; dask counts for itself
 _DASK_SPEAKS_BY = ("distributed", "tornado", "asyncio")  # loggers; the last two tell of a result nobody waits for
 _LOST = ("KilledWorker", "WorkerCrashedError", "NodeDiedError", "LocalRayletDiedError")
@@ -51,9 +53,6 @@ class Cluster(Protocol):
         Raises:
             MachineError: it is lost.
         """
-
-    def gone(self) -> MachineError:
-        """Return what is said where the cluster is lost."""
 
     def forget(self) -> None:
         """Give up what is under way."""
@@ -112,7 +111,7 @@ class Dask:
             raise UserError("--backend dask needs distributed; install dnn-study[dask]") from None
         for name in [name for name in logging.root.manager.loggerDict if name.startswith(_DASK_SPEAKS_BY)]:
             logging.getLogger(name).setLevel(logging.CRITICAL)  # what matters is said by this class, in a line
-        self.scheduler = scheduler
+        self._place = f"the dask scheduler at {scheduler}"
         try:
             self._client = Client(scheduler, timeout=ANSWERS_WITHIN, set_as_default=False)
         except (OSError, ValueError) as error:
@@ -128,27 +127,44 @@ class Dask:
         self._data: dict[str, Any] = {}
 
     def submit(self, quanta: Sequence[Quantum]) -> "Future[list[Outcome]]":
-        """Begin a task; its data are sent to all workers where they have not been."""
+        """Begin a task; its data are sent to all workers where they have not been, or have been lost.
+
+        Dask keeps data on a single worker once no two of them use it at the same time, and loses it with that worker.
+        """
+        self.check()
         data = quanta[0].data
+        future: Future[list[Outcome]]
         try:
-            if data not in self._data:
+            if data not in self._data or self._data[data].status != "finished":
                 packed = pack_data(Path(data))
                 (self._data[data],) = self._client.scatter([packed], broadcast=True, hash=False)
-            future: Future[list[Outcome]] = self._executor.submit(work_remotely, quanta, self._data[data])
+            future = self._executor.submit(work_remotely, quanta, self._data[data])
         except FileNotFoundError:
             raise
-        except Exception as error:  # whatever the client makes of a scheduler that has gone
-            raise self.gone() from error
+        except Exception:  # noqa: BLE001 - a worker ended just now, or the scheduler; what is raised then is not documented
+            self._ask()
+            future = Future()
+            future.cancel()
+            future.set_running_or_notify_cancel()  # for whoever waits for it
         return future
 
     def check(self) -> None:
-        """Look whether the scheduler is there."""
+        """Look whether the scheduler is there; while the client connects again, which ANSWERS_WITHIN bounds, wait."""
+        while self._client.status == "connecting":
+            time.sleep(TICK)
         if self._client.status != "running":
-            raise self.gone()
+            raise _gone(self._place)
 
-    def gone(self) -> MachineError:
-        """Return what is said where the scheduler is lost."""
-        return _gone(f"the dask scheduler at {self.scheduler}")
+    def _ask(self) -> None:
+        """Have the scheduler answer a question.
+
+        Raises:
+            MachineError: it does not.
+        """
+        try:
+            self._client.nthreads()
+        except Exception as error:
+            raise _gone(self._place) from error
 
     def forget(self) -> None:
         """Give up what is under way."""
@@ -179,7 +195,7 @@ class Ray:
             raise UserError("--backend ray needs ray; install dnn-study[ray]") from None
         if address is not None:
             _knock(address)
-        self.place = f"the ray cluster at {address or 'this machine'}"
+        self._place = f"the ray cluster at {address or 'this machine'}"
         options = (
             {"address": address} if address else {"address": "local", "num_cpus": jobs, "include_dashboard": False}
         )
@@ -219,11 +235,7 @@ class Ray:
     def check(self) -> None:
         """Look whether the cluster is there."""
         if not self._ray.is_initialized():
-            raise self.gone()
-
-    def gone(self) -> MachineError:
-        """Return what is said where the cluster is lost."""
-        return _gone(self.place)
+            raise _gone(self._place)
 
     def forget(self) -> None:
         """Give up what is under way."""
@@ -238,7 +250,7 @@ class Ray:
 
 def why_lost(error: BaseException) -> str:
     """Return why a task of a cluster has come to nothing."""
-    if type(error).__name__ in _LOST:
+    if isinstance(error, CancelledError) or type(error).__name__ in _LOST:  # dask cancels a task whose data are lost
         return "its worker was lost, by a lack of memory perhaps"
     return f"{type(error).__name__}: {_first_line(error)}"
 

@@ -170,8 +170,6 @@ class Workers:
                 self.cluster.check()
             for future in done:
                 error = _error(future)
-                if self.cluster is not None and isinstance(error, CancelledError):
-                    raise self.cluster.gone()
                 if isinstance(error, OSError):
                     self._refused = error
                 if error is not None:

@@ -1,6 +1,110 @@
-"""How hypothesis draws in all tests: the same cases each time, and no clock that a busy machine could fail."""
+"""What all tests share: how hypothesis draws, the small study and its home, servers and a browser of the session."""
 
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
 from hypothesis import settings
+from support.browser import start_browser
+from support.command import run_study
+from support.postgres import Server, start_server
+from support.small_study import ENDLESS, SMALL
+from support.studies import TABLE, write_table
 
+# The same cases each time, and no clock that a busy machine could fail.
 settings.register_profile("study", deadline=None, derandomize=True)
 settings.load_profile("study")
+
+
+@pytest.fixture
+def spec(tmp_path: Path) -> Path:
+    """The spec of the small study."""
+    path = tmp_path / "small.toml"
+    path.write_text(SMALL)
+    return path
+
+
+@pytest.fixture
+def endless(tmp_path: Path) -> Path:
+    """The spec of the same study with more trials than there is time for."""
+    path = tmp_path / "endless.toml"
+    path.write_text(ENDLESS)
+    return path
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """MLflow's schema, made once: two seconds that most tests need not spend again."""
+    from study.home import Home
+    from study.tracking.store import make_store
+
+    folder = tmp_path_factory.mktemp("store")
+    make_store(Home(folder))
+    return folder / "mlflow.db"
+
+
+@pytest.fixture
+def home(tmp_path: Path, empty_store: Path) -> Path:
+    """A home without studies."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    shutil.copy(empty_store, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Path:
+    """The home of the small study, run once with two workers and in MLflow; tests do not change it."""
+    folder = tmp_path_factory.mktemp("finished")
+    (folder / "small.toml").write_text(SMALL)
+    (folder / "home").mkdir()
+    shutil.copy(empty_store, folder / "home")
+    done = run_study("run", folder / "small.toml", "--home", folder / "home", "--jobs", 2)
+    assert done.returncode == 0, done.stderr
+    return folder / "home"
+
+
+@pytest.fixture(scope="session")
+def finalized(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Path:
+    """A folder with a table, its spec, and `home`, in which the study has been run and finalized, in MLflow too."""
+    folder = tmp_path_factory.mktemp("finalized")
+    write_table(folder / "table.csv")
+    (folder / "table.toml").write_text(TABLE)
+    (folder / "home").mkdir()
+    shutil.copy(empty_store, folder / "home")
+    for command in (("run", folder / "table.toml", "--jobs", 1), ("finalize", "table")):
+        done = run_study(*command, "--home", folder / "home")
+        assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    return folder
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """A real PostgreSQL, which no test stops."""
+    with start_server() as running:
+        yield running
+
+
+@pytest.fixture
+def storage(postgres: Server) -> str:
+    """The address of an empty database."""
+    return postgres.make_database()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """A real browser."""
+    with start_browser() as driver:
+        yield driver
+
+
+@pytest.fixture
+def browser(chromium: Any) -> Iterator[Any]:
+    """The browser, which shows nothing and whose console is empty."""
+    chromium.get("about:blank")
+    chromium.get_log("browser")
+    yield chromium
+    chromium.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    chromium.get("about:blank")

@@ -1,8 +1,9 @@
 """Every command in the README and in docs/ is run as it stands, a section at a time, where what it names is there.
 
 What is there is small, so that the commands take seconds: `digits` is a study of four trials, `penguins.csv` has sixty
-rows, and `.venv` stands in for that of `make setup`. The tutorial, and docs/tracking.md, which is about the tutorial's
-study, are run by test_documents.py; the lessons by tests/lessons. NOT_RUN has what no test can run, and why.
+rows, `.venv` stands in for that of `make setup`, and a spec of `study init` is given a tenth of its iterations before
+it is run. The tutorial, and docs/tracking.md, which is about the tutorial's study, are run by test_documents.py; the
+lessons by tests/lessons. support/documents.py has what no test can run, and why.
 """
 
 import os
@@ -13,39 +14,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from shell import DOCUMENTS, ROOT, commands, run_script, sections
+from support.documents import NOT_RUN, USAGE, runnable, with_fewer_iterations
+from support.shell import DOCUMENTS, ROOT, commands, run_script
 
 ELSEWHERE = {"tutorial.md", "tracking.md", "lessons.md"}
-USAGE = {"commands.md"}  # generated from the command line: what may be given, not a command
-INDEX = "it installs from a package index; .ci/run begins with `make check` in a clean clone, which does the same"
-POSTGRES = "tests/study/test_operations.py runs it on a PostgreSQL of its own"
-SERVER = "tests/study/test_operations.py runs it with a server of its own"
-CLUSTER = "it needs machines of the reader's; tests/study/test_clusters.py runs the same on clusters of its own"
-NOT_RUN = {
-    ("README.md", "make test"): "it is what runs this test",
-    ("tutorial.md", "make setup"): INDEX,
-    ("tutorial.md", "source .venv/bin/activate"): "the tests' shell is as it is after that",
-    ("home.md", "git pull"): "it needs the repository that the reader cloned",
-    ("home.md", "make setup"): INDEX,
-    ("tracking.md", "study ui tumours --optuna"): "tests/study/test_dashboard.py serves a study so, and looks at it",
-    ("operations.md", "pip install"): INDEX,
-    ("operations.md", "createdb"): POSTGRES,
-    ("operations.md", "pg_dump"): POSTGRES,
-    ("operations.md", "pg_restore"): POSTGRES,
-    ("operations.md", "export STUDY_STORAGE="): POSTGRES,
-    ("operations.md", "study run SPEC"): f"{POSTGRES}; {CLUSTER}",
-    ("operations.md", "mlflow db upgrade"): SERVER,
-    ("operations.md", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow server"): SERVER,
-    ("operations.md", "export MLFLOW_TRACKING_URI="): SERVER,
-    ("operations.md", "dask"): CLUSTER,
-    ("operations.md", "ray start"): CLUSTER,
-    ("service.md", "STUDY_STORAGE="): "tests/study/test_service_shared.py runs it on a PostgreSQL of its own",
-    ("service-deployment.md", "podman run"): "it needs podman, and an image that was built",
-    (
-        "service-deployment.md",
-        "study serve",
-    ): "its token is in /etc; tests/study/test_service_server.py has one in a folder",
-}
 DIGITS = """
 name = "digits"
 [data]
@@ -58,20 +30,6 @@ units = 4
 [search]
 trials = 4
 """
-
-
-def runnable(page: Path) -> dict[str, list[str]]:
-    """Return the commands of each section of a page that a test can run."""
-    found = {}
-    for heading, wanted in sections(page).items():
-        kept = [command for command in wanted if not _why_not(page, command)]
-        if kept:
-            found[heading] = kept
-    return found
-
-
-def _why_not(page: Path, command: str) -> list[str]:
-    return [reason for (name, start), reason in NOT_RUN.items() if page.name == name and command.startswith(start)]
 
 
 README = ROOT / "README.md"
@@ -90,7 +48,10 @@ SECTIONS = [
 def test_the_commands_of_a_section_run_as_they_stand(page: Path, heading: str, workshop: Path, tmp_path: Path) -> None:
     folder = tmp_path / "workshop"
     shutil.copytree(workshop, folder, symlinks=True)
-    done = run_script("\n".join(runnable(page)[heading]), folder, HOME=str(tmp_path))
+    given = runnable(page)[heading]
+    if any(command.startswith("study init ") for command in given):
+        given = with_fewer_iterations(given)
+    done = run_script("\n".join(given), folder, HOME=str(tmp_path))
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
     assert "Traceback" not in done.stderr
     for promised in PROMISED.get(f"{page.name}: {heading}", ()):

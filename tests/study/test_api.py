@@ -3,13 +3,14 @@
 import os
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from mlflow import MlflowClient
-from small_study import SMALL, show
-from test_finalize import TABLE, write_table
+from support.small_study import SMALL, show
+from support.studies import TABLE, write_table
 
 from study import Study
 from study.errors import UserError
@@ -53,6 +54,7 @@ def test_a_study_is_run_and_says_how_it_goes(tmp_path: Path, home: Path, capsys:
 def test_an_interrupted_run_says_that_the_same_call_goes_on(
     spec: Path, home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("study.tracking.exporter.start_exporter", lambda *_: nullcontext())  # MLflow is not the point
     study = Study.from_toml(spec, home)
     study.run(jobs=1, trials=2, quiet=True)
     assert study.best is not None

@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from small_study import ENDLESS, SMALL, environment, fingerprints, run_study, show
+from support.command import begin_process, read_until, run_study
+from support.small_study import ENDLESS, SMALL, fingerprints, show
 
 
 def test_help_imports_nothing_heavy() -> None:
@@ -37,7 +38,7 @@ def test_a_run_prints_a_line_a_trial_and_a_table(spec: Path, home: Path) -> None
 def test_a_trial_that_fails_says_why(spec: Path, home: Path) -> None:
     text = SMALL.replace("{ low = 1e-2, high = 2.0, log = true }", "1e30").replace('["relu", "tanh"]', '"relu"')
     spec.write_text(text.replace("{ low = 0, high = 2 }", "1").replace("trials = 12", "trials = 2"))
-    done = run_study("run", spec, "--home", home, "--jobs", 1)
+    done = run_study("run", spec, "--home", home, "--jobs", 1, "--no-tracking")
     assert done.returncode == 0, done.stderr
     for number in (0, 1):
         assert f"trial {number} failed ({number + 1}/2)\n  trial {number}: diverged at iteration " in done.stdout
@@ -70,7 +71,7 @@ def test_list_names_every_study(finished: Path) -> None:
 def test_a_finished_study_says_so_and_changes_nothing(finished: Path) -> None:
     before = fingerprints(finished)
     ledger = (finished / "studies/small/ledger.log").read_bytes()
-    done = run_study("run", finished.parent / "small.toml", "--home", finished)
+    done = run_study("run", finished.parent / "small.toml", "--home", finished, "--no-tracking")
     assert done.returncode == 0, done.stderr
     assert "nothing to do" in done.stdout
     assert fingerprints(finished) == before
@@ -78,10 +79,10 @@ def test_a_finished_study_says_so_and_changes_nothing(finished: Path) -> None:
 
 
 def test_trials_raises_the_number_and_keeps_what_is_there(spec: Path, home: Path) -> None:
-    run_study("run", spec, "--home", home, "--jobs", 1, "--trials", 3)
+    run_study("run", spec, "--home", home, "--jobs", 1, "--trials", 3, "--no-tracking")
     first = fingerprints(home)
     assert len(first) == 3
-    done = run_study("run", spec, "--home", home, "--jobs", 1, "--trials", 5)
+    done = run_study("run", spec, "--home", home, "--jobs", 1, "--trials", 5, "--no-tracking")
     assert done.returncode == 0, done.stderr
     assert fingerprints(home)[:3] == first
     assert len(fingerprints(home)) == 5
@@ -98,7 +99,7 @@ def test_trials_raises_the_number_and_keeps_what_is_there(spec: Path, home: Path
         (["shw"], "No such command 'shw'"),
     ],
 )
-def test_a_mistake_exits_with_2_and_no_traceback(finished: Path, arguments: list[str], words: str) -> None:
+def test_mistake_exits_with_2_and_no_traceback(finished: Path, arguments: list[str], words: str) -> None:
     home = [] if "--home" in arguments else ["--home", str(finished)]
     done = run_study(*arguments, *home, cwd=finished.parent)
     assert done.returncode == 2
@@ -107,9 +108,9 @@ def test_a_mistake_exits_with_2_and_no_traceback(finished: Path, arguments: list
 
 
 def test_a_changed_space_is_not_continued(spec: Path, home: Path) -> None:
-    run_study("run", spec, "--home", home, "--jobs", 1, "--trials", 2)
+    run_study("run", spec, "--home", home, "--jobs", 1, "--trials", 2, "--no-tracking")
     spec.write_text(SMALL.replace("high = 8", "high = 9"))
-    done = run_study("run", spec, "--home", home, "--jobs", 1)
+    done = run_study("run", spec, "--home", home, "--jobs", 1, "--no-tracking")
     assert done.returncode == 2
     assert "[space] units changed since study 'small' began" in done.stderr
     assert "give the study another name" in done.stderr
@@ -117,7 +118,7 @@ def test_a_changed_space_is_not_continued(spec: Path, home: Path) -> None:
 
 def test_a_metric_of_another_task_is_answered(spec: Path, home: Path) -> None:
     spec.write_text(SMALL.replace('"accuracy"', '"rmse"'))
-    done = run_study("run", spec, "--home", home)
+    done = run_study("run", spec, "--home", home, "--no-tracking")
     assert done.returncode == 2
     assert "[search] metric: 'rmse' does not fit a binary task" in done.stderr
 
@@ -136,21 +137,15 @@ def test_an_interrupted_run_exits_with_130_and_goes_on(
 ) -> None:
     spec = tmp_path / "small.toml"
     spec.write_text(ENDLESS)
-    command = [sys.executable, "-m", "study.cli", "run", spec, "--home", home, "--jobs", str(jobs)]
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(), start_new_session=True
-    )
-    assert process.stdout is not None
-    for line in process.stdout:
-        if "(5/400)" in line:
-            break
+    process = begin_process("run", spec, "--home", home, "--jobs", jobs, start_new_session=True)
+    read_until(process, "(5/400)")
     os.killpg(process.pid, stop)
     rest, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     assert errors.strip() == "study: interrupted"
     assert "the same command goes on from here" in rest
     spec.write_text(SMALL)
-    done = run_study("run", spec, "--home", home, "--jobs", jobs, "--trials", 12)
+    done = run_study("run", spec, "--home", home, "--jobs", jobs, "--trials", 12, "--no-tracking")
     assert done.returncode == 0, done.stderr
     trials = show(home)["trials"]
     assert [t["number"] for t in trials] == list(range(len(trials)))
@@ -159,17 +154,12 @@ def test_an_interrupted_run_exits_with_130_and_goes_on(
 
 def test_two_runs_at_once_are_refused(spec: Path, home: Path) -> None:
     spec.write_text(ENDLESS)
-    command = [sys.executable, "-m", "study.cli", "run", spec, "--home", home, "--jobs", "1", "--no-tracking"]
-    first = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment())
-    assert first.stdout is not None
-    for line in first.stdout:
-        if line.startswith("trial "):
-            break
+    first = begin_process("run", spec, "--home", home, "--jobs", 1, "--no-tracking")
+    read_until(first, "trial ")
     second = run_study("run", spec, "--home", home, "--jobs", 1, "--no-tracking")
     assert second.returncode == 2
     assert f"is being run by process {first.pid} on " in second.stderr
     assert show(home)["state"] == "running"
     first.kill()
-    first.wait()
-    first.stdout.close()
+    first.communicate()
     assert show(home)["state"] == "interrupted"

@@ -10,21 +10,25 @@ from typing import Any
 
 import numpy as np
 import pytest
-from dask_cluster import DaskCluster, Host, start_cluster
-from in_process import run_local, spec_with
-from ray_cluster import TOKEN, RayCluster, start_ray
-from small_study import environment, run_study
+from support.command import Process, begin_process, environment, read_until, run_process, run_study
+from support.dask_cluster import DaskCluster, Host, start_cluster
+from support.in_process import run_local, spec_with
+from support.ray_cluster import TOKEN, RayCluster, start_ray
 
 from engine.worker_data import Fold, pack_data, read_data, unpack_data, write_data
 from study import clusters
 from study.clusters import connect
+from study.data import load
 from study.home import Home
+from study.objective import Objective
 from study.results import summarize
+from study.spec import parse_spec
+from study.workers import Workers
 
 DIGITS = spec_with(
     data="source = 'sklearn:digits'",
     space="iterations = { low = 20, high = 80, step = 20 }\nunits = { low = 8, high = 32, log = true }",
-    search="trials = 40\nin_flight = 8",
+    search="trials = 24\nin_flight = 8",
 )
 Trials = list[tuple[int, str, str | None]]
 
@@ -47,11 +51,19 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Trials:
     return trials(home)
 
 
-@pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[DaskCluster]:
+@pytest.fixture(scope="module")
+def dask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaskCluster]:
+    """A dask cluster, whose scheduler and workers tests kill."""
     pytest.importorskip("distributed")
-    with start_cluster(tmp_path) as running:
+    with start_cluster(tmp_path_factory.mktemp("dask")) as running:
         yield running
+
+
+@pytest.fixture
+def cluster(dask: DaskCluster) -> DaskCluster:
+    """The dask cluster, with two workers."""
+    dask.have_workers(2)
+    return dask
 
 
 @pytest.fixture(scope="module")
@@ -95,34 +107,18 @@ def hosts() -> Iterator[tuple[Host, Host]]:
             subprocess.run(["ip", "netns", "del", name], capture_output=True, check=False)
 
 
-def command(spec: Path, home: Path, *options: object) -> list[str]:
-    arguments = ("run", spec, "--home", home, "--no-tracking", *options)
-    return [sys.executable, "-m", "study.cli", *map(str, arguments)]
-
-
-def begin(spec: Path, home: Path, cluster: DaskCluster | RayCluster) -> "subprocess.Popen[str]":
-    pipe = subprocess.PIPE
+def begin(spec: Path, home: Path, cluster: DaskCluster | RayCluster) -> Process:
     where = ("dask", "--scheduler") if isinstance(cluster, DaskCluster) else ("ray", "--address")
-    started = command(spec, home, "--backend", *where, cluster.address)
-    return subprocess.Popen(started, stdout=pipe, stderr=pipe, text=True, env=environment() | TOKEN)
-
-
-def wait_for(process: "subprocess.Popen[str]", words: str) -> None:
-    assert process.stdout is not None
-    for line in process.stdout:
-        if words in line:
-            return
-    raise AssertionError(f"no line with {words!r}; {process.communicate()[1]}")
+    options = ("--no-tracking", "--backend", *where, cluster.address)
+    return begin_process("run", spec, "--home", home, *options, env=environment() | TOKEN)
 
 
 @pytest.mark.slow
-def test_a_worker_killed_in_the_middle_costs_no_trial(
-    cluster: DaskCluster, digits: Path, tmp_path: Path, local: Trials
-) -> None:
+def test_killed_dask_worker_costs_no_trial(cluster: DaskCluster, digits: Path, tmp_path: Path, local: Trials) -> None:
     process = begin(digits, tmp_path / "home", cluster)
-    wait_for(process, "(5/40)")
+    read_until(process, "(5/24)")
     cluster.kill_worker()
-    wait_for(process, "(15/40)")
+    read_until(process, "(12/24)")
     cluster.start_worker()  # joins late, and is sent the data then
     output, errors = process.communicate(timeout=300)
     assert (process.returncode, errors) == (0, ""), output
@@ -130,18 +126,49 @@ def test_a_worker_killed_in_the_middle_costs_no_trial(
 
 
 @pytest.mark.slow
-def test_a_scheduler_restarted_in_the_middle_costs_no_trial(
+def test_data_lost_with_their_only_worker_are_sent_again(cluster: DaskCluster, tmp_path: Path) -> None:
+    spec = parse_spec(spec_with(), "spec")
+    objective = Objective(spec, (load(spec.data, tmp_path),), Home(tmp_path / "home").folder("small"))
+    objective.write_data()
+    setting = {"learning_rate": 0.1, "iterations": 50, "depth": 0, "activation": "relu"}
+    batch = [objective.quantum(objective.open(number, setting)) for number in range(4)]
+    with connect("dask", scheduler=cluster.address) as workers:
+        assert workers is not None
+        with Workers(workers.jobs, cluster=workers) as crew:
+            first = crew.run(batch)
+            cluster.kill_worker(cluster.only_keeper_of_data())
+            again = crew.run(batch)
+    assert [outcome.error for outcome in (first | again).values()] == [None] * 4
+    for number in range(4):
+        np.testing.assert_array_equal(first[number].state.parameters, again[number].state.parameters)
+
+
+@pytest.mark.slow
+def test_scheduler_that_restarts_in_time_interrupts_nothing(
     cluster: DaskCluster, digits: Path, tmp_path: Path, local: Trials
 ) -> None:
     process = begin(digits, tmp_path / "home", cluster)
-    wait_for(process, "(5/40)")
-    cluster.restart_scheduler()
+    read_until(process, "(5/24)")
+    cluster.restart()
+    output, errors = process.communicate(timeout=300)
+    assert (process.returncode, errors) == (0, ""), output
+    assert trials(tmp_path / "home") == local
+
+
+@pytest.mark.slow
+def test_lost_scheduler_ends_the_run_which_resumes_once_it_is_back(
+    cluster: DaskCluster, digits: Path, tmp_path: Path, local: Trials
+) -> None:
+    process = begin(digits, tmp_path / "home", cluster)
+    read_until(process, "(5/24)")
+    cluster.stop()
     output, errors = process.communicate(timeout=300)
     assert process.returncode == 1, output + errors
     said = f"the dask scheduler at {cluster.address} is lost; once it is back, the same command goes on from here."
     assert errors == f"study: {said}\nNothing finished is lost.\n"
     finished = [row for row in trials(tmp_path / "home") if row[1] != "running"]
-    assert 5 <= len(finished) < 40
+    assert 5 <= len(finished) < 24
+    cluster.restart()
     again = begin(digits, tmp_path / "home", cluster)
     output, errors = again.communicate(timeout=300)
     assert (again.returncode, errors) == (0, ""), output
@@ -149,16 +176,14 @@ def test_a_scheduler_restarted_in_the_middle_costs_no_trial(
 
 
 @pytest.mark.slow
-def test_workers_on_another_host_give_the_same_trials(
+def test_dask_workers_on_another_host_give_the_same_trials(
     hosts: tuple[Host, Host], digits: Path, tmp_path: Path, local: Trials
 ) -> None:
     pytest.importorskip("distributed")
     here, there = hosts
     with start_cluster(tmp_path, here=here, there=there) as cluster:
-        started = command(digits, tmp_path / "home", "--backend", "dask", "--scheduler", cluster.address)
-        done = subprocess.run(
-            [*here.prefix, *started], capture_output=True, text=True, timeout=300, check=False, env=environment()
-        )
+        options = ("--no-tracking", "--backend", "dask", "--scheduler", cluster.address)
+        done = run_process("run", digits, "--home", tmp_path / "home", *options, prefix=here.prefix)
         assert (done.returncode, done.stderr) == (0, ""), done.stdout
     assert trials(tmp_path / "home") == local
 
@@ -180,25 +205,18 @@ def test_data_are_sent_once(
 @pytest.mark.slow
 @needs_ray
 def test_ray_gives_the_same_trials(digits: Path, tmp_path: Path, local: Trials) -> None:
-    done = subprocess.run(
-        command(digits, tmp_path / "home", "--backend", "ray", "--jobs", 2),
-        capture_output=True,
-        text=True,
-        timeout=400,
-        check=False,
-        env=environment(),
-    )
+    done = run_process("run", digits, "--home", tmp_path / "home", "--no-tracking", "--backend", "ray", "--jobs", 2)
     assert done.returncode == 0, done.stdout + done.stderr
     assert trials(tmp_path / "home") == local
 
 
 @pytest.mark.slow
 @needs_ray
-def test_a_worker_killed_in_a_ray_that_was_there_costs_no_trial(
+def test_killed_worker_of_a_running_ray_cluster_costs_no_trial(
     ray_cluster: RayCluster, digits: Path, tmp_path: Path, local: Trials
 ) -> None:
     process = begin(digits, tmp_path / "home", ray_cluster)
-    wait_for(process, "(5/40)")
+    read_until(process, "(5/24)")
     ray_cluster.kill_worker()
     output, errors = process.communicate(timeout=300)
     assert (process.returncode, errors) == (0, ""), output
@@ -207,10 +225,10 @@ def test_a_worker_killed_in_a_ray_that_was_there_costs_no_trial(
 
 @pytest.mark.slow
 @needs_ray
-def test_a_ray_that_asks_for_its_token_says_so_in_a_line(ray_cluster: RayCluster, digits: Path, tmp_path: Path) -> None:
+def test_missing_token_of_ray_is_answered_in_a_line(ray_cluster: RayCluster, digits: Path, tmp_path: Path) -> None:
     wrong = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "f" * 64, "RAY_NUM_REDIS_GET_RETRIES": "2"}  # not for long
     at = ("--backend", "ray", "--address", ray_cluster.address)
-    done = run_study("run", digits, "--home", tmp_path / "home", "--no-tracking", *at, env=environment() | wrong)
+    done = run_process("run", digits, "--home", tmp_path / "home", "--no-tracking", *at, env=environment() | wrong)
     assert done.returncode == 2
     said = f"--address {ray_cluster.address}: the ray cluster asks for its token; set RAY_AUTH_MODE=token, and "
     assert done.stderr == f"study: {said}RAY_AUTH_TOKEN to the token\n"
@@ -237,9 +255,10 @@ def test_a_ray_that_asks_for_its_token_says_so_in_a_line(ray_cluster: RayCluster
         ),
     ],
 )
-def test_a_cluster_that_cannot_be_used_is_said_in_a_line(
-    spec: Path, tmp_path: Path, options: tuple[object, ...], words: str
+def test_unusable_cluster_is_answered_in_a_line(
+    spec: Path, tmp_path: Path, options: tuple[object, ...], words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(clusters, "ANSWERS_WITHIN", 0.5)  # nobody does
     done = run_study("run", spec, "--home", tmp_path / "home", "--no-tracking", *options)
     assert done.returncode == 2, done.stdout + done.stderr
     assert words in done.stderr
@@ -248,30 +267,20 @@ def test_a_cluster_that_cannot_be_used_is_said_in_a_line(
 
 
 @pytest.mark.parametrize(("backend", "package"), [("dask", "distributed"), ("ray", "ray")])
-def test_a_missing_package_is_said_in_a_line(spec: Path, tmp_path: Path, backend: str, package: str) -> None:
-    (tmp_path / f"{package}.py").write_text("raise ImportError('not here')")
-    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
-    options = ("--scheduler", "tcp://127.0.0.1:9") if backend == "dask" else ()
-    done = run_study(
-        "run",
-        spec,
-        "--home",
-        tmp_path / "home",
-        "--backend",
-        backend,
-        *options,
-        env=environment() | {"PYTHONPATH": path},
-    )
-    assert (done.returncode, done.stderr) == (
-        2,
-        f"study: --backend {backend} needs {package}; install dnn-study[{backend}]\n",
-    )
+def test_missing_package_is_answered_in_a_line(
+    spec: Path, tmp_path: Path, backend: str, package: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)  # as where it is not installed
+    where = ("--scheduler", "tcp://127.0.0.1:9") if backend == "dask" else ()
+    done = run_study("run", spec, "--home", tmp_path / "home", "--backend", backend, *where)
+    words = f"study: --backend {backend} needs {package}; install dnn-study[{backend}]\n"
+    assert (done.returncode, done.stderr) == (2, words)
     assert not (tmp_path / "home").exists()
 
 
 @pytest.mark.parametrize("sizes", [(7,), (5, 9)])
 @pytest.mark.parametrize("order", ["C", "F"])
-def test_packed_data_are_those_of_the_folder(tmp_path: Path, sizes: tuple[int, ...], order: Any) -> None:
+def test_packed_data_equal_the_folder(tmp_path: Path, sizes: tuple[int, ...], order: Any) -> None:
     rng = np.random.default_rng(0)
 
     def array(n: int, m: int) -> Any:

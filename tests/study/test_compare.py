@@ -5,9 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from confirmed_study import confirmed, ran
-from in_process import run_local, spec_with
-from small_study import SMALL, run_study
+from support.command import run_study
+from support.confirmed_study import confirmed, ran
+from support.in_process import run_local, spec_with
+from support.small_study import SMALL
 
 from engine.metrics import METRICS, labels
 from study.comparing import compare
@@ -20,18 +21,25 @@ from study.statistics import mcnemar_exact
 from study.trial_file import read_result
 
 
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Summary]:
+    """The home of the small study, and its summary; pictures of comparisons are all that tests add."""
+    folder = tmp_path_factory.mktemp("searched")
+    return folder, ran(SMALL, folder)
+
+
 def best_two(summary: Summary) -> tuple[str, str]:
     first, second = summary.ranking()[:2]
     return str(first.number), str(second.number)
 
 
-def test_accuracy_of_single_networks_by_hand(tmp_path: Path) -> None:
-    summary = ran(SMALL, tmp_path)
+def test_accuracy_of_single_networks_by_hand(searched: tuple[Path, Summary]) -> None:
+    folder, summary = searched
     first, last = summary.ranking()[0].number, summary.ranking()[-1].number
-    outcome = compare(Home(tmp_path), "small", [str(first), str(last)])
-    Y = load_all(parse_spec(SMALL, "").data, tmp_path)[0].dev.Y
+    outcome = compare(Home(folder), "small", [str(first), str(last)])
+    Y = load_all(parse_spec(SMALL, "").data, folder)[0].dev.Y
     one, other = (
-        labels(read_result(Home(tmp_path).folder("small").result(n)).dev_predictions[0]) == labels(Y)
+        labels(read_result(Home(folder).folder("small").result(n)).dev_predictions[0]) == labels(Y)
         for n in (first, last)
     )
     a, b = int((one & ~other).sum()), int((other & ~one).sum())
@@ -48,10 +56,10 @@ def test_accuracy_of_single_networks_by_hand(tmp_path: Path) -> None:
     assert Path(outcome["picture"]).read_bytes().startswith(b"\x89PNG")
 
 
-def test_three_trials_make_three_pairs_and_holm_raises_p(tmp_path: Path) -> None:
-    summary = ran(SMALL, tmp_path)
+def test_three_trials_make_three_pairs_and_holm_raises_p(searched: tuple[Path, Summary], tmp_path: Path) -> None:
+    folder, summary = searched
     items = [str(row.number) for row in summary.ranking()[:3]]
-    outcome = compare(Home(tmp_path), "small", items, tmp_path / "curves.svg")
+    outcome = compare(Home(folder), "small", items, tmp_path / "curves.svg")
     assert [(pair["first"], pair["second"]) for pair in outcome["pairs"]] == [
         (items[0], items[1]),
         (items[0], items[2]),
@@ -61,7 +69,7 @@ def test_three_trials_make_three_pairs_and_holm_raises_p(tmp_path: Path) -> None
     assert "<svg" in (tmp_path / "curves.svg").read_text()
 
 
-def test_several_seeds_and_folds_count(tmp_path: Path) -> None:
+def test_all_seeds_and_folds_are_compared(tmp_path: Path) -> None:
     summary = ran(spec_with("seeds = 3\ntrials = 4\npruner = 'none'"), tmp_path / "seeds")
     outcome = compare(Home(tmp_path / "seeds"), "small", best_two(summary))
     assert outcome["seeds"] == 3
@@ -88,7 +96,7 @@ def test_other_metrics_by_bootstrap_in_the_unit_of_the_table(tmp_path: Path, met
     assert METRICS[metric].title in pair["effect"]
 
 
-def test_confirmed_networks_are_taken_where_there_are_any(tmp_path: Path) -> None:
+def test_confirmed_networks_are_compared_where_there_are_any(tmp_path: Path) -> None:
     ran(SMALL, tmp_path)
     found = confirmed(SMALL, tmp_path)["candidates"]
     outcome = compare(Home(tmp_path), "small", [str(candidate["trial"]) for candidate in found])
@@ -118,7 +126,7 @@ def test_the_best_of_two_studies_on_the_same_data(tmp_path: Path) -> None:
         compare(Home(tmp_path), "small", ["moved"])
 
 
-def test_what_cannot_be_compared(tmp_path: Path) -> None:
+def test_trials_that_cannot_be_compared_are_refused_in_a_line(tmp_path: Path) -> None:
     summary = ran(
         spec_with("pruner = 'threshold'\nthreshold = 0.7", space="iterations = { low = 2000, high = 4000 }"), tmp_path
     )
@@ -141,15 +149,15 @@ def test_what_cannot_be_compared(tmp_path: Path) -> None:
         compare(home, "small", [other])
 
 
-def test_the_command_says_it_in_words_and_in_json(tmp_path: Path) -> None:
-    summary = ran(SMALL, tmp_path)
+def test_the_command_prints_words_or_json(searched: tuple[Path, Summary]) -> None:
+    folder, summary = searched
     first, second = best_two(summary)
-    shown = run_study("compare", "small", first, second, "--home", tmp_path)
+    shown = run_study("compare", "small", first, second, "--home", folder)
     assert shown.returncode == 0, shown.stderr
     assert "this compares networks, not settings" in shown.stdout
     tables = shown.stdout[shown.stdout.index(" trial  ") :].splitlines()
     assert max(len(line.rstrip()) for line in tables if not line.startswith("Curves")) <= 80
-    found = json.loads(run_study("compare", "small", first, second, "--json", "--home", tmp_path).stdout)
+    found = json.loads(run_study("compare", "small", first, second, "--json", "--home", folder).stdout)
     assert np.isfinite(found["pairs"][0]["p"])
-    refused = run_study("compare", "small", "77", "--home", tmp_path)
+    refused = run_study("compare", "small", "77", "--home", folder)
     assert (refused.returncode, refused.stdout) == (2, "")

@@ -1,13 +1,16 @@
 """`study confirm`: the same figures whatever the number of jobs, what is asked of it, and what it refuses."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
-from confirmed_study import confirmed, nobody
-from in_process import run_local, spec_with
-from small_study import SMALL, environment, run_study
+from support.command import environment, run_study
+from support.confirmed_study import confirmed, nobody
+from support.in_process import run_local, spec_with
+from support.processes import workers_of
+from support.small_study import SMALL
 
 from engine.metrics import METRICS
 from study.confirm_view import verdict_lines
@@ -26,6 +29,13 @@ from study.workers import Workers
 CONFIRMED = SMALL + "[confirm]\ntop = 3\nseeds = 4\n"
 
 
+@pytest.fixture(scope="module")
+def once(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
+    """The home of the small study, searched and confirmed by one job, and the outcome; tests do not change it."""
+    folder = tmp_path_factory.mktemp("confirmed")
+    return folder, confirmed(SMALL, folder)
+
+
 def figures(outcome: dict) -> dict:
     plain = json.loads(json.dumps(outcome))
     for candidate in plain["candidates"]:
@@ -34,7 +44,7 @@ def figures(outcome: dict) -> dict:
 
 
 @pytest.mark.slow
-def test_a_run_ends_with_the_verdict_and_confirm_adds_nothing_to_it(spec: Path, home: Path) -> None:
+def test_run_with_confirm_table_ends_with_the_verdict_and_confirm_retrains_nothing(spec: Path, home: Path) -> None:
     spec.write_text(CONFIRMED)
     done = run_study("run", spec, "--home", home, "--no-tracking", "--jobs", 2)
     assert done.returncode == 0, done.stderr
@@ -68,8 +78,8 @@ def test_a_run_ends_with_the_verdict_and_confirm_adds_nothing_to_it(spec: Path, 
     assert max(map(len, text[text.index(" trial  search") :].splitlines())) <= 80
 
 
-def test_jobs_and_a_death_in_the_middle_change_no_figure(tmp_path: Path) -> None:
-    first = confirmed(SMALL, tmp_path / "one")
+def test_number_of_jobs_and_an_interruption_change_no_figure(once: tuple[Path, dict], tmp_path: Path) -> None:
+    _, first = once
     assert figures(confirmed(SMALL, tmp_path / "two", jobs=2)) == figures(first)
 
     def die(line: str) -> None:
@@ -86,12 +96,12 @@ def test_jobs_and_a_death_in_the_middle_change_no_figure(tmp_path: Path) -> None
 
 
 @pytest.mark.slow
-def test_the_processes_that_searched_go_on_with_confirming(spec: Path, home: Path) -> None:
+def test_worker_processes_of_the_search_also_confirm(spec: Path, home: Path) -> None:
     spec.write_text(CONFIRMED)
     crew, seen = Workers(2), list[tuple[str, frozenset[int]]]()
 
     def look(what: str) -> None:
-        seen.append((what, frozenset(crew._executor._processes)))
+        seen.append((what, frozenset(workers_of(os.getpid()))))
 
     progress = Progress(lambda *_: None, lambda number, *_: look(f"trial {number} ended"), look)
     result = run(spec, Home(home), workers=crew, exporter=None, progress=progress)
@@ -103,38 +113,38 @@ def test_the_processes_that_searched_go_on_with_confirming(spec: Path, home: Pat
 
 
 @pytest.mark.slow
-def test_networks_of_a_setting_share_what_memory_a_worker_may_take(tmp_path: Path) -> None:
-    space = "units = 1500\ndepth = 2\niterations = 4\nlearning_rate = 0.01"
-    outcome = confirmed(spec_with("trials = 1\nworker_memory = 512", space=space), tmp_path, top=1, seeds=12)
-    assert outcome["failed"] == []  # all twelve beside each other would take 600 MB
+def test_confirmation_stays_within_the_memory_limit_of_a_worker(tmp_path: Path) -> None:
+    space = "units = 1100\ndepth = 2\niterations = 1\nlearning_rate = 0.01"
+    outcome = confirmed(spec_with("trials = 1\nworker_memory = 256", space=space), tmp_path, top=1, seeds=12)
+    assert outcome["failed"] == []  # all twelve beside each other would take 300 MB
 
 
-def test_values_are_those_of_the_networks_that_were_kept(tmp_path: Path) -> None:
-    outcome = confirmed(SMALL, tmp_path)
-    dataset = load_all(parse_spec(SMALL, "").data, tmp_path)[0]
+def test_values_are_those_of_the_kept_networks(once: tuple[Path, dict]) -> None:
+    folder, outcome = once
+    dataset = load_all(parse_spec(SMALL, "").data, folder)[0]
     for candidate in outcome["candidates"]:
-        with np.load(tmp_path / f"studies/small/confirm/trial-{candidate['trial']}.npz") as file:
+        with np.load(folder / f"studies/small/confirm/trial-{candidate['trial']}.npz") as file:
             assert file["parameters"].shape == (4, candidate["parameters"])
             by_seed = [METRICS["accuracy"].compute(dataset.dev.Y, A) for A in file["predictions"]]
         assert candidate["by_seed"] == pytest.approx(by_seed)
 
 
-def test_fresh_seeds_are_none_of_the_search() -> None:
+def test_fresh_seeds_differ_from_those_of_the_search() -> None:
     fresh = [fresh_seed(0, replica) for replica in range(20)]
     assert len({*fresh, *(network_seed(0, trial, k) for trial in range(20) for k in range(5))}) == 20 + 100
     assert fresh_seed(0, 1, 2) != fresh_seed(0, 2, 1)
 
 
 def test_a_stack_too_large_for_memory_is_trained_in_pieces_to_the_same_figures(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    once: tuple[Path, dict], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = confirmed(SMALL, tmp_path / "one")
+    _, whole = once
     monkeypatch.setattr("study.retraining.MEMORY", 1)
-    pieces = confirmed(SMALL, tmp_path / "two")
+    pieces = confirmed(SMALL, tmp_path)
     assert [c["value"] for c in pieces["candidates"]] == pytest.approx([c["value"] for c in whole["candidates"]])
 
 
-def test_a_part_set_aside_is_what_counts(tmp_path: Path) -> None:
+def test_confirm_split_is_used_where_the_spec_has_one(tmp_path: Path) -> None:
     text = spec_with(data="confirm = 0.2")
     outcome = confirmed(text, tmp_path)
     dataset = load_all(parse_spec(text, "").data, tmp_path)[0]
@@ -184,7 +194,7 @@ def test_several_objectives_take_candidates_from_the_front(tmp_path: Path) -> No
     assert {candidate["trial"] for candidate in outcome["candidates"]} <= set(front)
 
 
-def test_an_outcome_knows_when_the_study_went_on(tmp_path: Path) -> None:
+def test_outcome_is_outdated_once_the_study_has_gone_on(tmp_path: Path) -> None:
     outcome = confirmed(SMALL, tmp_path)
     place = Home(tmp_path).folder("small")
     ledger = Ledger(place, "small")
@@ -195,7 +205,7 @@ def test_an_outcome_knows_when_the_study_went_on(tmp_path: Path) -> None:
     assert not is_current(outcome, later, Ledger(place, "small").attributes)
 
 
-def test_a_setting_that_diverges_on_a_fresh_seed_is_out_and_named(
+def test_setting_that_fails_on_a_fresh_seed_is_excluded_and_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = Retraining._gather
@@ -217,7 +227,7 @@ def test_a_setting_that_diverges_on_a_fresh_seed_is_out_and_named(
         confirmed(SMALL, tmp_path, top=1)
 
 
-def test_what_is_refused(tmp_path: Path) -> None:
+def test_study_that_is_missing_or_has_not_begun_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no study 'small'"):
         confirm(Home(tmp_path), "small", jobs=1, said=nobody)
     run_local(SMALL, tmp_path)
@@ -226,7 +236,7 @@ def test_what_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_other_data_are_refused(tmp_path: Path, home: Path) -> None:
+def test_changed_data_are_refused(tmp_path: Path, home: Path) -> None:
     table = tmp_path / "t.csv"
     rng = np.random.default_rng(0)
     rows = rng.standard_normal((120, 2))

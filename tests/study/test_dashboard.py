@@ -1,9 +1,7 @@
 """`study ui NAME --optuna`: optuna-dashboard on a ledger, in a file and in a database."""
 
 import json
-import os
 import signal
-import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
@@ -13,9 +11,10 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from in_process import run_local, spec_with
-from postgres import Server, free_port
-from small_study import environment, run_study
+from support.command import Process, begin_process, read_until, run_study
+from support.in_process import run_local, spec_with
+from support.ports import free_port
+from support.postgres import Server
 
 from study.database import for_optuna
 
@@ -23,16 +22,11 @@ needs_dashboard = pytest.mark.skipif(find_spec("optuna_dashboard") is None, reas
 
 
 @contextmanager
-def dashboard(home: Path, *options: str) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
+def dashboard(home: Path, *options: str) -> Iterator[tuple[str, Process]]:
     """Start the command; yield the address that it says, and the process, which ends with the block."""
-    arguments = ["ui", "small", "--optuna", "--home", str(home), "--port", str(free_port()), *options]
-    command = [sys.executable, "-m", "study.cli", *arguments]
-    pipe = subprocess.PIPE
-    process = subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=environment())
+    process = begin_process("ui", "small", "--optuna", "--home", home, "--port", free_port(), *options)
     try:
-        assert process.stdout is not None
-        said = process.stdout.readline()
-        assert said.startswith("optuna-dashboard is at http://127.0.0.1:"), said + process.communicate()[1]
+        said = read_until(process, "optuna-dashboard is at http://127.0.0.1:")
         yield said.split()[3], process
     finally:
         process.send_signal(signal.SIGINT)
@@ -47,7 +41,7 @@ def shown(address: str) -> list[str]:
 
 @needs_dashboard
 @pytest.mark.slow
-def test_it_shows_a_ledger_that_is_a_file(tmp_path: Path) -> None:
+def test_dashboard_shows_a_ledger_in_a_file(tmp_path: Path) -> None:
     run_local(spec_with("trials = 2"), tmp_path)
     with dashboard(tmp_path) as (address, _):
         assert shown(address) == ["small"]
@@ -55,8 +49,8 @@ def test_it_shows_a_ledger_that_is_a_file(tmp_path: Path) -> None:
 
 @needs_dashboard
 @pytest.mark.slow
-def test_it_shows_a_ledger_in_a_database_whose_password_nobody_sees(
-    server: Server, storage: str, tmp_path: Path
+def test_dashboard_shows_a_ledger_in_a_database_and_no_process_list_shows_its_password(
+    postgres: Server, storage: str, tmp_path: Path
 ) -> None:
     run_local(spec_with("trials = 2"), tmp_path, storage=storage)
     with psycopg.connect(storage, autocommit=True) as connection:
@@ -82,13 +76,12 @@ def test_it_shows_a_ledger_in_a_database_whose_password_nobody_sees(
         ),
     ],
 )
-def test_a_password_is_not_in_the_address_of_a_program(address: str, plain: str, password: str | None) -> None:
+def test_password_is_taken_out_of_the_address_of_a_program(address: str, plain: str, password: str | None) -> None:
     assert for_optuna(address) == (plain, {"PGPASSWORD": password} if password else {})
 
 
-def test_a_missing_package_is_said_in_a_line(finished: Path, tmp_path: Path) -> None:
-    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['optuna_dashboard'] = None\n")
-    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
-    done = run_study("ui", "small", "--optuna", "--home", finished, env=environment() | {"PYTHONPATH": path})
+def test_missing_package_is_reported_in_one_line(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "optuna_dashboard", None)
+    done = run_study("ui", "small", "--optuna", "--home", finished)
     said = "study: --optuna needs optuna-dashboard; install dnn-study[dashboard]\n"
     assert (done.returncode, done.stderr) == (2, said)

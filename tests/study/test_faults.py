@@ -3,85 +3,39 @@
 import os
 import resource
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from in_process import run_local, spec_with
-from small_study import SMALL, environment, run_study
+from support.command import Process, begin_process, read_until, run_process, run_study
+from support.in_process import run_local, spec_with
+from support.processes import exporters_of, fate, gone, needs_proc, send, workers_of
+from support.small_study import SMALL
+from support.waiting import wait_for
 
 from study.home import Home
 from study.ledger import RESULT, Ledger, repair
 from study.results import summarize
 
-pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
-
-Process = subprocess.Popen[str]
+pytestmark = needs_proc
 
 
-def begin(spec: Path, home: Path) -> Process:
-    """Begin a run in a process group of its own."""
-    command = [sys.executable, "-m", "study.cli", "run", spec, "--home", home, "--jobs", "2"]
-    pipe = subprocess.PIPE
-    return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=environment(), start_new_session=True)
+def begin(spec: Path, home: Path, *options: object) -> Process:
+    """Begin a run in a process group of its own, without MLflow."""
+    return begin_tracked(spec, home, "--no-tracking", *options)
 
 
-def wait_for(process: Process, words: str) -> None:
-    """Read the output up to a line that has these words."""
-    assert process.stdout is not None
-    for line in process.stdout:
-        if words in line:
-            return
-    raise AssertionError(f"no line with {words!r}; {process.communicate()[1]}")
-
-
-def wait_until(true: Callable[[], bool]) -> None:
-    while not true():
-        time.sleep(0.01)
-
-
-def fate(pid: int) -> tuple[str, int]:
-    """Return state and parent of a process; "X" where there is none."""
-    try:
-        state, parent = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[:2]
-    except (FileNotFoundError, ProcessLookupError):
-        return "X", 0
-    return state, int(parent)
-
-
-def workers_of(process: Process) -> list[int]:
-    children = [int(place.name) for place in Path("/proc").glob("[0-9]*") if fate(int(place.name))[1] == process.pid]
-    return [pid for pid in children if b"popen_loky" in command_of(pid)]
-
-
-def command_of(pid: int) -> bytes:
-    """Return the command of a process; empty where it has ended."""
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
-    except (FileNotFoundError, ProcessLookupError):
-        return b""
-
-
-def gone(pids: list[int]) -> bool:
-    return all(fate(pid)[0] in "XZ" for pid in pids)
+def begin_tracked(spec: Path, home: Path, *options: object) -> Process:
+    """Begin a run in a process group of its own, with the process that writes to MLflow."""
+    return begin_process("run", spec, "--home", home, "--jobs", 2, *options, start_new_session=True)
 
 
 def trials(home: Path) -> list[tuple[int, str, str | None]]:
     return [(row.number, row.state, row.fingerprint) for row in summarize(Home(home), "small").trials]
 
 
-def go_on(spec: Path, home: Path) -> list[str]:
-    """Run the same command to the end; return what it says of trials."""
-    done = run_study("run", spec, "--home", home, "--jobs", 2)
-    assert (done.returncode, done.stderr) == (0, "")
-    return [line for line in done.stdout.splitlines() if line.startswith("trial ")]
-
-
 def finish(home: Path) -> int:
-    """Go on to the end in this process, which is faster; return how many trials were finished before."""
+    """Go on to the end; return how many trials were finished before."""
     folder = Home(home).folder("small")
     repair(folder)
     before = sum(row.state != "running" for row in summarize(Home(home), "small").trials)
@@ -92,9 +46,8 @@ def finish(home: Path) -> int:
 def test_workers_that_are_killed_cost_no_trial(spec: Path, home: Path, finished: Path) -> None:
     process = begin(spec, home)
     for done in (1, 5, 8):
-        wait_for(process, f"({done}/12)")
-        for pid in workers_of(process)[: 1 if done < 8 else 2]:
-            os.kill(pid, signal.SIGKILL)
+        read_until(process, f"({done}/12)")
+        send(signal.SIGKILL, workers_of(process.pid)[: 1 if done < 8 else 2])
     output, errors = process.communicate(timeout=100)
     assert (process.returncode, errors) == (0, ""), output
     assert trials(home) == trials(finished)
@@ -115,56 +68,58 @@ def test_a_trial_too_large_for_its_worker_fails_alone_and_says_why(tmp_path: Pat
 def test_a_killed_coordinator_leaves_nothing_that_hinders(
     spec: Path, endless: Path, home: Path, finished: Path, outlive: bool
 ) -> None:
-    process = begin(endless, home)
-    wait_for(process, "(3/400)")
-    orphans = workers_of(process)
+    process = begin_tracked(endless, home)
+    read_until(process, "(3/400)")
+    orphans = workers_of(process.pid)
     assert len(orphans) == 2
-    for pid in orphans if outlive else []:
-        os.kill(pid, signal.SIGSTOP)  # they stay, with all that they inherited, while the next run goes
+    stopped = orphans if outlive else []
+    send(signal.SIGSTOP, stopped)  # they stay, with all that they inherited, while the next run goes
     process.kill()
     process.wait()
-    told = go_on(spec, home)
+    tracking = "--tracking" if outlive else "--no-tracking"
+    done = run_study("run", spec, "--home", home, "--jobs", 1, tracking)
+    assert (done.returncode, done.stderr) == (0, "")
     assert not gone(orphans) or not outlive
-    for pid in orphans if outlive else []:
-        os.kill(pid, signal.SIGCONT)
-    wait_until(lambda: gone(orphans))
-    assert len(told) <= 9
+    send(signal.SIGCONT, stopped)
+    wait_for(lambda: gone(orphans), "the workers to end")
+    assert sum(line.startswith("trial ") for line in done.stdout.splitlines()) <= 9
     assert trials(home)[:12] == trials(finished)
     process.communicate()
 
 
 def test_sigterm_to_the_coordinator_alone_takes_its_workers_along(endless: Path, home: Path, finished: Path) -> None:
-    process = begin(endless, home)
-    wait_for(process, "(3/400)")
-    workers = workers_of(process)
+    process = begin_tracked(endless, home)
+    read_until(process, "(3/400)")
+    children = workers_of(process.pid) + exporters_of(process.pid)
+    assert len(children) == 3
     process.terminate()
     output, errors = process.communicate(timeout=100)
     assert (process.returncode, errors) == (130, "study: interrupted\n"), output
     assert "the same command goes on from here" in output
-    assert gone(workers)
+    assert gone(children)
     assert 3 <= finish(home) < 400
     assert trials(home)[:12] == trials(finished)
 
 
 @pytest.mark.slow
-def test_ctrl_c_twice_is_as_good_as_once(endless: Path, home: Path, finished: Path) -> None:
-    for gap in (0, 0.02, 0.2):
-        process = begin(endless, home)
-        wait_for(process, "trial ")
-        workers = workers_of(process)
-        os.killpg(process.pid, signal.SIGINT)
-        time.sleep(gap)  # what the second one interrupts is chance; what comes out is not
-        os.killpg(process.pid, signal.SIGINT)
-        output, errors = process.communicate(timeout=100)
-        assert (process.returncode, errors) == (130, "study: interrupted\n"), output
-        assert gone(workers)
+@pytest.mark.parametrize("gap", [0, pytest.param(0.02, marks=pytest.mark.exhaustive), 0.2])
+def test_ctrl_c_twice_is_as_good_as_once(endless: Path, home: Path, finished: Path, gap: float) -> None:
+    process = begin_tracked(endless, home) if gap else begin(endless, home)
+    read_until(process, "trial ")
+    workers = workers_of(process.pid)
+    os.killpg(process.pid, signal.SIGINT)
+    time.sleep(gap)  # what the second one interrupts is chance; what comes out is not
+    os.killpg(process.pid, signal.SIGINT)
+    output, errors = process.communicate(timeout=100)
+    assert (process.returncode, errors) == (130, "study: interrupted\n"), output
+    assert gone(workers)
     finish(home)
     assert trials(home)[:12] == trials(finished)
 
 
 def test_ctrl_c_before_the_first_line_is_answered_too(spec: Path, home: Path) -> None:
     process = begin(spec, home)
-    wait_until(lambda: b"multiarray" in Path(f"/proc/{process.pid}/maps").read_bytes())  # it is importing
+    wait_for(lambda: b"multiarray" in Path(f"/proc/{process.pid}/maps").read_bytes(), "the command to be importing")
     os.killpg(process.pid, signal.SIGINT)
     assert process.communicate(timeout=100) == ("", "study: interrupted\n")
     assert process.returncode == 130
@@ -172,8 +127,7 @@ def test_ctrl_c_before_the_first_line_is_answered_too(spec: Path, home: Path) ->
 
 def test_ctrl_c_while_workers_are_beginning_is_not_theirs_to_answer(endless: Path, home: Path) -> None:
     process = begin(endless, home)
-    wait_until(lambda: bool(workers_of(process)))
-    workers = workers_of(process)
+    workers = wait_for(lambda: workers_of(process.pid), "workers to begin")
     os.killpg(process.pid, signal.SIGINT)
     output, errors = process.communicate(timeout=100)
     assert (process.returncode, errors) == (130, "study: interrupted\n"), output
@@ -187,7 +141,8 @@ def test_a_full_disk_ends_the_run_with_its_reason_and_loses_nothing(
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
-    done = run_study("run", spec, "--home", home, "--jobs", 2, preexec_fn=limit)
+    tracking = "--tracking" if size > 2200 else "--no-tracking"  # MLflow's store does not grow either
+    done = run_process("run", spec, "--home", home, "--jobs", 2, tracking, preexec_fn=limit)
     assert done.returncode == 1, done.stdout + done.stderr
     assert done.stderr == (
         f"study: {home}: File too large; raise the limit on the size of files (ulimit -f), then the same command goes "
@@ -202,12 +157,13 @@ def test_a_full_disk_ends_the_run_with_its_reason_and_loses_nothing(
 @pytest.mark.slow
 def test_a_run_that_is_suspended_goes_on(endless: Path, home: Path, finished: Path) -> None:
     process = begin(endless, home)
-    wait_for(process, "(3/400)")
+    read_until(process, "(3/400)")
     os.kill(process.pid, signal.SIGSTOP)
-    time.sleep(2)  # that is how long it is suspended
+    everyone = [process.pid, *workers_of(process.pid)]
+    wait_for(lambda: "".join(fate(pid)[0] for pid in everyone) == "TSS", "workers to have nothing left to do")
     assert summarize(Home(home), "small").state == "running"
     os.kill(process.pid, signal.SIGCONT)
-    wait_for(process, "(40/400)")
+    read_until(process, "(40/400)")
     process.terminate()
     output, errors = process.communicate(timeout=100)
     assert (process.returncode, errors) == (130, "study: interrupted\n"), output

@@ -3,63 +3,35 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 import mlflow
 import numpy as np
 import pandas as pd
 import pytest
-from small_study import environment, run_study, show
+from support.command import environment, run_study
+from support.ports import free_port
+from support.small_study import show
+from support.studies import TABLE, write_table
+from support.waiting import wait_for
 
 from study.home import Home
 from study.ledger import Ledger
 
-TABLE = """
-name = "table"
-[data]
-source = "table.csv"
-target = "kind"
-[space]
-learning_rate = [0.3, 1.0]
-iterations = [100]
-depth = [0, 1]
-units = [4]
-activation = ["tanh"]
-[search]
-trials = 4
-sampler = "grid"
-pruner = "none"
-"""
+
+@pytest.fixture
+def table(finalized: Path) -> Path:
+    """A folder with a table, its spec, and `home`, in which the study has been run and finalized; not to be changed."""
+    return finalized
 
 
-def write_table(path: Path, rows: int = 200) -> pd.DataFrame:
-    rng = np.random.default_rng(0)
-    frame = pd.DataFrame({"height": rng.normal(170, 10, rows).round(1), "town": rng.choice(["Rome", "Oslo"], rows)})
-    tall = frame["height"] + 8 * (frame["town"] == "Rome") > 172
-    frame["kind"] = np.where(tall, "large", "small")
-    frame.loc[::17, "height"] = np.nan
-    frame.to_csv(path, index=False)
-    return frame
-
-
-@pytest.fixture(scope="module")
-def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a table, its spec, and a home in which the study has been run and finalized."""
-    folder = tmp_path_factory.mktemp("table")
-    write_table(folder / "table.csv")
-    (folder / "table.toml").write_text(TABLE)
-    for command in (("run", folder / "table.toml", "--jobs", 1), ("finalize", "table")):
-        done = run_study(*command, "--home", folder / "home")
-        assert (done.returncode, done.stderr) == (0, ""), done.stdout
-    return folder
-
-
-def test_the_best_setting_is_judged_on_the_test_rows(table: Path) -> None:
+def test_best_setting_is_scored_on_the_test_rows(table: Path) -> None:
     (opening,) = Ledger(Home(table / "home").folder("table"), "table").attributes["finalized"]
     assert opening["trial"] == show(table / "home", "table")["best"]["number"]
     assert opening["m"] == 40
@@ -67,7 +39,7 @@ def test_the_best_setting_is_judged_on_the_test_rows(table: Path) -> None:
     assert opening["metrics"]["accuracy"] == opening["value"] > 0.7
 
 
-def test_a_second_opening_has_to_be_asked_for_and_is_counted(table: Path, tmp_path: Path) -> None:
+def test_second_test_evaluation_must_be_asked_for_and_is_counted(table: Path, tmp_path: Path) -> None:
     home = tmp_path / "home"
     shutil.copytree(table / "home", home)
     refused = run_study("finalize", "table", "--home", home)
@@ -105,7 +77,7 @@ print(*model.predict(cells), sep=",")
     assert (ours["prediction"] == truth).mean() > 0.8
 
 
-def test_columns_may_stand_in_another_order_and_a_missing_one_is_named(table: Path, tmp_path: Path) -> None:
+def test_columns_may_be_in_any_order_and_a_missing_one_is_named(table: Path, tmp_path: Path) -> None:
     cells = pd.read_csv(table / "table.csv")
     plain = run_study("predict", "table", table / "table.csv", "--home", table / "home")
     cells[["town", "height"]].assign(colour="red").to_csv(tmp_path / "turned.csv", index=False)
@@ -125,7 +97,7 @@ def test_without_a_model_the_command_that_makes_it_is_named(finished: Path, tmp_
     assert "study finalize small" in done.stderr
 
 
-def test_only_finalize_fails_where_the_test_rows_are_garbage(tmp_path: Path) -> None:
+def test_unreadable_test_rows_fail_finalize_and_nothing_else(tmp_path: Path) -> None:
     write_table(tmp_path / "table.csv")
     frame = pd.read_csv(tmp_path / "table.csv").drop(columns="town")
     frame.iloc[:150].to_csv(tmp_path / "table.csv", index=False)
@@ -136,7 +108,7 @@ def test_only_finalize_fails_where_the_test_rows_are_garbage(tmp_path: Path) -> 
     home = tmp_path / "home"
     spec = tmp_path / "table.toml"
     for command in (
-        ("run", spec, "--jobs", 1),
+        ("run", spec, "--jobs", 1, "--no-tracking"),
         ("show", "table"),
         ("confirm", "table", "--top", 2, "--seeds", 2, "--jobs", 1),
         ("compare", "table", 0, 1),
@@ -153,34 +125,39 @@ def test_only_finalize_fails_where_the_test_rows_are_garbage(tmp_path: Path) -> 
 
 
 @pytest.mark.slow
-def test_the_registered_model_is_served(table: Path) -> None:
+def test_registered_model_is_served_by_mlflow(table: Path) -> None:
     # MLflow looks for the server's command on the path, where an activated environment has it.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     env = environment() | {"MLFLOW_TRACKING_URI": f"sqlite:///{table}/home/mlflow.db", "PATH": path}
+    port = free_port()
     command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", "models:/table@champion"]
-    command += ["--env-manager", "local", "-p", "5178"]
-    server = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    command += ["--env-manager", "local", "--port", str(port)]
+    records = [{"height": 190.0, "town": "Rome"}, {"height": 150, "town": "Oslo"}]
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}/invocations",
+        json.dumps({"dataframe_records": records}).encode(),
+        {"Content-Type": "application/json"},
+    )
+    server = subprocess.Popen(
+        command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+
+    def answer() -> Any:
+        assert server.poll() is None
+        try:
+            with urllib.request.urlopen(request, timeout=10) as reply:  # noqa: S310 - http, on this machine
+                return json.load(reply)
+        except (urllib.error.URLError, ConnectionError):
+            return None
+
     try:
-        records = [{"height": 190.0, "town": "Rome"}, {"height": 150, "town": "Oslo"}]
-        body = json.dumps({"dataframe_records": records}).encode()
-        request = urllib.request.Request(
-            "http://127.0.0.1:5178/invocations", body, {"Content-Type": "application/json"}
-        )
-        for _ in range(240):
-            try:
-                with urllib.request.urlopen(request, timeout=10) as reply:  # noqa: S310
-                    assert json.load(reply) == {"predictions": ["large", "small"]}
-                    break
-            except (urllib.error.URLError, ConnectionError):
-                time.sleep(0.25)
-        else:
-            pytest.fail("the server did not answer")
+        assert wait_for(answer, "the model's server to answer") == {"predictions": ["large", "small"]}
     finally:
-        server.terminate()
+        os.killpg(server.pid, signal.SIGTERM)
         server.wait()
 
 
-def test_the_champion_is_the_model_of_the_last_opening(table: Path) -> None:
+def test_champion_is_the_model_of_the_last_test_evaluation(table: Path) -> None:
     client = mlflow.MlflowClient(f"sqlite:///{table}/home/mlflow.db")
     version = client.get_model_version_by_alias("table", "champion")
     assert version.tags["study.trial"] == str(show(table / "home", "table")["best"]["number"])

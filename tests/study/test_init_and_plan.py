@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_study import run_study, show
+from support.command import run_study
+from support.small_study import show
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def test_what_init_writes_runs_unedited_and_learns(table: Path, home: Path) -> N
     assert done.returncode == 0, done.stderr
     spec = table.with_suffix(".toml")
     assert f"study run {spec}" in done.stdout
-    done = run_study("run", spec, "--home", home, "--no-tracking", "--jobs", 1, "--trials", 8)
+    done = run_study("run", spec, "--home", home, "--no-tracking", "--jobs", 1, "--trials", 3)
     assert done.returncode == 0, done.stderr
     assert show(home, "animals")["best"]["value"] > 0.8
 

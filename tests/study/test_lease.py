@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from support.waiting import wait_for
 
 from study import lease
 from study.errors import UserError
@@ -142,8 +143,7 @@ def test_a_holder_beats(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lease, "BEAT", 0.01)
     with lease.hold(path, "small"):
         before = path.stat().st_mtime_ns
-        while path.stat().st_mtime_ns == before:
-            pass
+        wait_for(lambda: path.stat().st_mtime_ns != before, "the holder to touch its file")
 
 
 def test_a_place_without_locks_is_said(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

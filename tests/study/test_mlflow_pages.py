@@ -2,26 +2,20 @@
 
 import shutil
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from mlflow_server import free_port, runs_in
-from small_study import environment, show
+from selenium.webdriver.common.by import By
+from support.browser import needs_driver, wait_for_page
+from support.command import begin_process
+from support.mlflow_server import runs_in
+from support.ports import free_port
+from support.small_study import show
 
-webdriver = pytest.importorskip("selenium.webdriver")
-from selenium.webdriver.common.by import By  # noqa: E402
-from selenium.webdriver.support.ui import WebDriverWait  # noqa: E402
-
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not (shutil.which("chromium") and shutil.which("chromedriver")), reason="no Chromium here"),
-]
+pytestmark = [pytest.mark.slow, needs_driver]
 PICTURE = "img[src*='artifact'], img[src^='blob:']"
-SECONDS = 60  # that a page may take on a machine that does other work
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +23,7 @@ def pages(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     """What `study ui` says, while it serves."""
     home = tmp_path_factory.mktemp("pages") / "home"
     shutil.copytree(finished, home)
-    command = [sys.executable, "-m", "study.cli", "ui", "--home", str(home), "--port", str(free_port()), "--no-browser"]
-    server = subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    server = begin_process("ui", "--home", home, "--port", free_port(), "--no-browser")
     assert server.stdout is not None
     yield [server.stdout.readline().strip() for _ in range(4)]
     server.send_signal(signal.SIGINT)
@@ -38,24 +31,14 @@ def pages(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     assert (server.returncode, rest, errors) == (0, "stopped\n", "")
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    options = webdriver.ChromeOptions()
-    for option in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
-        options.add_argument(option)
-    options.add_argument("--window-size=2400,1200")
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(shutil.which("chromedriver")))
-    yield driver
-    driver.quit()
+@pytest.fixture(autouse=True)
+def wide(browser: Any) -> None:
+    """The window has room for all columns."""
+    browser.set_window_size(2400, 1200)
 
 
 def text(browser: Any) -> str:
     return str(browser.find_element(By.TAG_NAME, "body").text)
-
-
-def wait_for(browser: Any, condition: Any) -> Any:
-    ignored = (Exception,)  # the page is being drawn anew
-    return WebDriverWait(browser, SECONDS, ignored_exceptions=ignored).until(condition)
 
 
 def cells(browser: Any, column: str) -> list[str]:
@@ -70,8 +53,8 @@ def test_the_address_shows_the_trials_best_first_with_what_was_searched(
     name, _, address = pages[2].partition(": ")
     assert name == "small"
     browser.get(address)
-    wait_for(browser, lambda b: "12 matching runs" in text(b))
-    values = [float(value) for value in wait_for(browser, lambda b: cells(b, "dev_accuracy")) if value]
+    wait_for_page(browser, lambda b: "12 matching runs" in text(b))
+    values = [float(value) for value in wait_for_page(browser, lambda b: cells(b, "dev_accuracy")) if value]
     ranked = sorted((t["value"] for t in show(finished)["trials"] if t["value"] is not None), reverse=True)
     assert values == pytest.approx(ranked, abs=1e-4)
     for name in ("learning_rate", "units", "activation", "iterations", "depth"):
@@ -85,17 +68,17 @@ def test_two_runs_are_compared_with_parameters_side_by_side_and_curves_in_one_ch
     browser.get(pages[2].partition(": ")[2])
     boxes = ".ag-pinned-left-cols-container [role=row] .ag-checkbox-input-wrapper"
     for index in range(2):
-        wait_for(browser, lambda b: b.find_elements(By.CSS_SELECTOR, boxes)[index]).click()  # noqa: B023
+        wait_for_page(browser, lambda b: b.find_elements(By.CSS_SELECTOR, boxes)[index]).click()  # noqa: B023
     buttons = "//button[normalize-space()='Compare']"
-    wait_for(browser, lambda b: b.find_element(By.XPATH, buttons)).click()
-    wait_for(browser, lambda b: "Comparing 2 Runs" in text(b))
+    wait_for_page(browser, lambda b: b.find_element(By.XPATH, buttons)).click()
+    wait_for_page(browser, lambda b: "Comparing 2 Runs" in text(b))
     ranked = sorted((t for t in show(finished)["trials"] if t["state"] == "complete"), key=lambda t: -t["value"])
-    page = wait_for(browser, lambda b: "learning_rate" in text(b) and text(b))
+    page = wait_for_page(browser, lambda b: "learning_rate" in text(b) and text(b))
     for trial in ranked[:2]:
         assert str(trial["params"]["learning_rate"]) in page
-    wait_for(browser, lambda b: b.find_element(By.LINK_TEXT, "cost")).click()
+    wait_for_page(browser, lambda b: b.find_element(By.LINK_TEXT, "cost")).click()
     names = [f"trial {trial['number']} (cost)" for trial in ranked[:2]]
-    wait_for(browser, lambda b: all(name in text(b) for name in names))
+    wait_for_page(browser, lambda b: all(name in text(b) for name in names))
     assert len(browser.find_elements(By.CSS_SELECTOR, ".js-plotly-plot")) == 1
 
 
@@ -104,7 +87,7 @@ def test_the_pictures_of_the_study_open(pages: list[str], browser: Any, finished
     server = pages[1].partition(" at ")[2]
     for picture in ("best_curves.svg", "hyperparameters.svg", "parallel_coordinates.svg", "best_so_far.svg"):
         browser.get(f"{server}/#/experiments/{parent.info.experiment_id}/runs/{parent.info.run_id}/artifacts/{picture}")
-        shown = wait_for(browser, lambda b: b.find_element(By.CSS_SELECTOR, PICTURE))
-        wait_for(browser, lambda b, i=shown: b.execute_script("return arguments[0].naturalWidth", i) > 300)
+        shown = wait_for_page(browser, lambda b: b.find_element(By.CSS_SELECTOR, PICTURE))
+        wait_for_page(browser, lambda b, i=shown: b.execute_script("return arguments[0].naturalWidth", i) > 300)
     browser.get(f"{server}/#/experiments/{parent.info.experiment_id}/runs/{parent.info.run_id}")
-    wait_for(browser, lambda b: "A flower in the plane" in text(b))
+    wait_for_page(browser, lambda b: "A flower in the plane" in text(b))

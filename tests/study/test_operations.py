@@ -6,16 +6,16 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 import psycopg
 import pytest
-from mlflow_server import assert_whole
-from postgres import Server, free_port, programs
-from small_study import SMALL, environment
+from support.command import environment
+from support.mlflow_server import assert_whole
+from support.ports import answers, free_port
+from support.postgres import Server, programs
+from support.small_study import SMALL
+from support.waiting import wait_for
 
 import engine
 from study.home import Home
@@ -63,16 +63,16 @@ def run(script: str, server: Server, folder: Path) -> str:
 
 
 @pytest.mark.slow
-def test_ledgers_are_made_backed_up_brought_back_and_upgraded_as_the_page_says(server: Server, tmp_path: Path) -> None:
+def test_ledgers_are_made_backed_up_restored_and_upgraded_as_the_page_says(postgres: Server, tmp_path: Path) -> None:
     needs("createdb", "dropdb", "pg_dump", "pg_restore")
     (tmp_path / "small.toml").write_text(SMALL)
-    run(commands("Ledgers on PostgreSQL"), server, tmp_path)
-    address = f"postgresql://study@127.0.0.1:{server.port}/studies"
+    run(commands("Ledgers on PostgreSQL"), postgres, tmp_path)
+    address = f"postgresql://study@127.0.0.1:{postgres.port}/studies"
     before = summarize(Home(tmp_path / "mlruns", address), "small")
     assert before.state == "complete"
     backup, _, restore = commands("What to back up").partition("createdb")
-    run(backup, server, tmp_path)
-    run(f"dropdb studies\ncreatedb{restore}", server, tmp_path)
+    run(backup, postgres, tmp_path)
+    run(f"dropdb studies\ncreatedb{restore}", postgres, tmp_path)
     shutil.rmtree(tmp_path / "mlruns/studies")
     shutil.copytree(tmp_path / "studies-files", tmp_path / "mlruns/studies")
     assert summarize(Home(tmp_path / "mlruns", address), "small") == before
@@ -80,19 +80,21 @@ def test_ledgers_are_made_backed_up_brought_back_and_upgraded_as_the_page_says(s
     with psycopg.connect(address) as connection:  # as an Optuna of before 3.2 left them
         connection.execute("UPDATE alembic_version SET version_num = 'v3.0.0.d'")
     export = f"export STUDY_STORAGE={address}"
-    assert "of an older Optuna" in run(f"{export}\nstudy list 2>&1 || true", server, tmp_path)
+    assert "of an older Optuna" in run(f"{export}\nstudy list 2>&1 || true", postgres, tmp_path)
     (upgrade,) = re.findall(r"`(optuna storage upgrade [^`]*)`", PAGE)
-    run(upgrade.replace("ADDRESS", address), server, tmp_path)
-    run(f"{export}\nstudy run small.toml --trials 14 --jobs 1 --no-tracking", server, tmp_path)
+    run(upgrade.replace("ADDRESS", address), postgres, tmp_path)
+    run(f"{export}\nstudy run small.toml --trials 14 --jobs 1 --no-tracking", postgres, tmp_path)
     assert len(summarize(Home(tmp_path / "mlruns", address), "small").trials) == 14
 
 
 @pytest.mark.slow
-def test_mlflow_on_postgresql_serves_several_workers_as_the_page_says(server: Server, tmp_path: Path) -> None:
+def test_mlflow_on_postgresql_serves_several_workers_as_the_page_says(postgres: Server, tmp_path: Path) -> None:
     needs("createdb")
     port = free_port()
     script = commands("MLflow on PostgreSQL, with a server of several workers").partition("export MLFLOW")[0]
-    script = script.replace("mlflow@host/", f"study@127.0.0.1:{server.port}/").replace("--port 5000", f"--port {port}")
+    script = script.replace("mlflow@host/", f"study@127.0.0.1:{postgres.port}/").replace(
+        "--port 5000", f"--port {port}"
+    )
     script = script.replace("/srv/mlflow/artifacts", str(tmp_path / "artifacts")).replace("--workers 4", "--workers 2")
     assert f"--port {port}" in script
     assert "--workers 2" in script
@@ -100,29 +102,24 @@ def test_mlflow_on_postgresql_serves_several_workers_as_the_page_says(server: Se
         process = subprocess.Popen(
             ["bash", "-euc", script],
             cwd=tmp_path,
-            env=surroundings(server),
+            env=surroundings(postgres),
             stdout=log,
             stderr=log,
             start_new_session=True,
         )
     try:
         address = f"http://127.0.0.1:{port}"
-        wait_for(f"{address}/health", process, tmp_path / "log")
-        (tmp_path / "small.toml").write_text(SMALL)
-        run(f"export MLFLOW_TRACKING_URI={address}\nstudy run SPEC --home home", server, tmp_path)
+
+        def healthy() -> bool:
+            assert process.poll() is None, (tmp_path / "log").read_text()
+            return answers(f"{address}/health")
+
+        wait_for(healthy, "the MLflow server to answer")
+        (tmp_path / "small.toml").write_text(SMALL.replace("trials = 12", "trials = 6"))
+        run(f"export MLFLOW_TRACKING_URI={address}\nstudy run SPEC --home home", postgres, tmp_path)
         assert_whole(tmp_path / "home", address)
-        with psycopg.connect(f"postgresql://study@127.0.0.1:{server.port}/mlflow") as connection:
-            assert connection.execute("SELECT count(*) FROM runs").fetchone() == (13,)
+        with psycopg.connect(f"postgresql://study@127.0.0.1:{postgres.port}/mlflow") as connection:
+            assert connection.execute("SELECT count(*) FROM runs").fetchone() == (7,)  # the parent and six trials
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-
-
-def wait_for(address: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    while True:
-        try:
-            with urllib.request.urlopen(address, timeout=2):  # noqa: S310
-                return
-        except (urllib.error.URLError, OSError):
-            assert process.poll() is None, log.read_text()
-            time.sleep(0.2)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from small_study import SMALL
+from support.small_study import SMALL
 
 from engine import Architecture
 from engine.work import count_work

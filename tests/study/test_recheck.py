@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from confirmed_study import nobody, ran
-from in_process import spec_with
-from small_study import run_study
+from support.command import run_study
+from support.confirmed_study import nobody, ran
+from support.in_process import spec_with
 
 from study.errors import UserError
 from study.home import Home
@@ -42,7 +42,7 @@ def home(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_on_the_same_data_the_old_best_holds_whatever_the_number_of_jobs(home: Path) -> None:
+def test_old_best_holds_on_the_same_data_for_any_number_of_jobs(home: Path) -> None:
     said: list[str] = []
     first = recheck(Home(home), "small", trials=3, top=1, seeds=3, jobs=1, said=said.append)
     assert "the same data as before" in said[0]
@@ -63,7 +63,7 @@ def test_on_the_same_data_the_old_best_holds_whatever_the_number_of_jobs(home: P
     assert not any("trained" in line for line in said)
 
 
-def test_on_data_that_no_line_parts_the_old_best_holds_no_longer(home: Path) -> None:
+def test_old_best_no_longer_holds_on_data_that_no_line_separates(home: Path) -> None:
     other = write(home / "xor.csv", xor=True)
     outcome = recheck(Home(home), "small", data=other, trials=12, top=1, seeds=3, jobs=1, said=nobody)
     assert not outcome["holds"]
@@ -77,7 +77,7 @@ def test_on_data_that_no_line_parts_the_old_best_holds_no_longer(home: Path) -> 
     assert f"{outcome['recommended']}: learning_rate = " in shown.stdout
 
 
-def test_what_is_refused(home: Path, tmp_path: Path) -> None:
+def test_unknown_study_or_unreadable_data_are_refused(home: Path, tmp_path: Path) -> None:
     def again(**given: object) -> None:
         recheck(Home(home), "small", jobs=1, said=nobody, **given)
 

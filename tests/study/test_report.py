@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from in_process import run_local, spec_with
-from report_studies import confirmation, opening, run_for_report, times
-from small_study import run_study, show
+from support.command import run_study
+from support.in_process import run_local, spec_with
+from support.report_studies import confirmation, opening, run_for_report, times
+from support.small_study import show
 
 import study.data
 from study.data import loading
@@ -79,7 +80,7 @@ def plane(tmp_path_factory: pytest.TempPathFactory) -> Home:
     return run_for_report(spec_with("trials = 30"), tmp_path_factory.mktemp("plane"), description="A flower")
 
 
-def test_the_figures_are_those_of_show(finished: Path) -> None:
+def test_figures_in_the_report_are_those_of_show(finished: Path) -> None:
     told = show(finished)
     path = write_report(Home(finished), "small", finished.parent / "figures.html")
     text = path.read_text(encoding="utf-8")
@@ -259,7 +260,7 @@ def test_the_confirmed_winner_leads_and_the_test_set_is_told(tmp_path: Path) -> 
     assert "0.8765" in as_markdown(facts)
 
 
-def test_what_comes_from_data_and_spec_is_text(tmp_path: Path) -> None:
+def test_text_from_data_and_spec_is_escaped(tmp_path: Path) -> None:
     generator = np.random.default_rng(0)
     lines = ['<script>alert(1)</script>,"a|b*c&amp;",klass']
     for a, b in generator.normal(size=(200, 2)):
@@ -281,7 +282,7 @@ def test_what_comes_from_data_and_spec_is_text(tmp_path: Path) -> None:
     assert escape_markdown("a|b<c>&") == "a\\|b\\<c\\>&amp;"
 
 
-def test_without_its_data_the_report_comes_and_says_so(tmp_path: Path) -> None:
+def test_report_without_its_data_says_what_is_left_out(tmp_path: Path) -> None:
     (tmp_path / "table.csv").write_text("a,b,y\n" + "\n".join(f"{i},{i % 7},{i % 2}" for i in range(60)))
     home = run_for_report(spec_with("trials = 3", 'source = "table.csv"\ntarget = "y"'), tmp_path)
     assert gather(home, "small").winner is not None
@@ -295,7 +296,7 @@ def test_without_its_data_the_report_comes_and_says_so(tmp_path: Path) -> None:
     _check_tables(as_markdown(facts))
 
 
-def test_without_the_winners_file_the_report_comes_and_says_so(tmp_path: Path) -> None:
+def test_report_without_the_winners_file_says_what_is_left_out(tmp_path: Path) -> None:
     home = run_for_report(spec_with("trials = 3"), tmp_path)
     best = summarize(home, "small").best
     assert best is not None

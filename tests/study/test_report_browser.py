@@ -1,19 +1,21 @@
 """The report in a browser: it asks for nothing, logs nothing, fits wide and narrow, and answers pointer and keys."""
 
+import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from browser import needs_browser, visit
-from in_process import spec_with
 from PIL import Image
-from report_studies import run_for_report
+from support.browser import needs_driver, visit
+from support.in_process import spec_with
+from support.report_studies import run_for_report
 
 from study.home import Home
 from study.report import write_report
 from study.results import summarize
 
-pytestmark = [pytest.mark.slow, needs_browser]
+pytestmark = [pytest.mark.slow, needs_driver]
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +29,7 @@ def page(home: Home) -> Path:
 
 
 @pytest.mark.parametrize(("width", "dark"), [(1280, False), (400, True)])
-def test_it_opens_alone_and_fits(page: Path, tmp_path: Path, width: int, dark: bool) -> None:
+def test_report_opens_without_a_server_and_fits_the_window(browser: Any, page: Path, width: int, dark: bool) -> None:
     script = """
       const boxes = [...document.querySelectorAll("svg.box")].map((svg) => svg.getBoundingClientRect());
       return {
@@ -36,25 +38,23 @@ def test_it_opens_alone_and_fits(page: Path, tmp_path: Path, width: int, dark: b
         small: boxes.filter((box) => box.width < 150 || box.height < 80).length,
         pictures: boxes.length,
       };"""
-    seen = visit(page, tmp_path, script, width=width, dark=dark)
+    seen = visit(browser, page, script, width=width, dark=dark)
     assert (seen.console, seen.resources) == ([], [])
     assert seen.found == {"ready": "true", "over": 0, "small": 0, "pictures": seen.found["pictures"]}
     assert seen.found["pictures"] >= 9
-    with Image.open(tmp_path / "shot.png") as shot:
+    with Image.open(io.BytesIO(seen.shot)) as shot:
         pixels = np.asarray(shot.convert("RGB")).reshape(-1, 3)
     assert (pixels[0].mean() < 60) == dark
     winner = (255, 154, 77) if dark else (195, 77, 0)  # --best of page.css
     assert (np.abs(pixels - np.array(winner)).max(axis=1) < 8).sum() > 200
 
 
-def test_pointer_and_keys_tell_whose_mark_it_is(home: Home, page: Path, tmp_path: Path) -> None:
+def test_pointer_and_keys_show_whose_mark_it_is(browser: Any, home: Home, page: Path) -> None:
     script = """
       const tip = document.getElementById("tip"), svg = document.getElementById("curves-chart");
       const key = (name) => svg.dispatchEvent(new KeyboardEvent("keydown", { key: name, bubbles: true }));
       const numbers = svg.querySelector("path.best").getAttribute("d").match(/-?\\d+/g).map(Number);
       const k = numbers.length - 2;
-      // Frames come in real time, while the page's clock runs ahead of it.
-      window.requestAnimationFrame = (draw) => setTimeout(draw, 0);
       const box = svg.getBoundingClientRect();
       const at = {
         clientX: box.left + numbers[k] * box.width / 2000,
@@ -76,7 +76,7 @@ def test_pointer_and_keys_tell_whose_mark_it_is(home: Home, page: Path, tmp_path
       const rows = [...document.querySelector("table.sortable").tBodies[0].rows];
       const values = rows.map((one) => one.cells[1].textContent);
       return { pointed, left, first, lit, row, second, gone: tip.hidden, values };"""
-    found = visit(page, tmp_path, script).found
+    found = visit(browser, page, script).found
     ranking = summarize(home, "small").ranking()
     assert found["pointed"].startswith("Trial ")
     assert (found["left"], found["gone"]) == (True, True)
@@ -89,9 +89,9 @@ def test_pointer_and_keys_tell_whose_mark_it_is(home: Home, page: Path, tmp_path
     assert shown == sorted(shown)
 
 
-def test_a_page_that_asks_for_something_is_found_out(tmp_path: Path) -> None:
+def test_page_that_fetches_or_logs_something_is_detected(browser: Any, tmp_path: Path) -> None:
     page = tmp_path / "asking.html"
     page.write_text("<!doctype html><title>x</title><body><img src='https://example.org/x.png'></body>")
-    assert visit(page, tmp_path).resources == ["https://example.org/x.png"]
+    assert visit(browser, page).resources == ["https://example.org/x.png"]
     page.write_text("<!doctype html><title>x</title><body><script>console.log('aloud')</script></body>")
-    assert any("aloud" in line for line in visit(page, tmp_path).console)
+    assert any("aloud" in line for line in visit(browser, page).console)

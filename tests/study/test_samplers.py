@@ -1,6 +1,7 @@
 """Every sampler proposes within the space, from its seed and the study's trials alone."""
 
 import math
+import os
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -43,6 +44,12 @@ def installed(request: pytest.FixtureRequest) -> None:
     for sampler, module in {"gp": "torch", "cmaes": "cmaes"}.items():
         if f"[{sampler}" in request.node.name:
             pytest.importorskip(module)
+
+
+@pytest.fixture(autouse=True)
+def unsynced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sync no file: the machine stays up, so the files are whole without it, in half the time."""
+    monkeypatch.setattr(os, "fsync", lambda _: None)
 
 
 def value(params: dict[str, Any]) -> float:
@@ -119,7 +126,7 @@ def searching(sampler: str, **fields: Any) -> SearchSpec:
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_proposals_repeat_and_survive_a_rebuild(sampler: str, tmp_path: Path) -> None:
-    trials = 24 if sampler == "gp" else TRIALS
+    trials = 16 if sampler == "gp" else TRIALS  # the first ten are drawn at random
     whole = Loop(searching(sampler), tmp_path / "whole").run(trials)
     rebuilt = Loop(searching(sampler), tmp_path / "rebuilt").run(trials, rebuild=lambda step: step % 3 == 0)
     assert drawn(whole) == drawn(rebuilt)
@@ -150,8 +157,8 @@ def test_no_warning_and_no_log_reaches_a_user(sampler: str, tmp_path: Path, capf
 def test_what_learns_ends_nearer_to_the_best_than_random(sampler: str, tmp_path: Path) -> None:
     def late(name: str, seed: int) -> float:
         search = searching(name, seed=seed).model_copy(update={"metric": "accuracy"})
-        trials = Loop(search, tmp_path / f"{name}-{seed}").run(30 if sampler == "gp" else 100)
-        return float(np.mean([value(trial.params) for trial in trials[-15:]]))
+        trials = Loop(search, tmp_path / f"{name}-{seed}").run(30 if sampler == "gp" else 60)
+        return float(np.mean([value(trial.params) for trial in trials[-10:]]))
 
     seeds = range(3)
     assert np.mean([late(sampler, seed) for seed in seeds]) > np.mean([late("random", seed) for seed in seeds]) + 0.1

@@ -1,15 +1,14 @@
 """The search repeats: on one worker or two, and after being killed at any moment."""
 
 import random
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
-from in_process import spec_with
-from small_study import SMALL, environment, fingerprints, run_study, show
+from support.command import begin_process, read_until, run_study
+from support.in_process import spec_with
+from support.small_study import SMALL, fingerprints, show
 
 from study.home import Home
 from study.ledger import Ledger
@@ -26,18 +25,14 @@ def test_one_worker_gives_what_two_give(spec: Path, finished: Path, home: Path) 
 
 def test_a_study_killed_again_and_again_gives_the_same_trials(finished: Path, spec: Path, home: Path) -> None:
     moments = random.Random(0)
-    command = [sys.executable, "-m", "study.cli", "run", spec, "--home", home, "--no-tracking", "--jobs", "1"]
-    for _ in range(6):
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment())
-        assert process.stdout is not None
-        for line in process.stdout:
-            if line.startswith((b"trial ", b"study ")):
-                break
+    command = ("run", spec, "--home", home, "--no-tracking", "--jobs", 1)
+    for _ in range(3):
+        process = begin_process(*command)
+        read_until(process, "trial ")
         time.sleep(moments.random() * 0.1)  # where in a round it dies is chance; what comes out is not
         process.kill()
-        process.wait()
-        process.stdout.close()
-    done = run_study(*map(str, command[3:]))
+        process.communicate()
+    done = run_study(*command)
     assert done.returncode == 0, done.stderr
     assert fingerprints(home) == fingerprints(finished)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from service_server import TINY, answering, ask, settings_for, submit
+from support.service_server import TINY, answering, ask, settings_for, submit
 
 from study.service.events import changes
 from study.service.toml_text import write_toml
@@ -59,7 +59,7 @@ def test_a_spec_as_json_is_the_same_study(port: int) -> None:
     assert (kept.description, kept.search.trials) == (table["description"], 3)
 
 
-def test_handed_in_again_it_is_the_one_that_waits(port: int) -> None:
+def test_study_submitted_again_is_the_one_that_waits(port: int) -> None:
     spec = TINY.format(name="tiny")
     assert submit(port, spec, Idempotency_Key="one").status == 201
     for key in ("one", "two"):
@@ -72,7 +72,7 @@ def test_handed_in_again_it_is_the_one_that_waits(port: int) -> None:
     assert len(ask(port, "GET", "/studies").json()["studies"]) == 1
 
 
-def test_what_waits_can_be_cancelled_once(port: int) -> None:
+def test_queued_study_can_be_cancelled_once(port: int) -> None:
     submit(port, TINY.format(name="tiny"))
     reply = ask(port, "POST", "/studies/tiny/cancel")
     assert (reply.status, reply.json()["state"]) == (200, "cancelled")
@@ -80,7 +80,7 @@ def test_what_waits_can_be_cancelled_once(port: int) -> None:
     assert ask(port, "GET", "/studies/tiny").json()["state"] == "cancelled"
 
 
-def test_a_data_file_is_uploaded_and_named_by_a_spec(port: int, tmp_path: Path) -> None:
+def test_uploaded_data_file_can_be_named_by_a_spec(port: int, tmp_path: Path) -> None:
     table = b"x,y\n" + b"".join(b"%d,%d\n" % (n, n % 2) for n in range(40))
     octets = {"Content-Type": "application/octet-stream"}
     reply = ask(port, "PUT", "/data/table.csv", table, octets)
@@ -114,7 +114,7 @@ def test_trials_and_curves_are_those_of_the_ledger(searched: int) -> None:
     assert curves["version"] == study["version"] > 0
 
 
-def test_the_report_is_one_page_whose_own_script_alone_may_run(searched: int) -> None:
+def test_report_is_one_page_in_which_only_its_own_script_may_run(searched: int) -> None:
     reply = ask(searched, "GET", "/studies/small/report")
     assert reply.status == 200
     assert b"<h1" in reply.body
@@ -125,7 +125,7 @@ def test_the_report_is_one_page_whose_own_script_alone_may_run(searched: int) ->
 
 
 @pytest.mark.slow
-def test_a_study_is_finalized_once_and_predicts(searched: int) -> None:
+def test_study_is_finalized_once_and_predicts(searched: int) -> None:
     csv = {"Content-Type": "text/csv"}
     early = ask(searched, "POST", "/studies/small/predict", b"x_1,x_2\n0,0\n", csv)
     assert (early.status, early.headers["content-type"]) == (409, "application/problem+json")

@@ -1,54 +1,37 @@
 """The live page in headless Chromium: hand a study in, watch its curves grow, open its report, at both widths."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from service_server import TINY, Served, answering, ask, serving, settings_for, submit
-from small_study import SMALL
+from selenium.webdriver import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from support.browser import needs_driver, wait_for_page
+from support.service_server import TINY, Service, answering, ask, serving_here, settings_for, submit
+from support.small_study import SMALL
 
-webdriver = pytest.importorskip("selenium.webdriver")
-from selenium.webdriver import ActionChains  # noqa: E402
-from selenium.webdriver.common.by import By  # noqa: E402
-from selenium.webdriver.common.keys import Keys  # noqa: E402
-from selenium.webdriver.support.ui import WebDriverWait  # noqa: E402
-
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not (shutil.which("chromium") and shutil.which("chromedriver")), reason="no Chromium here"),
-]
-SECONDS = 120  # that a page may take on a machine that does other work
+pytestmark = [pytest.mark.slow, needs_driver]
 TOKEN = "a-token-that-nobody-guesses"  # noqa: S105 - of these tests
-GROWING = SMALL.replace("{ low = 50, high = 200, step = 50 }", "{ low = 2000, high = 40000, step = 2000 }")
+GROWING = SMALL.replace("{ low = 50, high = 200, step = 50 }", "{ low = 1000, high = 10000, step = 1000 }")
 FOCUS = "return document.activeElement.id"
 BEST = "return [...document.querySelectorAll('#best td:nth-child(2)')].map(cell => cell.textContent)"
 OVERFLOW = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    options = webdriver.ChromeOptions()
-    for option in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
-        options.add_argument(option)
-    options.add_argument("--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(shutil.which("chromedriver")))
-    yield driver
-    driver.quit()
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     home = tmp_path_factory.mktemp("page") / "home"
     home.mkdir()
-    with serving(home, "--no-mlflow", "--jobs", "2") as served:
-        yield served
+    with serving_here(home) as service:
+        yield service
 
 
-def wait_for(browser: Any, condition: Any) -> Any:
-    return WebDriverWait(browser, SECONDS).until(condition)
+def displayed(browser: Any, key: str) -> Any:
+    """Return an element where it is displayed."""
+    element = browser.find_element(By.ID, key)
+    return element.is_displayed() and element
 
 
 def text(browser: Any, key: str) -> str:
@@ -71,38 +54,38 @@ def curve_points(browser: Any) -> int:
     return len(str(browser.execute_script(script)).split())
 
 
-def test_a_study_is_handed_in_watched_and_reported(served: Served, browser: Any, tmp_path: Path) -> None:
+def test_study_is_submitted_watched_and_reported(served: Service, browser: Any, tmp_path: Path) -> None:
     set_width(browser, 1200, 1400)
     browser.get(served.address)
-    area = wait_for(browser, lambda b: b.find_element(By.ID, "spec").is_displayed() and b.find_element(By.ID, "spec"))
+    area = wait_for_page(browser, lambda b: displayed(b, "spec"))
     browser.execute_script("arguments[0].value = arguments[1]", area, GROWING)
     browser.find_element(By.CSS_SELECTOR, "#submit button").click()
-    wait_for(browser, lambda b: text(b, "said").startswith("small is "))
-    wait_for(browser, lambda b: "running" in text(b, "standing"))
-    first = wait_for(browser, curve_points)
-    wait_for(browser, lambda b: curve_points(b) > first)  # without a reload
-    wait_for(browser, lambda b: b.find_elements(By.CSS_SELECTOR, "#best tr"))
+    wait_for_page(browser, lambda b: text(b, "said").startswith("small is "))
+    wait_for_page(browser, lambda b: "running" in text(b, "standing"))
+    first = wait_for_page(browser, curve_points)
+    wait_for_page(browser, lambda b: curve_points(b) > first)  # without a reload
+    wait_for_page(browser, lambda b: b.find_elements(By.CSS_SELECTOR, "#best tr"))
     browser.save_screenshot(str(tmp_path / "running.png"))
-    wait_for(browser, lambda b: "complete, 12 of 12" in text(b, "standing"))
+    wait_for_page(browser, lambda b: "complete, 12 of 12" in text(b, "standing"))
     shown = [float(cell) for cell in browser.execute_script(BEST)]  # in one go: the page replaces its rows
     ranked = ask(served.port, "GET", "/studies/small/trials?order=best&limit=10").json()["trials"]
     assert shown == pytest.approx([trial["value"] for trial in ranked], abs=1e-3)
     assert complaints(browser) == []
     browser.find_element(By.ID, "report").click()
-    wait_for(browser, lambda b: b.execute_script("return document.documentElement.dataset.ready") == "true")
+    wait_for_page(browser, lambda b: b.execute_script("return document.documentElement.dataset.ready") == "true")
     assert "small" in browser.find_element(By.TAG_NAME, "h1").text
     assert complaints(browser) == []
 
 
-def test_it_fits_a_telephone_and_is_used_by_keyboard(served: Served, browser: Any, tmp_path: Path) -> None:
+def test_page_fits_a_phone_and_works_by_keyboard(served: Service, browser: Any, tmp_path: Path) -> None:
     submit(served.port, TINY.format(name="a-name-that-is-rather-long-for-a-narrow-screen-" + "x" * 40))
     set_width(browser, 360, 740)
     browser.get(served.address)
-    wait_for(browser, lambda b: b.find_elements(By.CSS_SELECTOR, "#rows a"))
+    wait_for_page(browser, lambda b: b.find_elements(By.CSS_SELECTOR, "#rows a"))
     assert browser.execute_script(OVERFLOW) <= 0
     browser.execute_script("document.querySelector('#rows a').focus()")
     ActionChains(browser).send_keys(Keys.ENTER).perform()
-    wait_for(browser, lambda b: b.execute_script(FOCUS) == "name")
+    wait_for_page(browser, lambda b: b.execute_script(FOCUS) == "name")
     reached = set()
     for _ in range(40):
         ActionChains(browser).send_keys(Keys.TAB).perform()
@@ -114,17 +97,17 @@ def test_it_fits_a_telephone_and_is_used_by_keyboard(served: Served, browser: An
     assert browser.execute_script(OVERFLOW) <= 0
 
 
-def test_a_mistake_is_said_beside_the_form(served: Served, browser: Any) -> None:
+def test_mistake_is_reported_beside_the_form(served: Service, browser: Any) -> None:
     set_width(browser, 1200)
     browser.get(served.address)
-    area = wait_for(browser, lambda b: b.find_element(By.ID, "spec").is_displayed() and b.find_element(By.ID, "spec"))
+    area = wait_for_page(browser, lambda b: displayed(b, "spec"))
     browser.execute_script("arguments[0].value = 'name = \"<img src=x onerror=alert(1)>\"'", area)
     browser.find_element(By.CSS_SELECTOR, "#submit button").click()
-    wait_for(browser, lambda b: "<img src=x" in text(b, "said"))
+    wait_for_page(browser, lambda b: "<img src=x" in text(b, "said"))
     assert not browser.find_elements(By.TAG_NAME, "img")
 
 
-def test_it_shows_what_changes_in_the_order_of_the_queue(browser: Any, tmp_path: Path) -> None:
+def test_page_shows_changes_in_the_order_of_the_queue(browser: Any, tmp_path: Path) -> None:
     with answering(settings_for(tmp_path)) as port:
         submit(port, TINY.format(name="one"))
         browser.get(f"http://127.0.0.1:{port}")
@@ -134,30 +117,37 @@ def test_it_shows_what_changes_in_the_order_of_the_queue(browser: Any, tmp_path:
             script = f"return [...document.querySelectorAll('#rows tr')].map((row) => {cells})"
             return [list(row) for row in browser.execute_script(script)]
 
-        wait_for(browser, lambda _: rows() == [["one", "queued, 1."]])
+        def wait_for_rows(expected: list[list[str]]) -> None:
+            wait_for_page(browser, lambda _: rows() == expected, f"the rows {expected}")
+
+        wait_for_rows([["one", "queued, 1."]])
         for name in ("two", "three"):
             submit(port, TINY.format(name=name))
-        wait_for(browser, lambda _: rows() == [["one", "queued, 1."], ["two", "queued, 2."], ["three", "queued, 3."]])
+        wait_for_page(
+            browser, lambda _: rows() == [["one", "queued, 1."], ["two", "queued, 2."], ["three", "queued, 3."]]
+        )
         ask(port, "POST", "/studies/two/cancel")
-        wait_for(browser, lambda _: rows() == [["one", "queued, 1."], ["three", "queued, 2."], ["two", "cancelled"]])
+        wait_for_page(
+            browser, lambda _: rows() == [["one", "queued, 1."], ["three", "queued, 2."], ["two", "cancelled"]]
+        )
         submit(port, TINY.format(name="two"))
-        wait_for(browser, lambda _: rows() == [["one", "queued, 1."], ["three", "queued, 2."], ["two", "queued, 3."]])
+        wait_for_page(
+            browser, lambda _: rows() == [["one", "queued, 1."], ["three", "queued, 2."], ["two", "queued, 3."]]
+        )
         assert complaints(browser) == []
         browser.get("about:blank")
 
 
-def test_it_asks_for_the_token_and_keeps_a_cookie(browser: Any, tmp_path: Path) -> None:
+def test_page_asks_for_the_token_and_keeps_a_cookie(browser: Any, tmp_path: Path) -> None:
     with answering(settings_for(tmp_path, token=TOKEN)) as port:
         known = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/toml"}
         ask(port, "POST", "/studies", TINY.format(name="hidden").encode(), known)
         browser.get(f"http://127.0.0.1:{port}")
         for given in ("a-wrong-token-of-some-length", TOKEN):
-            field = wait_for(
-                browser, lambda b: b.find_element(By.ID, "token").is_displayed() and b.find_element(By.ID, "token")
-            )
+            field = wait_for_page(browser, lambda b: displayed(b, "token"))
             assert "hidden" not in browser.find_element(By.TAG_NAME, "body").text
             field.send_keys(given, Keys.ENTER)
             if given != TOKEN:
-                wait_for(browser, lambda b: text(b, "login-said") == "That is not the token.")
-        wait_for(browser, lambda b: "hidden" in text(b, "rows"))
+                wait_for_page(browser, lambda b: text(b, "login-said") == "That is not the token.")
+        wait_for_page(browser, lambda b: "hidden" in text(b, "rows"))
         browser.get("about:blank")

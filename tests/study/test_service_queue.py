@@ -4,7 +4,7 @@ import multiprocessing
 import sqlite3
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -13,7 +13,7 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from postgres import Server, start_server
+from support.postgres import Server, start_server
 
 from study.errors import MachineError, UserError
 from study.home import Home
@@ -23,16 +23,10 @@ from study.service.queue_table import ENDED
 NAMES = ("a", "b", "c")
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with start_server() as running:
-        yield running
-
-
 @pytest.fixture(params=["file", "database"])
 def make_place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Home]:
     """Make homes whose queue, which is empty, is in a file or in a database."""
-    storage = request.getfixturevalue("server").make_database() if request.param == "database" else None
+    storage = request.getfixturevalue("postgres").make_database() if request.param == "database" else None
 
     def make() -> Home:
         if storage is not None:
@@ -80,7 +74,7 @@ def test_a_name_that_is_busy_elsewhere_waits_and_keeps_its_place(place: Home) ->
     assert (first.name, second.name) == ("b", "a")
 
 
-def test_the_same_again_is_the_one_that_is_there(place: Home) -> None:
+def test_same_study_submitted_again_is_the_one_that_is_there(place: Home) -> None:
     queue = Queue(place)
     first, new = queue.submit("a", "spec", {"x.csv": "/x.csv"}, "key")
     assert new
@@ -114,7 +108,7 @@ def test_a_key_has_one_spec(place: Home) -> None:
     assert [each.name for each in queue.all()] == ["a"]
 
 
-def test_only_so_many_wait(place: Home) -> None:
+def test_full_queue_takes_no_more(place: Home) -> None:
     queue = Queue(place, most=2)
     for name in "ab":
         queue.submit(name, "spec", {})
@@ -138,17 +132,17 @@ def test_what_waits_is_cancelled_at_once_and_what_runs_is_marked(place: Home) ->
     assert queue.claim(free) is None
 
 
-def test_many_at_once_lose_nothing_and_take_nothing_twice(place: Home) -> None:
+def test_concurrent_submissions_are_each_kept_and_claimed_once(place: Home) -> None:
     queue = Queue(place)
     claimed: list[str] = []
 
     def hand_in(who: int) -> None:
-        for number in range(10):
+        for number in range(5):
             queue.submit(f"{who}-{number}", "spec", {}, f"{who}-{number}")
             queue.submit(f"{who}-{number}", "spec", {}, f"{who}-{number}")
 
     def take() -> None:
-        while len(claimed) < 80:
+        while len(claimed) < 40:
             found = queue.claim(free)
             if found is not None:
                 claimed.append(found.name)
@@ -161,7 +155,7 @@ def test_many_at_once_lose_nothing_and_take_nothing_twice(place: Home) -> None:
         thread.join()
     assert Counter(claimed) == Counter(each.name for each in queue.all())
     assert max(Counter(claimed).values()) == 1
-    assert len(claimed) == 80
+    assert len(claimed) == 40
 
 
 def take_all(home: Path, storage: str, most: int) -> list[int]:
@@ -176,14 +170,14 @@ def take_all(home: Path, storage: str, most: int) -> list[int]:
 
 
 @pytest.mark.slow
-def test_servers_that_share_a_database_take_each_submission_once_and_in_order(server: Server, tmp_path: Path) -> None:
-    """Four processes with homes of their own take while two more hand in."""
-    storage, count = server.make_database(), 80
+def test_servers_that_share_a_database_take_each_submission_once_and_in_order(postgres: Server, tmp_path: Path) -> None:
+    """Three processes with homes of their own take while two more hand in."""
+    storage, count = postgres.make_database(), 60
     first = Queue(Home(tmp_path / "first", storage))
     for number in range(count // 2):
         first.submit(f"early-{number}", "spec", {})
-    with ProcessPoolExecutor(4, multiprocessing.get_context("spawn")) as pool:
-        homes = [tmp_path / f"server-{number}" for number in range(4)]
+    with ProcessPoolExecutor(3, multiprocessing.get_context("spawn")) as pool:
+        homes = [tmp_path / f"server-{number}" for number in range(3)]
         taking = [pool.submit(take_all, home, storage, count) for home in homes]
 
         def hand_in(who: int) -> None:
@@ -202,8 +196,8 @@ def test_servers_that_share_a_database_take_each_submission_once_and_in_order(se
         assert each == sorted(each)
 
 
-def test_what_another_looks_at_is_passed_over_and_not_waited_for(server: Server, tmp_path: Path) -> None:
-    storage = server.make_database()
+def test_submission_that_another_server_looks_at_is_skipped_without_waiting(postgres: Server, tmp_path: Path) -> None:
+    storage = postgres.make_database()
     here, there = (Queue(Home(tmp_path / name, storage)) for name in ("here", "there"))
     for name in "ab":
         here.submit(name, "spec", {})
@@ -219,8 +213,8 @@ def test_what_another_looks_at_is_passed_over_and_not_waited_for(server: Server,
     assert [None if each is None else each.name for each in between] == ["b"]
 
 
-def test_a_server_goes_on_with_what_it_ran_itself_alone(server: Server, tmp_path: Path) -> None:
-    storage = server.make_database()
+def test_server_resumes_only_what_it_ran_itself(postgres: Server, tmp_path: Path) -> None:
+    storage = postgres.make_database()
     here, there = (Queue(Home(tmp_path / name, storage)) for name in ("here", "there"))
     for name in "abc":
         here.submit(name, "spec", {})
@@ -239,7 +233,7 @@ def test_a_server_goes_on_with_what_it_ran_itself_alone(server: Server, tmp_path
     assert [each.state for each in here.all()] == ["running", "cancelled", "queued"]
 
 
-def test_a_queue_of_before_it_could_be_shared_goes_on(tmp_path: Path) -> None:
+def test_queue_of_an_older_version_is_still_used(tmp_path: Path) -> None:
     queue = Queue(Home(tmp_path))
     for name in "ab":
         queue.submit(name, "spec", {})
@@ -254,12 +248,12 @@ def test_a_queue_of_before_it_could_be_shared_goes_on(tmp_path: Path) -> None:
     assert [each.name for each in queue.running()] == ["a", "b"]
 
 
-def test_a_database_without_room_for_it_is_said_in_a_line(server: Server, tmp_path: Path) -> None:
-    storage = server.make_database()
+def test_database_that_cannot_hold_the_queue_is_refused_in_one_line(postgres: Server, tmp_path: Path) -> None:
+    storage = postgres.make_database()
     change(storage, "CREATE TABLE study_submissions (id bigint, name text, state text)")
     with pytest.raises(UserError, match="its table study_submissions is of another version, without digest, ended"):
         Queue(Home(tmp_path, storage))
-    storage = server.make_database()
+    storage = postgres.make_database()
     change(storage, "CREATE ROLE reader LOGIN PASSWORD 'secret'")
     with pytest.raises(UserError, match="permission denied for schema public; have the table") as refused:
         Queue(Home(tmp_path, storage.replace("study@", "reader:secret@")))
@@ -267,7 +261,7 @@ def test_a_database_without_room_for_it_is_said_in_a_line(server: Server, tmp_pa
 
 
 @pytest.mark.slow
-def test_a_database_that_restarts_is_asked_again(tmp_path: Path) -> None:
+def test_queue_works_again_after_its_database_restarts(tmp_path: Path) -> None:
     with start_server() as server:
         queue = Queue(Home(tmp_path, server.make_database()))
         queue.submit("a", "spec", {})
@@ -295,14 +289,15 @@ steps = st.lists(
         st.tuples(st.just("cancel"), st.sampled_from(NAMES), st.just("")),
         st.tuples(st.just("reopen"), st.just(""), st.just("")),
     ),
-    max_size=25,
+    min_size=8,  # opening a queue costs more than twenty steps do
+    max_size=40,
 )
 
 
 @pytest.mark.slow
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=steps)
-def test_whatever_is_done_to_it_a_name_is_active_once_and_order_is_kept(
+def test_after_any_steps_a_name_is_active_once_and_order_is_kept(
     make_place: Callable[[], Home], steps: list[tuple[str, str, str]]
 ) -> None:
     place = make_place()

@@ -3,10 +3,11 @@
 import http.client
 import socket
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from service_server import TINY, answering, ask, assert_refused, settings_for, submit
+from support.service_server import TINY, answering, ask, assert_refused, settings_for, submit
 
 from study.service.http_protocol import HEAD_BYTES
 from study.service.limits import SPEC_BYTES, Limits
@@ -14,27 +15,52 @@ from study.service.limits import SPEC_BYTES, Limits
 CSV = TINY.replace("synthetic:planar_flower", "{source}").replace("examples = 60\n", "")
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """Allowed to read from: `data`; beside it a file that is not."""
-    (tmp_path / "data" / "deep").mkdir(parents=True)
+def make_folder(path: Path) -> Path:
+    """Make `data` in a folder, which may be read from, and beside it a file that may not."""
+    (path / "data" / "deep").mkdir(parents=True)
     table = "x,y\n" + "".join(f"{n},{n % 2}\n" for n in range(40))
     for place in ("data/good.csv", "data/deep/good.csv", "secret.csv"):
-        (tmp_path / place).write_text(table)
-    (tmp_path / "data" / "out.csv").symlink_to(tmp_path / "secret.csv")
-    (tmp_path / "data" / "away").symlink_to(tmp_path)
-    return tmp_path
+        (path / place).write_text(table)
+    (path / "data" / "out.csv").symlink_to(path / "secret.csv")
+    (path / "data" / "away").symlink_to(path)
+    return path
 
 
-@pytest.fixture
-def port(folder: Path) -> Iterator[int]:
+@contextmanager
+def answering_in(folder: Path) -> Iterator[int]:
     allowed = ((folder / "data").resolve(),)
     with answering(settings_for(folder, folders=allowed, limits=Limits(upload=1000, uploads=1500))) as port:
         yield port
 
 
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return make_folder(tmp_path)
+
+
+@pytest.fixture
+def port(folder: Path) -> Iterator[int]:
+    """A service of the test's own, for tests that get something in."""
+    with answering_in(folder) as port:
+        yield port
+
+
+@pytest.fixture(scope="module")
+def strict_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_folder(tmp_path_factory.mktemp("strict"))
+
+
+@pytest.fixture(scope="module")
+def strict(strict_folder: Path) -> Iterator[int]:
+    """A service that all tests share whose requests it refuses: in the end it is as empty as it was."""
+    with answering_in(strict_folder) as port:
+        yield port
+        assert ask(port, "GET", "/studies").json()["studies"] == []
+        assert not (strict_folder / "home" / "uploads").exists()
+
+
 @pytest.mark.parametrize("source", ["good.csv", "deep/good.csv", "{folder}/data/good.csv"])
-def test_data_below_an_allowed_folder_are_taken(port: int, folder: Path, source: str) -> None:
+def test_data_below_an_allowed_folder_are_accepted(port: int, folder: Path, source: str) -> None:
     reply = submit(port, CSV.format(name="mine", source=source.format(folder=folder)))
     assert reply.status == 201, reply.body
 
@@ -54,15 +80,17 @@ def test_data_below_an_allowed_folder_are_taken(port: int, folder: Path, source:
         "a\\u0000.csv",
     ],
 )
-def test_data_outside_are_refused(port: int, folder: Path, source: str, caplog: pytest.LogCaptureFixture) -> None:
-    reply = submit(port, CSV.format(name="mine", source=source.format(folder=folder)))
+def test_data_outside_the_allowed_folders_are_refused(
+    strict: int, strict_folder: Path, source: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    reply = submit(strict, CSV.format(name="mine", source=source.format(folder=strict_folder)))
     assert_refused(reply, 403, caplog, "POST", "/studies")
-    assert ask(port, "GET", "/studies").json()["studies"] == []
+    assert ask(strict, "GET", "/studies").json()["studies"] == []
 
 
-def test_a_test_file_outside_is_refused_too(port: int, caplog: pytest.LogCaptureFixture) -> None:
+def test_test_file_outside_the_allowed_folders_is_refused(strict: int, caplog: pytest.LogCaptureFixture) -> None:
     spec = CSV.format(name="mine", source="good.csv").replace("[space]", 'test = "out.csv"\n[space]')
-    assert_refused(submit(port, spec), 403, caplog, "POST", "/studies")
+    assert_refused(submit(strict, spec), 403, caplog, "POST", "/studies")
 
 
 @pytest.mark.parametrize(
@@ -76,33 +104,37 @@ def test_a_test_file_outside_is_refused_too(port: int, caplog: pytest.LogCapture
         ("/data/null%00.csv", 422),
     ],
 )
-def test_names_of_uploads_stay_names(
-    port: int, folder: Path, path: str, status: int, caplog: pytest.LogCaptureFixture
+def test_name_of_an_upload_that_is_a_path_is_refused(
+    strict: int, strict_folder: Path, path: str, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    reply = ask(port, "PUT", path, b"x", {"Content-Type": "application/octet-stream"})
+    reply = ask(strict, "PUT", path, b"x", {"Content-Type": "application/octet-stream"})
     assert (reply.status, reply.headers["content-type"]) == (status, "application/problem+json")
     assert sum(f": {status} " in record.getMessage() for record in caplog.records) == 1
-    assert not (folder / "home" / "uploads").exists()
+    assert not (strict_folder / "home" / "uploads").exists()
 
 
 @pytest.mark.parametrize("name", ["a/b", "../a", "a\\\\b", ".", "a b", "", "x" * 101])
-def test_names_of_studies_stay_names(port: int, name: str, caplog: pytest.LogCaptureFixture) -> None:
-    assert_refused(submit(port, TINY.format(name=name)), 422, caplog, "POST", "/studies")
+def test_name_of_a_study_that_is_a_path_or_too_long_is_refused(
+    strict: int, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert_refused(submit(strict, TINY.format(name=name)), 422, caplog, "POST", "/studies")
 
 
 @pytest.mark.parametrize("path", ["/studies/..%2F..%2Fetc", "/studies/..%2Fa/report", "/static/..%2Fapp.py"])
-def test_paths_lead_nowhere_else(port: int, path: str) -> None:
-    assert ask(port, "GET", path).status in (404, 422)
+def test_paths_do_not_lead_out_of_the_service(strict: int, path: str) -> None:
+    assert ask(strict, "GET", path).status in (404, 422)
 
 
-def test_a_spec_that_is_too_large_is_refused_by_what_it_says(port: int, caplog: pytest.LogCaptureFixture) -> None:
+def test_spec_whose_declared_length_is_too_large_is_refused(strict: int, caplog: pytest.LogCaptureFixture) -> None:
     headers = {"Content-Type": "application/toml", "Content-Length": str(SPEC_BYTES + 1)}
-    assert_refused(ask(port, "POST", "/studies", b"", headers), 413, caplog, "POST", "/studies")
+    assert_refused(ask(strict, "POST", "/studies", b"", headers), 413, caplog, "POST", "/studies")
 
 
-def test_a_spec_that_is_too_large_is_refused_by_what_it_sends(port: int, caplog: pytest.LogCaptureFixture) -> None:
+def test_spec_that_turns_out_too_large_while_it_is_sent_is_refused(
+    strict: int, caplog: pytest.LogCaptureFixture
+) -> None:
     """In chunks, without a length; the answer comes before the body has ended."""
-    with socket.create_connection(("127.0.0.1", port), timeout=30) as line:
+    with socket.create_connection(("127.0.0.1", strict), timeout=30) as line:
         line.sendall(
             b"POST /studies HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/toml\r\n"
             b"Transfer-Encoding: chunked\r\n\r\n"
@@ -114,7 +146,7 @@ def test_a_spec_that_is_too_large_is_refused_by_what_it_sends(port: int, caplog:
 
 
 @pytest.mark.parametrize("path", ["/data/large.csv", "/studies/mine/predict"])
-def test_a_table_that_is_too_large_leaves_nothing(
+def test_table_that_is_too_large_leaves_nothing_behind(
     port: int, folder: Path, path: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     submit(port, TINY.format(name="mine"))
@@ -160,9 +192,9 @@ def test_uploads_together_have_a_limit(port: int, folder: Path) -> None:
     ],
 )
 def test_spec_bombs_are_refused(
-    port: int, before: str, after: str, named: str, caplog: pytest.LogCaptureFixture
+    strict: int, before: str, after: str, named: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    reply = submit(port, TINY.format(name="bomb").replace(before, after))
+    reply = submit(strict, TINY.format(name="bomb").replace(before, after))
     assert_refused(reply, 422, caplog, "POST", "/studies")
     assert named in reply.json()["detail"]
     assert "over the limit of this server" in reply.json()["detail"]
@@ -185,23 +217,23 @@ def test_spec_bombs_are_refused(
         (b"name = 1", "", 415),
     ],
 )
-def test_what_is_no_spec_is_refused(
-    port: int, body: bytes, kind: str, status: int, caplog: pytest.LogCaptureFixture
+def test_body_that_is_not_a_spec_is_refused(
+    strict: int, body: bytes, kind: str, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     headers = {"Content-Type": kind} if kind else {}
-    assert_refused(ask(port, "POST", "/studies", body, headers), status, caplog, "POST", "/studies")
+    assert_refused(ask(strict, "POST", "/studies", body, headers), status, caplog, "POST", "/studies")
 
 
 @pytest.mark.parametrize(
     "host", ["evil.example", "evil.example:5050", "localhost.evil.example", "", "127.0.0.1.nip.io"]
 )
-def test_a_foreign_host_is_refused(port: int, host: str, caplog: pytest.LogCaptureFixture) -> None:
-    assert_refused(ask(port, "GET", "/studies", headers={"Host": host}), 421, caplog, "GET", "/studies")
+def test_foreign_host_is_refused(strict: int, host: str, caplog: pytest.LogCaptureFixture) -> None:
+    assert_refused(ask(strict, "GET", "/studies", headers={"Host": host}), 421, caplog, "GET", "/studies")
 
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:1", "127.0.0.1:80", "[::1]:5050"])
-def test_its_own_names_are_taken(port: int, host: str) -> None:
-    assert ask(port, "GET", "/studies", headers={"Host": host}).status == 200
+def test_loopback_hosts_are_accepted(strict: int, host: str) -> None:
+    assert ask(strict, "GET", "/studies", headers={"Host": host}).status == 200
 
 
 @pytest.mark.parametrize(
@@ -214,7 +246,7 @@ def test_its_own_names_are_taken(port: int, host: str) -> None:
         {"Sec-Fetch-Site": "same-site", "Origin": "http://localhost"},
     ],
 )
-def test_another_sites_page_changes_nothing(
+def test_page_of_another_site_changes_nothing(
     port: int, headers: dict[str, str], caplog: pytest.LogCaptureFixture
 ) -> None:
     submit(port, TINY.format(name="tiny"))
@@ -223,15 +255,15 @@ def test_another_sites_page_changes_nothing(
     assert ask(port, "GET", "/studies/tiny").json()["state"] == "queued"
 
 
-def test_its_own_page_may(port: int) -> None:
+def test_page_of_the_service_may_change_something(port: int) -> None:
     submit(port, TINY.format(name="tiny"))
     headers = {"Host": f"localhost:{port}", "Origin": f"http://localhost:{port}", "Sec-Fetch-Site": "same-origin"}
     assert ask(port, "POST", "/studies/tiny/cancel", headers=headers).status == 200
 
 
 @pytest.mark.parametrize("path", ["/", "/studies", "/nothing", "/docs", "/static/page.js"])
-def test_every_answer_has_the_headers_that_browsers_want(port: int, path: str) -> None:
-    headers = ask(port, "GET", path).headers
+def test_every_answer_has_the_headers_that_browsers_want(strict: int, path: str) -> None:
+    headers = ask(strict, "GET", path).headers
     rules = headers["content-security-policy"]
     assert "frame-ancestors 'none'" in rules
     assert "default-src 'none'" in rules
@@ -250,24 +282,24 @@ def test_every_answer_has_the_headers_that_browsers_want(port: int, path: str) -
     ],
     ids=["address", "header", "trailer"],
 )
-def test_a_head_without_end_is_not_kept(port: int, begin: bytes, answered: bytes) -> None:
+def test_head_without_end_is_not_kept(strict: int, begin: bytes, answered: bytes) -> None:
     """The server hangs up long before it has taken all of it."""
     sent = 0
-    with socket.create_connection(("127.0.0.1", port), timeout=30) as line:
+    with socket.create_connection(("127.0.0.1", strict), timeout=30) as line:
         line.sendall(begin)
         with pytest.raises(ConnectionError):
             while sent < 64 << 20:
                 line.sendall(b"x" * 65_536)
                 sent += 65_536
     assert sent < 16 << 20  # what the buffers on the way hold
-    with socket.create_connection(("127.0.0.1", port), timeout=30) as line:
+    with socket.create_connection(("127.0.0.1", strict), timeout=30) as line:
         line.sendall(begin + b"x" * (HEAD_BYTES * 4))
         assert line.recv(9_999).startswith(answered)
-    assert ask(port, "GET", "/health").status == 200
+    assert ask(strict, "GET", "/health").status == 200
 
 
-def test_large_heads_one_after_another_are_taken(port: int) -> None:
-    line = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+def test_large_heads_one_after_another_are_accepted(strict: int) -> None:
+    line = http.client.HTTPConnection("127.0.0.1", strict, timeout=30)
     for _ in range(4):
         line.request("GET", "/studies", headers={"Host": "localhost", "X-Long": "x" * (HEAD_BYTES - 1024)})
         answer = line.getresponse()

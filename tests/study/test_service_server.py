@@ -1,4 +1,7 @@
-"""`study serve` as a process: studies run, are followed, cancelled, and go on after the server was killed."""
+"""`study serve`: studies run, are followed and cancelled, and go on after the server or their process was killed.
+
+The service is a process of its own where its start, its end or its output matters, and is in this process elsewhere.
+"""
 
 import json
 import os
@@ -7,14 +10,27 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
-from service_server import TINY, Served, alive, ask, running, serving, submit, until
-from small_study import SMALL, fingerprints, run_study
+from support import processes
+from support.command import run_study
+from support.service_server import (
+    TINY,
+    Served,
+    ask,
+    instant_studies,
+    refuse_to_serve,
+    running,
+    serving,
+    serving_here,
+    submit,
+)
+from support.small_study import ENDLESS, fingerprints
+from support.waiting import wait_for
 
 from study import lease
 from study.errors import UserError
@@ -22,129 +38,163 @@ from study.home import Home
 from study.results import summarize
 from study.service.client import Client
 from study.service.queue import Queue, Submission
+from study.service.queue_table import ENDED
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc"),
-]
-SUBMISSIONS = int(os.environ.get("STUDY_TEST_SUBMISSIONS", "8"))
+pytestmark = [pytest.mark.slow, processes.needs_proc]
+SUBMISSIONS = int(os.environ.get("STUDY_TEST_SUBMISSIONS", "4"))
 KILLS = int(os.environ.get("STUDY_TEST_KILLS", "3"))
 CLIENTS = 20
-LONG = SMALL.replace("{ low = 50, high = 200, step = 50 }", "8000").replace("trials = 12", "trials = 40")
+TRIALS = 1000  # as many as a service takes
+LONG = ENDLESS.replace("trials = 400", f"trials = {TRIALS}")  # cancelled or killed as soon as it is seen to run
+SECRET = "a-token-that-nobody-guesses"  # noqa: S105 - of these tests
 
 
-def test_a_study_is_handed_in_followed_and_shown(tmp_path: Path, spec: Path, home: Path) -> None:
-    with serving(home, "--no-mlflow", "--jobs", "2") as served:
-        server = ("--server", served.address)
-        done = run_study("submit", spec, *server)
-        assert (done.returncode, done.stderr) == (0, "")
-        assert done.stdout.startswith("small: ")
-        logs = run_study("logs", "small", "-f", *server)
-        assert logs.returncode == 0
-        assert sum(line.startswith("trial ") for line in logs.stdout.splitlines()) == 12
-        status = run_study("status", "small", *server, "--json")
-        told = json.loads(status.stdout)
-        assert (told["state"], told["finished"], told["submission"]["state"]) == ("complete", 12, "complete")
-        listed = run_study("status", *server)
-        assert "12/12" in listed.stdout
-        unknown = run_study("status", "smell", *server)
-        assert (unknown.returncode, unknown.stderr.count("\n")) == (2, 1)
-        assert served.stop() == 0
-    assert "stopped" in served.log.read_text()
-    alone = tmp_path / "alone"
-    assert run_study("run", spec, "--home", alone, "--jobs", 1, "--no-tracking").returncode == 0
-    assert fingerprints(home) == fingerprints(alone)  # who runs it changes nothing
+@pytest.fixture(scope="module")
+def token_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("secret") / "token"
+    path.write_text(f"{SECRET}\n")
+    path.chmod(0o600)
+    return path
 
 
-def test_a_study_that_fails_says_why_and_the_next_one_runs(tmp_path: Path, home: Path) -> None:
-    (tmp_path / "bad.csv").write_text("x,y\n")  # a header alone
-    with serving(home, "--no-mlflow", "--jobs", "1") as served:
+@pytest.fixture(scope="module")
+def served(token_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A process that serves an empty home and asks for a token; no test stops it."""
+    home = tmp_path_factory.mktemp("served") / "home"
+    home.mkdir()
+    with serving(home, "--no-mlflow", "--jobs", "2", "--token-file", str(token_file)) as served:
+        yield served
+
+
+def coordinators(home: Path, name: str) -> list[int]:
+    """Return the processes that run a study for a service."""
+    return processes.running(str(home / "studies" / name / "service" / "spec.toml"))
+
+
+def test_submitted_study_is_followed_and_shown(served: Served, token_file: Path, spec: Path, finished: Path) -> None:
+    server = ("--server", served.address, "--token-file", token_file)
+    done = run_study("submit", spec, *server)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("small: ")
+    logs = run_study("logs", "small", "-f", *server)
+    assert logs.returncode == 0
+    assert sum(line.startswith("trial ") for line in logs.stdout.splitlines()) == 12
+    status = run_study("status", "small", *server, "--json")
+    told = json.loads(status.stdout)
+    assert (told["state"], told["finished"], told["submission"]["state"]) == ("complete", 12, "complete")
+    listed = run_study("status", *server)
+    assert "12/12" in listed.stdout
+    unknown = run_study("status", "smell", *server)
+    assert (unknown.returncode, unknown.stderr.count("\n")) == (2, 1)
+    assert fingerprints(served.home) == fingerprints(finished)  # who runs it changes nothing
+
+
+def test_one_home_has_one_server(served: Served) -> None:
+    assert served.process is not None
+    second = refuse_to_serve("--home", served.home, "--port", 0, "--no-mlflow")
+    assert second.returncode == 2
+    assert f"is served by process {served.process.pid} already" in second.stderr
+    taken = refuse_to_serve("--home", served.home.parent / "other", "--port", served.port, "--no-mlflow")
+    assert (taken.returncode, taken.stderr.count("\n")) == (2, 1)
+
+
+def test_commands_need_the_token_and_the_log_keeps_it_secret(served: Served, token_file: Path) -> None:
+    without = run_study("status", "--server", served.address)
+    assert (without.returncode, without.stderr.count("\n")) == (2, 1)
+    assert "(401)" in without.stderr
+    known = run_study("status", "--server", served.address, "--token-file", token_file)
+    assert (known.returncode, known.stderr) == (0, "")
+    log = served.log.read_text()
+    assert "refused GET '/studies' from 127.0.0.1: 401 " in log
+    assert SECRET not in log
+    everywhere = refuse_to_serve("--home", served.home, "--host", "0.0.0.0", "--port", 0)  # noqa: S104 - it is refused
+    assert (everywhere.returncode, everywhere.stderr.count("\n")) == (2, 1)
+    assert "--token-file" in everywhere.stderr
+
+
+def test_failed_study_says_why_and_the_next_one_runs(home: Path) -> None:
+    (home.parent / "bad.csv").write_text("x,y\n")  # a header alone
+    with serving_here(home) as service:
         bad = TINY.format(name="bad").replace("synthetic:planar_flower", "bad.csv").replace("examples = 60\n", "")
-        assert submit(served.port, bad).status == 201
-        assert submit(served.port, TINY.format(name="good")).status == 201
-        assert served.until("good", "complete")["finished"] == 1
-        failed = served.study("bad")
+        assert submit(service.port, bad).status == 201
+        assert submit(service.port, TINY.format(name="good")).status == 201
+        assert service.until("good", "complete")["finished"] == 1
+        failed = service.study("bad")
         assert failed["state"] == "failed"
         assert "bad.csv" in failed["submission"]["message"]
 
 
-def test_a_running_study_is_cancelled_and_goes_on_when_handed_in_again(home: Path) -> None:
-    with serving(home, "--no-mlflow", "--jobs", "2") as served:
-        submit(served.port, LONG)
-        while served.study("small")["finished"] < 2:
-            time.sleep(0.1)
-        done = run_study("cancel", "small", "--server", served.address)
+def test_running_study_is_cancelled_and_goes_on_when_submitted_again(home: Path) -> None:
+    with serving_here(home) as service:
+        submit(service.port, LONG)
+        service.until_finished("small", 2)
+        done = run_study("cancel", "small", "--server", service.address)
         assert done.returncode == 0, done.stderr
-        kept = served.until("small", "cancelled")["finished"]
-        assert 2 <= kept < 40
-        assert not alive(str(home / "studies" / "small" / "service" / "spec.toml"))
-        assert submit(served.port, LONG).status == 201
-        while served.study("small")["finished"] <= kept:
-            time.sleep(0.1)
-        ask(served.port, "POST", "/studies/small/cancel")
-        served.until("small", "cancelled")
+        kept = service.until("small", "cancelled")["finished"]
+        assert 2 <= kept < TRIALS
+        assert not coordinators(home, "small")
+        assert submit(service.port, LONG).status == 201
+        service.until_finished("small", kept + 1)
+        ask(service.port, "POST", "/studies/small/cancel")
+        service.until("small", "cancelled")
 
 
-def test_a_server_that_stops_interrupts_what_runs_and_goes_on_with_it(home: Path) -> None:
-    with serving(home, "--no-mlflow", "--jobs", "2") as served:
+def test_stopped_server_interrupts_what_runs_and_the_next_one_goes_on_with_it(home: Path) -> None:
+    with serving(home, "--no-mlflow", "--jobs", "1") as served:
         submit(served.port, LONG)
-        while served.study("small")["finished"] < 1:
-            time.sleep(0.1)
+        served.until_finished("small", 1)
         assert served.stop() == 0
-        assert not alive(str(home / "studies" / "small" / "service" / "spec.toml"))
-        kept = len(summarize(Home(home), "small").trials)
-        assert [each.state for each in Queue(Home(home)).all()] == ["running"]
-        served.start()
-        served.wait()
-        while served.study("small")["finished"] <= kept:
-            time.sleep(0.1)
-        ask(served.port, "POST", "/studies/small/cancel")
-        served.until("small", "cancelled")
+    assert "stopped" in served.log.read_text()
+    assert not coordinators(home, "small")
+    kept = len(summarize(Home(home), "small").trials)
+    assert [each.state for each in Queue(Home(home)).all()] == ["running"]
+    with serving_here(home) as service:
+        service.until_finished("small", kept + 1)
+        ask(service.port, "POST", "/studies/small/cancel")
+        service.until("small", "cancelled")
 
 
-def test_a_killed_server_leaves_a_study_that_the_next_one_knows_of(home: Path) -> None:
-    """Its process goes on; the next server waits for it, and can cancel it."""
-    with serving(home, "--no-mlflow", "--jobs", "2") as served:
+def test_killed_server_leaves_its_study_running_and_the_next_one_can_cancel_it(home: Path) -> None:
+    with serving(home, "--no-mlflow", "--jobs", "1") as served:
         submit(served.port, LONG)
-        while served.study("small")["finished"] < 1:
-            time.sleep(0.1)
+        served.until_finished("small", 1)
         (before,) = coordinators(home, "small")
         served.kill()
-        served.start()
-        served.wait()
+    with serving_here(home) as service:
         assert coordinators(home, "small") == [before]
-        assert served.study("small")["state"] == "running"
-        ask(served.port, "POST", "/studies/small/cancel")
-        served.until("small", "cancelled")
+        assert service.study("small")["state"] == "running"
+        ask(service.port, "POST", "/studies/small/cancel")
+        service.until("small", "cancelled")
         assert coordinators(home, "small") == []
 
 
-def test_a_study_that_is_killed_takes_neither_server_nor_queue_along(home: Path) -> None:
-    with serving(home, "--no-mlflow", "--jobs", "1") as served:
-        submit(served.port, LONG)
-        submit(served.port, TINY.format(name="next"))
-        while served.study("small")["finished"] < 1:
-            time.sleep(0.1)
+def test_killed_study_takes_neither_server_nor_queue_along(home: Path) -> None:
+    with serving_here(home) as service:
+        submit(service.port, LONG)
+        submit(service.port, TINY.format(name="next"))
+        service.until_finished("small", 1)
         (running,) = coordinators(home, "small")
         os.kill(running, signal.SIGKILL)
-        assert served.until("next", "complete")["finished"] == 1
-        assert served.study("small")["submission"]["message"] == "was ended by signal 9"
+        assert service.until("next", "complete")["finished"] == 1
+        assert service.study("small")["submission"]["message"] == "was ended by signal 9"
 
 
-def test_a_study_that_somebody_runs_by_hand_is_waited_for_and_keeps_no_other_waiting(home: Path) -> None:
+def test_study_that_is_run_by_hand_is_waited_for_and_delays_no_other(home: Path) -> None:
     queue, place = Queue(Home(home)), Home(home)
     for name in ("held", "free"):
         queue.submit(name, TINY.format(name=name), {})
-    with ExitStack() as begun:
+    with instant_studies("held", "free"), ExitStack() as begun:
         with lease.hold(place.folder("held").lease, "held"):
             begun.enter_context(running(queue, place))
-            until(lambda: queue.counts()["complete"] == 1)
+            wait_for(lambda: queue.counts()["complete"] == 1, "one study to be complete")
             assert [each.state for each in queue.all()] == ["queued", "complete"]
-        until(lambda: queue.counts()["complete"] == 2)
+        wait_for(lambda: queue.counts()["complete"] == 2, "both studies to be complete")
     assert [each.state for each in queue.all()] == ["complete", "complete"]
 
 
-def test_a_study_that_somebody_was_faster_to_begin_waits_again(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_study_that_is_begun_by_hand_just_before_the_server_does_waits_again(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     queue, place = Queue(Home(home)), Home(home)
     for name in ("held", "free"):
         queue.submit(name, TINY.format(name=name), {})
@@ -158,96 +208,74 @@ def test_a_study_that_somebody_was_faster_to_begin_waits_again(home: Path, monke
         return found
 
     monkeypatch.setattr(queue, "claim", claim_late)
-    with running(queue, place):
+    with instant_studies("free"), running(queue, place):
         with faster:
-            until(lambda: queue.counts()["complete"] == 1)
+            wait_for(lambda: queue.counts()["complete"] == 1, "one study to be complete")
             assert [each.state for each in queue.all()] == ["queued", "complete"]
-        until(lambda: queue.counts()["complete"] == 2)
+        wait_for(lambda: queue.counts()["complete"] == 2, "both studies to be complete")
     assert [each.message for each in queue.all()] == ["", ""]
 
 
-def test_what_was_claimed_when_the_server_died_before_it_began_is_begun(home: Path) -> None:
+def test_study_whose_server_died_before_it_began_is_begun_by_the_next(home: Path) -> None:
     queue = Queue(Home(home))
     for name in ("first", "second"):
         queue.submit(name, TINY.format(name=name), {})
     queue.claim(lambda _submission: False)
-    with running(queue, Home(home)):
-        until(lambda: queue.counts()["complete"] == 2)
+    with instant_studies("first", "second"), running(queue, Home(home)):
+        wait_for(lambda: queue.counts()["complete"] == 2, "both studies to be complete")
     first, second = queue.all()
     assert (first.ended or 0.0) <= (second.started or 0.0)
 
 
-def test_one_home_has_one_server(home: Path) -> None:
-    with serving(home, "--no-mlflow") as served:
-        assert served.process is not None
-        second = run_study("serve", "--home", home, "--port", 0, "--no-mlflow")
-        assert second.returncode == 2
-        assert f"is served by process {served.process.pid} already" in second.stderr
-        taken = run_study("serve", "--home", home.parent / "other", "--port", served.port, "--no-mlflow")
-        assert (taken.returncode, taken.stderr.count("\n")) == (2, 1)
-
-
-def test_with_a_token_the_commands_need_it_and_the_log_keeps_it_secret(tmp_path: Path, home: Path) -> None:
-    secret = tmp_path / "token"
-    secret.write_text("a-token-that-nobody-guesses\n")
-    secret.chmod(0o600)
-    with serving(home, "--no-mlflow", "--token-file", str(secret)) as served:
-        without = run_study("status", "--server", served.address)
-        assert (without.returncode, without.stderr.count("\n")) == (2, 1)
-        assert "(401)" in without.stderr
-        known = run_study("status", "--server", served.address, "--token-file", secret)
-        assert (known.returncode, known.stderr) == (0, "")
-        assert served.stop() == 0
-    said = served.log.read_text()
-    assert "refused GET '/studies' from 127.0.0.1: 401 " in said
-    assert "nobody-guesses" not in said
-    everywhere = run_study("serve", "--home", home, "--host", "0.0.0.0", "--port", 0)  # noqa: S104 - it is refused
-    assert (everywhere.returncode, everywhere.stderr.count("\n")) == (2, 1)
-    assert "--token-file" in everywhere.stderr
-
-
-def test_several_at_a_time_share_the_jobs(home: Path) -> None:
-    with serving(home, "--no-mlflow", "--jobs", "2", "--concurrent", "2") as served:
+def test_concurrent_studies_share_the_jobs(home: Path) -> None:
+    with serving_here(home, jobs=2, concurrent=2) as service:
         for name in ("one", "two"):
-            submit(served.port, LONG.replace('"small"', f'"{name}"'))
-        while not all(served.study(name)["finished"] for name in ("one", "two")):
-            time.sleep(0.1)
+            submit(service.port, LONG.replace('"small"', f'"{name}"'))
+        for name in ("one", "two"):
+            service.until_finished(name, 1)
         for name in ("one", "two"):
             (pid,) = coordinators(home, name)
-            words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
+            words = processes.command_of(pid).split()
             assert words[words.index("--jobs") + 1] == "1"
-            ask(served.port, "POST", f"/studies/{name}/cancel")
+            ask(service.port, "POST", f"/studies/{name}/cancel")
         for name in ("one", "two"):
-            served.until(name, "cancelled")
+            service.until(name, "cancelled")
 
 
-def test_with_mlflow_its_server_is_started_and_stopped_along(home: Path) -> None:
-    with serving(home, "--jobs", "2") as served:
+def test_mlflow_server_is_started_and_stopped_with_the_service(home: Path) -> None:
+    with serving(home, "--jobs", "1") as served:
         submit(served.port, TINY.format(name="tiny"))
         served.until("tiny", "complete")
-        while ask(served.port, "GET", "/health").json()["mlflow"] != "up":
-            time.sleep(0.2)
+        wait_for(lambda: ask(served.port, "GET", "/health").json()["mlflow"] == "up", "MLflow's server to answer")
         assert served.study("tiny")["mlflow"].startswith("http://127.0.0.1:")
-        assert alive(f"sqlite:///{home}/mlflow.db")
+        assert processes.running(f"sqlite:///{home}/mlflow.db")
         served.kill()
         served.start()
         served.wait()
         assert served.stop() == 0
-        assert not alive(f"sqlite:///{home}/mlflow.db")
+        assert not processes.running(f"sqlite:///{home}/mlflow.db")
 
 
-def test_what_many_hand_in_at_once_runs_once_each_in_order_whatever_kills_the_server(home: Path) -> None:
+def test_what_many_submit_at_once_runs_once_each_in_order_however_often_the_server_is_killed(home: Path) -> None:
     """STUDY_TEST_SUBMISSIONS=200 STUDY_TEST_KILLS=10 is what the service promises; CI does fewer."""
     names = [f"study-{number:03d}" for number in range(SUBMISSIONS)]
     answers: dict[str, dict[str, Any]] = {}
     errors: list[Exception] = []
     rng = random.Random(KILLS)
-    # By studies that are complete: the first two while studies are still being handed in.
-    moments = [0, 0, *sorted(rng.sample(range(SUBMISSIONS), KILLS - 2))]
     queue = Queue(Home(home))
+
+    def submitted() -> int:
+        return len(queue.all())
+
+    def complete() -> int:
+        return queue.counts()["complete"]
+
+    # The first two kills come while studies are being submitted, the others while they run.
+    moments = [(submitted, 1), (submitted, SUBMISSIONS // 2)]
+    moments += [(complete, count) for count in sorted(rng.sample(range(1, SUBMISSIONS), KILLS - 2))]
     with serving(home, "--no-mlflow", "--jobs", "1", "--concurrent", "1") as served:
 
-        def hand_in(mine: list[str]) -> None:
+        def submit_all(mine: list[str]) -> None:
             folder = home.parent / f"specs-{mine[0]}"
             folder.mkdir()
             client = Client(served.address, patience=300)
@@ -259,22 +287,20 @@ def test_what_many_hand_in_at_once_runs_once_each_in_order_whatever_kills_the_se
                     errors.append(error)
 
         clients = min(CLIENTS, SUBMISSIONS)
-        threads = [threading.Thread(target=hand_in, args=(names[who::clients],)) for who in range(clients)]
+        threads = [threading.Thread(target=submit_all, args=(names[who::clients],)) for who in range(clients)]
         for thread in threads:
             thread.start()
-        for moment in moments:
-            while queue.counts()["complete"] < moment:
-                time.sleep(0.05)
-            time.sleep(rng.uniform(0.0, 2.0))
+        for count, least in moments:
+            wait_for(lambda count=count, least=least: count() >= least, f"{least} studies to be {count.__name__}")
+            time.sleep(rng.uniform(0.0, 0.3))  # so that it is killed in the middle of anything
             served.kill()
             served.start()
         for thread in threads:
             thread.join()
         assert errors == []
         served.wait()
-        while (counts := queue.counts())["complete"] < SUBMISSIONS:
-            assert counts["failed"] == counts["cancelled"] == 0, queue.all()
-            time.sleep(0.2)
+        wait_for(lambda: sum(queue.counts()[state] for state in ENDED) == SUBMISSIONS, "all studies to end")
+        assert {each.state for each in queue.all()} == {"complete"}
     kept = queue.all()
     assert Counter(each.name for each in kept) == Counter(names)
     assert {name: answer["id"] for name, answer in answers.items()} == {each.name: each.id for each in kept}
@@ -285,11 +311,7 @@ def test_what_many_hand_in_at_once_runs_once_each_in_order_whatever_kills_the_se
     assert len({each.trials[0].fingerprint for each in found.values()}) == 1
 
 
-def coordinators(home: Path, name: str) -> list[int]:
-    return alive(str(home / "studies" / name / "service" / "spec.toml"))
-
-
-def test_the_client_says_when_nobody_answers(spec: Path, tmp_path: Path) -> None:
+def test_client_says_when_no_service_answers(spec: Path, tmp_path: Path) -> None:
     served = Served(tmp_path)
     with pytest.raises(UserError, match="study serve"):
         Client(served.address, patience=0.1).submit(spec)

@@ -1,17 +1,30 @@
 """`study serve --storage`: queue and ledgers in a real PostgreSQL, which several servers share and which may go."""
 
 import json
+import logging
 import os
 import signal
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from postgres import Server, start_server
-from service_server import TINY, alive, ask, running, serving, submit, until
-from small_study import SMALL, environment, fingerprints, run_study
+from support import processes
+from support.command import environment
+from support.in_process import run_local
+from support.postgres import Server, start_server
+from support.service_server import (
+    TINY,
+    ask,
+    instant_studies,
+    refuse_to_serve,
+    running,
+    serving,
+    serving_here,
+    submit,
+)
+from support.small_study import SMALL, fingerprints
+from support.waiting import wait_for
 
 from study import holding
 from study.errors import MachineError
@@ -23,50 +36,36 @@ from study.service.reading import StudyReader
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc"),
+    processes.needs_proc,
 ]
 OPTIONS = ("--no-mlflow", "--jobs", "1")
-# Long enough to be met while it runs, however late one looks.
-LONG = SMALL.replace("{ low = 50, high = 200, step = 50 }", "15000")
+# More trials than SMALL, so that it is met while it runs; its first twelve are those of SMALL.
+LONGER = SMALL.replace("trials = 12", "trials = 40")
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with start_server() as running:
-        yield running
-
-
-@pytest.fixture
-def storage(server: Server) -> str:
-    """The address of an empty database."""
-    return server.make_database()
-
-
-def trials(home: Path, storage: str, name: str = "small") -> list[tuple[int, str, str | None]]:
+def trials(home: Path, storage: str | None, name: str = "small") -> list[tuple[int, str, str | None]]:
     return [(row.number, row.state, row.fingerprint) for row in summarize(Home(home, storage), name).trials]
 
 
-def test_a_killed_server_goes_on_with_what_is_in_the_database(tmp_path: Path, home: Path, storage: str) -> None:
-    (tmp_path / "long.toml").write_text(LONG)
-    alone = tmp_path / "alone"
-    assert run_study("run", tmp_path / "long.toml", "--home", alone, "--jobs", 1, "--no-tracking").returncode == 0
+def test_killed_server_goes_on_with_what_is_in_the_database(home: Path, storage: str, finished: Path) -> None:
     with serving(home, *OPTIONS, storage=storage) as served:
-        assert submit(served.port, LONG).status == 201
+        assert submit(served.port, LONGER).status == 201
         assert submit(served.port, TINY.format(name="next")).status == 201
-        until(lambda: served.study("small")["finished"] >= 1)
-        (running,) = alive(str(home / "studies" / "small" / "service" / "spec.toml"))
+        served.until_finished("small", 1)
+        (running,) = processes.running(str(home / "studies" / "small" / "service" / "spec.toml"))
         # The password of an address would be seen by everybody.
-        assert not alive(storage)
+        assert not processes.running(storage)
         served.kill()
         os.kill(running, signal.SIGKILL)  # as when the machine goes down
         assert [each.state for each in Queue(Home(home, storage)).all()] == ["running", "queued"]
+        assert len(trials(home, storage)) < 40
         served.start()
         served.wait()
         served.until("next", "complete")
         assert served.study("small")["state"] == "complete"
         listed = ask(served.port, "GET", "/studies").json()["studies"]
         assert [(line["name"], line["finished"], line["planned"]) for line in listed] == [
-            ("small", 12, 12),
+            ("small", 40, 40),
             ("next", 1, 1),
         ]
         curves = ask(served.port, "GET", "/studies/small/curves").json()
@@ -76,21 +75,25 @@ def test_a_killed_server_goes_on_with_what_is_in_the_database(tmp_path: Path, ho
         assert (report.status, report.headers["content-type"]) == (200, "text/html; charset=utf-8")
         assert served.stop() == 0
     assert not (home / "queue.db").exists()
-    assert trials(home, storage) == fingerprints(alone)  # where it is kept changes nothing
+    assert trials(home, storage)[:12] == fingerprints(finished)  # where it is kept changes nothing
     assert [(each.name, each.state) for each in Queue(Home(home, storage)).all()] == [
         ("small", "complete"),
         ("next", "complete"),
     ]
 
 
-def test_a_database_that_goes_away_is_said_and_waited_for(home: Path, finished: Path) -> None:
+def test_database_that_goes_away_is_reported_and_waited_for(
+    home: Path, finished: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "study.service")
     with start_server() as server:
         storage = server.make_database()
-        with serving(home, *OPTIONS, storage=storage) as served:
-            submit(served.port, SMALL)
-            until(lambda: served.study("small")["finished"] >= 1)
+        with serving_here(home, storage=storage) as service, instant_studies("next"):
+            submit(service.port, LONGER)
+            service.until_finished("small", 1)
             server.stop()
-            time.sleep(0.6)  # the list of studies may be half a second old
+            # The list of studies may be half a second old.
+            wait_for(lambda: ask(service.port, "GET", "/studies").status == 503, "the list of studies to expire")
             requests = [
                 ("GET", "/studies"),
                 ("GET", "/studies/small"),
@@ -98,43 +101,39 @@ def test_a_database_that_goes_away_is_said_and_waited_for(home: Path, finished: 
                 ("GET", "/health"),
             ]
             for method, path in [*requests, ("GET", "/metrics"), ("POST", "/studies/small/cancel")]:
-                reply = ask(served.port, method, path)
+                reply = ask(service.port, method, path)
                 assert (reply.status, reply.headers["content-type"]) == (503, "application/problem+json"), path
                 assert (reply.json()["type"], reply.headers["retry-after"]) == ("urn:study:problem:database", "5")
                 assert "postgresql://" not in reply.json()["detail"]
-            assert submit(served.port, TINY.format(name="next")).status == 503
-            until(lambda: "; trying again" in served.log.read_text())
+            assert submit(service.port, TINY.format(name="next")).status == 503
+            wait_for(lambda: "; trying again" in caplog.text, "the server to say that it tries again")
             server.start()
-            assert served.until("small", "complete")["finished"] == 12
-            assert submit(served.port, TINY.format(name="next")).status == 201
-            served.until("next", "complete")
-            assert served.stop() == 0
-        said = served.log.read_text()
-        assert "the database answers again" in said
-        assert "Traceback" not in said
-        assert trials(home, storage) == fingerprints(finished)
+            assert service.until("small", "complete")["finished"] == 40
+            assert submit(service.port, TINY.format(name="next")).status == 201
+            service.until("next", "complete")
+        assert "the database answers again" in caplog.text
+        assert "Traceback" not in caplog.text
+        assert trials(home, storage)[:12] == fingerprints(finished)
 
 
-def test_servers_of_two_machines_share_a_queue(home: Path, storage: str) -> None:
+def test_servers_of_two_machines_share_a_queue(home: Path, storage: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "study.service")
     other = home.parent / "other"
-    names = [f"study-{number}" for number in range(6)]
-    with serving(home, *OPTIONS, storage=storage) as here, serving(other, *OPTIONS, storage=storage) as there:
+    names = [f"study-{number}" for number in range(4)]
+    with serving_here(home, storage=storage) as here, serving_here(other, storage=storage) as there:
         for number, name in enumerate(names):
             assert submit((here, there)[number % 2].port, TINY.format(name=name)).status == 201
-        for served in (here, there):
+        for service in (here, there):
             for name in names:
-                assert served.until(name, "complete")["finished"] == 1
-        for served in (here, there):
-            assert served.stop() == 0
+                assert service.until(name, "complete")["finished"] == 1
     queue = Queue(Home(home, storage))
     assert [each.name for each in queue.all()] == names
-    logs = [each.log.read_text() for each in (here, there)]
     for name in names:
-        assert sum(text.count(f"study {name} runs") for text in logs) == 1
+        assert caplog.text.count(f"study {name} runs") == 1
     assert len({trials(home, storage, name)[0][2] for name in names}) == 1
 
 
-def test_what_the_queue_calls_complete_is_shown_with_its_trials(
+def test_study_that_is_complete_in_the_queue_is_shown_with_its_trials(
     tmp_path: Path, storage: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reading, "FRESH", float("inf"))  # what was looked at once would do for good
@@ -146,8 +145,11 @@ def test_what_the_queue_calls_complete_is_shown_with_its_trials(
         waiting = reader.line(name, queue.find(name))
         assert waiting is not None
         assert (waiting.state, waiting.finished) == ("queued", 0)
-    with running(queue, place):
-        until(lambda: queue.counts()["complete"] == 2)
+    for name in ("one", "two"):
+        claimed = queue.claim(lambda _submission: False)
+        assert claimed is not None
+        run_local(TINY.format(name=name), place.path, storage=storage)
+        queue.finish(claimed.id, "complete")
     line = reader.line("one", queue.find("one"))
     assert line is not None
     assert (line.state, line.finished) == ("complete", 1)
@@ -155,22 +157,20 @@ def test_what_the_queue_calls_complete_is_shown_with_its_trials(
     assert (two["name"], two["state"], two["finished"]) == ("two", "complete", 1)
 
 
-def test_a_study_that_another_machine_runs_is_waited_for(tmp_path: Path, storage: str) -> None:
+def test_study_that_another_machine_runs_is_waited_for(tmp_path: Path, storage: str) -> None:
     place, elsewhere = Home(tmp_path / "here", storage), Home(tmp_path / "there", storage)
     queue = Queue(place)
     for name in ("held", "free"):
         queue.submit(name, TINY.format(name=name), {})
-    with ExitStack() as begun:
+    with instant_studies("held", "free"), ExitStack() as begun:
         with holding.hold(elsewhere.folder("held"), "held"):
             begun.enter_context(running(queue, place))
-            until(lambda: queue.counts()["complete"] == 1)
+            wait_for(lambda: queue.counts()["complete"] == 1, "one study to be complete")
             assert [each.state for each in queue.all()] == ["queued", "complete"]
-        until(lambda: queue.counts()["complete"] == 2)
+        wait_for(lambda: queue.counts()["complete"] == 2, "both studies to be complete")
 
 
-def test_a_claim_whose_answer_is_lost_is_gone_on_with(
-    tmp_path: Path, storage: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_claim_whose_answer_is_lost_is_still_run(tmp_path: Path, storage: str, monkeypatch: pytest.MonkeyPatch) -> None:
     place = Home(tmp_path / "here", storage)
     queue = Queue(place)
     queue.submit("one", TINY.format(name="one"), {})
@@ -183,35 +183,35 @@ def test_a_claim_whose_answer_is_lost_is_gone_on_with(
         return found
 
     monkeypatch.setattr(queue, "claim", claim_without_answer)
-    with running(queue, place):
-        until(lambda: queue.counts()["complete"] == 1)
+    with instant_studies("one"), running(queue, place):
+        wait_for(lambda: queue.counts()["complete"] == 1, "one study to be complete")
 
 
-def test_a_study_is_run_where_its_data_are(tmp_path: Path, storage: str) -> None:
+def test_study_runs_only_where_its_data_files_are(tmp_path: Path, storage: str) -> None:
     place = Home(tmp_path / "here", storage)
     queue = Queue(place)
     spec = TINY.replace("synthetic:planar_flower", "x.csv").replace("examples = 60\n", "").format(name="data")
     queue.submit("data", spec, {"x.csv": str(tmp_path / "x.csv")})
     queue.submit("free", TINY.format(name="free"), {})
     rows = "".join(f"{number % 7},{number % 5},{'yes' if number % 2 else 'no'}\n" for number in range(80))
-    with running(queue, place):
-        until(lambda: queue.counts()["complete"] == 1)
+    with instant_studies("free"), running(queue, place):
+        wait_for(lambda: queue.counts()["complete"] == 1, "one study to be complete")
         assert [each.state for each in queue.all()] == ["queued", "complete"]
         (tmp_path / "x.csv").write_text(f"a,b,target\n{rows}")
-        until(lambda: queue.counts()["complete"] == 2)
+        wait_for(lambda: queue.counts()["complete"] == 2, "both studies to be complete")
 
 
-def test_what_ran_on_a_machine_that_is_gone_is_cancelled_and_run_elsewhere(home: Path, storage: str) -> None:
+def test_study_of_a_machine_that_is_gone_can_be_cancelled_and_run_elsewhere(home: Path, storage: str) -> None:
     gone = Queue(Home(home.parent / "gone", storage))
     gone.submit("lost", TINY.format(name="lost"), {})
     gone.claim(lambda _submission: False)
-    with serving(home, *OPTIONS, storage=storage) as served:
-        submit(served.port, TINY.format(name="next"))
-        served.until("next", "complete")
-        assert served.study("lost")["state"] == "running"  # it is another's
-        assert ask(served.port, "POST", "/studies/lost/cancel").json()["state"] == "cancelled"
-        assert submit(served.port, TINY.format(name="lost")).status == 201
-        assert served.until("lost", "complete")["finished"] == 1
+    with serving_here(home, storage=storage) as service, instant_studies("next"):
+        submit(service.port, TINY.format(name="next"))
+        service.until("next", "complete")
+        assert service.study("lost")["state"] == "running"  # it is another's
+        assert ask(service.port, "POST", "/studies/lost/cancel").json()["state"] == "cancelled"
+        assert submit(service.port, TINY.format(name="lost")).status == 201
+        assert service.until("lost", "complete")["finished"] == 1
 
 
 @pytest.mark.parametrize(
@@ -221,23 +221,23 @@ def test_what_ran_on_a_machine_that_is_gone_is_cancelled_and_run_elsewhere(home:
         ("mysql://someone:secret@host/studies", "is no address of PostgreSQL"),
     ],
 )
-def test_a_database_that_cannot_be_used_is_said_in_a_line(tmp_path: Path, address: str, words: str) -> None:
+def test_database_that_cannot_be_used_is_reported_in_one_line(tmp_path: Path, address: str, words: str) -> None:
     variables = environment() | {"STUDY_STORAGE": address}
     for options, env in ((("--storage", address), environment()), ((), variables)):
-        done = run_study("serve", "--home", tmp_path / "home", "--port", 0, *options, env=env)
+        done = refuse_to_serve("--home", tmp_path / "home", "--port", 0, *options, env=env)
         assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
         assert words in done.stderr
         assert "secret" not in done.stderr
     assert not (tmp_path / "home").exists()
 
 
-def test_a_role_without_rights_is_refused_in_a_line(server: Server, storage: str, tmp_path: Path) -> None:
+def test_role_without_rights_is_refused_in_one_line(postgres: Server, storage: str, tmp_path: Path) -> None:
     import psycopg
 
     with psycopg.connect(storage) as connection:
         connection.execute("CREATE ROLE visitor LOGIN PASSWORD 'secret'")
     address = storage.replace("study@", "visitor:secret@")
-    done = run_study("serve", "--home", tmp_path / "home", "--port", 0, env=environment() | {"STUDY_STORAGE": address})
+    done = refuse_to_serve("--home", tmp_path / "home", "--port", 0, env=environment() | {"STUDY_STORAGE": address})
     assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
     assert "permission denied for schema public; have the table study_submissions made by who may" in done.stderr
     assert "secret" not in done.stderr

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from service_server import answering, ask, assert_refused, settings_for
+from support.service_server import answering, ask, assert_refused, settings_for
 
 from study.errors import UserError
 from study.service.security import COOKIE
@@ -15,9 +15,11 @@ TOKEN = "a-token-that-nobody-guesses"  # noqa: S105 - of these tests
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - not bound
 
 
-@pytest.fixture
-def guarded(tmp_path: Path) -> Iterator[int]:
-    with answering(settings_for(tmp_path, token=TOKEN, hosts=("studies.example",))) as port:
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """A service with a token, in which no test changes anything."""
+    folder = tmp_path_factory.mktemp("guarded")
+    with answering(settings_for(folder, token=TOKEN, hosts=("studies.example",))) as port:
         yield port
 
 
@@ -34,7 +36,7 @@ def guarded(tmp_path: Path) -> Iterator[int]:
     ],
 )
 @pytest.mark.parametrize("path", ["/studies", "/events", "/metrics", "/docs", "/openapi.json", "/studies/x/report"])
-def test_without_the_token_nothing_is_told(
+def test_without_the_token_nothing_is_answered(
     guarded: int, path: str, headers: dict[str, str], caplog: pytest.LogCaptureFixture
 ) -> None:
     reply = ask(guarded, "GET", path, headers=headers)
@@ -42,7 +44,7 @@ def test_without_the_token_nothing_is_told(
     assert reply.headers["www-authenticate"].startswith("Bearer")
 
 
-def test_the_token_opens_and_is_in_no_line_of_the_log(guarded: int, caplog: pytest.LogCaptureFixture) -> None:
+def test_token_is_accepted_and_never_logged(guarded: int, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     known = {"Authorization": f"Bearer {TOKEN}"}
     assert ask(guarded, "GET", "/studies", headers=known).status == 200
@@ -54,7 +56,7 @@ def test_the_token_opens_and_is_in_no_line_of_the_log(guarded: int, caplog: pyte
     assert not any(TOKEN in record.getMessage() for record in caplog.records)
 
 
-def test_the_page_gets_a_cookie_for_the_token_and_it_is_not_the_token(guarded: int) -> None:
+def test_page_gets_a_cookie_for_the_token_that_does_not_hold_it(guarded: int) -> None:
     for path in ("/", "/static/page.js", "/static/page.css", "/health"):
         assert ask(guarded, "GET", path).status == 200  # which tell nothing
     reply = ask(guarded, "POST", "/session", headers={"Authorization": f"Bearer {TOKEN}"})
@@ -68,7 +70,7 @@ def test_the_page_gets_a_cookie_for_the_token_and_it_is_not_the_token(guarded: i
     assert ask(guarded, "GET", "/studies", headers={"Cookie": value[:-1]}).status == 401
 
 
-def test_another_address_than_loopback_needs_a_token(tmp_path: Path) -> None:
+def test_address_other_than_loopback_needs_a_token(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="--token-file"):
         settings_for(tmp_path, host="192.0.2.1")
     with pytest.raises(UserError, match="--allow-host"):
@@ -87,9 +89,7 @@ def test_another_address_than_loopback_needs_a_token(tmp_path: Path) -> None:
         (TOKEN, 0o644, "chmod 600"),
     ],
 )
-def test_a_token_is_a_long_line_in_a_file_that_nobody_else_reads(
-    tmp_path: Path, text: str, mode: int, said: str
-) -> None:
+def test_token_must_be_one_long_line_in_a_private_file(tmp_path: Path, text: str, mode: int, said: str) -> None:
     path = tmp_path / "token"
     path.write_text(text)
     path.chmod(mode)

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from in_process import run_local, spec_with
-from small_study import run_study, show
+from support.command import run_study
+from support.in_process import run_local, spec_with
+from support.small_study import show
 
 from study.glyphs import draw_curve, sparkline, thin
 from study.home import Home

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from simulated import correctness
 from sklearn.metrics import roc_auc_score
+from support.simulated import correctness
 
 from engine.activations import Array
 from engine.metrics import METRICS
@@ -67,11 +67,11 @@ def test_two_points_are_found_with_the_power_that_is_stated() -> None:
 def test_of_five_equal_settings_each_is_called_worse_in_some_percent() -> None:
     rng = np.random.default_rng(3)
     out = 0
-    for study in range(200):
+    for study in range(100):
         tables = correctness(rng, [0.93] * 5, seeds=5, m=200)
         verdict = judge("accuracy", [Scored(k, table, 1.0, 1) for k, table in enumerate(tables)], study)
         out += sum(not record["indistinguishable"] for record in verdict["records"])
-    assert 0.01 <= out / 1000 <= 0.05
+    assert 0.01 <= out / 500 <= 0.05
 
 
 def scores(rng: np.random.Generator, seeds: int, m: int) -> tuple[Array, Array]:
@@ -120,12 +120,12 @@ def test_two_equal_networks_by_mcnemar_and_by_the_bootstrap() -> None:
         exact += mcnemar_exact(int((one & ~other).sum()), int((other & ~one).sum())) < 0.05
     assert 0.02 <= exact / PAIRS <= 0.05  # exact is cautious by nature
     compute = METRICS["rmse"].compute
-    for _ in range(300):
+    for _ in range(200):
         common = rng.standard_normal((1, 150))
         A = [common + 0.7 * rng.standard_normal((1, 150)) for _ in range(2)]
         Y = np.zeros((1, 150))
         found = paired_bootstrap(
-            lambda i, A=A, Y=Y: (compute(Y[:, i], A[0][:, i]), compute(Y[:, i], A[1][:, i])), 150, generator(0), 300
+            lambda i, A=A, Y=Y: (compute(Y[:, i], A[0][:, i]), compute(Y[:, i], A[1][:, i])), 150, generator(0), 200
         )
         different += found.p < 0.05
-    assert 0.02 <= different / 300 <= 0.08
+    assert 0.02 <= different / 200 <= 0.08

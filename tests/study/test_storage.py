@@ -1,19 +1,19 @@
 """The ledger in a real PostgreSQL: the same trials as in a file, one coordinator a study, and nothing lost with it."""
 
 import json
-import os
+import shutil
 import signal
-import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import optuna
 import psycopg
 import pytest
-from in_process import run_local, spec_with
-from postgres import Server
-from small_study import SMALL, environment, fingerprints, run_study
+from support.command import Process, begin_process, environment, read_until, run_study
+from support.in_process import run_local, spec_with
+from support.postgres import Server, start_server
+from support.small_study import SMALL, fingerprints
 
 from study import holding
 from study.errors import MachineError, UserError
@@ -21,14 +21,21 @@ from study.home import Home, StudyFolder
 from study.ledger import Ledger
 from study.results import summarize
 
-Process = subprocess.Popen[str]
+
+@pytest.fixture(scope="module")
+def mortal() -> Iterator[Server]:
+    """A PostgreSQL that tests stop."""
+    with start_server() as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
-def kept(server: Server, tmp_path_factory: pytest.TempPathFactory, finished: Path) -> tuple[Path, str]:
+def kept(postgres: Server, tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> tuple[Path, str]:
     """Home and database of the small study, run once by the command; tests change no trial of it."""
-    folder, address = tmp_path_factory.mktemp("kept"), server.make_database()
+    folder, address = tmp_path_factory.mktemp("kept"), postgres.make_database()
     (folder / "small.toml").write_text(SMALL)
+    (folder / "home").mkdir()
+    shutil.copy(empty_store, folder / "home")
     done = run_study("run", folder / "small.toml", "--home", folder / "home", "--storage", address, "--jobs", 2)
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
     return folder / "home", address
@@ -39,17 +46,7 @@ def with_storage(address: str) -> dict[str, str]:
 
 
 def begin(spec: Path, home: Path, address: str) -> Process:
-    command = [sys.executable, "-m", "study.cli", "run", spec, "--home", home, "--jobs", "1", "--no-tracking"]
-    pipe = subprocess.PIPE
-    return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=with_storage(address))
-
-
-def wait_for(process: Process, words: str) -> None:
-    assert process.stdout is not None
-    for line in process.stdout:
-        if words in line:
-            return
-    raise AssertionError(f"no line with {words!r}; {process.communicate()[1]}")
+    return begin_process("run", spec, "--home", home, "--jobs", 1, "--no-tracking", env=with_storage(address))
 
 
 def trials(home: Home) -> list[tuple[int, str, str | None]]:
@@ -92,7 +89,7 @@ def test_every_command_reads_it(kept: tuple[Path, str], tmp_path: Path) -> None:
     assert [trial["state"] for trial in json.loads(shown.stdout)["trials"]].count("complete") > 0
 
 
-def test_commands_that_write_go_on_in_it(kept: tuple[Path, str]) -> None:
+def test_confirm_and_finalize_write_to_it(kept: tuple[Path, str]) -> None:
     home, address = kept
     confirmed = run_study(
         "confirm", "small", "--top", 2, "--seeds", 2, "--jobs", 1, "--home", home, "--storage", address
@@ -106,10 +103,11 @@ def test_commands_that_write_go_on_in_it(kept: tuple[Path, str]) -> None:
 
 def test_optuna_reads_it(storage: str, tmp_path: Path) -> None:
     run_local(spec_with("trials = 4"), tmp_path, storage=storage)
-    study = optuna.load_study(study_name="small", storage=storage.replace("postgresql:", "postgresql+psycopg:"))
-    assert len(study.trials) == 4
-    study._storage.remove_session()
-    study._storage._backend.engine.dispose()  # type: ignore[attr-defined]
+    optunas = optuna.storages.RDBStorage(storage.replace("postgresql:", "postgresql+psycopg:"))
+    try:
+        assert len(optuna.load_study(study_name="small", storage=optunas).trials) == 4
+    finally:
+        optunas.engine.dispose()
 
 
 def test_many_studies_share_a_database(storage: str, tmp_path: Path) -> None:
@@ -136,16 +134,15 @@ def test_jobs_and_interruptions_change_nothing(storage: str, tmp_path: Path, pru
 
 
 @pytest.mark.parametrize("rounds", [1, 4])
-def test_a_database_restarted_between_ask_and_tell_loses_nothing(
-    server: Server, storage: str, tmp_path: Path, rounds: int
-) -> None:
+def test_a_database_restarted_between_ask_and_tell_loses_nothing(mortal: Server, tmp_path: Path, rounds: int) -> None:
+    storage = mortal.make_database()
     passed = 0
 
     def restart() -> bool:
         nonlocal passed
         passed += 1
         if passed == rounds:
-            server.restart()
+            mortal.restart()
         return False
 
     with pytest.raises(MachineError, match=r"the database at .*the same command goes on from here"):
@@ -160,18 +157,18 @@ def test_a_database_restarted_between_ask_and_tell_loses_nothing(
 
 
 def test_a_run_whose_database_restarts_stops_with_a_line_and_resumes(
-    server: Server, storage: str, spec: Path, endless: Path, tmp_path: Path, finished: Path
+    mortal: Server, spec: Path, endless: Path, tmp_path: Path, finished: Path
 ) -> None:
+    storage = mortal.make_database()
     process = begin(endless, tmp_path / "home", storage)
-    wait_for(process, "(3/400)")
-    server.restart()
+    read_until(process, "(3/400)")
+    mortal.restart()
     output, errors = process.communicate(timeout=100)
     assert process.returncode == 1, output + errors
     assert errors.startswith("study: the database at postgresql://"), errors
     assert errors.endswith("the same command goes on from here.\nNothing finished is lost.\n")
-    again = begin(spec, tmp_path / "home", storage)
-    output, errors = again.communicate(timeout=100)
-    assert (again.returncode, errors) == (0, "")
+    again = run_study("run", spec, "--home", tmp_path / "home", "--jobs", 1, "--no-tracking", env=with_storage(storage))
+    assert (again.returncode, again.stderr) == (0, "")
     assert trials(Home(tmp_path / "home", storage))[:12] == fingerprints(finished)
 
 
@@ -180,10 +177,12 @@ def test_of_two_coordinators_one_is_refused_wherever_its_home_is(
 ) -> None:
     process = begin(endless, tmp_path / "here", storage)
     try:
-        wait_for(process, "(1/400)")
+        read_until(process, "(1/400)")
         process.send_signal(signal.SIGSTOP)  # it keeps the study, however slowly the others come
         for home in ("here", "there"):
-            done = run_study("run", spec, "--home", tmp_path / home, "--no-tracking", env=with_storage(storage))
+            done = run_study(
+                "run", spec, "--home", tmp_path / home, "--jobs", 1, "--no-tracking", env=with_storage(storage)
+            )
             assert done.returncode == 2
             assert f"study 'small' is being run by process {process.pid} on " in done.stderr
             assert len(done.stderr.splitlines()) == 1
@@ -207,7 +206,7 @@ def test_two_first_studies_may_begin_at_once_on_an_empty_database(storage: str, 
     assert Home(tmp_path / "home", storage).names() == ["one", "two"]
 
 
-def test_whoever_has_lost_the_lock_writes_no_more(storage: str, tmp_path: Path) -> None:
+def test_ledger_whose_lock_was_lost_is_not_written(storage: str, tmp_path: Path) -> None:
     folder = StudyFolder(tmp_path / "a", storage)
     with holding.hold(folder, "a") as held:
         assert held is not None
@@ -276,12 +275,12 @@ def run_local_tables(address: str) -> None:
         (of_mlflow, "has the tables of another program"),
     ],
 )
-def test_a_database_that_cannot_be_used_is_said_in_a_line(
+def test_a_database_that_cannot_be_used_is_reported_in_one_line(
     storage: str, spec: Path, tmp_path: Path, prepare: Callable[[str], str], words: str
 ) -> None:
     address = prepare(storage)
     before = rows_of(storage)
-    for command in (("run", spec), ("list",), ("show", "small")):
+    for command in (("run", spec, "--jobs", 1, "--no-tracking"), ("list",), ("show", "small")):
         done = run_study(*command, "--home", tmp_path / "home", "--storage", address)
         assert done.returncode == 2, done.stderr
         assert words in done.stderr
@@ -291,13 +290,10 @@ def test_a_database_that_cannot_be_used_is_said_in_a_line(
     assert not (tmp_path / "home").exists()
 
 
-def test_a_missing_package_is_said_in_a_line(spec: Path, tmp_path: Path) -> None:
-    (tmp_path / "psycopg.py").write_text("raise ImportError('not here')")
-    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+def test_a_missing_package_is_reported_in_one_line(spec: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
     address = "postgresql://127.0.0.1:9/studies"
-    done = run_study(
-        "run", spec, "--home", tmp_path / "home", "--no-tracking", env=with_storage(address) | {"PYTHONPATH": path}
-    )
+    done = run_study("run", spec, "--home", tmp_path / "home", "--jobs", 1, "--no-tracking", env=with_storage(address))
     assert (done.returncode, done.stderr) == (2, "study: --storage needs psycopg; install dnn-study[postgresql]\n")
     assert not (tmp_path / "home").exists()
 
@@ -306,10 +302,9 @@ def test_a_folder_is_not_shared_by_a_file_and_a_database(storage: str, spec: Pat
     run_local(spec_with("trials = 3"), tmp_path / "file")
     with pytest.raises(UserError, match="leave --storage out"):
         run_local(spec_with("trials = 3"), tmp_path / "file", storage=storage)
-    done = run_study(
-        "run", spec, "--home", tmp_path / "base", "--trials", 2, "--no-tracking", env=with_storage(storage)
-    )
+    command = ("run", spec, "--home", tmp_path / "base", "--trials", 2, "--jobs", 1, "--no-tracking")
+    done = run_study(*command, env=with_storage(storage))
     assert done.returncode == 0, done.stderr
-    refused = run_study("run", spec, "--home", tmp_path / "base", "--trials", 2, "--no-tracking")
+    refused = run_study(*command)
     assert refused.returncode == 2
     assert "give its --storage" in refused.stderr

@@ -14,9 +14,9 @@ import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.storages import _CachedStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
-from postgres import Server
 from psycopg.rows import dict_row
 from sqlalchemy import event
+from support.postgres import Server
 
 from study import holding
 from study.errors import MachineError
@@ -35,7 +35,10 @@ def opened(address: str, folder: Path, ways: tuple[str, ...] = ("maximize",)) ->
 
 
 def by_optuna(ledger: Ledger) -> None:
-    """Have a ledger written by Optuna's own calls, one by one."""
+    """Have a ledger written by Optuna's own calls, one by one.
+
+    What wraps a storage when Optuna makes it of an address is private, and so is what makes a round of ours one write.
+    """
     assert isinstance(ledger.storage, Tables)
     ledger.storage = _CachedStorage(ledger.storage._backend)
     ledger._in_one_write = nullcontext  # type: ignore[method-assign]
@@ -83,11 +86,11 @@ def rows_in(address: str) -> dict[str, list[dict[str, Any]]]:
     return rows
 
 
-def test_rows_are_those_that_optuna_writes(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_are_those_that_optuna_writes(postgres: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "Asia/Tokyo")  # Optuna's times are UTC in the database, and local ones where it reads them
     time.tzset()
     try:
-        ours, theirs = server.make_database(), server.make_database()
+        ours, theirs = postgres.make_database(), postgres.make_database()
         with opened(ours, tmp_path / "ours", ("maximize", "minimize")) as ledger:
             keep(ledger)
             known = ledger.trials()
@@ -114,10 +117,19 @@ def test_rows_are_those_that_optuna_writes(server: Server, tmp_path: Path, monke
         time.tzset()
 
 
+FULL, CTRL_C = (psycopg.errors.DiskFull, MachineError), (KeyboardInterrupt, KeyboardInterrupt)
+
+
 @pytest.mark.parametrize(
-    ("fault", "raised"), [(psycopg.errors.DiskFull, MachineError), (KeyboardInterrupt, KeyboardInterrupt)]
+    ("table", "fault", "raised"),
+    [
+        *((table, *FULL) for table in sorted(TABLES)),
+        *(
+            pytest.param(table, *CTRL_C, marks=() if table == "trial_values" else pytest.mark.exhaustive)
+            for table in sorted(TABLES)
+        ),
+    ],
 )
-@pytest.mark.parametrize("table", sorted(TABLES))
 def test_a_round_is_one_transaction(
     storage: str, tmp_path: Path, table: str, fault: type[BaseException], raised: type[BaseException]
 ) -> None:

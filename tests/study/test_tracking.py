@@ -3,20 +3,25 @@
 import io
 import json
 import shutil
-import subprocess
-import sys
+import signal
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from queue import Queue
+from types import SimpleNamespace
 from typing import Any
 
 import mlflow
 import pytest
 from mlflow.entities import Run
-from small_study import run_study, show
+from support.command import run_study
+from support.exporter import impatient_exporter
+from support.small_study import show
+from support.waiting import LIMIT
 
 from study.home import Home
+from study.tracking import follower
 from study.tracking.content import STATUS, spread
-from study.tracking.follower import HEAD_START, Follower
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +84,7 @@ def test_a_run_that_was_exported_is_not_exported_again(finished: Path, tmp_path:
     shutil.copytree(finished, home)
     before = snapshot(home)
     (home / "studies/small/exports.json").unlink()  # the store itself knows what it has
-    done = run_study("run", finished.parent / "small.toml", "--home", home)
+    done = run_study("run", finished.parent / "small.toml", "--home", home, "--jobs", 1)
     assert done.returncode == 0, done.stderr
     assert snapshot(home) == before
 
@@ -88,7 +93,7 @@ def test_a_deleted_store_is_written_anew(finished: Path, tmp_path: Path) -> None
     home = tmp_path / "home"
     shutil.copytree(finished, home)
     (home / "mlflow.db").unlink()
-    done = run_study("run", finished.parent / "small.toml", "--home", home)
+    done = run_study("run", finished.parent / "small.toml", "--home", home, "--jobs", 1)
     assert done.returncode == 0, done.stderr
     runs = runs_of(mlflow.MlflowClient(f"sqlite:///{home}/mlflow.db"))
     assert len(runs) == 13
@@ -98,7 +103,7 @@ def test_a_deleted_store_is_written_anew(finished: Path, tmp_path: Path) -> None
 def test_a_store_that_does_not_answer_costs_no_trial(spec: Path, tmp_path: Path) -> None:
     home = tmp_path / "home"
     (home / "mlflow.db").mkdir(parents=True)
-    done = run_study("run", spec, "--home", home, "--jobs", 1)
+    done = run_study("run", spec, "--home", home, "--jobs", 1, env=impatient_exporter(tmp_path / "exporter"))
     assert done.returncode == 0, done.stderr
     assert "does not answer" in done.stdout
     assert "12 trials are not in MLflow yet" in done.stdout
@@ -129,44 +134,55 @@ def snapshot(home: Path) -> list[Any]:
     )
 
 
-# A follower whose pauses are said on its standard output, and are endless.
-PAUSING = """
-import sys, threading
-from types import SimpleNamespace
-from study.tracking import follower
+class Pauses:
+    """An event for `follower.threading.Event`: its pauses are noted, and end only where the event is set."""
 
-class Event(threading.Event):
-    def wait(self, timeout=None):
-        print("pauses", timeout, flush=True)
-        super().wait()
-        print("goes on", flush=True)
+    def __init__(self, notes: list[str]) -> None:
+        self.notes, self.begun, self._event = notes, threading.Event(), threading.Event()
 
-class Follower:
-    def __init__(self, *_): ...
-    def follow(self):
-        print("follows", flush=True)
+    def wait(self, timeout: float | None = None) -> None:
+        self.notes.append(f"pauses {timeout}")
+        self.begun.set()
+        assert self._event.wait(LIMIT)
+        self.notes.append("goes on")
 
-follower.threading = SimpleNamespace(Event=Event, Thread=threading.Thread, main_thread=threading.main_thread)
-follower.Follower, follower.Ledger = Follower, lambda *_: None
-follower.follow(follower.Home.at(sys.argv[1]), "small", sys.stdin, sys.stdout)
-"""
+    def set(self) -> None:
+        self._event.set()
 
 
+# What this is for are seconds that a search wins on a machine with nothing else to do, which no test can see; so the
+# process's own parts are put together here, with stand-ins for the event that it waits for and for the writing.
 @pytest.mark.parametrize("word", ["searched", "close", "stop", None])
-def test_a_search_begins_with_the_processor_to_itself(word: str | None, tmp_path: Path) -> None:
+def test_exporter_leaves_the_processor_to_a_search_that_begins(
+    word: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "studies/small").mkdir(parents=True)
-    command = [sys.executable, "-c", PAUSING, str(tmp_path)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        print("open", file=process.stdin, flush=True)
-        assert process.stdout.readline() == f"pauses {HEAD_START}\n"
-        if word is None:  # the coordinator is gone
-            process.stdin.close()
-        else:
-            print(word, file=process.stdin, flush=True)
-        assert process.stdout.readline() == "goes on\n"
-        assert process.stdout.readline() == "follows\n"
+    notes: list[str] = []
+    pauses = Pauses(notes)
+
+    class Writer:
+        def __init__(self, *_: object) -> None:
+            assert pauses.begun.wait(LIMIT)  # the signal may come a moment after the word
+
+        def follow(self) -> None:
+            notes.append("follows")
+
+    def words() -> Iterator[str]:
+        yield "open\n"
+        assert pauses.begun.wait(LIMIT)
+        if word is not None:  # None: the coordinator is gone
+            yield f"{word}\n"
+
+    own = {name: getattr(threading, name) for name in ("Thread", "main_thread")}
+    monkeypatch.setattr(follower, "threading", SimpleNamespace(Event=lambda: pauses, **own))
+    monkeypatch.setattr(follower, "Follower", Writer)
+    monkeypatch.setattr(follower, "Ledger", lambda *_: None)
+    before = signal.getsignal(follower.PAUSE)
+    try:
+        follower.follow(Home.at(tmp_path), "small", words(), io.StringIO())  # type: ignore[arg-type]  # lines alone
+    finally:
+        signal.signal(follower.PAUSE, before)
+    assert notes == [f"pauses {follower.HEAD_START}", "goes on", "follows"]
 
 
 class Slow(Queue[str]):
@@ -178,8 +194,9 @@ class Slow(Queue[str]):
         return super().get(block, timeout)
 
 
+# How many trials go into one transaction shows nowhere but in the time that it takes, so what is private is asked.
 def test_trials_that_finish_soon_after_each_other_are_written_together(tmp_path: Path) -> None:
     queue = Slow()
     queue.put("look")
-    follower = Follower(Home.at(tmp_path), None, queue, io.StringIO())  # type: ignore[arg-type]  # not looked at
-    assert follower._next() == "close"
+    writer = follower.Follower(Home.at(tmp_path), None, queue, io.StringIO())  # type: ignore[arg-type]  # not looked at
+    assert writer._next() == "close"

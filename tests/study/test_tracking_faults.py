@@ -1,5 +1,6 @@
 """Whatever happens to MLflow or to the processes, each trial ends up with exactly one run that holds everything."""
 
+import contextlib
 import os
 import random
 import shutil
@@ -11,17 +12,23 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import mlflow
 import pytest
-from mlflow_server import Server, assert_whole, losing_replies, runs_in
-from small_study import SMALL, environment, run_study
+from support.command import begin_process, environment, read_until, run_study
+from support.exporter import impatient_exporter
+from support.mlflow_server import Server, assert_whole, losing_replies, runs_in
+from support.ports import free_port
+from support.processes import exporters_of, needs_proc, send
+from support.small_study import SMALL
+from support.waiting import LIMIT, wait_for
 
-KILLS = int(os.environ.get("STUDY_TEST_KILLS", "6"))
+KILLS = int(os.environ.get("STUDY_TEST_KILLS", "4"))
+SIX = SMALL.replace("trials = 12", "trials = 6")
 
-# Runs as sitecustomize in the process that writes to MLflow, and in no other.
-FOLLOWER = """
-import os, sys
-if "study.tracking.follower" in sys.orig_argv:
+# Begins each fault in the process that writes to MLflow.
+COUNTED = """
     import mlflow
     from mlflow import MlflowClient
     calls = []
@@ -69,12 +76,9 @@ NEAR = {"between files and the end", "between the end and keeping ids", "inside 
 @pytest.mark.parametrize(
     "fault", [pytest.param(fault, marks=pytest.mark.exhaustive if fault in NEAR else ()) for fault in FAULTS]
 )
-def test_what_the_writing_process_leaves_half_done_is_made_whole(
-    fault: str, spec: Path, home: Path, tmp_path: Path
-) -> None:
-    (tmp_path / "sitecustomize.py").write_text(FOLLOWER + "    " + FAULTS[fault] + "\n")
-    paths = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
-    env = environment() | {"PYTHONPATH": paths, "TEST_STORE": str(home / "mlflow.db")}
+def test_export_that_dies_half_done_is_completed_by_sync(fault: str, spec: Path, home: Path, tmp_path: Path) -> None:
+    env = impatient_exporter(tmp_path / "exporter", COUNTED + "    " + FAULTS[fault])
+    env["TEST_STORE"] = str(home / "mlflow.db")
     done = run_study("run", spec, "--home", home, "--jobs", 1, env=env)
     assert done.returncode == 0, done.stderr
     assert "trials are not in MLflow yet" in done.stdout
@@ -85,7 +89,7 @@ def test_what_the_writing_process_leaves_half_done_is_made_whole(
 
 
 @pytest.mark.parametrize("place", ["study.ledger.Ledger.commit", "study.tracking.exporter.Exporter.look"])
-def test_a_coordinator_that_dies_leaves_nothing_that_stays(place: str, spec: Path, home: Path) -> None:
+def test_coordinator_that_dies_leaves_no_run_behind_that_stays_wrong(place: str, spec: Path, home: Path) -> None:
     module, _, rest = place.rpartition(".")
     module, _, owner = module.rpartition(".")
     code = f"""
@@ -109,26 +113,37 @@ main()
     assert_whole(home)
 
 
+def runs_begun(home: Path) -> int:
+    """Return how many runs are in the store, whole or not."""
+    with contextlib.closing(sqlite3.connect(f"file:{home}/mlflow.db?mode=ro", uri=True)) as store:
+        return int(store.execute("SELECT count(*) FROM runs").fetchone()[0])
+
+
+@needs_proc
 @pytest.mark.slow
-def test_kills_at_random_moments_lose_no_run_and_double_none(spec: Path, home: Path) -> None:
+def test_kills_lose_no_run_and_write_none_twice(spec: Path, home: Path) -> None:
+    """STUDY_TEST_KILLS says how many: the first half in the search, the others while runs are being written."""
     rng = random.Random(7)
     spec.write_text(SMALL.replace("trials = 12", "trials = 40"))
-    for _ in range(KILLS):
-        command = [sys.executable, "-m", "study.cli", "run", spec, "--home", home, "--jobs", "2"]
-        process = subprocess.Popen(command, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(rng.uniform(1, 7))
-        if rng.random() < 0.5:  # the process that writes to MLflow is killed too, or ends by itself
-            for pid in _followers(process.pid):
-                os.kill(pid, signal.SIGKILL)
+    for kill in range(KILLS):
+        before = max(1, runs_begun(home))  # the study's own run, the first, is no trial's
+        process = begin_process("run", spec, "--home", home, "--jobs", 2)
+        if kill < KILLS // 2:
+            read_until(process, f"({1 + 30 * kill // KILLS}/40)")
+        else:  # with many kills nothing may be left to write
+            wait_for(lambda known=before, p=process: p.poll() is not None or runs_begun(home) > known, "another run")
+        time.sleep(rng.uniform(0, 0.1))  # when it dies is chance; what comes out is not
+        if kill % 2:  # the other one is left to end by itself
+            send(signal.SIGKILL, exporters_of(process.pid))
         process.kill()
-        process.wait()
+        process.communicate()
     done = run_study("run", spec, "--home", home, "--jobs", 2)
     assert (done.returncode, done.stderr) == (0, "")
     assert "not in MLflow" not in done.stdout, done.stdout
     assert_whole(home)
 
 
-def test_a_locked_store_holds_nobody_up(spec: Path, home: Path) -> None:
+def test_locked_store_does_not_delay_the_search(spec: Path, home: Path, tmp_path: Path) -> None:
     freed = threading.Event()
     locked = threading.Event()
 
@@ -136,14 +151,15 @@ def test_a_locked_store_holds_nobody_up(spec: Path, home: Path) -> None:
         connection = sqlite3.connect(home / "mlflow.db", isolation_level=None)
         connection.execute("BEGIN EXCLUSIVE")
         locked.set()
-        freed.wait(120)
+        freed.wait(LIMIT)
         connection.close()
 
     thread = threading.Thread(target=lock)
     thread.start()
     try:
-        locked.wait()
-        done = run_study("run", spec, "--home", home, "--jobs", 1)
+        assert locked.wait(LIMIT)
+        env = impatient_exporter(tmp_path / "exporter", grace=3.0)  # after two, whoever waits is told what for
+        done = run_study("run", spec, "--home", home, "--jobs", 1, env=env)
     finally:
         freed.set()
         thread.join()
@@ -155,9 +171,7 @@ def test_a_locked_store_holds_nobody_up(spec: Path, home: Path) -> None:
     assert_whole(home)
 
 
-def test_runs_that_were_deleted_doubled_or_left_running_are_put_right(finished: Path, tmp_path: Path) -> None:
-    import mlflow
-
+def test_runs_deleted_duplicated_or_left_running_are_repaired(finished: Path, tmp_path: Path) -> None:
     home = tmp_path / "home"
     shutil.copytree(finished, home)
     uri = f"sqlite:///{home}/mlflow.db"
@@ -176,54 +190,56 @@ def test_runs_that_were_deleted_doubled_or_left_running_are_put_right(finished: 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Iterator[Server]:
+    """A real MLflow server; whoever kills it starts it again."""
     folder = tmp_path_factory.mktemp("server")
     shutil.copy(empty_store, folder / "store.db")
-    server = Server(folder, folder / "store.db")
-    server.start()
-    yield server
-    server.kill()
-
-
-def remote(server: Server, **more: str) -> dict[str, str]:
-    return environment() | {"MLFLOW_TRACKING_URI": server.address, **more}
+    with Server(folder, folder / "store.db").running() as running:
+        yield running
 
 
 @pytest.mark.slow
-def test_a_server_that_is_killed_and_comes_back(
+def test_killed_server_that_comes_back_has_every_run_once(
     server: Server, spec: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home = tmp_path / "home"
-    spec.write_text(SMALL.replace("trials = 12", "trials = 30"))  # that not all are written before the second kill
-    command = [sys.executable, "-m", "study.cli", "run", str(spec), "--home", str(home), "--jobs", "1"]
-    server.kill()
-    run = subprocess.Popen(command, env=remote(server), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    output, errors = run.communicate(timeout=200)
-    assert (run.returncode, errors) == (0, ""), output
-    assert f"MLflow at {server.address} does not answer" in output
-    assert "30 trials are not in MLflow yet" in output
-    server.start()
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", server.address)
-    half = subprocess.Popen(
-        [sys.executable, "-m", "study.cli", "sync", "small", "--home", str(home)],
-        env=remote(server),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    while len(runs_in(server.address)[1]) < 3:
-        time.sleep(0.02)
-    server.kill()
-    assert half.wait(timeout=200) == 2
-    server.start()
-    assert run_study("sync", "small", "--home", home, env=remote(server)).returncode == 0
+    spec.write_text(SIX)
+    env = impatient_exporter(tmp_path / "exporter")
+    down = f"http://127.0.0.1:{free_port()}"
+    done = run_study("run", spec, "--home", home, "--jobs", 1, env=env | {"MLFLOW_TRACKING_URI": down})
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert f"MLflow at {down} does not answer" in done.stdout
+    assert "6 trials are not in MLflow yet" in done.stdout
+
+    log_batch, batches = mlflow.MlflowClient.log_batch, []
+
+    def log_until_killed(*arguments: Any, **more: Any) -> Any:
+        batches.append(arguments)
+        if len(batches) == 3:  # the third run has begun, and is empty
+            server.kill()
+        return log_batch(*arguments, **more)
+
+    env["MLFLOW_TRACKING_URI"] = server.address
+    try:
+        with monkeypatch.context() as patched:
+            patched.setattr(mlflow.MlflowClient, "log_batch", log_until_killed)
+            half = run_study("sync", "small", "--home", home, env=env)
+    finally:
+        server.kill()  # where it has not been
+        server.start()
+    assert half.returncode == 2
+    assert f"MLflow at {server.address} does not answer" in half.stderr
+    assert len(runs_in(server.address)[1]) == 3
+    synced = run_study("sync", "small", "--home", home, env=env)
+    assert (synced.returncode, synced.stderr) == (0, "")
     assert_whole(home, server.address)
 
 
 @pytest.mark.slow
-def test_replies_that_are_lost_make_no_second_run(server: Server, spec: Path, tmp_path: Path) -> None:
+def test_lost_replies_create_no_second_run(server: Server, spec: Path, tmp_path: Path) -> None:
     home = tmp_path / "home"
-    spec.write_text(SMALL.replace('"small"', '"lossy"'))
+    spec.write_text(SIX.replace('"small"', '"lossy"'))
     with losing_replies(server, "/runs/create", 4) as address:
-        env = remote(server) | {"MLFLOW_TRACKING_URI": address}
+        env = environment() | {"MLFLOW_TRACKING_URI": address, "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "0"}
         done = run_study("run", spec, "--home", home, "--jobs", 1, env=env)
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
     assert "not in MLflow" not in done.stdout
@@ -233,26 +249,17 @@ def test_replies_that_are_lost_make_no_second_run(server: Server, spec: Path, tm
 @pytest.mark.slow
 def test_no_password_is_written_anywhere(server: Server, spec: Path, tmp_path: Path) -> None:
     home = tmp_path / "home"
-    spec.write_text(SMALL.replace('"small"', '"secret"'))
-    address = server.address.replace("http://", "http://me:pa55word@")
-    done = run_study("run", spec, "--home", home, "--jobs", 1, env=remote(server, MLFLOW_TRACKING_URI=address))
+    spec.write_text(SIX.replace('"small"', '"secret"'))
+    address, closed = (f"http://me:pa55word@127.0.0.1:{port}" for port in (server.port, free_port()))
+    env = impatient_exporter(tmp_path / "exporter")
+    done = run_study("run", spec, "--home", home, "--jobs", 1, env=env | {"MLFLOW_TRACKING_URI": address})
     assert done.returncode == 0, done.stderr
     assert "pa55word" not in done.stdout
-    closed = run_study("sync", "secret", "--home", home, env=remote(server, MLFLOW_TRACKING_URI=address[:-1] + "1"))
-    assert "pa55word" not in closed.stdout + closed.stderr
+    refused = run_study("sync", "secret", "--home", home, env=env | {"MLFLOW_TRACKING_URI": closed})
+    assert refused.returncode == 2
+    assert "pa55word" not in refused.stdout + refused.stderr
     for path in (home / "studies").rglob("*"):
         assert path.is_dir() or b"pa55word" not in path.read_bytes(), path
     (parent,), trials = runs_in(server.address, "secret")
+    assert len(trials) == 6
     assert "pa55word" not in str([run.to_dictionary() for run in (parent, *trials)])
-
-
-def _followers(coordinator: int) -> list[int]:
-    found = []
-    for place in Path("/proc").glob("[0-9]*"):
-        try:
-            parent = int((place / "stat").read_text().rpartition(")")[2].split()[1])
-            if parent == coordinator and b"study.tracking.follower" in (place / "cmdline").read_bytes():
-                found.append(int(place.name))
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-    return found

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import mlflow
 import pytest
-from mlflow_server import assert_whole
+from support.mlflow_server import assert_whole
 
 from study.home import Home
 from study.tracking import store, tables

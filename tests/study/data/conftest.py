@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
-from data_tables import mixed_table
+from support.data_tables import mixed_table
 
 from study.data import Dataset, load
 from study.spec.data import DataSpec

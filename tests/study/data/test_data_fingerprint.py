@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from data_tables import mixed_table
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.data_tables import mixed_table
 
 from study.data.fingerprint import explain_change, fingerprint
 
@@ -23,6 +23,7 @@ def frame_of(columns: dict[str, Any]) -> pd.DataFrame:
     )
 
 
+@settings(max_examples=50)
 @given(cells=CELLS, data=st.data())
 def test_a_change_of_a_cell_is_seen(cells: list[str], data: Any) -> None:
     at = data.draw(st.integers(0, len(cells) - 1))

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from data_tables import mixed_table
 from scipy.stats import binomtest
+from support.data_tables import mixed_table
 
 from study.data import draft_spec, load, load_folds, look
 from study.data.draft import study_name

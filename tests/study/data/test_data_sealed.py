@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from data_tables import mixed_table
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.data_tables import mixed_table
 
 from study.data import load, load_combined, load_folds, look, open_test
 from study.errors import UserError

@@ -5,11 +5,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from support.waiting import wait_for
 
 import engine
 
@@ -53,9 +54,13 @@ class DaskCluster:
         file.unlink(missing_ok=True)
         options = ["--host", self.here.address, "--port", str(port), "--no-dashboard", "--scheduler-file", str(file)]
         self._scheduler = self._begin(self.here, SCHEDULER, *options)
-        while not file.exists():
-            assert self._scheduler.poll() is None, (self.place / "log").read_text()
-            time.sleep(0.05)
+        scheduler = self._scheduler
+
+        def listens() -> bool:
+            assert scheduler.poll() is None, (self.place / "log").read_text()
+            return file.exists()
+
+        wait_for(listens, "the dask scheduler to listen")
         self.address = json.loads(file.read_text())["address"]
 
     def start_worker(self) -> None:
@@ -63,23 +68,41 @@ class DaskCluster:
         options += ["--local-directory", str(self.place)]
         self.workers.append(self._begin(self.there, WORKER, self.address, *options))
 
+    def have_workers(self, count: int) -> None:
+        """Start workers until there are so many."""
+        while len(self.workers) < count:
+            self.start_worker()
+        self.wait_for_workers(count)
+
     def wait_for_workers(self, count: int) -> None:
         waiting = self._begin(self.here, WAIT, self.address, str(count))
         assert waiting.wait() == 0, (self.place / "log").read_text()
 
-    def kill_worker(self) -> None:
-        worker = self.workers.pop()
+    def kill_worker(self, pid: int | None = None) -> None:
+        """Kill a worker, the last one unless another is named."""
+        worker = next(each for each in reversed(self.workers) if pid in (None, each.pid))
+        self.workers.remove(worker)
         worker.send_signal(signal.SIGKILL)
         worker.wait()
 
-    def restart_scheduler(self) -> None:
-        """Kill the scheduler and its workers, and start as many anew where they were."""
-        count, port = len(self.workers), int(self.address.rpartition(":")[2])
+    def only_keeper_of_data(self) -> int:
+        """Wait until one worker alone has the data that were sent, as dask sees to; return its process."""
+        from distributed import Client
+
+        with Client(self.address, set_as_default=False) as client:
+
+            def keepers() -> list[str]:
+                return [where for each in client.who_has().values() for where in each]
+
+            (keeper,) = wait_for(lambda: len(found := keepers()) == 1 and found, "one worker alone that has the data")
+            return int(client.run(os.getpid)[keeper])
+
+    def restart(self, workers: int = 2) -> None:
+        """Kill the scheduler and its workers, where they have not been, and start them anew at the same address."""
+        port = int(self.address.rpartition(":")[2])
         self.stop()
         self.start_scheduler(port)
-        for _ in range(count):
-            self.start_worker()
-        self.wait_for_workers(count)
+        self.have_workers(workers)
 
     def stop(self) -> None:
         for process in [*self.workers, self._scheduler]:
@@ -103,9 +126,7 @@ def start_cluster(
     """Start a cluster; it ends with the block."""
     cluster = DaskCluster(place, here or Host(), there or Host())
     try:
-        for _ in range(workers):
-            cluster.start_worker()
-        cluster.wait_for_workers(workers)
+        cluster.have_workers(workers)
         yield cluster
     finally:
         cluster.stop()

@@ -1,12 +1,10 @@
-"""A small study that runs in seconds, and the command line in a process of its own."""
+"""A small study that runs in seconds."""
 
 import json
-import os
-import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from support.command import run_study
 
 SMALL = """
 name = "small"
@@ -30,26 +28,14 @@ metric = "accuracy"
 # So many trials that it is met while it runs, however late one looks; the first of them are those of SMALL.
 ENDLESS = SMALL.replace("trials = 12", "trials = 400")
 
-Study = Callable[..., "subprocess.CompletedProcess[str]"]
-
-
-def environment() -> dict[str, str]:
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW_", "STUDY_"))}
-    return kept | {"MLFLOW_DISABLE_TELEMETRY": "true", "COLUMNS": "100"}
-
-
-def run_study(*arguments: object, **options: Any) -> "subprocess.CompletedProcess[str]":
-    """Run the command as a user does; its output is text."""
-    command = [sys.executable, "-m", "study.cli", *map(str, arguments)]
-    options.setdefault("env", environment())
-    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, **options)
-
 
 def show(home: Path, name: str = "small") -> dict[str, Any]:
+    """Return what `study show --json` prints."""
     done = run_study("show", name, "--json", "--home", home)
     assert done.returncode == 0, done.stderr
     return dict(json.loads(done.stdout))
 
 
 def fingerprints(home: Path, name: str = "small") -> list[tuple[int, str, str]]:
+    """Return number, state and fingerprint of each trial."""
     return [(t["number"], t["state"], t["fingerprint"]) for t in show(home, name)["trials"]]

@@ -4,13 +4,9 @@ import contextlib
 import http.client
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
-import time
-import urllib.error
-import urllib.request
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,15 +15,12 @@ from pathlib import Path
 
 import mlflow
 from mlflow.entities import Run
-from small_study import environment, show
+from support.command import environment
+from support.ports import answers, free_port
+from support.small_study import show
+from support.waiting import wait_for
 
 from study.tracking.content import STATUS
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Server:
@@ -38,22 +31,32 @@ class Server:
         self.address = f"http://127.0.0.1:{self.port}"
         self._process: subprocess.Popen[bytes] | None = None
 
+    @contextmanager
+    def running(self) -> Iterator["Server"]:
+        """Have it serve while the block runs."""
+        self.start()
+        try:
+            yield self
+        finally:
+            self.kill()
+
     def start(self) -> None:
+        """Start it, and wait until it answers."""
         command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", f"sqlite:///{self.database}"]
         command += ["--artifacts-destination", str(self.folder / "artifacts"), "--workers", "1"]
         command += ["--host", "127.0.0.1", "--port", str(self.port)]
         env = environment() | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
         nowhere = subprocess.DEVNULL
         self._process = subprocess.Popen(command, env=env, stdout=nowhere, stderr=nowhere, start_new_session=True)
-        while True:
-            try:
-                with urllib.request.urlopen(f"{self.address}/health", timeout=2):  # noqa: S310
-                    return
-            except (urllib.error.URLError, OSError):
-                assert self._process.poll() is None, "the server ended before it answered"
-                time.sleep(0.1)
+        wait_for(self._answers, "the MLflow server to answer")
+
+    def _answers(self) -> bool:
+        assert self._process is not None
+        assert self._process.poll() is None, "the server ended before it answered"
+        return answers(f"{self.address}/health")
 
     def kill(self) -> None:
+        """Kill all its processes."""
         if self._process is not None:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()

@@ -3,23 +3,26 @@
 import contextlib
 import http.client
 import json
-import os
+import logging
 import signal
 import socket
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
-from small_study import environment
+from support.command import Completed, environment, run_study
+from support.ports import free_port
+from support.waiting import wait_for
 
 from study.home import Home
+from study.service import children
 from study.service.app import make_service
 from study.service.queue import Queue
 from study.service.runner import Runner
@@ -77,40 +80,66 @@ def submit(port: int, spec: str, path: str = "/studies", **headers: str) -> Repl
     return ask(port, "POST", path, spec.encode(), given)
 
 
+class Service:
+    """A service that answers on a port of this machine."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def study(self, name: str) -> Any:
+        """Return what it says of a study."""
+        return ask(self.port, "GET", f"/studies/{name}").json()
+
+    def until(self, name: str, *states: str) -> Any:
+        """Return a study once it is in one of these states."""
+
+        def there() -> Any:
+            found = self.study(name)
+            assert found["state"] in ("queued", "running", *states), found
+            return found["state"] in states and found
+
+        return wait_for(there, f"{name} to be {' or '.join(states)}")
+
+    def until_finished(self, name: str, trials: int) -> Any:
+        """Return a study once so many of its trials are finished."""
+
+        def there() -> Any:
+            found = self.study(name)
+            return found["finished"] >= trials and found
+
+        return wait_for(there, f"{name} to have {trials} finished trials")
+
+
 @contextmanager
-def answering(settings: Settings) -> Iterator[int]:
-    """Answer on a free port, without a runner: what is handed in stays queued. Yields the port."""
+def answering(settings: Settings, queue: Queue | None = None, runner: Runner | None = None) -> Iterator[int]:
+    """Answer on a free port in this process; without a runner, submissions stay queued. Yields the port."""
     settings.home.make()
-    service = make_service(settings, Queue(settings.home))
-    server = make_server(service)
+    server = make_server(make_service(settings, queue or Queue(settings.home), runner))
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         thread = threading.Thread(target=server.run, args=([listening],))
         thread.start()
         try:
-            while not server.started:
-                time.sleep(0.01)
-                assert thread.is_alive()
+            wait_for(lambda: server.started or not thread.is_alive(), "the service to answer")
+            assert server.started
             yield int(listening.getsockname()[1])
         finally:
             server.should_exit = True
             thread.join()
 
 
-class Served:
+class Served(Service):
     """`study serve` on a home, in a process of its own; started again on the same port after it was killed."""
 
     def __init__(self, home: Path, *options: str, storage: str | None = None) -> None:
+        super().__init__(free_port())
         self.home, self.options, self.storage = home, options, storage
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
         self.log = home.parent / f"{home.name}.serve.log"
         self.process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def address(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
         command = [sys.executable, "-m", "study.cli", "serve", "--home", str(self.home), "--port", str(self.port)]
@@ -122,13 +151,17 @@ class Served:
 
     def wait(self) -> None:
         """Return when it answers."""
-        assert self.process is not None
-        while True:
-            assert self.process.poll() is None, self.log.read_text()
-            with contextlib.suppress(OSError, http.client.HTTPException):
-                if ask(self.port, "GET", "/health").status == 200:
-                    return
-            time.sleep(0.05)
+        process = self.process
+        assert process is not None
+
+        def healthy() -> bool:
+            assert process.poll() is None, self.log.read_text()
+            try:
+                return ask(self.port, "GET", "/health").status == 200
+            except (OSError, http.client.HTTPException):
+                return False
+
+        wait_for(healthy, "the service to answer")
 
     def kill(self) -> None:
         assert self.process is not None
@@ -139,16 +172,6 @@ class Served:
         assert self.process is not None
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(60)
-
-    def study(self, name: str) -> Any:
-        return ask(self.port, "GET", f"/studies/{name}").json()
-
-    def until(self, name: str, *states: str) -> Any:
-        """Return a study once it is in one of these states."""
-        while (found := self.study(name))["state"] not in states:
-            assert found["state"] in ("queued", "running"), found
-            time.sleep(0.1)
-        return found
 
 
 @contextmanager
@@ -177,26 +200,53 @@ def assert_refused(reply: Reply, status: int, caplog: pytest.LogCaptureFixture, 
     assert "\n" not in line
 
 
-def until(condition: Callable[[], object]) -> None:
-    while not condition():
-        time.sleep(0.05)
-
-
 @contextmanager
-def running(queue: Queue, home: Home) -> Iterator[None]:
-    runner = Runner(queue, home, jobs=1, tracking=False)
+def running(queue: Queue, home: Home, *, jobs: int = 1, concurrent: int = 1) -> Iterator[Runner]:
+    """Have a runner in this process run what waits in a queue; each study is a process of its own."""
+    runner = Runner(queue, home, jobs=jobs, concurrent=concurrent, tracking=False)
     runner.start()
     try:
-        yield
+        yield runner
     finally:
         runner.stop()
 
 
-def alive(marker: str) -> list[int]:
-    """Return processes whose command line has these words."""
-    found = []
-    for place in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            if marker.encode() in place.joinpath("cmdline").read_bytes() and int(place.name) != os.getpid():
-                found.append(int(place.name))
-    return found
+@contextmanager
+def serving_here(home: Path, *, storage: str | None = None, jobs: int = 1, concurrent: int = 1) -> Iterator[Service]:
+    """Answer, and run what is submitted, in this process: what `study serve` does, without its start and its end."""
+    settings = Settings(home=Home(home, storage), folders=(home.parent.resolve(),), mlflow=False)
+    settings.home.make()
+    queue = Queue(settings.home)
+    with (
+        running(queue, settings.home, jobs=jobs, concurrent=concurrent) as runner,
+        answering(settings, queue, runner) as port,
+    ):
+        yield Service(port)
+
+
+@contextmanager
+def instant_studies(*names: str) -> Iterator[None]:
+    """Have the processes of these studies end at once, well, where a runner in this process starts them.
+
+    For what is about the queue alone: it saves the seconds in which a study's process imports what it needs.
+    """
+    start = children.start
+
+    def start_instant(command: Sequence[str], *others: Any) -> children.Process:
+        (spec,) = [Path(word) for word in command if word.endswith("/service/spec.toml")]
+        return start(["true"] if spec.parents[1].name in names else command, *others)
+
+    with mock.patch.object(children, "start", start_instant):
+        yield
+
+
+def refuse_to_serve(*arguments: object, env: Mapping[str, str] | None = None) -> Completed:
+    """Run a `study serve` that ends at once in this process, and undo what it does to the loggers of the process."""
+    loggers = [logging.getLogger(name) for name in ("study.service", "uvicorn", "uvicorn.access")]
+    before = [(each, list(each.handlers), each.level, each.propagate) for each in loggers]
+    try:
+        return run_study("serve", *arguments, env=env)
+    finally:
+        for each, handlers, level, propagate in before:
+            each.handlers, each.propagate = handlers, propagate
+            each.setLevel(level)

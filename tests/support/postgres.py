@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 import uuid
@@ -11,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from support.ports import free_port
 
 ANYONE = "nobody"  # PostgreSQL refuses to run as root
 
@@ -31,7 +31,8 @@ class Server:
         return self.place / "data"
 
     def start(self) -> None:
-        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -k {self.place}"
+        # Without fsync nothing is lost where the server alone is killed, and a database is made in a tenth of the time.
+        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c fsync=off -k {self.place}"
         self._run("pg_ctl", "start", "-w", "-D", self.data, "-o", options, "-l", self.place / "log")
 
     def stop(self) -> None:
@@ -81,9 +82,3 @@ def start_server() -> Iterator[Server]:
             server.stop()
     finally:
         shutil.rmtree(place)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

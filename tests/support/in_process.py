@@ -4,7 +4,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 
-from small_study import SMALL
+from support.small_study import SMALL
 
 from study import holding
 from study.budget import Budget

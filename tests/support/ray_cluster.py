@@ -5,13 +5,13 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
-from postgres import free_port
+from support.ports import free_port
+from support.waiting import wait_for
 
 TOKEN = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0123456789abcdef" * 4}
 WORKER = "ray::work_remotely"  # what ray calls a process that does quanta
@@ -29,21 +29,23 @@ class RayCluster:
         with self._log.open("wb") as log:
             environment = os.environ | TOKEN | {"RAY_TMPDIR": str(place)}
             self._head = subprocess.Popen(command, stdout=log, stderr=log, env=environment, cwd=place)
-        while b"Ray runtime started" not in self._log.read_bytes():
-            assert self._head.poll() is None, self._log.read_text()
-            time.sleep(0.1)
+        wait_for(self._started, "ray to start")
+
+    def _started(self) -> bool:
+        assert self._head.poll() is None, self._log.read_text()
+        return b"Ray runtime started" in self._log.read_bytes()
 
     def kill_worker(self) -> None:
         """Kill a process that does a quantum."""
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            for process in psutil.Process(self._head.pid).children(recursive=True):
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    if process.cmdline()[:1] == [WORKER]:
-                        process.kill()
-                        return
-            time.sleep(0.01)
-        raise AssertionError("no worker has a quantum")
+        wait_for(self._kill_one, "a worker that has a quantum")
+
+    def _kill_one(self) -> bool:
+        for process in psutil.Process(self._head.pid).children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if process.cmdline()[:1] == [WORKER]:
+                    process.kill()
+                    return True
+        return False
 
     def stop(self) -> None:
         processes = [psutil.Process(self._head.pid), *psutil.Process(self._head.pid).children(recursive=True)]

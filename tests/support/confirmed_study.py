@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from in_process import run_local
+from support.in_process import run_local
 
 from study.confirming import confirm_with
 from study.home import Home

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from in_process import run_local
+from support.in_process import run_local
 
 from study.home import Home
 from study.ledger import Ledger, quiet_optuna

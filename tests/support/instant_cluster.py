@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 
 from engine.quantum import Outcome, Quantum, work_in_turn
-from study.errors import MachineError
 
 
 class Instant:
@@ -27,9 +26,6 @@ class Instant:
         return future
 
     def check(self) -> None: ...
-
-    def gone(self) -> MachineError:
-        raise AssertionError("it is never gone")
 
     def forget(self) -> None: ...
 

@@ -1,0 +1,33 @@
+"""The process that writes a running study to MLflow, with faults put into it."""
+
+import os
+from pathlib import Path
+
+from support.command import environment
+
+# Runs as sitecustomize. There is no setting for how long that process waits for a store, so its constant is changed.
+_IN_THE_EXPORTER = """
+import os, sys
+if "study.tracking.follower" in sys.orig_argv:
+{fault}
+    import functools, sqlite3
+    from study.tracking import follower
+    follower.GRACE = {grace}  # seconds, not ten
+    sqlite3.connect = functools.partial(sqlite3.connect, timeout=0.2)  # not five: nobody is going to free the lock
+    follower.main()
+"""
+
+
+def impatient_exporter(folder: Path, fault: str = "", grace: float = 1.0) -> dict[str, str]:
+    """Return an environment in which the process that writes to MLflow soon gives a store up that does not answer.
+
+    Args:
+        folder: where to put what makes it so; not used for anything else.
+        fault: statements, each line indented by four, that run in that process before it imports anything of ours.
+        grace: seconds from the end of the search until it gives the store up.
+    """
+    folder.mkdir(exist_ok=True)
+    (folder / "sitecustomize.py").write_text(_IN_THE_EXPORTER.format(fault=fault, grace=grace))
+    paths = os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])
+    # Nor does MLflow's client ask again where a server is not there.
+    return environment() | {"PYTHONPATH": paths, "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
