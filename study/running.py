@@ -191,7 +191,7 @@ def _enter(ledger: Ledger, objective: Objective, path: Path, trials: int | None)
     ledger.claim_format()
     spec, dataset, known = objective.spec, objective.dataset, ledger.attributes
     identity = _identity(spec)
-    if "identity" in known:
+    if known.keys() >= {"identity", "fingerprint", "parts"}:  # less where a run died before its first trial
         _check_identity(known, identity, objective, path)
     # A number given once with --trials counts until the spec asks for more.
     raised = trials or known.get("raised", 0)

@@ -48,6 +48,23 @@ def test_a_torn_ledger_is_repaired_and_said(spec: Path, finished: Path, home: Pa
     assert fingerprints(home) == fingerprints(finished)
 
 
+def test_run_that_died_before_its_first_trial_is_resumed_and_shown(spec: Path, tmp_path: Path) -> None:
+    first = ("run", spec, "--no-tracking", "--jobs", 1, "--trials", 1)
+    assert run_study(*first, "--home", tmp_path / "whole").returncode == 0
+    ledger = (tmp_path / "whole/studies/small/ledger.log").read_bytes().splitlines(keepends=True)
+    begun = next(number for number, line in enumerate(ledger) if b'"op_code":4,' in line)  # Optuna creates a trial
+    assert begun > 10
+    for written in range(1, begun + 1):
+        home = tmp_path / f"{written}"
+        (home / "studies/small").mkdir(parents=True)
+        (home / "studies/small/ledger.log").write_bytes(b"".join(ledger[:written]))
+        for command in (("show", "small"), first):
+            done = run_study(*command, "--home", home)
+            assert "Traceback" not in done.stderr, f"{command[0]} after {written} lines: {done.stderr}"
+        assert (done.returncode, done.stderr) == (0, "")
+        assert fingerprints(home) == fingerprints(tmp_path / "whole")
+
+
 def test_seeds_are_functions_of_study_seed_and_trial() -> None:
     seeds = {network_seed(s, t, r) for s in range(3) for t in range(50) for r in range(3)}
     assert len(seeds) == 3 * 50 * 3
