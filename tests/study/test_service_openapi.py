@@ -33,7 +33,15 @@ CHECKS = (
 )
 
 
-@pytest.mark.parametrize("where", ["anywhere", "a study that is there"])
+# What breaks the schema is refused before a study is looked for, so `make test` sends that anywhere alone.
+@pytest.mark.parametrize(
+    "where",
+    [
+        "anywhere",
+        "a study that is there",
+        pytest.param("a study that is there, with what breaks the schema, too", marks=pytest.mark.exhaustive),
+    ],
+)
 def test_every_answer_is_one_that_the_document_declares(where: str, finished: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "schemathesis.cli", "--no-color"]
     least = CASES
@@ -51,7 +59,8 @@ def test_every_answer_is_one_that_the_document_declares(where: str, finished: Pa
         if where != "anywhere":
             command += ["--exclude-path", "/studies/{name}/finalize"]  # seconds of training each
             command += ["--include-path-regex", "^/studies/.name."]
-            command += ["--mode", "positive"]  # what breaks the schema is refused before a study is looked for
+            if where == "a study that is there":
+                command += ["--mode", "positive"]
         done = subprocess.run(command, capture_output=True, text=True, env=environment(), cwd=tmp_path, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     made = re.search(r"([\d,]+) generated, ([\d,]+) passed", done.stdout)
