@@ -125,7 +125,7 @@ def test_failed_study_says_why_and_the_next_one_runs(home: Path) -> None:
 
 
 def test_running_study_is_cancelled_and_goes_on_when_submitted_again(home: Path) -> None:
-    with serving_here(home) as service:
+    with serving_here(home, jobs=2) as service:
         submit(service.port, LONG)
         service.until_finished("small", 2)
         done = run_study("cancel", "small", "--server", service.address)
@@ -140,7 +140,7 @@ def test_running_study_is_cancelled_and_goes_on_when_submitted_again(home: Path)
 
 
 def test_stopped_server_interrupts_what_runs_and_the_next_one_goes_on_with_it(home: Path) -> None:
-    with serving(home, "--no-mlflow", "--jobs", "1") as served:
+    with serving(home, "--no-mlflow", "--jobs", "2") as served:
         submit(served.port, LONG)
         served.until_finished("small", 1)
         assert served.stop() == 0
@@ -155,7 +155,7 @@ def test_stopped_server_interrupts_what_runs_and_the_next_one_goes_on_with_it(ho
 
 
 def test_killed_server_leaves_its_study_running_and_the_next_one_can_cancel_it(home: Path) -> None:
-    with serving(home, "--no-mlflow", "--jobs", "1") as served:
+    with serving(home, "--no-mlflow", "--jobs", "2") as served:
         submit(served.port, LONG)
         served.until_finished("small", 1)
         (before,) = coordinators(home, "small")
