@@ -5,6 +5,7 @@ in a line, tables of another version left alone, and a lock that dies with its h
 """
 
 import hashlib
+import logging
 import os
 import re
 import socket
@@ -89,6 +90,8 @@ def connect(address: str) -> "Connection":
         import psycopg
     except ImportError:
         raise UserError("--storage needs psycopg; install dnn-study[postgresql]") from None
+    # A pipeline cut off by a lost connection is logged as a warning; the error itself is answered in a line.
+    logging.getLogger("psycopg").setLevel(logging.ERROR)
     try:
         options = psycopg.conninfo.conninfo_to_dict(address)
         options.setdefault("connect_timeout", CONNECT_WITHIN)
