@@ -1,10 +1,9 @@
-"""Finished studies of every kind, each run once and looked at by many tests; a test that changes one takes a copy."""
+"""The study of a table that many tests finalize and predict with: its spec, and its table."""
 
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from support.in_process import spec_with
 
 TABLE = """
 name = "table"
@@ -22,13 +21,6 @@ trials = 4
 sampler = "grid"
 pruner = "none"
 """
-# What `run_for_report` and the others run without the command, by kind: the name of every study is "small".
-PLAIN = {
-    "regression": spec_with('trials = 12\nmetric = "rmse"', 'source = "synthetic:house_price"'),
-    "seeds": spec_with("trials = 6\nseeds = 3", 'source = "sklearn:wine"'),
-    "folds": spec_with("trials = 6", 'source = "sklearn:iris"\nfolds = 3'),
-    "objectives": spec_with('trials = 12\nmetric = ["accuracy", "parameters"]'),
-}
 
 
 def write_table(path: Path, rows: int = 200) -> pd.DataFrame:
