@@ -14,6 +14,7 @@ from study.model import TRUSTED, load_model, predictions
 ALIAS = "champion"
 _OPENING = "study.opening"
 _MOST_COLUMNS = 1000  # of a signature; images have more, and are described by their number
+_FLUENT = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "MLFLOW_EXPERIMENT_ID", "MLFLOW_RUN_ID")
 _PACKAGES = ("dnn-study", "scikit-learn", "skops", "numpy", "pandas", "pyarrow")
 
 
@@ -135,15 +136,15 @@ def _store(uri: str) -> Iterator[None]:
     """Have MLflow's fluent functions, by which models are logged, use this store while the block runs."""
     import mlflow
 
-    before = {name: os.environ.get(name) for name in ("MLFLOW_EXPERIMENT_ID", "MLFLOW_RUN_ID")}
-    tracking, registry = mlflow.get_tracking_uri(), mlflow.get_registry_uri()
+    # What was set by a function is in the environment too, so that this has all that there is to put back.
+    before = {name: os.environ.get(name) for name in _FLUENT}
     mlflow.set_tracking_uri(uri)
     mlflow.set_registry_uri(uri)
     try:
         yield
     finally:
-        mlflow.set_tracking_uri(tracking)
-        mlflow.set_registry_uri(registry)
+        mlflow.set_tracking_uri(before["MLFLOW_TRACKING_URI"])  # type: ignore[arg-type]  # None is nothing, as at first
+        mlflow.set_registry_uri(before["MLFLOW_REGISTRY_URI"])  # type: ignore[arg-type]
         for name, value in before.items():
             os.environ.pop(name, None)
             if value is not None:

@@ -53,7 +53,7 @@ class Projection:
         self.home, self.folder, self.ledger = home, folder, ledger
         self.uri = tracking_uri(home)
         make_store(home)
-        self.client = mlflow.MlflowClient(tracking_uri=self.uri)
+        self.client = mlflow.MlflowClient(self.uri, self.uri)
         attributes = ledger.attributes
         self.uid = str(attributes["uid"])
         spec = parse_spec(attributes["spec"], "the ledger's spec")

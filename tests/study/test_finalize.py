@@ -39,6 +39,7 @@ def test_best_setting_is_scored_on_the_test_rows(table: Path) -> None:
     assert opening["metrics"]["accuracy"] == opening["value"] > 0.7
 
 
+@pytest.mark.slow
 def test_second_test_evaluation_must_be_asked_for_and_is_counted(table: Path, tmp_path: Path) -> None:
     home = tmp_path / "home"
     shutil.copytree(table / "home", home)
@@ -52,11 +53,28 @@ def test_second_test_evaluation_must_be_asked_for_and_is_counted(table: Path, tm
     assert (told["times"], told["opening"]["with_dev"]) == (2, True)
 
 
+@pytest.mark.slow
+def test_mlflow_is_left_as_it_was(table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(table / "home", tmp_path / "home")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    for _ in range(2):  # what the first one leaves behind, the second one would take for a setting
+        done = run_study("finalize", "table", "--home", tmp_path / "home", "--again", cwd=elsewhere)
+        assert (done.returncode, done.stderr) == (0, "")
+    assert list(elsewhere.iterdir()) == []
+    store, mine = f"sqlite:///{tmp_path}/home/mlflow.db", f"sqlite:///{tmp_path}/mine.db"
+    assert mlflow.MlflowClient(store, store).get_model_version_by_alias("table", "champion").version == 3
+    with monkeypatch.context() as patched:
+        patched.setenv("MLFLOW_TRACKING_URI", mine)
+        assert (mlflow.get_tracking_uri(), mlflow.get_registry_uri()) == (mine, mine)
+
+
 def test_a_trial_that_cannot_be_finalized_is_answered_in_a_line(table: Path) -> None:
     done = run_study("finalize", "table", "--home", table / "home", "--again", "--trial", 99)
     assert (done.returncode, done.stderr) == (2, "study: --trial 99: study 'table' has trials 0 to 3\n")
 
 
+@pytest.mark.slow
 def test_predictions_are_those_of_the_registered_model(table: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.parquet"
     done = run_study("predict", "table", table / "table.csv", "--home", table / "home", "-o", out)
@@ -97,6 +115,7 @@ def test_without_a_model_the_command_that_makes_it_is_named(finished: Path, tmp_
     assert "study finalize small" in done.stderr
 
 
+@pytest.mark.slow
 def test_unreadable_test_rows_fail_finalize_and_nothing_else(tmp_path: Path) -> None:
     write_table(tmp_path / "table.csv")
     frame = pd.read_csv(tmp_path / "table.csv").drop(columns="town")
@@ -158,7 +177,8 @@ def test_registered_model_is_served_by_mlflow(table: Path) -> None:
 
 
 def test_champion_is_the_model_of_the_last_test_evaluation(table: Path) -> None:
-    client = mlflow.MlflowClient(f"sqlite:///{table}/home/mlflow.db")
+    store = f"sqlite:///{table}/home/mlflow.db"
+    client = mlflow.MlflowClient(store, store)
     version = client.get_model_version_by_alias("table", "champion")
     assert version.tags["study.trial"] == str(show(table / "home", "table")["best"]["number"])
     (parent,) = (r for r in client.search_runs(["1"]) if "study.trial_uid" not in r.data.tags)

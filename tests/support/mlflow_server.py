@@ -111,7 +111,7 @@ def losing_replies(server: Server, path: str, losses: int) -> Iterator[str]:
 
 def runs_in(uri: str, name: str = "small") -> tuple[list[Run], list[Run]]:
     """Return the parent runs and the trials' runs of a study."""
-    client = mlflow.MlflowClient(uri)
+    client = mlflow.MlflowClient(uri, uri)
     experiment = client.get_experiment_by_name(name)
     runs = list(client.search_runs([experiment.experiment_id])) if experiment else []
     trials = [run for run in runs if "study.trial_uid" in run.data.tags]
@@ -121,7 +121,7 @@ def runs_in(uri: str, name: str = "small") -> tuple[list[Run], list[Run]]:
 def assert_whole(home: Path, uri: str | None = None, name: str = "small") -> None:
     """Every finished trial of the ledger has exactly one run, which holds everything; nothing is RUNNING."""
     uri = uri or f"sqlite:///{home}/mlflow.db"
-    client = mlflow.MlflowClient(uri)
+    client = mlflow.MlflowClient(uri, uri)
     (parent,), runs = runs_in(uri, name)
     study = show(home, name)
     finished = {trial["number"]: trial for trial in study["trials"] if trial["state"] != "running"}
