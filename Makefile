@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist worksteal --durations 15
 
 .DEFAULT_GOAL := help
-.PHONY: help setup study test test-all test-fast coverage check format bench bench-engine bench-jobs bench-ours bench-quality bench-plan \
+.PHONY: help setup study test test-all test-documents test-fast coverage check format bench bench-engine bench-jobs bench-ours bench-quality bench-plan \
 	bench-scaling lessons docs ui report clean
 
 help: ## list these commands
@@ -26,12 +26,15 @@ test: $(VENV)/.ready-dev ## run the tests
 test-all: $(VENV)/.ready-dev ## run the tests, and the same again in more combinations
 	$(PYTEST) -m ""
 
+test-documents: $(VENV)/.ready-dev ## run the commands of the documents, as they stand
+	$(PYTEST) -m "documents and not exhaustive"
+
 test-fast: $(VENV)/.ready-dev ## run the tests that take seconds
-	$(PYTEST) -m "not slow"
+	$(PYTEST) -m "not slow and not exhaustive and not documents"
 
 coverage: $(VENV)/.ready-dev ## run the tests, and say which lines and branches no test has been through
 	rm -rf .coverage
-	$(BIN)/coverage run -m pytest --numprocesses auto --dist worksteal --quiet
+	$(BIN)/coverage run -m pytest --numprocesses auto --dist worksteal --quiet -m "not exhaustive"
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 

@@ -1,5 +1,11 @@
 """What all tests share: how hypothesis draws, the small study and its home, servers and a browser of the session."""
 
+import os
+
+# Matrices are small and tests run side by side: threads of BLAS would stand in each other's way, here and in what is
+# started from here. It is read when NumPy is imported.
+os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,12 +16,18 @@ from hypothesis import settings
 from support.browser import start_browser
 from support.command import run_study
 from support.postgres import Server, start_server
+from support.sharing import made_once
 from support.small_study import ENDLESS, SMALL
 from support.studies import TABLE, write_table
 
 # The same cases each time, and no clock that a busy machine could fail.
 settings.register_profile("study", deadline=None, derandomize=True)
 settings.load_profile("study")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Return one process more than there are processors: some tests wait for servers, or for what they killed."""
+    return (os.cpu_count() or 1) + 1
 
 
 @pytest.fixture
@@ -37,12 +49,14 @@ def endless(tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """MLflow's schema, made once: two seconds that most tests need not spend again."""
-    from study.home import Home
-    from study.tracking.store import make_store
 
-    folder = tmp_path_factory.mktemp("store")
-    make_store(Home(folder))
-    return folder / "mlflow.db"
+    def make(folder: Path) -> None:
+        from study.home import Home
+        from study.tracking.store import make_store
+
+        make_store(Home(folder))
+
+    return made_once(tmp_path_factory, "store", make) / "mlflow.db"
 
 
 @pytest.fixture
@@ -57,27 +71,31 @@ def home(tmp_path: Path, empty_store: Path) -> Path:
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Path:
     """The home of the small study, run once with two workers and in MLflow; tests do not change it."""
-    folder = tmp_path_factory.mktemp("finished")
-    (folder / "small.toml").write_text(SMALL)
-    (folder / "home").mkdir()
-    shutil.copy(empty_store, folder / "home")
-    done = run_study("run", folder / "small.toml", "--home", folder / "home", "--jobs", 2)
-    assert done.returncode == 0, done.stderr
-    return folder / "home"
+
+    def make(folder: Path) -> None:
+        (folder / "small.toml").write_text(SMALL)
+        (folder / "home").mkdir()
+        shutil.copy(empty_store, folder / "home")
+        done = run_study("run", folder / "small.toml", "--home", folder / "home", "--jobs", 2)
+        assert done.returncode == 0, done.stderr
+
+    return made_once(tmp_path_factory, "finished", make) / "home"
 
 
 @pytest.fixture(scope="session")
 def finalized(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Path:
     """A folder with a table, its spec, and `home`, in which the study has been run and finalized, in MLflow too."""
-    folder = tmp_path_factory.mktemp("finalized")
-    write_table(folder / "table.csv")
-    (folder / "table.toml").write_text(TABLE)
-    (folder / "home").mkdir()
-    shutil.copy(empty_store, folder / "home")
-    for command in (("run", folder / "table.toml", "--jobs", 1), ("finalize", "table")):
-        done = run_study(*command, "--home", folder / "home")
-        assert (done.returncode, done.stderr) == (0, ""), done.stdout
-    return folder
+
+    def make(folder: Path) -> None:
+        write_table(folder / "table.csv")
+        (folder / "table.toml").write_text(TABLE)
+        (folder / "home").mkdir()
+        shutil.copy(empty_store, folder / "home")
+        for command in (("run", folder / "table.toml", "--jobs", 1), ("finalize", "table")):
+            done = run_study(*command, "--home", folder / "home")
+            assert (done.returncode, done.stderr) == (0, ""), done.stdout
+
+    return made_once(tmp_path_factory, "finalized", make)
 
 
 @pytest.fixture(scope="session")

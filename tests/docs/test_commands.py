@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from support.documents import NOT_RUN, USAGE, runnable, with_fewer_iterations
+from support.sharing import made_once
 from support.shell import DOCUMENTS, ROOT, commands, run_script
 
 ELSEWHERE = {"tutorial.md", "tracking.md", "lessons.md"}
@@ -43,7 +44,7 @@ SECTIONS = [
 ]
 
 
-@pytest.mark.slow
+@pytest.mark.documents
 @pytest.mark.parametrize(("page", "heading"), SECTIONS)
 def test_the_commands_of_a_section_run_as_they_stand(page: Path, heading: str, workshop: Path, tmp_path: Path) -> None:
     folder = tmp_path / "workshop"
@@ -67,7 +68,6 @@ PROMISED = {
 }
 
 
-@pytest.mark.slow
 def test_the_first_command_of_the_readme_runs_a_study_and_says_what_next(workshop: Path) -> None:
     said = (workshop / "said.txt").read_text()
     assert "digits: 4 complete" in said
@@ -89,16 +89,18 @@ def test_what_is_promised_is_promised_by_a_section() -> None:
 @pytest.fixture(scope="session")
 def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with what the documents name, where the README's first command has been given; tests change copies."""
-    folder = tmp_path_factory.mktemp("workshop")
-    (folder / "experiments").mkdir()
-    for name in ("digits.toml", "experiments/digits.toml"):
-        (folder / name).write_text(DIGITS)
-    write_penguins(folder / "penguins.csv")
-    write_stand_in(folder)
-    done = run_script("\n".join(runnable(FIRST[0])[FIRST[1]]), folder)
-    assert done.returncode == 0, done.stderr
-    (folder / "said.txt").write_text(done.stdout)
-    return folder
+
+    def make(folder: Path) -> None:
+        (folder / "experiments").mkdir()
+        for name in ("digits.toml", "experiments/digits.toml"):
+            (folder / name).write_text(DIGITS)
+        write_penguins(folder / "penguins.csv")
+        write_stand_in(folder)
+        done = run_script("\n".join(runnable(FIRST[0])[FIRST[1]]), folder)
+        assert done.returncode == 0, done.stderr
+        (folder / "said.txt").write_text(done.stdout)
+
+    return made_once(tmp_path_factory, "workshop", make)
 
 
 def write_penguins(path: Path) -> None:

@@ -130,7 +130,7 @@ def test_the_page_of_benchmarks_says_what_a_coordinator_feeds(monkeypatch: pytes
     assert "During 60 ms no processor" in found
 
 
-@pytest.mark.slow
+@pytest.mark.documents
 @pytest.mark.skipif(shutil.which("curl") is None, reason="no curl here")
 @pytest.mark.parametrize(
     "shorter", [True, pytest.param(False, marks=pytest.mark.exhaustive)], ids=["fewer iterations", "as it stands"]
@@ -179,7 +179,7 @@ def test_python_in_the_documents_runs(page: str) -> None:
     assert names["accuracy"] > 0.9
 
 
-@pytest.mark.slow
+@pytest.mark.documents
 def test_the_page_on_python_runs(
     tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -197,7 +197,7 @@ def test_the_page_on_python_runs(
     assert err == ""
 
 
-@pytest.mark.slow
+@pytest.mark.documents
 @pytest.mark.skipif(find_spec("mkdocs") is None, reason="mkdocs-material is not installed")
 def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path / "site")]

@@ -23,6 +23,7 @@ NUMBERS = load_diabetes(return_X_y=True)
 QUICK = {"hidden_layer_sizes": (8,), "iterations": 60, "learning_rate": 0.02, "random_state": 0}
 
 
+@pytest.mark.slow
 @parametrize_with_checks(
     [
         DNNClassifier(),
@@ -38,6 +39,7 @@ def test_scikit_learns_own_checks(estimator, check):
 
 
 class TestDefaults:
+    @pytest.mark.slow
     @pytest.mark.parametrize(("load", "least"), [(load_breast_cancer, 0.96), (load_wine, 0.96), (load_iris, 0.94)])
     def test_small_tables(self, load, least):
         X, y = load(return_X_y=True)
@@ -48,6 +50,7 @@ class TestDefaults:
         X, X_test, y, y_test = train_test_split(X, y, random_state=0, stratify=y)
         assert DNNClassifier(random_state=0).fit(X, y).score(X_test, y_test) >= 0.965
 
+    @pytest.mark.slow
     def test_diabetes(self):
         assert cross_val_score(DNNRegressor(random_state=0), *NUMBERS, cv=4).mean() >= 0.35
 

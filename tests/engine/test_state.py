@@ -39,6 +39,7 @@ def in_pieces(state, cuts, X, Y, path=None, **data):
     return advance(state, X, Y, **data)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", OPTIMIZER_NAMES)
 @pytest.mark.parametrize("batch_size", [None, 7, 8])
 @pytest.mark.parametrize("dropout", [0.0, 0.3])
@@ -62,6 +63,7 @@ def test_every_training_through_a_file(
     assert_equal_states(in_pieces(first, [1, 2, 13, 32, 33, 59], X, Y, tmp_path / "state.npz", **data), whole)
 
 
+@pytest.mark.slow
 @settings(max_examples=75, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     cuts=st.sets(st.integers(0, ITERATIONS), max_size=6),

@@ -139,6 +139,7 @@ def test_a_relu_gives_no_price_below_zero_and_a_line_does(outcome: dict[str, Any
     assert outcome["relu"]["rmse"] < outcome["identity"]["rmse"]
 
 
+@pytest.mark.slow
 @shown_by("logistic")
 def test_logistic_regression_is_enough_for_tumours_and_not_for_petals(outcome: dict[str, Any]) -> None:
     assert outcome["breast_cancer"]["dev_accuracy"] >= 0.95
@@ -163,6 +164,7 @@ def test_three_hidden_units_are_enough_for_the_flower(outcome: dict[str, Any]) -
         assert row["accuracy"] == pytest.approx(row["course"], abs=1.5)
 
 
+@pytest.mark.slow
 @shown_by("starts")
 def test_only_a_start_that_fits_learns(outcome: dict[str, Any]) -> None:
     assert outcome["zeros"]["apart"] == 0
@@ -223,6 +225,7 @@ def test_each_hyperparameter_has_a_right_size(outcome: dict[str, Any]) -> None:
     assert sum(importance.values()) == pytest.approx(1, abs=0.01)
 
 
+@pytest.mark.slow
 @shown_by("recheck")
 def test_the_best_of_the_first_half_no_longer_holds_on_the_second(outcome: dict[str, Any]) -> None:
     assert outcome["old_best"] == "0"

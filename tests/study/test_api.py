@@ -1,6 +1,7 @@
 """Studies from Python: what a notebook reads, and what importing costs."""
 
 import os
+import shutil
 import subprocess
 import sys
 from contextlib import nullcontext
@@ -9,8 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from mlflow import MlflowClient
-from support.small_study import SMALL, show
-from support.studies import TABLE, write_table
+from support.small_study import show
 
 from study import Study
 from study.errors import UserError
@@ -37,9 +37,14 @@ def test_a_finished_study_is_read(finished: Path) -> None:
     assert f"<th>{study.best.number}</th>" in html
 
 
-def test_a_study_is_run_and_says_how_it_goes(tmp_path: Path, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    spec = tmp_path / "small.toml"
-    spec.write_text(SMALL)
+@pytest.fixture
+def untracked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is written to MLflow, which is not the point."""
+    monkeypatch.setattr("study.tracking.exporter.start_exporter", lambda *_: nullcontext())
+
+
+@pytest.mark.usefixtures("untracked")
+def test_a_study_is_run_and_says_how_it_goes(spec: Path, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     study = Study.from_toml(spec, home)
     assert study.state == "new"
     assert "new" in study._repr_html_()
@@ -51,10 +56,10 @@ def test_a_study_is_run_and_says_how_it_goes(tmp_path: Path, home: Path, capsys:
     assert len(study.trials()) == 4
 
 
+@pytest.mark.usefixtures("untracked")
 def test_an_interrupted_run_says_that_the_same_call_goes_on(
     spec: Path, home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("study.tracking.exporter.start_exporter", lambda *_: nullcontext())  # MLflow is not the point
     study = Study.from_toml(spec, home)
     study.run(jobs=1, trials=2, quiet=True)
     assert study.best is not None
@@ -72,32 +77,39 @@ def test_an_interrupted_run_says_that_the_same_call_goes_on(
     assert f"3/3 trials, best dev accuracy {max(best, study.trials().value[2]):.4f}" in capsys.readouterr().out
 
 
-def test_the_whole_way_from_a_run_to_predictions(
-    tmp_path: Path, home: Path, capsys: pytest.CaptureFixture[str]
+@pytest.fixture
+def table(finalized: Path, tmp_path: Path) -> Study:
+    """A study of a table that has been finalized."""
+    shutil.copytree(finalized, tmp_path, dirs_exist_ok=True)
+    return Study.load("table", tmp_path / "home")
+
+
+@pytest.mark.slow
+def test_settings_are_confirmed_compared_and_finalized(
+    table: Study, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    frame = write_table(tmp_path / "table.csv")
-    (tmp_path / "table.toml").write_text(TABLE)
-    study = Study.from_toml(tmp_path / "table.toml", home).run(jobs=1, quiet=True)
-    outcome = study.confirm(top=2, seeds=3, jobs=1, quiet=True)
+    outcome = table.confirm(top=2, seeds=3, jobs=1, quiet=True)
     assert capsys.readouterr().out == ""
     assert len(outcome["candidates"]) == 2
-    compared = study.compare(0, 1, picture=tmp_path / "curves.png")
+    compared = table.compare(0, 1, picture=tmp_path / "curves.png")
     assert [each["label"] for each in compared["contenders"]] == ["0", "1"]
     assert (tmp_path / "curves.png").exists()
-    final = study.finalize()
-    assert final.opening.trial == outcome["winner"]
-    store = tracking_uri(study.home)
-    assert MlflowClient(store, store).get_registered_model("table").latest_versions
-    assert not {"MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "MLFLOW_EXPERIMENT_ID"} & set(os.environ)
     with pytest.raises(UserError, match="--again"):
-        study.finalize()
-    rows = frame.drop(columns="kind").iloc[5:9]
-    told = study.predict(rows)
+        table.finalize()
+    assert table.finalize(again=True).opening.trial == outcome["winner"]
+    store = tracking_uri(table.home)
+    assert MlflowClient(store, store).get_model_version_by_alias("table", "champion").version == 2
+    assert not {"MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "MLFLOW_EXPERIMENT_ID"} & set(os.environ)
+    assert "table" in table.report(tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_rows_of_a_frame_are_predicted_as_those_of_the_file(table: Study, tmp_path: Path) -> None:
+    rows = pd.read_csv(tmp_path / "table.csv").drop(columns="kind").iloc[5:9]
+    told = table.predict(rows)
     assert list(told.index) == [5, 6, 7, 8]
-    pd.testing.assert_frame_equal(told, study.predict(tmp_path / "table.csv").iloc[5:9], rtol=1e-5)
+    pd.testing.assert_frame_equal(told, table.predict(tmp_path / "table.csv").iloc[5:9], rtol=1e-5)
     with pytest.raises(UserError, match="the table: has no column 'height'"):
-        study.predict(rows[["town"]])
-    assert "table" in study.report(tmp_path / "report.html").read_text(encoding="utf-8")
+        table.predict(rows[["town"]])
 
 
 def test_html_shows_names_as_text(tmp_path: Path, finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,6 +26,7 @@ def test_help_imports_nothing_heavy() -> None:
     assert done.stderr.strip() == "[]"
 
 
+@pytest.mark.slow
 def test_a_run_prints_a_line_a_trial_and_a_table(spec: Path, home: Path) -> None:
     done = run_study("run", spec, "--home", home, "--jobs", 1)
     assert done.returncode == 0, done.stderr
@@ -123,6 +124,7 @@ def test_a_metric_of_another_task_is_answered(spec: Path, home: Path) -> None:
     assert "[search] metric: 'rmse' does not fit a binary task" in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("stop", "jobs"),
     [
@@ -152,6 +154,7 @@ def test_an_interrupted_run_exits_with_130_and_goes_on(
     assert fingerprints(home)[:5] == fingerprints(finished)[:5]
 
 
+@pytest.mark.slow
 def test_two_runs_at_once_are_refused(spec: Path, home: Path) -> None:
     spec.write_text(ENDLESS)
     first = begin_process("run", spec, "--home", home, "--jobs", 1, "--no-tracking")

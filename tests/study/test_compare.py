@@ -56,6 +56,7 @@ def test_accuracy_of_single_networks_by_hand(searched: tuple[Path, Summary]) -> 
     assert Path(outcome["picture"]).read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_three_trials_make_three_pairs_and_holm_raises_p(searched: tuple[Path, Summary], tmp_path: Path) -> None:
     folder, summary = searched
     items = [str(row.number) for row in summary.ranking()[:3]]
@@ -69,6 +70,7 @@ def test_three_trials_make_three_pairs_and_holm_raises_p(searched: tuple[Path, S
     assert "<svg" in (tmp_path / "curves.svg").read_text()
 
 
+@pytest.mark.slow
 def test_all_seeds_and_folds_are_compared(tmp_path: Path) -> None:
     summary = ran(spec_with("seeds = 3\ntrials = 4\npruner = 'none'"), tmp_path / "seeds")
     outcome = compare(Home(tmp_path / "seeds"), "small", best_two(summary))
@@ -82,6 +84,7 @@ def test_all_seeds_and_folds_are_compared(tmp_path: Path) -> None:
         assert contender["value"] == pytest.approx(summary.trials[contender["trial"]].value, abs=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("metric", ["rmse", "r2"])
 def test_other_metrics_by_bootstrap_in_the_unit_of_the_table(tmp_path: Path, metric: str) -> None:
     source = 'source = "synthetic:house_price"\nexamples = 120\nlog_target = true'
@@ -96,6 +99,7 @@ def test_other_metrics_by_bootstrap_in_the_unit_of_the_table(tmp_path: Path, met
     assert METRICS[metric].title in pair["effect"]
 
 
+@pytest.mark.slow
 def test_confirmed_networks_are_compared_where_there_are_any(tmp_path: Path) -> None:
     ran(SMALL, tmp_path)
     found = confirmed(SMALL, tmp_path)["candidates"]
@@ -108,6 +112,7 @@ def test_confirmed_networks_are_compared_where_there_are_any(tmp_path: Path) -> 
     assert compare(Home(tmp_path), "small", [outside])["networks"] == "search"
 
 
+@pytest.mark.slow
 def test_the_best_of_two_studies_on_the_same_data(tmp_path: Path) -> None:
     first = ran(SMALL, tmp_path)
     second = ran(SMALL.replace('"small"', '"other"').replace("trials = 12", "trials = 5\nseed = 9"), tmp_path)
@@ -126,6 +131,7 @@ def test_the_best_of_two_studies_on_the_same_data(tmp_path: Path) -> None:
         compare(Home(tmp_path), "small", ["moved"])
 
 
+@pytest.mark.slow
 def test_trials_that_cannot_be_compared_are_refused_in_a_line(tmp_path: Path) -> None:
     summary = ran(
         spec_with("pruner = 'threshold'\nthreshold = 0.7", space="iterations = { low = 2000, high = 4000 }"), tmp_path
@@ -149,6 +155,7 @@ def test_trials_that_cannot_be_compared_are_refused_in_a_line(tmp_path: Path) ->
         compare(home, "small", [other])
 
 
+@pytest.mark.slow
 def test_the_command_prints_words_or_json(searched: tuple[Path, Summary]) -> None:
     folder, summary = searched
     first, second = best_two(summary)

@@ -78,6 +78,7 @@ def test_run_with_confirm_table_ends_with_the_verdict_and_confirm_retrains_nothi
     assert max(map(len, text[text.index(" trial  search") :].splitlines())) <= 80
 
 
+@pytest.mark.slow
 def test_number_of_jobs_and_an_interruption_change_no_figure(once: tuple[Path, dict], tmp_path: Path) -> None:
     _, first = once
     assert figures(confirmed(SMALL, tmp_path / "two", jobs=2)) == figures(first)
@@ -194,6 +195,7 @@ def test_several_objectives_take_candidates_from_the_front(tmp_path: Path) -> No
     assert {candidate["trial"] for candidate in outcome["candidates"]} <= set(front)
 
 
+@pytest.mark.slow
 def test_outcome_is_outdated_once_the_study_has_gone_on(tmp_path: Path) -> None:
     outcome = confirmed(SMALL, tmp_path)
     place = Home(tmp_path).folder("small")
@@ -235,7 +237,6 @@ def test_study_that_is_missing_or_has_not_begun_is_refused(tmp_path: Path) -> No
         reopen(Home(tmp_path), "small")
 
 
-@pytest.mark.slow
 def test_changed_data_are_refused(tmp_path: Path, home: Path) -> None:
     table = tmp_path / "t.csv"
     rng = np.random.default_rng(0)

@@ -42,6 +42,7 @@ def test_every_command_is_called() -> None:
     assert set(CALLS) == set(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", CALLS)
 def test_installed_script_runs_the_command(command: str, finalized: Path, tmp_path: Path) -> None:
     folder = tmp_path / "folder"

@@ -155,6 +155,7 @@ def test_each_sampler_and_each_pruner_is_selected() -> None:
     assert {pruner for _, pruner in SELECTED} == set(PRUNERS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sampler", "pruner"),
     [pytest.param(*pair, marks=[] if pair in SELECTED else pytest.mark.exhaustive) for pair in ALL],
@@ -178,6 +179,7 @@ def test_dying_changes_nothing_on_the_other_data(
     compare(spec_of(sampler, pruner, other), tmp_path, monkeypatch, deaths=3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "sampler", ["nsga2", "tpe", *(pytest.param(name, marks=pytest.mark.exhaustive) for name in ("random", "grid"))]
 )

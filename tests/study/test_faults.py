@@ -43,6 +43,7 @@ def finish(home: Path) -> int:
     return before
 
 
+@pytest.mark.slow
 def test_workers_that_are_killed_cost_no_trial(spec: Path, home: Path, finished: Path) -> None:
     process = begin(spec, home)
     for done in (1, 5, 8):
@@ -53,6 +54,7 @@ def test_workers_that_are_killed_cost_no_trial(spec: Path, home: Path, finished:
     assert trials(home) == trials(finished)
 
 
+@pytest.mark.slow
 def test_a_trial_too_large_for_its_worker_fails_alone_and_says_why(tmp_path: Path) -> None:
     space = "units = [4, 4000]\nunits_pattern = 'constant'\ndepth = 2\niterations = 20"
     summary = run_local(spec_with("trials = 8\npruner = 'none'\nworker_memory = 256", space=space), tmp_path, jobs=2)
@@ -64,6 +66,7 @@ def test_a_trial_too_large_for_its_worker_fails_alone_and_says_why(tmp_path: Pat
         assert (trial.number in large) == (reason.startswith("out of memory") and reason.endswith(", 3 times"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("outlive", [False, True])
 def test_a_killed_coordinator_leaves_nothing_that_hinders(
     spec: Path, endless: Path, home: Path, finished: Path, outlive: bool
@@ -87,6 +90,7 @@ def test_a_killed_coordinator_leaves_nothing_that_hinders(
     process.communicate()
 
 
+@pytest.mark.slow
 def test_sigterm_to_the_coordinator_alone_takes_its_workers_along(endless: Path, home: Path, finished: Path) -> None:
     process = begin_tracked(endless, home)
     read_until(process, "(3/400)")
@@ -134,6 +138,7 @@ def test_ctrl_c_while_workers_are_beginning_is_not_theirs_to_answer(endless: Pat
     assert gone(workers)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [2200, 40 << 10])  # the ledger's beginning does not fit, or its second half
 def test_a_full_disk_ends_the_run_with_its_reason_and_loses_nothing(
     spec: Path, home: Path, finished: Path, size: int

@@ -50,6 +50,7 @@ def test_each_setting_is_listed_once_and_counted(finite: SpaceSpec) -> None:
         complete(finite, params)  # raises where one is missing, warns where one is out of range
 
 
+@pytest.mark.slow
 @given(spaces, st.integers(0, 3))
 def test_what_a_sampler_draws_is_in_the_list(finite: SpaceSpec, seed: int) -> None:
     listed = {key(params) for params in enumerate_settings(finite) or []}

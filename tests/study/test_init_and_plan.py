@@ -23,6 +23,7 @@ def table(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_what_init_writes_runs_unedited_and_learns(table: Path, home: Path) -> None:
     done = run_study("init", table, "--target", "species")
     assert done.returncode == 0, done.stderr
@@ -33,6 +34,7 @@ def test_what_init_writes_runs_unedited_and_learns(table: Path, home: Path) -> N
     assert show(home, "animals")["best"]["value"] > 0.8
 
 
+@pytest.mark.slow
 def test_init_says_what_it_guessed_and_what_gives_the_target_away(table: Path) -> None:
     lines = table.read_text().splitlines()
     tame = ["tame", *("yes" if line.endswith("dog") else "no" for line in lines[1:])]
@@ -58,6 +60,7 @@ def test_init_says_why_no_column_can_be_the_target(tmp_path: Path) -> None:
     assert "there is nothing to learn" in done.stdout
 
 
+@pytest.mark.slow
 def test_init_does_not_overwrite(table: Path) -> None:
     assert run_study("init", table).returncode == 0
     table.with_suffix(".toml").write_text("mine")

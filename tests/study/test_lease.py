@@ -88,6 +88,7 @@ def test_a_torn_file_hinders_nobody(path: Path, content: bytes) -> None:
             pass
 
 
+@pytest.mark.slow
 def test_readers_do_not_hinder_a_start(path: Path) -> None:
     path.parent.mkdir()
     path.touch()

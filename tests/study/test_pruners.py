@@ -99,6 +99,7 @@ histories = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(histories, st.floats(0.0, 1.0), st.integers(1, len(GRID)), st.sampled_from(PRUNERS))
 def test_decisions_are_the_same_after_a_rebuild(
     history: list[tuple[float, TrialState, int]], final: float, length: int, name: str

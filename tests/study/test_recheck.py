@@ -42,6 +42,7 @@ def home(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_old_best_holds_on_the_same_data_for_any_number_of_jobs(home: Path) -> None:
     said: list[str] = []
     first = recheck(Home(home), "small", trials=3, top=1, seeds=3, jobs=1, said=said.append)
@@ -63,6 +64,7 @@ def test_old_best_holds_on_the_same_data_for_any_number_of_jobs(home: Path) -> N
     assert not any("trained" in line for line in said)
 
 
+@pytest.mark.slow
 def test_old_best_no_longer_holds_on_data_that_no_line_separates(home: Path) -> None:
     other = write(home / "xor.csv", xor=True)
     outcome = recheck(Home(home), "small", data=other, trials=12, top=1, seeds=3, jobs=1, said=nobody)

@@ -100,6 +100,7 @@ def test_figures_in_the_report_are_those_of_show(finished: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_the_same_study_gives_the_same_bytes(plane: Home, tmp_path: Path) -> None:
     first = write_report(plane, "small", tmp_path / "first.html").read_bytes()
     assert write_report(plane, "small", tmp_path / "second.html").read_bytes() == first
@@ -236,6 +237,7 @@ def test_a_ledger_without_trials_has_a_report(tmp_path: Path) -> None:
     assert "No trial is complete yet" in as_markdown(facts)
 
 
+@pytest.mark.slow
 def test_the_confirmed_winner_leads_and_the_test_set_is_told(tmp_path: Path) -> None:
     home = run_for_report(
         spec_with("trials = 12"),
@@ -340,6 +342,7 @@ def test_few_trials_come_with_a_caution(plane: Home) -> None:
     assert "are few to estimate it from" in Page(as_html(facts)).said
 
 
+@pytest.mark.slow
 def test_a_report_of_2000_trials_is_small(plane: Home) -> None:
     facts = times(gather(plane, "small"), 67)
     assert len(facts.summary.trials) == 2010
@@ -367,6 +370,7 @@ def _check_tables(text: str) -> None:
         before = cells
 
 
+@pytest.mark.slow
 def test_the_command_writes_where_it_says(finished: Path, tmp_path: Path) -> None:
     done = run_study("report", "small", "--home", finished)
     assert done.returncode == 0, done.stderr

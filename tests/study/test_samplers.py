@@ -124,6 +124,7 @@ def searching(sampler: str, **fields: Any) -> SearchSpec:
     return SearchSpec.model_validate({"sampler": sampler, "in_flight": IN_FLIGHT, "trials": TRIALS} | several | fields)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_proposals_repeat_and_survive_a_rebuild(sampler: str, tmp_path: Path) -> None:
     trials = 16 if sampler == "gp" else TRIALS  # the first ten are drawn at random
@@ -174,6 +175,7 @@ def test_a_study_made_longer_goes_on_as_if_it_had_been_longer_from_the_start(sam
     assert len(whole) == 10
 
 
+@pytest.mark.slow
 def test_sobol_points_are_a_function_of_the_number() -> None:
     rate = FloatDistribution(0.0, 1.0)
     study = optuna.create_study()

@@ -23,6 +23,7 @@ def test_one_worker_gives_what_two_give(spec: Path, finished: Path, home: Path) 
     assert fingerprints(home) == fingerprints(finished)
 
 
+@pytest.mark.slow
 def test_a_study_killed_again_and_again_gives_the_same_trials(finished: Path, spec: Path, home: Path) -> None:
     moments = random.Random(0)
     command = ("run", spec, "--home", home, "--no-tracking", "--jobs", 1)
@@ -37,6 +38,7 @@ def test_a_study_killed_again_and_again_gives_the_same_trials(finished: Path, sp
     assert fingerprints(home) == fingerprints(finished)
 
 
+@pytest.mark.slow
 def test_a_torn_ledger_is_repaired_and_said(spec: Path, finished: Path, home: Path) -> None:
     run_study("run", spec, "--home", home, "--no-tracking", "--jobs", 1, "--trials", 12)
     ledger = home / "studies/small/ledger.log"
@@ -48,6 +50,7 @@ def test_a_torn_ledger_is_repaired_and_said(spec: Path, finished: Path, home: Pa
     assert fingerprints(home) == fingerprints(finished)
 
 
+@pytest.mark.slow
 def test_run_that_died_before_its_first_trial_is_resumed_and_shown(spec: Path, tmp_path: Path) -> None:
     first = ("run", spec, "--no-tracking", "--jobs", 1, "--trials", 1)
     assert run_study(*first, "--home", tmp_path / "whole").returncode == 0
@@ -121,8 +124,18 @@ def test_a_ledger_of_another_format_is_not_continued_but_shown(
 
 
 @pytest.mark.slow
+def test_the_default_study_is_near_97_percent_after_its_first_trials(tmp_path: Path, home: Path) -> None:
+    whole = Path("experiments/digits.toml").read_text()
+    short = tmp_path / "digits.toml"
+    short.write_text(whole.partition("[confirm]")[0].replace("trials = 60", "trials = 12"))
+    done = run_study("run", short, "--home", home, "--no-tracking")
+    assert done.returncode == 0, done.stderr
+    assert show(home, "digits")["best"]["value"] > 0.94
+
+
+@pytest.mark.exhaustive
 def test_the_default_study_finds_97_percent(home: Path) -> None:
     done = run_study("run", "experiments/digits.toml", "--home", home)
     assert done.returncode == 0, done.stderr
     assert len(fingerprints(home, "digits")) == 60
-    assert "digits" in done.stdout
+    assert show(home, "digits")["best"]["value"] > 0.97

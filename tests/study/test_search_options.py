@@ -46,6 +46,7 @@ def test_asha_holds_trials_and_promotes_the_best(tmp_path: Path) -> None:
     assert not list(tmp_path.rglob("*.state.npz"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("pruner", "every"),
     [
@@ -70,7 +71,8 @@ def test_a_search_stopped_after_each_round_gives_the_same_trials(
     assert prints(pieces) == prints(whole)
 
 
-@pytest.mark.parametrize("in_flight", [1, pytest.param(2, marks=pytest.mark.exhaustive), 3])
+@pytest.mark.slow
+@pytest.mark.parametrize("in_flight", [1, *(pytest.param(number, marks=pytest.mark.exhaustive) for number in (2, 3))])
 def test_few_in_flight_repeat_as_well_and_end_where_nothing_improves(
     tmp_path: Path, in_flight: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -87,6 +89,7 @@ def test_few_in_flight_repeat_as_well_and_end_where_nothing_improves(
     assert prints(pieces) == prints(whole)
 
 
+@pytest.mark.slow
 def test_asha_goes_on_without_its_checkpoints(tmp_path: Path) -> None:
     text = spec_with('pruner = "asha"\ntrials = 15')
     whole = run_local(text, tmp_path / "whole")

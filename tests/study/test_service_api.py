@@ -114,6 +114,7 @@ def test_trials_and_curves_are_those_of_the_ledger(searched: int) -> None:
     assert curves["version"] == study["version"] > 0
 
 
+@pytest.mark.slow
 def test_report_is_one_page_in_which_only_its_own_script_may_run(searched: int) -> None:
     reply = ask(searched, "GET", "/studies/small/report")
     assert reply.status == 200

@@ -119,7 +119,7 @@ def test_database_that_goes_away_is_reported_and_waited_for(
 def test_servers_of_two_machines_share_a_queue(home: Path, storage: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "study.service")
     other = home.parent / "other"
-    names = [f"study-{number}" for number in range(4)]
+    names = [f"study-{number}" for number in range(2)]
     with serving_here(home, storage=storage) as here, serving_here(other, storage=storage) as there:
         for number, name in enumerate(names):
             assert submit((here, there)[number % 2].port, TINY.format(name=name)).status == 201

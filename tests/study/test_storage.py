@@ -64,6 +64,7 @@ def rows_of(address: str) -> dict[str, int]:
         return counts
 
 
+@pytest.mark.slow
 def test_it_is_the_same_study_as_in_a_file(kept: tuple[Path, str], finished: Path) -> None:
     home, address = kept
     assert not (home / "studies/small/ledger.log").exists()
@@ -75,6 +76,7 @@ def test_it_is_the_same_study_as_in_a_file(kept: tuple[Path, str], finished: Pat
         assert (row.params, row.value, row.metrics) == (other.params, other.value, other.metrics)
 
 
+@pytest.mark.slow
 def test_every_command_reads_it(kept: tuple[Path, str], tmp_path: Path) -> None:
     home, address = kept
     at = ("--home", home, "--storage", address)
@@ -89,6 +91,7 @@ def test_every_command_reads_it(kept: tuple[Path, str], tmp_path: Path) -> None:
     assert [trial["state"] for trial in json.loads(shown.stdout)["trials"]].count("complete") > 0
 
 
+@pytest.mark.slow
 def test_confirm_and_finalize_write_to_it(kept: tuple[Path, str]) -> None:
     home, address = kept
     confirmed = run_study(
@@ -110,6 +113,7 @@ def test_optuna_reads_it(storage: str, tmp_path: Path) -> None:
         optunas.engine.dispose()
 
 
+@pytest.mark.slow
 def test_many_studies_share_a_database(storage: str, tmp_path: Path) -> None:
     for name in ("one", "two"):
         run_local(spec_with("trials = 3", text=SMALL.replace('"small"', f'"{name}"')), tmp_path, storage=storage)
@@ -122,6 +126,7 @@ def test_many_studies_share_a_database(storage: str, tmp_path: Path) -> None:
     assert counts == [3, 3]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pruner", ["median", "asha"])
 def test_jobs_and_interruptions_change_nothing(storage: str, tmp_path: Path, pruner: str) -> None:
     text = spec_with(f"pruner = '{pruner}'")
@@ -133,6 +138,7 @@ def test_jobs_and_interruptions_change_nothing(storage: str, tmp_path: Path, pru
     assert trials(Home(tmp_path / "base", storage)) == trials(Home(tmp_path / "file"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rounds", [1, 4])
 def test_a_database_restarted_between_ask_and_tell_loses_nothing(mortal: Server, tmp_path: Path, rounds: int) -> None:
     storage = mortal.make_database()
@@ -156,6 +162,7 @@ def test_a_database_restarted_between_ask_and_tell_loses_nothing(mortal: Server,
     assert set(before) <= set(after)
 
 
+@pytest.mark.slow
 def test_a_run_whose_database_restarts_stops_with_a_line_and_resumes(
     mortal: Server, spec: Path, endless: Path, tmp_path: Path, finished: Path
 ) -> None:
@@ -172,6 +179,7 @@ def test_a_run_whose_database_restarts_stops_with_a_line_and_resumes(
     assert trials(Home(tmp_path / "home", storage))[:12] == fingerprints(finished)
 
 
+@pytest.mark.slow
 def test_of_two_coordinators_one_is_refused_wherever_its_home_is(
     storage: str, spec: Path, endless: Path, tmp_path: Path
 ) -> None:
@@ -194,6 +202,7 @@ def test_of_two_coordinators_one_is_refused_wherever_its_home_is(
         pass
 
 
+@pytest.mark.slow
 def test_two_first_studies_may_begin_at_once_on_an_empty_database(storage: str, tmp_path: Path) -> None:
     specs = []
     for name in ("one", "two"):

@@ -120,6 +120,7 @@ def test_rows_are_those_that_optuna_writes(postgres: Server, tmp_path: Path, mon
 FULL, CTRL_C = (psycopg.errors.DiskFull, MachineError), (KeyboardInterrupt, KeyboardInterrupt)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("table", "fault", "raised"),
     [

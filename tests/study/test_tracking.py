@@ -79,6 +79,7 @@ def test_the_parent_keeps_the_spec_and_the_best_so_far(client: mlflow.MlflowClie
     assert values == sorted(values)
 
 
+@pytest.mark.slow
 def test_a_run_that_was_exported_is_not_exported_again(finished: Path, tmp_path: Path) -> None:
     home = tmp_path / "home"
     shutil.copytree(finished, home)
@@ -89,6 +90,7 @@ def test_a_run_that_was_exported_is_not_exported_again(finished: Path, tmp_path:
     assert snapshot(home) == before
 
 
+@pytest.mark.slow
 def test_a_deleted_store_is_written_anew(finished: Path, tmp_path: Path) -> None:
     home = tmp_path / "home"
     shutil.copytree(finished, home)
@@ -100,6 +102,7 @@ def test_a_deleted_store_is_written_anew(finished: Path, tmp_path: Path) -> None
     assert all(run.info.status != "RUNNING" for run in runs)
 
 
+@pytest.mark.slow
 def test_a_store_that_does_not_answer_costs_no_trial(spec: Path, tmp_path: Path) -> None:
     home = tmp_path / "home"
     (home / "mlflow.db").mkdir(parents=True)

@@ -73,6 +73,7 @@ FAULTS = {
 NEAR = {"between files and the end", "between the end and keeping ids", "inside log_batch", "before the end"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "fault", [pytest.param(fault, marks=pytest.mark.exhaustive if fault in NEAR else ()) for fault in FAULTS]
 )
@@ -88,6 +89,7 @@ def test_export_that_dies_half_done_is_completed_by_sync(fault: str, spec: Path,
     assert_whole(home)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", ["study.ledger.Ledger.commit", "study.tracking.exporter.Exporter.look"])
 def test_coordinator_that_dies_leaves_no_run_behind_that_stays_wrong(place: str, spec: Path, home: Path) -> None:
     module, _, rest = place.rpartition(".")
@@ -143,6 +145,7 @@ def test_kills_lose_no_run_and_write_none_twice(spec: Path, home: Path) -> None:
     assert_whole(home)
 
 
+@pytest.mark.slow
 def test_locked_store_does_not_delay_the_search(spec: Path, home: Path, tmp_path: Path) -> None:
     freed = threading.Event()
     locked = threading.Event()
@@ -175,7 +178,7 @@ def test_runs_deleted_duplicated_or_left_running_are_repaired(finished: Path, tm
     home = tmp_path / "home"
     shutil.copytree(finished, home)
     uri = f"sqlite:///{home}/mlflow.db"
-    client = mlflow.MlflowClient(uri)
+    client = mlflow.MlflowClient(uri, uri)
     _, trials = runs_in(uri)
     client.delete_run(trials[0].info.run_id)
     client.update_run(trials[1].info.run_id, status="RUNNING")

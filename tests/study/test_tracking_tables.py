@@ -53,6 +53,7 @@ def ledger_in(folder: Path, finished: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_rows_are_those_of_the_client(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     by_tables, by_client = (ledger_in(tmp_path / name, finished) for name in ("tables", "client"))
     sync(Home(by_tables), "small")
@@ -67,6 +68,7 @@ def test_rows_are_those_of_the_client(finished: Path, tmp_path: Path, monkeypatc
     assert_whole(by_client)
 
 
+@pytest.mark.slow
 def test_tables_that_are_not_known_are_left_to_the_client(
     finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -77,6 +79,7 @@ def test_tables_that_are_not_known_are_left_to_the_client(
     assert_whole(home)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kept", ["none", "sound", "torn", "other", "a folder"])
 def test_a_new_store_is_the_same_whatever_was_kept(
     kept: str, tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch

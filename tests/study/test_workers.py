@@ -127,6 +127,7 @@ def threads(quantum: Quantum) -> Outcome:
     return Outcome(quantum.trial, quantum.state, seconds=most)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_outcomes_come_in_the_order_of_trials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, jobs: int) -> None:
     monkeypatch.setattr(workers, "work_in_turn", in_turn(well))
@@ -148,6 +149,7 @@ def test_the_largest_is_begun_first(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     assert [int(path.name.split("-")[0]) for path in begun] == [1, 2, 0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_a_batch_is_collected_while_another_is_under_way(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, jobs: int
@@ -159,6 +161,7 @@ def test_a_batch_is_collected_while_another_is_under_way(
         assert list(crew.collect(first)) == [0, 2]
 
 
+@pytest.mark.slow
 def test_a_killed_worker_costs_the_batch_behind_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(workers, "work_in_turn", in_turn(killed_always))  # trial 1
     with Workers(2) as crew:
@@ -168,6 +171,7 @@ def test_a_killed_worker_costs_the_batch_behind_nothing(monkeypatch: pytest.Monk
     assert attempts(tmp_path, 1) == ATTEMPTS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_blas_has_one_thread_while_the_workers_are_there(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, jobs: int
@@ -179,6 +183,7 @@ def test_blas_has_one_thread_while_the_workers_are_there(
     assert threadpool_info() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("trouble", "words"),
     [
@@ -207,6 +212,7 @@ def test_failing_task_is_retried_three_times_and_fails_alone(
         assert not crew.run([make_quantum(1, tmp_path)])[1].error
 
 
+@pytest.mark.slow
 def test_a_worker_killed_once_costs_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(workers, "work_in_turn", in_turn(killed_once))
     with Workers(2) as crew:
@@ -215,6 +221,7 @@ def test_a_worker_killed_once_costs_nothing(monkeypatch: pytest.MonkeyPatch, tmp
     assert attempts(tmp_path, 1) == 2
 
 
+@pytest.mark.slow
 def test_workers_killed_between_two_rounds_are_replaced(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(workers, "work_in_turn", in_turn(well))
     with Workers(2) as crew:
@@ -224,6 +231,7 @@ def test_workers_killed_between_two_rounds_are_replaced(monkeypatch: pytest.Monk
     assert {outcome.error for outcome in outcomes.values()} == {None}
 
 
+@pytest.mark.slow
 def test_what_a_trial_raises_is_its_own_and_not_tried_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(workers, "work_in_turn", in_turn(raising))
     with Workers(2) as crew:
@@ -232,6 +240,7 @@ def test_what_a_trial_raises_is_its_own_and_not_tried_again(monkeypatch: pytest.
     assert attempts(tmp_path, 1) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_data_that_cannot_be_read_end_the_run_and_fail_no_trial(tmp_path: Path, jobs: int) -> None:
     with Workers(jobs) as crew, pytest.raises(FileNotFoundError, match=r"units\.json"):
@@ -248,6 +257,7 @@ def test_no_worker_outlives_the_block(monkeypatch: pytest.MonkeyPatch, tmp_path:
     assert gone(pids)
 
 
+@pytest.mark.slow
 def test_workers_end_though_one_was_killed_amid_its_result(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(workers, "work_in_turn", in_turn(killed_amid_its_result))
     with Workers(2) as crew:
@@ -259,6 +269,7 @@ def test_workers_end_though_one_was_killed_amid_its_result(monkeypatch: pytest.M
     assert gone(begun)
 
 
+@pytest.mark.slow
 def test_processes_that_were_begun_ahead_do_the_work(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(workers, "work_in_turn", in_turn(well))
     crew = Workers(2)
@@ -272,6 +283,7 @@ def test_processes_that_were_begun_ahead_do_the_work(monkeypatch: pytest.MonkeyP
     assert gone(list(begun))
 
 
+@pytest.mark.slow
 def test_where_too_few_processes_have_begun_they_begin_anew(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(workers, "work_in_turn", in_turn(well))
     with Workers(3) as crew:

@@ -191,6 +191,7 @@ def test_too_many_folds(tmp_path: Path) -> None:
         load_folds(DataSpec(source="t.csv", folds=100), tmp_path)
 
 
+@pytest.mark.slow
 def test_a_large_file_without_line_ends_costs_little_memory(tmp_path: Path) -> None:
     """2 GB of zeros as text, sparse on disk: refused with a few megabytes beyond the imports."""
     path = tmp_path / "t.csv"

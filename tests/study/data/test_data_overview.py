@@ -180,6 +180,7 @@ def test_init_writes_a_spec_that_loads(tmp_path: Path) -> None:
     assert "colour: categorical, 3 different" in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["mixed.tsv", "mixed.parquet", "arrays.npz", "cats.h5"])
 def test_init_serves_every_kind_of_file(files: Path, name: str) -> None:
     spec = tomllib.loads(draft_spec(files / name))
@@ -200,6 +201,7 @@ def test_a_date_of_its_own_in_each_row_is_no_identifier(tmp_path: Path, form: st
     assert "identifier" not in text
 
 
+@pytest.mark.slow
 def test_init_guesses_a_target_and_says_so(tmp_path: Path) -> None:
     mixed_table().to_csv(tmp_path / "t.csv", index=False)
     text = draft_spec(tmp_path / "t.csv", None)

@@ -29,6 +29,7 @@ def write(folder: Path, table: pd.DataFrame) -> None:
     table.to_csv(folder / "t.csv", index=False)
 
 
+@pytest.mark.slow
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_cell_of_dev_or_test_changes_nothing_that_is_fitted(tmp_path: Path, data: Any) -> None:
@@ -49,6 +50,7 @@ def test_a_cell_of_dev_or_test_changes_nothing_that_is_fitted(tmp_path: Path, da
     assert after.part_fingerprints["train"] == before.part_fingerprints["train"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("garbage", ["abc", "inf", "", "2024-13-45"])
 def test_garbage_in_the_test_rows_is_met_when_the_seal_is_broken(tmp_path: Path, garbage: str) -> None:
     table = mixed_table().astype(str).replace("nan", "")

@@ -48,6 +48,7 @@ def test_the_same_table_however_it_is_written(tmp_path: Path, way: str) -> None:
     assert data.column_names == ("size", "town")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("header", [True, False])
 @pytest.mark.parametrize(
     "writing", [{"sep": sep, "decimal": decimal} for sep in ",;\t|" for decimal in ".," if sep != decimal], ids=str
@@ -170,6 +171,7 @@ def test_columns_of_one_name_are_told_apart(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_row_longer_than_the_head_that_is_looked_at(tmp_path: Path) -> None:
     wide, digits = 400, "0" * 1000
     header = ",".join([*(f"x{i}" for i in range(wide)), "y"])
