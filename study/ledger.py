@@ -5,8 +5,6 @@ both. What a round decided is one record, the first of the write that applies it
 so a round whose write was torn when the process died is finished on opening.
 """
 
-import fcntl
-import json
 import uuid
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -17,13 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 import optuna
 from optuna.storages import BaseStorage, JournalStorage
-from optuna.storages.journal import JournalFileBackend
-from optuna.storages.journal._file import BaseJournalFileLock
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from study.errors import UserError
 from study.home import StudyFolder
+from study.journal import Journal
 from study.storage import open_storage
 
 if TYPE_CHECKING:
@@ -39,6 +36,10 @@ STATES = {
     TrialState.WAITING: "running",
 }
 _FINISHED = {name: state for state, name in STATES.items() if state.is_finished()}
+
+
+class EmptyLedgerError(UserError):
+    """A ledger that was made and nothing written to it: its run is just beginning, or died then."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,8 @@ class Ledger:
         held: what `study.holding.hold` gave, where this process is to write to a ledger in a database.
 
     Raises:
-        UserError: the database refuses; MachineError later on, where it is lost.
+        UserError: the database refuses, or the file is damaged; MachineError later on, where it is lost.
+        EmptyLedgerError: there is no study in it, and no directions are given.
     """
 
     def __init__(
@@ -89,7 +91,10 @@ class Ledger:
             self._id = self.storage.get_study_id_from_name(name)
         except KeyError:
             if directions is None:
-                raise
+                raise EmptyLedgerError(
+                    f"{folder.ledger}: has no study {name!r} in it; `study run` with its spec begins it, or remove "
+                    f"{folder.path}"
+                ) from None
             ways = [StudyDirection[direction.upper()] for direction in directions]
             self._id = self.storage.create_new_study(ways, name)
         self.name = name
@@ -195,79 +200,20 @@ def _open(
     if folder.storage is not None:
         tables = open_storage(folder.storage, held)
         return tables, tables.in_one_write
-    folder.ledger.parent.mkdir(parents=True, exist_ok=True)
-    journal = _Journal(str(folder.ledger), _Lock(folder))
-    return JournalStorage(journal), journal.in_one_write
+    journal = Journal(folder.ledger)
+    try:
+        return JournalStorage(journal), journal.in_one_write
+    except (KeyError, ValueError, TypeError, AttributeError, AssertionError) as error:
+        # Of lines that Optuna wrote, or a version before the checks, not even the form is certain.
+        raise UserError(f"{folder.ledger}: is damaged ({error!r}); bring a backup of it back") from None
 
 
 def repair(folder: StudyFolder) -> int:
-    """Cut a torn last line off the journal, which Optuna could not read past; return how many bytes it had.
+    """Cut a torn last line off the journal; return how many bytes it had.
 
-    Call it while holding the study's lease. A line is torn where the process or the disk stopped in the middle of
-    a write; what it said was not yet acted upon. A database mends itself.
+    Call it while holding the study's lease. Whoever writes does the same; this is to say so. A database mends itself.
     """
-    if folder.storage is not None or not folder.ledger.exists():
-        return 0
-    with folder.ledger.open("rb+") as file:
-        content = file.read()
-        end = content.rfind(b"\n") + 1
-        while end and not _is_json(content[content.rfind(b"\n", 0, end - 1) + 1 : end]):
-            end = content.rfind(b"\n", 0, end - 1) + 1
-        torn = len(content) - end
-        if torn:
-            file.truncate(end)
-        return torn
-
-
-def _is_json(line: bytes) -> bool:
-    try:
-        json.loads(line)
-    except ValueError:
-        return False
-    return True
-
-
-class _Journal(JournalFileBackend):
-    """Optuna's journal, which can gather operations and write them at once: one wait for the disk a round."""
-
-    def __init__(self, path: str, lock: BaseJournalFileLock) -> None:
-        super().__init__(path, lock)
-        self._gathered: list[dict[str, Any]] | None = None
-
-    @contextmanager
-    def in_one_write(self) -> Iterator[None]:
-        """Gather what is appended in the block, in order, and write it at the end; nothing of it where it raises."""
-        gathered: list[dict[str, Any]] = []
-        self._gathered = gathered
-        try:
-            yield
-        finally:
-            self._gathered = None
-        if gathered:
-            self.append_logs(gathered)
-
-    def append_logs(self, logs: list[dict[str, Any]]) -> None:
-        """Append operations to the journal, or to those that are gathered."""
-        if self._gathered is None:
-            super().append_logs(logs)
-        else:
-            self._gathered.extend(logs)
-
-
-class _Lock(BaseJournalFileLock):
-    """A lock on the journal for the length of one write; unlike Optuna's own it dies with its process."""
-
-    def __init__(self, folder: StudyFolder) -> None:
-        self._path = folder.ledger.with_suffix(".lock")
-        self._file: Any = None
-
-    def acquire(self) -> bool:
-        self._file = self._path.open("w")
-        fcntl.flock(self._file, fcntl.LOCK_EX)
-        return True
-
-    def release(self) -> None:
-        self._file.close()
+    return Journal(folder.ledger).mend() if folder.storage is None and folder.ledger.exists() else 0
 
 
 @contextmanager

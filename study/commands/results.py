@@ -68,11 +68,18 @@ def list_studies(json: JsonOption = False, home: HomeOption = None, storage: Sto
     from study.terminal import print_json, print_list
 
     place = Home.at(home, storage)
-    summaries = [summarize(place, name) for name in place.names()]
+    summaries, refused = [], []
+    for name in place.names():
+        try:
+            summaries.append(summarize(place, name))
+        except UserError as error:
+            refused.append(error)
     if json:
         print_json([{key: value for key, value in s.as_json().items() if key != "trials"} for s in summaries])
     else:
         print_list(summaries, place.place)
+    if refused:
+        raise UserError("\nstudy: ".join(map(str, refused)))
 
 
 def compare(

@@ -18,8 +18,9 @@ from study import database, lease
 from study.charts.chart import Chart
 from study.charts.trial_charts import cost_curves
 from study.charts.trials import Curve, TrialFacts, thin
+from study.errors import UserError
 from study.home import Home, StudyFolder
-from study.ledger import Ledger, quiet_optuna
+from study.ledger import EmptyLedgerError, Ledger, quiet_optuna
 from study.results import Summary, read_experiment, summarize_ledger
 from study.service.problems import log
 from study.service.queue import Queue, Submission
@@ -196,9 +197,9 @@ class StudyReader:
             with quiet_optuna():
                 ledger = Ledger(folder, name) if known is None else known.ledger
                 summary = summarize_ledger(ledger, folder)
-        except KeyError:  # it is being made
+        except EmptyLedgerError:  # it is being made
             return None
-        except (ValueError, OSError) as error:
+        except (UserError, OSError) as error:
             log.warning("the ledger of study %s cannot be read: %s", name, error)
             return None
         known = _Known(stamp, ledger, summary, known.curves if known is not None else {})

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -67,6 +68,23 @@ def test_list_names_every_study(finished: Path) -> None:
     assert (study["name"], study["state"]) == ("small", "complete")
     assert "small" in run_study("list", "--home", finished).stdout
     assert "no study in" in run_study("list", "--home", finished / "nowhere").stdout
+
+
+@pytest.mark.parametrize(("content", "words"), [(b"", "has no study 'bad' in it"), (b"garbage\n", "line 1 is damaged")])
+def test_list_names_a_damaged_study_and_shows_the_others(
+    finished: Path, tmp_path: Path, content: bytes, words: str
+) -> None:
+    shutil.copytree(finished / "studies", tmp_path / "studies")
+    bad = tmp_path / "studies/bad/ledger.log"
+    bad.parent.mkdir()
+    bad.write_bytes(content)
+    listed = run_study("list", "--home", tmp_path)
+    assert (listed.returncode, listed.stderr.count("\n")) == (2, 1)
+    assert f"study: {bad}: {words}" in listed.stderr
+    assert "small" in listed.stdout
+    assert [each["name"] for each in json.loads(run_study("list", "--home", tmp_path, "--json").stdout)] == ["small"]
+    shown = run_study("show", "bad", "--home", tmp_path)
+    assert (shown.returncode, shown.stderr) == (2, listed.stderr)
 
 
 def test_a_finished_study_says_so_and_changes_nothing(finished: Path) -> None:

@@ -1,6 +1,8 @@
 """The ledger: an ordinary Optuna study, whole after a torn line and after a round half applied."""
 
 import json
+import random
+import re
 from pathlib import Path
 
 import optuna
@@ -10,6 +12,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState, create_trial
 
+from study.errors import UserError
 from study.home import StudyFolder
 from study.ledger import RESULT, Ledger, TrialRecord, repair
 
@@ -66,11 +69,75 @@ def test_a_torn_tail_is_cut_off_at_every_byte(folder: StudyFolder) -> None:
     ask(ledger)
     whole = folder.ledger.read_bytes()
     last = whole.rfind(b"\n", 0, len(whole) - 1) + 1
-    for size in range(last, len(whole)):
+    for size in range(last, len(whole) - 1):
         folder.ledger.write_bytes(whole[:size])
         assert repair(folder) == size - last
         assert folder.ledger.read_bytes() == whole[:last]
         assert Ledger(folder, "a").trials() == []
+
+
+@pytest.mark.parametrize("end", [b"", b"\x0b"])  # which one flipped bit makes of it
+def test_only_the_end_of_the_last_line_is_lost_and_the_line_is_kept(folder: StudyFolder, end: bytes) -> None:
+    ledger = Ledger(folder, "a", ["maximize"])
+    ask(ledger)
+    whole = folder.ledger.read_bytes()
+    folder.ledger.write_bytes(whole[:-1] + end)
+    assert len(Ledger(folder, "a").trials()) == 1
+    assert repair(folder) == 0
+    assert folder.ledger.read_bytes() == whole
+
+
+@pytest.mark.parametrize("tail", [b'{"check":"12', b"\0" * 300, b"\0" * 300 + b"\n"])
+def test_readers_pass_a_torn_tail_over_and_every_writer_cuts_it_off(folder: StudyFolder, tail: bytes) -> None:
+    Ledger(folder, "a", ["maximize"]).set(first=1)
+    with folder.ledger.open("ab") as file:
+        file.write(tail)
+    ledger = Ledger(folder, "a")
+    assert ledger.attributes == {"first": 1}
+    ledger.set(second=2)
+    assert Ledger(folder, "a").attributes == {"first": 1, "second": 2}
+    assert repair(folder) == 0
+
+
+def test_flipped_bits_never_change_what_is_read(folder: StudyFolder) -> None:
+    ledger = Ledger(folder, "a", ["maximize"])
+    ask(ledger), ask(ledger, 0.25)
+    ledger.commit(1, {0: DONE, 1: TrialRecord(20, {10: 0.4})})
+    truth, whole = (ledger.trials(), ledger.attributes), folder.ledger.read_bytes()
+    rng, refused = random.Random(0), 0
+    for _ in range(400):
+        damaged = bytearray(whole)
+        damaged[rng.randrange(len(whole))] ^= 1 << rng.randrange(8)
+        folder.ledger.write_bytes(damaged)
+        try:
+            found = Ledger(folder, "a")
+        except UserError as error:
+            refused += 1
+            assert re.fullmatch(r".*ledger\.log: line \d+ is damaged; bring a backup .*", str(error))
+            continue
+        assert (found.trials(), found.attributes) == truth
+    assert refused > 390
+
+
+def test_lines_of_before_the_checks_and_of_optuna_s_own_are_read(folder: StudyFolder) -> None:
+    ledger = Ledger(folder, "a", ["maximize"])
+    ask(ledger)
+    lines = [json.loads(line) for line in folder.ledger.read_bytes().splitlines()]
+    without = [{key: value for key, value in line.items() if key != "check"} for line in lines]
+    folder.ledger.write_text("".join(json.dumps(line, separators=(",", ":")) + "\n" for line in without))
+    study = optuna.load_study(study_name="a", storage=JournalStorage(JournalFileBackend(str(folder.ledger))))
+    study.set_user_attr("by", "optuna")
+    Ledger(folder, "a").commit(1, {0: DONE})
+    assert Ledger(folder, "a").attributes["by"] == "optuna"
+    assert Ledger(folder, "a").trials()[0].value == 0.3
+
+
+@pytest.mark.parametrize("content", [b"nonsense\n", b'{"op_code":12}\n', b'{"op_code":"x"}\n', b"\xff\xfe\n"])
+def test_what_is_no_ledger_is_refused_in_a_line(folder: StudyFolder, content: bytes) -> None:
+    folder.path.mkdir()
+    folder.ledger.write_bytes(content)
+    with pytest.raises(UserError, match=r"ledger\.log: .*damaged.*; bring a backup"):
+        Ledger(folder, "a")
 
 
 def test_a_last_line_that_is_not_json_is_cut_off(folder: StudyFolder) -> None:

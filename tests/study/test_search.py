@@ -57,7 +57,7 @@ def test_run_that_died_before_its_first_trial_is_resumed_and_shown(spec: Path, t
     ledger = (tmp_path / "whole/studies/small/ledger.log").read_bytes().splitlines(keepends=True)
     begun = next(number for number, line in enumerate(ledger) if b'"op_code":4,' in line)  # Optuna creates a trial
     assert begun > 10
-    for written in range(1, begun + 1):
+    for written in range(begun + 1):
         home = tmp_path / f"{written}"
         (home / "studies/small").mkdir(parents=True)
         (home / "studies/small/ledger.log").write_bytes(b"".join(ledger[:written]))
