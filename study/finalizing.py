@@ -21,7 +21,7 @@ from study.errors import UserError
 from study.example_values import example_values
 from study.home import Home
 from study.ledger import Ledger
-from study.model import build_model, save_model
+from study.model import FinalFiles, build_model, forget_models, keep_model
 from study.objective import network_seed
 from study.results import Summary, summarize_ledger
 from study.space import architecture_of, complete, training_of
@@ -40,6 +40,7 @@ class Opening:
         with_dev: whether it was trained on train and dev together.
         m: test examples.
         at: when, in UTC, ISO 8601.
+        files: SHA-256 of the model and of its example rows, by which `study.model.FinalFiles` finds them.
     """
 
     trial: int
@@ -52,6 +53,7 @@ class Opening:
     with_dev: bool
     m: int
     at: str
+    files: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -120,12 +122,14 @@ def finalize(home: Home, name: str, *, trial: int | None = None, with_dev: bool 
             if "diverged" in state.status:
                 raise UserError(f"trial {number} of study {name!r} diverged when trained again; take another --trial")
             parameters = state.replica(0)
+            _record_beginning(ledger, number, with_dev=reads_dev, again=again)
             test = open_test(spec.data, base, combined=reads_dev)  # the seal is broken here, and nowhere else
             A = predict(architecture, parameters, test.X)
         scale = dataset.target_scale
         unit = Unit() if scale is None else Unit(scale.mean, scale.scale, scale.log1p)
         Y, A = unit.restore(test.Y), unit.restore(A)
         found = crossed(example_values(summary.metric, Y, A)[None, None]).interval(summary.metric, 0)
+        files = keep_model(build_model(dataset, architecture, parameters), example_cells(spec.data, base), folder.final)
         opening = Opening(
             trial=number,
             setting=setting,
@@ -136,13 +140,38 @@ def finalize(home: Home, name: str, *, trial: int | None = None, with_dev: bool 
             metrics={metric.name: metric.compute(Y, A) for metric in metrics_for(dataset.task)},
             with_dev=reads_dev,
             m=test.m,
-            at=datetime.now(UTC).isoformat(timespec="seconds"),
+            at=_now(),
+            files=files,
         )
-        save_model(build_model(dataset, architecture, parameters), folder.model)
-        example_cells(spec.data, base).astype(object).to_parquet(folder.example)
-        ledger.set(finalized=[*openings, asdict(opening)])
+        ledger.set(finalized=[*openings, asdict(opening)])  # from here on this opening counts, and its model
+        kept = FinalFiles.of(folder.final, asdict(opening))
+        forget_models(folder.final, kept)
     row = summary.trials[number]
-    return Final(name, opening, len(openings) + 1, float(row.value or 0), _confirmed(attributes, number), folder.model)
+    return Final(name, opening, len(openings) + 1, float(row.value or 0), _confirmed(attributes, number), kept.model)
+
+
+def _record_beginning(ledger: Ledger, number: int, *, with_dev: bool, again: bool) -> None:
+    """Write that the test set is about to be opened, so that an opening is known though the process dies in it.
+
+    Raises:
+        UserError: the last opening was not finished, and was another one.
+    """
+    attributes = ledger.attributes
+    times, begun = len(attributes.get("finalized", [])) + 1, attributes.get("opening", {})
+    if begun.get("times") == times:
+        if (begun["trial"], begun["with_dev"]) == (number, with_dev):
+            return
+        if not again:
+            same = f"--trial {begun['trial']}{' --with-dev' if begun['with_dev'] else ''}"
+            raise UserError(
+                f"the test set of study {ledger.name!r} was being opened on {begun['at'][:10]} when the command ended; "
+                f"{same} finishes that, --again opens it for another"
+            )
+    ledger.set(opening={"times": times, "trial": number, "with_dev": with_dev, "at": _now()})
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def _choose(summary: Summary, attributes: Mapping[str, Any], trial: int | None) -> int:

@@ -51,14 +51,9 @@ class StudyFolder:
         return self.path / "tracking.lock"
 
     @property
-    def model(self) -> Path:
-        """The model of the last `study finalize`."""
-        return self.path / "final" / "model.skops"
-
-    @property
-    def example(self) -> Path:
-        """Raw cells of a few rows of train: what the final model is given."""
-        return self.path / "final" / "example.parquet"
+    def final(self) -> Path:
+        """Final models, under names that hold their digests; the ledger says which one counts."""
+        return self.path / "final"
 
     @property
     def confirm(self) -> Path:
@@ -96,9 +91,14 @@ class Home:
         """Return the home: as given, else STUDY_HOME, else ./mlruns; storage likewise, else STUDY_STORAGE, else none.
 
         Raises:
-            UserError: the storage is not an address of PostgreSQL.
+            UserError: the path cannot be part of an address, or the storage is not an address of PostgreSQL.
         """
         path = Path(given or os.environ.get("STUDY_HOME") or "mlruns").absolute()
+        strange = next((sign for sign in "?#%" if sign in str(path)), None)
+        if strange is not None:
+            raise UserError(
+                f"--home {path}: has a {strange!r}, which no address of MLflow can hold; name another folder"
+            )
         return cls(path, database.storage_address(storage))
 
     @property

@@ -3,6 +3,10 @@
 Saved with skops, which holds plain data and the names of classes, and never runs code from the file.
 """
 
+import hashlib
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -17,6 +21,7 @@ from engine.activations import Array
 from engine.parameters import Parameters
 from engine.state import write_whole
 from study.data import Dataset, TargetScale
+from study.errors import UserError
 
 # What skops does not know by itself; a file that names anything else is not read.
 TRUSTED = (
@@ -150,12 +155,80 @@ def predictions(model: Pipeline, cells: pd.DataFrame) -> pd.DataFrame:
     return out
 
 
-def save_model(model: Pipeline, path: Path) -> None:
-    """Write a model, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, skops.io.dumps(model))
+@dataclass(frozen=True)
+class FinalFiles:
+    """Where the final model of one opening of the test set is.
+
+    A file's name holds its digest, which the opening in the ledger has: what is read belongs to what is recorded, and
+    until the record is written that of the opening before counts.
+
+    Attributes:
+        model: the pipeline.
+        example: raw cells of a few rows of train: what the model is given.
+        digests: SHA-256 of both, by name; none of a model that was kept before there were digests.
+    """
+
+    model: Path
+    example: Path
+    digests: Mapping[str, str]
+
+    @classmethod
+    def of(cls, folder: Path, opening: Mapping[str, Any]) -> "FinalFiles":
+        """Return those of an opening, in the folder of final models."""
+        digests = opening.get("files") or {}
+        if not digests:
+            return cls(folder / "model.skops", folder / "example.parquet", {})
+        return cls(
+            folder / f"model-{digests['model'][:16]}.skops",
+            folder / f"example-{digests['example'][:16]}.parquet",
+            digests,
+        )
+
+    def load_model(self) -> Pipeline:
+        """Return the model.
+
+        Raises:
+            UserError: it is not there, or is not the one that was kept.
+        """
+        content = self._read(self.model, "model")
+        try:
+            return skops.io.loads(content, trusted=list(TRUSTED))
+        except Exception as error:  # noqa: BLE001 - whatever a file that somebody changed leads skops to
+            raise self._refuse(self.model, f"is no model of this program ({type(error).__name__})") from None
+
+    def load_example(self) -> pd.DataFrame:
+        """Return the rows; errors as `load_model`."""
+        return pd.read_parquet(io.BytesIO(self._read(self.example, "example")))
+
+    def _read(self, path: Path, name: str) -> bytes:
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:
+            raise self._refuse(path, "is not there") from None
+        if self.digests and hashlib.sha256(content).hexdigest() != self.digests[name]:
+            raise self._refuse(path, "was changed since it was kept")
+        return content
+
+    @staticmethod
+    def _refuse(path: Path, why: str) -> UserError:
+        return UserError(f"{path}: {why}; bring a backup of it back, or train it again: study finalize NAME --again")
 
 
-def load_model(path: Path) -> Pipeline:
-    """Read what `save_model` wrote; raises for a file that names types of others."""
-    return skops.io.load(path, trusted=list(TRUSTED))
+def keep_model(model: Pipeline, example: pd.DataFrame, folder: Path) -> dict[str, str]:
+    """Write a model and raw cells of a few rows, whole; return the digests by which `FinalFiles` finds them."""
+    rows = io.BytesIO()
+    example.astype(object).to_parquet(rows)
+    contents = {"model": skops.io.dumps(model), "example": rows.getvalue()}
+    digests = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
+    files = FinalFiles.of(folder, {"files": digests})
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(files.model, contents["model"])
+    write_whole(files.example, contents["example"])
+    return digests
+
+
+def forget_models(folder: Path, kept: FinalFiles) -> None:
+    """Delete the final models of openings before, and of those that died before their record."""
+    for path in folder.iterdir():
+        if path not in (kept.model, kept.example):
+            path.unlink()

@@ -9,7 +9,7 @@ from study.data import read_cells
 from study.errors import UserError, did_you_mean
 from study.home import Home
 from study.ledger import Ledger
-from study.model import load_model, predictions
+from study.model import FinalFiles, predictions
 from study.spec import parse_spec
 
 
@@ -39,9 +39,10 @@ def predict_table(home: Home, name: str, table: pd.DataFrame) -> pd.DataFrame:
 def _load(home: Home, name: str) -> tuple[dict[str, Any], Any]:
     """Return a study's attributes and its final model."""
     folder = home.existing(name)
-    if not folder.model.exists():
+    attributes = Ledger(folder, name).attributes
+    if not attributes.get("finalized"):
         raise UserError(f"study {name!r} has no final model yet; study finalize {name} makes it")
-    return Ledger(folder, name).attributes, load_model(folder.model)
+    return attributes, FinalFiles.of(folder.final, attributes["finalized"][-1]).load_model()
 
 
 def _predict(

@@ -42,7 +42,7 @@ def serve(home: Home, port: int, name: str | None = None, *, browser: bool = Tru
     if uri.startswith("http"):
         _say(home, without_password(uri), names)
         return
-    if uri.startswith("sqlite:///") and not home.mlflow_database.exists():
+    if not os.environ.get("MLFLOW_TRACKING_URI") and not home.mlflow_database.exists():
         raise UserError(f"no runs in {home.path} yet; run a study first: study run SPEC.toml")
     command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri]
     command += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1", "--no-serve-artifacts"]

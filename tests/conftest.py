@@ -6,7 +6,6 @@ import os
 # started from here. It is read when NumPy is imported.
 os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from support.command import run_study
 from support.postgres import Server, start_server
 from support.sharing import made_once
 from support.small_study import ENDLESS, SMALL
+from support.stores import give_store
 from support.studies import TABLE, write_table
 
 # The same cases each time, and no clock that a busy machine could fail.
@@ -63,8 +63,7 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def home(tmp_path: Path, empty_store: Path) -> Path:
     """A home without studies."""
     folder = tmp_path / "home"
-    folder.mkdir()
-    shutil.copy(empty_store, folder)
+    give_store(empty_store, folder)
     return folder
 
 
@@ -74,8 +73,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Pat
 
     def make(folder: Path) -> None:
         (folder / "small.toml").write_text(SMALL)
-        (folder / "home").mkdir()
-        shutil.copy(empty_store, folder / "home")
+        give_store(empty_store, folder / "home")
         done = run_study("run", folder / "small.toml", "--home", folder / "home", "--jobs", 2)
         assert done.returncode == 0, done.stderr
 
@@ -89,8 +87,7 @@ def finalized(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Pa
     def make(folder: Path) -> None:
         write_table(folder / "table.csv")
         (folder / "table.toml").write_text(TABLE)
-        (folder / "home").mkdir()
-        shutil.copy(empty_store, folder / "home")
+        give_store(empty_store, folder / "home")
         for command in (("run", folder / "table.toml", "--jobs", 1), ("finalize", "table")):
             done = run_study(*command, "--home", folder / "home")
             assert (done.returncode, done.stderr) == (0, ""), done.stdout

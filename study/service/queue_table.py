@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import (
+    URL,
     BigInteger,
     Boolean,
     CheckConstraint,
@@ -80,7 +81,7 @@ def open_place(home: Home) -> Place:
 def _open_file(path: Path) -> Place:
     # Without a level of its own the driver leaves the beginning of transactions to `Place.begin`.
     options = {"timeout": PATIENCE, "isolation_level": None}
-    engine = create_engine(f"sqlite:///{path}", connect_args=options, poolclass=NullPool)
+    engine = create_engine(URL.create("sqlite", database=str(path)), connect_args=options, poolclass=NullPool)
     table = _table(IN_FILE)
     with engine.connect() as database:
         database.exec_driver_sql("PRAGMA journal_mode = WAL")

@@ -130,7 +130,7 @@ def action_routes(service: Service) -> APIRouter:
         if media_type_of(request) != CSV:
             raise Problem(415, f"a table comes as {CSV}", "media-type")
         await service.find(name)
-        if not settings.home.folder(name).model.exists():
+        if not settings.home.folder(name).final.exists():
             raise Problem(409, f"study {name!r} has no final model yet; finalize it first", "no-model")
         with tempfile.TemporaryDirectory(prefix="study-predict-") as folder:
             table, out = Path(folder) / "table.csv", Path(folder) / "predictions.csv"

@@ -108,6 +108,8 @@ class Exporter:
         elif "well" in said:
             self._troubled = False
             self.said("MLflow answers again; runs are written")
+        elif "note" in said:
+            self.said(said["note"])
         elif "error" in said:
             self.error = said["error"]
 

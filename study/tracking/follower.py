@@ -8,6 +8,7 @@ person.
 
 import contextlib
 import json
+import logging
 import os
 import signal
 import sys
@@ -169,6 +170,18 @@ def _listen(words: TextIO, queue: "Queue[str]", searched: threading.Event) -> No
         queue.put("stop")
 
 
+class _Notes(logging.Handler):
+    """Passes what is worth knowing on to the coordinator, which says it."""
+
+    def __init__(self, out: TextIO) -> None:
+        super().__init__()
+        self.out = out
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Pass one on."""
+        print(json.dumps({"note": record.getMessage()}), file=self.out, flush=True)
+
+
 def main() -> None:
     """Follow the study that the arguments name: home, name."""
     home, name = sys.argv[1:]
@@ -178,6 +191,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # tidies temporary folders up
     out = sys.stdout
     sys.stdout = sys.stderr  # what a library prints is no answer
+    logging.getLogger("study").addHandler(_Notes(out))
     try:
         follow(Home.at(home), name, sys.stdin, out)
     except (UserError, MachineError) as error:

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from study.home import StudyFolder
-from study.model import TRUSTED, load_model, predictions
+from study.model import TRUSTED, FinalFiles, predictions
 
 ALIAS = "champion"
 _OPENING = "study.opening"
@@ -38,7 +38,10 @@ def register_model(
         attributes: of the ledger.
     """
     openings = attributes.get("finalized", [])
-    if not openings or not folder.model.exists():
+    if not openings:
+        return
+    files = FinalFiles.of(folder.final, openings[-1])
+    if not files.model.exists():
         return
     key = f"{attributes['uid']}/{len(openings)}"
     for known in _versions(client, name):
@@ -47,19 +50,19 @@ def register_model(
     opening = openings[-1]
     tags = {"study.name": name, "study.trial": str(opening["trial"]), _OPENING: key}
     with _store(uri):
-        info = _log(experiment_id, run_id, folder, tags)
+        info = _log(experiment_id, run_id, files, tags)
         client.set_logged_model_tags(info.model_id, tags)
         made = _register(client, name, info, run_id, tags, _describe(opening))
     client.set_registered_model_alias(name, ALIAS, made.version)
 
 
-def _log(experiment_id: str, run_id: str, folder: StudyFolder, tags: Mapping[str, str]) -> Any:
+def _log(experiment_id: str, run_id: str, files: FinalFiles, tags: Mapping[str, str]) -> Any:
     import mlflow
     from mlflow.models import Model
     from mlflow.models.signature import ModelSignature
 
-    model = load_model(folder.model)
-    example = _readable(pd.read_parquet(folder.example), model)
+    model = files.load_model()
+    example = _readable(files.load_example(), model)
     signature = None
     if len(example.columns) <= _MOST_COLUMNS:
         outputs = predictions(model, example)["prediction"]

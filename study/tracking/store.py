@@ -9,12 +9,22 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from engine.state import write_whole
 from study.errors import without_password
 from study.home import Home
 
+log = logging.getLogger("study.tracking")
 _DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
+# Where MLflow's tables hold absolute paths of artifacts.
+_LOCATIONS = {
+    "experiments": "artifact_location",
+    "runs": "artifact_uri",
+    "logged_models": "artifact_location",
+    "model_versions": "storage_location",
+}
 # Without these a server that is down keeps a client busy for minutes. Who sets them has the last word.
 _CLIENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -52,6 +62,7 @@ def make_store(home: Home) -> None:
         return
     if home.mlflow_database.exists():
         _check_database(home.mlflow_database)
+        _bring_artifacts_home(home)
         return
     with tempfile.TemporaryDirectory(dir=home.path, prefix=".mlflow-") as folder:
         database = Path(folder) / "mlflow.db"
@@ -61,6 +72,29 @@ def make_store(home: Home) -> None:
             connection.execute("UPDATE experiments SET artifact_location = ?", [(home.artifacts / "default").as_uri()])
         with contextlib.suppress(FileExistsError):
             home.mlflow_database.hardlink_to(database)
+
+
+def _bring_artifacts_home(home: Home) -> None:
+    """Correct the paths of artifacts in the store of a home that was moved or copied: they are absolute in MLflow.
+
+    Where they lead is the folder of MLflow's "Default" experiment, as `make_store` wrote it.
+    """
+    with contextlib.closing(sqlite3.connect(home.mlflow_database, timeout=20)) as connection, connection:
+        row = connection.execute("SELECT artifact_location FROM experiments WHERE experiment_id = 0").fetchone()
+        known, here = str(row[0] if row else "").removesuffix("/default"), home.artifacts.as_uri()
+        if known == here or not known.startswith("file:") or _is_same(known, home.artifacts):
+            return
+        for table, column in _LOCATIONS.items():
+            connection.execute(
+                f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE substr({column}, 1, ?) = ?",  # noqa: S608
+                [here, len(known) + 1, len(known) + 1, f"{known}/"],
+            )
+    log.warning("%s was moved or copied: MLflow's paths of its artifacts were corrected", home.path)
+
+
+def _is_same(address: str, folder: Path) -> bool:
+    there = Path(url2pathname(urlsplit(address).path))
+    return there.exists() and folder.exists() and there.samefile(folder)
 
 
 def _make_schema(database: Path) -> None:
@@ -97,7 +131,7 @@ def _check_database(path: Path) -> None:
     Opened for writing, since a writer that was killed leaves a transaction that has to be rolled back first.
     """
     try:
-        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=rw", uri=True)) as database:
+        with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True)) as database:
             database.execute("PRAGMA schema_version")
     except sqlite3.DatabaseError as error:
         raise OSError(f"{path}: {error}") from error

@@ -18,6 +18,7 @@ import typer
 from support.command import environment
 from support.documents import USAGE, runnable, with_fewer_iterations
 from support.shell import DOCUMENTS, ROOT, commands, mentioned, run_script, shown
+from support.stores import give_store
 
 from study.cli import app
 
@@ -185,8 +186,7 @@ def test_the_page_on_python_runs(
 ) -> None:
     (block,) = re.findall(r"^```python\n(.*?)^```", (ROOT / "docs/python.md").read_text(), re.DOTALL | re.MULTILINE)
     (tmp_path / "iris.toml").write_text(IRIS)
-    (tmp_path / "mlruns").mkdir()
-    shutil.copy(empty_store, tmp_path / "mlruns")
+    give_store(empty_store, tmp_path / "mlruns")
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}
     with mock.patch.dict(os.environ, environment(), clear=True):

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,12 @@ from support.small_study import show
 from support.studies import TABLE, write_table
 from support.waiting import wait_for
 
+from study.errors import UserError
+from study.finalizing import finalize
 from study.home import Home
 from study.ledger import Ledger
+from study.predicting import predict_table
+from study.results import summarize
 
 
 @pytest.fixture
@@ -141,6 +146,98 @@ def test_unreadable_test_rows_fail_finalize_and_nothing_else(tmp_path: Path) -> 
     assert done.returncode == 2
     assert "'a class that nobody knows'" in done.stderr
     assert "finalized" not in Ledger(Home(home).folder("table"), "table").attributes
+
+
+class DiedError(BaseException):
+    """The process died; nothing catches it, as nothing catches SIGKILL."""
+
+
+@pytest.mark.slow
+def test_model_belongs_to_the_record_whenever_finalize_dies(
+    table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cells = pd.read_csv(table / "table.csv")
+    home = Home(tmp_path / "home")
+    shutil.copytree(table / "home", home.path)
+
+    def recorded() -> int:
+        return int(Ledger(home.folder("table"), "table").attributes["finalized"][-1]["trial"])
+
+    def answers() -> list[float]:
+        return list(predict_table(home, "table", cells)["probability_large"])
+
+    known = {recorded(): answers()}
+    other = next(row.number for row in summarize(home, "table").ranking() if row.number not in known)
+    shutil.copytree(home.path, tmp_path / "kept")
+    finalize(home, "table", trial=other, again=True)
+    known[other] = answers()
+    assert len({tuple(each) for each in known.values()}) == 2
+    assert len(list(home.folder("table").final.iterdir())) == 2  # a model, and its example
+
+    fsync, seen = os.fsync, set()
+    for deaths in range(100):
+        shutil.rmtree(home.path)
+        shutil.copytree(tmp_path / "kept", home.path)
+        left = iter(range(deaths))
+
+        def die(fd: int, left: Iterator[int] = left) -> None:
+            fsync(fd)
+            if next(left, None) is None:
+                raise DiedError
+
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "fsync", die)
+            try:
+                finalize(home, "table", trial=other, again=True)
+                break
+            except DiedError:
+                pass
+        seen.add(recorded())
+        assert answers() == known[recorded()]
+        finalize(home, "table", trial=other, again=True)
+        assert answers() == known[other]
+    assert deaths > 4
+    assert seen == set(known)
+
+
+def test_test_set_is_recorded_as_being_opened_before_it_is(
+    table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = Home(tmp_path / "home")
+    (home.studies / "table").mkdir(parents=True)
+    lines = (table / "home/studies/table/ledger.log").read_text().splitlines(keepends=True)
+    begun = next(number for number, line in enumerate(lines) if '"user_attr":{"opening"' in line)
+    (home.studies / "table/ledger.log").write_text("".join(lines[:begun]))
+
+    def die(*_: object, **__: object) -> None:
+        raise DiedError
+
+    with monkeypatch.context() as patched:
+        patched.setattr("study.finalizing.open_test", die)
+        with pytest.raises(DiedError):
+            finalize(home, "table")
+    with pytest.raises(UserError, match="has no final model yet"):
+        predict_table(home, "table", pd.read_csv(table / "table.csv"))
+    best, other = (row.number for row in summarize(home, "table").ranking()[:2])
+    with pytest.raises(UserError, match=f"was being opened on .*; --trial {best} finishes that, --again opens it for"):
+        finalize(home, "table", trial=other)
+    assert finalize(home, "table").times == 1
+
+
+@pytest.mark.parametrize("damage", ["flip", "cut", "other", "gone", "empty"])
+def test_model_that_was_changed_is_refused_in_a_line(table: Path, tmp_path: Path, damage: str) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(table / "home/studies", home / "studies")
+    (model,) = (home / "studies/table/final").glob("model-*.skops")
+    whole = model.read_bytes()
+    changed = {"flip": whole[:-9] + b"x" + whole[-8:], "cut": whole[:-100], "other": b"PK\x05\x06", "empty": b""}
+    if damage == "gone":
+        model.unlink()
+    else:
+        model.write_bytes(changed[damage])
+    done = run_study("predict", "table", table / "table.csv", "--home", home)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert f"study: {model}: {'is not there' if damage == 'gone' else 'was changed since it was kept'}" in done.stderr
 
 
 @pytest.mark.slow

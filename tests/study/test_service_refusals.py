@@ -150,9 +150,8 @@ def test_table_that_is_too_large_leaves_nothing_behind(
     port: int, folder: Path, path: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     submit(port, TINY.format(name="mine"))
-    model = folder / "home" / "studies" / "mine" / "final" / "model.skops"
-    model.parent.mkdir(parents=True)
-    model.touch()  # as if it were finalized: only then a table is read
+    # As if it were finalized: only then a table is read.
+    (folder / "home" / "studies" / "mine" / "final").mkdir(parents=True)
     method, kind = ("PUT", "application/octet-stream") if path.startswith("/data") else ("POST", "text/csv")
     reply = ask(port, method, path, b"x" * 1001, {"Content-Type": kind})
     assert_refused(reply, 413, caplog, method, path)

@@ -1,7 +1,6 @@
 """The ledger in a real PostgreSQL: the same trials as in a file, one coordinator a study, and nothing lost with it."""
 
 import json
-import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -14,6 +13,7 @@ from support.command import Process, begin_process, environment, read_until, run
 from support.in_process import run_local, spec_with
 from support.postgres import Server, start_server
 from support.small_study import SMALL, fingerprints
+from support.stores import give_store
 
 from study import holding
 from study.errors import MachineError, UserError
@@ -34,8 +34,7 @@ def kept(postgres: Server, tmp_path_factory: pytest.TempPathFactory, empty_store
     """Home and database of the small study, run once by the command; tests change no trial of it."""
     folder, address = tmp_path_factory.mktemp("kept"), postgres.make_database()
     (folder / "small.toml").write_text(SMALL)
-    (folder / "home").mkdir()
-    shutil.copy(empty_store, folder / "home")
+    give_store(empty_store, folder / "home")
     done = run_study("run", folder / "small.toml", "--home", folder / "home", "--storage", address, "--jobs", 2)
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
     return folder / "home", address

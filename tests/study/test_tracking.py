@@ -1,9 +1,11 @@
 """What MLflow holds after a study: each trial once, with its curve, its parameters and its status."""
 
+import contextlib
 import io
 import json
 import shutil
 import signal
+import sqlite3
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +18,7 @@ import pytest
 from mlflow.entities import Run
 from support.command import run_study
 from support.exporter import impatient_exporter
+from support.mlflow_server import assert_whole
 from support.small_study import show
 from support.waiting import LIMIT
 
@@ -119,6 +122,60 @@ def test_a_store_that_does_not_answer_costs_no_trial(spec: Path, tmp_path: Path)
     done = run_study("sync", "small", "--home", home, "--json")
     assert (done.returncode, done.stderr) == (0, "")
     assert json.loads(done.stdout) == {"trials": 12, "written": 12, "store": f"sqlite:///{home}/mlflow.db"}
+
+
+@pytest.mark.slow
+def test_copied_home_writes_into_itself_and_a_moved_one_does_not_make_the_old_place_again(
+    finalized: Path, tmp_path: Path
+) -> None:
+    def files(folder: Path) -> dict[Path, bytes]:
+        return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+    shutil.copytree(finalized, tmp_path / "first")
+    spec, original = tmp_path / "first/table.toml", tmp_path / "first/home"
+    assert run_study("finalize", "table", "--again", "--home", original).returncode == 0  # `finalized` is one moved
+    before = files(original)
+    for name, change in (("copy", shutil.copytree), ("moved", shutil.move)):
+        home = tmp_path / name
+        change(original if name == "copy" else tmp_path / "copy", home)
+        done = run_study("run", spec, "--home", home, "--trials", 5 + len(name) % 4, "--jobs", 1)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert f"{home} was moved or copied: MLflow's paths of its artifacts were corrected" in done.stdout
+        again = run_study("finalize", "table", "--again", "--home", home)
+        assert (again.returncode, again.stderr) == (0, "")
+        assert_whole(home, name="table")
+        assert mlflow.sklearn.load_model(_model_of(home)) is not None
+    assert files(original) == before
+    assert not (tmp_path / "copy").exists()
+
+
+def _model_of(home: Path) -> str:
+    store = f"sqlite:///{home}/mlflow.db"
+    version = mlflow.MlflowClient(store, store).get_model_version_by_alias("table", "champion")
+    with contextlib.closing(sqlite3.connect(home / "mlflow.db")) as database:
+        query = "SELECT storage_location FROM model_versions WHERE version = ?"
+        (location,) = database.execute(query, [version.version]).fetchone()
+    assert location.startswith(f"file://{home}/")
+    return str(location)
+
+
+@pytest.mark.slow
+def test_home_may_have_spaces_and_signs_in_its_name(spec: Path, tmp_path: Path) -> None:
+    home = tmp_path / "place/år & a;b+c=d"
+    done = run_study("run", spec, "--home", home, "--jobs", 1, "--trials", 2)
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert "not in MLflow" not in done.stdout
+    assert_whole(home)
+    assert [path.name for path in home.parent.iterdir()] == [home.name]
+
+
+@pytest.mark.parametrize("name", ["what?x=1", "per%41cent", "hash#tag"])
+def test_home_that_no_address_can_hold_is_refused_in_a_line(name: str, spec: Path, tmp_path: Path) -> None:
+    for command in (("run", spec), ("list",), ("sync", "small")):
+        done = run_study(*command, "--home", tmp_path / "place" / name)
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+        assert f"--home {tmp_path}/place/{name}: has a " in done.stderr
+    assert not (tmp_path / "place").exists()
 
 
 def test_points_are_spread_over_the_whole_curve() -> None:
