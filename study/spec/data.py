@@ -169,7 +169,10 @@ class DataSpec(BaseModel):
     test_y: StrictStr | None = Field(default=None, description="Array files: the labels of the test set.")
 
     examples: StrictInt | None = Field(
-        default=None, ge=10, description="Synthetic data: how many examples. Left out: the source's own number."
+        default=None,
+        ge=10,
+        le=10_000_000,
+        description="Synthetic data: how many examples. Left out: the source's own number.",
     )
     noise: float | None = Field(
         default=None, ge=0.0, description="Synthetic data: strength of the noise. Left out: the source's own."

@@ -11,7 +11,16 @@ from pydantic import BaseModel, ValidationError
 from study.errors import UserError, did_you_mean
 from study.spec.whole import Spec
 
-LARGEST = 1 << 20
+LARGEST = 1 << 20  # bytes of a spec
+PARTS, DEPTH, DIGITS = 16, 16, 40  # of a dotted key; of lists and tables within one another; of a number
+# Texts and comments, in which anything may stand.
+_TEXTS = re.compile(
+    r""""{3}(?:[^"\\]|\\.|"{1,2}(?!"))*"{3}|'{3}(?:[^']|'{1,2}(?!'))*'{3}|"(?:[^"\\\n]|\\.)*"|'[^'\n]*'|\#[^\n]*""",
+    re.DOTALL,
+)
+_LONG_KEY = re.compile(rf"(?<![\w.-])(?:(?:[\w-]+|\"\")[ \t]*\.[ \t]*){{{PARTS},}}")
+_BRACKETS = re.compile(r"[\[\]{}]")
+_LONG_NUMBER = re.compile(rf"\b[0-9][0-9A-Fa-fxob_]{{{DIGITS},}}")
 
 
 def read_spec(path: Path) -> Spec:
@@ -47,6 +56,7 @@ def parse_spec(text: str, place: str) -> Spec:
     Raises:
         UserError: the text is not TOML, or says something that is not valid.
     """
+    _check_form(text, place)
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -55,6 +65,26 @@ def parse_spec(text: str, place: str) -> Spec:
         return Spec.model_validate(table)
     except ValidationError as error:
         raise UserError(describe(error, place)) from None
+
+
+def _check_form(text: str, place: str) -> None:
+    """Refuse what no spec has, before it is parsed: tomllib takes time and memory by the square of a key's parts.
+
+    Raises:
+        UserError: the text, a key, its nesting or a number is too long.
+    """
+    if len(text) > LARGEST:
+        raise UserError(f"{place}: is over 1 MiB; a spec is a short TOML file, data goes in a file of its own")
+    bare = _TEXTS.sub('""', text)
+    if key := _LONG_KEY.search(bare):
+        raise UserError(f"{place}: {key[0][:20]!r}… is a key of more than {PARTS} parts; a spec needs two at most")
+    depth = 0
+    for bracket in _BRACKETS.findall(bare):
+        depth = depth + 1 if bracket in "[{" else max(0, depth - 1)
+        if depth > DEPTH:
+            raise UserError(f"{place}: has tables and lists within one another, more than {DEPTH} deep; take some out")
+    if number := _LONG_NUMBER.search(bare):
+        raise UserError(f"{place}: {number[0][:20]}… is a number of more than {DIGITS} digits; round it")
 
 
 def describe(error: ValidationError, place: str) -> str:

@@ -88,5 +88,5 @@ class ConfirmSpec(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    top: int = Field(5, ge=1, description="Best settings to train again.")
-    seeds: int = Field(10, ge=2, description="Fresh seeds for each.")
+    top: int = Field(5, ge=1, le=1000, description="Best settings to train again.")
+    seeds: int = Field(10, ge=2, le=1000, description="Fresh seeds for each.")

@@ -11,6 +11,7 @@ from engine.settings import OPTIMIZER_NAMES
 from study.errors import did_you_mean
 
 FULL_BATCH = "full"
+MOST_STEPS = 1_000_000  # of a range
 
 
 class Range(BaseModel):
@@ -29,6 +30,10 @@ class Range(BaseModel):
             raise ValueError(f"low must be at most high, got low = {self.low:g} and high = {self.high:g}")
         if self.log and self.low <= 0:
             raise ValueError(f"low must be above 0 with log = true, got {self.low:g}")
+        if self.step is not None and (self.high - self.low) / self.step > MOST_STEPS:
+            raise ValueError(
+                f"step = {self.step:g} makes more than {MOST_STEPS:,} values of the range; take a larger one"
+            )
         if self.log and self.step is not None:
             raise ValueError("log and step cannot go together; leave one of them out")
         return self
@@ -90,7 +95,7 @@ def _check_activation(choice: Any) -> None:
 
 def _check_batch(choice: Any) -> None:
     if choice != FULL_BATCH:
-        _number("batch_size", f'at least 1, or "{FULL_BATCH}"', 1, float("inf"), choice, whole=True)
+        _number("batch_size", f'from 1 to 1,000,000,000, or "{FULL_BATCH}"', 1, 1e9 + 1, choice, whole=True)
 
 
 class SpaceSpec(BaseModel):
@@ -101,13 +106,13 @@ class SpaceSpec(BaseModel):
     learning_rate: _numeric("learning_rate", "above 0", least=5e-324) = Field(  # type: ignore[valid-type]
         description="Learning rate α, above 0."
     )
-    iterations: _numeric("iterations", "at least 1", least=1, whole=True) = Field(  # type: ignore[valid-type]
+    iterations: _numeric("iterations", "from 1 to 1,000,000,000", least=1, below=1e9 + 1, whole=True) = Field(  # type: ignore[valid-type]
         description="Updates of the parameters; with mini-batches an iteration is one mini-batch."
     )
     depth: _numeric("depth", "from 0 to 50", least=0, below=51, whole=True) = Field(  # type: ignore[valid-type]
         description="Hidden layers; 0 is logistic (or linear) regression."
     )
-    units: _numeric("units", "at least 1", least=1, whole=True) = Field(  # type: ignore[valid-type]
+    units: _numeric("units", "from 1 to 100,000", least=1, below=100_001, whole=True) = Field(  # type: ignore[valid-type]
         (16,), description="Units of a hidden layer, drawn for each."
     )
     units_pattern: _named("units_pattern", ("per_layer", "constant", "taper")) = Field(  # type: ignore[valid-type]

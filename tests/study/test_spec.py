@@ -31,10 +31,45 @@ MISTAKES = [
     ("{ low = 0, high = 3 }", "{ low = 0, high = 3.5 }", "[space] depth: must be whole numbers, got 3.5"),
     ("{ low = 0, high = 3 }", '"x"', "[space] depth: must be a whole number, got 'x'"),
     ("{ low = 0, high = 3 }", "-1", "[space] depth: must be from 0 to 50, got -1"),
+    ("{ low = 0, high = 3 }", "1e308", "[space] depth: must be from 0 to 50, got 1e+308"),
+    ("low = 100, high = 1000, step = 100", "low = 1, high = 1e18", "iterations: must be from 1 to 1,000,000,000"),
+    ("low = 8, high = 128, log = true", "low = 8, high = 1e12", "[space] units: must be from 1 to 100,000, got 1e+12"),
+    ("low = 1e-3, high = 1.0, log = true", "low = 0.1, high = 1, step = 1e-300", "makes more than 1,000,000 values"),
+    ("seeds = 10", "seeds = 1000000", "[confirm] seeds: must be at most 1000, got 1000000"),
     ("[confirm]", "[[confirm]]", "[confirm]: must be a table"),
     ("top = 5", "top = 0", "[confirm] top: must be at least 1, got 0"),
     ("[space]", "[space", "is not TOML"),
 ]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a." * 20_000 + "a = 1", "'a.a.a.a.a.a.a.a.a.a.'… is a key of more than 16 parts"),
+        ("[" + "a." * 20_000 + "a]", "is a key of more than 16 parts"),
+        ("x = { " + "a . " * 20_000 + "a = 1 }", "is a key of more than 16 parts"),
+        ('"a".' * 20_000 + "a = 1", "is a key of more than 16 parts"),
+        ("x = " + "[" * 5_000 + "]" * 5_000, "more than 16 deep"),
+        ("x = " + "{a=" * 5_000 + "1" + "}" * 5_000, "more than 16 deep"),
+        ("x = -" + "9" * 5_000, "99999999999999999999… is a number of more than 40 digits"),
+        ("x = 0x" + "f" * 5_000, "is a number of more than 40 digits"),
+        ("x = 1" * 300_000, "is over 1 MiB"),
+        ('"""' * 300_000, "is not TOML"),
+        ("a" + " " * 1_000_000, "is not TOML"),
+    ],
+)
+def test_text_that_would_cost_time_or_memory_is_refused_before_it_is_parsed(text: str, words: str) -> None:
+    with pytest.raises(UserError) as caught:
+        parse_spec(text, "spec.toml")
+    assert str(caught.value).startswith("spec.toml: ")
+    assert words in str(caught.value)
+    assert len(str(caught.value)) < 200
+
+
+def test_texts_and_comments_may_have_what_keys_and_numbers_may_not() -> None:
+    free = "a.b." * 20 + "[" * 20 + "9" * 50
+    text = GOOD.replace('description = "', f"# it's {free}\ndescription = \"{free} ")
+    assert free in parse_spec(text, "spec.toml").description
 
 
 @pytest.mark.parametrize(("old", "new", "words"), MISTAKES)
