@@ -8,7 +8,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from study import interrupts
+from study import interrupts, outputs
 from study.commands import results, search, service, winner
 from study.errors import MachineError, UserError, explain_os_error
 from study.garbage import collect_rarely
@@ -62,12 +62,17 @@ def main() -> None:
     """Run the command line in a process of its own."""
     interrupts.raise_once()
     collect_rarely()
+    outputs.make_lasting()
     try:
         app()
     except KeyboardInterrupt:
         code: Any = interrupts.EXIT_CODE
     except SystemExit as ended:  # typer makes one of Ctrl-C, too
         code = ended.code
+    failure = outputs.failure()
+    if failure is not None:
+        print(f"study: {failure}; what came after that is not shown", file=sys.stderr)
+        code = code or MACHINE
     if code == interrupts.EXIT_CODE:
         print("study: interrupted", file=sys.stderr)
     if code in (MACHINE, interrupts.EXIT_CODE):

@@ -43,8 +43,6 @@ def kept_in(place: Path) -> Iterator[None]:
     """
     try:
         yield
-    except BrokenPipeError:  # whoever read the output has left; it has nothing to do with the home
-        raise
     except OSError as error:
         said = explain_os_error(error, place)
         raise MachineError(f"{said}, then the same command goes on from here.\nNothing finished is lost.") from error

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from study import outputs
 from study.commands.options import HomeOption, JsonOption, NameArgument, StorageOption
 
 if TYPE_CHECKING:
@@ -142,6 +143,8 @@ def logs(
     for piece in _client(server, token_file).log(name, follow=follow):
         sys.stdout.write(piece)
         sys.stdout.flush()
+        if not outputs.is_shown():
+            return
 
 
 def _client(server: str | None, token_file: Path | None) -> "Client":

@@ -27,8 +27,3 @@ def test_place_reason_and_remedy_are_named(number: int, remedy: str) -> None:
 def test_the_file_is_named_where_it_is_known(tmp_path: Path) -> None:
     with pytest.raises(MachineError, match=r"nowhere/file: No such file or directory"), kept_in(tmp_path):
         (tmp_path / "nowhere/file").write_text("")
-
-
-def test_a_reader_of_the_output_that_leaves_is_no_fault_of_the_disk(tmp_path: Path) -> None:
-    with pytest.raises(BrokenPipeError), kept_in(tmp_path):
-        raise BrokenPipeError(errno.EPIPE, "Broken pipe")

@@ -1,0 +1,60 @@
+"""Output decides what is shown, never what is done: streams that are closed, full, left, or speak another alphabet."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support.command import environment, run_process
+from support.mlflow_server import assert_whole
+from support.small_study import fingerprints
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_letters_that_cannot_be_shown_are_replaced(encoding: str, spec: Path, home: Path, finished: Path) -> None:
+    env = environment() | {"PYTHONIOENCODING": encoding}
+    done = run_process("run", spec, "--home", home, "--jobs", 1, env=env, encoding=encoding)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "?" in done.stdout
+    assert fingerprints(home) == fingerprints(finished)
+    assert_whole(home)
+
+
+def shell(line: str, home: Path, *arguments: object) -> "subprocess.CompletedProcess[str]":
+    """Run `study` with these arguments, and with its output as the line says."""
+    command = ["bash", "-c", f'"$@" {line}', "bash", sys.executable, "-m", "study.cli", *map(str, arguments)]
+    return subprocess.run(
+        [*command, "--home", str(home)], env=environment(), capture_output=True, text=True, timeout=200, check=False
+    )
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_output_that_is_full_is_named_and_the_study_ends(spec: Path, home: Path, finished: Path) -> None:
+    said = "study: standard output: No space left on device; what came after that is not shown\n"
+    done = shell("> /dev/full", home, "run", spec, "--jobs", 1, "--no-tracking")
+    assert (done.returncode, done.stderr) == (1, said)
+    assert fingerprints(home) == fingerprints(finished)
+    shown = shell("> /dev/full", home, "show", "small")
+    assert (shown.returncode, shown.stderr) == (1, said)
+
+
+@pytest.mark.parametrize("line", [">&-", "2>&-", ">&- 2>&-", "| head -1", "<&- >&-"])
+def test_output_that_is_closed_or_left_ends_nothing(line: str, spec: Path, home: Path, finished: Path) -> None:
+    done = shell(line, home, "run", spec, "--jobs", 1, "--no-tracking")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.count("\n") == ("head" in line) or line == "2>&-"
+    assert fingerprints(home) == fingerprints(finished)
+    assert json.loads(shell("", home, "show", "small", "--json").stdout)["state"] == "complete"
+    assert shell(line, home, "list").returncode == 0
+
+
+def test_nothing_is_written_into_a_file_that_took_the_place_of_a_closed_output(spec: Path, home: Path) -> None:
+    done = shell(">&- 2>&-", home, "run", spec, "--jobs", 1, "--no-tracking")
+    assert done.returncode == 0
+    for line in (home / "studies/small/ledger.log").read_bytes().splitlines():
+        assert json.loads(line)
+    assert os.fstat(1)  # ours are untouched
