@@ -139,7 +139,7 @@ class TrainingState:
             state._check_shapes()
         except _OtherFormatError:
             raise
-        except _TORN as error:
+        except TORN as error:
             raise DataError(f"{path} is not a whole training state: {error}") from error
         return state
 
@@ -167,7 +167,7 @@ def _check_format(found: object, path: Path) -> None:
 
 
 # What zipfile, NumPy and the checks raise when bytes are missing or changed.
-_TORN = (
+TORN = (
     zipfile.BadZipFile,
     zlib.error,
     struct.error,

@@ -17,7 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from engine.activations import Array
-from engine.state import write_whole
+from engine.errors import DataError
+from engine.state import TORN, write_whole
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,7 @@ def write_data(folder: Path, folds: Sequence[Fold]) -> None:
             np.save(temporary, getattr(fold, part), allow_pickle=False)
             temporary.replace(folder / _file(part, index))
     write_whole(folder / "units.json", json.dumps([asdict(fold.unit) for fold in folds]).encode())
+    write_whole(folder / "digest", pack_data(folder).digest.encode())
     read_data.cache_clear()  # what this process has read from there before may be other data
 
 
@@ -95,6 +97,24 @@ def read_data(folder: str) -> WorkerData:
     units = (place / "units.json").read_text()
     # As plain arrays: a memory map of NumPy's own class makes each small operation dearer.
     return _gather(units, lambda name: np.asarray(np.load(place / name, mmap_mode="r", allow_pickle=False)))
+
+
+def read_checked_data(folder: Path) -> WorkerData:
+    """Return what `read_data` does of files that have been there for a while.
+
+    Raises:
+        FileNotFoundError: some of them is not there.
+        DataError: they are not what was written.
+    """
+    digest = folder / "digest"
+    try:
+        if digest.exists() and digest.read_bytes() != pack_data(folder).digest.encode():
+            raise DataError(f"{folder} is damaged")
+        return read_data(str(folder))
+    except FileNotFoundError:
+        raise
+    except TORN as error:
+        raise DataError(f"{folder} is damaged: {error}") from error
 
 
 @dataclass(frozen=True)

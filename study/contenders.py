@@ -5,12 +5,14 @@ Networks of `study confirm` are taken where it has all contenders, else those of
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from engine.activations import Array
-from engine.worker_data import Fold, read_data
+from engine.errors import DataError
+from engine.worker_data import Fold, read_checked_data
 from study.confirming import ATTRIBUTE, is_current
 from study.data.fingerprint import explain_change
 from study.errors import UserError
@@ -149,7 +151,7 @@ def _confirmed(study: Reopened, named: Sequence[tuple[str, Reopened, TrialRow]])
     if any(row.number not in by_seed for _, _, row in named):
         return None
     part: Part = outcome["part"]
-    folds = read_data(str(data_of(study.folder, part))).folds
+    folds = _read_folds(data_of(study.folder, part), study.name)
     found = []
     for label, _, row in named:
         predictions = read_predictions(study.folder.confirm / f"trial-{row.number}.npz")
@@ -159,7 +161,7 @@ def _confirmed(study: Reopened, named: Sequence[tuple[str, Reopened, TrialRow]])
         table = score_table(study.summary.metric, folds, part, predictions)
         if not np.allclose(table.mean(axis=1), by_seed[row.number]):
             return None
-        file = read_result(study.folder.result(row.number))
+        file = read_result(study.folder.result(row.number), row.fingerprint)
         found.append(Contender(label, study, row, file, predictions, table, _work(study, row)))
     return Contest(study.summary.metric, tuple(found), folds, part, confirmed=True)
 
@@ -168,7 +170,7 @@ def _of_search(label: str, study: Reopened, row: TrialRow, folds: int) -> Conten
     path = study.folder.result(row.number)
     if not path.exists():
         raise UserError(f"{path}: is missing, so trial {row.number} cannot be compared; bring it back")
-    file = read_result(path)
+    file = read_result(path, row.fingerprint)
     networks = file.dev_predictions
     if folds > 1:
         networks = [np.concatenate(networks, axis=1)]
@@ -176,10 +178,15 @@ def _of_search(label: str, study: Reopened, row: TrialRow, folds: int) -> Conten
 
 
 def _folds(study: Reopened) -> tuple[Fold, ...]:
+    return _read_folds(study.folder.data, study.name)
+
+
+def _read_folds(folder: Path, name: str) -> tuple[Fold, ...]:
     try:
-        return read_data(str(study.folder.data)).folds
-    except FileNotFoundError:
-        raise UserError(f"{study.folder.data}: is missing; run study {study.name!r} again, which makes it") from None
+        return read_checked_data(folder).folds
+    except (FileNotFoundError, DataError) as error:
+        what = "is missing" if isinstance(error, FileNotFoundError) else "is damaged"
+        raise UserError(f"{folder}: {what}; run study {name!r} again, which makes it") from None
 
 
 def _work(study: Reopened, row: TrialRow) -> float:

@@ -207,7 +207,11 @@ def read_experiment(folder: StudyFolder) -> str | None:
 
 
 def _exports(folder: StudyFolder) -> dict[str, Any]:
+    """Return what is kept of MLflow's ids; nothing where that is damaged, since MLflow is asked then."""
     try:
-        return dict(json.loads(folder.exports.read_text()))
-    except (FileNotFoundError, json.JSONDecodeError):
+        kept = json.loads(folder.exports.read_bytes())
+    except (FileNotFoundError, ValueError):
         return {}
+    runs = kept.get("runs") if isinstance(kept, dict) else None
+    sound = isinstance(runs, dict) and all(isinstance(run, str) for run in runs.values())
+    return {"runs": runs, "experiment": kept.get("experiment")} if sound else {}

@@ -7,6 +7,7 @@ process that dies has lost the settings that were not done, and a second call tr
 import hashlib
 import io
 import json
+import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,13 +19,15 @@ import numpy as np
 from engine import TrainingState, start
 from engine.activations import Array
 from engine.quantum import Outcome, Quantum
-from engine.state import write_whole
+from engine.state import TORN, write_whole
 from engine.worker_data import Fold, write_data
 from study.example_values import example_values
 from study.home import StudyFolder
 from study.objective import Objective, folds_of
 from study.space import complete, training_of
 from study.workers import Batch, Workers
+
+log = logging.getLogger("study")
 
 Part = Literal["dev", "confirm"]
 MEMORY = 1 << 30  # bytes that the networks of a stack may take; more of them are trained as several stacks
@@ -249,11 +252,20 @@ def score_table(metric: str, folds: Sequence[Fold], part: Part, predictions: Arr
 
 def read_predictions(path: Path) -> Array | None:
     """Return the predictions that are kept in a file, (S, n_y, M), or None where there are none."""
-    if not path.exists():
+    found = _arrays(path)
+    return found["predictions"] if found is not None and len(found["predictions"]) else None
+
+
+def _arrays(path: Path) -> dict[str, Array] | None:
+    """Return what a file holds; None where it is not there, or is damaged and so has to be made again."""
+    try:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
+            return {name: file[name] for name in ("parameters", "predictions", "head")}
+    except FileNotFoundError:
         return None
-    with np.load(path, allow_pickle=False) as file:
-        predictions: Array = file["predictions"]
-    return predictions if len(predictions) else None
+    except TORN:
+        log.warning("study: %s is damaged; what it holds is trained again", path)
+        return None
 
 
 def _write(path: Path, key: str, trained: Retrained) -> None:
@@ -270,10 +282,10 @@ def _write(path: Path, key: str, trained: Retrained) -> None:
 
 def _read(path: Path, key: str) -> Retrained | None:
     """Return what was trained, or None where there is nothing, or it is of other settings, seeds or data."""
-    if not path.exists():
+    found = _arrays(path)
+    if found is None:
         return None
-    with np.load(path, allow_pickle=False) as file:  # written whole or not at all
-        head = json.loads(str(file["head"]))
-        if head["key"] != key:
-            return None
-        return Retrained(file["parameters"], file["predictions"], head["seconds"], head["reason"])
+    head = json.loads(str(found["head"]))
+    if head["key"] != key:
+        return None
+    return Retrained(found["parameters"], found["predictions"], head["seconds"], head["reason"])

@@ -17,7 +17,7 @@ from study.glyphs import sparkline
 from study.home import StudyFolder
 from study.init import Written
 from study.results import Summary, TrialRow
-from study.trial_file import read_curve
+from study.trial_file import find_curve
 
 TOP = 10
 _KEPT = ("learning_rate", "units")
@@ -85,7 +85,7 @@ def _ranked(summary: Summary) -> list[TrialRow]:
 
 def read_curves(folder: StudyFolder, summary: Summary) -> dict[int, Sequence[float]]:
     """Return log J by iteration of the trials on the leaderboard, as far as their files are there."""
-    read = {row.number: read_curve(folder.result(row.number)) for row in _ranked(summary)}
+    read = {row.number: find_curve(folder.result(row.number)) for row in _ranked(summary)}
     with np.errstate(divide="ignore", invalid="ignore"):
         return {number: np.log(curve).tolist() for number, curve in read.items() if curve is not None}
 

@@ -3,15 +3,22 @@
 import hashlib
 import io
 import json
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from engine.activations import Array
 from engine.quantum import Evaluation
-from engine.state import write_whole
+from engine.state import TORN, write_whole
+from study.errors import UserError
+
+log = logging.getLogger("study")
+Read = TypeVar("Read")
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,10 +56,6 @@ def write_result(
 ) -> str:
     """Write the file; return the fingerprint, a SHA-256 over parameters, curves and dev values."""
     values = json.dumps(list(evaluations))
-    digest = hashlib.sha256(parameters.tobytes())
-    for curve in curves:
-        digest.update(curve.tobytes())
-    digest.update(values.encode())
     arrays = {"parameters": parameters, "layer_sizes": np.array(layer_sizes), "evaluations": np.array(values)}
     arrays |= {f"curve_{k}": curve for k, curve in enumerate(curves)}
     arrays |= {f"dev_{k}": A.astype(np.float32) for k, A in enumerate(dev_predictions)}
@@ -60,30 +63,78 @@ def write_result(
     np.savez_compressed(buffer, allow_pickle=False, **arrays)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, buffer.getvalue())
+    return _fingerprint(parameters, curves, values)
+
+
+def _fingerprint(parameters: Array, curves: Sequence[Array], values: str) -> str:
+    digest = hashlib.sha256(parameters.tobytes())
+    for curve in curves:
+        digest.update(curve.tobytes())
+    digest.update(values.encode())
     return digest.hexdigest()
 
 
-def read_result(path: Path) -> TrialFile:
-    """Read what `write_result` wrote."""
-    with np.load(path, allow_pickle=False) as file:
-        arrays = {name: file[name] for name in file.files}
-    count = len(arrays["parameters"])
-    return TrialFile(
-        layer_sizes=tuple(int(n) for n in arrays["layer_sizes"]),
-        parameters=arrays["parameters"],
-        curves=[arrays[f"curve_{k}"] for k in range(count)],
-        evaluations=json.loads(str(arrays["evaluations"])),
-        dev_predictions=[arrays[f"dev_{k}"] for k in range(count) if f"dev_{k}" in arrays],
-    )
+class DamagedError(UserError):
+    """The file of a trial is not what was written."""
 
 
-def read_curve(path: Path) -> Array | None:
-    """Return the mean curve of a finished trial's networks, without reading the rest; None where there is no file."""
-    try:
-        with np.load(path, allow_pickle=False) as file:
+def read_result(path: Path, fingerprint: str | None = None) -> TrialFile:
+    """Read what `write_result` wrote; with its fingerprint, check that it is that.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        DamagedError: it was changed.
+    """
+    with _undamaged(path):
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        count, values = len(arrays["parameters"]), str(arrays["evaluations"])
+        found = TrialFile(
+            layer_sizes=tuple(int(n) for n in arrays["layer_sizes"]),
+            parameters=arrays["parameters"],
+            curves=[arrays[f"curve_{k}"] for k in range(count)],
+            evaluations=json.loads(values),
+            dev_predictions=[arrays[f"dev_{k}"] for k in range(count) if f"dev_{k}" in arrays],
+        )
+        if fingerprint is not None and _fingerprint(found.parameters, found.curves, values) != fingerprint:
+            raise ValueError("not the fingerprint of the ledger")
+    return found
+
+
+def find_result(path: Path, fingerprint: str | None = None) -> TrialFile | None:
+    """Read what `write_result` wrote; None where it is not there, or was changed, which is said."""
+    return _found(lambda: read_result(path, fingerprint))
+
+
+def find_curve(path: Path) -> Array | None:
+    """Return the mean curve of a trial's networks, without unpacking the rest; None as `find_result`."""
+
+    def read() -> Array:
+        with _undamaged(path), np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
             return _mean([file[name] for name in sorted(file.files) if name.startswith("curve_")])
+
+    return _found(read)
+
+
+def _found(read: Callable[[], Read]) -> Read | None:
+    try:
+        return read()
     except FileNotFoundError:
         return None
+    except DamagedError as error:
+        log.warning("study: %s", error)
+        return None
+
+
+@contextmanager
+def _undamaged(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except TORN as error:
+        why = f"{type(error).__name__}: {error}".splitlines()[0][:80]
+        raise DamagedError(f"{path}: is damaged ({why}); bring a backup of it back") from None
 
 
 def _mean(curves: Sequence[Array]) -> Array:

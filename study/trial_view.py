@@ -15,7 +15,7 @@ from engine.quantum import Evaluation
 from study.glyphs import draw_curve
 from study.home import Home
 from study.results import Summary, TrialRow, summarize
-from study.trial_file import read_result
+from study.trial_file import find_result
 
 HEIGHT, MOST = 12, 100  # lines of the drawing, and its columns at most
 LOGARITHMIC = 20.0  # times that a curve falls, from which its logarithm is drawn
@@ -54,10 +54,9 @@ def view_trial(home: Home, name: str, number: int) -> TrialView:
     """
     summary = summarize(home, name)
     row = summary.row(number)
-    path = home.folder(name).result(number)
-    if not path.exists():
+    file = find_result(home.folder(name).result(number), row.fingerprint)
+    if file is None:
         return TrialView(summary, row, (), (), [])
-    file = read_result(path)
     costs: Array = file.costs
     return TrialView(summary, row, file.layer_sizes, costs.tolist(), file.evaluations)
 

@@ -10,7 +10,7 @@ from optuna.trial import FrozenTrial
 from engine.activations import Array
 from study.home import StudyFolder
 from study.results import Summary
-from study.trial_file import read_curve
+from study.trial_file import find_curve
 
 POINTS, MANY, POINTS_OF_MANY = 60, 300, 24  # of a drawn curve; and of each where there are many
 
@@ -45,7 +45,7 @@ def thin_curves(folder: StudyFolder, summary: Summary) -> dict[int, Curve]:
     count = POINTS if len(summary.trials) <= MANY else POINTS_OF_MANY
     curves = {}
     for row in summary.trials:
-        costs = read_curve(folder.result(row.number))
+        costs = find_curve(folder.result(row.number))
         if costs is not None and len(costs):
             curves[row.number] = thin(costs, count)
     return curves

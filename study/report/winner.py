@@ -19,7 +19,7 @@ from study.home import StudyFolder
 from study.results import TrialRow
 from study.space import architecture_of, complete
 from study.spec import Spec
-from study.trial_file import TrialFile, read_result
+from study.trial_file import TrialFile, find_result
 
 SHOWN = 1500  # points of a picture
 COLUMNS, ROWS = 160, 120  # of the grid that a boundary is computed on
@@ -94,10 +94,9 @@ class Winner:
 
 def look_at_winner(spec: Spec, datasets: Sequence[Dataset], row: TrialRow, folder: StudyFolder) -> Winner | None:
     """Return what the network of a complete trial does on dev; None where its file is gone or is of other data."""
-    path = folder.result(row.number)
-    if not path.exists():
+    file = find_result(folder.result(row.number), row.fingerprint)
+    if file is None:
         return None
-    file = read_result(path)
     of_network = list(datasets) if len(datasets) > 1 else [datasets[0]] * len(file.dev_predictions)
     pairs = list(zip(of_network, file.dev_predictions, strict=False))
     if not pairs or any(A.shape != dataset.dev.Y.shape for dataset, A in pairs):

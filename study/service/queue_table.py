@@ -28,7 +28,7 @@ from sqlalchemy import (
     select,
     text,
 )
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DatabaseError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from study.database import connect, explain, in_transactions, lock_of, say_refusals
@@ -83,14 +83,29 @@ def _open_file(path: Path) -> Place:
     options = {"timeout": PATIENCE, "isolation_level": None}
     engine = create_engine(URL.create("sqlite", database=str(path)), connect_args=options, poolclass=NullPool)
     table = _table(IN_FILE)
-    with engine.connect() as database:
-        database.exec_driver_sql("PRAGMA journal_mode = WAL")
-        database.exec_driver_sql("BEGIN IMMEDIATE")
-        table.metadata.create_all(database)
-        if "owner" not in _columns(database, table):  # of a queue made before it could be shared
-            database.exec_driver_sql(f"ALTER TABLE {IN_FILE} ADD COLUMN owner TEXT NOT NULL DEFAULT ''")
-        database.commit()
+    try:
+        with engine.connect() as database:
+            database.exec_driver_sql("PRAGMA journal_mode = WAL")
+            found = database.exec_driver_sql("PRAGMA quick_check(1)").scalar()
+            if found != "ok":
+                raise _damaged(path, str(found))
+            database.exec_driver_sql("BEGIN IMMEDIATE")
+            table.metadata.create_all(database)
+            if "owner" not in _columns(database, table):  # of a queue made before it could be shared
+                database.exec_driver_sql(f"ALTER TABLE {IN_FILE} ADD COLUMN owner TEXT NOT NULL DEFAULT ''")
+            database.commit()
+    except DatabaseError as error:
+        if isinstance(error, OperationalError):  # it is locked, or its disk is full
+            raise
+        raise _damaged(path, str(error.orig)) from None
     return Place(engine, table, "")
+
+
+def _damaged(path: Path, why: str) -> UserError:
+    return UserError(
+        f"{path}: is damaged ({why.splitlines()[0]}); bring a backup of it back, or remove it: what waits in it is "
+        "then forgotten, and no study is lost"
+    )
 
 
 def _open_database(address: str, owner: str) -> Place:

@@ -26,7 +26,7 @@ from study.service.problems import log
 from study.service.queue import Queue, Submission
 from study.service.schemas import Studies, StudyLine, StudyState, SubmissionAnswer, when
 from study.tracking.view import page_address
-from study.trial_file import read_curve
+from study.trial_file import find_curve
 
 FRESH = 0.5  # seconds that an answer is given again
 OPEN = 16  # ledgers that are kept open
@@ -140,10 +140,9 @@ class StudyReader:
         open_trials = [row.number for row in summary.trials if row.state == "running"]
         for number in ended[:SHOWN]:
             if number not in known.curves:
-                costs = read_curve(folder.result(number))
-                if costs is not None and len(costs):
-                    known.curves[number] = thin(costs)
-        found = {number: known.curves[number] for number in sorted(ended[:SHOWN]) if number in known.curves}
+                costs = find_curve(folder.result(number))
+                known.curves[number] = thin(costs) if costs is not None and len(costs) else []
+        found = {number: known.curves[number] for number in sorted(ended[:SHOWN]) if known.curves[number]}
         for number in open_trials[-SHOWN:]:
             curve = read_open_curve(folder, number)
             if curve:

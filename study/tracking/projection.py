@@ -21,7 +21,7 @@ from engine import DataError, TrainingState
 from engine.state import write_whole
 from study.errors import UserError, without_password
 from study.home import Home, StudyFolder
-from study.ledger import STATES, Ledger
+from study.ledger import RESULT, STATES, Ledger
 from study.results import read_exports
 from study.spec import parse_spec
 from study.tracking.content import STATUS, RunContent, TrialDescriber, milliseconds
@@ -30,7 +30,7 @@ from study.tracking.parent import ParentContent, describe_parent
 from study.tracking.store import is_database, make_store, tracking_uri
 from study.tracking.tables import RunTables, open_tables
 from study.tracking.view import missing_tags, view_tags
-from study.trial_file import read_result
+from study.trial_file import find_result
 
 BATCH = 1000  # metrics that MLflow takes at once
 REMEMBER_EVERY = 2.0  # seconds between two writings of which run shows which trial; the store knows it too
@@ -201,8 +201,8 @@ class Projection:
         return self.runs[_PARENT]
 
     def _describe(self, trial: FrozenTrial) -> RunContent:
-        path = self.folder.result(trial.number)
-        return self._below_parent(self.describer.finished(trial, read_result(path) if path.exists() else None))
+        file = find_result(self.folder.result(trial.number), trial.user_attrs[RESULT].get("fingerprint"))
+        return self._below_parent(self.describer.finished(trial, file))
 
     def _below_parent(self, content: RunContent) -> RunContent:
         return replace(content, tags=content.tags | {"mlflow.parentRunId": self.parent})

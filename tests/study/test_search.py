@@ -85,7 +85,7 @@ def test_limits_may_change_and_what_a_trial_depends_on_may_not() -> None:
 
 def test_workers_see_train_and_dev_alone(finished: Path) -> None:
     files = sorted(path.name for path in (finished / "studies/small/data").iterdir())
-    assert files == ["dev_X.0.npy", "dev_Y.0.npy", "train_X.0.npy", "train_Y.0.npy", "units.json"]
+    assert files == ["dev_X.0.npy", "dev_Y.0.npy", "digest", "train_X.0.npy", "train_Y.0.npy", "units.json"]
     assert np.load(finished / "studies/small/data/train_X.0.npy").shape == (2, 240)
     assert np.load(finished / "studies/small/data/dev_X.0.npy").shape == (2, 80)
 

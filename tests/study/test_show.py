@@ -14,7 +14,7 @@ from study.glyphs import draw_curve, sparkline, thin
 from study.home import Home
 from study.results import Summary, TrialRow, summarize
 from study.terminal import console_for_sentences, leaderboard, read_curves
-from study.trial_file import read_curve, read_result
+from study.trial_file import find_curve, read_result
 
 
 def _printed(table: object, width: int) -> str:
@@ -49,7 +49,7 @@ def test_the_leaderboard_has_a_sparkline_and_the_gap(finished: Path) -> None:
     assert summary.best is not None
     assert summary.best.gap is not None
     assert f"{summary.best.gap:+.3f}" in wide
-    curve = read_curve(folder.result(summary.best.number))
+    curve = find_curve(folder.result(summary.best.number))
     assert curve is not None
     assert sparkline(np.log(curve).tolist()) in wide
     narrow = _printed(leaderboard(summary, 36, read_curves(folder, summary)), 36)

@@ -1,5 +1,6 @@
 """A real dask cluster of separate processes, whose workers can import the engine and nothing of the study."""
 
+import contextlib
 import json
 import os
 import signal
@@ -47,7 +48,6 @@ class DaskCluster:
         self._scheduler: subprocess.Popen[bytes] | None = None
         (place / "alone").mkdir()
         (place / "alone" / "sitecustomize.py").write_text(ENGINE_ALONE)
-        self.start_scheduler(0)
 
     def start_scheduler(self, port: int) -> None:
         file = self.place / "scheduler.json"
@@ -56,12 +56,13 @@ class DaskCluster:
         self._scheduler = self._begin(self.here, SCHEDULER, *options)
         scheduler = self._scheduler
 
-        def listens() -> bool:
+        def address() -> str:
             assert scheduler.poll() is None, (self.place / "log").read_text()
-            return file.exists()
+            with contextlib.suppress(FileNotFoundError, json.JSONDecodeError):  # there, but not yet written
+                return str(json.loads(file.read_text())["address"])
+            return ""
 
-        wait_for(listens, "the dask scheduler to listen")
-        self.address = json.loads(file.read_text())["address"]
+        self.address = wait_for(address, "the dask scheduler to listen")
 
     def start_worker(self) -> None:
         options = ["--host", self.there.address, "--nthreads", "1", "--no-dashboard", "--no-nanny"]
@@ -126,6 +127,7 @@ def start_cluster(
     """Start a cluster; it ends with the block."""
     cluster = DaskCluster(place, here or Host(), there or Host())
     try:
+        cluster.start_scheduler(0)
         cluster.have_workers(workers)
         yield cluster
     finally:

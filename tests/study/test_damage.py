@@ -1,0 +1,133 @@
+"""Files that were changed behind our back: named in a line, and never read as something else."""
+
+import random
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.command import run_study
+from support.small_study import show
+
+from engine.errors import DataError
+from engine.worker_data import read_checked_data, read_data
+from study.errors import UserError
+from study.home import Home
+from study.results import read_exports, summarize
+from study.service.queue import Queue
+from study.trial_file import DamagedError, read_result
+
+FLIPS = 400
+
+
+@pytest.fixture
+def mine(finished: Path, tmp_path: Path) -> Home:
+    """A copy of the finished study."""
+    shutil.copytree(finished / "studies", tmp_path / "home/studies")
+    return Home(tmp_path / "home")
+
+
+def flips(path: Path, count: int) -> Iterator[None]:
+    """Flip one bit after another in a file, each time of the whole one, which is there again in the end."""
+    whole, rng = path.read_bytes(), random.Random(0)
+    for _ in range(count):
+        damaged = bytearray(whole)
+        damaged[rng.randrange(len(whole))] ^= 1 << rng.randrange(8)
+        path.unlink()  # whoever has mapped it keeps it
+        path.write_bytes(damaged)
+        yield
+    path.write_bytes(whole)
+
+
+def test_flipped_bits_in_the_file_of_a_trial_are_noticed(mine: Home) -> None:
+    row = summarize(mine, "small").ranking()[0]
+    path = mine.folder("small").result(row.number)
+    truth, refused = read_result(path, row.fingerprint), 0
+    for _ in flips(path, FLIPS):
+        try:
+            found = read_result(path, row.fingerprint)
+        except DamagedError as error:
+            refused += 1
+            assert str(error).startswith(f"{path}: is damaged (")
+            continue
+        assert (found.layer_sizes, found.evaluations) == (truth.layer_sizes, truth.evaluations)
+        for name in ("parameters", "curves", "dev_predictions"):
+            for ours, theirs in zip(getattr(found, name), getattr(truth, name), strict=True):
+                np.testing.assert_array_equal(ours, theirs)
+    assert refused > FLIPS // 2
+
+
+def test_flipped_bits_in_the_data_of_workers_are_noticed(mine: Home) -> None:
+    folder = mine.folder("small").data
+    truth = read_data(str(folder)).folds[0]
+    for path in sorted(folder.iterdir()):
+        for _ in flips(path, FLIPS // 10):
+            read_data.cache_clear()
+            try:
+                found = read_checked_data(folder).folds[0]
+            except DataError:
+                continue
+            np.testing.assert_array_equal(found.dev_X, truth.dev_X)
+            np.testing.assert_array_equal(found.dev_Y, truth.dev_Y)
+    read_data.cache_clear()
+
+
+def test_flipped_bits_in_what_can_be_made_again_stop_nothing(mine: Home) -> None:
+    path = mine.folder("small").exports
+    for _ in flips(path, FLIPS):
+        assert isinstance(read_exports(mine.folder("small")), dict)
+    for content in (b"", b"[]", b"null", b"\xff", b'{"runs": 3}', b'{"runs": {"1": 2}}'):
+        path.write_bytes(content)
+        assert read_exports(mine.folder("small")) == {}
+
+
+def test_one_damaged_trial_is_named_and_stops_nothing_but_its_comparison(
+    mine: Home, finished: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    best = show(mine.path)["best"]["number"]
+    path = mine.folder("small").result(best)
+    path.write_bytes(path.read_bytes()[:-50])
+    spec = finished.parent / "small.toml"
+    for command in (("show", "small"), ("show", "small", best), ("report", "small"), ("sync", "small"), ("run", spec)):
+        caplog.clear()
+        done = run_study(*command, "--home", mine.path)
+        assert (done.returncode, done.stderr) == (0, ""), command
+        assert command[0] == "run" or f"{path}: is damaged" in caplog.text
+    compared = run_study("compare", "small", best, 0, "--home", mine.path)
+    assert (compared.returncode, compared.stderr.count("\n")) == (2, 1)
+    assert f"study: {path}: is damaged" in compared.stderr
+
+
+def test_damaged_data_of_workers_are_made_again_by_a_run(mine: Home, finished: Path) -> None:
+    path = mine.folder("small").data / "dev_Y.0.npy"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    compare = ("compare", "small", 0, 1, "--home", mine.path)
+    done = run_study(*compare)
+    assert done.returncode == 2
+    assert done.stderr == f"study: {path.parent}: is damaged; run study 'small' again, which makes it\n"
+    assert run_study("run", finished.parent / "small.toml", "--home", mine.path, "--no-tracking").returncode == 0
+    assert run_study(*compare).returncode == 0
+
+
+@pytest.mark.parametrize("damage", ["garbage", "cut", "zeros"])
+@pytest.mark.slow
+def test_damaged_queue_is_refused_in_a_line(tmp_path: Path, damage: str) -> None:
+    home = Home(tmp_path / "home")
+    home.make()
+    queue = Queue(home)
+    for number in range(200):
+        queue.submit(f"study-{number}", "x" * 500, {})
+    del queue
+    path = home.path / "queue.db"
+    with sqlite3.connect(path) as database:
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    whole = path.read_bytes()
+    path.write_bytes(
+        {"garbage": b"garbage" * 1000, "cut": whole[:30_000], "zeros": whole[:9000] + b"\0" * 50_000}[damage]
+    )
+    with pytest.raises(UserError, match=r"queue\.db: is damaged \(.*\); bring a backup of it back, or remove it"):
+        Queue(home)
