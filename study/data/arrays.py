@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from engine.state import TORN
 from study.errors import UserError, did_you_mean
 
+LARGEST = 1 << 34  # bytes of an array
 _X_NAMES = ("x", "data", "images", "features", "inputs")
 _Y_NAMES = ("y", "labels", "label", "target", "targets", "classes")
 _CLASS_NAMES = ("list_classes", "class_names", "target_names")
@@ -103,13 +105,44 @@ class _Archive:
         if self.is_npz:
             try:
                 with np.load(self.path, allow_pickle=False) as archive:
+                    for member in archive.zip.infolist():
+                        self._check_size(member.filename.removesuffix(".npy"), member.file_size)
                     return np.asarray(archive[name])
             except ValueError as error:
+                if "allow_pickle" not in str(error):
+                    raise self._unreadable(name, error) from None
                 raise UserError(
                     f"{self.path.name}: {name} holds Python objects, which are not read; save numbers or text"
                 ) from error
-        with _h5py(self.path).File(self.path, "r") as file:
-            return np.asarray(file[name][()])
+            except TORN as error:
+                raise self._unreadable(name, error) from None
+        try:
+            with _h5py(self.path).File(self.path, "r") as file:
+                return np.asarray(self._own(file, name)[()])
+        except TORN as error:
+            raise self._unreadable(name, error) from None
+
+    def _own(self, file: Any, name: str) -> Any:
+        """Return a dataset whose bytes are in this file.
+
+        Raises:
+            UserError: they are in another one, which whoever sent this file would get to see.
+        """
+        dataset = file[name]
+        if dataset.external or dataset.is_virtual:
+            raise UserError(
+                f"{self.path.name}: {name} keeps its bytes in other files, which are not read; write them into this one"
+            )
+        self._check_size(name, dataset.nbytes)
+        return dataset
+
+    def _check_size(self, name: str, size: int) -> None:
+        if size > LARGEST:
+            raise UserError(f"{self.path.name}: {name} is said to have {size:,} bytes; {LARGEST:,} are read at most")
+
+    def _unreadable(self, name: str, error: Exception) -> UserError:
+        why = f"{type(error).__name__}: {error}".splitlines()[0][:100]
+        return UserError(f"{self.path.name}: {name} cannot be read ({why}); write the file again")
 
 
 def _h5py(path: Path) -> Any:

@@ -226,3 +226,71 @@ def test_init_answers_bad_files_too(tmp_path: Path) -> None:
         draft_spec(tmp_path / "t.xlsx", None)
     with pytest.raises(UserError, match="no file"):
         draft_spec(tmp_path / "no.csv", None)
+
+
+@pytest.mark.parametrize("how", ["external", "virtual"])
+def test_an_hdf5_file_shows_nothing_of_other_files(tmp_path: Path, how: str) -> None:
+    secret = tmp_path / "secret"
+    secret.write_bytes(bytes(range(100)))
+    with h5py.File(tmp_path / "t.h5", "w") as file:
+        file["y"] = np.arange(50) % 2
+        if how == "external":
+            file.create_dataset("X", (50, 2), np.uint8, external=[(str(secret), 0, 100)])
+        else:
+            with h5py.File(tmp_path / "other.h5", "w") as other:
+                other["X"] = np.ones((50, 2))
+            layout = h5py.VirtualLayout((50, 2), np.float64)
+            layout[:] = h5py.VirtualSource(str(tmp_path / "other.h5"), "X", (50, 2))
+            file.create_virtual_dataset("X", layout)
+    with pytest.raises(UserError, match=r"t\.h5: X keeps its bytes in other files, which are not read"):
+        load(DataSpec(source="t.h5"), tmp_path)
+
+
+def test_an_npz_archive_whose_bytes_are_damaged_is_refused_or_read_as_it_was(tmp_path: Path) -> None:
+    X, rng = np.random.default_rng(0).standard_normal((50, 4)), np.random.default_rng(1)
+    np.savez_compressed(tmp_path / "t.npz", X=X, y=np.arange(50) % 2)
+    whole = (tmp_path / "t.npz").read_bytes()
+    truth = load(DataSpec(source="t.npz"), tmp_path).train.X
+    for _ in range(150):
+        content = bytearray(whole)
+        content[rng.integers(len(whole))] ^= 1 << rng.integers(8)
+        (tmp_path / "t.npz").write_bytes(content)
+        try:
+            found = load(DataSpec(source="t.npz"), tmp_path)
+        except UserError as error:
+            assert str(error).startswith("t.npz: ")
+            continue
+        np.testing.assert_array_equal(found.train.X, truth)
+
+
+@pytest.mark.parametrize("link", [h5py.SoftLink("/secret"), h5py.ExternalLink("other.h5", "X")])
+def test_links_of_an_hdf5_file_are_no_datasets_of_it(tmp_path: Path, link: object) -> None:
+    with h5py.File(tmp_path / "other.h5", "w") as other:
+        other["X"] = np.ones((50, 2))
+    with h5py.File(tmp_path / "t.h5", "w") as file:
+        file["y"] = np.arange(50) % 2
+        file["X"] = link
+    with pytest.raises(UserError, match="no examples found"):
+        load(DataSpec(source="t.h5"), tmp_path)
+    with pytest.raises(UserError, match="'X' is not in it"):
+        load(DataSpec(source="t.h5", x="X", y="y"), tmp_path)
+
+
+def test_an_hdf5_array_that_claims_to_be_huge_is_refused(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "t.h5", "w") as file:
+        file["y"] = np.arange(50) % 2
+        file.create_dataset("X", (50, 1 << 40), np.float64, chunks=(50, 1024))
+    with pytest.raises(UserError, match=r"X is said to have .* bytes"):
+        load(DataSpec(source="t.h5"), tmp_path)
+
+
+def test_an_hdf5_array_whose_chunks_are_damaged_is_refused(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "t.h5", "w") as file:
+        file["y"] = np.arange(50) % 2
+        file.create_dataset("X", data=np.ones((50, 200)), compression="gzip", fletcher32=True)
+        offset = file["X"].id.get_chunk_info(0).byte_offset
+    content = bytearray((tmp_path / "t.h5").read_bytes())
+    content[offset + 5] ^= 0xFF
+    (tmp_path / "t.h5").write_bytes(content)
+    with pytest.raises(UserError, match=r"t\.h5: X cannot be read"):
+        load(DataSpec(source="t.h5"), tmp_path)
