@@ -44,10 +44,10 @@ def serve(home: Home, port: int, name: str | None = None, *, browser: bool = Tru
         return
     if not os.environ.get("MLFLOW_TRACKING_URI") and not home.mlflow_database.exists():
         raise UserError(f"no runs in {home.path} yet; run a study first: study run SPEC.toml")
-    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri]
+    command = [sys.executable, "-m", "mlflow", "server"]
     command += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1", "--no-serve-artifacts"]
     print("starting MLflow …", flush=True)
-    with _running(command, port, "MLflow") as server:
+    with _running(command, port, "MLflow", variables={"MLFLOW_BACKEND_STORE_URI": uri}) as server:
         first = _say(home, f"http://127.0.0.1:{port}", names)
         print("Ctrl-C stops it", flush=True)
         if browser:
@@ -100,7 +100,10 @@ def _open(address: str) -> None:
 def _running(
     command: list[str], port: int, what: str, path: str = "/health", variables: Mapping[str, str] | None = None
 ) -> Iterator["subprocess.Popen[bytes]"]:
-    """Run a server while the block does, from when it answers on; Ctrl-C ends both without fuss."""
+    """Run a server while the block does, from when it answers on; Ctrl-C ends both without fuss.
+
+    An address that may have a password is among `variables`: the words of a command are for all to see.
+    """
     if _taken(port):
         raise UserError(f"--port {port}: something else listens there; name another port, such as {port + 1}")
     environment = os.environ | {

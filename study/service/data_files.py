@@ -14,6 +14,7 @@ from study.service.problems import Problem
 from study.spec import DataSpec
 from study.spec.data import FILE_SUFFIXES
 
+UNFINISHED = ".upload-"  # what the name of a file begins with that is being uploaded
 UPLOAD_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 RESERVED = ("spec.toml", "run.log", "run.lock", "report.html")  # what lies beside the links
 
@@ -108,18 +109,17 @@ async def keep_upload(folder: Path, name: str, chunks: AsyncIterator[bytes], mos
         Problem: 409 where another file has the name, 413 where there is no room.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    room = most - sum(path.stat().st_size for path in folder.iterdir() if path.name != name)
     digest, size = hashlib.sha256(), 0
-    number, temporary = tempfile.mkstemp(dir=folder, prefix=".upload-")
+    number, temporary = tempfile.mkstemp(dir=folder, prefix=UNFINISHED)
     try:
-        with os.fdopen(number, "wb") as file:
+        with os.fdopen(number, "wb", buffering=0) as file:
             async for chunk in chunks:
                 size += len(chunk)
-                if size > room:
+                # What others have uploaded by now counts. Nothing else runs until the chunk is on the disk.
+                if _size(folder, but=name) + len(chunk) > most:
                     raise Problem(413, f"uploads together may have {most:,} bytes on this server", "too-large")
                 digest.update(chunk)
                 file.write(chunk)
-            file.flush()
             os.fsync(file.fileno())
         upload = Upload(name, size, digest.hexdigest())
         try:
@@ -132,6 +132,17 @@ async def keep_upload(folder: Path, name: str, chunks: AsyncIterator[bytes], mos
     finally:
         with contextlib.suppress(FileNotFoundError):
             Path(temporary).unlink()
+
+
+def _size(folder: Path, but: str) -> int:
+    """Return how many bytes all uploads have, those that are under way too; not the one of this name."""
+    return sum(path.stat().st_size for path in folder.iterdir() if path.name != but)
+
+
+def forget_unfinished(folder: Path) -> None:
+    """Delete what uploads left behind when a service died; for the start of the next."""
+    for path in folder.glob(f"{UNFINISHED}*"):
+        path.unlink(missing_ok=True)
 
 
 def describe_upload(path: Path) -> Upload:

@@ -42,13 +42,15 @@ class MlflowServer:
             time.sleep(0.05)
         self._make_store()
         port = _free_port()
-        command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri]
+        command = [sys.executable, "-m", "mlflow", "server"]
         command += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1", "--no-serve-artifacts"]
-        quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+        # The address may have a password, and the words of a command are for all to see.
+        variables = {"MLFLOW_BACKEND_STORE_URI": uri, "MLFLOW_DISABLE_TELEMETRY": "true"}
+        variables["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
         self._log.parent.mkdir(parents=True, exist_ok=True)
         self._log.unlink(missing_ok=True)
         try:
-            self._process = children.start(command, self._lock, self._log, quiet)
+            self._process = children.start(command, self._lock, self._log, variables)
         except BlockingIOError:
             log.warning("an MLflow server that an earlier service left cannot be stopped; MLflow's pages are left out")
             return

@@ -13,6 +13,7 @@ import uvicorn
 from study.errors import UserError
 from study.home import Home
 from study.service.app import create_app, make_service
+from study.service.data_files import forget_unfinished
 from study.service.http_protocol import BoundedHttp
 from study.service.limits import QUEUED
 from study.service.mlflow_server import MlflowServer
@@ -34,6 +35,7 @@ def serve(settings: Settings) -> None:
     home = settings.home
     home.make()
     with _only_one(home), _listen(settings) as listening:
+        forget_unfinished(settings.uploads)
         queue = Queue(home, QUEUED)
         mlflow = MlflowServer(home) if settings.mlflow else None
         runner = Runner(queue, home, jobs=settings.jobs, concurrent=settings.concurrent, tracking=settings.mlflow)

@@ -1,16 +1,20 @@
 """What the service must not let in: each refused with its code, a problem, and a line in the log that keeps secrets."""
 
+import asyncio
 import http.client
 import socket
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.service_server import TINY, answering, ask, assert_refused, settings_for, submit
 
+from study.service.data_files import forget_unfinished, keep_upload
 from study.service.http_protocol import HEAD_BYTES
 from study.service.limits import SPEC_BYTES, Limits
+from study.service.problems import Problem
 
 CSV = TINY.replace("synthetic:planar_flower", "{source}").replace("examples = 60\n", "")
 
@@ -168,6 +172,32 @@ def test_uploads_together_have_a_limit(port: int, folder: Path) -> None:
     assert ask(port, "PUT", "/data/two.csv", b"x" * 501, octets).status == 413
     assert ask(port, "PUT", "/data/two.csv", b"x" * 500, octets).status == 201
     assert sorted(path.name for path in (folder / "home" / "uploads").iterdir()) == ["one.csv", "two.csv"]
+
+
+def test_uploads_at_once_keep_to_the_limit_that_they_have_together(tmp_path: Path) -> None:
+    most, seen = 1500, []
+
+    async def chunks() -> AsyncIterator[bytes]:
+        for _ in range(5):
+            yield b"x" * 100
+            seen.append(sum(path.stat().st_size for path in tmp_path.iterdir()))
+            await asyncio.sleep(0)
+
+    async def upload_all() -> list[Any]:
+        uploads = [keep_upload(tmp_path, f"{number}.csv", chunks(), most) for number in range(20)]
+        return await asyncio.gather(*uploads, return_exceptions=True)
+
+    outcomes = asyncio.run(upload_all())
+    assert any(isinstance(outcome, Problem) and outcome.status == 413 for outcome in outcomes)
+    assert max(seen) <= most
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_what_an_upload_left_behind_is_deleted_when_a_service_begins(tmp_path: Path) -> None:
+    for name in (".upload-abc", ".upload-def", "kept.csv"):
+        (tmp_path / name).write_text("x")
+    forget_unfinished(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["kept.csv"]
 
 
 @pytest.mark.parametrize(

@@ -248,12 +248,14 @@ def test_mlflow_server_is_started_and_stopped_with_the_service(home: Path) -> No
         served.until("tiny", "complete")
         wait_for(lambda: ask(served.port, "GET", "/health").json()["mlflow"] == "up", "MLflow's server to answer")
         assert served.study("tiny")["mlflow"].startswith("http://127.0.0.1:")
-        assert processes.running(f"sqlite:///{home}/mlflow.db")
+        port = served.study("tiny")["mlflow"].removeprefix("http://127.0.0.1:").partition("/")[0]
+        assert processes.running(f"mlflow server --host 127.0.0.1 --port {port}")
+        assert not processes.running(f"sqlite:///{home}")  # an address may have a password
         served.kill()
         served.start()
         served.wait()
         assert served.stop() == 0
-        assert not processes.running(f"sqlite:///{home}/mlflow.db")
+        assert not processes.running(f"mlflow server --host 127.0.0.1 --port {port}")
 
 
 def test_what_many_submit_at_once_runs_once_each_in_order_however_often_the_server_is_killed(home: Path) -> None:
