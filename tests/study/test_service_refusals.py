@@ -212,7 +212,7 @@ def test_what_an_upload_left_behind_is_deleted_when_a_service_begins(tmp_path: P
         ("depth = 1", "depth = { low = 0, high = 50 }", "depth"),
         ("iterations = 5", "iterations = 1000001", "iterations"),
         ("units = 2", "units = 2\nbatch_size = 2000000", "batch_size"),
-        ("examples = 60", "examples = 1000000000", "examples"),
+        ("examples = 60", "examples = 10000000", "examples"),
         ("examples = 60", "examples = 60\nfolds = 1000", "folds"),
         ("trials = 1", "trials = 1\nin_flight = 1024", "in_flight"),
         ("[search]", "[confirm]\ntop = 1000\nseeds = 1000\n[search]", "top"),

@@ -262,8 +262,8 @@ def test_workers_end_though_one_was_killed_amid_its_result(monkeypatch: pytest.M
     monkeypatch.setattr(workers, "work_in_turn", in_turn(killed_amid_its_result))
     with Workers(2) as crew:
         batch = crew.submit([make_quantum(1, tmp_path)])
-        begun = workers_of(os.getpid())
-        wait_for(lambda: "Z" in {fate(pid)[0] for pid in begun}, "a worker to be killed")
+        begun = wait_for(lambda: len(found := workers_of(os.getpid())) == 2 and found, "two workers to begin")
+        wait_for(lambda: {fate(pid)[0] for pid in begun} & {"Z", "X"}, "a worker to be killed")
         assert batch.pending is not None
         assert not any(task.done() for task in batch.pending)  # nobody has seen it
     assert gone(begun)
