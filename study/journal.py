@@ -141,7 +141,7 @@ def _mend(file: BinaryIO) -> int:
         return 0
     file.seek(0)
     content = file.read()
-    begin = content.rfind(b"\n", 0, size - 1) + 1 if content.endswith(b"\n") else content.rfind(b"\n") + 1
+    begin = content.rfind(b"\n", 0, size - 1) + 1  # of the last line, whether it has an end or not
     whole = _whole(content[begin:])
     file.seek(begin + len(whole))
     file.truncate()

@@ -259,7 +259,7 @@ def read_predictions(path: Path) -> Array | None:
 def _arrays(path: Path) -> dict[str, Array] | None:
     """Return what a file holds; None where it is not there, or is damaged and so has to be made again."""
     try:
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
+        with path.open("rb") as content, np.load(content, allow_pickle=False) as file:
             return {name: file[name] for name in ("parameters", "predictions", "head")}
     except FileNotFoundError:
         return None

@@ -86,7 +86,7 @@ def read_result(path: Path, fingerprint: str | None = None) -> TrialFile:
         DamagedError: it was changed.
     """
     with _undamaged(path):
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
+        with path.open("rb") as content, np.load(content, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         count, values = len(arrays["parameters"]), str(arrays["evaluations"])
         found = TrialFile(
@@ -107,10 +107,10 @@ def find_result(path: Path, fingerprint: str | None = None) -> TrialFile | None:
 
 
 def find_curve(path: Path) -> Array | None:
-    """Return the mean curve of a trial's networks, without unpacking the rest; None as `find_result`."""
+    """Return the mean curve of a trial's networks, without reading the rest; None as `find_result`."""
 
     def read() -> Array:
-        with _undamaged(path), np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
+        with _undamaged(path), path.open("rb") as content, np.load(content, allow_pickle=False) as file:
             return _mean([file[name] for name in sorted(file.files) if name.startswith("curve_")])
 
     return _found(read)

@@ -61,8 +61,8 @@ def make_store(home: Home) -> None:
     if os.environ.get("MLFLOW_TRACKING_URI"):
         return
     if home.mlflow_database.exists():
-        _check_database(home.mlflow_database)
-        _bring_artifacts_home(home)
+        with _opened(home.mlflow_database) as store:
+            _bring_artifacts_home(store, home)
         return
     with tempfile.TemporaryDirectory(dir=home.path, prefix=".mlflow-") as folder:
         database = Path(folder) / "mlflow.db"
@@ -74,18 +74,20 @@ def make_store(home: Home) -> None:
             home.mlflow_database.hardlink_to(database)
 
 
-def _bring_artifacts_home(home: Home) -> None:
+def _bring_artifacts_home(store: sqlite3.Connection, home: Home) -> None:
     """Correct the paths of artifacts in the store of a home that was moved or copied: they are absolute in MLflow.
 
     Where they lead is the folder of MLflow's "Default" experiment, as `make_store` wrote it.
     """
-    with contextlib.closing(sqlite3.connect(home.mlflow_database, timeout=20)) as connection, connection:
-        row = connection.execute("SELECT artifact_location FROM experiments WHERE experiment_id = 0").fetchone()
-        known, here = str(row[0] if row else "").removesuffix("/default"), home.artifacts.as_uri()
-        if known == here or not known.startswith("file:") or _is_same(known, home.artifacts):
-            return
+    if not store.execute("SELECT 1 FROM sqlite_master WHERE name = 'experiments'").fetchone():
+        return  # an empty file, in which MLflow makes its tables
+    row = store.execute("SELECT artifact_location FROM experiments WHERE experiment_id = 0").fetchone()
+    known, here = str(row[0] if row else "").removesuffix("/default"), home.artifacts.as_uri()
+    if known == here or not known.startswith("file:") or _is_same(known, home.artifacts):
+        return
+    with store:
         for table, column in _LOCATIONS.items():
-            connection.execute(
+            store.execute(
                 f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE substr({column}, 1, ?) = ?",  # noqa: S608
                 [here, len(known) + 1, len(known) + 1, f"{known}/"],
             )
@@ -125,14 +127,16 @@ def _is_sound(database: Path) -> bool:
         return False
 
 
-def _check_database(path: Path) -> None:
-    """Raise OSError where the file is no database: MLflow itself would try for two minutes.
+@contextmanager
+def _opened(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open a store; raise OSError where it is none or is locked: MLflow itself would try for two minutes.
 
     Opened for writing, since a writer that was killed leaves a transaction that has to be rolled back first.
     """
     try:
         with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True)) as database:
             database.execute("PRAGMA schema_version")
+            yield database
     except sqlite3.DatabaseError as error:
         raise OSError(f"{path}: {error}") from error
 
