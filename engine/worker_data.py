@@ -9,7 +9,7 @@ are filled up with features that are 0 and with examples of weight 0, which chan
 import hashlib
 import io
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -46,6 +46,18 @@ class Fold:
     dev_X: Array
     dev_Y: Array
     unit: Unit = Unit()
+
+
+def pairs_by_fold(folds: Sequence[Fold], A: Array) -> Iterator[tuple[Array, Array]]:
+    """Yield targets and predictions of each fold, in the unit of the table.
+
+    Args:
+        folds: what was predicted, in the place of dev.
+        A: (n_y, M), the predictions of the folds one after the other.
+    """
+    ends = np.cumsum([fold.dev_Y.shape[1] for fold in folds])
+    for fold, piece in zip(folds, np.split(A, ends[:-1], axis=1), strict=True):
+        yield fold.unit.restore(fold.dev_Y), fold.unit.restore(piece)
 
 
 @dataclass(frozen=True, eq=False)

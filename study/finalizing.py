@@ -9,20 +9,21 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from engine import advance, start
+from engine import Architecture, Parameters, advance, start
 from engine.metrics import METRICS, metrics_for
 from engine.prediction import predict
-from engine.worker_data import Unit
+from engine.worker_data import Fold
 from study import holding
 from study.confirming import is_current
 from study.data import Dataset, example_cells, load, load_combined, open_test
 from study.data.fingerprint import explain_change
+from study.divergence import ConstantPrediction
 from study.errors import UserError
 from study.example_values import example_values
 from study.home import Home
 from study.ledger import Ledger
 from study.model import FinalFiles, build_model, forget_models, keep_model
-from study.objective import network_seed
+from study.objective import network_seed, unit_of
 from study.results import Summary, summarize_ledger
 from study.space import architecture_of, complete, training_of
 from study.spec import Spec, parse_spec
@@ -119,14 +120,13 @@ def finalize(home: Home, name: str, *, trial: int | None = None, with_dev: bool 
         )
         with threadpool_limits(1):
             state = advance(state, dataset.train.X, dataset.train.Y)
-            if "diverged" in state.status:
-                raise UserError(f"trial {number} of study {name!r} diverged when trained again; take another --trial")
             parameters = state.replica(0)
+            if "diverged" in state.status or _is_far_off(dataset, summary.metric, architecture, parameters):
+                raise UserError(f"trial {number} of study {name!r} diverged when trained again; take another --trial")
             _record_beginning(ledger, number, with_dev=reads_dev, again=again)
             test = open_test(spec.data, base, combined=reads_dev)  # the seal is broken here, and nowhere else
             A = predict(architecture, parameters, test.X)
-        scale = dataset.target_scale
-        unit = Unit() if scale is None else Unit(scale.mean, scale.scale, scale.log1p)
+        unit = unit_of(dataset)
         Y, A = unit.restore(test.Y), unit.restore(A)
         found = crossed(example_values(summary.metric, Y, A)[None, None]).interval(summary.metric, 0)
         files = keep_model(build_model(dataset, architecture, parameters), example_cells(spec.data, base), folder.final)
@@ -202,6 +202,15 @@ def _load(spec: Spec, base: Path, *, with_dev: bool) -> tuple[Dataset, bool]:
     """Return what to train on, and whether that is train and dev together, as it is where dev was cut into folds."""
     together = with_dev or spec.data.folds is not None
     return (load_combined if together else load)(spec.data, base), together
+
+
+def _is_far_off(dataset: Dataset, metric: str, architecture: Architecture, parameters: Parameters) -> bool:
+    """Return whether the network has diverged, by what it predicts for the examples that it was trained on."""
+    train = dataset.train
+    folds = [Fold(train.X, train.Y, train.X, train.Y, unit_of(dataset))]
+    A = predict(architecture, parameters, train.X)
+    constant = ConstantPrediction.on(folds, dataset.task)
+    return constant.why_predictions_diverged(folds, metric, A[np.newaxis], "train") is not None
 
 
 def _check(attributes: Mapping[str, Any], dataset: Dataset, name: str) -> None:

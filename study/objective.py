@@ -16,6 +16,7 @@ from engine.quantum import Evaluation, Outcome, Quantum, evaluations
 from engine.work import Work, count_work
 from engine.worker_data import Fold, Unit, write_data
 from study.data import Dataset
+from study.divergence import ConstantPrediction
 from study.errors import UserError
 from study.home import StudyFolder
 from study.space import architecture_of, complete, middle, training_of, upper
@@ -69,6 +70,7 @@ class Objective:
         self.objectives = choose_metrics(spec, self.dataset)
         self.metric = self.objectives[0]
         self.metrics = tuple(metric.name for metric in metrics_for(self.dataset.task))
+        self.constant = ConstantPrediction.on(folds_of(datasets), self.dataset.task)
         self.n_x = max(dataset.n_x for dataset in datasets)
         self.m = max(dataset.train.m for dataset in datasets)
         self.replicas = max(len(datasets), spec.search.seeds)
@@ -147,11 +149,20 @@ class Objective:
         """Return the units of work done on a trial."""
         return round(trial.units * trial.state.iteration, 6)
 
-    def why_diverged(self, state: TrainingState) -> str:
-        """Return the reason of a trial that diverged, with a remedy."""
-        where = [end for status, end in zip(state.status, state.ended, strict=True) if status == "diverged"]
-        seeds = f" in {len(where)} of {state.replicas} networks" if state.replicas > 1 else ""
-        return f"diverged at iteration {min(where)}{seeds}; a lower learning_rate would help"
+    def why_failed(self, state: TrainingState) -> str | None:
+        """Return why training failed, with a remedy; None where it did not, or has not ended."""
+        if "diverged" in state.status:
+            where = [end for status, end in zip(state.status, state.ended, strict=True) if status == "diverged"]
+            seeds = f" in {len(where)} of {state.replicas} networks" if state.replicas > 1 else ""
+            return f"diverged at iteration {min(where)}{seeds}; a lower learning_rate would help"
+        if not state.done:
+            return None
+        last = evaluations(state)[-1]
+        values = {name: float(np.mean(last[f"dev_{name}"])) for name in ("cost", *self.metrics)}
+        for name in self.objectives:
+            if not math.isfinite(values.get(name, 0.0)):
+                return f"{name} on dev is {values[name]}"
+        return self.constant.why_diverged(self.metric, values)
 
     def result(self, trial: OpenTrial, reason: str | None, outcome: Outcome | None) -> dict[str, Any]:
         """Write the files of a trial that ends, and return what the ledger keeps of it."""
@@ -207,15 +218,19 @@ def folds_of(datasets: Sequence[Dataset], part: Literal["dev", "confirm"] = "dev
     """
     folds = []
     for dataset in datasets:
-        scale = dataset.target_scale
-        unit = Unit() if scale is None else Unit(scale.mean, scale.scale, scale.log1p)
         predicted = dataset.confirm if part == "confirm" else dataset.dev
         if predicted is None:
             raise UserError(
                 "[data] confirm is not set, so there is no part of that name; set it to a share such as 0.1"
             )
-        folds.append(Fold(dataset.train.X, dataset.train.Y, predicted.X, predicted.Y, unit))
+        folds.append(Fold(dataset.train.X, dataset.train.Y, predicted.X, predicted.Y, unit_of(dataset)))
     return folds
+
+
+def unit_of(dataset: Dataset) -> Unit:
+    """Return how predictions get back to the unit of the table."""
+    scale = dataset.target_scale
+    return Unit() if scale is None else Unit(scale.mean, scale.scale, scale.log1p)
 
 
 def choose_metrics(spec: Spec, dataset: Dataset) -> tuple[str, ...]:

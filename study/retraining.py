@@ -20,7 +20,8 @@ from engine import TrainingState, start
 from engine.activations import Array
 from engine.quantum import Outcome, Quantum
 from engine.state import TORN, write_whole
-from engine.worker_data import Fold, write_data
+from engine.worker_data import Fold, pairs_by_fold, write_data
+from study.divergence import ConstantPrediction
 from study.example_values import example_values
 from study.home import StudyFolder
 from study.objective import Objective, folds_of
@@ -74,6 +75,7 @@ class Retraining:
     def __init__(self, objective: Objective, part: Part, seeds: int, folder: Path) -> None:
         self.objective, self.seeds, self.folder = objective, seeds, folder
         self.folds = folds_of(objective.datasets, part)
+        self.constant = ConstantPrediction.on(self.folds, self.objective.dataset.task)
         self.part = part
         self.data = data_of(objective.folder, part)
 
@@ -157,11 +159,11 @@ class Retraining:
         folds = len(self.folds)
         by_seed = [np.concatenate(flat[first : first + folds], axis=1) for first in range(0, len(flat), folds)]
         predictions = np.stack(by_seed)
-        if not np.isfinite(predictions).all():
-            return Retrained(
-                parameters, np.zeros((0, 0, 0), np.float32), seconds, "predicts values that are not finite"
-            )
-        return Retrained(parameters, predictions, seconds, None)
+        constant = ConstantPrediction.on(self.folds, self.objective.dataset.task)
+        failed = constant.why_predictions_diverged(self.folds, self.objective.metric, predictions, self.part)
+        if failed is not None:
+            predictions = np.zeros((0, 0, 0), np.float32)
+        return Retrained(parameters, predictions, seconds, failed)
 
     def _path(self, name: str) -> Path:
         return self.folder / f"{name}.npz"
@@ -234,18 +236,13 @@ def score_table(metric: str, folds: Sequence[Fold], part: Part, predictions: Arr
         part: of which; "confirm" is the same examples for all folds.
         predictions: (S, n_y, M), those of the folds one after the other.
     """
-    sizes = [fold.dev_Y.shape[1] for fold in folds]
-    total, ends = sum(sizes), np.cumsum(sizes)
     rows = []
     for A in predictions:
-        pieces = [
-            example_values(metric, fold.unit.restore(fold.dev_Y), fold.unit.restore(A[:, end - size : end]))
-            for fold, size, end in zip(folds, sizes, ends, strict=True)
-        ]
+        pieces = [example_values(metric, *pair) for pair in pairs_by_fold(folds, A)]
         if part == "confirm":
             rows.append(np.mean(pieces, axis=0))
         else:
-            shares = [total / (len(sizes) * size) for size in sizes]
+            shares = [A.shape[1] / (len(pieces) * len(piece)) for piece in pieces]
             rows.append(np.concatenate([share * piece for share, piece in zip(shares, pieces, strict=True)]))
     return np.stack(rows)
 

@@ -7,7 +7,6 @@ record before they are applied, so a process that dies at any moment goes on wit
 """
 
 import contextlib
-import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -240,16 +239,11 @@ class Search:
             }
             self.mirror.report(trial.number, reports)
 
-        if outcome.error is not None:
-            return self._end(trial, outcome, reports, "failed", reason=outcome.error)
-        if "diverged" in trial.state.status:
-            return self._end(trial, outcome, reports, "failed", reason=self.objective.why_diverged(trial.state))
+        reason = outcome.error or self.objective.why_failed(trial.state)
+        if reason is not None:
+            return self._end(trial, outcome, reports, "failed", reason=reason)
         if trial.state.done:
-            values = self.objective.values(trial)
-            if not all(math.isfinite(value) for value in values):
-                reason = f"{self.objective.metric} on dev is {values[0]}"
-                return self._end(trial, outcome, reports, "failed", reason=reason)
-            return self._end(trial, outcome, reports, "complete", values)
+            return self._end(trial, outcome, reports, "complete", self.objective.values(trial))
         if trial.iterations in self.rungs and trial.iterations > known:
             return TrialRecord(trial.iterations, reports, rung=trial.iterations)
         if reports and self.mirror.should_prune(trial.number):

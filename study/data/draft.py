@@ -198,6 +198,12 @@ def _search_lines(look: overview.Look | None, metric: str) -> list[str]:
     sizes = [size for size in ((128, 512, 2048) if large else (32, 128)) if size * 2 <= rows]
     batches = _toml(sizes) if sizes else '"full"'
     iterations = "low = 500, high = 4000, step = 500" if rows > LONG else "low = 200, high = 2000, step = 200"
+    # With squared errors a step of Adam is bounded, one of Nesterov's momentum is not, and outliers make it diverge.
+    regression = look is not None and look.task == "regression"
+    optimizers = ["adam", "adamw"] if regression else ["adam", "nesterov"]
+    others = [
+        name for name in ("nesterov", "momentum", "rmsprop", "adamw", "gradient_descent") if name not in optimizers
+    ]
     return [
         "",
         "[space]",
@@ -206,7 +212,7 @@ def _search_lines(look: overview.Look | None, metric: str) -> list[str]:
         "depth         = { low = 0, high = 3 }                       # hidden layers; 0 is the linear model",
         "units         = { low = 8, high = 128, log = true }         # drawn for each hidden layer",
         'activation    = ["relu", "tanh"]                            # also leaky_relu, elu, gelu, silu, sigmoid',
-        'optimizer     = ["adam", "nesterov"]                        # also momentum, rmsprop, adamw, gradient_descent',
+        f"{f'optimizer     = {_toml(optimizers)}':<60}# also {', '.join(others)}",
         f"batch_size    = {batches}",
         "l2            = { low = 1e-6, high = 1e-2, log = true }",
         'schedule      = "cosine"                                    # down to a hundredth at the end',
