@@ -18,7 +18,7 @@ import numpy as np
 
 from engine.activations import Array
 from engine.errors import DataError
-from engine.state import TORN, write_whole
+from engine.state import TEMPORARY, TORN, write_whole
 
 
 @dataclass(frozen=True)
@@ -94,8 +94,9 @@ def write_data(folder: Path, folds: Sequence[Fold]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for index, fold in enumerate(folds):
         for part in _PARTS:
-            temporary = folder / ".part.npy"
-            np.save(temporary, getattr(fold, part), allow_pickle=False)
+            temporary = folder / f".part{TEMPORARY}"
+            with temporary.open("wb") as file:
+                np.save(file, getattr(fold, part), allow_pickle=False)
             temporary.replace(folder / _file(part, index))
     write_whole(folder / "units.json", json.dumps([asdict(fold.unit) for fold in folds]).encode())
     write_whole(folder / "digest", pack_data(folder).digest.encode())

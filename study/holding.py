@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from engine.state import TEMPORARY, write_whole
 from study import database, lease
 from study.errors import UserError
 from study.home import StudyFolder
@@ -28,6 +29,7 @@ def hold(folder: StudyFolder, name: str) -> Iterator["Connection | None"]:
                 "give its --storage, or take another name or --home"
             )
         with lease.hold(folder.lease, name):
+            _forget_unfinished(folder)
             yield None
         return
     if folder.ledger.exists():
@@ -35,7 +37,15 @@ def hold(folder: StudyFolder, name: str) -> Iterator["Connection | None"]:
             f"{folder.path}: has a study whose ledger is a file; leave --storage out, or take another name or --home"
         )
     with database.hold(folder.storage, name) as connection, lease.hold(folder.lease, name):
+        _forget_unfinished(folder)
         yield connection
+
+
+def _forget_unfinished(folder: StudyFolder) -> None:
+    """Delete the temporary files of a process that died while it wrote; only whoever holds the study writes there."""
+    for place in folder.held:
+        for path in place.rglob(f".*{TEMPORARY}"):
+            path.unlink(missing_ok=True)
 
 
 def is_held(folder: StudyFolder, name: str) -> bool:
@@ -52,8 +62,8 @@ def own(folder: StudyFolder, uid: str) -> None:
     if folder.storage is None:
         return
     if not folder.owner.exists():
-        folder.owner.write_text(uid)
-    elif folder.owner.read_text() != uid:
+        write_whole(folder.owner, uid.encode())
+    elif folder.owner.read_bytes() != uid.encode():
         raise UserError(
             f"{folder.path}: has the files of another study of this name, whose ledger is elsewhere; "
             "take another --home, or another name"

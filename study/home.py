@@ -65,13 +65,23 @@ class StudyFolder:
         """What `study recheck` trained, a folder for each table."""
         return self.path / "recheck"
 
+    @property
+    def trials(self) -> Path:
+        """Results and training states of trials."""
+        return self.path / "trials"
+
+    @property
+    def held(self) -> tuple[Path, ...]:
+        """Folders that only the process that holds the study writes to."""
+        return self.data, self.trials, self.confirm, self.rechecks, self.final
+
     def result(self, number: int) -> Path:
         """Curve, weights and dev predictions of a finished trial."""
-        return self.path / "trials" / f"{number:05d}.npz"
+        return self.trials / f"{number:05d}.npz"
 
     def checkpoint(self, number: int) -> Path:
         """Training state of an open trial."""
-        return self.path / "trials" / f"{number:05d}.state.npz"
+        return self.trials / f"{number:05d}.state.npz"
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,7 @@ class Submission:
         submitted, started, ended: seconds since 1970; None before.
         message: why it failed.
         stopping: whether it is to be cancelled.
+        sound: whether spec and links are what was handed in; the file may have been damaged.
     """
 
     id: int
@@ -56,6 +57,7 @@ class Submission:
     ended: float | None
     message: str
     stopping: bool
+    sound: bool
 
 
 class Queue:
@@ -73,7 +75,8 @@ class Queue:
         self.most = most
         self._place = open_place(home)
         self._table = self._place.table
-        self._columns = [self._table.c[field.name] for field in fields(Submission)]
+        names = (field.name for field in fields(Submission) if field.name != "sound")
+        self._columns = [self._table.c[name] for name in (*names, "digest")]
 
     def submit(self, name: str, spec: str, links: Mapping[str, str], key: str | None = None) -> tuple[Submission, bool]:
         """Put a study at the end; return it and whether it is new.
@@ -85,7 +88,7 @@ class Queue:
             Full: too many wait.
         """
         table, kept = self._table, json.dumps(dict(sorted(links.items())))
-        digest = hashlib.sha256(f"{spec}\0{kept}".encode()).hexdigest()
+        digest = _digest(spec, kept)
         same = {} if key is None else {"key": table.c.key == key}
         same["name"] = self._is_active(name)
         # One at a time, so that they are seen by whoever claims in the order of their numbers.
@@ -206,5 +209,11 @@ class Queue:
             yield database
 
 
+def _digest(spec: str, links: str) -> str:
+    return hashlib.sha256(f"{spec}\0{links}".encode()).hexdigest()
+
+
 def _from(row: Row[Any]) -> Submission:
-    return Submission(**{**row._mapping, "links": json.loads(row.links)})
+    values = dict(row._mapping)
+    sound = values.pop("digest") == _digest(row.spec, row.links)
+    return Submission(**values | {"links": json.loads(row.links) if sound else {}, "sound": sound})

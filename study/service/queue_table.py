@@ -1,6 +1,7 @@
 """Where the queue is kept: a table of the database that has the ledgers, or else a SQLite file in the home."""
 
 import os
+import sqlite3
 import uuid
 import weakref
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from sqlalchemy import (
     Table,
     Text,
     create_engine,
+    event,
     false,
     func,
     inspect,
@@ -82,6 +84,7 @@ def _open_file(path: Path) -> Place:
     # Without a level of its own the driver leaves the beginning of transactions to `Place.begin`.
     options = {"timeout": PATIENCE, "isolation_level": None}
     engine = create_engine(URL.create("sqlite", database=str(path)), connect_args=options, poolclass=NullPool)
+    event.listen(engine, "connect", _read_any_text)
     table = _table(IN_FILE)
     try:
         with engine.connect() as database:
@@ -99,6 +102,11 @@ def _open_file(path: Path) -> Place:
             raise
         raise _damaged(path, str(error.orig)) from None
     return Place(engine, table, "")
+
+
+def _read_any_text(connection: sqlite3.Connection, _record: object) -> None:
+    """Read text that is not UTF-8 too: of a damaged entry, which is then seen by its digest."""
+    connection.text_factory = lambda content: content.decode(errors="replace")
 
 
 def _damaged(path: Path, why: str) -> UserError:

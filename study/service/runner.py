@@ -160,6 +160,9 @@ class Runner(threading.Thread):
     def _begin(self, place: _Place) -> bool:
         """Start a study's process; return whether it could be."""
         submission = place.submission
+        if not submission.sound:
+            self._finish(submission, "failed", "its entry in the queue is damaged; hand it in again")
+            return False
         files = StudyFiles(self.home, submission.name)
         command = [sys.executable, "-m", "study.cli", "run", str(files.spec)]
         command += ["--home", str(self.home.path), "--jobs", str(self.jobs)]

@@ -1,5 +1,7 @@
 """Files that were changed behind our back: named in a line, and never read as something else."""
 
+import contextlib
+import fcntl
 import random
 import shutil
 import sqlite3
@@ -9,14 +11,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.command import run_study
-from support.small_study import show
+from support.confirmed_study import confirmed
+from support.small_study import SMALL, show
+from support.waiting import wait_for
 
+from engine import Architecture, TrainingSettings, TrainingState, start
 from engine.errors import DataError
 from engine.worker_data import read_checked_data, read_data
+from study import lease
 from study.errors import UserError
-from study.home import Home
+from study.holding import own
+from study.home import Home, StudyFolder
 from study.results import read_exports, summarize
+from study.retraining import read_predictions
 from study.service.queue import Queue
+from study.service.runner import Runner
 from study.trial_file import DamagedError, read_result
 
 FLIPS = 400
@@ -111,6 +120,89 @@ def test_damaged_data_of_workers_are_made_again_by_a_run(mine: Home, finished: P
     assert done.stderr == f"study: {path.parent}: is damaged; run study 'small' again, which makes it\n"
     assert run_study("run", finished.parent / "small.toml", "--home", mine.path, "--no-tracking").returncode == 0
     assert run_study(*compare).returncode == 0
+
+
+@pytest.mark.slow
+def test_flipped_bits_in_the_queue_never_change_a_study_unsaid(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    home.make()
+    truth = {f"study-{number}": (f"name = {number}\n" + "é" * 200, {"t.csv": f"/{number}"}) for number in range(20)}
+    queue = Queue(home)
+    for name, (spec, links) in truth.items():
+        queue.submit(name, spec, links)
+    path, refused, unsound = home.path / "queue.db", 0, 0
+    with sqlite3.connect(path) as database:
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        database.execute("PRAGMA journal_mode = DELETE")
+    for _ in flips(path, FLIPS):
+        for beside in home.path.glob("queue.db-*"):
+            beside.unlink()
+        try:
+            found = Queue(home).all()
+        except UserError as error:
+            refused += 1
+            assert "is damaged" in str(error)
+            continue
+        unsound += sum(not each.sound for each in found)
+        for each in found:
+            assert not each.sound or each.name not in truth or (each.spec, each.links) == truth[each.name]
+    assert refused > 0
+    assert unsound > 0
+
+
+@pytest.mark.slow
+def test_damaged_submission_fails_and_the_next_one_runs(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    home.make()
+    queue = Queue(home)
+    first, _ = (queue.submit(name, f"name = '{name}'", {})[0] for name in ("first", "second"))
+    with sqlite3.connect(home.path / "queue.db") as database:
+        database.execute("UPDATE submissions SET spec = 'other' WHERE id = ?", [first.id])
+    runner = Runner(queue, home, jobs=1, tracking=False)
+    runner.start()
+    wait_for(lambda: queue.find("second").state == "failed", "the second to have run")
+    runner.stop()
+    assert queue.find("first").message == "its entry in the queue is damaged; hand it in again"
+    assert "first" not in queue.find("second").message
+    assert not (home.path / "service" / "first").exists()
+
+
+def test_flipped_bits_in_what_holds_a_study_do_not_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lease, "PATIENCE", 0.0)
+    path = tmp_path / "lease.json"
+    path.write_text('{"host": "elsewhere", "pid": 12, "started": "2026-01-01 00:00:00"}')
+    for _ in flips(path, FLIPS):
+        assert not lease.is_held(path)
+        with path.open("r+") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            with pytest.raises(UserError, match="study 'small' is being run by"), lease.hold(path, "small"):
+                pass
+
+
+def test_folder_whose_owner_is_damaged_is_refused_in_a_line(tmp_path: Path) -> None:
+    folder = StudyFolder(tmp_path, "postgresql://nobody@nowhere/none")
+    own(folder, "0123456789abcdef")
+    own(folder, "0123456789abcdef")
+    for _ in flips(folder.owner, 20):
+        with pytest.raises(UserError, match="has the files of another study of this name"):
+            own(folder, "0123456789abcdef")
+
+
+def test_flipped_bits_in_a_training_state_or_a_retrained_setting_are_noticed(tmp_path: Path) -> None:
+    state = start(Architecture((2, 3, 1)), TrainingSettings(0.1, iterations=3), seeds=[1])
+    state.save(tmp_path / "state.npz")
+    for _ in flips(tmp_path / "state.npz", FLIPS):
+        with contextlib.suppress(DataError):
+            found = TrainingState.load(tmp_path / "state.npz")
+            np.testing.assert_array_equal(found.parameters, state.parameters)
+            assert found.settings == state.settings
+    outcome = confirmed(SMALL, tmp_path, top=1, seeds=2)
+    (path,) = Home(tmp_path).folder("small").confirm.glob("trial-*.npz")
+    truth = read_predictions(path)
+    for _ in flips(path, FLIPS):
+        found = read_predictions(path)
+        assert found is None or np.array_equal(found, truth)
+    assert outcome["winner"] == int(path.stem.removeprefix("trial-"))
 
 
 @pytest.mark.parametrize("damage", ["garbage", "cut", "zeros"])
