@@ -5,13 +5,17 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from support.command import run_study
+
 # One process imports what is needed; those that are killed are forked from it, which takes milliseconds.
 _FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["support.killing", "study.api", "study.finalizing", "study.rechecking", "skops.io"])
+_FORKS.set_forkserver_preload(
+    ["support.killing", "study.api", "study.finalizing", "study.rechecking", "study.tracking.sync", "skops.io"]
+)
 
 _CHANGES = ("os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.truncate")
 _WRITES = os.O_WRONLY | os.O_RDWR
@@ -31,6 +35,23 @@ def kill_at_each_step(work: Callable[[], object], home: Path, every: int = 1) ->
             return
         assert process.exitcode == -signal.SIGKILL, (step, process.exitcode)
         yield step
+
+
+def run_and_kill(words: Sequence[object], seconds: float | None) -> int:
+    """Run a command, and kill it where it takes longer; return its exit code, or less the signal's number."""
+    process = _FORKS.Process(target=_command, args=(tuple(map(str, words)),))
+    process.start()
+    process.join(seconds)
+    process.kill()
+    process.join()
+    assert process.exitcode is not None
+    return process.exitcode
+
+
+def _command(arguments: tuple[str, ...]) -> None:
+    done = run_study(*arguments)
+    sys.stderr.write(done.stderr)
+    sys.exit(done.returncode)
 
 
 def _work(work: Callable[[], object], home: str, step: int) -> None:
