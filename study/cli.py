@@ -12,6 +12,7 @@ from study import interrupts, outputs
 from study.commands import results, search, service, winner
 from study.errors import MachineError, UserError, explain_os_error
 from study.garbage import collect_rarely
+from study.redaction import redact
 
 MACHINE, USER = 1, 2  # exit codes
 
@@ -35,7 +36,7 @@ class Commands(TyperGroup):
             if error.filename is None:
                 raise
             message, code = explain_os_error(error, Path(error.filename)), MACHINE
-        print(f"study: {message}", file=sys.stderr)
+        print(f"study: {redact(message)}", file=sys.stderr)
         raise typer.Exit(code)
 
 

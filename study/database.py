@@ -15,7 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from study.errors import MachineError, UserError, without_password
+from study.errors import MachineError, UserError
+from study.redaction import is_percent_encoded, redact, redact_address
 
 if TYPE_CHECKING:
     import psycopg
@@ -54,30 +55,26 @@ def storage_address(given: str | None) -> str | None:
     """Return the address of the database: as given, else STUDY_STORAGE; None where ledgers are files of the home.
 
     Raises:
-        UserError: it is not one of PostgreSQL.
+        UserError: it is not one of PostgreSQL, or its user or password is not percent-encoded.
     """
     address = given or os.environ.get("STUDY_STORAGE")
     if not address:
         return None
     plain = re.sub(r"^postgres(ql)?(\+psycopg)?://", "postgresql://", address)
+    said = f"{'--storage' if given else 'STUDY_STORAGE'} {redact_address(address)}"
     if not plain.startswith("postgresql://"):
-        said = "--storage" if given else "STUDY_STORAGE"
+        raise UserError(f"{said}: is no address of PostgreSQL, such as postgresql://user@host:5432/studies")
+    if not is_percent_encoded(plain):
         raise UserError(
-            f"{said} {without_password(address)}: is no address of PostgreSQL, such as "
-            "postgresql://user@host:5432/studies"
+            f"{said}: has a character in its user or password that must be percent-encoded; write %20 for a "
+            "space, %40 for @, %2F for /, %25 for %"
         )
     return plain
 
 
-def for_optuna(address: str) -> tuple[str, dict[str, str]]:
-    """Return the address as Optuna's own programs take it, and a variable with the password, which no command shows."""
-    from sqlalchemy import URL, make_url
-
-    given = make_url(address)
-    query = dict(given.query)
-    password = query.pop("password", None) or given.password
-    plain = URL.create("postgresql+psycopg", given.username, None, given.host, given.port, given.database, query)
-    return plain.render_as_string(), {"PGPASSWORD": str(password)} if password else {}
+def for_optuna(address: str) -> str:
+    """Return the address as Optuna's own programs take it, with its secrets."""
+    return address.replace("postgresql://", "postgresql+psycopg://", 1)
 
 
 def connect(address: str) -> "Connection":
@@ -98,9 +95,8 @@ def connect(address: str) -> "Connection":
         options.setdefault("application_name", _name_of_this_process())
         return psycopg.connect(autocommit=True, **options)  # type: ignore[arg-type]  # what libpq names, all of it text
     except psycopg.Error as error:
-        raise UserError(
-            f"--storage {without_password(address)}: {explain(error)}; correct the address, or have the server started"
-        ) from None
+        said = f"--storage {redact_address(address)}: {explain(error, address)}"
+        raise UserError(f"{said}; correct the address, or have the server started") from None
 
 
 def in_transactions(connection: "Connection") -> "Connection":
@@ -127,8 +123,8 @@ def say_refusals(engine: "Engine", address: str, then: str = "") -> None:
             return
         if not isinstance(context.original_exception, Exception):  # Ctrl-C
             return
-        said = explain(context.original_exception)
-        raise MachineError(f"the database at {without_password(address)}: {said}{then}") from context.original_exception
+        said = explain(context.original_exception, address)
+        raise MachineError(f"the database at {redact_address(address)}: {said}{then}") from context.original_exception
 
     event.listen(engine, "handle_error", refused)
 
@@ -140,7 +136,7 @@ def _looking(address: str) -> Iterator["Connection"]:
         try:
             yield connection
         except _errors() as error:
-            raise UserError(f"--storage {without_password(address)}: {explain(error)}") from None
+            raise UserError(f"--storage {redact_address(address)}: {explain(error, address)}") from None
 
 
 def check(address: str) -> None:
@@ -187,7 +183,7 @@ def has_tables(connection: "Connection", address: str) -> bool:
     Raises:
         UserError: they are of another version, or the tables of another program.
     """
-    place = without_password(address)
+    place = redact_address(address)
     try:
         query = "SELECT relname FROM pg_class WHERE pg_table_is_visible(oid) AND relname = ANY(%s)"
         there = {name for (name,) in connection.execute(query, [list(_TABLES)])}
@@ -204,7 +200,7 @@ def has_tables(connection: "Connection", address: str) -> bool:
             return False
         library = connection.execute("SELECT library_version FROM version_info").fetchone()
     except _errors() as error:
-        raise UserError(f"--storage {place}: {explain(error)}") from None
+        raise UserError(f"--storage {place}: {explain(error, address)}") from None
     _check_revision(str(revision[0]), str(library[0]) if library else "unknown", place)
     return True
 
@@ -291,9 +287,9 @@ def _name_of_this_process() -> str:
     return f"process {os.getpid()} on {socket.gethostname()}".encode("ascii", "replace")[:63].decode()
 
 
-def explain(error: BaseException) -> str:
-    """Return in a line what the server or its absence said."""
+def explain(error: BaseException, address: str) -> str:
+    """Return in a line what the server or its absence said, without the secrets of its address."""
     lines = [line.strip(" \t-") for line in str(error).splitlines() if line.strip()]
     said = next((line for line in lines if " failed: " in line), lines[0] if lines else type(error).__name__)
     said = re.sub(r"^(FATAL|ERROR|PANIC):\s*", "", said.rpartition(" failed: ")[2])
-    return without_password(said)
+    return redact(said, address)

@@ -6,7 +6,6 @@ what the machine refuses with 1.
 
 import difflib
 import errno
-import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -55,9 +54,3 @@ def did_you_mean(name: str, valid: Iterable[str]) -> str:
     if near:
         return f"did you mean {near[0]!r}?"
     return "one of " + ", ".join(names)
-
-
-def without_password(text: str) -> str:
-    """Return a text with the passwords of all addresses in it replaced by ***."""
-    text = re.sub(r"(://[^:/@\s]*):\S*@", r"\1:***@", text)
-    return re.sub(r"([?&]password=)[^&\s]*", r"\1***", text)

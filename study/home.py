@@ -1,11 +1,12 @@
 """Where a study lives: the home (default ./mlruns), the folder of one study in it, and the database of ledgers."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from study import database
-from study.errors import UserError, did_you_mean, without_password
+from study.errors import UserError, did_you_mean
+from study.redaction import redact_address
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class StudyFolder:
     """
 
     path: Path
-    storage: str | None = None
+    storage: str | None = field(default=None, repr=False)  # may hold a password
 
     @property
     def ledger(self) -> Path:
@@ -94,7 +95,7 @@ class Home:
     """
 
     path: Path
-    storage: str | None = None
+    storage: str | None = field(default=None, repr=False)  # may hold a password
 
     @classmethod
     def at(cls, given: str | None, storage: str | None = None) -> "Home":
@@ -129,7 +130,7 @@ class Home:
     @property
     def place(self) -> str:
         """Where ledgers are, as people are told it."""
-        return str(self.path) if self.storage is None else without_password(self.storage)
+        return str(self.path) if self.storage is None else redact_address(self.storage)
 
     @property
     def environment(self) -> dict[str, str]:

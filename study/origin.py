@@ -1,12 +1,11 @@
 """Where a study comes from: command, host, git commit; kept in the ledger for whoever repeats it."""
 
-import shlex
 import socket
 import subprocess
 import sys
 from pathlib import Path
 
-from study.errors import without_password
+from study.redaction import redact_command
 
 
 def describe_origin(folder: Path) -> dict[str, str]:
@@ -14,7 +13,7 @@ def describe_origin(folder: Path) -> dict[str, str]:
     program = Path(sys.argv[0]).name
     command = ["study" if program in ("cli.py", "__main__.py") else program, *sys.argv[1:]]
     origin = {
-        "command": without_password(shlex.join(command)),
+        "command": redact_command(command),
         "host": socket.gethostname(),
     }
     commit = _find_commit(folder)

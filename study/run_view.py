@@ -10,8 +10,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from engine.metrics import METRICS
 from study.confirm_view import print_confirmed
 from study.data import Dataset
-from study.errors import without_password
 from study.home import Home
+from study.redaction import redact_address
 from study.running import Progress as RunProgress
 from study.running import RunResult
 from study.terminal import leaderboard, read_curves
@@ -104,7 +104,7 @@ class RunView:
     def conclude(self, result: RunResult, home: str | None, storage: str | None = None) -> None:
         """Say where to look next."""
         at = f" --home {home}" if home else ""
-        at += f" --storage {without_password(storage)}" if storage else ""
+        at += f" --storage {redact_address(storage)}" if storage else ""
         missing = result.missing_runs(at)
         if missing:
             self.console.print(missing)

@@ -6,7 +6,8 @@ from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from study.database import connect, explain, has_tables, in_transactions, lock_of, say_refusals
-from study.errors import UserError, without_password
+from study.errors import UserError
+from study.redaction import redact_address
 from study.tables import Tables
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def open_storage(address: str, held: "Connection | None") -> Tables:
     from sqlalchemy.exc import SQLAlchemyError
     from sqlalchemy.pool import StaticPool
 
-    place = without_password(address)
+    place = redact_address(address)
 
     if held is None:
         with connect(address) as connection:
@@ -46,7 +47,7 @@ def open_storage(address: str, held: "Connection | None") -> Tables:
             )
         except (SQLAlchemyError, StorageInternalError) as error:
             why = getattr(error, "orig", None) or error.__cause__ or error
-            raise UserError(f"--storage {place}: {explain(why)}; have its tables made by who may") from None
+            raise UserError(f"--storage {place}: {explain(why, address)}; have its tables made by who may") from None
     if held is None:
         weakref.finalize(storage, storage.engine.dispose)
     say_refusals(storage.engine, address, _GOES_ON)

@@ -13,13 +13,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from study.database import for_optuna
-from study.errors import UserError, without_password
+from study.errors import UserError
 from study.home import Home, StudyFolder
+from study.redaction import redact_address
 from study.results import read_experiment
 from study.tracking.store import tracking_uri
 from study.tracking.view import page_address
 
 SHOWN = 5  # studies whose pages are named
+_LEDGER = "STUDY_DASHBOARD_LEDGER"
+_DASHBOARD = f"""
+import os, sys
+from optuna_dashboard import run_server
+run_server(os.environ[{_LEDGER!r}], "127.0.0.1", int(sys.argv[1]))
+"""
 READY_WITHIN = 90.0  # seconds; a first start on a slow disk takes a while
 
 
@@ -40,7 +47,7 @@ def serve(home: Home, port: int, name: str | None = None, *, browser: bool = Tru
         home.existing(name)
     uri = tracking_uri(home)
     if uri.startswith("http"):
-        _say(home, without_password(uri), names)
+        _say(home, redact_address(uri), names)
         return
     if not os.environ.get("MLFLOW_TRACKING_URI") and not home.mlflow_database.exists():
         raise UserError(f"no runs in {home.path} yet; run a study first: study run SPEC.toml")
@@ -64,9 +71,8 @@ def serve_dashboard(home: Home, port: int, name: str) -> None:
     folder = home.existing(name)
     if importlib.util.find_spec("optuna_dashboard") is None:
         raise UserError("--optuna needs optuna-dashboard; install dnn-study[dashboard]")
-    where, variables = (str(folder.ledger), {}) if folder.storage is None else for_optuna(folder.storage)
-    command = [sys.executable, "-m", "optuna_dashboard._cli", where]
-    command += ["--host", "127.0.0.1", "--port", str(port)]
+    variables = {_LEDGER: str(folder.ledger) if folder.storage is None else for_optuna(folder.storage)}
+    command = [sys.executable, "-c", _DASHBOARD, str(port)]
     with _running(command, port, "optuna-dashboard", path="/", variables=variables) as server:
         print(f"optuna-dashboard is at http://127.0.0.1:{port} (Ctrl-C stops it)", flush=True)
         server.wait()

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from study.errors import UserError
+from study.redaction import redact_address
 from study.spec import read_spec
 
 SERVER = "http://127.0.0.1:5050"
@@ -44,7 +45,7 @@ class Client:
         self.server = (server or os.environ.get("STUDY_SERVER") or SERVER).rstrip("/")
         parts = urlsplit(self.server)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise UserError(f"--server {self.server}: is no address; one looks like {SERVER}")
+            raise UserError(f"--server {redact_address(self.server)}: is no address; one looks like {SERVER}")
         if parts.username or parts.query:
             raise UserError("--server: an address holds no user and no token; --token-file FILE gives the token")
         self.patience = patience

@@ -11,8 +11,8 @@ import urllib.error
 import urllib.request
 from typing import Literal
 
-from study.errors import without_password
 from study.home import Home
+from study.redaction import redact_address
 from study.service import children
 from study.service.problems import log
 from study.tracking.store import make_store, quiet_mlflow, tracking_uri
@@ -34,7 +34,7 @@ class MlflowServer:
         """Start it, in place of one that an earlier service left; return without waiting until it answers."""
         uri = tracking_uri(self.home)
         if uri.startswith("http"):
-            self.address, self._answered = without_password(uri), True
+            self.address, self._answered = redact_address(uri), True
             return
         children.kill(self._lock)
         deadline = time.monotonic() + ENDS_WITHIN

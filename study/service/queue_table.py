@@ -34,8 +34,9 @@ from sqlalchemy.exc import DatabaseError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from study.database import connect, explain, in_transactions, lock_of, say_refusals
-from study.errors import UserError, without_password
+from study.errors import UserError
 from study.home import Home
+from study.redaction import redact_address
 
 ACTIVE = ("queued", "running")
 ENDED = ("complete", "failed", "cancelled")
@@ -117,7 +118,7 @@ def _damaged(path: Path, why: str) -> UserError:
 
 
 def _open_database(address: str, owner: str) -> Place:
-    place, table = without_password(address), _table(IN_DATABASE)
+    place, table = redact_address(address), _table(IN_DATABASE)
     engine = create_engine(
         "postgresql+psycopg://",
         creator=lambda: in_transactions(connect(address)),
@@ -133,7 +134,9 @@ def _open_database(address: str, owner: str) -> Place:
             missing = set(table.columns.keys()) - _columns(database, table)
     except SQLAlchemyError as error:
         why = getattr(error, "orig", None) or error
-        raise UserError(f"--storage {place}: {explain(why)}; have the table {IN_DATABASE} made by who may") from None
+        raise UserError(
+            f"--storage {place}: {explain(why, address)}; have the table {IN_DATABASE} made by who may"
+        ) from None
     if missing:
         raise UserError(
             f"--storage {place}: its table {IN_DATABASE} is of another version, without {', '.join(sorted(missing))}; "

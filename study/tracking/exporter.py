@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO, cast
 
-from study.errors import without_password
 from study.home import Home
+from study.redaction import redact_address
 from study.tracking.store import tracking_uri
 
 PATIENCE = 1.0  # seconds that an interrupted run gives the process to end
@@ -103,7 +103,7 @@ class Exporter:
     def _hear(self, said: dict[str, Any]) -> None:
         if "trouble" in said and not self._troubled:
             self._troubled = True
-            address = without_password(tracking_uri(self.home))
+            address = redact_address(tracking_uri(self.home))
             self.said(f"MLflow at {address} does not answer ({said['trouble']}); the search goes on, runs follow")
         elif "well" in said:
             self._troubled = False

@@ -10,9 +10,9 @@ from typing import Any
 
 from optuna.trial import FrozenTrial
 
-from study.errors import without_password
 from study.home import StudyFolder
 from study.ledger import RESULT, STATES, Ledger
+from study.redaction import redact_line
 from study.results import Summary, summarize_ledger
 from study.tracking.content import milliseconds
 
@@ -53,7 +53,8 @@ def describe_parent(ledger: Ledger, folder: StudyFolder, experiment_id: str) -> 
         "mlflow.note.content": describe(summary, attributes, experiment_id),
     }
     for name, value in attributes.get("made_with", {}).items():
-        tags["mlflow.source.git.commit" if name == "git" else f"study.{name}"] = without_password(str(value))
+        shown = redact_line(str(value)) if name == "command" else str(value)
+        tags["mlflow.source.git.commit" if name == "git" else f"study.{name}"] = shown
     versions = attributes.get("versions", {})
     tags["study.versions"] = ", ".join(f"{package} {version}" for package, version in versions.items())
     seen = [

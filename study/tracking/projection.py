@@ -19,9 +19,10 @@ from optuna.trial import FrozenTrial
 
 from engine import DataError, TrainingState
 from engine.state import write_whole
-from study.errors import UserError, without_password
+from study.errors import UserError
 from study.home import Home, StudyFolder
 from study.ledger import RESULT, STATES, Ledger
+from study.redaction import redact_address
 from study.results import read_exports
 from study.spec import parse_spec
 from study.tracking.content import STATUS, RunContent, TrialDescriber, milliseconds
@@ -269,7 +270,7 @@ class Projection:
         """Keep which run shows which trial, for `study show`; from time to time, and at the end."""
         if not now and time.monotonic() - self._remembered < REMEMBER_EVERY:
             return
-        content = {"store": without_password(self.uri), "experiment": self.experiment_id, "runs": self.runs}
+        content = {"store": redact_address(self.uri), "experiment": self.experiment_id, "runs": self.runs}
         text = json.dumps(content).encode()
         if not self.folder.exports.exists() or self.folder.exports.read_bytes() != text:
             write_whole(self.folder.exports, text)

@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from engine.state import write_whole
-from study.errors import without_password
 from study.home import Home
+from study.redaction import redact
 
 log = logging.getLogger("study.tracking")
 _DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
@@ -151,9 +151,9 @@ def store_errors() -> tuple[type[Exception], ...]:
 
 
 def describe_error(error: Exception) -> str:
-    """Return one line without passwords for what a store raised."""
+    """Return one line without secrets for what a store raised."""
     first = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-    return without_password(first)[:300]
+    return redact(first)[:300]
 
 
 @contextmanager

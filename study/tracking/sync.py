@@ -4,9 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from study import holding
-from study.errors import UserError, without_password
+from study.errors import UserError
 from study.home import Home
 from study.ledger import Ledger, quiet_optuna
+from study.redaction import redact_address
 from study.tracking.projection import Projection, catch_up, hold_projection
 from study.tracking.store import describe_error, quiet_mlflow, store_errors, tracking_uri
 
@@ -38,7 +39,7 @@ def sync(home: Home, name: str, written: Callable[[int, int], None] = lambda *_:
         UserError: there is no such study, it is running, or the store does not answer.
     """
     folder = home.existing(name)
-    address = without_password(tracking_uri(home))
+    address = redact_address(tracking_uri(home))
     if holding.is_held(folder, name):
         raise UserError(f"study {name!r} is running and writes its runs itself; sync it once it has ended")
     with quiet_mlflow(), quiet_optuna(), hold_projection(folder):
