@@ -12,6 +12,7 @@ from study import interrupts, outputs
 from study.commands import results, search, service, winner
 from study.errors import MachineError, UserError, explain_os_error
 from study.garbage import collect_rarely
+from study.printable import say
 from study.redaction import redact
 
 MACHINE, USER = 1, 2  # exit codes
@@ -36,7 +37,7 @@ class Commands(TyperGroup):
             if error.filename is None:
                 raise
             message, code = explain_os_error(error, Path(error.filename)), MACHINE
-        print(f"study: {redact(message)}", file=sys.stderr)
+        say(f"study: {redact(message)}", error=True)
         raise typer.Exit(code)
 
 

@@ -1,14 +1,13 @@
 """`study finalize` as a person reads it: what the test set said, beside what dev and confirm said before."""
 
-from rich.console import Console
-
 from engine.metrics import METRICS
+from study.console import make_console
 from study.finalizing import Final
 
 
 def print_final(final: Final, home: str | None) -> None:
     """Print the score, how it compares, and where the model is."""
-    console = Console(highlight=False, markup=False, soft_wrap=True)
+    console = make_console(soft_wrap=True)
     opening = final.opening
     title = METRICS[opening.metric].title
     part = "train and dev" if opening.with_dev else "train"

@@ -10,6 +10,8 @@ from study.errors import UserError, did_you_mean
 from study.home import Home
 from study.ledger import Ledger
 from study.model import FinalFiles, predictions
+from study.printable import say
+from study.safe_csv import guard_formulas
 from study.spec import parse_spec
 
 
@@ -65,17 +67,26 @@ def _predict(
     return predictions(model, cells), notes
 
 
-def write_predictions(made: pd.DataFrame, out: Path | None) -> None:
+def write_predictions(made: pd.DataFrame, out: Path | None, *, safe_csv: bool = False) -> None:
     """Write predictions to a .csv or .parquet file; None prints CSV.
 
+    Args:
+        made: the predictions.
+        out: the file.
+        safe_csv: put ' before text that a spreadsheet would take for a formula.
+
     Raises:
-        UserError: the file has another ending, or cannot be written.
+        UserError: the file has another ending, is a .parquet that is to be safe, or cannot be written.
     """
+    if safe_csv:
+        made = guard_formulas(made)
     if out is None:
         print(made.to_csv(index=False), end="")
         return
     if out.suffix.lower() not in (".csv", ".parquet"):
         raise UserError(f"--out {out}: is to end in .csv or .parquet")
+    if safe_csv and out.suffix.lower() == ".parquet":
+        raise UserError(f"--out {out}: --safe-csv is for CSV, since a Parquet file has no formulas; leave it out")
     try:
         if out.suffix.lower() == ".csv":
             made.to_csv(out, index=False)
@@ -83,4 +94,4 @@ def write_predictions(made: pd.DataFrame, out: Path | None) -> None:
             made.to_parquet(out, index=False)
     except OSError as error:
         raise UserError(f"--out {out}: cannot be written ({error.strerror}); name another place") from None
-    print(f"wrote {len(made)} predictions to {out}")
+    say(f"wrote {len(made)} predictions to {out}")

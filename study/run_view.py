@@ -4,11 +4,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from engine.metrics import METRICS
 from study.confirm_view import print_confirmed
+from study.console import make_console
 from study.data import Dataset
 from study.home import Home
 from study.redaction import redact_address
@@ -26,7 +26,7 @@ class RunView:
 
     def __init__(self, home: Home) -> None:
         self.home = home
-        self.console = Console(highlight=False, markup=False, soft_wrap=True)
+        self.console = make_console(soft_wrap=True)
         self.progress = RunProgress(self._begun, self._finished, self.console.print, self._ended)
         self._bar: Progress | None = None
         self._task: Any = None

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from engine.metrics import METRICS
 from study.columns import cell_of, columns_of
+from study.console import make_console
 from study.glyphs import sparkline
 from study.home import StudyFolder
 from study.init import Written
@@ -28,7 +29,7 @@ class SyncView:
     """A bar while runs are written to MLflow, in a terminal; use as a context manager."""
 
     def __init__(self, *, quiet: bool) -> None:
-        console = Console(stderr=True)
+        console = make_console(stderr=True)
         columns = (TextColumn("runs"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(compact=True))
         self._bar = Progress(*columns, console=console, disable=quiet or not console.is_terminal, transient=True)
         self._task = self._bar.add_task("runs", total=None)
@@ -138,14 +139,14 @@ def _objective_title(name: str) -> str:
 
 def console_for_sentences() -> Console:
     """Return a console that breaks lines between words in a terminal; in a pipe a line stays whole."""
-    console = Console(highlight=False, markup=False)
+    console = make_console()
     console.soft_wrap = not console.is_terminal
     return console
 
 
 def print_summary(summary: Summary, folder: StudyFolder) -> None:
     """Print a study: how it stands, and its best trials."""
-    console = Console(highlight=False, markup=False, soft_wrap=True)
+    console = make_console(soft_wrap=True)
     finished = sum(row.state != "running" for row in summary.trials)
     console.print(f"{summary.name}: {summary.state}, {finished} of {summary.planned} trials. {summary.description}")
     console.print(leaderboard(summary, console.width, read_curves(folder, summary)), soft_wrap=False)
@@ -153,7 +154,7 @@ def print_summary(summary: Summary, folder: StudyFolder) -> None:
 
 def print_list(summaries: Sequence[Summary], place: str) -> None:
     """Print one line a study."""
-    console = Console(highlight=False, markup=False, soft_wrap=True)
+    console = make_console(soft_wrap=True)
     if not summaries:
         console.print(f"no study in {place}; run one with `study run SPEC.toml`")
         return
@@ -170,7 +171,7 @@ def print_list(summaries: Sequence[Summary], place: str) -> None:
 
 def print_written(written: Written) -> None:
     """Print what `study init` wrote, what to look at in it, and what comes next."""
-    console = Console(highlight=False, markup=False, soft_wrap=True)
+    console = make_console(soft_wrap=True)
     console.print(f"wrote {written.path}")
     if written.target is not None:
         which = "the last column" if written.target == -1 else repr(written.target)

@@ -6,12 +6,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from engine.activations import Array
 from engine.metrics import METRICS
 from engine.quantum import Evaluation
+from study.console import make_console
 from study.glyphs import draw_curve
 from study.home import Home
 from study.results import Summary, TrialRow, summarize
@@ -63,7 +63,7 @@ def view_trial(home: Home, name: str, number: int) -> TrialView:
 
 def print_trial(view: TrialView) -> None:
     """Print a trial."""
-    console = Console(highlight=False, markup=False, soft_wrap=True)
+    console = make_console(soft_wrap=True)
     row = view.row
     why = f": {row.reason.strip().splitlines()[-1]}" if row.reason else ""
     console.print(f"{view.summary.name}, trial {row.number}: {row.state}{why}")

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from study.database import for_optuna
 from study.errors import UserError
 from study.home import Home, StudyFolder
+from study.printable import say
 from study.redaction import redact_address
 from study.results import read_experiment
 from study.tracking.store import tracking_uri
@@ -74,7 +75,7 @@ def serve_dashboard(home: Home, port: int, name: str) -> None:
     variables = {_LEDGER: str(folder.ledger) if folder.storage is None else for_optuna(folder.storage)}
     command = [sys.executable, "-c", _DASHBOARD, str(port)]
     with _running(command, port, "optuna-dashboard", path="/", variables=variables) as server:
-        print(f"optuna-dashboard is at http://127.0.0.1:{port} (Ctrl-C stops it)", flush=True)
+        say(f"optuna-dashboard is at http://127.0.0.1:{port} (Ctrl-C stops it)")
         server.wait()
 
 
@@ -86,13 +87,13 @@ def _last_written(folder: StudyFolder) -> float:
 
 def _say(home: Home, server: str, names: Sequence[str]) -> str:
     """Print where the pages are; return the first."""
-    print(f"MLflow is at {server}")
+    say(f"MLflow is at {server}")
     pages = []
     for name in names[:SHOWN]:
         experiment = read_experiment(home.folder(name))
         if experiment is not None:
             pages.append(page_address(server, experiment, name))
-            print(f"  {name}: {pages[-1]}", flush=True)
+            say(f"  {name}: {pages[-1]}")
     return pages[0] if pages else server
 
 

@@ -1,9 +1,10 @@
 """Charts as SVG files that stand alone: the same marks as in the report's page, with their axes as text."""
 
 from collections.abc import Sequence
-from html import escape
+from html import escape as escape_html
 
 from study.charts.chart import HEIGHT, WIDTH, Chart, Mark
+from study.printable import printable
 
 PLOT_WIDTH, PLOT_HEIGHT = 640, 300
 LEFT, RIGHT, TOP, BOTTOM = 104, 24, 46, 56
@@ -42,7 +43,7 @@ def draw_charts(charts: Sequence[Chart], columns: int = 2) -> str:
         f'<g transform="translate({wide * (k % columns)} {high * (k // columns)})">{_plot(chart)}</g>'
         for k, chart in enumerate(charts)
     ]
-    label = escape(" ".join(chart.label for chart in charts), quote=True)
+    label = _escape(" ".join(chart.label for chart in charts))
     size = f'width="{wide * columns}" height="{high * rows}" viewBox="0 0 {wide * columns} {high * rows}"'
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-label="{label}" '
@@ -89,6 +90,11 @@ def _look(style: str) -> str:
 def _text(x: float, y: float, text: str, anchor: str) -> str:
     lines = text.split("\n")
     spans = "".join(
-        f'<tspan x="{x:.0f}" dy="{0 if k == 0 else 15}">{escape(line)}</tspan>' for k, line in enumerate(lines)
+        f'<tspan x="{x:.0f}" dy="{0 if k == 0 else 15}">{_escape(line)}</tspan>' for k, line in enumerate(lines)
     )
     return f'<text x="{x:.0f}" y="{y:.0f}" text-anchor="{anchor}">{spans}</text>'
+
+
+def _escape(text: str) -> str:
+    """Return text as XML takes it, which has no place for control characters."""
+    return escape_html(printable(text), quote=True)

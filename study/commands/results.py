@@ -8,6 +8,7 @@ import typer
 from study import interrupts
 from study.commands.options import HomeOption, JsonOption, NameArgument, StorageOption
 from study.errors import UserError
+from study.printable import say
 
 
 def show(
@@ -58,7 +59,7 @@ def report(
 
         print_json(report_json(Home.at(home, storage), name))
     else:
-        print(write_report(Home.at(home, storage), name, output, markdown=markdown))
+        say(str(write_report(Home.at(home, storage), name, output, markdown=markdown)))
 
 
 def list_studies(json: JsonOption = False, home: HomeOption = None, storage: StorageOption = None) -> None:
@@ -142,4 +143,4 @@ def sync(name: NameArgument, json: JsonOption = False, home: HomeOption = None, 
     if json:
         print_json(asdict(result))
     else:
-        print(f"{name}: {result.trials} trials have a run each at {result.store}; {result.written} were written now")
+        say(f"{name}: {result.trials} trials have a run each at {result.store}; {result.written} were written now")

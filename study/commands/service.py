@@ -8,6 +8,7 @@ import typer
 
 from study import outputs
 from study.commands.options import HomeOption, JsonOption, NameArgument, StorageOption
+from study.printable import printable, say
 
 if TYPE_CHECKING:
     from study.service.client import Client
@@ -97,7 +98,7 @@ def submit(
         print_json(submission)
     else:
         name = submission["name"]
-        print(f"{name}: {submission['state']}, submission {submission['id']}; study logs {name} -f follows it")
+        say(f"{name}: {submission['state']}, submission {submission['id']}; study logs {name} -f follows it")
 
 
 def status(
@@ -128,9 +129,9 @@ def cancel(
     if json:
         print_json(submission)
     elif submission["state"] == "running":
-        print(f"{name}: is being stopped; what is finished is kept")
+        say(f"{name}: is being stopped; what is finished is kept")
     else:
-        print(f"{name}: {submission['state']}")
+        say(f"{name}: {submission['state']}")
 
 
 def logs(
@@ -141,7 +142,7 @@ def logs(
 ) -> None:
     """Print what a study of a service printed."""
     for piece in _client(server, token_file).log(name, follow=follow):
-        sys.stdout.write(piece)
+        sys.stdout.write(printable(piece))
         sys.stdout.flush()
         if not outputs.is_shown():
             return

@@ -1,6 +1,5 @@
 """The commands that judge and use the best of a study: confirm, recheck, finalize, predict."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,6 +8,7 @@ import typer
 from study import interrupts
 from study.commands.options import HomeOption, JobsOption, JsonOption, NameArgument, StorageOption
 from study.errors import UserError, kept_in
+from study.printable import say
 
 if TYPE_CHECKING:
     from study.home import Home
@@ -31,7 +31,7 @@ def confirm(
         from study.home import Home
         from study.terminal import print_json
 
-    place, said = Home.at(home, storage), _say_nothing if json else print
+    place, said = Home.at(home, storage), _say_nothing if json else say
     with kept_in(place.path):
         outcome = confirm_study(place, name, top=top, seeds=seeds, jobs=jobs, said=said)
     if json:
@@ -66,7 +66,7 @@ def recheck(
         from study.rechecking import recheck as recheck_study
         from study.terminal import print_json
 
-    place, said = Home.at(home, storage), _say_nothing if json else print
+    place, said = Home.at(home, storage), _say_nothing if json else say
     with kept_in(place.path):
         outcome = recheck_study(
             place,
@@ -115,6 +115,9 @@ def predict(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="OUT", help=".csv or .parquet; left out, CSV to the terminal.")
     ] = None,
+    safe_csv: Annotated[
+        bool, typer.Option("--safe-csv", help="Put ' before text that a spreadsheet would take for a formula.")
+    ] = False,
     home: HomeOption = None,
     storage: StorageOption = None,
 ) -> None:
@@ -124,8 +127,8 @@ def predict(
 
     made, notes = predict_file(Home.at(home, storage), name, file)
     for note in notes:
-        print(f"study: {note}", file=sys.stderr)
-    write_predictions(made, out)
+        say(f"study: {note}", error=True)
+    write_predictions(made, out, safe_csv=safe_csv)
 
 
 def _sync(place: "Home", name: str) -> None:
@@ -135,7 +138,7 @@ def _sync(place: "Home", name: str) -> None:
     try:
         sync_study(place, name)
     except UserError as error:
-        print(f"study: not in MLflow yet: {error}", file=sys.stderr)
+        say(f"study: not in MLflow yet: {error}", error=True)
 
 
 def _say_nothing(_line: str) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -18,6 +17,8 @@ from study.charts.trials import Curve
 from study.charts.words import counted, short, title_of
 from study.columns import cell_of, columns_of
 from study.glyphs import sparkline
+from study.markdown import Markdown, block, inline
+from study.printable import printable
 from study.report import winner_charts, wording
 from study.report.facts import Facts
 from study.results import TrialRow
@@ -27,8 +28,6 @@ MOST_CLASSES = 20  # of a confusion matrix; with more the most frequent confusio
 MOST_CONFUSIONS = 15
 EVEN = 40  # points of a curve that a sparkline takes its own from
 NAMED = 40  # trials that are listed by number; more are counted
-_SPECIAL = re.compile(r"[\\`*\[\]<>#|~$&]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")  # an underscore within a word is one
-_ESCAPES = {"&": "&amp;"}
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -46,27 +45,29 @@ class Line:
 
 def as_html(facts: Facts) -> str:
     """Return the report as one HTML page that needs nothing else."""
-    template = _environment().get_template("page.html")
+    template = _environment(markdown=False).get_template("page.html")
     files = {name: Markup((_TEMPLATES / f"page.{name}").read_text(encoding="utf-8")) for name in ("css", "js")}  # noqa: S704 - our own
     return template.render(**_content(facts), **files, data=_embed(facts.summary.as_json()))
 
 
 def as_markdown(facts: Facts) -> str:
     """Return the report as Markdown: the same figures, no pictures but curves of eight characters."""
-    text = _environment().get_template("page.md").render(**_content(facts))
+    text = _environment(markdown=True).get_template("page.md").render(**_content(facts))
     return text.rstrip() + "\n"
 
 
 @cache
-def _environment() -> jinja2.Environment:
+def _environment(*, markdown: bool) -> jinja2.Environment:
+    """Return templates that escape all that is put into them: for Markdown, or for HTML."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES),
-        autoescape=jinja2.select_autoescape(["html"], default=False),
+        autoescape=not markdown,  # noqa: S701 - `finalize` escapes what becomes Markdown
+        finalize=_escape_markdown if markdown else _escape_html,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"short": short, "md": escape_markdown, "title": title_of, "trials": _name_trials}
+    environment.filters |= {"short": short, "block": block, "title": title_of, "trials": _name_trials}
     environment.globals |= {"counted": counted, "interval": wording.interval}
     return environment
 
@@ -245,6 +246,10 @@ def _name_trials(numbers: Sequence[int]) -> str:
     return f"{shown}, … ({len(numbers):,})" if len(numbers) > NAMED else shown
 
 
-def escape_markdown(text: Any) -> str:
-    """Return text that Markdown shows as it is, in a table's cell too."""
-    return _SPECIAL.sub(lambda found: _ESCAPES.get(found[0], f"\\{found[0]}"), " ".join(short(text).split()))
+def _escape_markdown(value: Any) -> Markdown:
+    return value if isinstance(value, Markdown) else inline(short(value))
+
+
+def _escape_html(value: Any) -> Any:
+    """Return text with its control characters written out; the template escapes the rest."""
+    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value

@@ -8,8 +8,9 @@ import re
 import tempfile
 from collections import defaultdict
 from pathlib import Path
+from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 from pydantic import ValidationError
 
@@ -125,7 +126,13 @@ def action_routes(service: Service) -> APIRouter:
             ),
         },
     )
-    async def predict(name: Name, request: Request) -> Response:
+    async def predict(
+        name: Name,
+        request: Request,
+        safe_csv: Annotated[
+            bool, Query(description="Put ' before text that a spreadsheet would take for a formula.")
+        ] = False,
+    ) -> Response:
         """Predict for the rows of a table with the finalized model."""
         if media_type_of(request) != CSV:
             raise Problem(415, f"a table comes as {CSV}", "media-type")
@@ -137,7 +144,8 @@ def action_routes(service: Service) -> APIRouter:
             with table.open("wb") as file:
                 async for chunk in chunks_of(request, settings.limits.upload):
                     file.write(chunk)
-            await service.commands.run("predict", name, str(table), "--out", str(out))
+            options = ["--safe-csv"] if safe_csv else []
+            await service.commands.run("predict", name, str(table), "--out", str(out), *options)
             return Response(out.read_bytes(), media_type=f"{CSV}; charset=utf-8")
 
     @routes.put(

@@ -12,6 +12,7 @@ import uvicorn
 
 from study.errors import UserError
 from study.home import Home
+from study.printable import say
 from study.service.app import create_app, make_service
 from study.service.data_files import forget_unfinished
 from study.service.http_protocol import BoundedHttp
@@ -86,13 +87,13 @@ class _Server(uvicorn.Server):
 
 def _say(settings: Settings, listening: socket.socket, mlflow: MlflowServer | None) -> None:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    print(f"study serves http://{host}:{listening.getsockname()[1]}", flush=True)
+    say(f"study serves http://{host}:{listening.getsockname()[1]}")
     if mlflow is not None and mlflow.address:
-        print(f"MLflow is at {mlflow.address}", flush=True)
+        say(f"MLflow is at {mlflow.address}")
     if settings.home.storage is not None:
-        print(f"queue and ledgers are in {settings.home.place}", flush=True)
+        say(f"queue and ledgers are in {settings.home.place}")
     for folder in settings.folders:
-        print(f"data are read from {folder}", flush=True)
+        say(f"data are read from {folder}")
     print("Ctrl-C stops it", flush=True)
 
 

@@ -4,15 +4,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from study.charts.words import short, title_of
+from study.console import make_console
 
 
 def print_status(studies: Sequence[dict[str, Any]]) -> None:
     """Print how studies stand, as the service answers it."""
-    console = Console(highlight=False, markup=False, soft_wrap=True)
+    console = make_console(soft_wrap=True)
     if not studies:
         console.print("no study was handed in yet; study submit SPEC does it")
         return

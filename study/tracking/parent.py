@@ -12,6 +12,7 @@ from optuna.trial import FrozenTrial
 
 from study.home import StudyFolder
 from study.ledger import RESULT, STATES, Ledger
+from study.markdown import inline, link
 from study.redaction import redact_line
 from study.results import Summary, summarize_ledger
 from study.tracking.content import milliseconds
@@ -85,14 +86,14 @@ def describe(summary: Summary, attributes: Mapping[str, Any], experiment_id: str
     """Return the description in Markdown that MLflow shows above the parent run."""
     ranking, drawn = summary.ranking()[:5], _drawn(summary)
     counts = {state: sum(row.state == state for row in summary.trials) for state in ("complete", "pruned", "failed")}
-    lines = [attributes.get("description", ""), ""] if attributes.get("description") else []
+    lines = [inline(attributes["description"]), ""] if attributes.get("description") else []
     lines.append(", ".join(f"{count} {state}" for state, count in counts.items() if count) + " trials.")
     if ranking:
-        lines += ["", f"| trial | dev {summary.metric} | hyperparameters |", "| --- | --- | --- |"]
+        lines += ["", f"| trial | dev {inline(summary.metric)} | hyperparameters |", "| --- | --- | --- |"]
     for row in ranking:
-        link = f"[{row.number}](#/experiments/{experiment_id}/runs/{row.run_id})" if row.run_id else str(row.number)
+        number = link(row.number, f"#/experiments/{experiment_id}/runs/{row.run_id}") if row.run_id else row.number
         said = ", ".join(f"{name} {_short(value)}" for name, value in row.params.items() if name in drawn)
-        lines.append(f"| {link} | {row.value:.4g} | {said} |")
+        lines.append(f"| {number} | {row.value:.4g} | {inline(said)} |")
     confirmed = attributes.get("confirm")
     if confirmed:
         winner = next(c for c in confirmed["candidates"] if c["trial"] == confirmed["winner"])

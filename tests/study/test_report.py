@@ -19,7 +19,7 @@ from study.data import loading
 from study.home import Home
 from study.report import report_json, write_report
 from study.report.facts import gather
-from study.report.page import as_html, as_markdown, escape_markdown
+from study.report.page import as_html, as_markdown
 from study.results import summarize
 
 VOID = {"meta", "link", "br", "img", "path"}
@@ -280,8 +280,7 @@ def test_text_from_data_and_spec_is_escaped(tmp_path: Path) -> None:
     markdown = as_markdown(facts)
     _check_tables(markdown)
     shown = "\n".join(line for line in markdown.splitlines() if not line.startswith("    "))
-    assert not re.search(r"(?<!\\)<(script|img|b)", shown)
-    assert escape_markdown("a|b<c>&") == "a\\|b\\<c\\>&amp;"
+    assert "<" not in shown
 
 
 def test_report_without_its_data_says_what_is_left_out(tmp_path: Path) -> None:

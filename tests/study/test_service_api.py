@@ -144,6 +144,8 @@ def test_study_is_finalized_once_and_predicts(searched: int) -> None:
     made = ask(searched, "POST", "/studies/small/predict", b"x_1,x_2\n0.1,0.2\n-1,2\n", csv)
     assert made.status == 200, made.body
     assert len(made.body.decode().splitlines()) == 3
+    safe = ask(searched, "POST", "/studies/small/predict?safe_csv=true", b"x_1,x_2\n0.1,0.2\n-1,2\n", csv)
+    assert (safe.status, safe.body) == (200, made.body)
 
 
 def test_health_metrics_and_documentation(port: int) -> None:

@@ -1,0 +1,22 @@
+"""Tables whose text a spreadsheet does not take for formulas."""
+
+import re
+from typing import Any
+
+import pandas as pd
+
+_FORMULA = re.compile(r"[=+\-@\t\r\n]")
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
+
+
+def guard_formulas(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table with ' before each text, and each name of a column, that a spreadsheet would calculate.
+
+    Numbers stay as they are, those that are kept as text too.
+    """
+    return table.map(_guard).rename(columns=_guard)
+
+
+def _guard(cell: Any) -> Any:
+    is_formula = isinstance(cell, str) and _FORMULA.match(cell) and not _NUMBER.fullmatch(cell)
+    return f"'{cell}" if is_formula else cell
