@@ -14,7 +14,8 @@ def guard_formulas(table: pd.DataFrame) -> pd.DataFrame:
 
     Numbers stay as they are, those that are kept as text too.
     """
-    return table.map(_guard).rename(columns=_guard)
+    text = table.select_dtypes(exclude="number")  # to map numbers would change their precision
+    return table.assign(**{name: text[name].map(_guard) for name in text}).rename(columns=_guard)
 
 
 def _guard(cell: Any) -> Any:

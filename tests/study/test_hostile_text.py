@@ -233,10 +233,11 @@ def test_formulas_are_guarded_and_numbers_stay(cell: Any, guarded: Any) -> None:
 
 
 def test_predictions_are_guarded_where_that_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = pd.DataFrame({"prediction": ["=1+1", "-1", "yes"], "probability_=1+1": [-0.5, 0.5, 1.0]})
+    figures = np.array([-0.5, 0.1, 1.0], dtype=np.float32)
+    made = pd.DataFrame({"prediction": ["=1+1", "-1", "yes"], "probability_=1+1": figures})
     monkeypatch.setattr("study.predicting.predict_file", lambda *_: (made, ()))
     command = ("predict", "small", "a.csv", "--home", tmp_path)
-    plain = "prediction,probability_=1+1\n=1+1,-0.5\n-1,0.5\nyes,1.0\n"
+    plain = "prediction,probability_=1+1\n=1+1,-0.5\n-1,0.1\nyes,1.0\n"
     assert run_study(*command).stdout == plain
     guarded = plain.replace("\n=1+1", "\n'=1+1")
     assert run_study(*command, "--safe-csv").stdout == guarded
