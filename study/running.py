@@ -74,7 +74,10 @@ class RunResult:
         if not self.untracked and self.tracking_error is None:
             return ""
         why = f" ({self.tracking_error})" if self.tracking_error else ""
-        return f"{self.untracked} trials are not in MLflow yet{why}; `study sync {self.summary.name}{at}` writes them"
+        remedy = f"`study sync {self.summary.name}{at}` writes"
+        if not self.untracked:
+            return f"the study's summary is not in MLflow yet{why}; {remedy} it"
+        return f"{self.untracked} trials are not in MLflow yet{why}; {remedy} them"
 
 
 def run(

@@ -20,7 +20,10 @@ from study.tracking.store import tracking_uri
 
 PATIENCE = 1.0  # seconds that an interrupted run gives the process to end
 SOON = 2.0  # seconds after which whoever waits is told what for
-SILENCE = 300.0  # seconds without a word after which the process counts as stuck
+SILENCE = 30.0  # seconds without a sign of life after which the process is given up
+BEATS = 15  # signs of life that it gives in this time, whatever it is busy with
+STALLED = 300.0  # seconds without anything written after which it is given up though it lives
+TICK = 0.1  # seconds
 
 
 class Exporter:
@@ -29,19 +32,21 @@ class Exporter:
     Args:
         process: the follower, with pipes to it and from it.
         home: where the default store lives.
+        silence: seconds without a sign of life after which the process is given up.
 
     Attributes:
         said: called with a line for a person, from another thread.
         error: what kept runs out of MLflow, None where nothing did.
     """
 
-    def __init__(self, process: "subprocess.Popen[str]", home: Home) -> None:
-        self.home = home
+    def __init__(self, process: "subprocess.Popen[str]", home: Home, silence: float = SILENCE) -> None:
+        self.home, self.silence = home, silence
         self.said: Callable[[str], None] = print
         self.error: str | None = None
         self._process = process
         self._words, self._answers = cast("TextIO", process.stdin), cast("TextIO", process.stdout)
-        self._heard = threading.Event()
+        os.set_blocking(self._words.fileno(), False)
+        self._alive, self._answered = threading.Event(), threading.Event()
         self._troubled = self._opened = False
         self._listener = threading.Thread(target=self._listen, name="exporter", daemon=True)
         self._listener.start()
@@ -65,14 +70,32 @@ class Exporter:
         self._listener.join(SOON)
         if self._listener.is_alive():
             self.said("writing the last runs to MLflow …")
-        while self._listener.is_alive():
-            self._heard.clear()
-            if not self._heard.wait(SILENCE):
-                self.error = f"nothing heard for {SILENCE:.0f} s"
-                return
+        self.error = self._hear_out() or self.error
+        if self._listener.is_alive():
+            return
         code = self._process.wait()
         if code and self.error is None:
             self.error = f"the process that writes there ended with exit code {code}"
+
+    def _hear_out(self) -> str | None:
+        """Listen until the process has nothing more to say; return why it is given up, where it is."""
+        quiet = idle = 0.0
+        while self._listener.is_alive():
+            # Ticks are counted, not the clock: while this process is suspended nothing is heard.
+            quiet = 0.0 if self._alive.wait(TICK) else quiet + TICK
+            idle = 0.0 if self._answered.is_set() else idle + TICK
+            self._alive.clear()
+            self._answered.clear()
+            if quiet >= self.silence:
+                return f"the process that writes there gave no sign of life for {self.silence:g} s and was ended"
+            if idle >= STALLED:
+                return f"nothing was written for {STALLED:g} s"
+            if quiet <= self.silence / 3 < quiet + TICK:
+                self.said(
+                    f"the process that writes to MLflow ({self._process.pid}) does not respond; "
+                    f"waiting {self.silence - quiet:.0f} s more for it"
+                )
+        return None
 
     def end(self) -> None:
         """End the process: at once where it has nothing to do; whoever interrupts does not wait long."""
@@ -91,14 +114,18 @@ class Exporter:
         self._answers.close()
 
     def _tell(self, word: str) -> None:
-        with contextlib.suppress(BrokenPipeError):  # it has ended; `RunResult.untracked` counts what is missing
-            print(word, file=self._words, flush=True)
+        # It has ended, or reads no more: a search does not wait for it. `RunResult.untracked` counts what is missing.
+        with contextlib.suppress(BrokenPipeError, BlockingIOError):
+            os.write(self._words.fileno(), f"{word}\n".encode())
 
     def _listen(self) -> None:
         for line in self._answers:
-            self._hear(json.loads(line))
-            self._heard.set()
-        self._heard.set()
+            said = json.loads(line)
+            if "alive" not in said:
+                self._hear(said)
+                self._answered.set()
+            self._alive.set()
+        self._alive.set()
 
     def _hear(self, said: dict[str, Any]) -> None:
         if "trouble" in said and not self._troubled:
@@ -115,7 +142,7 @@ class Exporter:
 
 
 @contextmanager
-def start_exporter(home: Home, name: str) -> Iterator[Exporter]:
+def start_exporter(home: Home, name: str, silence: float = SILENCE) -> Iterator[Exporter]:
     """Start the process that writes a study to MLflow; it ends with the block.
 
     Begin it before data are read: it imports MLflow meanwhile.
@@ -123,9 +150,10 @@ def start_exporter(home: Home, name: str) -> Iterator[Exporter]:
     Args:
         home: where the study and the default store live.
         name: of the study.
+        silence: seconds without a sign of life after which the process is given up.
     """
     process = subprocess.Popen(  # noqa: S603 - our own interpreter
-        [sys.executable, "-m", "study.tracking.follower", str(home.path), name],
+        [sys.executable, "-m", "study.tracking.follower", str(home.path), name, str(silence / BEATS)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -134,7 +162,7 @@ def start_exporter(home: Home, name: str) -> Iterator[Exporter]:
         env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "STUDY_STORAGE": home.storage or ""},
         start_new_session=True,
     )
-    exporter = Exporter(process, home)
+    exporter = Exporter(process, home, silence)
     try:
         yield exporter
     finally:

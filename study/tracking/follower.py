@@ -3,7 +3,7 @@
 It reads words from its standard input, one a line: "open" when the ledger is there and the search begins, "look" when
 trials have finished, "searched" when the search is over, "close" when all is in the ledger, "stop" when it was
 interrupted; the input's end means that too. It says on its standard output, as JSON lines, what is to be told to a
-person.
+person, and from a thread of its own that it is alive, however long a write takes.
 """
 
 import contextlib
@@ -43,11 +43,11 @@ class Follower:
         home: where the store lives.
         ledger: of the study.
         queue: what the coordinator says.
-        out: where to answer.
+        answers: to the coordinator.
     """
 
-    def __init__(self, home: Home, ledger: Ledger, queue: "Queue[str]", out: TextIO) -> None:
-        self.home, self.ledger, self.queue, self.out = home, ledger, queue, out
+    def __init__(self, home: Home, ledger: Ledger, queue: "Queue[str]", answers: "Answers") -> None:
+        self.home, self.ledger, self.queue, self.answers = home, ledger, queue, answers
         self._projection: Projection | None = None
         self._last = ""
         self._attempt = 0
@@ -77,7 +77,7 @@ class Follower:
         except store_errors() as error:
             return self._trouble(error, word)
         if self._attempt:
-            self._say(well=True)
+            self.answers.say(well=True)
         self._attempt = 0
         return word in END
 
@@ -107,7 +107,7 @@ class Follower:
         """Say once that the store does not answer; return whether it has been given up."""
         self._projection = None  # made anew: the store may be another one when it answers again
         if not self._attempt:
-            self._say(trouble=describe_error(error))
+            self.answers.say(trouble=describe_error(error))
         self._attempt += 1
         if word not in END:
             return False
@@ -115,29 +115,25 @@ class Follower:
             self._give_up = time.monotonic() + GRACE
         if word == "close" and time.monotonic() < self._give_up:
             return False
-        self._say(error=describe_error(error))
+        self.answers.say(error=describe_error(error))
         return True
 
     def _written(self, trial: FrozenTrial) -> None:
-        self._say(trial=trial.number)
+        self.answers.say(trial=trial.number)
 
     def _is_stopped(self) -> bool:
         with self.queue.mutex:
             return "stop" in self.queue.queue
 
-    def _say(self, **what: object) -> None:
-        with contextlib.suppress(BrokenPipeError):
-            print(json.dumps(what), file=self.out, flush=True)
 
-
-def follow(home: Home, name: str, words: TextIO, out: TextIO) -> None:
+def follow(home: Home, name: str, words: TextIO, answers: "Answers") -> None:
     """Wait until there is a ledger, and follow its study; called from the main thread.
 
     Args:
         home: where the study lives.
         name: of the study.
         words: what the coordinator says.
-        out: where to answer.
+        answers: to the coordinator.
     """
     queue: Queue[str] = Queue()
     searched = threading.Event()
@@ -153,7 +149,7 @@ def follow(home: Home, name: str, words: TextIO, out: TextIO) -> None:
         return
     folder = home.folder(name)
     with quiet_mlflow(), quiet_optuna(), hold_projection(folder):
-        Follower(home, Ledger(folder, name), queue, out).follow()
+        Follower(home, Ledger(folder, name), queue, answers).follow()
 
 
 def _listen(words: TextIO, queue: "Queue[str]", searched: threading.Event) -> None:
@@ -170,32 +166,54 @@ def _listen(words: TextIO, queue: "Queue[str]", searched: threading.Event) -> No
         queue.put("stop")
 
 
-class _Notes(logging.Handler):
-    """Passes what is worth knowing on to the coordinator, which says it."""
+class Answers(logging.Handler):
+    """Writes JSON lines to the coordinator: what a thread says, what is logged, and signs of life.
+
+    Args:
+        out: where the coordinator reads.
+    """
 
     def __init__(self, out: TextIO) -> None:
         super().__init__()
         self.out = out
+        self._writing = threading.Lock()
+
+    def say(self, **what: object) -> None:
+        """Write one line, whole."""
+        with self._writing, contextlib.suppress(BrokenPipeError):
+            self.out.write(json.dumps(what) + "\n")
+            self.out.flush()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Pass one on."""
-        print(json.dumps({"note": record.getMessage()}), file=self.out, flush=True)
+        """Pass on what is worth knowing; the coordinator says it."""
+        self.say(note=record.getMessage())
+
+    def beat(self, every: float) -> None:
+        """Give a sign of life every so many seconds, from a thread that nothing but the end of the process ends."""
+
+        def go_on() -> None:
+            while True:
+                self.say(alive=True)
+                time.sleep(every)
+
+        threading.Thread(target=go_on, name="beat", daemon=True).start()
 
 
 def main() -> None:
-    """Follow the study that the arguments name: home, name."""
-    home, name = sys.argv[1:]
+    """Follow the study that the arguments name: home, name, seconds between two signs of life."""
+    home, name, every = sys.argv[1:]
     os.nice(NICENESS)
     collect_rarely()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the coordinator's to answer
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # tidies temporary folders up
-    out = sys.stdout
+    answers = Answers(sys.stdout)
     sys.stdout = sys.stderr  # what a library prints is no answer
-    logging.getLogger("study").addHandler(_Notes(out))
+    answers.beat(float(every))
+    logging.getLogger("study").addHandler(answers)
     try:
-        follow(Home.at(home), name, sys.stdin, out)
+        follow(Home.at(home), name, sys.stdin, answers)
     except (UserError, MachineError) as error:
-        print(json.dumps({"error": str(error)}), file=out, flush=True)
+        answers.say(error=str(error))
     os._exit(0)  # all is written; to take MLflow's modules apart one by one would keep a person waiting half a second
 
 

@@ -219,6 +219,7 @@ def test_exporter_leaves_the_processor_to_a_search_that_begins(
     (tmp_path / "studies/small").mkdir(parents=True)
     notes: list[str] = []
     pauses = Pauses(notes)
+    answers = follower.Answers(io.StringIO())
 
     class Writer:
         def __init__(self, *_: object) -> None:
@@ -239,7 +240,7 @@ def test_exporter_leaves_the_processor_to_a_search_that_begins(
     monkeypatch.setattr(follower, "Ledger", lambda *_: None)
     before = signal.getsignal(follower.PAUSE)
     try:
-        follower.follow(Home.at(tmp_path), "small", words(), io.StringIO())  # type: ignore[arg-type]  # lines alone
+        follower.follow(Home.at(tmp_path), "small", words(), answers)  # type: ignore[arg-type]  # lines alone
     finally:
         signal.signal(follower.PAUSE, before)
     assert notes == [f"pauses {follower.HEAD_START}", "goes on", "follows"]
@@ -258,5 +259,6 @@ class Slow(Queue[str]):
 def test_trials_that_finish_soon_after_each_other_are_written_together(tmp_path: Path) -> None:
     queue = Slow()
     queue.put("look")
-    writer = follower.Follower(Home.at(tmp_path), None, queue, io.StringIO())  # type: ignore[arg-type]  # not looked at
+    answers = follower.Answers(io.StringIO())
+    writer = follower.Follower(Home.at(tmp_path), None, queue, answers)  # type: ignore[arg-type]  # no ledger is looked at
     assert writer._next() == "close"

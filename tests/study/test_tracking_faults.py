@@ -10,7 +10,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,15 @@ from support.command import begin_process, environment, read_until, run_study
 from support.exporter import impatient_exporter
 from support.mlflow_server import Server, assert_whole, losing_replies, runs_in
 from support.ports import free_port
-from support.processes import exporters_of, needs_proc, send
+from support.processes import exporters_of, gone, needs_proc, send
 from support.small_study import SMALL
 from support.waiting import LIMIT, wait_for
+
+from study.home import Home
+from study.running import Progress, run
+from study.tracking.exporter import Exporter, start_exporter
+from study.tracking.projection import hold_projection
+from study.workers import Workers
 
 KILLS = int(os.environ.get("STUDY_TEST_KILLS", "4"))
 SIX = SMALL.replace("trials = 12", "trials = 6")
@@ -172,6 +179,70 @@ def test_locked_store_does_not_delay_the_search(spec: Path, home: Path, tmp_path
     assert done.stdout.index("log J") < done.stdout.index("writing the last runs to MLflow")  # the table does not wait
     assert run_study("sync", "small", "--home", home).returncode == 0
     assert_whole(home)
+
+
+def run_with_exporter(spec: Path, home: Path, silence: float, ended: Callable[[int], None]) -> tuple[str, list[str]]:
+    """Run a study whose exporter is given up after so many seconds of silence; `ended` gets its process when the search
+    has ended. Return what is said of missing runs in the end, and the lines before."""
+    lines: list[str] = []
+    with start_exporter(Home(home), "small", silence) as exporter:
+        (process,) = exporters_of(os.getpid())
+        progress = Progress(lambda *_: None, lambda *_: None, lines.append, lambda _: ended(process))
+        result = run(spec, Home(home), workers=Workers(1), exporter=exporter, progress=progress)
+    assert gone([process])
+    return result.missing_runs(f" --home {home}"), lines
+
+
+@needs_proc
+@pytest.mark.slow
+def test_exporter_that_is_suspended_does_not_hold_the_end_of_a_run(spec: Path, home: Path) -> None:
+    missing, lines = run_with_exporter(spec, home, 1.5, lambda process: os.kill(process, signal.SIGSTOP))
+    assert [line for line in lines if "that writes to MLflow" in line and "does not respond; waiting 1 s more" in line]
+    assert "gave no sign of life for 1.5 s" in missing
+    assert f"`study sync small --home {home}` writes" in missing
+    assert run_study("sync", "small", "--home", home).returncode == 0
+    assert_whole(home)
+
+
+@needs_proc
+@pytest.mark.slow
+def test_exporter_that_is_busy_is_waited_for_however_long_it_writes(spec: Path, home: Path) -> None:
+    """It waits for a lock here, longer than it may be silent."""
+    silence, release = 2.0, threading.Event()
+
+    def hold(_: int) -> None:
+        threading.Timer(2 * silence, release.set).start()
+
+    folder = Home(home).folder("small")
+    folder.path.mkdir(parents=True)
+    with ThreadPoolExecutor(1) as pool:
+        held = threading.Event()
+
+        def keep() -> None:
+            with hold_projection(folder):
+                held.set()
+                assert release.wait(LIMIT)
+
+        keeping = pool.submit(keep)
+        assert held.wait(LIMIT)
+        missing, lines = run_with_exporter(spec, home, silence, hold)
+        keeping.result()
+    assert missing == ""
+    assert "writing the last runs to MLflow …" in lines
+    assert not [line for line in lines if "does not respond" in line]
+    assert_whole(home)
+
+
+def test_exporter_that_reads_nothing_does_not_hold_up_the_search(home: Path) -> None:
+    """A pipe takes 64 KB: some thirteen thousand words."""
+    process = subprocess.Popen(["sleep", "1000"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    exporter = Exporter(process, Home(home))
+    try:
+        for _ in range(20_000):
+            exporter.look()
+    finally:
+        exporter.end()
+    assert process.returncode is not None
 
 
 def test_runs_deleted_duplicated_or_left_running_are_repaired(finished: Path, tmp_path: Path) -> None:
