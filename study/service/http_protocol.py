@@ -1,25 +1,65 @@
-"""HTTP as uvicorn speaks it with httptools, which parses in C, but for requests whose head never ends.
+"""HTTP as uvicorn speaks it with httptools, which parses in C, with limits of size and time on what a client sends.
 
 h11, in Python, stops at 64 KB and takes twice the time for an answer; httptools keeps whatever comes.
 """
 
+import asyncio
+from http import HTTPStatus
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from study.service.connections import Connections
+
 HEAD_BYTES = 64 << 10  # of a head, or of trailers
+BODY_RATE = 1024  # bytes a second; a body that comes slower is late
 
 
 class BoundedHttp(HttpToolsProtocol):
-    """Refuses what goes on and on without an end of the head, a body, or an end of the request."""
+    """Refuses what goes on and on without an end of the head, a body, or an end of the request, by size and by time.
 
-    def __init__(self, *given: Any, **named: Any) -> None:
+    Args:
+        open_connections: counts this one, and has the limits of time.
+        given, named: what uvicorn gives a protocol.
+    """
+
+    def __init__(self, open_connections: Connections, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
+        self.open_connections, self.limits = open_connections, open_connections.limits
+        self._admitted = False
+        self._address = ""
         self._kept = 0  # bytes that brought none of these
         self._got_on = False
+        self._reads_body = False
+        self._late_at = 0.0  # by the clock of the loop
+        self._late: asyncio.TimerHandle | None = None  # set while more of a request must come
+        self._unread: asyncio.TimerHandle | None = None  # set while an answer is not taken
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Let a connection in, or answer that there are too many."""
+        super().connection_made(transport)  # type: ignore[arg-type]  # as uvicorn has it
+        self._admitted = self.open_connections.admit()
+        if not self._admitted:
+            self._close_with(HTTPStatus.SERVICE_UNAVAILABLE)
+            return
+        self._address = self.client[0] if self.client else ""
+        self.open_connections.idle(self._address, self)
+        self._expect(self.limits.head)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget a connection."""
+        self._stop_expecting()
+        self._stop_unread()
+        if self._admitted:
+            self.open_connections.leave(self._address, self)
+        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Parse what has come."""
+        if self.transport.is_closing():
+            return
+        if self._late is None and self._waits:
+            self._expect(self.limits.head)
         self._got_on = False
         super().data_received(data)
         self._kept = 0 if self._got_on else self._kept + len(data)
@@ -30,13 +70,76 @@ class BoundedHttp(HttpToolsProtocol):
         """Take note of a head that has ended."""
         self._got_on = True
         super().on_headers_complete()
+        self.open_connections.busy(self._address, self)
+        self._reads_body = True
+        self._expect(self.limits.body)
 
     def on_body(self, body: bytes) -> None:
         """Take note of a piece of a body."""
         self._got_on = True
+        self._late_at += len(body) / BODY_RATE
         super().on_body(body)
 
     def on_message_complete(self) -> None:
         """Take note of a request that has ended."""
         self._got_on = True
+        self._reads_body = False
+        self._stop_expecting()
         super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Take note of an answer that has been sent."""
+        super().on_response_complete()
+        if self._waits and not self.transport.is_closing():
+            self.open_connections.idle(self._address, self)
+
+    def pause_writing(self) -> None:
+        """Give the client some time to take what has been sent."""
+        super().pause_writing()
+        self._unread = self.loop.call_later(self.limits.answer, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Go on: the client has taken what was sent."""
+        super().resume_writing()
+        self._stop_unread()
+
+    def close_idle(self) -> None:
+        """Close this connection to make room for another."""
+        self.transport.abort()
+
+    @property
+    def _waits(self) -> bool:
+        """Whether nothing is being answered."""
+        return self.cycle is None or self.cycle.response_complete
+
+    def _expect(self, seconds: float) -> None:
+        """Give the client so many seconds from now."""
+        self._stop_expecting()
+        self._late_at = self.loop.time() + seconds
+        self._late = self.loop.call_later(seconds, self._check_late)
+
+    def _stop_expecting(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
+
+    def _stop_unread(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
+
+    def _check_late(self) -> None:
+        """Close the connection, unless what has come meanwhile gives more time or nothing of it is being read."""
+        if self.flow.read_paused:
+            self._expect(self.limits.body)
+        elif self._late_at > self.loop.time():
+            self._late = self.loop.call_at(self._late_at, self._check_late)
+        elif self._reads_body:
+            self.transport.abort()  # who answers it is told that the client has left
+        else:
+            self._close_with(HTTPStatus.REQUEST_TIMEOUT)
+
+    def _close_with(self, status: HTTPStatus) -> None:
+        lines = [f"HTTP/1.1 {status.value} {status.phrase}", "content-length: 0", "connection: close", "", ""]
+        self.transport.write("\r\n".join(lines).encode())
+        self.transport.close()

@@ -7,6 +7,8 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from typing import Any, cast
 
 import uvicorn
 
@@ -14,6 +16,8 @@ from study.errors import UserError
 from study.home import Home
 from study.printable import say
 from study.service.app import create_app, make_service
+from study.service.bounded_log import BoundedHandler
+from study.service.connections import ACCEPTED_AT_ONCE, BACKLOG, Connections
 from study.service.data_files import forget_unfinished
 from study.service.http_protocol import BoundedHttp
 from study.service.limits import QUEUED
@@ -57,8 +61,14 @@ def serve(settings: Settings) -> None:
     print("stopped; what ran goes on at the next start")
 
 
-def make_server(service: Service) -> uvicorn.Server:
-    """Return the HTTP server of a service; `run` takes the socket that it listens on."""
+def make_server(service: Service, connections: Connections | None = None) -> uvicorn.Server:
+    """Return the HTTP server of a service; `run` takes the socket that it listens on.
+
+    Args:
+        service: that answers.
+        connections: counts those that are open; None takes as many as this process may open, and the usual times.
+    """
+    connections = connections or Connections()
     # Addresses may hold what is nobody's business; refusals have a line of their own.
     logging.getLogger("uvicorn.access").setLevel(logging.CRITICAL)
     config = uvicorn.Config(
@@ -67,18 +77,25 @@ def make_server(service: Service) -> uvicorn.Server:
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=GRACE,
-        http=BoundedHttp,
+        timeout_keep_alive=connections.limits.keep_alive,
+        backlog=ACCEPTED_AT_ONCE,
+        http=cast("Any", partial(BoundedHttp, connections)),
         ws="none",
     )
     return _Server(config, service.events.close)
 
 
 class _Server(uvicorn.Server):
-    """Closes the streams of events when it stops, which would otherwise be waited for."""
+    """Has connections wait in the kernel, and closes the streams of events, which it would wait for, when it stops."""
 
     def __init__(self, config: uvicorn.Config, closing: Callable[[], None]) -> None:
         super().__init__(config)
         self._closing = closing
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        for listening in sockets or []:
+            listening.listen(BACKLOG)  # asyncio takes one number for this and for how many it accepts in a turn
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._closing()
@@ -135,9 +152,9 @@ def _listen(settings: Settings) -> Iterator[socket.socket]:
 
 
 def _log_to_stderr() -> None:
-    handler = logging.StreamHandler(sys.stderr)
+    handler = BoundedHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    for name, level in (("study.service", logging.INFO), ("uvicorn", logging.WARNING)):
+    for name, level in (("study.service", logging.INFO), ("uvicorn", logging.WARNING), ("asyncio", logging.WARNING)):
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [handler], False
         logger.setLevel(level)

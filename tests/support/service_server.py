@@ -24,6 +24,7 @@ from support.waiting import wait_for
 from study.home import Home
 from study.service import children
 from study.service.app import make_service
+from study.service.connections import Connections
 from study.service.queue import Queue
 from study.service.runner import Runner
 from study.service.serving import make_server
@@ -115,10 +116,15 @@ class Service:
 
 
 @contextmanager
-def answering(settings: Settings, queue: Queue | None = None, runner: Runner | None = None) -> Iterator[int]:
+def answering(
+    settings: Settings,
+    queue: Queue | None = None,
+    runner: Runner | None = None,
+    connections: Connections | None = None,
+) -> Iterator[int]:
     """Answer on a free port in this process; without a runner, submissions stay queued. Yields the port."""
     settings.home.make()
-    server = make_server(make_service(settings, queue or Queue(settings.home), runner))
+    server = make_server(make_service(settings, queue or Queue(settings.home), runner), connections)
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         thread = threading.Thread(target=server.run, args=([listening],))
@@ -135,9 +141,9 @@ def answering(settings: Settings, queue: Queue | None = None, runner: Runner | N
 class Served(Service):
     """`study serve` on a home, in a process of its own; started again on the same port after it was killed."""
 
-    def __init__(self, home: Path, *options: str, storage: str | None = None) -> None:
+    def __init__(self, home: Path, *options: str, storage: str | None = None, prefix: Sequence[str] = ()) -> None:
         super().__init__(free_port())
-        self.home, self.options, self.storage = home, options, storage
+        self.home, self.options, self.storage, self.prefix = home, options, storage, prefix
         self.log = home.parent / f"{home.name}.serve.log"
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -146,7 +152,7 @@ class Served(Service):
         variables = environment() | ({} if self.storage is None else {"STUDY_STORAGE": self.storage})
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [*command, *self.options], env=variables, stdout=log, stderr=log, cwd=self.home.parent
+                [*self.prefix, *command, *self.options], env=variables, stdout=log, stderr=log, cwd=self.home.parent
             )
 
     def wait(self) -> None:
@@ -175,8 +181,9 @@ class Served(Service):
 
 
 @contextmanager
-def serving(home: Path, *options: str, storage: str | None = None) -> Iterator[Served]:
-    served = Served(home, *options, storage=storage)
+def serving(home: Path, *options: str, storage: str | None = None, prefix: Sequence[str] = ()) -> Iterator[Served]:
+    """Serve in a process, after what `prefix` has in front of the command."""
+    served = Served(home, *options, storage=storage, prefix=prefix)
     served.start()
     try:
         served.wait()
@@ -242,7 +249,7 @@ def instant_studies(*names: str) -> Iterator[None]:
 
 def refuse_to_serve(*arguments: object, env: Mapping[str, str] | None = None) -> Completed:
     """Run a `study serve` that ends at once in this process, and undo what it does to the loggers of the process."""
-    loggers = [logging.getLogger(name) for name in ("study.service", "uvicorn", "uvicorn.access")]
+    loggers = [logging.getLogger(name) for name in ("study.service", "uvicorn", "uvicorn.access", "asyncio")]
     before = [(each, list(each.handlers), each.level, each.propagate) for each in loggers]
     try:
         return run_study("serve", *arguments, env=env)
