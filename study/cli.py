@@ -12,6 +12,7 @@ from study import interrupts, outputs
 from study.commands import results, search, service, winner
 from study.errors import MachineError, UserError, explain_os_error
 from study.garbage import collect_rarely
+from study.importing import explain_import
 from study.printable import say
 from study.redaction import redact
 
@@ -37,6 +38,8 @@ class Commands(TyperGroup):
             if error.filename is None:
                 raise
             message, code = explain_os_error(error, Path(error.filename)), MACHINE
+        except (ImportError, MemoryError) as error:
+            message, code = explain_import(error), MACHINE
         say(f"study: {redact(message)}", error=True)
         raise typer.Exit(code)
 

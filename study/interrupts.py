@@ -39,9 +39,14 @@ def raise_once() -> None:
     signal.signal(signal.SIGTERM, _interrupts)
 
 
+def are_raised() -> bool:
+    """Return whether `raise_once` was called in this process."""
+    return signal.getsignal(signal.SIGTERM) is _interrupts
+
+
 @contextmanager
-def importing() -> Iterator[None]:
-    """Import in this block what is large: an interrupt waits for its end, since it breaks compiled modules midway."""
+def deferred() -> Iterator[None]:
+    """Have an interrupt wait for the end of this block, such as an import: compiled modules are broken midway."""
     _interrupts.waits, _interrupts.came = True, False
     try:
         yield

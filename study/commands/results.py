@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from study import interrupts
 from study.commands.options import HomeOption, JsonOption, NameArgument, StorageOption
 from study.errors import UserError
+from study.importing import LIBRARIES, importing
 from study.printable import say
 
 
@@ -19,7 +19,7 @@ def show(
     storage: StorageOption = None,
 ) -> None:
     """Show a study's trials, best first, or one of them."""
-    with interrupts.importing():
+    with importing("numpy"):
         from study.home import Home
         from study.results import summarize
         from study.terminal import print_json, print_summary
@@ -51,8 +51,9 @@ def report(
     storage: StorageOption = None,
 ) -> None:
     """Write a page about a study: one HTML file that needs nothing else."""
-    from study.home import Home
-    from study.report import report_json, write_report
+    with importing(*LIBRARIES):
+        from study.home import Home
+        from study.report import report_json, write_report
 
     if json:
         from study.terminal import print_json
@@ -64,9 +65,10 @@ def report(
 
 def list_studies(json: JsonOption = False, home: HomeOption = None, storage: StorageOption = None) -> None:
     """List the studies in the home."""
-    from study.home import Home
-    from study.results import summarize
-    from study.terminal import print_json, print_list
+    with importing("numpy"):
+        from study.home import Home
+        from study.results import summarize
+        from study.terminal import print_json, print_list
 
     place = Home.at(home, storage)
     summaries, refused = [], []
@@ -97,10 +99,11 @@ def compare(
     storage: StorageOption = None,
 ) -> None:
     """Compare trials, or the best of studies on the same data; one alone is compared with the best."""
-    from study.compare_view import print_comparison
-    from study.comparing import compare as compare_trials
-    from study.home import Home
-    from study.terminal import print_json
+    with importing(*LIBRARIES):
+        from study.compare_view import print_comparison
+        from study.comparing import compare as compare_trials
+        from study.home import Home
+        from study.terminal import print_json
 
     outcome = compare_trials(Home.at(home, storage), name, trials, picture)
     if json:
@@ -118,8 +121,9 @@ def ui(
     storage: StorageOption = None,
 ) -> None:
     """Serve the MLflow pages on 127.0.0.1."""
-    from study.home import Home
-    from study.ui import serve, serve_dashboard
+    with importing("numpy"):
+        from study.home import Home
+        from study.ui import serve, serve_dashboard
 
     place = Home.at(home, storage)
     if optuna and name is None:
@@ -132,11 +136,12 @@ def ui(
 
 def sync(name: NameArgument, json: JsonOption = False, home: HomeOption = None, storage: StorageOption = None) -> None:
     """Write to MLflow what is missing there of a study."""
-    from dataclasses import asdict
+    with importing(*LIBRARIES):
+        from dataclasses import asdict
 
-    from study.home import Home
-    from study.terminal import SyncView, print_json
-    from study.tracking.sync import sync as sync_study
+        from study.home import Home
+        from study.terminal import SyncView, print_json
+        from study.tracking.sync import sync as sync_study
 
     with SyncView(quiet=json) as view:
         result = sync_study(Home.at(home, storage), name, view.written)

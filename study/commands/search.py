@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from study import interrupts
 from study.commands.options import HomeOption, JobsOption, JsonOption, StorageOption
 from study.errors import kept_in
+from study.importing import LIBRARIES, importing
 
 
 def run(
@@ -35,12 +35,12 @@ def run(
     storage: StorageOption = None,
 ) -> None:
     """Run a study, or go on with one."""
-    with interrupts.importing():
+    with importing("numpy"):
         from study.home import Home
         from study.spec import read_spec
     declared = read_spec(spec)  # a mistake in it is answered before what takes a second to import
     place = Home.at(home, storage)
-    with interrupts.importing():
+    with importing("numpy"):
         from study.clusters import connect
         from study.tracking.exporter import start_exporter
         from study.workers import Workers
@@ -53,10 +53,10 @@ def run(
     ):
         if not place.folder(declared.name).path.exists():  # of one that is there little may be left to do
             workers.begin(min(declared.search.in_flight, trials or declared.search.trials))
-        with interrupts.importing():
+        with importing("pandas"):
             import pandas  # noqa: F401 - while workers begin: a third process beside them would hold all up
         with start_exporter(place, declared.name) if tracking else nullcontext() as exporter:
-            with interrupts.importing():
+            with importing("scipy"):
                 import study.data.loading  # noqa: F401 - later otherwise, where an interrupt would break it
                 from study.run_view import RunView
                 from study.running import run as run_study
@@ -80,10 +80,10 @@ def plan(
     json: JsonOption = False,
 ) -> None:
     """Say what a run would do, and what is worth knowing of the data; nothing is trained."""
-    with interrupts.importing():
+    with importing("numpy"):
         from study.spec import read_spec
     read_spec(spec)
-    with interrupts.importing():
+    with importing(*LIBRARIES):
         from study.plan_view import print_plan
         from study.planning import make_plan
         from study.terminal import print_json
@@ -103,7 +103,7 @@ def init(
     force: Annotated[bool, typer.Option("--force", help="Overwrite a spec that is there.")] = False,
 ) -> None:
     """Write a spec for a table, beside it."""
-    with interrupts.importing():
+    with importing(*LIBRARIES):
         from study.init import write_spec
         from study.terminal import print_written
 

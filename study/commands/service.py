@@ -8,6 +8,7 @@ import typer
 
 from study import outputs
 from study.commands.options import HomeOption, JsonOption, NameArgument, StorageOption
+from study.importing import importing
 from study.printable import printable, say
 
 if TYPE_CHECKING:
@@ -49,12 +50,13 @@ def serve(
     storage: StorageOption = None,
 ) -> None:
     """Take studies over HTTP, run them one after another, and show them in a page."""
-    from study.home import Home
-    from study.service.data_files import allowed_folders
-    from study.service.limits import Limits
-    from study.service.serving import serve as serve_studies
-    from study.service.settings import Settings, read_token
-    from study.workers import default_jobs
+    with importing("numpy"):
+        from study.home import Home
+        from study.service.data_files import allowed_folders
+        from study.service.limits import Limits
+        from study.service.serving import serve as serve_studies
+        from study.service.settings import Settings, read_token
+        from study.workers import default_jobs
 
     limits = Limits(
         trials=max_trials,

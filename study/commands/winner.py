@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from study import interrupts
 from study.commands.options import HomeOption, JobsOption, JsonOption, NameArgument, StorageOption
 from study.errors import UserError, kept_in
+from study.importing import LIBRARIES, importing
 from study.printable import say
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def confirm(
     storage: StorageOption = None,
 ) -> None:
     """Train the best settings again on fresh seeds, and say which is best and which cannot be told from it."""
-    with interrupts.importing():
+    with importing(*LIBRARIES):
         import study.data.loading  # noqa: F401 - later otherwise, where an interrupt would break it
         from study.confirm_view import print_confirmed
         from study.confirming import confirm as confirm_study
@@ -59,7 +59,7 @@ def recheck(
     storage: StorageOption = None,
 ) -> None:
     """Look whether the best of a study still holds on data as they are now."""
-    with interrupts.importing():
+    with importing(*LIBRARIES):
         import study.data.loading  # noqa: F401 - later otherwise, where an interrupt would break it
         from study.confirm_view import print_rechecked
         from study.home import Home
@@ -94,10 +94,11 @@ def finalize(
     storage: StorageOption = None,
 ) -> None:
     """Train the winner, open the test set once, keep score and model."""
-    from study.final_view import print_final
-    from study.finalizing import finalize as finalize_study
-    from study.home import Home
-    from study.terminal import print_json
+    with importing(*LIBRARIES):
+        from study.final_view import print_final
+        from study.finalizing import finalize as finalize_study
+        from study.home import Home
+        from study.terminal import print_json
 
     place = Home.at(home, storage)
     with kept_in(place.path):
@@ -122,8 +123,9 @@ def predict(
     storage: StorageOption = None,
 ) -> None:
     """Predict for the rows of a table with the finalized model."""
-    from study.home import Home
-    from study.predicting import predict_file, write_predictions
+    with importing(*LIBRARIES):
+        from study.home import Home
+        from study.predicting import predict_file, write_predictions
 
     made, notes = predict_file(Home.at(home, storage), name, file)
     for note in notes:
