@@ -65,7 +65,7 @@ def _check_room(libraries: Sequence[str]) -> None:
         mmap.mmap(-1, needed << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS).close()  # nothing of it is touched
     except OSError:
         raise MachineError(
-            f"no {needed} MB of memory are left, which {', '.join(libraries)} need with {threads} threads;\n"
+            f"importing {', '.join(libraries)} with {threads} threads takes {needed} MB of memory, more than is left;\n"
             f"{REMEDY}; OPENBLAS_NUM_THREADS=1 needs less"
         ) from None
 

@@ -33,7 +33,7 @@ def test_limit_on_memory_that_is_too_low_ends_a_command_with_a_line(
     done = run_process(command, spec, *home, prefix=low, env=environment() | {"OPENBLAS_NUM_THREADS": "2"})
     assert done.returncode == 1
     assert done.stdout == ""
-    assert done.stderr.startswith("study: no ")
+    assert done.stderr.startswith("study: importing ")
     assert "raise the limit on it (ulimit -v)" in done.stderr
     assert len(done.stderr.splitlines()) == 2
 
