@@ -1,5 +1,6 @@
 """Imports that the machine refuses end a command with a line and exit code 1, and never hang it."""
 
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -38,9 +39,15 @@ def test_limit_on_memory_that_is_too_low_ends_a_command_with_a_line(
     assert len(done.stderr.splitlines()) == 2
 
 
-def test_import_that_hangs_in_c_is_ended() -> None:
+def test_import_that_hangs_in_c_is_ended_where_memory_is_limited() -> None:
     done = subprocess.run(
-        [sys.executable, "-c", HANGS], env=environment(), capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", HANGS],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30)),
     )
     assert done.returncode == 1
     assert done.stderr.startswith("Timeout (0:00:00")
