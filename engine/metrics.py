@@ -1,6 +1,8 @@
 """Metrics of predictions, in NumPy alone since workers compute them; tests compare each with scikit-learn's.
 
-Arrays are as in the engine: Y and A are (n_y, m); Y is 0/1, one-hot columns, or real values in their own unit.
+Arrays are as in the engine: Y and A are (n_y, m); Y is 0/1, one-hot columns, or real values in their own unit. Whether
+a metric has a value depends on Y alone: where it has none, `compute` returns NaN, `why_undefined` the reason, and
+`measure` None, which is what is recorded.
 """
 
 from collections.abc import Callable
@@ -20,8 +22,9 @@ class Metric:
         name: as written in a spec.
         direction: "maximize" or "minimize".
         task: "classification" or "regression".
-        compute: `compute(Y, A)` returns the value.
+        compute: `compute(Y, A)` returns the value, NaN where it is undefined.
         title: as people write it.
+        why_undefined: `why_undefined(Y)` returns why the metric has no value on these examples; None where it has one.
     """
 
     name: str
@@ -29,6 +32,7 @@ class Metric:
     task: Literal["classification", "regression"]
     compute: Callable[[Array, Array], float]
     title: str
+    why_undefined: Callable[[Array], str | None] = lambda _: None
 
 
 def labels(A: Array) -> Array:
@@ -48,13 +52,28 @@ def _confusion(Y: Array, A: Array) -> Array:
     return counts.reshape(classes, classes)
 
 
+def _one_class(Y: Array) -> str | None:
+    """Return "one class" where all examples are of one: nothing then shows whether classes are told apart."""
+    given = labels(Y)
+    return "one class" if not len(given) or (given == given[0]).all() else None
+
+
+def _one_value(Y: Array) -> str | None:
+    """Return "one value" where a target does not vary, so that R² would divide by 0."""
+    return None if Y.shape[1] and (Y[:, :1] != Y).any(axis=1).all() else "one value"
+
+
 def _balanced_accuracy(Y: Array, A: Array) -> float:
+    if _one_class(Y):
+        return float("nan")
     counts = _confusion(Y, A)
     there = counts.sum(axis=1)
     return float(np.mean((counts.diagonal() / np.maximum(there, 1))[there > 0]))
 
 
 def _f1(Y: Array, A: Array) -> float:
+    if _one_class(Y):
+        return float("nan")
     counts = _confusion(Y, A)
     seen = counts.sum(axis=0) + counts.sum(axis=1)
     return float(np.mean((2 * counts.diagonal() / np.maximum(seen, 1))[seen > 0]))
@@ -90,23 +109,25 @@ def _mae(Y: Array, A: Array) -> float:
 
 
 def _r2(Y: Array, A: Array) -> float:
+    if _one_value(Y):
+        return float("nan")
     Y = Y.astype(np.float64)
     spread = np.sum(np.square(Y - Y.mean(axis=1, keepdims=True)), axis=1)
     left = np.sum(np.square(Y - A), axis=1)
-    return float(np.mean(1 - left / spread)) if spread.all() else float("nan")
+    return float(np.mean(1 - left / spread))
 
 
 METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (
         Metric("accuracy", "maximize", "classification", _accuracy, "accuracy"),
-        Metric("balanced_accuracy", "maximize", "classification", _balanced_accuracy, "balanced accuracy"),
-        Metric("f1", "maximize", "classification", _f1, "F1 (macro)"),
-        Metric("auc", "maximize", "classification", _auc, "AUC"),
+        Metric("balanced_accuracy", "maximize", "classification", _balanced_accuracy, "balanced accuracy", _one_class),
+        Metric("f1", "maximize", "classification", _f1, "F1 (macro)", _one_class),
+        Metric("auc", "maximize", "classification", _auc, "AUC", _one_class),
         Metric("log_loss", "minimize", "classification", _log_loss, "log loss"),
         Metric("rmse", "minimize", "regression", _rmse, "RMSE"),
         Metric("mae", "minimize", "regression", _mae, "MAE"),
-        Metric("r2", "maximize", "regression", _r2, "R²"),
+        Metric("r2", "maximize", "regression", _r2, "R²", _one_value),
     )
 }
 
@@ -115,3 +136,9 @@ def metrics_for(task: str) -> list[Metric]:
     """Return the metrics of a task: "binary", "multiclass" or "regression"."""
     kind = "regression" if task == "regression" else "classification"
     return [metric for metric in METRICS.values() if metric.task == kind]
+
+
+def measure(name: str, Y: Array, A: Array) -> float | None:
+    """Return a metric of predictions; None where it is undefined."""
+    metric = METRICS[name]
+    return None if metric.why_undefined(Y) else metric.compute(Y, A)

@@ -4,6 +4,7 @@ Workers import the engine and NumPy alone. What goes wrong with a trial comes ba
 end the whole round.
 """
 
+import math
 import signal
 import time
 import traceback
@@ -11,8 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from engine.activations import Array
-from engine.metrics import METRICS
+from engine.metrics import measure
 from engine.prediction import evaluate
 from engine.state import TrainingState
 from engine.training import advance_by
@@ -45,7 +48,8 @@ class Quantum:
 
 Evaluation = dict[str, Any]
 """A look at a stack at some iteration: "iteration", and lists with a number for each replica under "dev_cost" and
-"dev_<metric>"; plain JSON, so that it travels in the notes of the state."""
+"dev_<metric>"; with folds "dev_<metric>" has one number, of the predictions of all folds together. None stands for a
+metric that is undefined. Plain JSON, so that it travels in the notes of the state."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +60,7 @@ class Outcome:
         trial: number of the trial.
         state: where its training stands now, with the evaluations so far in its notes; the one given where the
             work failed.
-        train: metrics on train at the end, one number a replica; empty before.
+        train: metrics on train at the end, as those on dev in an `Evaluation`; empty before.
         dev_predictions: A[L] of each replica on dev at the end, (n_y, m); empty before.
         seconds: processor time of the quantum, of the thread that worked on it.
         error: traceback where something was raised.
@@ -64,7 +68,7 @@ class Outcome:
 
     trial: int
     state: TrainingState
-    train: dict[str, list[float]] | None = None
+    train: dict[str, list[float | None]] | None = None
     dev_predictions: tuple[Array, ...] = ()
     seconds: float = 0.0
     error: str | None = None
@@ -128,6 +132,11 @@ def evaluations(state: TrainingState) -> list[Evaluation]:
     return list(state.notes.get("evaluations", []))
 
 
+def mean_value(evaluation: Evaluation, name: str) -> float:
+    """Return the mean over the networks of what an evaluation has under a name; NaN where it is undefined."""
+    return float(np.mean([math.nan if value is None else value for value in evaluation[name]]))
+
+
 def _predict(state: TrainingState, data: WorkerData, part: str) -> tuple[list[Array], list[float]]:
     """Return A[L] of each replica on a part, (n_y, m) each, and the costs."""
     outputs, costs = [], []
@@ -140,11 +149,15 @@ def _predict(state: TrainingState, data: WorkerData, part: str) -> tuple[list[Ar
     return outputs, costs
 
 
-def _measure(data: WorkerData, part: str, outputs: list[Array], names: tuple[str, ...]) -> dict[str, list[float]]:
-    measured: dict[str, list[float]] = {name: [] for name in names}
+def _measure(
+    data: WorkerData, part: str, outputs: list[Array], names: tuple[str, ...]
+) -> dict[str, list[float | None]]:
+    """Return metrics on a part: a number for each network, or with folds one of all their predictions together."""
+    pairs = []
     for k, A in enumerate(outputs):
         fold = data.fold(k)
-        Y, A = fold.unit.restore(getattr(fold, f"{part}_Y")), fold.unit.restore(A)
-        for name in names:
-            measured[name].append(METRICS[name].compute(Y, A))
-    return measured
+        pairs.append((fold.unit.restore(getattr(fold, f"{part}_Y")), fold.unit.restore(A)))
+    if len(data.folds) > 1:
+        Y, A = (np.concatenate(arrays, axis=1) for arrays in zip(*pairs, strict=True))
+        pairs = [(Y, A)]
+    return {name: [measure(name, Y, A) for Y, A in pairs] for name in names}

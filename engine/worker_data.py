@@ -9,7 +9,7 @@ are filled up with features that are 0 and with examples of weight 0, which chan
 import hashlib
 import io
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -48,16 +48,18 @@ class Fold:
     unit: Unit = Unit()
 
 
-def pairs_by_fold(folds: Sequence[Fold], A: Array) -> Iterator[tuple[Array, Array]]:
-    """Yield targets and predictions of each fold, in the unit of the table.
+def restore_pairs(folds: Sequence[Fold], A: Array) -> list[tuple[Array, Array]]:
+    """Return the targets and the predictions of each fold, in the unit of the table.
 
     Args:
         folds: what was predicted, in the place of dev.
-        A: (n_y, M), the predictions of the folds one after the other.
+        A: (n_y, M), the predictions of the folds side by side.
     """
     ends = np.cumsum([fold.dev_Y.shape[1] for fold in folds])
-    for fold, piece in zip(folds, np.split(A, ends[:-1], axis=1), strict=True):
-        yield fold.unit.restore(fold.dev_Y), fold.unit.restore(piece)
+    pieces = np.split(A, ends[:-1], axis=1)
+    return [
+        (fold.unit.restore(fold.dev_Y), fold.unit.restore(piece)) for fold, piece in zip(folds, pieces, strict=True)
+    ]
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,6 +14,7 @@ import numpy as np
 
 from engine.activations import Array
 from engine.metrics import METRICS, labels
+from engine.worker_data import restore_pairs
 from study.contenders import Contender, Contest, differing, examples_of, gather
 from study.curves import draw_curves
 from study.home import Home
@@ -89,8 +90,6 @@ def _test(contest: Contest, table: Crossed, i: int, j: int) -> tuple[Interval, s
     if contest.metric == "accuracy":
         one, other = _right(contest, first), _right(contest, second)
         return paired_shares(int((one & ~other).sum()), int((other & ~one).sum()), len(one)), "McNemar, exact"
-    if len(contest.folds) > 1:
-        return table.difference(i, j), "t test over examples"
     compute, m = METRICS[contest.metric].compute, table.m
     (Y, A), (_, B) = _restored(contest, first), _restored(contest, second)
 
@@ -110,9 +109,10 @@ def _right(contest: Contest, contender: Contender) -> Array:
 
 
 def _restored(contest: Contest, contender: Contender) -> tuple[Array, Array]:
-    """Return truth and prediction of a single network in the unit of the table."""
-    (fold,) = examples_of(contest, contender)
-    return fold.unit.restore(fold.dev_Y), fold.unit.restore(contender.predictions[0])
+    """Return truth and prediction of a single network, or of one a fold, in the unit of the table."""
+    pairs = restore_pairs(examples_of(contest, contender), contender.predictions[0])
+    Y, A = (np.concatenate(arrays, axis=1) for arrays in zip(*pairs, strict=True))
+    return Y, A
 
 
 def _described(metric: str, contender: Contender, table: Crossed, place: int) -> dict[str, Any]:

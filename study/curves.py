@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from engine.metrics import METRICS
+from engine.quantum import mean_value
 from study.errors import UserError
 from study.trial_file import TrialFile
 
@@ -28,7 +29,7 @@ def draw_curves(path: Path, metric: str, trials: Sequence[tuple[str, TrialFile]]
         steps = np.unique(np.linspace(0, len(file.costs) - 1, POINTS).astype(int))
         (line,) = cost.plot(steps, file.costs[steps], label=title, linewidth=1)
         iterations = [seen["iteration"] for seen in file.evaluations]
-        values = [np.mean(seen[f"dev_{metric}"]) for seen in file.evaluations if f"dev_{metric}" in seen]
+        values = [mean_value(seen, f"dev_{metric}") for seen in file.evaluations if f"dev_{metric}" in seen]
         if len(values) == len(iterations):
             dev.plot(iterations, values, color=line.get_color(), marker=".", linewidth=1)
     cost.set(xlabel="iteration", ylabel="cost on train", yscale="log")

@@ -11,7 +11,7 @@ import numpy as np
 
 from engine.activations import Array
 from engine.metrics import METRICS, metrics_for
-from engine.worker_data import Fold, pairs_by_fold
+from engine.worker_data import Fold, restore_pairs
 from study.data.dataset import Task
 
 FAR = 100.0  # times the error of the constant prediction
@@ -19,7 +19,7 @@ FAR = 100.0  # times the error of the constant prediction
 
 @dataclass(frozen=True)
 class ConstantPrediction:
-    """The metrics of the constant prediction on a part, means over the folds.
+    """The metrics of the constant prediction on a part.
 
     Attributes:
         metrics: by name.
@@ -32,13 +32,13 @@ class ConstantPrediction:
 
     @classmethod
     def on(cls, folds: Sequence[Fold], task: Task) -> "ConstantPrediction":
-        """Return the metrics on the second part of each fold."""
-        found = [_measure(fold, fold.dev_Y, task) for fold in folds]
-        metrics = {name: float(np.mean([each[name] for each in found])) for name in found[0]}
+        """Return the metrics on the second part of all folds together."""
+        dev = _constant([(fold, fold.dev_Y) for fold in folds])
+        metrics = {metric.name: metric.compute(*dev) for metric in metrics_for(task)}
         if task != "regression":
-            return cls(metrics, float(np.log(max(2, len(folds[0].dev_Y)))))
-        train = [_measure(fold, fold.train_Y, task)["rmse"] for fold in folds]
-        return cls(metrics, max(metrics["rmse"], float(np.mean(train))))
+            return cls(metrics, float(np.log(max(2, len(dev[0])))))
+        train = _constant([(fold, fold.train_Y) for fold in folds])
+        return cls(metrics, max(metrics["rmse"], METRICS["rmse"].compute(*train)))
 
     def why_diverged(self, metric: str, values: Mapping[str, float], part: str = "dev") -> str | None:
         """Return why a network counts as diverged, with a remedy; None where it does not.
@@ -75,16 +75,16 @@ class ConstantPrediction:
         if "rmse" not in self.metrics:
             return None
         for A in predictions:
-            pairs = list(pairs_by_fold(folds, A))
-            values = {
-                name: float(np.mean([METRICS[name].compute(*pair) for pair in pairs])) for name in ("rmse", metric)
-            }
+            pair = [np.concatenate(arrays, axis=1) for arrays in zip(*restore_pairs(folds, A), strict=True)]
+            values = {name: METRICS[name].compute(*pair) for name in ("rmse", metric)}
             if reason := self.why_diverged(metric, values, part):
                 return reason
         return None
 
 
-def _measure(fold: Fold, Y: Array, task: Task) -> dict[str, float]:
-    constant = fold.unit.restore(np.broadcast_to(fold.train_Y.mean(axis=1, keepdims=True), Y.shape))
-    Y = fold.unit.restore(Y)
-    return {metric.name: metric.compute(Y, constant) for metric in metrics_for(task)}
+def _constant(given: Sequence[tuple[Fold, Array]]) -> tuple[Array, Array]:
+    """Return targets of several folds and the constant predictions for them, in the unit of the table."""
+    Y = [fold.unit.restore(Y) for fold, Y in given]
+    means = [np.broadcast_to(fold.train_Y.mean(axis=1, keepdims=True), Y.shape) for fold, Y in given]
+    A = [fold.unit.restore(mean) for (fold, _), mean in zip(given, means, strict=True)]
+    return np.concatenate(Y, axis=1), np.concatenate(A, axis=1)

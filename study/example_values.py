@@ -18,11 +18,16 @@ def example_values(metric: str, Y: Array, A: Array) -> Array:
     is the metric plus the example's influence on it, the derivative by the example's weight (the infinitesimal
     jackknife: Jaeckel 1972; Efron & Tibshirani 1993, chapter 21; for AUC the placements of DeLong et al. 1988).
 
+    With folds, Y and A hold the examples of all folds: the metric and its influences are of all of them together. Where
+    the metric is undefined every value is NaN.
+
     Args:
         metric: a name in `engine.metrics.METRICS`.
         Y: (n_y, m), the truth as the metric takes it.
         A: (n_y, m), predictions.
     """
+    if METRICS[metric].why_undefined(Y):
+        return np.full(Y.shape[1], np.nan)
     value = METRICS[metric].compute(Y, A)
     values: Array = value + _INFLUENCE[metric](Y, A)
     return values

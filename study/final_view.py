@@ -2,7 +2,7 @@
 
 from engine.metrics import METRICS
 from study.console import make_console
-from study.finalizing import Final
+from study.finalizing import Final, Opening
 
 
 def print_final(final: Final, home: str | None) -> None:
@@ -12,7 +12,7 @@ def print_final(final: Final, home: str | None) -> None:
     title = METRICS[opening.metric].title
     part = "train and dev" if opening.with_dev else "train"
     console.print(f"{final.name}: trial {opening.trial}, trained on {part}, judged on {opening.m} test examples")
-    console.print(f"  test {title}  {opening.value:.4g}  ({opening.low:.4g} to {opening.high:.4g}, 95 %)")
+    console.print(f"  test {title}  {_score(opening)}")
     console.print(f"  in the search (dev) {final.dev_value:.4g}")
     if final.confirmed is not None:
         value, low, high = final.confirmed
@@ -25,3 +25,15 @@ def print_final(final: Final, home: str | None) -> None:
     at = f" --home {home}" if home else ""
     console.print(f"Model:    {final.model}")
     console.print(f"Predict:  study predict {final.name} FILE.csv -o predictions.csv{at}")
+
+
+def _score(opening: Opening) -> str:
+    """Return the value with its interval, or why there is none and what else is known."""
+    if opening.value is None:
+        others = ", ".join(
+            f"{METRICS[name].title} {value:.4g}" for name, value in opening.metrics.items() if value is not None
+        )
+        return f"is undefined: {opening.undefined[opening.metric]} in the test set ({others})"
+    if opening.low is None or opening.high is None:
+        return f"{opening.value:.4g}"
+    return f"{opening.value:.4g}  ({opening.low:.4g} to {opening.high:.4g}, 95 %)"

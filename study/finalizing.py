@@ -1,5 +1,6 @@
 """`study finalize`: the chosen setting trained once more, judged once on the test set, kept as the final model."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -10,7 +11,8 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from engine import Architecture, Parameters, advance, start
-from engine.metrics import METRICS, metrics_for
+from engine.activations import Array
+from engine.metrics import METRICS, measure, metrics_for
 from engine.prediction import predict
 from engine.worker_data import Fold
 from study import holding
@@ -27,7 +29,7 @@ from study.objective import network_seed, unit_of
 from study.results import Summary, summarize_ledger
 from study.space import architecture_of, complete, training_of
 from study.spec import Spec, parse_spec
-from study.statistics import crossed
+from study.statistics import BOUNDED, crossed
 
 
 @dataclass(frozen=True)
@@ -36,8 +38,10 @@ class Opening:
 
     Attributes:
         trial, setting: what was trained.
-        metric, value, low, high: on the test set, with a 95 % interval over its examples.
-        metrics: all metrics of the task.
+        metric, value, low, high: on the test set, with a 95 % interval over its examples. The value is None where the
+            metric is undefined there, the ends also where one example says nothing of how examples differ.
+        metrics: all metrics of the task; None where one is undefined.
+        undefined: why, by metric.
         with_dev: whether it was trained on train and dev together.
         m: test examples.
         at: when, in UTC, ISO 8601.
@@ -47,10 +51,11 @@ class Opening:
     trial: int
     setting: dict[str, Any]
     metric: str
-    value: float
-    low: float
-    high: float
-    metrics: dict[str, float]
+    value: float | None
+    low: float | None
+    high: float | None
+    metrics: dict[str, float | None]
+    undefined: dict[str, str]
     with_dev: bool
     m: int
     at: str
@@ -104,7 +109,7 @@ def finalize(home: Home, name: str, *, trial: int | None = None, with_dev: bool 
             last = openings[-1]
             raise UserError(
                 f"the test set of study {name!r} was opened on {last['at'][:10]} for trial {last['trial']} "
-                f"({last['metric']} {last['value']:.4g});\n"
+                f"({last['metric']} {'undefined' if last['value'] is None else format(last['value'], '.4g')});\n"
                 "--again opens it once more, and the score is then no longer that of an untouched test set"
             )
         summary = summarize_ledger(ledger, folder)
@@ -128,16 +133,18 @@ def finalize(home: Home, name: str, *, trial: int | None = None, with_dev: bool 
             A = predict(architecture, parameters, test.X)
         unit = unit_of(dataset)
         Y, A = unit.restore(test.Y), unit.restore(A)
-        found = crossed(example_values(summary.metric, Y, A)[None, None]).interval(summary.metric, 0)
+        metrics, undefined = measure_all(dataset.task, Y, A)
+        low, high = _ends(summary.metric, Y, A)
         files = keep_model(build_model(dataset, architecture, parameters), example_cells(spec.data, base), folder.final)
         opening = Opening(
             trial=number,
             setting=setting,
             metric=summary.metric,
-            value=METRICS[summary.metric].compute(Y, A),
-            low=found.low,
-            high=found.high,
-            metrics={metric.name: metric.compute(Y, A) for metric in metrics_for(dataset.task)},
+            value=metrics[summary.metric],
+            low=low,
+            high=high,
+            metrics=metrics,
+            undefined=undefined,
             with_dev=reads_dev,
             m=test.m,
             at=_now(),
@@ -148,6 +155,26 @@ def finalize(home: Home, name: str, *, trial: int | None = None, with_dev: bool 
         forget_models(folder.final, kept)
     row = summary.trials[number]
     return Final(name, opening, len(openings) + 1, float(row.value or 0), _confirmed(attributes, number), kept.model)
+
+
+def measure_all(task: str, Y: Array, A: Array) -> tuple[dict[str, float | None], dict[str, str]]:
+    """Return all metrics of a task, and why some of them have no value (they are None)."""
+    values, undefined = dict[str, float | None](), dict[str, str]()
+    for metric in metrics_for(task):
+        value = measure(metric.name, Y, A)
+        values[metric.name] = value if value is not None and math.isfinite(value) else None
+        if values[metric.name] is None:
+            undefined[metric.name] = metric.why_undefined(Y) or "a prediction is too large"
+    return values, undefined
+
+
+def _ends(metric: str, Y: Array, A: Array) -> tuple[float | None, float | None]:
+    """Return the ends of the interval of a metric; None where there is no interval."""
+    if METRICS[metric].why_undefined(Y) or (Y.shape[1] < 2 and metric not in BOUNDED):
+        return None, None
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = crossed(example_values(metric, Y, A)[None, None]).interval(metric, 0)
+    return (found.low, found.high) if np.isfinite([found.low, found.high]).all() else (None, None)
 
 
 def _record_beginning(ledger: Ledger, number: int, *, with_dev: bool, again: bool) -> None:

@@ -5,6 +5,7 @@ both. What a round decided is one record, the first of the write that applies it
 so a round whose write was torn when the process died is finished on opening.
 """
 
+import math
 import uuid
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -104,14 +105,14 @@ class Ledger:
     @property
     def attributes(self) -> dict[str, Any]:
         """What is known of the whole study: uid, spec, data fingerprint, …"""
-        return dict(self.storage.get_study_user_attrs(self._id))
+        return {key: without_nan(value) for key, value in self.storage.get_study_user_attrs(self._id).items()}
 
     def set(self, **values: Any) -> None:
-        """Write attributes of the study, those that differ from what is there."""
+        """Write attributes of the study, those that differ from what is there; NaN becomes None."""
         known = self.storage.get_study_user_attrs(self._id)
         for key, value in values.items():
             if known.get(key) != value:
-                self.storage.set_study_user_attr(self._id, key, value)
+                self.storage.set_study_user_attr(self._id, key, without_nan(value))
 
     def claim_format(self) -> None:
         """Check that a search can go on here, and say so in the ledger; before anything else is written.
@@ -162,7 +163,7 @@ class Ledger:
 
     def settle(self) -> tuple[int, dict[int, int]]:
         """Apply the last round where that has not been done; return its number and the iterations of open trials."""
-        last = self.attributes.get(ROUND, {"number": 0, "trials": {}})
+        last = self.storage.get_study_user_attrs(self._id).get(ROUND, {"number": 0, "trials": {}})
         trials = self.trials()
         with self._in_one_write():
             for number, record in last["trials"].items():
@@ -191,6 +192,15 @@ class Ledger:
                     self.storage.set_trial_system_attr(trial._trial_id, key, value)
             self.storage.set_trial_user_attr(trial._trial_id, RESULT, record["result"])
             self.storage.set_trial_state_values(trial._trial_id, _FINISHED[record["outcome"]], record["values"])
+
+
+def without_nan(value: Any) -> Any:
+    """Return plain data with None in place of NaN and infinities, which JSON does not have."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: without_nan(each) for key, each in value.items()}
+    return [without_nan(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def _open(

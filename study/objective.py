@@ -12,7 +12,7 @@ import numpy as np
 
 from engine import Architecture, TrainingState, start
 from engine.metrics import METRICS, metrics_for
-from engine.quantum import Evaluation, Outcome, Quantum, evaluations
+from engine.quantum import Evaluation, Outcome, Quantum, evaluations, mean_value
 from engine.work import Work, count_work
 from engine.worker_data import Fold, Unit, write_data
 from study.data import Dataset
@@ -68,6 +68,7 @@ class Objective:
         self.spec, self.datasets, self.folder = spec, datasets, folder
         self.dataset = datasets[0]
         self.objectives = choose_metrics(spec, self.dataset)
+        check_defined(self.objectives, datasets)
         self.metric = self.objectives[0]
         self.metrics = tuple(metric.name for metric in metrics_for(self.dataset.task))
         self.constant = ConstantPrediction.on(folds_of(datasets), self.dataset.task)
@@ -132,8 +133,8 @@ class Objective:
         )
 
     def value(self, evaluation: Evaluation) -> float:
-        """Return what is compared: the mean of the metric on dev over the replicas."""
-        return float(np.mean(evaluation[f"dev_{self.metric}"]))
+        """Return what is compared: the mean of the metric on dev over the networks, or with folds that of them all."""
+        return mean_value(evaluation, f"dev_{self.metric}")
 
     def values(self, trial: OpenTrial) -> list[float]:
         """Return the value of each objective of a trial that is done."""
@@ -143,7 +144,7 @@ class Objective:
             self.metric: self.value(evaluations(trial.state)[-1]),
         }
         last = evaluations(trial.state)[-1]
-        return [values[name] if name in values else float(np.mean(last[f"dev_{name}"])) for name in self.objectives]
+        return [values[name] if name in values else mean_value(last, f"dev_{name}") for name in self.objectives]
 
     def work(self, trial: OpenTrial) -> float:
         """Return the units of work done on a trial."""
@@ -158,7 +159,7 @@ class Objective:
         if not state.done:
             return None
         last = evaluations(state)[-1]
-        values = {name: float(np.mean(last[f"dev_{name}"])) for name in ("cost", *self.metrics)}
+        values = {name: mean_value(last, f"dev_{name}") for name in ("cost", *self.metrics)}
         for name in self.objectives:
             if not math.isfinite(values.get(name, 0.0)):
                 return f"{name} on dev is {values[name]}"
@@ -177,8 +178,8 @@ class Objective:
         if outcome is not None and outcome.train is not None:
             last |= {f"train_{name}": values for name, values in outcome.train.items()}
         for name, values in last.items():
-            metrics[name] = float(np.mean(values))
-            if state.replicas > 1:
+            metrics[name] = mean_value(last, name)
+            if len(values) > 1 and None not in values:
                 metrics |= {f"{name}_{k}": value for k, value in enumerate(values)}
         fingerprint = write_result(
             self.folder.result(trial.number),
@@ -248,6 +249,25 @@ def choose_metrics(spec: Spec, dataset: Dataset) -> tuple[str, ...]:
                 f"[search] metric: {name!r} does not fit a {dataset.task} task; one of {', '.join(fitting)}"
             )
     return names
+
+
+def check_defined(objectives: Sequence[str], datasets: Sequence[Dataset]) -> None:
+    """Check that what is compared has a value on dev, and on the part for confirm where there is one.
+
+    Raises:
+        UserError: it has none, whatever a network predicts.
+    """
+    parts = {"dev": np.concatenate([dataset.dev.Y for dataset in datasets], axis=1)}
+    if datasets[0].confirm is not None:
+        parts["confirm"] = datasets[0].confirm.Y
+    for name in objectives:
+        for part, Y in parts.items():
+            why = METRICS[name].why_undefined(Y) if name in METRICS else None
+            if why is not None:
+                raise UserError(
+                    f"[search] metric: {name} is undefined on {part}, which has {why} of {datasets[0].target_name!r}; "
+                    f"bring more rows, give {part} a larger share in [data], or name another metric"
+                )
 
 
 def direction_of(objective: str) -> Literal["maximize", "minimize"]:

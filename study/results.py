@@ -9,7 +9,7 @@ from typing import Any
 from study import holding
 from study.errors import UserError
 from study.home import Home, StudyFolder
-from study.ledger import RESULT, STATES, Ledger
+from study.ledger import RESULT, STATES, Ledger, without_nan
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ def summarize_ledger(ledger: Ledger, folder: StudyFolder) -> Summary:
                 number=trial.number,
                 state=STATES[trial.state],
                 params={**settings, **trial.params},
-                value=trial.values[0] if trial.values else None,
+                value=without_nan(trial.values[0]) if trial.values else None,
                 iterations=result.get("iterations", trial.last_step or 0),
                 fingerprint=result.get("fingerprint"),
                 run_id=run_ids.get(str(trial.number)),

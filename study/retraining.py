@@ -20,7 +20,7 @@ from engine import TrainingState, start
 from engine.activations import Array
 from engine.quantum import Outcome, Quantum
 from engine.state import TORN, write_whole
-from engine.worker_data import Fold, pairs_by_fold, write_data
+from engine.worker_data import Fold, restore_pairs, write_data
 from study.divergence import ConstantPrediction
 from study.example_values import example_values
 from study.home import StudyFolder
@@ -228,7 +228,7 @@ def data_of(folder: StudyFolder, part: Part) -> Path:
 def score_table(metric: str, folds: Sequence[Fold], part: Part, predictions: Array) -> Array:
     """Return the values of single examples by seed, (S, m), whose mean is the mean of the metric over seeds.
 
-    With folds an example is one of the fold whose dev it is in; the metric is the mean of the folds'.
+    With folds each example is predicted by the network whose dev it is in, and the metric is of all of them together.
 
     Args:
         metric: a name in `engine.metrics.METRICS`.
@@ -238,12 +238,13 @@ def score_table(metric: str, folds: Sequence[Fold], part: Part, predictions: Arr
     """
     rows = []
     for A in predictions:
-        pieces = [example_values(metric, *pair) for pair in pairs_by_fold(folds, A)]
+        pairs = restore_pairs(folds, A)
         if part == "confirm":
-            rows.append(np.mean(pieces, axis=0))
+            rows.append(np.mean([example_values(metric, *pair) for pair in pairs], axis=0))
         else:
-            shares = [A.shape[1] / (len(pieces) * len(piece)) for piece in pieces]
-            rows.append(np.concatenate([share * piece for share, piece in zip(shares, pieces, strict=True)]))
+            rows.append(
+                example_values(metric, *(np.concatenate(arrays, axis=1) for arrays in zip(*pairs, strict=True)))
+            )
     return np.stack(rows)
 
 

@@ -14,6 +14,7 @@ from engine.quantum import Evaluation
 from study.console import make_console
 from study.glyphs import draw_curve
 from study.home import Home
+from study.ledger import without_nan
 from study.results import Summary, TrialRow, summarize
 from study.trial_file import find_result
 
@@ -41,9 +42,8 @@ class TrialView:
 
     def as_json(self) -> dict[str, Any]:
         """Return what `study show NAME N --json` prints: the trial as in `show NAME --json`, and its file."""
-        costs = [cost if math.isfinite(cost) else None for cost in self.costs]
-        layers = list(self.layer_sizes)
-        return asdict(self.row) | {"layer_sizes": layers, "costs": costs, "evaluations": self.evaluations}
+        file = {"layer_sizes": self.layer_sizes, "costs": list(self.costs), "evaluations": self.evaluations}
+        return asdict(self.row) | dict(without_nan(file))
 
 
 def view_trial(home: Home, name: str, number: int) -> TrialView:

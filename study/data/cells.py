@@ -5,6 +5,7 @@ transformer `CellReader` (all columns, for train, dev, test and prediction) and 
 """
 
 import math
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -154,6 +155,11 @@ def quoted(text: object) -> str:
     """Return a cell in quotes as messages show it, its head where it is long."""
     said = str(text)
     return repr(said if len(said) <= LONGEST_SHOWN else f"{said[: LONGEST_SHOWN - 1]}…")
+
+
+def quoted_list(texts: Sequence[object], most: int = 3) -> str:
+    """Return the first few of some texts in quotes, and how many more there are."""
+    return ", ".join(map(quoted, texts[:most])) + (f" and {len(texts) - most} more" if len(texts) > most else "")
 
 
 def _cell_text(value: Any) -> str | None:

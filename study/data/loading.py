@@ -16,8 +16,9 @@ from study.data import cells, kinds, preprocessing, splits
 from study.data.dataset import Dataset, Part, TargetScale
 from study.data.duplicates import equal_rows, first_of_each
 from study.data.fingerprint import fingerprint, fingerprints
+from study.data.presence import note_absent_classes, read_test_target
 from study.data.sources import RawTable, read_source
-from study.data.target import Target, codes_of, fit_scale, read_target, to_outputs
+from study.data.target import Target, fit_scale, read_target, to_outputs
 from study.errors import UserError
 from study.spec.data import DataSpec
 
@@ -26,12 +27,13 @@ Rows = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Opened:
-    """A source read and split. parts: examples (places in target.rows and target.codes) by part's name."""
+    """A source read and split. parts: examples (places in target.rows and target.codes) by name; notes: on them."""
 
     spec: DataSpec
     raw: RawTable
     target: Target
     parts: dict[str, Rows]
+    notes: tuple[str, ...] = ()
 
     def rows(self, examples: Rows) -> Rows:
         """Return the row numbers in the source of some examples."""
@@ -57,7 +59,8 @@ def open_raw(spec: DataSpec, raw: RawTable) -> Opened:
     target = read_target(raw.frame[raw.target], spec, raw.label, raw.decimal, raw.class_names)
     if spec.duplicates == "drop":
         target = _without_duplicates(spec, raw, target)
-    return Opened(spec, raw, target, _split(spec, raw, target))
+    parts = _split(spec, raw, target)
+    return Opened(spec, raw, target, parts, note_absent_classes(spec, raw, target, parts))
 
 
 def compared_columns(spec: DataSpec, raw: RawTable) -> list[str]:
@@ -121,7 +124,7 @@ def open_test_part(spec: DataSpec, base: Path, *, combined: bool) -> Part:
         test = opened.parts["test"]
         return _part(opened, fitted, opened.cells(test), opened.target.codes[test], opened.rows(test))
     frame = opened.raw.test
-    target = codes_of(frame[opened.raw.target], spec, opened.raw.decimal, f"{opened.raw.label} [test]", opened.target)
+    target = read_test_target(spec, opened.raw, frame, opened.target)
     return _part(opened, fitted, frame[opened.raw.features].take(target.rows), target.codes, target.rows)
 
 
@@ -178,7 +181,7 @@ def _cut(opened: Opened, examples: Rows, shares: Sequence[float], generator: np.
         _, groups = np.unique(equal, return_inverse=True)
         return splits.split_groups(groups.astype(np.int64), strata, shares, generator)
     if spec.group is None:
-        return splits.split_stratified(strata, shares, generator)
+        return splits.split_stratified(strata, shares, generator, everywhere=bool(target.classes))
     column = raw.frame[spec.group].take(target.rows[examples])
     words = cells.categories(column, spec.missing)
     empty = np.flatnonzero(pd.isna(words))
@@ -276,7 +279,7 @@ def prepare(
         prints["test"] = fingerprint(raw.test)
         whole = fingerprint(pd.DataFrame({"source": [whole], "test": [prints["test"]]}))
     sizes = ", ".join(f"{name} {len(rows)}" for name, rows in parts.items())
-    notes = [*raw.notes, *target.notes, f"parts: {sizes}", *fitted.columns.notes]
+    notes = [*raw.notes, *target.notes, f"parts: {sizes}", *opened.notes, *fitted.columns.notes]
     notes += [f"{name}: {note}" for name, part in made.items() for note in part.notes]
     return Dataset(
         source=spec.source,

@@ -23,31 +23,67 @@ def strata_of(codes: npt.NDArray[np.float64], regression: bool) -> Rows:
     return (ranks * bins // len(codes)).astype(np.int64)
 
 
-def split_stratified(strata: Rows, shares: Sequence[float], generator: np.random.Generator) -> list[Rows]:
+def split_stratified(
+    strata: Rows, shares: Sequence[float], generator: np.random.Generator, *, everywhere: bool = False
+) -> list[Rows]:
     """Return the examples (sorted numbers 0..m-1) of each part, every stratum shared out alike.
 
     Counts differ from the shares by less than one in the sum, and by about one in each stratum; the first
     part gets at least one of each stratum.
+
+    Args:
+        strata: (m,), numbers from 0.
+        shares: of the parts; their sum does not matter.
+        generator: what draws.
+        everywhere: whether the other parts get at least one of each stratum too, in their order as far as its examples
+            go and as the sizes of the parts allow.
     """
     weights = np.asarray(shares, dtype=np.float64) / np.sum(shares)
-    parts: list[list[Rows]] = [[] for _ in weights]
-    carried = np.zeros(len(weights))
     order = generator.permutation(len(strata))
     by_stratum = order[np.argsort(strata[order], kind="stable")]
     sizes = np.bincount(strata)
-    start = 0
-    for size in sizes[sizes > 0]:
+    sizes = sizes[sizes > 0]
+    counts = _share_out(sizes, weights)
+    if everywhere:
+        _fill_gaps(counts, sizes[:, None] * weights)
+    # The rows of a stratum lie together; each part takes its count of them, in the order of the parts.
+    ends = np.cumsum(counts)
+    pieces = np.split(by_stratum, ends[:-1])
+    return [np.sort(np.concatenate(pieces[part :: len(weights)])) for part in range(len(weights))]
+
+
+def _share_out(sizes: Rows, weights: npt.NDArray[np.float64]) -> Rows:
+    """Return how many examples of each stratum (row) each part (column) gets."""
+    table, carried = [], np.zeros(len(weights))
+    for size in sizes:
         wanted = weights * size + carried
         counts = _whole_numbers(wanted, int(size))
         if counts[0] == 0:
             counts[0] += 1
             counts[int(np.argmax(counts[1:])) + 1] -= 1
         carried = wanted - counts
-        ends = start + np.cumsum(counts)
-        for part, begin, end in zip(parts, [start, *ends[:-1]], ends, strict=True):
-            part.append(by_stratum[begin:end])
-        start += int(size)
-    return [np.sort(np.concatenate(part)) for part in parts]
+        table.append(counts)
+    return np.stack(table)
+
+
+def _fill_gaps(counts: Rows, wanted: npt.NDArray[np.float64]) -> None:
+    """Give a part that has none of a stratum one of them, for one of another stratum, so that sizes stay as they are.
+
+    counts, wanted: (strata, parts); counts are changed. With n examples the first n parts are to have one.
+    """
+    parts = counts.shape[1]
+    for stratum, size in enumerate(counts.sum(axis=1)):
+        for part in range(min(int(size), parts)):
+            if counts[stratum, part]:
+                continue
+            keeps = np.where(np.arange(parts) < size, 1, 0)  # what a giving part is left with
+            excess = np.where(counts[stratum] > keeps, counts[stratum] - wanted[stratum], -np.inf)
+            giver = int(np.argmax(excess))
+            spare = np.where(counts[:, part] > 1, counts[:, part] - wanted[:, part], -np.inf)
+            back = int(np.argmax(spare))
+            if np.isfinite(spare[back]):
+                counts[[stratum, back], part] += [1, -1]
+                counts[[stratum, back], giver] += [-1, 1]
 
 
 def split_groups(groups: Rows, strata: Rows, shares: Sequence[float], generator: np.random.Generator) -> list[Rows]:

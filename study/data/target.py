@@ -103,7 +103,7 @@ def codes_of(column: pd.Series, spec: DataSpec, decimal: str, label: str, target
     """Return the target of further rows (a test file), read as the first ones were.
 
     Raises:
-        UserError: for a label that is not among the classes, or text in a regression target.
+        UserError: for labels that are not among the classes, or text in a regression target.
     """
     present, numeric, words = _values(column, decimal)
     rows = np.flatnonzero(present).astype(np.int64)
@@ -114,17 +114,18 @@ def codes_of(column: pd.Series, spec: DataSpec, decimal: str, label: str, target
             raise _text_in_regression(column, decimal, label)
         read = _read_values(numeric, rows, spec, label, str(column.name), single=True)
         return Target("regression", read.codes, rows, (), ())
-    number_of = {name: float(code) for code, name in enumerate(target.classes)}
     labels = _label_texts(numeric, words, rows)
-    if target.classes and not set(labels) <= set(number_of):
-        indices = {str(code): name for code, name in enumerate(target.classes)}
+    number_of = {name: float(code) for code, name in enumerate(target.classes)}
+    if not set(labels) <= set(number_of):
+        indices = {str(code): float(code) for code in range(len(target.classes))}
         if set(labels) <= set(indices):  # the source names its classes: labels are their numbers
-            labels = np.array([indices[each] for each in labels], dtype=object)
-    for row, each in zip(rows, labels, strict=True):
-        if each not in number_of:
-            raise UserError(
-                f"{label}: row {row + 1} of the test set has the class {cells.quoted(each)}, which train does not have"
-            )
+            number_of = indices
+    unknown = sorted(set(labels) - set(number_of))
+    if unknown:
+        raise UserError(
+            f"{label}: the test set has the class {cells.quoted_list(unknown)}, which train does not have; "
+            f"spell classes there as in train: {cells.quoted_list(target.classes)}"
+        )
     codes = np.array([number_of[each] for each in labels], dtype=np.float64)
     return Target(target.task, codes, rows, target.classes, ())
 

@@ -70,11 +70,11 @@ class Confirmation:
 
 @dataclass(frozen=True)
 class Opening:
-    """An opening of the test set. at: the day; m: examples."""
+    """An opening of the test set. value: None where the metric is undefined there; at: the day; m: examples."""
 
     trial: int
     metric: str
-    value: float
+    value: float | None
     low: float | None
     high: float | None
     m: int | None
@@ -119,7 +119,7 @@ def read_openings(kept: Sequence[Mapping[str, Any]]) -> tuple[Opening, ...]:
         Opening(
             trial=int(one["trial"]),
             metric=str(one["metric"]),
-            value=float(one["value"]),
+            value=one.get("value"),
             low=one.get("low"),
             high=one.get("high"),
             m=one.get("m"),

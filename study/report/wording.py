@@ -142,16 +142,18 @@ def _opened(openings: Sequence[Opening], figures: list[Figure]) -> list[str]:
     within = interval(first.low, first.high)
     examples = "" if first.m is None else f", {counted(first.m, 'example')}"
     note = f"trial {first.trial}{examples}, opened {first.at}"
-    figures.append(
-        Figure(f"Test {title_of(first.metric)}", short(first.value), f"{within}; {note}" if within else note)
-    )
+    figures.append(Figure(f"Test {title_of(first.metric)}", _score(first), f"{within}; {note}" if within else note))
     if len(openings) == 1:
         return ["The test set was opened once."]
-    later = ", ".join(f"trial {one.trial}: {short(one.value)}" for one in openings[1:])
+    later = ", ".join(f"trial {one.trial}: {_score(one)}" for one in openings[1:])
     return [
         f"The test set was opened {len(openings)} times, so its score is no longer untouched; the first one is shown. "
         f"Later: {later}."
     ]
+
+
+def _score(opening: Opening) -> str:
+    return "undefined" if opening.value is None else short(opening.value)
 
 
 def _cautions(facts: Facts) -> list[str]:

@@ -13,7 +13,7 @@ import numpy as np
 from optuna.trial import FrozenTrial
 
 from engine.activations import Array
-from engine.quantum import Evaluation, evaluations
+from engine.quantum import Evaluation, evaluations, mean_value
 from engine.state import TrainingState
 from study.ledger import RESULT, STATES
 from study.space import complete
@@ -126,18 +126,18 @@ class TrialDescriber:
         for evaluation in seen:
             for name in ("dev_cost", f"dev_{self.metric}"):
                 if name in evaluation:
-                    points.append((name, float(np.mean(evaluation[name])), evaluation["iteration"]))
+                    points.append((name, mean_value(evaluation, name), evaluation["iteration"]))
         return points
 
     def _files(self, file: TrialFile) -> dict[str, bytes]:
-        dev = [(seen["iteration"], float(np.mean(seen["dev_cost"]))) for seen in file.evaluations]
+        dev = [(seen["iteration"], mean_value(seen, "dev_cost")) for seen in file.evaluations]
         files = {
             "cost.csv": _table(["iteration", "cost"], enumerate(file.costs.tolist())),
             "curve.svg": draw_curve(file.costs, dev).encode(),
         }
         if file.evaluations:
             names = [name for name in file.evaluations[0] if name != "iteration"]
-            rows = [[seen["iteration"], *(float(np.mean(seen[name])) for name in names)] for seen in file.evaluations]
+            rows = [[seen["iteration"], *(mean_value(seen, name) for name in names)] for seen in file.evaluations]
             files["dev.csv"] = _table(["iteration", *names], rows)
         if file.dev_predictions:
             buffer = io.BytesIO()

@@ -141,7 +141,8 @@ def _outcomes(attributes: Mapping[str, Any], step: int) -> list[tuple[str, float
         points += [(f"confirmed_{metric}", winner["value"], at, step)]
         points += [(f"confirmed_{metric}_{end}", winner[end], at, step) for end in ("low", "high")]
     for opening in attributes.get("finalized", [])[-1:]:
-        points += [(f"test_{name}", float(value), at, step) for name, value in opening["metrics"].items()]
+        known = {name: value for name, value in opening["metrics"].items() if value is not None}
+        points += [(f"test_{name}", float(value), at, step) for name, value in known.items()]
     return points
 
 

@@ -82,13 +82,34 @@ def test_garbage_in_the_test_rows_is_met_when_the_seal_is_broken(tmp_path: Path,
 def test_a_test_file_is_not_converted_by_load(tmp_path: Path) -> None:
     table = mixed_table().astype(str).replace("nan", "")
     write(tmp_path, table)
-    table.assign(length="abc", grade="neither").to_csv(tmp_path / "u.csv", index=False)
+    table.assign(length="abc").to_csv(tmp_path / "u.csv", index=False)
     spec = DataSpec(source="t.csv", test="u.csv", split=(0.75, 0.25))
     data = load(spec, tmp_path)
     assert (data.train.m, data.dev.m) == (90, 30)
     assert load(DataSpec(source="t.csv", test="u.csv"), tmp_path).train.m == 90
-    with pytest.raises(UserError, match="'neither', which train does not have"):
-        open_test(spec, tmp_path)
+    assert any("length" in note for note in open_test(spec, tmp_path).notes)
+
+
+def test_labels_that_a_test_file_spells_otherwise_are_refused_before_anything_is_trained(tmp_path: Path) -> None:
+    table = mixed_table()
+    write(tmp_path, table)
+    table.assign(grade=table["grade"] + ".").to_csv(tmp_path / "u.csv", index=False)
+    for read in (load, look):
+        with pytest.raises(UserError) as caught:
+            read(DataSpec(source="t.csv", test="u.csv", split=(0.75, 0.25)), tmp_path)
+        assert str(caught.value) == (
+            "t.csv [test]: the test set has the class 'bad.', 'good.', which train does not have; "
+            "spell classes there as in train: 'bad', 'good'"
+        )
+
+
+def test_a_class_that_a_part_lacks_is_named(tmp_path: Path) -> None:
+    table = mixed_table()
+    write(tmp_path, table)
+    table[table["grade"] == "bad"].to_csv(tmp_path / "u.csv", index=False)
+    note = "test has no row of class 'good': balanced accuracy, F1 and AUC are undefined there"
+    assert note in load(DataSpec(source="t.csv", test="u.csv", split=(0.75, 0.25)), tmp_path).notes
+    assert not any("no row of class" in each for each in load(SPEC, tmp_path).notes)
 
 
 def test_the_test_part_is_prepared_as_train_was(tmp_path: Path) -> None:

@@ -36,6 +36,29 @@ def test_stratified(strata: Any, shares: list[float], seed: int) -> None:
         assert (abs(counts - weights * size) < 3).all(), (counts, weights * size)
 
 
+@given(strata=LABELS, shares=SHARES, seed=st.integers(0, 2**32))
+def test_everywhere_moves_single_examples_and_keeps_sizes(strata: Any, shares: list[float], seed: int) -> None:
+    plain = split_stratified(strata, shares, np.random.default_rng(seed))
+    parts = split_stratified(strata, shares, np.random.default_rng(seed), everywhere=True)
+    assert covers(parts, len(strata))
+    assert [len(part) for part in parts] == [len(part) for part in plain]
+    for label, size in zip(*np.unique(strata, return_counts=True), strict=True):
+        for part in parts[:size]:
+            crowded = np.bincount(strata[part], minlength=1)  # of a part that has each class once there is none to give
+            assert label in strata[part] or crowded.max(initial=0) <= 1
+
+
+@pytest.mark.parametrize("rare", [2, 3, 7])
+@pytest.mark.parametrize("seed", range(20))
+def test_a_rare_class_is_in_every_part_and_fold_as_far_as_it_goes(rare: int, seed: int) -> None:
+    strata = np.array([0] * (300 - 9 - rare) + [1] * 9 + [2] * rare)
+    for shares in ([0.6, 0.2, 0.2], [0.54, 0.18, 0.1, 0.18], [1.0] * 5):
+        parts = split_stratified(strata, shares, np.random.default_rng(seed), everywhere=True)
+        assert sum(2 in strata[part] for part in parts) == min(rare, len(parts))
+        assert all(2 in strata[part] for part in parts[:rare])
+        assert [len(part) for part in parts] == pytest.approx(300 * np.array(shares) / sum(shares), abs=1)
+
+
 @given(values=st.lists(st.floats(-1e6, 1e6), min_size=40, max_size=300).map(np.array), seed=st.integers(0, 99))
 def test_regression_is_stratified_by_quantile(values: Any, seed: int) -> None:
     strata = strata_of(values, regression=True)

@@ -1,0 +1,44 @@
+"""Which classes each part has: metrics of classes say less, or nothing, of a part that lacks one.
+
+Of a test set that is a file of its own nothing but the labels' names is looked at, so its seal holds.
+"""
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from study.data import cells
+from study.data.sources import RawTable
+from study.data.target import Target, codes_of
+from study.spec.data import DataSpec
+
+
+def read_test_target(spec: DataSpec, raw: RawTable, test: pd.DataFrame, target: Target) -> Target:
+    """Return the target of a test set that is a file of its own; errors as `codes_of`."""
+    return codes_of(test[raw.target], spec, raw.decimal, f"{raw.label} [test]", target)
+
+
+def note_absent_classes(
+    spec: DataSpec, raw: RawTable, target: Target, parts: dict[str, npt.NDArray[np.int64]]
+) -> tuple[str, ...]:
+    """Return a note on each part that lacks a class, none for regression.
+
+    Raises:
+        UserError: the target of a test file cannot be read, or names classes that train does not have.
+    """
+    codes = {name: target.codes[examples] for name, examples in parts.items()}
+    if raw.test is not None:
+        codes["test"] = read_test_target(spec, raw, raw.test, target).codes
+    if target.task == "regression":
+        return ()
+    if spec.folds:  # each row of both is predicted once
+        codes["dev"] = np.concatenate([codes.pop("train"), codes["dev"]])
+    notes = []
+    for part, found in codes.items():
+        there = set(found.astype(int).tolist())
+        absent = [name for code, name in enumerate(target.classes) if code not in there]
+        if absent:
+            what = "are undefined" if len(there) == 1 else "are those of the other classes"
+            named = cells.quoted_list(absent)
+            notes.append(f"{part} has no row of class {named}: balanced accuracy, F1 and AUC {what} there")
+    return tuple(notes)
