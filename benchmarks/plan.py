@@ -138,7 +138,7 @@ def worker_seconds(place: Path, rounds: int = 50) -> dict[str, float]:
     spec = parse_spec(write_spec(place / "workers.toml", "planar_flower").read_text(), "workers.toml")
     objective = Objective(spec, (load(spec.data, place),), StudyFolder(place / "workers"))
     objective.write_data()
-    quanta = [objective.quantum(trial, 1) for trial in draw_trials(objective, 8)]
+    quanta = [objective.quantum(trial.open(objective), 1) for trial in draw_trials(objective, 8)]
     with Workers(2) as workers:
         began = time.perf_counter()
         workers.run(quanta)

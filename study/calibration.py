@@ -2,9 +2,10 @@
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
+from typing import Any, Self
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -12,6 +13,7 @@ from threadpoolctl import threadpool_limits
 from engine.quantum import Quantum, work
 from engine.work import ELEMENTS_PER_UNIT, FLOPS_PER_UNIT, STEPS_PER_UNIT, Work
 from study.objective import Objective, OpenTrial
+from study.space import complete
 
 PROBES = 8  # settings that are timed, from the cheapest to the dearest
 SECONDS = 1.2  # that calibration may take, about
@@ -45,12 +47,49 @@ class Rates:
         return work.flops * self.per_flop + work.elements * self.per_element + work.steps * self.per_step
 
 
-def calibrate(objective: Objective, trials: Sequence[OpenTrial], works: Sequence[Work]) -> Rates:
+@dataclass(frozen=True)
+class DrawnTrial:
+    """A setting that a trial might have; its network is made when it is opened.
+
+    Attributes:
+        number, params: as of a trial.
+        setting: the whole one.
+        iterations: of the whole training.
+        quantum: iterations of a quantum.
+        parameters: weights and biases of a network.
+    """
+
+    number: int
+    params: dict[str, Any]
+    setting: dict[str, Any]
+    iterations: int
+    quantum: int
+    parameters: int
+
+    @classmethod
+    def of(cls, objective: Objective, number: int, params: Mapping[str, Any]) -> Self:
+        """Return a setting of an objective's space."""
+        setting = complete(objective.spec.space, params)
+        return cls(
+            number,
+            dict(params),
+            setting,
+            setting["iterations"],
+            objective.quantum_iterations(setting),
+            objective.architecture(setting).parameters_count,
+        )
+
+    def open(self, objective: Objective) -> OpenTrial:
+        """Return the trial before its first iteration."""
+        return objective.open(self.number, self.params)
+
+
+def calibrate(objective: Objective, trials: Sequence[DrawnTrial], works: Sequence[Work]) -> Rates:
     """Time some of the trials on the study's own data.
 
     Args:
         objective: whose data has been written.
-        trials: before their first iteration; not changed.
+        trials: settings; one network at a time is made of them.
         works: the work of one iteration of each.
     """
     order = sorted(range(len(trials)), key=lambda index: works[index].units)
@@ -59,9 +98,9 @@ def calibrate(objective: Objective, trials: Sequence[OpenTrial], works: Sequence
     beginnings, evaluations = [], []
     started = time.perf_counter()
     with threadpool_limits(1):
-        _time(objective.quantum(trials[chosen[0]]), 1, ())  # reads data and imports; not counted
+        _time(objective.quantum(trials[chosen[0]].open(objective)), 1, ())  # reads data and imports; not counted
         for index in dict.fromkeys(chosen):
-            quantum = objective.quantum(trials[index])
+            quantum = objective.quantum(trials[index].open(objective))
             most = max(2, quantum.state.settings.iterations - 1)
             beginning = min(_time(quantum, 1, ()) for _ in range(AGAIN))
             evaluations.append(_time(quantum, 1, (1,)) - beginning)

@@ -16,11 +16,12 @@ from engine.worker_data import Fold, read_checked_data
 from study.confirming import ATTRIBUTE, is_current
 from study.data.fingerprint import explain_change
 from study.errors import UserError
+from study.example_values import score_table
 from study.home import Home
 from study.ledger import RESULT, Ledger
 from study.reopening import Reopened, reopen
 from study.results import TrialRow
-from study.retraining import Part, data_of, read_predictions, score_table
+from study.retraining import Part, data_of, read_predictions
 from study.trial_file import TrialFile, read_result
 
 

@@ -3,12 +3,14 @@
 Called by `study.confirming` and `study.comparing`; `study.statistics` works on the tables.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Literal
 
 import numpy as np
 
 from engine.activations import Array
 from engine.metrics import METRICS, labels
+from engine.worker_data import Fold, restore_pairs
 
 
 def example_values(metric: str, Y: Array, A: Array) -> Array:
@@ -31,6 +33,29 @@ def example_values(metric: str, Y: Array, A: Array) -> Array:
     value = METRICS[metric].compute(Y, A)
     values: Array = value + _INFLUENCE[metric](Y, A)
     return values
+
+
+def score_table(metric: str, folds: Sequence[Fold], part: Literal["dev", "confirm"], predictions: Array) -> Array:
+    """Return the values of single examples by seed, (S, m), whose mean is the mean of the metric over seeds.
+
+    With folds each example is predicted by the network whose dev it is in, and the metric is of all of them together.
+
+    Args:
+        metric: a name in `engine.metrics.METRICS`.
+        folds: what was predicted, in the place of dev; one without folds.
+        part: of which; "confirm" is the same examples for all folds.
+        predictions: (S, n_y, M), those of the folds one after the other.
+    """
+    rows = []
+    for A in predictions:
+        pairs = restore_pairs(folds, A)
+        if part == "confirm":
+            rows.append(np.mean([example_values(metric, *pair) for pair in pairs], axis=0))
+        else:
+            rows.append(
+                example_values(metric, *(np.concatenate(arrays, axis=1) for arrays in zip(*pairs, strict=True)))
+            )
+    return np.stack(rows)
 
 
 def _accuracy(Y: Array, A: Array) -> Array:

@@ -116,7 +116,11 @@ class Objective:
             dtype=np.float32,
         )
         units = self.iteration_work(setting).units
-        return OpenTrial(number, setting, state, 0, max(1, int(self.quantum_units / units)), units, group)
+        return OpenTrial(number, setting, state, 0, self.quantum_iterations(setting), units, group)
+
+    def quantum_iterations(self, setting: Mapping[str, Any]) -> int:
+        """Return the iterations of a quantum of a trial."""
+        return max(1, int(self.quantum_units / self.iteration_work(setting).units))
 
     def quantum(self, trial: OpenTrial, stop: int | None = None) -> Quantum:
         """Return the next quantum of work on a trial, at most up to the iteration `stop`."""

@@ -3,7 +3,8 @@
 from rich import box
 from rich.table import Table
 
-from study.planning import Plan, Spread, available_memory
+from study.memory import available_memory
+from study.planning import Plan, Spread
 from study.terminal import console_for_sentences
 
 WIDE = 12  # classes and settings that are listed; more are counted

@@ -4,7 +4,6 @@ Settings are drawn at random from the spec's space, with seeds derived from the 
 engine's model of it, and the seconds from a short calibration on this machine.
 """
 
-import os
 import tempfile
 import time
 from collections.abc import Sequence
@@ -17,8 +16,8 @@ import optuna
 from optuna.samplers import RandomSampler
 from pydantic import BaseModel
 
-from engine.work import Work, evaluation_memory
-from study.calibration import Rates, calibrate
+from engine.work import Work
+from study.calibration import DrawnTrial, Rates, calibrate
 from study.data import loading, overview
 from study.data.overview import Look
 from study.errors import UserError
@@ -26,7 +25,8 @@ from study.forecast import KEPT, Course, expected_seconds
 from study.grid import space_size
 from study.home import StudyFolder
 from study.ledger import quiet_optuna
-from study.objective import Objective, OpenTrial, sampler_seed
+from study.memory import check_memory, worker_memory
+from study.objective import Objective, sampler_seed
 from study.samplers import check_available
 from study.space import suggest
 from study.spec import Range, Spec, read_spec
@@ -34,7 +34,6 @@ from study.workers import default_jobs
 
 SAMPLES = 64
 ATTEMPTS = 50  # draws until one is within max_parameters
-WORKER = 60 << 20  # bytes of a worker before it has any data
 # Keys of [search] that only some pruners read.
 _PRUNER_KEYS = {
     "percentile": ("percentile",),
@@ -131,6 +130,7 @@ def make_plan(path: Path, jobs: int | None = None) -> Plan:
     datasets = loading.load_fold_datasets(spec.data, path.parent) if spec.data.folds else (dataset,)
     with tempfile.TemporaryDirectory() as place:
         objective = Objective(spec, datasets, StudyFolder(Path(place)))
+        check_memory(objective, jobs or default_jobs())
         trials = draw_trials(objective)
         works = [objective.iteration_work(trial.setting) for trial in trials]
         objective.write_data()
@@ -138,8 +138,8 @@ def make_plan(path: Path, jobs: int | None = None) -> Plan:
     return _assemble(objective, look, trials, works, rates, reading, jobs)
 
 
-def draw_trials(objective: Objective, count: int = SAMPLES) -> list[OpenTrial]:
-    """Draw settings at random: the same ones for the same spec.
+def draw_trials(objective: Objective, count: int = SAMPLES) -> list[DrawnTrial]:
+    """Draw settings at random: the same ones for the same spec; no network is made of them.
 
     Raises:
         UserError: no network is within max_parameters.
@@ -153,7 +153,7 @@ def draw_trials(objective: Objective, count: int = SAMPLES) -> list[OpenTrial]:
                 trial = study.ask()
                 suggest(trial, spec.space)
                 if objective.fits(trial.params):
-                    trials.append(objective.open(number, trial.params))
+                    trials.append(DrawnTrial.of(objective, number, trial.params))
                     break
     if not trials:
         most = spec.space.max_parameters
@@ -164,7 +164,7 @@ def draw_trials(objective: Objective, count: int = SAMPLES) -> list[OpenTrial]:
 def _assemble(
     objective: Objective,
     look: Look,
-    trials: Sequence[OpenTrial],
+    trials: Sequence[DrawnTrial],
     works: Sequence[Work],
     rates: Rates,
     reading: float,
@@ -174,13 +174,13 @@ def _assemble(
     kept = KEPT[spec.search.pruner]
     courses, seconds = [], []
     for trial, work in zip(trials, works, strict=True):
-        iterations = trial.state.settings.iterations
+        iterations = trial.iterations
         looks = sum(point < iterations for point in objective.grid) + 1 + objective.m / objective.dataset.dev.m
         pieces = -(-iterations // trial.quantum)
         whole = iterations * rates.seconds(work) + looks * rates.evaluation + pieces * rates.beginning
         seconds.append(whole)
         courses.append(Course(max(1, round(kept * pieces)), kept * whole))
-    units = [trial.state.settings.iterations * work.units for trial, work in zip(trials, works, strict=True)]
+    units = [trial.iterations * work.units for trial, work in zip(trials, works, strict=True)]
     mean = kept * float(np.mean(units))
     planned = _count_trials(spec, mean)
     confirm = _confirm_seconds(objective, trials, rates)
@@ -213,12 +213,12 @@ def _assemble(
         networks=objective.replicas,
         sampler=spec.search.sampler,
         pruner=spec.search.pruner,
-        parameters=Spread.of([float(trial.state.architecture.parameters_count) for trial in trials]),
+        parameters=Spread.of([float(trial.parameters) for trial in trials]),
         work=Spread.of(units),
         seconds=Spread.of(seconds),
         total_work=planned * mean,
         kept=kept,
-        worker_memory=_memory(objective, trials, works),
+        worker_memory=max(worker_memory(objective, trial.setting) for trial in trials),
         trial_disk=per_trial,
         disk=data + planned * per_trial,
         cores=cores,
@@ -230,7 +230,7 @@ def _assemble(
     )
 
 
-def _confirm_seconds(objective: Objective, trials: Sequence[OpenTrial], rates: Rates) -> list[float]:
+def _confirm_seconds(objective: Objective, trials: Sequence[DrawnTrial], rates: Rates) -> list[float]:
     """Return the seconds of each training that follows the search.
 
     What does best is mostly dear: the best of digits, breast_cancer and planar_flower took 2.4, 2.4 and 1.5 times as
@@ -240,10 +240,7 @@ def _confirm_seconds(objective: Objective, trials: Sequence[OpenTrial], rates: R
     if confirm is None:
         return []
     together, apart = (confirm.seeds, 1) if folds == 1 else (folds, confirm.seeds)
-    each = [
-        trial.state.settings.iterations * rates.seconds(objective.iteration_work(trial.setting, together))
-        for trial in trials
-    ]
+    each = [trial.iterations * rates.seconds(objective.iteration_work(trial.setting, together)) for trial in trials]
     dearest = sorted(each)[-max(1, len(each) // 4) :]
     return [float(np.mean(dearest))] * (confirm.top * apart)
 
@@ -259,22 +256,11 @@ def _count_trials(spec: Spec, mean_work: float) -> int:
     return min(limits)
 
 
-def _memory(objective: Objective, trials: Sequence[OpenTrial], works: Sequence[Work]) -> int:
-    """Return the bytes of a worker at most: itself, its largest training, and predictions for train and dev."""
-    most = max(
-        work.memory + evaluation_memory(trial.state.architecture, max(objective.m, objective.dataset.dev.m))
-        for trial, work in zip(trials, works, strict=True)
-    )
-    # Each fold has an X of its own in the stack.
-    folds = (len(objective.datasets) - 1) * 4 * objective.m * (2 * objective.n_x + 2)
-    return WORKER + most + folds
-
-
-def _disk(objective: Objective, trials: Sequence[OpenTrial]) -> int:
+def _disk(objective: Objective, trials: Sequence[DrawnTrial]) -> int:
     """Return the bytes that a trial adds: parameters, curves and dev predictions, ledger and MLflow."""
     networks, dataset = objective.replicas, objective.dataset
-    numbers = float(np.mean([trial.state.architecture.parameters_count for trial in trials]))
-    iterations = float(np.mean([trial.state.settings.iterations for trial in trials]))
+    numbers = float(np.mean([trial.parameters for trial in trials]))
+    iterations = float(np.mean([trial.iterations for trial in trials]))
     arrays = networks * (4 * numbers + 8 * iterations + 4 * dataset.n_y * dataset.dev.m)
     return round(arrays + ITERATION_BYTES * iterations + POINT_BYTES * len(objective.grid) + TRIAL_BYTES)
 
@@ -312,11 +298,3 @@ def find_defaults(spec: Spec) -> dict[str, Any]:
                 one = isinstance(value, tuple) and len(value) == 1
                 left[f"{table}.{name}"] = value[0] if one else list(value) if isinstance(value, tuple) else value
     return left
-
-
-def available_memory() -> int | None:
-    """Return the bytes of memory of this machine, None where it does not say."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (ValueError, OSError):
-        return None

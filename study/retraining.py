@@ -11,6 +11,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,9 +21,9 @@ from engine import TrainingState, start
 from engine.activations import Array
 from engine.quantum import Outcome, Quantum
 from engine.state import TORN, write_whole
-from engine.worker_data import Fold, restore_pairs, write_data
+from engine.worker_data import write_data
 from study.divergence import ConstantPrediction
-from study.example_values import example_values
+from study.example_values import score_table
 from study.home import StudyFolder
 from study.objective import Objective, folds_of
 from study.space import complete, training_of
@@ -131,24 +132,27 @@ class Retraining:
         return [
             _Stack(
                 name,
-                start(
+                partial(
+                    start,
                     objective.architecture(setting),
                     training_of(setting),
                     seeds=[fresh_seed(seed, replica, fold) for replica in group for fold in range(folds)],
                     initialization=setting["initialization"],
                     dtype=np.float32,
                 ),
+                setting["iterations"],
                 objective.iteration_work(setting, len(group) * folds).units,
             )
             for group in groups
         ]
 
     def _quantum(self, stack: "_Stack") -> Quantum:
-        until = stack.state.iteration + max(1, int(QUANTUM / stack.units))
-        return Quantum(0, stack.state, until, (), (self.objective.metric,), str(self.data), QUANTUM)
+        state = stack.started()
+        until = state.iteration + max(1, int(QUANTUM / stack.units))
+        return Quantum(0, state, until, (), (self.objective.metric,), str(self.data), QUANTUM)
 
     def _gather(self, stacks: "Sequence[_Stack]") -> Retrained:
-        states = [stack.state for stack in stacks]
+        states = [stack.started() for stack in stacks]
         parameters = np.stack([state.replica(k).vector for state in states for k in range(state.replicas)])
         seconds = round(sum(stack.seconds for stack in stacks), 6)
         errors = [stack.error.rstrip().rpartition("\n")[2] for stack in stacks if stack.error]
@@ -185,8 +189,10 @@ class Retraining:
 @dataclass(eq=False)
 class _Stack:
     name: str
-    state: TrainingState
+    begin: Callable[[], TrainingState]
+    iterations: int
     units: float  # of work of an iteration
+    state: TrainingState | None = None  # there once its training has begun: it may be large
     seconds: float = 0.0
     predictions: tuple[Array, ...] = ()
     error: str | None = None
@@ -195,20 +201,36 @@ class _Stack:
     @property
     def left(self) -> float:
         """Units of work that are left to do."""
-        return self.units * (self.state.settings.iterations - self.state.iteration)
+        return self.units * (self.iterations - (0 if self.state is None else self.state.iteration))
+
+    @property
+    def memory(self) -> int:
+        """Bytes of the state, 0 before the training has begun."""
+        return 0 if self.state is None else self.state.parameters.nbytes * (1 + len(self.state.slots))
+
+    def started(self) -> TrainingState:
+        """Return the state, of the beginning at first."""
+        if self.state is None:
+            self.state = self.begin()
+        return self.state
 
     def take(self, outcome: Outcome) -> None:
         self.state, self.predictions, self.error = outcome.state, outcome.dev_predictions, outcome.error
         self.seconds += outcome.seconds
-        self.ended = self.error is not None or self.state.done or "diverged" in self.state.status
+        self.ended = self.error is not None or outcome.state.done or "diverged" in outcome.state.status
 
 
 def _side_by_side(workers: Workers, stacks: Sequence[_Stack], quantum: Callable[[_Stack], Quantum]) -> Iterator[_Stack]:
-    """Train stacks in quanta, always those that have most left to do, so that they end together; yield each then."""
+    """Train stacks in quanta, always those that have most left to do, so that they end together; yield each then.
+
+    Where the stacks that have begun take MEMORY, they are trained to their end before others begin.
+    """
     resting, under_way = list(stacks), deque[tuple[_Stack, Batch]]()
     while resting or under_way:
         while resting and len(under_way) <= workers.jobs:  # one more than there are workers: none waits for orders
-            stack = max(resting, key=lambda stack: stack.left)
+            begun = [stack for stack in resting if stack.state is not None]
+            taken = sum(stack.memory for stack in [*begun, *(stack for stack, _ in under_way)])
+            stack = max(begun if begun and taken > MEMORY else resting, key=lambda stack: stack.left)
             resting.remove(stack)
             under_way.append((stack, workers.submit([quantum(stack)])))
         stack, batch = under_way.popleft()
@@ -223,29 +245,6 @@ def _side_by_side(workers: Workers, stacks: Sequence[_Stack], quantum: Callable[
 def data_of(folder: StudyFolder, part: Part) -> Path:
     """Return where workers read train and a part to predict; for dev it is where the search's read theirs."""
     return folder.data if part == "dev" else folder.confirm / "data"
-
-
-def score_table(metric: str, folds: Sequence[Fold], part: Part, predictions: Array) -> Array:
-    """Return the values of single examples by seed, (S, m), whose mean is the mean of the metric over seeds.
-
-    With folds each example is predicted by the network whose dev it is in, and the metric is of all of them together.
-
-    Args:
-        metric: a name in `engine.metrics.METRICS`.
-        folds: what was predicted, in the place of dev; one without folds.
-        part: of which; "confirm" is the same examples for all folds.
-        predictions: (S, n_y, M), those of the folds one after the other.
-    """
-    rows = []
-    for A in predictions:
-        pairs = restore_pairs(folds, A)
-        if part == "confirm":
-            rows.append(np.mean([example_values(metric, *pair) for pair in pairs], axis=0))
-        else:
-            rows.append(
-                example_values(metric, *(np.concatenate(arrays, axis=1) for arrays in zip(*pairs, strict=True)))
-            )
-    return np.stack(rows)
 
 
 def read_predictions(path: Path) -> Array | None:

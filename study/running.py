@@ -18,6 +18,7 @@ from study.data.fingerprint import explain_change
 from study.errors import UserError
 from study.home import Home
 from study.ledger import RESULT, Ledger, quiet_optuna, repair
+from study.memory import check_memory
 from study.objective import Objective, direction_of
 from study.origin import describe_origin
 from study.reopening import load_all
@@ -115,6 +116,7 @@ def run(
     datasets = load_all(spec.data, path.parent)
     home.make()
     objective = Objective(spec, datasets, folder)
+    check_memory(objective, 0 if workers.cluster is not None else workers.jobs)
     with holding.hold(folder, spec.name) as held, quiet_optuna():
         torn = repair(folder)
         if torn:

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
+from itertools import product
 from typing import Any
 
-from optuna.distributions import BaseDistribution
+from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.trial import BaseTrial, FixedTrial
 
 from engine import Architecture, TrainingSettings
@@ -13,6 +14,7 @@ from study.spec.space import FULL_BATCH
 
 # Hyperparameters that only some optimizers have; drawn for the others they would be noise to the sampler.
 _MOMENTUM_USERS = ("momentum", "nesterov", "adam", "adamw")
+_SHAPING = ("units_pattern", "activation", "optimizer", "batch_size")
 _WHOLE = ("iterations", "depth", "units")
 
 
@@ -97,6 +99,13 @@ def upper(field: Any) -> float:
     return float(field.high if isinstance(field, Range) else max(field))
 
 
+def largest_settings(space: SpaceSpec) -> list[dict[str, Any]]:
+    """Return the settings with the upper end of every range, one for each combination of what shapes and buffers."""
+    names = [name for name in _SHAPING if len(getattr(space, name)) > 1]
+    combinations = product(*(getattr(space, name) for name in names))
+    return [suggest(_Largest(dict(zip(names, choices, strict=True))), space) for choices in combinations]
+
+
 def middle(field: Any) -> float:
     """Return the value in the middle of a numeric hyperparameter, on its own scale."""
     if not isinstance(field, Range):
@@ -130,6 +139,20 @@ def check_setting(space: SpaceSpec, setting: Mapping[str, Any]) -> None:
     unused = sorted(set(setting) - set(checked.drawn))
     if unused:
         raise ValueError(f"{unused[0]} is not drawn with this setting; it may name {', '.join(checked.names)}")
+
+
+class _Largest(FixedTrial):
+    """Answers with the upper end of what is drawn, and of choices with the largest number unless one is given."""
+
+    def __init__(self, choices: dict[str, Any]) -> None:
+        super().__init__(choices)
+        self.given = choices
+
+    def _suggest(self, name: str, distribution: BaseDistribution) -> Any:
+        if not isinstance(distribution, CategoricalDistribution):
+            return getattr(distribution, "high")  # noqa: B009 - the classes of numbers have no common name for it
+        numbers = [choice for choice in distribution.choices if isinstance(choice, int | float)]
+        return self.given.get(name, max(numbers, default=distribution.choices[0]))
 
 
 class _Checked(FixedTrial):

@@ -67,9 +67,9 @@ def write_result(
 
 
 def _fingerprint(parameters: Array, curves: Sequence[Array], values: str) -> str:
-    digest = hashlib.sha256(parameters.tobytes())
+    digest = hashlib.sha256(np.ascontiguousarray(parameters).data)
     for curve in curves:
-        digest.update(curve.tobytes())
+        digest.update(np.ascontiguousarray(curve).data)
     digest.update(values.encode())
     return digest.hexdigest()
 

@@ -79,7 +79,7 @@ def test_settings_are_drawn_within_the_space_and_the_same_each_time(tmp_path: Pa
 
 def test_networks_are_within_max_parameters(tmp_path: Path) -> None:
     small = objective(SMALL.replace("[search]", "max_parameters = 20\n[search]"), tmp_path)
-    assert all(t.state.architecture.parameters_count <= 20 for t in draw_trials(small, 20))
+    assert all(t.parameters <= 20 for t in draw_trials(small, 20))
     with pytest.raises(UserError, match="max_parameters"):
         draw_trials(objective(SMALL.replace("[search]", "max_parameters = 2\n[search]"), tmp_path), 3)
 
