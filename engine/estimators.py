@@ -259,7 +259,7 @@ class DNNRegressor(RegressorMixin, DenseNetworkEstimator):  # type: ignore[misc]
         return self._partial_fit(X, Y, "identity", weight)
 
     def predict(self, X: ArrayLike) -> Array:
-        """Return the predictions, in the shape of the targets: (m,) or (m, n_y)."""
+        """Return the predictions, float64, in the shape of the targets: (m,) or (m, n_y)."""
         A = self._predict(X)
         values: Array = A * self.target_scale_ + self.target_mean_
         return values[:, 0] if self._flat else values
@@ -277,11 +277,13 @@ class DNNRegressor(RegressorMixin, DenseNetworkEstimator):  # type: ignore[misc]
         )
         self._flat = targets.ndim == 1
         kept, weight = rows_that_count(rows, sample_weight)
-        return rows[kept], targets.reshape(len(targets), -1)[kept].astype(rows.dtype), weight
+        # Targets stay in float64 until they are centered: float32 tells no two numbers near 1e8 apart that differ by 4.
+        return rows[kept], targets.reshape(len(targets), -1)[kept].astype(np.float64), weight
 
     def _measure(self, X: Array, Y: Array, sample_weight: Array | None) -> None:
         super()._measure(X, Y, sample_weight)
         self.target_mean_, self.target_scale_ = mean_and_scale(Y, sample_weight, self.standardize)
 
     def _scaled_targets(self, Y: Array) -> Array:
-        return np.ascontiguousarray(((Y - self.target_mean_) / self.target_scale_).T)
+        scaled = (Y - self.target_mean_) / self.target_scale_
+        return np.ascontiguousarray(scaled.T, dtype=self.mean_.dtype)

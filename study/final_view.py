@@ -3,6 +3,7 @@
 from engine.metrics import METRICS
 from study.console import make_console
 from study.finalizing import Final, Opening
+from study.shell import command
 
 
 def print_final(final: Final, home: str | None) -> None:
@@ -22,9 +23,9 @@ def print_final(final: Final, home: str | None) -> None:
             f"The test set has been opened {final.times} times: whoever chooses by these scores can no longer take "
             "them as those of an untouched test set."
         )
-    at = f" --home {home}" if home else ""
     console.print(f"Model:    {final.model}")
-    console.print(f"Predict:  study predict {final.name} FILE.csv -o predictions.csv{at}")
+    predict = command("predict", final.name, "FILE.csv", "-o", "predictions.csv", home=home)
+    console.print(f"Predict:  {predict}")
 
 
 def _score(opening: Opening) -> str:

@@ -27,6 +27,7 @@ from study.ledger import Ledger
 from study.model import FinalFiles, build_model, forget_models, keep_model
 from study.objective import network_seed, unit_of
 from study.results import Summary, summarize_ledger
+from study.shell import command
 from study.space import architecture_of, complete, training_of
 from study.spec import Spec, parse_spec
 from study.statistics import BOUNDED, crossed
@@ -207,8 +208,8 @@ def _choose(summary: Summary, attributes: Mapping[str, Any], trial: int | None) 
         if confirmed is not None:
             if not is_current(confirmed, summary, attributes):
                 raise UserError(
-                    f"study {summary.name!r} went on since it was confirmed; `study confirm {summary.name}` first, "
-                    "or name a --trial"
+                    f"study {summary.name!r} went on since it was confirmed; "
+                    f"`{command('confirm', summary.name)}` first, or name a --trial"
                 )
             return int(confirmed["winner"])
         if summary.best is None:

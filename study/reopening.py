@@ -14,6 +14,7 @@ from study.home import Home, StudyFolder
 from study.ledger import Ledger
 from study.objective import Objective
 from study.results import Summary, summarize_ledger
+from study.shell import command
 from study.spec import DataSpec, Spec, parse_spec
 
 
@@ -46,7 +47,7 @@ class Reopened:
             where = explain_change(self.attributes["parts"], datasets[0].part_fingerprints)
             raise UserError(
                 f"[data] source: {self.spec.data.source!r} changed since study {self.name!r} ran ({where});\n"
-                f"bring the old data back, or look whether its best still holds: study recheck {self.name}"
+                f"bring the old data back, or look whether its best still holds: {command('recheck', self.name)}"
             )
         return Objective(self.spec, datasets, self.folder)
 

@@ -11,9 +11,9 @@ from study.confirm_view import print_confirmed
 from study.console import make_console
 from study.data import Dataset
 from study.home import Home
-from study.redaction import redact_address
 from study.running import Progress as RunProgress
 from study.running import RunResult
+from study.shell import command
 from study.terminal import leaderboard, read_curves
 
 
@@ -103,14 +103,13 @@ class RunView:
 
     def conclude(self, result: RunResult, home: str | None, storage: str | None = None) -> None:
         """Say where to look next."""
-        at = f" --home {home}" if home else ""
-        at += f" --storage {redact_address(storage)}" if storage else ""
-        missing = result.missing_runs(at)
+        missing = result.missing_runs(home, storage)
         if missing:
             self.console.print(missing)
-        ui = "make ui" if not home and Path("Makefile").exists() else f"study ui{at}"
-        self.console.print(f"All trials:   study show {result.summary.name}{at}")
-        self.console.print(f"As a page:    study report {result.summary.name}{at}")
+        name = result.summary.name
+        ui = "make ui" if not home and Path("Makefile").exists() else command("ui", home=home, storage=storage)
+        self.console.print(f"All trials:   {command('show', name, home=home, storage=storage)}")
+        self.console.print(f"As a page:    {command('report', name, home=home, storage=storage)}")
         self.console.print(f"In MLflow:    {ui}")
 
 

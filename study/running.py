@@ -25,6 +25,7 @@ from study.reopening import load_all
 from study.results import Summary, read_exports, summarize, summarize_ledger
 from study.samplers import check_available
 from study.search import Listener, Search
+from study.shell import command
 from study.space import check_setting, fixed, within
 from study.spec import Spec, read_spec
 from study.tracking.exporter import Exporter
@@ -70,12 +71,16 @@ class RunResult:
     tracking_error: str | None = None
     confirmed: dict[str, Any] | None = None
 
-    def missing_runs(self, at: str = "") -> str:
-        """Return a line on what is not in MLflow and how it gets there (`at`: the --home option); "" where all is."""
+    def missing_runs(self, home: str | None = None, storage: str | None = None) -> str:
+        """Return a line on what is not in MLflow, and the command that writes it; "" where all is.
+
+        Args:
+            home, storage: options as they were given.
+        """
         if not self.untracked and self.tracking_error is None:
             return ""
         why = f" ({self.tracking_error})" if self.tracking_error else ""
-        remedy = f"`study sync {self.summary.name}{at}` writes"
+        remedy = f"`{command('sync', self.summary.name, home=home, storage=storage)}` writes"
         if not self.untracked:
             return f"the study's summary is not in MLflow yet{why}; {remedy} it"
         return f"{self.untracked} trials are not in MLflow yet{why}; {remedy} them"
@@ -122,12 +127,18 @@ def run(
         if torn:
             progress.said(f"the ledger's last line was torn ({torn} bytes); it was cut off, nothing finished is lost")
         ledger = Ledger(folder, spec.name, [direction_of(name) for name in objective.objectives], held)
+        planned = int(ledger.attributes.get("trials", 0))
         budget = _enter(ledger, objective, path, trials)
         enqueued = _first_settings(ledger, spec, home, warm_start)
         objective.write_data()
         before = sum(trial.state.is_finished() for trial in ledger.trials())
         if before < budget.trials:
             ledger.set(made_with=describe_origin(path.parent))
+        if before and before == planned < budget.trials and _hangs_on_results(spec):
+            progress.said(
+                f"raised from {planned} to {budget.trials} trials: the new ones are chosen after all others have "
+                f"ended, so they differ from those of a run of {budget.trials} from the start"
+            )
         best = summarize_ledger(ledger, folder).best
         so_far = best.value if best is not None else None
         progress.begun(objective.dataset, objective.metric, ledger.direction, before, budget.trials, so_far)
@@ -173,6 +184,11 @@ def run(
         exporter.finish()
         missing = set(ended) - set(read_exports(folder))
         return replace(result, untracked=len(missing), tracking_error=exporter.error)
+
+
+def _hangs_on_results(spec: Spec) -> bool:
+    """Return whether what a trial is, or when it ends, hangs on what others gave by then."""
+    return spec.search.pruner != "none" or spec.search.sampler not in ("random", "qmc", "grid")
 
 
 def _keep_importance(ledger: Ledger, objective: Objective) -> None:

@@ -18,6 +18,7 @@ from study.glyphs import sparkline
 from study.home import StudyFolder
 from study.init import Written
 from study.results import Summary, TrialRow
+from study.shell import command
 from study.trial_file import find_curve
 
 TOP = 10
@@ -179,15 +180,16 @@ def print_written(written: Written) -> None:
         if written.task is not None:
             console.print(f"task: {written.task}")
         if written.guessed:
-            console.print(f"  another of its columns: study init {written.table} --target COL --force")
+            again = command("init", written.table, "--target", "COL", "--force")
+            console.print(f"  another of its columns: {again}")
     if written.ignored:
         console.print(f"left out as identifiers: {', '.join(written.ignored)}")
     for caution in written.cautions:
         console.print(f"! {caution}")
     if written.trouble is not None:
         console.print(f"! it cannot be the target as it stands: {written.trouble}")
-    console.print(f"Look:  study plan {written.path}")
-    console.print(f"Run:   study run {written.path}")
+    console.print(f"Look:  {command('plan', written.path)}")
+    console.print(f"Run:   {command('run', written.path)}")
 
 
 def print_json(value: Any) -> None:

@@ -10,6 +10,7 @@ from study import outputs
 from study.commands.options import HomeOption, JsonOption, NameArgument, StorageOption
 from study.importing import importing
 from study.printable import printable, say
+from study.shell import command
 
 if TYPE_CHECKING:
     from study.service.client import Client
@@ -100,7 +101,7 @@ def submit(
         print_json(submission)
     else:
         name = submission["name"]
-        say(f"{name}: {submission['state']}, submission {submission['id']}; study logs {name} -f follows it")
+        say(f"{name}: {submission['state']}, submission {submission['id']}; {command('logs', name, '-f')} follows it")
 
 
 def status(

@@ -58,7 +58,13 @@ def read_arrays(
     class_names = tuple(_text(name) for name in arrays.read(listed).ravel()) if listed else ()
     X, labels = _oriented(path, X, labels, notes)
     images = X.ndim > 2 or X.dtype == np.uint8
-    if not np.issubdtype(X.dtype, np.number) and X.dtype != np.bool_:
+    for name, array in ((x_name, X), (y_name, labels)):
+        if array.dtype.kind == "c":
+            raise UserError(
+                f"{path.name}: {name} holds complex numbers ({array.dtype}); save real and imaginary part, or the "
+                "magnitude, as columns of their own"
+            )
+    if X.dtype.kind not in "biuf":
         raise UserError(f"{path.name}: {x_name} holds {X.dtype}, not numbers")
     X = X.reshape(len(X), -1)
     if images:
@@ -66,7 +72,8 @@ def read_arrays(
         X = X.astype(np.float32) / np.float32(top)
         notes.append(f"{path.name}: images of {X.shape[1]} values, flattened" + (" and divided by 255" * (top > 1)))
     elif X.dtype != np.float64:
-        X = X.astype(np.float32)
+        wide = X.dtype.kind in "iu" and (X.astype(np.float32) != X).any()  # whole numbers that float32 does not hold
+        X = X.astype(np.float64 if wide else np.float32)
     if labels.dtype.kind == "S":
         labels = np.array([_text(label) for label in labels])
     return Loaded(X, labels, images, class_names, tuple(notes))

@@ -22,6 +22,7 @@ from study.printable import printable
 from study.report import winner_charts, wording
 from study.report.facts import Facts
 from study.results import TrialRow
+from study.shell import command
 
 TOP = 20  # trials on the leaderboard; the table of all of them is folded away
 MOST_CLASSES = 20  # of a confusion matrix; with more the most frequent confusions are listed
@@ -232,7 +233,7 @@ def _classes(facts: Facts) -> list[tuple[str, int, int]]:
 
 def _command(facts: Facts) -> str:
     raised = facts.attributes.get("raised", 0)
-    return f"study run {facts.summary.name}.toml" + (f" --trials {raised}" if raised else "")
+    return command("run", f"{facts.summary.name}.toml", *(["--trials", raised] if raised else []))
 
 
 def _embed(value: Any) -> Markup:

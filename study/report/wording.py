@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from study.charts.words import counted, short, title_of
 from study.report.confirmation import Confirmation, Opening
 from study.report.facts import Facts
+from study.shell import command
 
 _NUMBER = re.compile(r"(?<![\w.])\d+(?![\w.]\w)")
 
@@ -93,7 +94,7 @@ def _winner(facts: Facts) -> Verdict:
     if confirmation is None:
         remarks.append(
             f"It was picked among {counted(len(summary.trials), 'trial')} by the very value that is shown, so it is "
-            f"optimistic; “study confirm {summary.name}” trains the best settings again on fresh seeds."
+            f"optimistic; “{command('confirm', summary.name)}” trains the best settings again on fresh seeds."
         )
     else:
         figure, headline = _confirmed(confirmation)

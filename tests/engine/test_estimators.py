@@ -292,3 +292,13 @@ def test_scikit_learn_is_not_imported_by_the_engine():
 
     script = "import engine, sys; raise SystemExit('sklearn' in sys.modules)"
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_targets_are_centered_before_they_are_cast() -> None:
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((300, 3)).astype(np.float32)
+    y = 1e8 + X.astype(np.float64) @ np.array([1.0, 2.0, 3.0])  # float32 has steps of 8 there
+    for early_stopping in (False, True):
+        model = DNNRegressor(random_state=0, iterations=300, early_stopping=early_stopping).fit(X, y)
+        assert model.score(X, y) > 0.95
+        assert model.parameters_.vector.dtype == np.float32

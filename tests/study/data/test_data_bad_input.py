@@ -294,3 +294,27 @@ def test_an_hdf5_array_whose_chunks_are_damaged_is_refused(tmp_path: Path) -> No
     (tmp_path / "t.h5").write_bytes(content)
     with pytest.raises(UserError, match=r"t\.h5: X cannot be read"):
         load(DataSpec(source="t.h5"), tmp_path)
+
+
+@pytest.mark.parametrize("suffix", ["npz", "h5"])
+@pytest.mark.parametrize("name", ["X", "y"])
+def test_complex_arrays_are_refused(tmp_path: Path, suffix: str, name: str) -> None:
+    arrays = {"X": np.ones((6, 2)), "y": np.arange(6) % 2}
+    arrays[name] = arrays[name] + 1j
+    path = tmp_path / f"t.{suffix}"
+    if suffix == "npz":
+        np.savez(path, **arrays)
+    else:
+        h5py = pytest.importorskip("h5py")
+        with h5py.File(path, "w") as file:
+            for each, array in arrays.items():
+                file[each] = array
+    with pytest.raises(UserError, match=rf"t\.{suffix}: {name} holds complex numbers \(complex128\); save real and"):
+        load(DataSpec(source=path.name), tmp_path)
+
+
+def test_whole_numbers_that_float32_does_not_hold_are_kept(tmp_path: Path) -> None:
+    places = np.arange(40)
+    np.savez(tmp_path / "t.npz", X=100_000_000 + places[:, None], y=places % 2)
+    data = load(DataSpec(source="t.npz"), tmp_path)
+    assert np.corrcoef(data.train.X[0], places[data.train.rows])[0, 1] == pytest.approx(1, abs=1e-9)
