@@ -162,8 +162,8 @@ def _toml(value: Any) -> str:
 
 
 def _argument(argument: Any) -> str:
-    written = argument.metavar or argument.name.upper()
-    return written if argument.required or written.startswith("[") else f"[{written}]"
+    written = (argument.metavar or argument.name.upper()) + ("..." if argument.nargs == -1 else "")
+    return written if argument.required else f"[{written}]"
 
 
 def _option(option: Any, kind: Any) -> str:

@@ -144,7 +144,8 @@ class Study:
         """Compare trials on dev, or with the best of other studies; return it as `study compare --json` has it.
 
         Args:
-            trials: numbers, "best", names of other studies, or "study:number"; one alone is compared with the best.
+            trials: numbers, "best", "confirmed", "recommended", names of other studies (their best), or "study:trial";
+                one alone is compared with the best in the search.
             picture: where the curves are drawn; None is in the study's folder.
 
         Raises:
@@ -166,11 +167,11 @@ class Study:
 
         return write_report(self.home, self.name, None if output is None else Path(output))
 
-    def finalize(self, trial: int | None = None, *, with_dev: bool = False, again: bool = False) -> "Final":
-        """Train the winner and judge it once on the test set; return .opening.value, .opening.metrics, .model, ….
+    def finalize(self, trial: int | str | None = None, *, with_dev: bool = False, again: bool = False) -> "Final":
+        """Train a setting again and judge it once on the test set; return .opening.value, .opening.metrics, .model, ….
 
         Args:
-            trial: whose setting; None takes the winner of `confirm`, or else the best on dev.
+            trial: a number, "best", "confirmed" or "recommended"; None takes the confirmed trial, or else the best.
             with_dev: train on train and dev together.
             again: open the test set although it has been opened before.
 

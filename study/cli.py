@@ -17,6 +17,7 @@ from study.printable import say
 from study.redaction import redact
 
 MACHINE, USER = 1, 2  # exit codes
+_RULES = {"int": "must be a whole number", "float": "must be a number", "finite": "must be a finite number"}
 
 
 class Commands(TyperGroup):
@@ -34,6 +35,11 @@ class Commands(TyperGroup):
             message, code = str(error), USER
         except MachineError as error:
             message, code = str(error), MACHINE
+        except typer.BadParameter as error:
+            wrong = wrong_value(error)
+            if wrong is None:
+                raise
+            message, code = wrong, USER
         except OSError as error:
             if error.filename is None:
                 raise
@@ -42,6 +48,24 @@ class Commands(TyperGroup):
             message, code = explain_import(error), MACHINE
         say(f"study: {redact(message)}", error=True)
         raise typer.Exit(code)
+
+
+def wrong_value(error: typer.BadParameter) -> str | None:
+    """Return what is wrong with the value of an option or argument, where typer has it said by pydantic; else None."""
+    cause: Any = error.__cause__  # pydantic, which takes long to import, is there only if this is its error
+    parameter: Any = error.param
+    if parameter is None or not hasattr(cause, "errors"):
+        return None
+    first = cause.errors(include_url=False)[0]
+    limits = first.get("ctx", {})
+    if "ge" in limits:
+        rule = f"must be at least {limits['ge']:g}"
+    elif "le" in limits:
+        rule = f"must be at most {limits['le']:g}"
+    else:
+        rule = next((rule for kind, rule in _RULES.items() if first["type"].startswith(kind)), "is not valid")
+    name = parameter.opts[0] if parameter.param_type_name == "option" else parameter.metavar
+    return f"{name}: {rule}, got {first['input']!r}"
 
 
 app = typer.Typer(

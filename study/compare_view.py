@@ -31,7 +31,7 @@ def _verdict(pair: Mapping[str, Any], direction: str, pairs: int) -> str:
     p = f"p {_p(pair['p_holm'])}{' for all pairs' if pairs > 1 else ''}"
     if pair["different"]:
         return f"{better} is better than {other}: {pair['effect']} ({p})."
-    return f"{pair['first']} and {pair['second']} cannot be told apart: {pair['effect']} ({p})."
+    return f"{pair['first']} and {pair['second']} are not significantly different: {pair['effect']} ({p})."
 
 
 def _basis(outcome: Mapping[str, Any]) -> str:

@@ -7,14 +7,17 @@ from rich import box
 from rich.table import Table
 
 from engine.metrics import METRICS
+from study.choice_lines import choice_lines, work_share
+from study.results import Summary
 from study.terminal import console_for_sentences
 
 
-def print_confirmed(outcome: Mapping[str, Any], *, table: bool = True) -> None:
+def print_confirmed(outcome: Mapping[str, Any], summary: Summary, *, table: bool = True) -> None:
     """Print an outcome.
 
     Args:
         outcome: as `study.confirming` keeps it.
+        summary: of the study, with this outcome.
         table: whether the candidates follow the verdict.
     """
     console = console_for_sentences()
@@ -22,6 +25,8 @@ def print_confirmed(outcome: Mapping[str, Any], *, table: bool = True) -> None:
         console.print(line)
     if table:
         console.print(candidates_table(outcome), soft_wrap=False)
+    for line in choice_lines(summary):
+        console.print(line)
 
 
 def verdict_lines(outcome: Mapping[str, Any]) -> list[str]:
@@ -31,22 +36,20 @@ def verdict_lines(outcome: Mapping[str, Any]) -> list[str]:
     title = METRICS[outcome["metric"]].title
     examples = "dev examples" if outcome["part"] == "dev" else "examples set aside for it"
     lines = [
-        f"Confirmed on {outcome['seeds']} fresh seeds and {outcome['m']} {examples}: trial {winner['trial']} is best, "
+        f"Confirmed on {outcome['seeds']} fresh seeds and {outcome['m']} {examples}: trial {winner['trial']}, "
         f"{title} {_value(winner)}."
     ]
     equal = [c["trial"] for c in outcome["candidates"] if c["indistinguishable"] and c is not winner]
     if not equal:
         if len(by_trial) > 1:
-            lines.append(f"All others ({len(by_trial) - 1}) are worse. Take trial {outcome['recommended']}.")
+            lines.append(f"All others ({len(by_trial) - 1}) are significantly worse (p < 0.05).")
     else:
-        names = _names(equal)
+        alike = f"Not significantly different from it (p ≥ 0.05): {_names(equal)}"
         cheapest = outcome["recommended"]
         if cheapest == winner["trial"]:
-            lines.append(f"{names} cannot be told from it, and none is cheaper. Take trial {cheapest}.")
+            lines.append(f"{alike}. Recommended: trial {cheapest}, the cheapest.")
         else:
-            share = by_trial[cheapest]["work"] / winner["work"] if winner["work"] else 1.0
-            cost = f"{100 * share:.0f} % of its work" if share < 0.995 else "as much work, fewer parameters"
-            lines.append(f"{names} cannot be told from it; the cheapest is trial {cheapest} ({cost}). Take that.")
+            lines.append(f"{alike}. Recommended: trial {cheapest}, the cheapest ({work_share(outcome)}).")
     lines += _shrunk(outcome, by_trial)
     lines += [f"Trial {each['trial']} {each['reason']}." for each in outcome["failed"]]
     lines += _power(outcome, title)
@@ -70,14 +73,16 @@ def print_rechecked(outcome: Mapping[str, Any]) -> None:
     if outcome["holds"] and old == winner["name"]:
         console.print(f"The old best still holds: {old} is best on {where}, {title} {_value(winner)}.")
     elif outcome["holds"]:
-        console.print(f"The old best still holds: {old} cannot be told from {winner['name']} on {where}.")
+        console.print(
+            f"The old best still holds: {old} is not significantly different from {winner['name']} on {where}."
+        )
     elif old in by_name:
         console.print(
             f"The old best holds no longer: on {where} {winner['name']} is better, "
-            f"{title} {_value(winner)} against {_value(by_name[old])}. Take {outcome['recommended']}."
+            f"{title} {_value(winner)} against {_value(by_name[old])}. Recommended: {outcome['recommended']}."
         )
     else:
-        console.print(f"The old best holds no longer. Take {outcome['recommended']}.")
+        console.print(f"The old best holds no longer. Recommended: {outcome['recommended']}.")
     for line in (f"{each['name']} {each['reason']}." for each in outcome["failed"]):
         console.print(line)
     for line in _power(outcome, title):
@@ -96,7 +101,7 @@ def candidates_table(outcome: Mapping[str, Any]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("trial", justify="right", no_wrap=True)
     before = "search_best" in outcome  # values of the search on the same data
-    titles = ("again", "95 %\ninterval", "best\nwith", "difference\n95 %", "p", "work", "para-\nmeters")
+    titles = ("again", "95%\ninterval", "best\nwith", "difference\n95%", "p", "work", "para-\nmeters")
     for title in ("search", *titles) if before else titles:
         table.add_column(title, justify="right", no_wrap=True)
     for c in sorted(outcome["candidates"], key=lambda c: (sign * c["value"], c["trial"])):
@@ -109,13 +114,13 @@ def candidates_table(outcome: Mapping[str, Any]) -> Table:
             *([_short(c["search_value"])] if before else []),
             _short(c["value"]),
             f"{_short(c['low'])} {_short(c['high'])}",
-            f"{100 * c['probability_best']:.0f} %",
+            f"{100 * c['probability_best']:.0f}%",
             "" if won else f"{_signed(gap['low'])} {_signed(gap['high'])}",
             "" if won else _p(gap["p"]),
             f"{c['work']:.2g}",
             str(c["parameters"]),
         )
-    table.caption = "* recommended: the cheapest that cannot be told from the best"
+    table.caption = "* recommended: the cheapest that is not significantly different from the best"
     table.caption_justify = "left"
     return table
 
@@ -155,8 +160,8 @@ def _value(candidate: Mapping[str, Any]) -> str:
 
 def _names(trials: list[int]) -> str:
     if len(trials) == 1:
-        return f"Trial {trials[0]}"
-    return f"Trials {', '.join(map(str, trials[:-1]))} and {trials[-1]}"
+        return f"trial {trials[0]}"
+    return f"trials {', '.join(map(str, trials[:-1]))} and {trials[-1]}"
 
 
 def _short(value: float) -> str:

@@ -4,9 +4,7 @@ Fresh seeds take away the luck of the seed; the luck of the dev examples that ch
 spec sets a part aside (`[data] confirm`). What the figures mean: docs/comparison.md.
 """
 
-import hashlib
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from engine.metrics import METRICS
@@ -16,7 +14,7 @@ from study.home import Home
 from study.ledger import RESULT, Ledger, quiet_optuna, repair
 from study.objective import Objective
 from study.reopening import reopen
-from study.results import Summary, TrialRow, summarize_ledger
+from study.results import TrialRow, candidates, digest, is_current, summarize_ledger
 from study.retraining import Part, Retraining
 from study.spec import ConfirmSpec
 from study.verdict import Scored, judge
@@ -156,30 +154,6 @@ def confirm_once(
     except UserError as error:
         said(f"not confirmed: {error}")
         return None
-
-
-def is_current(outcome: Mapping[str, Any], summary: Summary, attributes: Mapping[str, Any]) -> bool:
-    """Return whether an outcome is of the study as it stands; the study may have gone on since."""
-    return bool(outcome["of"] == digest(summary, attributes, outcome["top"], outcome["seeds"]))
-
-
-def digest(summary: Summary, attributes: Mapping[str, Any], top: int, seeds: int) -> str:
-    """Return a digest of what an outcome is computed from: candidates, seeds and data.
-
-    Args:
-        summary: of the study.
-        attributes: of its ledger.
-        top, seeds: as given to `confirm`.
-    """
-    rows = [[row.number, row.value, row.params] for row in candidates(summary, top)]
-    described = [rows, seeds, summary.metric, attributes.get("parts"), attributes.get("identity")]
-    return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def candidates(summary: Summary, top: int) -> list[TrialRow]:
-    """Return the best complete trials by dev value, with several objectives those of the front by the first."""
-    several = len(summary.objectives) > 1
-    return [row for row in summary.ranking() if not several or row.number in summary.front][:top]
 
 
 def _file(row: TrialRow) -> str:

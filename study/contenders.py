@@ -13,7 +13,7 @@ import numpy as np
 from engine.activations import Array
 from engine.errors import DataError
 from engine.worker_data import Fold, read_checked_data
-from study.confirming import ATTRIBUTE, is_current
+from study.choice import NAMES
 from study.data.fingerprint import explain_change
 from study.errors import UserError
 from study.example_values import score_table
@@ -72,8 +72,8 @@ def gather(home: Home, name: str, items: Sequence[str]) -> Contest:
     Args:
         home: where state lives.
         name: the study that numbers are of.
-        items: numbers of trials, "best", names of other studies (their best), or NAME:NUMBER; a single one is compared
-            with the best of the study.
+        items: numbers of trials, "best", "confirmed", "recommended", names of other studies (their best), or
+            STUDY:TRIAL; a single one is compared with the best in the search.
 
     Raises:
         UserError: there is no such trial or study, it has no predictions, or the data are not the same.
@@ -108,21 +108,11 @@ def examples_of(contest: Contest, contender: Contender) -> tuple[Fold, ...]:
 
 
 def _find(home: Home, study: Reopened, item: str) -> tuple[str, Reopened, TrialRow]:
-    name, colon, number = item.rpartition(":")
-    if not colon and not item.isdecimal() and item != "best":
-        name, number = item, "best"
+    name, colon, trial = item.rpartition(":")
+    if not colon and item not in NAMES and not item.removeprefix("-").isdecimal():
+        name, trial = item, "best"
     other = study if name in ("", study.name) else reopen(home, name)
-    rows = other.summary.trials
-    if number == "best":
-        if other.summary.best is None:
-            raise UserError(f"study {other.name!r} has no complete trial to compare")
-        row = other.summary.best
-    elif not number.isdecimal():
-        raise UserError(f"{item!r} is no trial; name a number, best, a study, or STUDY:NUMBER")
-    elif int(number) >= len(rows):
-        raise UserError(f"no trial {number} in study {other.name!r}; there are {len(rows)}, from 0 on")
-    else:
-        row = rows[int(number)]
+    row = other.summary.find(trial)
     if row.state != "complete":
         why = f"{row.state} at iteration {row.iterations}" if row.state == "pruned" else row.state
         raise UserError(
@@ -145,8 +135,8 @@ def _check_same_data(study: Reopened, other: Reopened) -> None:
 
 def _confirmed(study: Reopened, named: Sequence[tuple[str, Reopened, TrialRow]]) -> Contest | None:
     """Return the contest by networks of `study confirm`, where it has all of them."""
-    outcome = study.attributes.get(ATTRIBUTE)
-    if outcome is None or not is_current(outcome, study.summary, study.attributes):
+    outcome = study.summary.confirm
+    if outcome is None or study.summary.choice.outdated:
         return None
     by_seed = {candidate["trial"]: candidate["by_seed"] for candidate in outcome["candidates"]}
     if any(row.number not in by_seed for _, _, row in named):

@@ -12,7 +12,7 @@ def print_final(final: Final, home: str | None) -> None:
     opening = final.opening
     title = METRICS[opening.metric].title
     part = "train and dev" if opening.with_dev else "train"
-    console.print(f"{final.name}: trial {opening.trial}, trained on {part}, judged on {opening.m} test examples")
+    console.print(f"{final.name}: {_title(final)}, trained on {part}, judged on {opening.m} test examples")
     console.print(f"  test {title}  {_score(opening)}")
     console.print(f"  in the search (dev) {final.dev_value:.4g}")
     if final.confirmed is not None:
@@ -26,6 +26,12 @@ def print_final(final: Final, home: str | None) -> None:
     console.print(f"Model:    {final.model}")
     predict = command("predict", final.name, "FILE.csv", "-o", "predictions.csv", home=home)
     console.print(f"Predict:  {predict}")
+
+
+def _title(final: Final) -> str:
+    """Return the trial with the name under which it is taken, if it has one."""
+    number = final.opening.trial
+    return f"trial {number} (confirmed)" if number == final.choice.confirmed else final.choice.title(number)
 
 
 def _score(opening: Opening) -> str:

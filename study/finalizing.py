@@ -1,7 +1,7 @@
 """`study finalize`: the chosen setting trained once more, judged once on the test set, kept as the final model."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +16,7 @@ from engine.metrics import METRICS, measure, metrics_for
 from engine.prediction import predict
 from engine.worker_data import Fold
 from study import holding
-from study.confirming import is_current
+from study.choice import Choice
 from study.data import Dataset, example_cells, load, load_combined, open_test
 from study.data.fingerprint import explain_change
 from study.divergence import ConstantPrediction
@@ -71,6 +71,7 @@ class Final:
         name: of the study.
         opening: this one.
         times: how often the test set has been opened, this time included.
+        choice: the trials of the study that stand out.
         dev_value: of the trial in the search.
         confirmed: (value, low, high) from `study confirm`, where it was run for this trial.
         model: where the model is.
@@ -79,6 +80,7 @@ class Final:
     name: str
     opening: Opening
     times: int
+    choice: Choice
     dev_value: float
     confirmed: tuple[float, float, float] | None
     model: Path
@@ -88,13 +90,15 @@ class Final:
         return asdict(self) | {"model": str(self.model)}
 
 
-def finalize(home: Home, name: str, *, trial: int | None = None, with_dev: bool = False, again: bool = False) -> Final:
+def finalize(
+    home: Home, name: str, *, trial: int | str | None = None, with_dev: bool = False, again: bool = False
+) -> Final:
     """Train a setting, open the test set, and keep score and model.
 
     Args:
         home: where the study is.
         name: of the study.
-        trial: whose setting; None takes the winner of `study confirm`, or else the best by dev.
+        trial: a number, "best", "confirmed" or "recommended"; None takes the confirmed trial, or else the best.
         with_dev: train on train and dev together, for as many iterations.
         again: open the test set although it has been opened before.
 
@@ -114,7 +118,7 @@ def finalize(home: Home, name: str, *, trial: int | None = None, with_dev: bool 
                 "--again opens it once more, and the score is then no longer that of an untouched test set"
             )
         summary = summarize_ledger(ledger, folder)
-        number = _choose(summary, attributes, trial)
+        number = _choose(summary, trial)
         spec, base = parse_spec(attributes["spec"], str(folder.ledger)), Path(attributes.get("folder", "."))
         dataset, reads_dev = _load(spec, base, with_dev=with_dev)
         _check(attributes, dataset, name)
@@ -154,8 +158,15 @@ def finalize(home: Home, name: str, *, trial: int | None = None, with_dev: bool 
         ledger.set(finalized=[*openings, asdict(opening)])  # from here on this opening counts, and its model
         kept = FinalFiles.of(folder.final, asdict(opening))
         forget_models(folder.final, kept)
-    row = summary.trials[number]
-    return Final(name, opening, len(openings) + 1, float(row.value or 0), _confirmed(attributes, number), kept.model)
+    return Final(
+        name=name,
+        opening=opening,
+        times=len(openings) + 1,
+        choice=summary.choice,
+        dev_value=float(summary.trials[number].value or 0),
+        confirmed=_confirmed(attributes, number),
+        model=kept.model,
+    )
 
 
 def measure_all(task: str, Y: Array, A: Array) -> tuple[dict[str, float | None], dict[str, str]]:
@@ -202,28 +213,25 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _choose(summary: Summary, attributes: Mapping[str, Any], trial: int | None) -> int:
+def _choose(summary: Summary, trial: int | str | None) -> int:
+    """Return the number of the trial to finalize."""
     if trial is None:
-        confirmed = attributes.get("confirm")
-        if confirmed is not None:
-            if not is_current(confirmed, summary, attributes):
-                raise UserError(
-                    f"study {summary.name!r} went on since it was confirmed; "
-                    f"`{command('confirm', summary.name)}` first, or name a --trial"
-                )
-            return int(confirmed["winner"])
-        if summary.best is None:
+        if summary.choice.outdated:
+            raise UserError(
+                f"study {summary.name!r} went on since it was confirmed; `{command('confirm', summary.name)}` first, "
+                "or name a --trial"
+            )
+        if summary.choice.final is None:
             raise UserError(f"study {summary.name!r} has no complete trial; run it first")
-        return summary.best.number
-    if not 0 <= trial < len(summary.trials):
-        raise UserError(f"--trial {trial}: study {summary.name!r} has trials 0 to {len(summary.trials) - 1}")
-    row = summary.trials[trial]
+        return summary.choice.final
+    try:
+        row = summary.find(str(trial))
+    except UserError as error:
+        raise UserError(f"--trial {trial}: {error}") from None
     if row.state != "complete":
-        best: Sequence[int] = [each.number for each in summary.ranking()[:3]]
-        raise UserError(
-            f"--trial {trial}: is {row.state}, not complete; the best complete ones are {', '.join(map(str, best))}"
-        )
-    return trial
+        best = ", ".join(str(each.number) for each in summary.ranking()[:3])
+        raise UserError(f"--trial {trial}: is {row.state}, not complete; the best complete ones are {best}")
+    return row.number
 
 
 def _load(spec: Spec, base: Path, *, with_dev: bool) -> tuple[Dataset, bool]:

@@ -17,13 +17,12 @@ from pydantic import ValidationError
 from engine.metrics import METRICS
 from study import holding
 from study.budget import Budget
-from study.confirming import candidates
 from study.errors import UserError
 from study.home import Home, StudyFolder
 from study.ledger import Ledger, quiet_optuna, repair
 from study.objective import Objective, direction_of
 from study.reopening import Reopened, load_all, reopen
-from study.results import TrialRow, summarize_ledger
+from study.results import TrialRow, candidates, summarize_ledger
 from study.retraining import Part, Retrained, Retraining
 from study.search import Listener, Search
 from study.space import complete, fixed, within

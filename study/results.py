@@ -1,5 +1,6 @@
 """What a study has found, read from its ledger: rows for the terminal, for JSON and for MLflow."""
 
+import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -7,6 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from study import holding
+from study.choice import Choice
 from study.errors import UserError
 from study.home import Home, StudyFolder
 from study.ledger import RESULT, STATES, Ledger, without_nan
@@ -61,6 +63,7 @@ class Summary:
         front: with several objectives the trials that no other is better than in all of them.
         confirm: what `study confirm` found, as the ledger keeps it; None before.
         finalized: the openings of the test set, oldest first.
+        choice: the trials that stand out.
     """
 
     name: str
@@ -76,6 +79,7 @@ class Summary:
     front: tuple[int, ...] = ()
     confirm: dict[str, Any] | None = None
     finalized: tuple[dict[str, Any], ...] = ()
+    choice: Choice = field(default_factory=Choice)
 
     def ranking(self) -> list[TrialRow]:
         """Return the complete trials, best first; of equal values that of the lower cost on dev, then by number."""
@@ -96,6 +100,14 @@ class Summary:
             raise UserError(f"study {self.name!r} has no trial {number}; {there}")
         return self.trials[number]
 
+    def find(self, item: str) -> TrialRow:
+        """Return a trial by its number, or as "best", "confirmed" or "recommended".
+
+        Raises:
+            UserError: there is no such trial.
+        """
+        return self.row(self.choice.number(item, self.name))
+
     def as_json(self) -> dict[str, Any]:
         """Return what `study show --json` prints; several objectives add "objectives", "values" and "front"."""
         several: dict[str, Any] = {}
@@ -111,6 +123,9 @@ class Summary:
             "trials": [asdict(row) for row in self.trials],
             "planned": self.planned,
             "description": self.description,
+            "confirmed": self.choice.confirmed,
+            "recommended": self.choice.recommended,
+            "finalize": self.choice.final,
             "confirm": self.confirm,
             "finalized": list(self.finalized),
         }
@@ -172,10 +187,44 @@ def summarize_ledger(ledger: Ledger, folder: StudyFolder) -> Summary:
     ranking = summary.ranking()
     if not ranking:
         return summary
-    if len(ledger.directions) == 1:
-        return replace(summary, best=ranking[0])
-    complete = {trial.number: list(trial.values) for trial in ledger.trials() if STATES[trial.state] == "complete"}
-    return replace(summary, best=ranking[0], values=complete, front=front_of(complete, ledger.directions))
+    summary = replace(summary, best=ranking[0])
+    if len(ledger.directions) > 1:
+        complete = {trial.number: list(trial.values) for trial in ledger.trials() if STATES[trial.state] == "complete"}
+        summary = replace(summary, values=complete, front=front_of(complete, ledger.directions))
+    return replace(summary, choice=_choice(summary, attributes))
+
+
+def _choice(summary: Summary, attributes: Mapping[str, Any]) -> Choice:
+    best = None if summary.best is None else summary.best.number
+    if summary.confirm is None:
+        return Choice(best)
+    if not is_current(summary.confirm, summary, attributes):
+        return Choice(best, outdated=True)
+    return Choice(best, summary.confirm["winner"], summary.confirm.get("recommended"))
+
+
+def is_current(outcome: Mapping[str, Any], summary: Summary, attributes: Mapping[str, Any]) -> bool:
+    """Return whether an outcome of `study confirm` is of the study as it stands; the study may have gone on since."""
+    return bool(outcome["of"] == digest(summary, attributes, outcome["top"], outcome["seeds"]))
+
+
+def digest(summary: Summary, attributes: Mapping[str, Any], top: int, seeds: int) -> str:
+    """Return a digest of what an outcome of `study confirm` is computed from: candidates, seeds and data.
+
+    Args:
+        summary: of the study.
+        attributes: of its ledger.
+        top, seeds: as given to `confirm`.
+    """
+    rows = [[row.number, row.value, row.params] for row in candidates(summary, top)]
+    described = [rows, seeds, summary.metric, attributes.get("parts"), attributes.get("identity")]
+    return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def candidates(summary: Summary, top: int) -> list[TrialRow]:
+    """Return the best complete trials by dev value, with several objectives those of the front by the first."""
+    several = len(summary.objectives) > 1
+    return [row for row in summary.ranking() if not several or row.number in summary.front][:top]
 
 
 def _gap(metrics: Mapping[str, float], metric: str) -> float | None:

@@ -7,6 +7,7 @@ from typing import Any, Self
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from engine.metrics import METRICS
+from study.choice_lines import choice_lines
 from study.confirm_view import print_confirmed
 from study.console import make_console
 from study.data import Dataset
@@ -99,7 +100,10 @@ class RunView:
         curves = read_curves(self.home.folder(summary.name), summary)
         self.console.print(leaderboard(summary, self.console.width, curves), soft_wrap=False)
         if result.confirmed is not None:
-            print_confirmed(result.confirmed, table=False)
+            print_confirmed(result.confirmed, summary, table=False)
+        else:
+            for line in choice_lines(summary):
+                self.console.print(line)
 
     def conclude(self, result: RunResult, home: str | None, storage: str | None = None) -> None:
         """Say where to look next."""

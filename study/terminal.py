@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from engine.metrics import METRICS
+from study.choice_lines import choice_lines
 from study.columns import cell_of, columns_of
 from study.console import make_console
 from study.glyphs import sparkline
@@ -151,6 +152,8 @@ def print_summary(summary: Summary, folder: StudyFolder) -> None:
     finished = sum(row.state != "running" for row in summary.trials)
     console.print(f"{summary.name}: {summary.state}, {finished} of {summary.planned} trials. {summary.description}")
     console.print(leaderboard(summary, console.width, read_curves(folder, summary)), soft_wrap=False)
+    for line in choice_lines(summary):
+        console.print(line)
 
 
 def print_list(summaries: Sequence[Summary], place: str) -> None:

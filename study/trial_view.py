@@ -1,4 +1,4 @@
-"""One trial, as `study show NAME N` prints it: setting, values, and the curve drawn in the terminal."""
+"""One trial, as `study show NAME TRIAL` prints it: setting, values, and the curve drawn in the terminal."""
 
 import math
 from collections.abc import Sequence
@@ -41,20 +41,20 @@ class TrialView:
     evaluations: list[Evaluation]
 
     def as_json(self) -> dict[str, Any]:
-        """Return what `study show NAME N --json` prints: the trial as in `show NAME --json`, and its file."""
+        """Return what `study show NAME TRIAL --json` prints: the trial as in `show NAME --json`, and its file."""
         file = {"layer_sizes": self.layer_sizes, "costs": list(self.costs), "evaluations": self.evaluations}
         return asdict(self.row) | dict(without_nan(file))
 
 
-def view_trial(home: Home, name: str, number: int) -> TrialView:
-    """Read one trial.
+def view_trial(home: Home, name: str, trial: str) -> TrialView:
+    """Read one trial: a number, "best", "confirmed" or "recommended".
 
     Raises:
         UserError: there is no such study, or no such trial in it.
     """
     summary = summarize(home, name)
-    row = summary.row(number)
-    file = find_result(home.folder(name).result(number), row.fingerprint)
+    row = summary.find(trial)
+    file = find_result(home.folder(name).result(row.number), row.fingerprint)
     if file is None:
         return TrialView(summary, row, (), (), [])
     costs: Array = file.costs
@@ -66,7 +66,7 @@ def print_trial(view: TrialView) -> None:
     console = make_console(soft_wrap=True)
     row = view.row
     why = f": {row.reason.strip().splitlines()[-1]}" if row.reason else ""
-    console.print(f"{view.summary.name}, trial {row.number}: {row.state}{why}")
+    console.print(f"{view.summary.name}, {view.summary.choice.title(row.number)}: {row.state}{why}")
     for title, said in _lines(view):
         console.print(f"  {title:<8}  {said}")
     if row.metrics:

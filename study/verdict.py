@@ -1,4 +1,4 @@
-"""The verdict on settings that were scored on the same seeds and examples: who is best, who cannot be told from it.
+"""The selection among settings that were scored on the same seeds and examples: which is best, which is recommended.
 
 Called by `study.confirming` and `study.rechecking` with tables of `study.retraining`; plain JSON comes out.
 """

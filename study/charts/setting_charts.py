@@ -62,7 +62,7 @@ def _slice(facts: TrialFacts, name: str, complete: Sequence[TrialRow], y: Number
     rows = [row for row in complete if name in row.params]
     dots, best = Dots("complete"), Dots("best big")
     places = _places(x, rows, name, ROOM if isinstance(x, Numbers) else 1.0)
-    strong = facts.summary.front or (facts.winner_number,)
+    strong = facts.summary.front or (facts.main,)
     for row in rows:
         chosen = best if row.number in strong else dots
         chosen.add(places[row.number], y.place(_value(row)), row.number)
@@ -92,6 +92,10 @@ def _places(x: Scale, rows: Sequence[TrialRow], name: str, room: float) -> dict[
     return {number: place + (number * GOLDEN % 1 - 0.5) * spread for number, place in places.items()}
 
 
+def _main_title(facts: TrialFacts) -> str:
+    return "" if facts.main is None else facts.summary.choice.title(facts.main)
+
+
 def parallel(facts: TrialFacts) -> Chart | None:
     """Return parallel coordinates of the complete trials: an axis a hyperparameter, the value last."""
     summary = facts.summary
@@ -110,7 +114,7 @@ def parallel(facts: TrialFacts) -> Chart | None:
     for rank in reversed(range(len(rows))):
         row = rows[rank]
         places = [_above_none(column[row.number]) if row.number in column else NONE for column in columns]
-        band = "best" if row.number == facts.winner_number else f"band-{rank * BANDS // len(rows)}"
+        band = "best" if row.number == facts.main else f"band-{rank * BANDS // len(rows)}"
         marks.append(Mark("line", band, path(zip(at, places, strict=True)), (row.number,)))
     rules = "".join(f"M{round(x * WIDTH)} 0V{HEIGHT}" for x in at)
     marks.append(Mark("rule", "pole", rules))
@@ -121,7 +125,7 @@ def parallel(facts: TrialFacts) -> Chart | None:
         x=Axis("", [(x, f"{name}\n{_ends(scale)}") for x, name, scale in zip(at, titles, scales, strict=True)]),
         y=Axis("", []),
         marks=tuple(marks),
-        legend=(("line best", f"trial {facts.winner_number}"), *((f"line band-{k}", _fifth(k)) for k in range(BANDS))),
+        legend=(("line best", _main_title(facts)), *((f"line band-{k}", _fifth(k)) for k in range(BANDS))),
         caption="A line is a complete trial, its colour is its rank. Each axis runs upwards between the two "
         "values under it; a line at the very bottom is a trial without the hyperparameter.",
         tall=24,

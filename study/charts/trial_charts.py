@@ -14,7 +14,7 @@ FALL = 10.0  # times that costs differ, from which the axis is logarithmic
 
 
 def cost_curves(facts: TrialFacts) -> Chart | None:
-    """Return J by iteration: all trials faint, the winner strong."""
+    """Return J by iteration: all trials faint, the confirmed or best one strong."""
     if not facts.curves:
         return None
     last = 1 + max(points[-1][0] for points in facts.curves.values())
@@ -28,19 +28,19 @@ def cost_curves(facts: TrialFacts) -> Chart | None:
     positive = min(shown) > 0
     y = Numbers.covering(shown, log=positive and max(shown) / min(shown) > FALL)
     x = Numbers(0, last, whole=True)
-    state = {row.number: row.state for row in facts.summary.trials}
+    state, main = {row.number: row.state for row in facts.summary.trials}, facts.main
     marks = [
         Mark("line", f"faint {state[number]}", _curve(points, x, y), (number,))
         for number, points in facts.curves.items()
-        if number != facts.winner_number
+        if number != main
     ]
-    best = facts.curves.get(facts.winner_number) if facts.winner_number is not None else None
+    best = None if main is None else facts.curves.get(main)
     legend = [(f"line faint {name}", text) for name, text in STATES.items() if name in state.values()]
     said = ""
-    if best is not None:
-        marks.append(Mark("line", "best", _curve(best, x, y), (int(facts.winner_number or 0),)))
-        legend.insert(0, ("line best", f"trial {facts.winner_number}, the winner"))
-        said = f" That of trial {facts.winner_number} falls from {short(best[0][1])} to {short(best[-1][1])}."
+    if main is not None and best is not None:
+        marks.append(Mark("line", "best", _curve(best, x, y), (main,)))
+        legend.insert(0, ("line best", facts.summary.choice.title(main)))
+        said = f" That of trial {main} falls from {short(best[0][1])} to {short(best[-1][1])}."
     scaled = " J is on a logarithmic axis." if y.log else ""
     cut = f" Costs above {short(top)} are cut off." if max(costs) > top else ""
     return Chart(
@@ -77,7 +77,7 @@ def progress(facts: TrialFacts) -> Chart | None:
         if row.state != "complete":
             pruned.add(*at, row.number)
             continue
-        (best if row.number == facts.winner_number else complete).add(*at, row.number)
+        (best if row.number == facts.main else complete).add(*at, row.number)
         if so_far is None or ((value > so_far) == maximize and value != so_far):
             steps += [(at[0], y.place(so_far))] if so_far is not None else []
             so_far = value

@@ -25,14 +25,17 @@ class TrialFacts:
     Attributes:
         summary: of the study.
         curves: of finished trials, by number.
-        winner_number: the trial that stands out: the one that was confirmed, else the best.
         distributions: what each hyperparameter was drawn from.
     """
 
     summary: Summary
     curves: dict[int, Curve]
-    winner_number: int | None = None
     distributions: dict[str, BaseDistribution] = field(default_factory=dict)
+
+    @property
+    def main(self) -> int | None:
+        """The trial that stands out: the confirmed one, or else the best in the search."""
+        return self.summary.choice.main
 
 
 def distributions_of(trials: Iterable[FrozenTrial]) -> dict[str, BaseDistribution]:

@@ -16,3 +16,4 @@ StorageOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 JobsOption = Annotated[int | None, typer.Option("--jobs", min=1, help="Worker processes; left out, one a core.")]
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name of the study.")]
+TRIAL_NAMES = "a number, best, confirmed or recommended"

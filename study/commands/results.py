@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from study.commands.options import HomeOption, JsonOption, NameArgument, StorageOption
+from study.commands.options import TRIAL_NAMES, HomeOption, JsonOption, NameArgument, StorageOption
 from study.errors import UserError
 from study.importing import LIBRARIES, importing
 from study.printable import say
@@ -13,7 +13,9 @@ from study.printable import say
 
 def show(
     name: NameArgument,
-    number: Annotated[int | None, typer.Argument(metavar="[N]", help="One trial, with its curve.")] = None,
+    trial: Annotated[
+        str | None, typer.Argument(metavar="TRIAL", help=f"One trial, with its curve: {TRIAL_NAMES}.")
+    ] = None,
     json: JsonOption = False,
     home: HomeOption = None,
     storage: StorageOption = None,
@@ -26,8 +28,8 @@ def show(
         from study.trial_view import print_trial, view_trial
 
     place = Home.at(home, storage)
-    if number is not None:
-        view = view_trial(place, name, number)
+    if trial is not None:
+        view = view_trial(place, name, trial)
         if json:
             print_json(view.as_json())
         else:
@@ -89,7 +91,7 @@ def compare(
     name: NameArgument,
     trials: Annotated[
         list[str],
-        typer.Argument(metavar="A [B …]", help="Trials: a number, best, another study (its best), or STUDY:NUMBER."),
+        typer.Argument(metavar="TRIAL", help=f"Trials: {TRIAL_NAMES}; another study (its best), or STUDY:TRIAL."),
     ],
     picture: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Where the curves are drawn; left out, in the study's folder.")
@@ -113,7 +115,7 @@ def compare(
 
 
 def ui(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Study to show; the last one.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Study to show; the last one.")] = None,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 5000,
     optuna: Annotated[bool, typer.Option("--optuna", help="Serve optuna-dashboard on the study's ledger.")] = False,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page where there is one.")] = True,

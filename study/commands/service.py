@@ -105,7 +105,7 @@ def submit(
 
 
 def status(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="One study; left out, all.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="One study; left out, all.")] = None,
     server: ServerOption = None,
     token_file: TokenOption = None,
     json: JsonOption = False,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from study.commands.options import HomeOption, JobsOption, JsonOption, NameArgument, StorageOption
+from study.commands.options import TRIAL_NAMES, HomeOption, JobsOption, JsonOption, NameArgument, StorageOption
 from study.errors import UserError, kept_in
 from study.importing import LIBRARIES, importing
 from study.printable import say
@@ -23,21 +23,23 @@ def confirm(
     home: HomeOption = None,
     storage: StorageOption = None,
 ) -> None:
-    """Train the best settings again on fresh seeds, and say which is best and which cannot be told from it."""
+    """Train the best settings again on fresh seeds, and say which is best and which are not significantly different."""
     with importing(*LIBRARIES):
         import study.data.loading  # noqa: F401 - later otherwise, where an interrupt would break it
         from study.confirm_view import print_confirmed
         from study.confirming import confirm as confirm_study
         from study.home import Home
+        from study.results import summarize
         from study.terminal import print_json
 
     place, said = Home.at(home, storage), _say_nothing if json else say
     with kept_in(place.path):
         outcome = confirm_study(place, name, top=top, seeds=seeds, jobs=jobs, said=said)
+    summary = summarize(place, name)
     if json:
-        print_json(outcome)
+        print_json(outcome | {"confirmed": outcome["winner"], "finalize": summary.choice.final})
     else:
-        print_confirmed(outcome)
+        print_confirmed(outcome, summary)
     _sync(place, name)
 
 
@@ -86,14 +88,19 @@ def recheck(
 
 def finalize(
     name: NameArgument,
-    trial: Annotated[int | None, typer.Option(min=0, help="Another trial than the winner.")] = None,
+    trial: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TRIAL", help=f"{TRIAL_NAMES.capitalize()}; left out, the confirmed trial, or else the best."
+        ),
+    ] = None,
     with_dev: Annotated[bool, typer.Option("--with-dev", help="Train on train and dev together.")] = False,
     again: Annotated[bool, typer.Option("--again", help="Open the test set although it was opened before.")] = False,
     json: JsonOption = False,
     home: HomeOption = None,
     storage: StorageOption = None,
 ) -> None:
-    """Train the winner, open the test set once, keep score and model."""
+    """Train one trial again, by default the confirmed one; open the test set once, keep score and model."""
     with importing(*LIBRARIES):
         from study.final_view import print_final
         from study.finalizing import finalize as finalize_study

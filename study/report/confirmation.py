@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Difference:
-    """A candidate's value less the winner's, with its interval and p-value."""
+    """A candidate's value less the confirmed trial's, with its interval and p-value."""
 
     estimate: float | None
     low: float | None
@@ -25,8 +25,8 @@ class Candidate:
         low, high: interval of the value.
         by_seed: the value of each seed.
         probability_best: share of resamples in which it is the best.
-        indistinguishable: whether the seeds cannot tell it from the winner.
-        difference: to the winner.
+        indistinguishable: whether the seeds cannot tell it from the confirmed trial.
+        difference: from the confirmed trial.
         parameters: weights and biases.
     """
 
@@ -51,7 +51,7 @@ class Confirmation:
         part: "dev", or "confirm" where one was held back; m: its examples.
         seeds: fresh ones for each candidate.
         search_best: the best trial of the search.
-        winner, recommended: trials; the recommended one is as good as can be told, and cheaper.
+        winner, recommended: the confirmed and the recommended trial.
     """
 
     metric: str

@@ -29,10 +29,10 @@ class Facts(TrialFacts):
     Attributes:
         trials: of the ledger, by number.
         attributes: of the study, as the ledger keeps them.
-        confirmation: what the best settings did on fresh seeds; None before.
+        confirmation: what the best settings did on fresh seeds; None before, or where the study has gone on since.
         openings: of the test set, oldest first.
         importance: None with too few complete trials.
-        winner: what its network does on dev; None without the data, or before there is a complete trial.
+        winner: what the main trial does on dev; None without the data, or before there is a complete trial.
         look: at the data; None where they are gone.
         dataset: train and dev of the plain split, also where there are folds; None where they are gone.
         problem: why the data are not there.
@@ -68,8 +68,7 @@ class Facts(TrialFacts):
             "began": self.began,
             "ended": self.ended,
             "importance": None if self.importance is None else asdict(self.importance),
-            "winner": None if self.winner is None else self.winner.as_json(),
-            "winner_number": self.winner_number,
+            "on_dev": None if self.winner is None else self.winner.as_json(),
             "data": None if self.look is None else self.look.plain(),
             "problem": self.problem,
             "versions": self.attributes.get("versions", {}),
@@ -85,23 +84,19 @@ def gather(home: Home, name: str) -> Facts:
     folder = home.existing(name)
     ledger = Ledger(folder, name)
     summary, trials, attributes = summarize_ledger(ledger, folder), ledger.trials(), ledger.attributes
-    confirmation = read_confirmation(summary.confirm)
-    winner_number = None if summary.best is None else summary.best.number
-    if confirmation is not None:
-        winner_number = confirmation.winner
+    main = summary.choice.main
     spec, data, problem = _open_data(attributes)
     winner = None
-    if spec is not None and data is not None and winner_number is not None:
-        winner = look_at_winner(spec, data.folds, summary.row(winner_number), folder)
+    if spec is not None and data is not None and main is not None:
+        winner = look_at_winner(spec, data.folds, summary.row(main), folder)
     return Facts(
         summary=summary,
         trials=trials,
         attributes=attributes,
         curves=thin_curves(folder, summary),
-        confirmation=confirmation,
+        confirmation=None if summary.choice.outdated else read_confirmation(summary.confirm),
         openings=read_openings(summary.finalized),
         importance=estimate(trials, StudyDirection[ledger.direction.upper()]),
-        winner_number=winner_number,
         winner=winner,
         look=None if data is None else data.look,
         dataset=None if data is None else data.dataset,

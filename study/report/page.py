@@ -79,7 +79,7 @@ def _content(facts: Facts) -> dict[str, Any]:
     several = len(summary.objectives) > 1
     ranked = [row for row in summary.ranking() if not several or row.number in summary.front][:TOP]
     names, all_names = columns_of(ranked), columns_of(summary.trials)
-    winner = None if facts.winner_number is None else summary.row(facts.winner_number)
+    winner = None if facts.main is None else summary.row(facts.main)
     look = facts.look
     slices, slices_cut = setting_charts.slices(facts)
     return {

@@ -39,8 +39,8 @@ def candidates(confirmation: Confirmation) -> Chart | None:
         y=Axis.of("", names),
         marks=(seeds.mark(), Mark("rule", "interval", "".join(intervals)), search.mark(), value.mark(), winner.mark()),
         legend=(
-            ("dots best", "confirmed value of the winner"),
-            ("dots complete", "of the others"),
+            ("dots best", f"confirmed: trial {confirmation.winner}"),
+            ("dots complete", "the others on fresh seeds"),
             ("line interval", "95 % interval"),
             ("dots search", "value in the search"),
             ("dots pruned", "one seed"),

@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from study.charts.words import counted, short, title_of
+from study.choice_lines import choice_lines
 from study.report.confirmation import Confirmation, Opening
 from study.report.facts import Facts
 from study.shell import command
 
+_COMMAND = re.compile("`(.+?)`")
 _NUMBER = re.compile(r"(?<![\w.])\d+(?![\w.]\w)")
 
 
@@ -70,7 +72,7 @@ def _nothing(facts: Facts) -> Verdict:
         reasons = failures(facts)
         most = f" Most often: {reasons[0][0]}." if reasons else ""
         return Verdict(f"All {counted(states['failed'], 'trial')} failed.{most}")
-    return Verdict("No trial is complete yet, so there is no winner.")
+    return Verdict("No trial is complete yet, so none is the best.")
 
 
 def _trade_offs(facts: Facts) -> Verdict:
@@ -91,7 +93,9 @@ def _winner(facts: Facts) -> Verdict:
     figures: list[Figure] = []
     headline = f"Trial {best.number} has the best {metric} on dev: {short(best.value)}."
     remarks = []
-    if confirmation is None:
+    if summary.choice.outdated:
+        remarks.append("The study went on after it was confirmed, so what was confirmed no longer counts.")
+    elif confirmation is None:
         remarks.append(
             f"It was picked among {counted(len(summary.trials), 'trial')} by the very value that is shown, so it is "
             f"optimistic; “{command('confirm', summary.name)}” trains the best settings again on fresh seeds."
@@ -100,6 +104,7 @@ def _winner(facts: Facts) -> Verdict:
         figure, headline = _confirmed(confirmation)
         figures.append(figure)
         remarks += _after_confirmation(confirmation)
+    remarks += [_COMMAND.sub(r"“\1”", line) for line in choice_lines(summary)]
     remarks += _opened(facts.openings, figures)
     figures.append(Figure(f"Best dev {metric} in the search", short(best.value), f"trial {best.number}"))
     return Verdict(headline, tuple(figures), (*remarks, *_cautions(facts)))
@@ -113,7 +118,9 @@ def _confirmed(confirmation: Confirmation) -> tuple[Figure, str]:
     part = "dev" if confirmation.part == "dev" else "a part held back for it"
     note = f"trial {confirmation.winner}, {confirmation.seeds} fresh seeds, on {part}"
     bounds = f" (95 % interval {within})" if within else ""
-    headline = f"Trial {confirmation.winner} wins: {metric} {value}{bounds} on {confirmation.seeds} fresh seeds."
+    headline = (
+        f"Trial {confirmation.winner} is confirmed: {metric} {value}{bounds} on {confirmation.seeds} fresh seeds."
+    )
     return Figure(f"Confirmed {metric}", value, f"{within}; {note}" if within else note), headline
 
 
@@ -128,10 +135,7 @@ def _after_confirmation(confirmation: Confirmation) -> list[str]:
     alike = [str(c.trial) for c in confirmation.candidates if c.indistinguishable and c.trial != confirmation.winner]
     if alike:
         trials = f"Trial {alike[0]} is" if len(alike) == 1 else f"Trials {', '.join(alike)} are"
-        remarks.append(f"{trials} not distinguishable from the winner by these seeds.")
-    recommended = confirmation.recommended
-    if recommended is not None and recommended != confirmation.winner:
-        remarks.append(f"Recommended is trial {recommended}: as good as can be told, and cheaper.")
+        remarks.append(f"{trials} not significantly different from it (p ≥ 0.05).")
     return remarks
 
 

@@ -147,7 +147,7 @@ class StudyReader:
             curve = read_open_curve(folder, number)
             if curve:
                 found[number] = curve
-        chart = cost_curves(TrialFacts(summary=summary, curves=found, winner_number=best[0] if best else None))
+        chart = cost_curves(TrialFacts(summary=summary, curves=found))
         return known.stamp[1], summary, found, chart
 
     def _notice(self, *submissions: Submission) -> None:

@@ -98,7 +98,7 @@ def action_routes(service: Service) -> APIRouter:
         ),
     )
     async def finalize(name: Name, request: Request) -> Response:
-        """Train the winner, open the test set once, keep score and model."""
+        """Train one trial again, by default the confirmed one; open the test set once, keep score and model."""
         body = await body_of(request, SPEC_BYTES)
         wanted = _finalize_request(body, media_type_of(request))
         if not (await service.find(name))[0].version:

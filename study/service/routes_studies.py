@@ -7,6 +7,8 @@ from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import Response
 
 from study.charts.chart import Chart
+from study.choice import Choice
+from study.choice_lines import choice_lines
 from study.results import Summary, TrialRow
 from study.service.limits import SPEC_BYTES
 from study.service.problems import Problem, declare
@@ -16,6 +18,7 @@ from study.service.runner import StudyFiles
 from study.service.schemas import (
     AxisAnswer,
     ChartAnswer,
+    ChoiceAnswer,
     CurveAnswer,
     Curves,
     MarkAnswer,
@@ -135,6 +138,8 @@ def study_routes(service: Service) -> APIRouter:
                 best_trial=None if summary is None or summary.best is None else _trial(summary.best),
                 objectives=[] if summary is None else list(summary.objectives),
                 front=[] if summary is None else list(summary.front),
+                choice=ChoiceAnswer.model_validate(asdict(Choice() if summary is None else summary.choice)),
+                choice_lines=[] if summary is None else choice_lines(summary),
                 confirm=None if summary is None else summary.confirm,
                 finalized=[] if summary is None else list(summary.finalized),
                 spec=None if submission is None else submission.spec,

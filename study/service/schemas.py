@@ -1,7 +1,7 @@
 """What the service answers, as JSON; the OpenAPI document is made from these."""
 
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -65,12 +65,23 @@ class Studies(_Answer):
     studies: list[StudyLine]
 
 
+class ChoiceAnswer(_Answer):
+    """Numbers of the trials that stand out."""
+
+    best: int | None = Field(description="Best value on dev in the search.")
+    confirmed: int | None = Field(description="Best value on fresh seeds, by `study confirm`.")
+    recommended: int | None = Field(description="Cheapest not significantly different from the confirmed trial.")
+    outdated: bool = Field(description="The study has gone on since it was confirmed.")
+
+
 class StudyAnswer(StudyLine):
     """One study."""
 
     best_trial: TrialAnswer | None
     objectives: list[str]
     front: list[int] = Field(description="With several objectives: trials that no other is better than in all.")
+    choice: ChoiceAnswer
+    choice_lines: list[str] = Field(description="The same in sentences, and which trial is finalized.")
     confirm: dict[str, Any] | None = Field(description="What `study confirm` found.")
     finalized: list[dict[str, Any]] = Field(description="Openings of the test set, oldest first.")
     spec: str | None = Field(description="As it was handed in, TOML.")
@@ -134,7 +145,9 @@ class FinalizeRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    trial: int | None = Field(default=None, ge=0, le=1_000_000_000, description="Another trial than the winner.")
+    trial: Annotated[int, Field(ge=0, le=1_000_000_000)] | Literal["best", "confirmed", "recommended"] | None = Field(
+        default=None, description="Left out, the confirmed trial, or else the best in the search."
+    )
     with_dev: bool = Field(default=False, description="Train on train and dev together.")
     again: bool = Field(default=False, description="Open the test set although it was opened before.")
 
@@ -145,6 +158,7 @@ class FinalAnswer(_Answer):
     name: str
     opening: dict[str, Any]
     times: int = Field(description="How often the test set has been opened.")
+    choice: ChoiceAnswer
     dev_value: float | None
     confirmed: tuple[float, float, float] | None
 

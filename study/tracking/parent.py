@@ -10,6 +10,8 @@ from typing import Any
 
 from optuna.trial import FrozenTrial
 
+from study.choice import NAMES
+from study.choice_lines import choice_lines
 from study.home import StudyFolder
 from study.ledger import RESULT, STATES, Ledger
 from study.markdown import inline, link
@@ -53,6 +55,9 @@ def describe_parent(ledger: Ledger, folder: StudyFolder, experiment_id: str) -> 
         "mlflow.runName": ledger.name,
         "mlflow.note.content": describe(summary, attributes, experiment_id),
     }
+    choice = summary.choice
+    standing_out = {**{name: getattr(choice, name) for name in NAMES}, "finalize": choice.final}
+    tags |= {f"study.{name}": "" if number is None else str(number) for name, number in standing_out.items()}
     for name, value in attributes.get("made_with", {}).items():
         shown = redact_line(str(value)) if name == "command" else str(value)
         tags["mlflow.source.git.commit" if name == "git" else f"study.{name}"] = shown
@@ -94,14 +99,8 @@ def describe(summary: Summary, attributes: Mapping[str, Any], experiment_id: str
         number = link(row.number, f"#/experiments/{experiment_id}/runs/{row.run_id}") if row.run_id else row.number
         said = ", ".join(f"{name} {_short(value)}" for name, value in row.params.items() if name in drawn)
         lines.append(f"| {number} | {row.value:.4g} | {inline(said)} |")
-    confirmed = attributes.get("confirm")
-    if confirmed:
-        winner = next(c for c in confirmed["candidates"] if c["trial"] == confirmed["winner"])
-        lines += [
-            "",
-            f"Confirmed on {confirmed['seeds']} fresh seeds: trial {winner['trial']}, {winner['value']:.4g} "
-            f"({winner['low']:.4g} to {winner['high']:.4g}, 95 %).",
-        ]
+    for line in choice_lines(summary):
+        lines += ["", line]
     return "\n".join(lines)
 
 

@@ -20,10 +20,10 @@ def draw_pictures(ledger: Ledger, folder: StudyFolder, summary: Summary) -> dict
     if not ranking:
         return {}
     curves = thin_curves(folder, summary)
+    shown = dict.fromkeys([*(row.number for row in ranking[:BEST]), *summary.choice.numbers()])
     facts = TrialFacts(
         summary=summary,
-        curves={row.number: curves[row.number] for row in ranking[:BEST] if row.number in curves},
-        winner_number=ranking[0].number,
+        curves={number: curves[number] for number in shown if number in curves},
         distributions=distributions_of(ledger.trials()),
     )
     charts = {

@@ -139,10 +139,10 @@ def test_trials_that_cannot_be_compared_are_refused_in_a_line(tmp_path: Path) ->
     home, best = Home(tmp_path), str(summary.ranking()[0].number)
     pruned = next(row for row in summary.trials if row.state == "pruned")
     for item, said in (
-        ("99", "no trial 99 in study 'small'; there are 12, from 0 on"),
+        ("99", "study 'small' has no trial 99; there are 12, from 0 on"),
         (str(pruned.number), f"trial {pruned.number} of study 'small' is pruned at iteration {pruned.iterations}"),
         ("smal", "no study 'smal'"),
-        ("small:x", "'small:x' is no trial"),
+        ("small:x", "'x' is not a trial: give a number, best, confirmed, recommended"),
         (best, "is named twice"),
     ):
         with pytest.raises(UserError, match=said):

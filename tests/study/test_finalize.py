@@ -76,7 +76,10 @@ def test_mlflow_is_left_as_it_was(table: Path, tmp_path: Path, monkeypatch: pyte
 
 def test_a_trial_that_cannot_be_finalized_is_answered_in_a_line(table: Path) -> None:
     done = run_study("finalize", "table", "--home", table / "home", "--again", "--trial", 99)
-    assert (done.returncode, done.stderr) == (2, "study: --trial 99: study 'table' has trials 0 to 3\n")
+    assert (done.returncode, done.stderr) == (
+        2,
+        "study: --trial 99: study 'table' has no trial 99; there are 4, from 0 on\n",
+    )
 
 
 @pytest.mark.slow

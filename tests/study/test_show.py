@@ -62,7 +62,7 @@ def test_one_trial_is_shown_with_its_curve(finished: Path) -> None:
     best = show(finished)["best"]
     done = run_study("show", "small", best["number"], "--home", finished)
     assert done.returncode == 0, done.stderr
-    assert f"small, trial {best['number']}: complete" in done.stdout
+    assert f"small, trial {best['number']} (best in the search): complete" in done.stdout
     assert f"accuracy on dev: {best['value']:.4g}" in done.stdout
     assert f"iteration {best['iterations']}" in done.stdout
     drawn = [line for line in done.stdout.splitlines() if "┤" in line]

@@ -8,15 +8,28 @@ from support.in_process import run_local
 
 from study.home import Home
 from study.ledger import Ledger, quiet_optuna
+from study.reopening import load_all
 from study.report.facts import Facts
+from study.results import digest
+from study.spec import parse_spec
 
 
 def run_for_report(text: str, folder: Path, **attributes: Any) -> Home:
-    """Run the small study, leave in the ledger what `study run` would, and these attributes; return its home."""
-    run_local(text, folder)
+    """Run the small study, leave in the ledger what `study run` would, and these attributes; return its home.
+
+    A confirmation among them is of the study as it stands.
+    """
+    summary = run_local(text, folder)
     home = Home(folder)
     with quiet_optuna():
-        Ledger(home.folder("small"), "small").set(spec=text, folder=str(folder), **attributes)
+        ledger = Ledger(home.folder("small"), "small")
+        dataset = load_all(parse_spec(text, "").data, folder)[0]
+        attributes = {"fingerprint": dataset.fingerprint, "parts": dataset.part_fingerprints} | attributes
+        if "confirm" in attributes:
+            kept = attributes["confirm"]
+            state = digest(summary, ledger.attributes | attributes, kept["top"], kept["seeds"])
+            attributes["confirm"] = kept | {"of": state}
+        ledger.set(spec=text, folder=str(folder), **attributes)
     return home
 
 
@@ -28,8 +41,8 @@ def times(facts: Facts, count: int) -> Facts:
     return replace(facts, summary=replace(facts.summary, trials=rows), curves=curves)
 
 
-def confirmation(winner: int, best: int) -> dict[str, Any]:
-    """Return what `study confirm` leaves in the ledger, for two trials."""
+def confirmation(winner: int, best: int, recommended: int | None = None) -> dict[str, Any]:
+    """Return what `study confirm` leaves in the ledger, for two trials or three; recommended is the last of them."""
 
     def candidate(trial: int, search: float, value: float, difference: dict[str, float] | None) -> dict[str, Any]:
         return {
@@ -47,19 +60,23 @@ def confirmation(winner: int, best: int) -> dict[str, Any]:
             "seconds": 2.0,
         }
 
+    difference = {"estimate": -0.0444, "low": -0.09, "high": 0.001, "p": 0.21}
+    third = [] if recommended is None else [candidate(recommended, 0.9, 0.8654, difference)]
     return {
         "metric": "accuracy",
         "direction": "maximize",
         "part": "dev",
         "m": 80,
         "seeds": 3,
+        "top": 3,
         "search_best": {"trial": best, "value": 0.91},
         "candidates": [
             candidate(winner, 0.9, 0.8765, None),
-            candidate(best, 0.91, 0.8321, {"estimate": -0.0444, "low": -0.09, "high": 0.001, "p": 0.21}),
+            candidate(best, 0.91, 0.8321, difference),
+            *third,
         ],
         "winner": winner,
-        "recommended": best,
+        "recommended": best if recommended is None else recommended,
         "power": {},
     }
 

@@ -95,13 +95,13 @@
     $("cancel").hidden = !(line.submission && active(line.submission));
   }
 
-  function showChart(chart, unended = false) {
+  function showChart(chart) {
     $("figure").hidden = !chart;
     if (!chart) return;
     $("legend").replaceChildren(...chart.legend.map(([style, text]) => {
       const picture = draw("svg", { viewBox: "0 0 24 12", "aria-hidden": "true" });
       picture.append(draw("path", { class: style, d: "M1 6H23" }));
-      return put("li", {}, picture, unended ? text.replace("the winner", "the best so far") : text);
+      return put("li", {}, picture, text);
     }));
     const box = draw("svg", { class: "box", viewBox: "0 0 2000 1000", preserveAspectRatio: "none", role: "img", "aria-label": chart.label });
     box.append(draw("path", { class: "grid", d: chart.grid }));
@@ -118,6 +118,12 @@
     const title = (axis, side) => put("div", { class: `title ${side}`, "aria-hidden": "true" }, axis.title);
     $("plot").replaceChildren(title(chart.y, "y"), ticks(chart.y, "y"), box, ticks(chart.x, "x"), title(chart.x, "x"));
     $("caption").textContent = chart.caption.split(" Point at")[0];
+  }
+
+  // Which trials stand out, and which one is finalized; while the search runs that changes with every trial.
+  function showChoice(study) {
+    const lines = study && !active(study) ? study.choice_lines : [];
+    $("choice").replaceChildren(...lines.map((text) => put("p", { class: "note" }, text)));
   }
 
   function showBoard(line, trials) {
@@ -142,10 +148,11 @@
         const key = line ? `${line.name} ${line.version} ${line.state}` : "";
         if (key === drawn) return;
         drawn = key;
-        if (!line || !line.version) { showChart(null); $("board").hidden = true; continue; }
-        const [curves, trials] = await Promise.all([ask(`${at(line.name)}/curves`), ask(`${at(line.name)}/trials?order=best&limit=10`)]);
+        if (!line || !line.version) { showChart(null); showChoice(null); $("board").hidden = true; continue; }
+        const [curves, trials, whole] = await Promise.all([ask(`${at(line.name)}/curves`), ask(`${at(line.name)}/trials?order=best&limit=10`), ask(at(line.name))]);
         if (line.name !== chosen) continue;
-        showChart(curves.chart, active(line));
+        showChoice(whole);
+        showChart(curves.chart);
         showBoard(line, trials.trials);
         await new Promise((done) => setTimeout(done, PAUSE));
       }

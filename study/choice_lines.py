@@ -1,0 +1,53 @@
+"""The trials of a study that stand out, in sentences that are the same wherever they are shown."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from study.charts.words import short, title_of
+from study.results import Summary
+
+
+def choice_lines(summary: Summary) -> list[str]:
+    """Return a line for each trial that stands out, and one on which of them `study finalize` takes."""
+    if summary.best is None:
+        return []
+    return [
+        *(f"Trial {number}: {_reasons(summary, number)}." for number in summary.choice.numbers()),
+        final_line(summary),
+    ]
+
+
+def final_line(summary: Summary) -> str:
+    """Return which trial `study finalize` takes, and how to have it take another."""
+    name, final = summary.name, summary.choice.final
+    if final is None:
+        return f"The study went on since it was confirmed: run `study confirm {name}` before `study finalize {name}`."
+    words = ", ".join(summary.choice.words(final))
+    return f"`study finalize {name}` takes trial {final} ({words}); `study finalize {name} --trial N` takes another."
+
+
+def _reasons(summary: Summary, number: int) -> str:
+    """Return why a trial stands out, each reason with its figure."""
+    choice, metric = summary.choice, title_of(summary.metric)
+    reasons = []
+    if number == choice.best and summary.best is not None:
+        reasons.append(f"best in the search ({metric} {short(summary.best.value)} on dev)")
+    outcome = summary.confirm or {}
+    candidates = {each["trial"]: each for each in outcome.get("candidates", ())}
+    if number == choice.confirmed:
+        value = candidates[number]["value"]
+        reasons.append(f"confirmed ({metric} {short(value)}, the best on {outcome['seeds']} fresh seeds)")
+    if number == choice.recommended:
+        why = "not significantly different, and the cheapest"
+        if number == choice.confirmed:
+            why = "none that is not significantly different is cheaper"
+        reasons.append(f"recommended ({why})")
+    return ", ".join(reasons)
+
+
+def work_share(outcome: Mapping[str, Any]) -> str:
+    """Return what the recommended trial costs beside the confirmed one, by an outcome of `study confirm`."""
+    by_trial = {each["trial"]: each for each in outcome["candidates"]}
+    mine, theirs = (by_trial[outcome[which]]["work"] for which in ("recommended", "winner"))
+    share = mine / theirs if theirs else 1.0
+    return f"{100 * share:.0f}% of its work" if share < 0.995 else "as much work, fewer parameters"
