@@ -10,7 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from study.charts.scales import Scale, Ticks
+from study.charts.labels import Label, least_for_names, place_labels, room_beside
+from study.charts.scales import Choices, Scale, Ticks
+from study.charts.words import shorten
 
 WIDTH, HEIGHT = 2000, 1000
 
@@ -34,15 +36,37 @@ class Mark:
 
 @dataclass(frozen=True)
 class Axis:
-    """The text of an axis. ticks: places from the left, or from below."""
+    """The text of an axis.
+
+    Attributes:
+        title: what it shows, and in which unit.
+        ticks: places from the left, or from below.
+        names: whether ticks are names, at even distances, rather than numbers.
+    """
 
     title: str
     ticks: Ticks
+    names: bool = False
 
     @classmethod
     def of(cls, title: str, scale: Scale) -> "Axis":
         """Return the axis of a scale."""
-        return cls(title, scale.ticks())
+        return cls(shorten(title), scale.ticks(), isinstance(scale, Choices))
+
+    @property
+    def labels(self) -> list[Label]:
+        """The labels below an axis of numbers, with the widths from which they are shown."""
+        return place_labels(self.ticks)
+
+    @property
+    def upright_below(self) -> int:
+        """The width of the axis, rem, below which names are written upright."""
+        return least_for_names([text for _, text in self.ticks])
+
+    @property
+    def room(self) -> float:
+        """The room that labels beside the axis take, rem."""
+        return room_beside(self.ticks)
 
 
 @dataclass(frozen=True)
@@ -56,7 +80,6 @@ class Chart:
         legend: (style, text).
         caption: what to read from it.
         tall: height, in rem.
-        wide: width below which it scrolls, in rem; 0 fits any.
         lined: whether lines of the grid are drawn at the ticks of x and of y.
     """
 
@@ -68,7 +91,6 @@ class Chart:
     legend: tuple[tuple[str, str], ...] = ()
     caption: str = ""
     tall: float = 20
-    wide: float = 0
     lined: tuple[bool, bool] = (False, True)
 
     @property

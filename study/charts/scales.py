@@ -60,7 +60,7 @@ class Numbers:
             numbers = _linear_ticks(self.low, self.high)
         if self.whole:
             numbers = sorted({round(number) for number in numbers if abs(number - round(number)) < 1e-9})
-        return [(self.place(number), write(number)) for number in numbers]
+        return [(self.place(number), text) for number, text in zip(numbers, write(numbers), strict=True)]
 
 
 @dataclass(frozen=True)
@@ -78,10 +78,14 @@ class Choices:
         return [(self.place(name), name) for name in self.names]
 
 
-def write(number: float) -> str:
-    """Return a tick's text: as short as it can be, powers of ten only where they save room."""
-    text = f"{number:.10g}"
-    return text if len(text) <= 7 else f"{number:.4g}"
+def write(numbers: Sequence[float]) -> list[str]:
+    """Return the texts of ticks: as short as they can be and still differ, powers of ten only where they save room."""
+    texts: list[str] = []
+    for digits in range(4, 17):
+        texts = [text if len(text := f"{number:.10g}") <= 7 else f"{number:.{digits}g}" for number in numbers]
+        if len(set(texts)) == len(set(numbers)):
+            break
+    return texts
 
 
 def robust(values: Sequence[float], *, maximize: bool, margin: float = 0.04) -> tuple[Numbers, bool]:

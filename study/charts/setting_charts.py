@@ -1,23 +1,21 @@
 """Charts of settings: the dev value against each hyperparameter, and all of them at once as parallel coordinates."""
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 from optuna.distributions import CategoricalDistribution, IntDistribution
 
 from study.charts.chart import HEIGHT, WIDTH, Axis, Chart, Dots, Mark, path
 from study.charts.scales import Choices, Numbers, Scale, robust, write
 from study.charts.trials import TrialFacts
-from study.charts.words import counted, title_of
+from study.charts.words import counted, shorten, title_of
 from study.results import TrialRow
 
 LEAST = 3  # complete trials that have a hyperparameter, for a chart of it
 BANDS = 5  # of the value, each a colour of its own
 NONE = 0.04  # place on an axis of a trial that does not have the hyperparameter
-FEW_VALUES = 12  # of a hyperparameter, up to which its dots are spread
-JITTER = 0.5  # of the distance between two values, over which the dots of one are spread
+JITTER = 0.5  # of the room of a name, over which its dots are spread
 ROOM_FOR_ENDS = 20  # characters
-ROOM, NARROW = 0.1, 0.06  # at most, of an axis of numbers; of any axis in parallel coordinates
+ROW = 3.6  # rem, of parallel coordinates: room for a name in two lines and its ends
 GOLDEN = 0.6180339887498949
 
 
@@ -61,7 +59,7 @@ def _slice(facts: TrialFacts, name: str, complete: Sequence[TrialRow], y: Number
     x = scale_of(facts, name)
     rows = [row for row in complete if name in row.params]
     dots, best = Dots("complete"), Dots("best big")
-    places = _places(x, rows, name, ROOM if isinstance(x, Numbers) else 1.0)
+    places = _places(x, rows, name)
     strong = facts.summary.front or (facts.main,)
     for row in rows:
         chosen = best if row.number in strong else dots
@@ -79,16 +77,15 @@ def _slice(facts: TrialFacts, name: str, complete: Sequence[TrialRow], y: Number
     )
 
 
-def _places(x: Scale, rows: Sequence[TrialRow], name: str, room: float) -> dict[int, float]:
-    """Return where trials lie on an axis; where many share a value, moved aside a little so that none hides another.
+def _places(x: Scale, rows: Sequence[TrialRow], name: str) -> dict[int, float]:
+    """Return where trials lie on an axis: a number exactly, a name within its room, so that no trial hides another.
 
-    By multiples of the golden ratio, so that neighbours lie apart; over `room` of the axis at most.
+    Within a name's room by multiples of the golden ratio, so that neighbors lie apart.
     """
     places = {row.number: x.place(row.params[name]) for row in rows if name in row.params}
-    distinct = sorted(set(places.values()))
-    if len(distinct) > FEW_VALUES or len(distinct) < 2 or len(places) <= len(distinct):
+    if not isinstance(x, Choices) or len(places) <= len(x.names):
         return places
-    spread = min(room, JITTER * min(b - a for a, b in pairwise(distinct)))
+    spread = JITTER / len(x.names)
     return {number: place + (number * GOLDEN % 1 - 0.5) * spread for number, place in places.items()}
 
 
@@ -97,7 +94,7 @@ def _main_title(facts: TrialFacts) -> str:
 
 
 def parallel(facts: TrialFacts) -> Chart | None:
-    """Return parallel coordinates of the complete trials: an axis a hyperparameter, the value last."""
+    """Return parallel coordinates of the complete trials: a row a hyperparameter, from low to high, the value last."""
     summary = facts.summary
     rows = summary.ranking()
     names = searched(facts)
@@ -105,31 +102,29 @@ def parallel(facts: TrialFacts) -> Chart | None:
         return None
     value_scale, _ = robust([_value(row) for row in rows], maximize=summary.direction == "maximize", margin=0)
     scales: list[Scale] = [*(scale_of(facts, name, margin=0) for name in names), value_scale]
-    columns = [_places(scale, rows, name, NARROW) for scale, name in zip(scales, names, strict=False)]
-    columns.append({row.number: value_scale.place(_value(row)) for row in rows})
+    places = [_places(scale, rows, name) for scale, name in zip(scales, names, strict=False)]
+    places.append({row.number: value_scale.place(_value(row)) for row in rows})
     titles = [*names, f"dev {title_of(summary.metric)}"]
-    at = [(k + 0.5) / len(scales) for k in range(len(scales))]
-    marks = []
+    heights = [1 - (k + 0.5) / len(scales) for k in range(len(scales))]
+    marks = [Mark("rule", "pole", "".join(f"M0 {round((1 - y) * HEIGHT)}H{WIDTH}" for y in heights))]
     # The worst first, so that the best lie on top.
     for rank in reversed(range(len(rows))):
         row = rows[rank]
-        places = [_above_none(column[row.number]) if row.number in column else NONE for column in columns]
+        across = [_right_of_none(of_row[row.number]) if row.number in of_row else NONE for of_row in places]
         band = "best" if row.number == facts.main else f"band-{rank * BANDS // len(rows)}"
-        marks.append(Mark("line", band, path(zip(at, places, strict=True)), (row.number,)))
-    rules = "".join(f"M{round(x * WIDTH)} 0V{HEIGHT}" for x in at)
-    marks.append(Mark("rule", "pole", rules))
+        marks.append(Mark("line", band, path(zip(across, heights, strict=True)), (row.number,)))
+    labels = [f"{shorten(title)}\n{_ends(scale)}" for title, scale in zip(titles, scales, strict=True)]
     return Chart(
         key="parallel-chart",
         label=f"Parallel coordinates of {counted(len(rows), 'complete trial')}: "
         f"{', '.join(names)} and dev {title_of(summary.metric)}.",
-        x=Axis("", [(x, f"{name}\n{_ends(scale)}") for x, name, scale in zip(at, titles, scales, strict=True)]),
-        y=Axis("", []),
+        x=Axis("each row from low to high", []),
+        y=Axis("", list(zip(heights, labels, strict=True)), names=True),
         marks=tuple(marks),
         legend=(("line best", _main_title(facts)), *((f"line band-{k}", _fifth(k)) for k in range(BANDS))),
-        caption="A line is a complete trial, its colour is its rank. Each axis runs upwards between the two "
-        "values under it; a line at the very bottom is a trial without the hyperparameter.",
-        tall=24,
-        wide=7 * len(scales),
+        caption="A line is a complete trial, its color is its rank. Each row runs to the right between the two "
+        "values beside it; a line at the very left is a trial without the hyperparameter.",
+        tall=ROW * len(scales),
         lined=(False, False),
     )
 
@@ -137,14 +132,13 @@ def parallel(facts: TrialFacts) -> Chart | None:
 def _ends(scale: Scale) -> str:
     """Return the low and the high end of an axis as text."""
     if isinstance(scale, Numbers):
-        low, high = (f"{end:.3g}" if abs(end) < 1000 else write(end) for end in (scale.low, scale.high))
-        return f"{low} to {high}"
+        return " to ".join(write([scale.low, scale.high]))
     names = [text for _, text in scale.ticks()]
     ends = f"{names[0]} to {names[-1]}"
     return ends if len(ends) <= ROOM_FOR_ENDS else f"{len(names)} choices"
 
 
-def _above_none(place: float) -> float:
+def _right_of_none(place: float) -> float:
     return 0.12 + 0.84 * place
 
 

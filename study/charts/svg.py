@@ -1,27 +1,54 @@
-"""Charts as SVG files that stand alone: the same marks as in the report's page, with their axes as text."""
+"""Charts as SVG files that stand alone: the same marks and colors as in the report's page, with their axes as text.
 
-from collections.abc import Sequence
+A file is laid out once, for a width: margins are as wide as the labels need, and labels that do not fit are left out.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from html import escape as escape_html
 
-from study.charts.chart import HEIGHT, WIDTH, Chart, Mark
+from study.charts.chart import HEIGHT, WIDTH, Axis, Chart, Mark
+from study.charts.colors import COLORS
+from study.charts.labels import fits, width_of, within
+from study.charts.scales import Ticks
 from study.printable import printable
 
-PLOT_WIDTH, PLOT_HEIGHT = 640, 300
-LEFT, RIGHT, TOP, BOTTOM = 104, 24, 46, 56
-_BANDS = ("#440154", "#3b528b", "#21918c", "#5ec962", "#d8c51d")
-# The looks of `report/templates/page.css` in its light colours; marks without an entry are drawn in grey.
-_STYLES = {
-    "faint": "stroke:#5b6b7d;stroke-opacity:.3;stroke-width:1.2",
-    "complete": "stroke:#3573b9;stroke-opacity:.65",
-    "pruned": "stroke:#b8860b;stroke-opacity:.5",
-    "failed": "stroke:#a33;stroke-dasharray:5 3",
-    "running": "stroke:#777;stroke-dasharray:1 3",
-    "best": "stroke:#c2410c;stroke-opacity:1;stroke-width:3",
-    "frontier": "stroke:#c2410c;stroke-width:1.5",
+PLOT_WIDTH, PLOT_HEIGHT, ROW = 640, 300, 48  # pixels; of a row of names beside the axis
+FONT, LINE, MARGIN = 13, 17, 20  # size of texts, distance of lines, empty border
+SAMPLE = 28  # pixels of a legend's line with its gap
+_BANDS = {f"band-{k}": f"stroke:{COLORS[f'band-{k}']};stroke-opacity:.6;stroke-width:1.2" for k in range(5)}
+# The looks of `report/templates/page.css`; marks without an entry are drawn in grey.
+_STYLES = _BANDS | {
+    "faint": "stroke-opacity:.45;stroke-width:1.2",
+    "complete": f"stroke:{COLORS['complete']}",
+    "pruned": f"stroke:{COLORS['pruned']}",
+    "failed": f"stroke:{COLORS['failed']};stroke-dasharray:5 3",
+    "running": f"stroke:{COLORS['running']};stroke-dasharray:1 3",
+    "best": f"stroke:{COLORS['best']};stroke-opacity:1;stroke-width:3",
+    "frontier": f"stroke:{COLORS['best']};stroke-width:1.5",
     "bar": "stroke-width:10",
-    "pole": "stroke:#999;stroke-width:1",
-    **{f"band-{k}": f"stroke:{colour};stroke-opacity:.6;stroke-width:1.2" for k, colour in enumerate(_BANDS[::-1])},
+    "pole": f"stroke:{COLORS['line']};stroke-width:1",
 }
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Pixels around and of the plot of a chart, and the rows of its legend."""
+
+    left: int
+    top: int
+    bottom: int
+    height: int
+    legend: tuple[tuple[tuple[str, str], ...], ...]
+    upright: bool  # whether names below the axis are
+
+    @property
+    def wide(self) -> int:
+        return self.left + PLOT_WIDTH + MARGIN
+
+    @property
+    def high(self) -> int:
+        return self.top + self.height + self.bottom
 
 
 def draw_chart(chart: Chart) -> str:
@@ -36,49 +63,113 @@ def draw_charts(charts: Sequence[Chart], columns: int = 2) -> str:
         charts: at least one.
         columns: charts in a row.
     """
-    wide, high = LEFT + PLOT_WIDTH + RIGHT, TOP + PLOT_HEIGHT + BOTTOM
+    layouts = [_lay_out(chart) for chart in charts]
     columns = min(columns, len(charts))
-    rows = -(-len(charts) // columns)
+    wide = max(layout.wide for layout in layouts)
+    heights = [max(layout.high for layout in row) for row in _batches(layouts, columns)]
     parts = [
-        f'<g transform="translate({wide * (k % columns)} {high * (k // columns)})">{_plot(chart)}</g>'
-        for k, chart in enumerate(charts)
+        f'<g transform="translate({wide * (k % columns)} {sum(heights[: k // columns])})">{_plot(chart, layout)}</g>'
+        for k, (chart, layout) in enumerate(zip(charts, layouts, strict=True))
     ]
+    high = sum(heights)
     label = _escape(" ".join(chart.label for chart in charts))
-    size = f'width="{wide * columns}" height="{high * rows}" viewBox="0 0 {wide * columns} {high * rows}"'
+    size = f'width="{wide * columns}" height="{high}" viewBox="0 0 {wide * columns} {high}"'
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-label="{label}" '
-        'font-family="sans-serif" font-size="13" fill="#333">'
+        f'font-family="sans-serif" font-size="{FONT}" fill="{COLORS["quiet"]}">'
         "<style>path{fill:none;vector-effect:non-scaling-stroke}</style>"
-        f'<rect width="100%" height="100%" fill="white"/>{"".join(parts)}</svg>'
+        f'<rect width="100%" height="100%" fill="{COLORS["ground"]}"/>{"".join(parts)}</svg>'
     )
 
 
-def _plot(chart: Chart) -> str:
-    scale = f"translate({LEFT} {TOP}) scale({PLOT_WIDTH / WIDTH} {PLOT_HEIGHT / HEIGHT})"
+def _batches(layouts: Sequence[_Layout], size: int) -> Iterator[Sequence[_Layout]]:
+    return (layouts[first : first + size] for first in range(0, len(layouts), size))
+
+
+def _lay_out(chart: Chart) -> _Layout:
+    names = [text for _, text in chart.x.ticks] if chart.x.names else []
+    upright = bool(names) and PLOT_WIDTH / len(names) < max(map(_width, names)) + 8
+    below = max(map(_width, names)) + 12 if upright else LINE + 6
+    legend = tuple(_rows_of(chart.legend))
+    return _Layout(
+        left=round(max((_width(text) for _, text in chart.y.ticks), default=0)) + MARGIN + 8,
+        top=MARGIN + LINE * (len(legend) + bool(chart.y.title)) + 6,
+        bottom=round(below) + LINE * bool(chart.x.title) + 12,
+        height=ROW * len(chart.y.ticks) if chart.y.names else PLOT_HEIGHT,
+        legend=legend,
+        upright=upright,
+    )
+
+
+def _plot(chart: Chart, layout: _Layout) -> str:
+    left, top, height = layout.left, layout.top, layout.height
+    scale = f"translate({left} {top}) scale({PLOT_WIDTH / WIDTH} {height / HEIGHT})"
     marks = "".join(map(_path, chart.marks))
-    grid = f'<path d="{chart.grid}" style="stroke:#e3e3e3;stroke-width:1"/>'
-    x = "".join(_text(LEFT + at * PLOT_WIDTH, TOP + PLOT_HEIGHT + 18, text, "middle") for at, text in chart.x.ticks)
-    y = "".join(_text(LEFT - 8, TOP + (1 - at) * PLOT_HEIGHT + 4, text, "end") for at, text in chart.y.ticks)
-    titles = _text(LEFT + PLOT_WIDTH, TOP + PLOT_HEIGHT + 40, chart.x.title, "end")
-    titles += _text(LEFT, TOP - 10, chart.y.title, "start")
-    frame = f'<path d="M{LEFT} {TOP}V{TOP + PLOT_HEIGHT}H{LEFT + PLOT_WIDTH}" style="stroke:#999"/>'
-    return f'<g transform="{scale}">{grid}{marks}</g>{frame}{x}{y}{titles}{_legend(chart)}'
+    grid = f'<path d="{chart.grid}" style="stroke:{COLORS["grid"]};stroke-width:1"/>'
+    frame = f'<path d="M{left} {top}V{top + height}H{left + PLOT_WIDTH}" style="stroke:{COLORS["line"]}"/>'
+    end = top + height + layout.bottom - 10
+    titles = _text(left + PLOT_WIDTH, end, chart.x.title, "end") + _text(MARGIN, top - 10, chart.y.title, "start")
+    labels = "".join([*_below(chart.x, layout), *_beside(chart.y, layout)])
+    return f'<g transform="{scale}">{grid}{marks}</g>{frame}{labels}{titles}{_legend(layout)}'
 
 
-def _legend(chart: Chart) -> str:
-    parts, at = [], LEFT + 130
-    for style, text in chart.legend:
-        parts.append(
-            f'<path d="M{at} 14h18" style="{_look(style)};stroke-opacity:1"/>{_text(at + 24, 18, text, "start")}'
-        )
-        at += 24 + 7 * len(text) + 16
+def _below(axis: Axis, layout: _Layout) -> Iterator[str]:
+    """Yield the labels below the plot: names all of them, of numbers every one, every second, … that fits."""
+    y = layout.top + layout.height + LINE
+    if layout.upright:
+        for at, text in axis.ticks:
+            x = round(layout.left + at * PLOT_WIDTH + 4)
+            yield f'<text transform="translate({x} {y - 6}) rotate(-90)" text-anchor="end">{_escape(text)}</text>'
+        return
+    for at, text in axis.ticks if axis.names else _fitting(axis.ticks):
+        middle = within(at * PLOT_WIDTH, _width(text) / 2, PLOT_WIDTH)
+        yield _text(layout.left + middle, y, text, "middle")
+
+
+def _beside(axis: Axis, layout: _Layout) -> Iterator[str]:
+    for at, text in axis.ticks:
+        lines = text.count("\n")
+        y = layout.top + within((1 - at) * layout.height, 6, layout.height) + 4 - lines * LINE / 2
+        yield _text(layout.left - 8, y, text, "end")
+
+
+def _fitting(ticks: Ticks) -> Ticks:
+    stride = 1
+    while stride < len(ticks):
+        kept = ticks[::stride]
+        if fits([at for at, _ in kept], [_width(text) / 2 for _, text in kept], PLOT_WIDTH, 8):
+            break
+        stride *= 2
+    return ticks[::stride]
+
+
+def _rows_of(legend: Sequence[tuple[str, str]]) -> Iterator[tuple[tuple[str, str], ...]]:
+    """Yield the entries of a legend in rows that are as wide as the plot."""
+    row: list[tuple[str, str]] = []
+    for entry in legend:
+        if row and sum(SAMPLE + _width(text) + 12 for _, text in (*row, entry)) > PLOT_WIDTH:
+            yield tuple(row)
+            row = []
+        row.append(entry)
+    if row:
+        yield tuple(row)
+
+
+def _legend(layout: _Layout) -> str:
+    parts = []
+    for k, row in enumerate(layout.legend):
+        x, y = float(MARGIN), MARGIN + k * LINE
+        for style, text in row:
+            sample = f'<path d="M{x:.0f} {y - 4}h18" style="{_look(style)};stroke-opacity:1"/>'
+            parts.append(sample + _text(x + SAMPLE - 4, y, text, "start"))
+            x += SAMPLE + _width(text) + 12
     return "".join(parts)
 
 
 def _path(mark: Mark) -> str:
     look = _look(mark.style)
     if mark.kind == "dots":
-        look += f";stroke-linecap:round;stroke-width:{11 if 'big' in mark.style.split() else 7}"
+        look += f";stroke-linecap:round;stroke-width:{11 if 'big' in mark.style.split() else 7};stroke-dasharray:none"
     return f'<path d="{mark.d}" style="{look}"/>'
 
 
@@ -87,10 +178,16 @@ def _look(style: str) -> str:
     return ";".join(known) or "stroke:#777;stroke-width:1.2"
 
 
+def _width(text: str) -> float:
+    return width_of(text, FONT)
+
+
 def _text(x: float, y: float, text: str, anchor: str) -> str:
-    lines = text.split("\n")
+    if not text:
+        return ""
     spans = "".join(
-        f'<tspan x="{x:.0f}" dy="{0 if k == 0 else 15}">{_escape(line)}</tspan>' for k, line in enumerate(lines)
+        f'<tspan x="{x:.0f}" dy="{0 if k == 0 else LINE}">{_escape(line)}</tspan>'
+        for k, line in enumerate(text.split("\n"))
     )
     return f'<text x="{x:.0f}" y="{y:.0f}" text-anchor="{anchor}">{spans}</text>'
 

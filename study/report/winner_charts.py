@@ -36,7 +36,7 @@ def candidates(confirmation: Confirmation) -> Chart | None:
         key="confirm-chart",
         label=f"Confirmed {metric} of {len(shown)} candidates with intervals; the table below has the numbers.",
         x=Axis.of(metric, x),
-        y=Axis.of("", names),
+        y=Axis.of("candidate", names),
         marks=(seeds.mark(), Mark("rule", "interval", "".join(intervals)), search.mark(), value.mark(), winner.mark()),
         legend=(
             ("dots best", f"confirmed: trial {confirmation.winner}"),

@@ -4,10 +4,11 @@ import math
 from collections.abc import Sequence
 
 from engine.activations import Array
+from study.charts.chart import Axis, Chart, Dots, Mark, path
+from study.charts.scales import Numbers
+from study.charts.svg import draw_chart
 
-WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 640, 360, 70, 40, 30
-MOST = 300  # points of a line; more cannot be told apart at this size
-_TRAIN, _DEV = "#0072b2", "#d55e00"
+MOST = 300  # points of a line; more look the same at this size
 
 
 def draw_curve(costs: Array, dev: Sequence[tuple[int, float]]) -> str:
@@ -20,36 +21,19 @@ def draw_curve(costs: Array, dev: Sequence[tuple[int, float]]) -> str:
     stride = max(1, math.ceil(len(costs) / MOST))
     train = [(i, float(costs[i])) for i in range(0, len(costs), stride) if math.isfinite(costs[i])]
     dev = [(i, cost) for i, cost in dev if math.isfinite(cost)]
-    values = [cost for _, cost in (*train, *dev)] or [0.0, 1.0]
-    low, high = min(values), max(values)
-    high = high if high > low else low + 1.0
-    last = max([i for i, _ in (*train, *dev)], default=1) or 1
-
-    def place(point: tuple[int, float]) -> tuple[float, float]:
-        x = LEFT + (WIDTH - LEFT - 20) * point[0] / last
-        y = TOP + (HEIGHT - TOP - BOTTOM) * (high - point[1]) / (high - low)
-        return round(x, 1), round(y, 1)
-
-    def line(points: Sequence[tuple[int, float]], colour: str) -> str:
-        path = " ".join(f"{x},{y}" for x, y in map(place, points))
-        return f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>'
-
-    dots = "".join(f'<circle cx="{x}" cy="{y}" r="3" fill="{_DEV}"/>' for x, y in map(place, dev))
-    marks = []
-    for share in (0.0, 0.25, 0.5, 0.75, 1.0):
-        _, y = place((0, low + share * (high - low)))
-        x, _ = place((round(share * last), low))
-        marks.append(f'<line x1="{LEFT}" x2="{WIDTH - 20}" y1="{y}" y2="{y}" stroke="#ddd"/>')
-        marks.append(f'<text x="{LEFT - 8}" y="{y + 4}" text-anchor="end">{low + share * (high - low):.4g}</text>')
-        marks.append(f'<text x="{x}" y="{HEIGHT - BOTTOM + 18}" text-anchor="middle">{round(share * last)}</text>')
-    legend = (
-        f'<text x="{LEFT}" y="18" fill="{_TRAIN}">cost on train</text>'
-        f'<text x="{LEFT + 110}" y="18" fill="{_DEV}">cost on dev</text>'
-        f'<text x="{WIDTH - 20}" y="{HEIGHT - 6}" text-anchor="end">iterations</text>'
-    )
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '
-        'font-family="sans-serif" font-size="12" fill="#333" role="img" aria-label="cost over iterations">'
-        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>'
-        f"{''.join(marks)}{legend}{line(train, _TRAIN)}{line(dev, _DEV)}{dots}</svg>"
+    x = Numbers(0, max([i for i, _ in (*train, *dev)], default=1) or 1, whole=True)
+    y = Numbers.covering(cost for _, cost in (*train, *dev))
+    dots = Dots("best")
+    for i, cost in dev:
+        dots.add(x.place(i), y.place(cost))
+    train_line, dev_line = (path((x.place(i), y.place(cost)) for i, cost in points) for points in (train, dev))
+    return draw_chart(
+        Chart(
+            key="curve",
+            label="Cost over iterations.",
+            x=Axis.of("iteration", x),
+            y=Axis.of("cost J", y),
+            marks=(Mark("line", "complete", train_line), Mark("line", "frontier", dev_line), dots.mark()),
+            legend=(("complete", "cost on train"), ("frontier", "cost on dev")),
+        )
     )

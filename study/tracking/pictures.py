@@ -57,7 +57,7 @@ def importance_chart(ledger: Ledger) -> Chart | None:
         key="importance-chart",
         label="How much each hyperparameter matters.",
         x=Axis.of(f"share, from {counted(found['trials'], 'complete trial')}{rough}", x),
-        y=Axis.of("", names),
+        y=Axis.of("hyperparameter", names),
         marks=(
             Mark("rule", "complete bar", bars(found["variance"], height / 2)),
             Mark("rule", "best bar", bars(found["best"], -height / 2)),

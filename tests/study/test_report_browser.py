@@ -10,10 +10,18 @@ from PIL import Image
 from support.browser import needs_driver, visit
 from support.in_process import spec_with
 from support.report_studies import run_for_report
+from support.text_boxes import MEASURE, with_hyperparameters
 
+from study.charts.chart import Chart
+from study.charts.setting_charts import parallel, slices
+from study.charts.svg import draw_chart, draw_charts
+from study.charts.trial_charts import cost_curves
 from study.home import Home
 from study.report import write_report
+from study.report.facts import Facts, gather
+from study.report.page import as_html
 from study.results import summarize
+from study.tracking.curve_picture import draw_curve
 
 pytestmark = [pytest.mark.slow, needs_driver]
 
@@ -47,6 +55,65 @@ def test_report_opens_without_a_server_and_fits_the_window(browser: Any, page: P
     assert (pixels[0].mean() < 60) == dark
     winner = (255, 154, 77) if dark else (195, 77, 0)  # --best of page.css
     assert (np.abs(pixels - np.array(winner)).max(axis=1) < 8).sum() > 200
+
+
+WIDTHS = [320, 400, 800, 1280]
+
+
+@pytest.fixture(scope="module")
+def facts(home: Home) -> Facts:
+    return gather(home, "small")
+
+
+@pytest.mark.parametrize("count", [2, 3, 5, 8, 11, 14])
+def test_no_text_of_a_report_is_clipped_or_overlapped(browser: Any, facts: Facts, tmp_path: Path, count: int) -> None:
+    page = tmp_path / "report.html"
+    page.write_text(as_html(with_hyperparameters(facts, count)), encoding="utf-8")
+    for width in WIDTHS:
+        for dark in (False, True):
+            found = visit(browser, page, MEASURE, width=width, dark=dark).found
+            assert found["texts"] > 100
+            assert (found["clipped"], found["overlapping"]) == ([], []), f"{count} at {width}"
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_no_text_of_a_whole_report_is_clipped_or_overlapped(browser: Any, page: Path, width: int) -> None:
+    found = visit(browser, page, MEASURE, width=width).found
+    assert (found["clipped"], found["overlapping"]) == ([], [])
+
+
+@pytest.mark.parametrize("count", [2, 8, 14])
+def test_no_text_of_a_picture_is_clipped_or_overlapped(browser: Any, facts: Facts, tmp_path: Path, count: int) -> None:
+    shown = with_hyperparameters(facts, count)
+    pictures = {
+        "parallel": draw_chart(not_none(parallel(shown))),
+        "slices": draw_charts(slices(shown)[0]),
+        "curves": draw_chart(not_none(cost_curves(shown))),
+        "curve": draw_curve(np.array([3.0, 1e-9, 123456.789]), [(2, 123456.788)]),
+    }
+    for name, picture in pictures.items():
+        path = tmp_path / f"{name}.svg"
+        path.write_text(picture, encoding="utf-8")
+        found = visit(browser, path, MEASURE).found
+        assert found["texts"] >= 5
+        assert (found["clipped"], found["overlapping"]) == ([], []), f"{name} of {count}"
+
+
+def test_texts_that_overlap_or_are_clipped_are_found(browser: Any, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    page.write_text(
+        "<!doctype html><title>x</title><div style='position:relative;height:3em'>"
+        "<span style='position:absolute;left:9px'>one</span><span style='position:absolute;left:19px'>two</span></div>"
+        "<div style='overflow:hidden;width:20px;white-space:nowrap'>three and four</div>"
+        "<p style='position:absolute;left:-9px'>five</p>"
+    )
+    found = visit(browser, page, MEASURE).found
+    assert (found["overlapping"], set(found["clipped"])) == (["one | two"], {"three and four", "five"})
+
+
+def not_none(chart: Chart | None) -> Chart:
+    assert chart is not None
+    return chart
 
 
 def test_pointer_and_keys_show_whose_mark_it_is(browser: Any, home: Home, page: Path) -> None:

@@ -107,17 +107,30 @@
     box.append(draw("path", { class: "grid", d: chart.grid }));
     for (const mark of chart.marks) box.append(draw("path", { class: `${mark.kind} ${mark.style}`, d: mark.d, "data-trials": mark.trials.join(" ") }));
     const ticks = (axis, side) => {
-      const row = put("div", { class: `ticks ${side}${axis.ticks.length > 4 ? " thin" : ""}`, "aria-hidden": "true" });
+      const row = put("div", { class: `ticks ${side}`, "aria-hidden": "true" });
+      const wide = (text) => 0.48 * text.length; // rem
       for (const [place, text] of axis.ticks) {
-        const tick = put("span", place < 0.015 ? { class: "low" } : place > 0.985 ? { class: "high" } : {}, text);
-        tick.style[side === "y" ? "bottom" : "left"] = `${100 * place}%`;
+        const tick = put("span", {}, text), half = side === "y" ? 0.45 : wide(text) / 2;
+        tick.style[side === "y" ? "bottom" : "left"] = `clamp(${half}rem, ${100 * place}%, 100% - ${half}rem)`;
         row.append(tick);
       }
+      if (side === "y") row.style.width = `${0.5 + Math.max(0, ...axis.ticks.map(([, text]) => wide(text)))}rem`;
       return row;
     };
     const title = (axis, side) => put("div", { class: `title ${side}`, "aria-hidden": "true" }, axis.title);
     $("plot").replaceChildren(title(chart.y, "y"), ticks(chart.y, "y"), box, ticks(chart.x, "x"), title(chart.x, "x"));
+    thinOut();
     $("caption").textContent = chart.caption.split(" Point at")[0];
+  }
+
+  // Labels below the axis that would overlap the one before are hidden.
+  function thinOut() {
+    let end = -Infinity;
+    for (const tick of $("plot").querySelectorAll(".ticks.x span")) {
+      const box = tick.getBoundingClientRect(), fits = box.left > end + 6;
+      tick.style.visibility = fits ? "" : "hidden";
+      if (fits) end = box.right;
+    }
   }
 
   // Which trials stand out, and which one is finalized; while the search runs that changes with every trial.
@@ -249,6 +262,7 @@
   });
 
   $("all").addEventListener("click", () => { all = true; showList(); });
+  addEventListener("resize", thinOut);
   addEventListener("hashchange", () => { tell($("cancel-said"), ""); show(); if (location.hash.startsWith("#study=")) $("name").focus({ preventScroll: true }); });
   begin();
 })();
