@@ -76,8 +76,9 @@ class TrialDescriber:
         if file is not None:
             points = self._curve(file.costs, spread(len(file.costs)), file.evaluations)
             files = self._files(file)
+        files["metrics.csv"] = self._metrics_table(result["metrics"])
         drawn = {name for name, _, _ in points}
-        final = {name: value for name, value in result["metrics"].items() if name not in drawn}
+        final = {name: value for name, value in self._charted(result["metrics"]).items() if name not in drawn}
         final |= {name: result[name] for name in ("seconds", "work", "parameters")}
         points += [(name, float(value), result["iterations"]) for name, value in final.items()]
         return RunContent(
@@ -129,6 +130,35 @@ class TrialDescriber:
                     points.append((name, mean_value(evaluation, name), evaluation["iteration"]))
         return points
 
+    def _charted(self, metrics: Mapping[str, float]) -> dict[str, float]:
+        """Return the metrics that get a chart each; of single networks by sections, such as fold_0/dev_cost.
+
+        Those are the means on dev, and of the metric that is compared those on train and of single networks, too.
+        A page of charts has room for no more; `metrics.csv` has all.
+        """
+        compared = ("dev_cost", f"dev_{self.metric}")
+        charted: dict[str, float] = {}
+        for name, value in metrics.items():
+            base, network = split_network(name, metrics)
+            if network is None and (not name.startswith("train_") or name == f"train_{self.metric}"):
+                charted[name] = value
+            elif network is not None and base in compared:
+                charted[f"{self._network}_{network}/{base}"] = value
+        return charted
+
+    def _metrics_table(self, metrics: Mapping[str, float]) -> bytes:
+        """Return all metrics at the end as CSV: the mean, and the value of each network where there are several."""
+        named = [(name, *split_network(name, metrics)) for name in metrics]
+        networks = sorted({network for _, _, network in named if network is not None})
+        means = [name for name, _, network in named if network is None]
+        rows = [[name, metrics[name], *(metrics.get(f"{name}_{k}", "") for k in networks)] for name in means]
+        return _table(["metric", "mean", *(f"{self._network}_{k}" for k in networks)], rows)
+
+    @property
+    def _network(self) -> str:
+        """What one of several networks of a trial is: of a fold, or of a seed."""
+        return "fold" if self.spec.data.folds else "seed"
+
     def _files(self, file: TrialFile) -> dict[str, bytes]:
         dev = [(seen["iteration"], mean_value(seen, "dev_cost")) for seen in file.evaluations]
         files = {
@@ -145,6 +175,12 @@ class TrialDescriber:
             np.savez_compressed(buffer, allow_pickle=False, **arrays)
             files["dev_predictions.npz"] = buffer.getvalue()
         return files
+
+
+def split_network(name: str, metrics: Mapping[str, float]) -> tuple[str, int | None]:
+    """Return a metric's name without the number of a network, as in dev_cost_0, and this number; None of a mean."""
+    base, _, number = name.rpartition("_")
+    return (base, int(number)) if number.isdecimal() and base in metrics else (name, None)
 
 
 def spread(n: int) -> list[int]:

@@ -59,8 +59,13 @@ def view_tags(spec: Spec, uid: str, objectives: Sequence[str], directions: Seque
 
 
 def page_address(server: str, experiment_id: str, name: str) -> str:
-    """Return the address of a study's page on a server."""
-    return f"{server.rstrip('/')}/#/experiments/{experiment_id}/runs?viewStateShareKey={quote(name)}"
+    """Return the address of a study's page on a server.
+
+    MLflow's pages remember whether a reader looked at language models or at machine learning last, language models at
+    first; the address says which it is.
+    """
+    page = f"{server.rstrip('/')}/#/experiments/{experiment_id}/runs"
+    return f"{page}?viewStateShareKey={quote(name)}&workflowType=machine_learning"
 
 
 def missing_tags(wanted: Mapping[str, str], there: Mapping[str, str]) -> dict[str, str]:
