@@ -135,9 +135,14 @@ class Study:
         from study.confirming import confirm
 
         _check(top=(top, 1), seeds=(seeds, 2), jobs=(jobs, 1))
-        said = ProgressLine(quiet=quiet).said
-        outcome = confirm(self.home, self.name, top=top, seeds=seeds, jobs=jobs, said=said)
-        self._sync(said)
+        line = ProgressLine(quiet=quiet)
+        try:
+            outcome = confirm(
+                self.home, self.name, top=top, seeds=seeds, jobs=jobs, said=line.said, progress=line.confirming
+            )
+        finally:
+            line.end()
+        self._sync(line.said)
         return outcome
 
     def compare(self, *trials: int | str, picture: str | Path | None = None) -> dict[str, Any]:

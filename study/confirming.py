@@ -9,6 +9,7 @@ from typing import Any
 
 from engine.metrics import METRICS
 from study import holding
+from study.confirm_progress import ProgressFile
 from study.errors import UserError
 from study.home import Home
 from study.ledger import RESULT, Ledger, quiet_optuna, repair
@@ -31,6 +32,7 @@ def confirm(
     seeds: int | None = None,
     jobs: int | None = None,
     said: Callable[[str], None],
+    progress: Callable[[float], None] = lambda _: None,
 ) -> dict[str, Any]:
     """Confirm a study; return the outcome, which is in the ledger then. What is known already is not trained again.
 
@@ -40,6 +42,7 @@ def confirm(
         top, seeds: in place of [confirm] in the spec.
         jobs: worker processes; None is one a core.
         said: called with lines on how it goes.
+        progress: called with the share of the work that is done, 0 to 1.
 
     Raises:
         UserError: there is no such study, it has no complete trial, its data changed, or nothing trains.
@@ -56,7 +59,7 @@ def confirm(
         objective.write_data()
         ledger = Ledger(reopened.folder, name, held=held)
         with Workers.of(reopened.spec.search, jobs) as workers:
-            return confirm_with(objective, ledger, workers, said, top=top, seeds=seeds)
+            return confirm_with(objective, ledger, workers, said, progress, top=top, seeds=seeds)
 
 
 def confirm_with(
@@ -64,6 +67,7 @@ def confirm_with(
     ledger: Ledger,
     workers: Workers,
     said: Callable[[str], None],
+    progress: Callable[[float], None] = lambda _: None,
     *,
     top: int,
     seeds: int,
@@ -88,11 +92,18 @@ def confirm_with(
     titles = {_file(row): row for row in best}
     trials = {trial.number: trial for trial in ledger.trials()}
     retraining = Retraining(objective, part, seeds, objective.folder.confirm)
-    trained = retraining.train(
-        {_file(row): trials[row.number].params for row in best},
-        workers,
-        lambda name: said(f"trial {titles[name].number} trained again"),
-    )
+    with ProgressFile(objective.folder) as file:
+
+        def advanced(share: float) -> None:
+            file.update(share)
+            progress(share)
+
+        trained = retraining.train(
+            {_file(row): trials[row.number].params for row in best},
+            workers,
+            lambda name: said(f"trial {titles[name].number} trained again"),
+            advanced,
+        )
     good = [row for row in best if trained[_file(row)].reason is None]
     failed = [
         {"trial": row.number, "search_value": row.value, "reason": trained[_file(row)].reason}
@@ -131,7 +142,11 @@ def confirm_with(
 
 
 def confirm_once(
-    objective: Objective, ledger: Ledger, workers: Workers, said: Callable[[str], None]
+    objective: Objective,
+    ledger: Ledger,
+    workers: Workers,
+    said: Callable[[str], None],
+    progress: Callable[[float], None] = lambda _: None,
 ) -> dict[str, Any] | None:
     """Confirm as the spec says, at the end of a run; return None where the spec does not, or nothing trains again.
 
@@ -150,7 +165,7 @@ def confirm_once(
     ):
         return dict(known)
     try:
-        return confirm_with(objective, ledger, workers, said, top=wanted.top, seeds=wanted.seeds)
+        return confirm_with(objective, ledger, workers, said, progress, top=wanted.top, seeds=wanted.seeds)
     except UserError as error:
         said(f"not confirmed: {error}")
         return None

@@ -28,7 +28,7 @@ class ProgressLine:
         """Return what a run is given to tell it."""
         from study.running import Progress
 
-        return Progress(self.begun, self.finished, self.said)
+        return Progress(self.begun, self.finished, self.said, confirming=self.confirming)
 
     def begun(
         self, dataset: "Dataset", metric: str, direction: str, done: int, planned: int, best: float | None
@@ -45,6 +45,11 @@ class ProgressLine:
             self.best = value
         best = "" if self.best is None else f", best dev {self.metric} {self.best:.4f}"
         self._write(f"\r{self.done}/{self.planned} trials{best}   ")
+        self.open = True
+
+    def confirming(self, share: float) -> None:
+        """Say how far the best trials are trained again; share of the work, 0 to 1."""
+        self._write(f"\rconfirming: {100 * share:.0f}%   ")
         self.open = True
 
     def said(self, text: str) -> None:

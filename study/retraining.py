@@ -85,6 +85,7 @@ class Retraining:
         settings: Mapping[str, Mapping[str, Any]],
         workers: Workers,
         done: Callable[[str], None],
+        progress: Callable[[float], None] = lambda _: None,
     ) -> dict[str, Retrained]:
         """Train what is not kept yet; return all.
 
@@ -92,6 +93,7 @@ class Retraining:
             settings: parameters of the search space, by a name that can be one of a file.
             workers: within their `with` block; how many they are changes nothing but the time.
             done: called with the name of a setting once it is trained.
+            progress: called with the share of the work that is done, 0 to 1, whenever some more is.
         """
         keys = {name: self._key(params) for name, params in settings.items()}
         kept = {name: _read(self._path(name), key) for name, key in keys.items()}
@@ -105,7 +107,7 @@ class Retraining:
             stacks = [stack for name, params in missing.items() for stack in self._stacks(name, params, memory)]
             waiting = {name: sum(stack.name == name for stack in stacks) for name in missing}
             workers.need(len(stacks))
-            for stack in _side_by_side(workers, stacks, self._quantum):
+            for stack in _side_by_side(workers, stacks, self._quantum, progress):
                 waiting[stack.name] -= 1
                 if not waiting[stack.name]:
                     mine = [other for other in stacks if other.name == stack.name]
@@ -220,11 +222,17 @@ class _Stack:
         self.ended = self.error is not None or outcome.state.done or "diverged" in outcome.state.status
 
 
-def _side_by_side(workers: Workers, stacks: Sequence[_Stack], quantum: Callable[[_Stack], Quantum]) -> Iterator[_Stack]:
+def _side_by_side(
+    workers: Workers,
+    stacks: Sequence[_Stack],
+    quantum: Callable[[_Stack], Quantum],
+    progress: Callable[[float], None],
+) -> Iterator[_Stack]:
     """Train stacks in quanta, always those that have most left to do, so that they end together; yield each then.
 
     Where the stacks that have begun take MEMORY, they are trained to their end before others begin.
     """
+    whole = sum(stack.left for stack in stacks)
     resting, under_way = list(stacks), deque[tuple[_Stack, Batch]]()
     while resting or under_way:
         while resting and len(under_way) <= workers.jobs:  # one more than there are workers: none waits for orders
@@ -236,6 +244,7 @@ def _side_by_side(workers: Workers, stacks: Sequence[_Stack], quantum: Callable[
         stack, batch = under_way.popleft()
         (outcome,) = workers.collect(batch).values()
         stack.take(outcome)
+        progress(1 - sum(0 if other.ended else other.left for other in stacks) / whole)
         if stack.ended:
             yield stack
         else:

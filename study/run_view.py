@@ -15,7 +15,7 @@ from study.home import Home
 from study.running import Progress as RunProgress
 from study.running import RunResult
 from study.shell import command
-from study.terminal import leaderboard, read_curves
+from study.terminal import ConfirmBar, leaderboard, read_curves
 
 
 class RunView:
@@ -28,7 +28,8 @@ class RunView:
     def __init__(self, home: Home) -> None:
         self.home = home
         self.console = make_console(soft_wrap=True)
-        self.progress = RunProgress(self._begun, self._finished, self.console.print, self._ended)
+        self.progress = RunProgress(self._begun, self._finished, self.console.print, self._ended, self._confirming)
+        self._confirm_bar = ConfirmBar(self.console)
         self._bar: Progress | None = None
         self._task: Any = None
         self._done = self._planned = 0
@@ -84,9 +85,15 @@ class RunView:
     def _said_best(self) -> str:
         return "" if self._best is None else f"best dev {METRICS[self._metric].title} {self._best:.4f}"
 
+    def _confirming(self, share: float) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+        self._confirm_bar.update(share)
+
     def _stop_bar(self) -> None:
         if self._bar is not None:
             self._bar.stop()
+        self._confirm_bar.stop()
 
     def _ended(self, result: RunResult) -> None:
         """Print the ten best trials; MLflow is still being written."""

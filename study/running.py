@@ -45,12 +45,14 @@ class Progress:
         finished: called with (trial, state, value) after each trial.
         said: called with a line that is worth reading.
         ended: called with the result when the search has ended, before MLflow is waited for.
+        confirming: called with the share of the work of confirming the best that is done, 0 to 1.
     """
 
     begun: Callable[[Dataset, str, str, int, int, float | None], None]
     finished: Callable[[int, str, float | None], None]
     said: Callable[[str], None]
     ended: Callable[["RunResult"], None] = field(default=lambda _: None)
+    confirming: Callable[[float], None] = field(default=lambda _: None)
 
 
 @dataclass(frozen=True)
@@ -170,7 +172,7 @@ def run(
                 exporter.searched()
             if not search.open:
                 ledger.set(ended=search.ended)
-                confirmed = confirm_once(objective, ledger, workers, progress.said)
+                confirmed = confirm_once(objective, ledger, workers, progress.said, progress.confirming)
         if search.open:
             progress.said(f"stopped after {deadline:g} seconds; the same command goes on from here")
         summary = summarize_ledger(ledger, folder)

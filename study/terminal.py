@@ -8,7 +8,14 @@ from typing import Any, Self
 import numpy as np
 from rich import box
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 
 from engine.metrics import METRICS
@@ -46,6 +53,33 @@ class SyncView:
     def written(self, done: int, total: int) -> None:
         """Show that so many runs of so many have been written."""
         self._bar.update(self._task, completed=done, total=total)
+
+
+class ConfirmBar:
+    """A bar while the best trials are trained again, in a terminal: from the first `update` on, until `stop`."""
+
+    def __init__(self, console: Console | None = None, *, quiet: bool = False) -> None:
+        console = console or make_console()
+        columns = (TextColumn("confirming"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn(compact=True))
+        self._bar = Progress(*columns, console=console, disable=quiet or not console.is_terminal, transient=True)
+        self._task: Any = None
+
+    def update(self, share: float) -> None:
+        """Show which share of the work is done, 0 to 1."""
+        if self._task is None:
+            self._task = self._bar.add_task("confirming", total=1.0)
+            self._bar.start()
+        self._bar.update(self._task, completed=share)
+
+    def stop(self) -> None:
+        """Take the bar away."""
+        self._bar.stop()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
 
 def leaderboard(summary: Summary, width: int = 80, curves: Mapping[int, Sequence[float]] | None = None) -> Table:

@@ -30,11 +30,11 @@ def confirm(
         from study.confirming import confirm as confirm_study
         from study.home import Home
         from study.results import summarize
-        from study.terminal import print_json
+        from study.terminal import ConfirmBar, print_json
 
     place, said = Home.at(home, storage), _say_nothing if json else say
-    with kept_in(place.path):
-        outcome = confirm_study(place, name, top=top, seeds=seeds, jobs=jobs, said=said)
+    with kept_in(place.path), ConfirmBar(quiet=json) as bar:
+        outcome = confirm_study(place, name, top=top, seeds=seeds, jobs=jobs, said=said, progress=bar.update)
     summary = summarize(place, name)
     if json:
         print_json(outcome | {"confirmed": outcome["winner"], "finalize": summary.choice.final})

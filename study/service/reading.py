@@ -18,6 +18,7 @@ from study import database, lease
 from study.charts.chart import Chart
 from study.charts.trial_charts import cost_curves
 from study.charts.trials import Curve, TrialFacts, thin
+from study.confirm_progress import read_progress
 from study.errors import UserError
 from study.home import Home, StudyFolder
 from study.ledger import EmptyLedgerError, Ledger, quiet_optuna
@@ -120,6 +121,7 @@ class StudyReader:
             description=short.description if short else "",
             finished=short.finished if short else 0,
             planned=short.planned if short else None,
+            confirming=self._confirming(name, short),
             best=short.best if short else None,
             metric=short.metric if short else None,
             direction=short.direction if short else None,
@@ -127,6 +129,10 @@ class StudyReader:
             mlflow=page_address(server, experiment, name) if server and experiment else None,
             submission=None if submission is None else describe(submission),
         )
+
+    def _confirming(self, name: str, short: _Short | None) -> float | None:
+        is_held = short is not None and short.stamp[3] and short.state == "complete"
+        return read_progress(self.home.folder(name)) if is_held else None
 
     def curves(self, name: str) -> tuple[int, Summary, Mapping[int, Curve], Chart | None] | None:
         """Return version, summary, and curves by trial with a chart of them; None where the study has not begun."""

@@ -51,6 +51,9 @@ class StudyLine(_Answer):
     description: str
     finished: int = Field(description="Trials that have ended.")
     planned: int | None
+    confirming: float | None = Field(
+        description="Share of the work done, 0 to 1, while the best are trained again on fresh seeds on this machine."
+    )
     best: float | None = Field(description="Value of the best trial on dev.")
     metric: str | None
     direction: Literal["maximize", "minimize"] | None

@@ -28,6 +28,7 @@ def confirmed(
     seeds: int = 4,
     jobs: int = 1,
     said: Callable[[str], None] = nobody,
+    progress: Callable[[float], None] = lambda _: None,
 ) -> dict[str, Any]:
     """Run a spec without MLflow, and confirm it."""
     run_local(text, folder)
@@ -35,7 +36,7 @@ def confirmed(
     place = Home(folder).folder(spec.name)
     objective = Objective(spec, load_all(spec.data, folder), place)
     with quiet_optuna(), Workers.of(spec.search, jobs) as workers:
-        return confirm_with(objective, Ledger(place, spec.name), workers, said, top=top, seeds=seeds)
+        return confirm_with(objective, Ledger(place, spec.name), workers, said, progress, top=top, seeds=seeds)
 
 
 def ran(text: str, folder: Path) -> Summary:

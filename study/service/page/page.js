@@ -85,10 +85,12 @@
     $("name").textContent = line.name;
     $("description").textContent = line.description;
     const best = line.best === null ? "" : `, best dev ${line.metric} ${short(line.best)}`;
-    $("standing").textContent = line.planned === null ? line.state : `${line.state}, ${line.finished} of ${line.planned} trials${best}`;
+    const confirming = line.confirming === null ? "" : `, confirming the best: ${Math.round(100 * line.confirming)}%`;
+    $("standing").textContent = line.planned === null ? line.state : `${line.state}, ${line.finished} of ${line.planned} trials${best}${confirming}`;
     tell($("message"), line.submission ? line.submission.message : "");
-    $("progress").value = line.planned ? Math.min(1, line.finished / line.planned) : 0;
-    $("progress").hidden = !active(line);
+    $("progress").value = line.confirming !== null ? line.confirming : line.planned ? Math.min(1, line.finished / line.planned) : 0;
+    $("progress").setAttribute("aria-label", line.confirming !== null ? "work of confirming that is done" : "trials that have ended");
+    $("progress").hidden = !active(line) && line.confirming === null;
     setLink($("report"), line.version ? `${at(line.name)}/report` : "");
     setLink($("log"), line.submission ? `${at(line.name)}/log` : "");
     setLink($("in-mlflow"), line.mlflow);
