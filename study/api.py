@@ -173,7 +173,7 @@ class Study:
         return write_report(self.home, self.name, None if output is None else Path(output))
 
     def finalize(self, trial: int | str | None = None, *, with_dev: bool = False, again: bool = False) -> "Final":
-        """Train a setting again and judge it once on the test set; return .opening.value, .opening.metrics, .model, ….
+        """Train a trial again and judge it once on the test set; return .opening.value, .load_model(), ….
 
         Args:
             trial: a number, "best", "confirmed" or "recommended"; None takes the confirmed trial, or else the best.

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
 from engine import Architecture, Parameters, advance, start
@@ -74,7 +75,7 @@ class Final:
         choice: the trials of the study that stand out.
         dev_value: of the trial in the search.
         confirmed: (value, low, high) from `study confirm`, where it was run for this trial.
-        model: where the model is.
+        model: path of the file that keeps the model.
     """
 
     name: str
@@ -84,6 +85,14 @@ class Final:
     dev_value: float
     confirmed: tuple[float, float, float] | None
     model: Path
+
+    def load_model(self) -> Pipeline:
+        """Return the model: a scikit-learn pipeline that takes rows of the table, as `pandas.DataFrame`.
+
+        Raises:
+            UserError: its file is not there, or was changed.
+        """
+        return FinalFiles.of(self.model.parent, asdict(self.opening)).load_model()
 
     def plain(self) -> dict[str, Any]:
         """Return it as JSON holds it."""

@@ -1,6 +1,5 @@
 """The documents are true: generated pages are current, commands exist, the tutorial runs as it stands."""
 
-import os
 import re
 import runpy
 import shlex
@@ -10,30 +9,15 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
-from unittest import mock
 from zipfile import ZipFile
 
 import pytest
 import typer
-from support.command import environment
-from support.documents import USAGE, runnable, with_fewer_iterations
+from support.documents import USAGE, python_blocks, runnable, with_fewer_iterations
 from support.shell import DOCUMENTS, ROOT, commands, mentioned, run_script, shown
-from support.stores import give_store
 
 from study.cli import app
 
-IRIS = """
-name = "iris"
-[data]
-source = "sklearn:iris"
-[space]
-learning_rate = { low = 0.03, high = 1.0, log = true }
-iterations = { low = 50, high = 200 }
-depth = { low = 1, high = 2 }
-units = { low = 4, high = 16 }
-[search]
-trials = 4
-"""
 TUTORIAL, TRACKING = ROOT / "docs/tutorial.md", ROOT / "docs/tracking.md"
 GENERATED = runpy.run_path(str(ROOT / "docs/pages.py"), run_name="pages")
 
@@ -141,7 +125,8 @@ def test_the_tutorial_runs_line_by_line_from_the_wheel_and_prints_what_it_shows(
 ) -> None:
     where = "python -c 'import study; print(study.__file__)'"
     tutorial = with_fewer_iterations(tutorial_commands()) if shorter else tutorial_commands()
-    script = "\n".join([where, *tutorial, *tracking_commands()])
+    (model,) = python_blocks(TRACKING)
+    script = "\n".join([where, *tutorial, *tracking_commands(), f"python - <<'END'\n{model}END"])
     done = run_script(script, tmp_path, PYTHONPATH=str(wheel), COLUMNS="100")
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
     assert done.stdout.startswith(str(wheel))
@@ -170,31 +155,6 @@ def tracking_commands() -> list[str]:
 
 def _bare(command: str) -> str:
     return command.partition(" #")[0].strip(" &")
-
-
-@pytest.mark.parametrize("page", ["README.md", "docs/engine.md"])
-def test_python_in_the_documents_runs(page: str) -> None:
-    (block,) = re.findall(r"^```python\n(.*?)^```", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
-    names: dict[str, Any] = {}
-    exec(block, names)  # noqa: S102 - our own page
-    assert names["accuracy"] > 0.9
-
-
-@pytest.mark.documents
-def test_the_page_on_python_runs(
-    tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    (block,) = re.findall(r"^```python\n(.*?)^```", (ROOT / "docs/python.md").read_text(), re.DOTALL | re.MULTILINE)
-    (tmp_path / "iris.toml").write_text(IRIS)
-    give_store(empty_store, tmp_path / "mlruns")
-    monkeypatch.chdir(tmp_path)
-    names: dict[str, Any] = {}
-    with mock.patch.dict(os.environ, environment(), clear=True):
-        exec(block, names)  # noqa: S102 - our own page
-    out, err = capfd.readouterr()
-    assert "4/4 trials, best dev accuracy" in out
-    assert names["accuracy"] > 0.8
-    assert err == ""
 
 
 @pytest.mark.documents

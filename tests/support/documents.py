@@ -47,6 +47,11 @@ def runnable(page: Path) -> dict[str, list[str]]:
     return found
 
 
+def python_blocks(page: Path) -> list[str]:
+    """Return the blocks of Python on a page."""
+    return re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+
+
 def _why_not(page: Path, command: str) -> list[str]:
     return [reason for (name, start), reason in NOT_RUN.items() if page.name == name and command.startswith(start)]
 

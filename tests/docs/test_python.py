@@ -1,0 +1,56 @@
+"""Python in the documents runs as it stands: as a script, in an empty folder, as a reader would run it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support.command import environment
+from support.documents import python_blocks
+from support.service_server import answering, settings_for
+from support.shell import DOCUMENTS, ROOT
+from support.stores import give_store
+from support.waiting import LIMIT
+
+ELSEWHERE = {"tracking.md"}  # of the tutorial's study; test_documents.py runs it after the tutorial
+
+
+def run_page(page: str, folder: Path, also: str = "", **variables: str) -> str:
+    """Run the only block of a page in a folder of its own, then a line more; return what it prints."""
+    (block,) = python_blocks(ROOT / page)
+    script = folder / "snippet.py"
+    script.write_text(f"{block}{also}\n", encoding="utf-8")
+    command = [sys.executable, script.name]
+    known = environment() | {"PYTHONPATH": str(ROOT)} | variables
+    done = subprocess.run(command, cwd=folder, env=known, capture_output=True, text=True, timeout=LIMIT, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", ["README.md", "docs/engine.md"])
+def test_the_network_learns_what_it_is_shown(page: str, tmp_path: Path) -> None:
+    assert float(run_page(page, tmp_path, "print(accuracy)")) > 0.9
+
+
+@pytest.mark.documents
+def test_a_study_is_run_confirmed_and_finalized(tmp_path: Path, empty_store: Path) -> None:
+    give_store(empty_store, tmp_path / "mlruns")
+    said = run_page("docs/python.md", tmp_path, "print(type(model).__name__, final.opening.value > 0.8)")
+    assert "12/12 trials, best dev accuracy" in said
+    assert said.splitlines()[-1] == "Pipeline True"
+
+
+def test_a_study_is_submitted_to_a_service(tmp_path: Path) -> None:
+    with answering(settings_for(tmp_path)) as port:
+        said = run_page("docs/service.md", tmp_path, STUDY_SERVER=f"http://127.0.0.1:{port}")
+    assert said == "queued\n"
+
+
+def test_no_page_has_python_that_is_not_run() -> None:
+    pages = {page.name: python_blocks(page) for page in DOCUMENTS}
+    counts = {name: len(blocks) for name, blocks in pages.items() if blocks and name not in ELSEWHERE}
+    assert counts == {"README.md": 1, "engine.md": 1, "python.md": 1, "service.md": 1}
+    for page in DOCUMENTS:
+        lines = page.read_text(encoding="utf-8").splitlines()
+        assert not [line for line in lines if line.startswith(("    import ", "    from "))], page.name
