@@ -1,14 +1,17 @@
 """`study init`: a spec for a person's table, written beside it; called by the command line."""
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from engine.state import write_whole
 from study.data import draft_spec
 from study.errors import UserError
 
-_CAUTION, _TASK, _TROUBLE = "# Caution: ", "# task: ", "# This column cannot be the target as it stands: "
+_CAUTION, _TASK, _READ_AS = "# Caution: ", "# task: ", "# read as: "
+_TROUBLE = "# This column cannot be the target as it stands: "
 
 
 @dataclass(frozen=True)
@@ -19,6 +22,7 @@ class Written:
         table: that it is for.
         path: of the spec.
         name: of the study.
+        read_as: how a text file is written, where it was found out.
         target: as the spec has it, None where the file has one labelled array.
         guessed: whether nobody named the target.
         task: that the target makes, with its classes; None where it cannot be one.
@@ -30,6 +34,7 @@ class Written:
     table: Path
     path: Path
     name: str
+    read_as: str | None
     target: str | int | None
     guessed: bool
     task: str | None
@@ -38,12 +43,15 @@ class Written:
     cautions: tuple[str, ...]
 
 
-def write_spec(file: Path, target: str | None = None, *, force: bool = False) -> Written:
+def write_spec(
+    file: Path, target: str | None = None, reading: Mapping[str, Any] | None = None, *, force: bool = False
+) -> Written:
     """Write a spec for a table beside it, under the file's name with .toml.
 
     Args:
         file: the table.
         target: a column's name, or its position ("-1"); None guesses.
+        reading: keys of `[data]` that say how a text file is written; they are in the spec, too.
         force: whether a spec that is there is written over.
 
     Raises:
@@ -54,7 +62,7 @@ def write_spec(file: Path, target: str | None = None, *, force: bool = False) ->
         raise UserError(f"{file}: is a spec already; give the table that you want one for")
     if path.exists() and not force:
         raise UserError(f"{path}: is there already; --force writes over it")
-    text = draft_spec(file, target)
+    text = draft_spec(file, target, reading)
     try:
         write_whole(path, text.encode())
     except OSError as error:
@@ -65,6 +73,7 @@ def write_spec(file: Path, target: str | None = None, *, force: bool = False) ->
         table=file,
         path=path,
         name=spec["name"],
+        read_as=next((line.removeprefix(_READ_AS) for line in lines if line.startswith(_READ_AS)), None),
         target=spec["data"].get("target"),
         guessed=target is None,
         task=next((line.removeprefix(_TASK) for line in lines if line.startswith(_TASK)), None),

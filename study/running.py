@@ -247,7 +247,8 @@ def _enter(ledger: Ledger, objective: Objective, path: Path, trials: int | None)
 
 def _check_identity(known: dict[str, Any], identity: dict[str, str], objective: Objective, path: Path) -> None:
     spec, dataset = objective.spec, objective.dataset
-    changed = sorted(key for key in identity if identity[key] != known["identity"].get(key))
+    # A key that an earlier version did not have was not set.
+    changed = sorted(key for key, value in identity.items() if value != known["identity"].get(key, _digest(None)))
     if changed:
         raise UserError(
             f"{path}: {', '.join(changed)} changed since study {spec.name!r} began; "
@@ -289,6 +290,8 @@ def _identity(spec: Spec) -> dict[str, str]:
     parts = {f"[search] {key}": value for key, value in spec.search.model_dump(mode="json", exclude=limits).items()}
     parts |= {f"[data] {key}": value for key, value in spec.data.model_dump(mode="json").items()}
     parts |= {f"[space] {key}": value for key, value in spec.space.model_dump(mode="json").items()}
-    return {
-        key: hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16] for key, value in parts.items()
-    }
+    return {key: _digest(value) for key, value in parts.items()}
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]

@@ -211,6 +211,8 @@ def print_written(written: Written) -> None:
     """Print what `study init` wrote, what to look at in it, and what comes next."""
     console = make_console(soft_wrap=True)
     console.print(f"wrote {written.path}")
+    if written.read_as is not None:
+        console.print(f"read as: {written.read_as}")
     if written.target is not None:
         which = "the last column" if written.target == -1 else repr(written.target)
         console.print(f"target: {which}" + (", a guess" if written.guessed else ""))

@@ -100,11 +100,22 @@ def init(
     target: Annotated[
         str | None, typer.Option(metavar="COL", help="The column to predict: its name, or its position (-1: the last).")
     ] = None,
+    separator: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="What stands between cells, such as ';', '\\t' or '\\s+'.")
+    ] = None,
+    encoding: Annotated[str | None, typer.Option(metavar="NAME", help="Such as utf-8, cp1252 or shift_jis.")] = None,
+    header: Annotated[
+        bool | None, typer.Option("--header/--no-header", help="Whether the first line names the columns.")
+    ] = None,
+    decimal: Annotated[str | None, typer.Option(metavar="MARK", help="The decimal mark, '.' or ','.")] = None,
+    quote: Annotated[str | None, typer.Option(metavar="MARK", help="What encloses cells; '' for nothing.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite a spec that is there.")] = False,
 ) -> None:
-    """Write a spec for a table, beside it."""
+    """Write a spec for a table, beside it. How a text file is written is found out; options say it better."""
     with importing(*LIBRARIES):
         from study.init import write_spec
         from study.terminal import print_written
 
-    print_written(write_spec(file, target, force=force))
+    given = {"separator": separator, "encoding": encoding, "header": header, "decimal": decimal, "quote": quote}
+    reading = {key: value for key, value in given.items() if value is not None}
+    print_written(write_spec(file, target, reading, force=force))

@@ -5,8 +5,9 @@ model, `look` the command `study plan`, `draft_spec` the command `study init`. L
 and scikit-learn are loaded when one of these is called.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from study.data.dataset import Dataset, Part, TargetScale
 from study.spec.data import DataSpec
@@ -85,8 +86,11 @@ def look(spec: DataSpec, base: Path) -> "Look":
     return overview.look_at(spec, base)
 
 
-def draft_spec(file: Path, target: str | None = None) -> str:
-    """Return the text of a commented spec for a table; where no target is named, one is guessed and it says so."""
+def draft_spec(file: Path, target: str | None = None, reading: Mapping[str, Any] | None = None) -> str:
+    """Return the text of a commented spec for a table; where no target is named, one is guessed and it says so.
+
+    reading: keys of `[data]` that say how the file is written; what is not said is found.
+    """
     from study.data import draft
 
-    return draft.write_draft(file, target)
+    return draft.write_draft(file, target, reading)

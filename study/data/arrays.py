@@ -4,7 +4,7 @@ The first axis of X is examples, as image files have it; a matrix with examples 
 the labels say so.
 """
 
-import zipfile
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.state import TORN
+from study.data.memory import Room
 from study.errors import UserError, did_you_mean
 
-LARGEST = 1 << 34  # bytes of an array
 _X_NAMES = ("x", "data", "images", "features", "inputs")
 _Y_NAMES = ("y", "labels", "label", "target", "targets", "classes")
 _CLASS_NAMES = ("list_classes", "class_names", "target_names")
@@ -91,61 +91,74 @@ class _Archive:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.is_npz = path.suffix.lower() == ".npz"
+        self.room = Room(path)
 
     def names(self) -> list[str]:
         if self.is_npz:
             try:
                 with np.load(self.path, allow_pickle=False) as archive:
                     return list(archive.files)
-            except (OSError, ValueError, zipfile.BadZipFile, AttributeError) as error:
+            except (*TORN, AttributeError) as error:  # a single array has no names
                 raise UserError(f"{self.path.name}: this is not an .npz archive of NumPy") from error
         h5py = _h5py(self.path)
         names: list[str] = []
         try:
             with h5py.File(self.path, "r") as file:
                 file.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
-        except OSError as error:
+        except TORN as error:
             raise UserError(f"{self.path.name}: this is not an HDF5 file") from error
         return names
 
     def read(self, name: str) -> npt.NDArray[Any]:
-        if self.is_npz:
-            try:
-                with np.load(self.path, allow_pickle=False) as archive:
-                    for member in archive.zip.infolist():
-                        self._check_size(member.filename.removesuffix(".npy"), member.file_size)
-                    return np.asarray(archive[name])
-            except ValueError as error:
-                if "allow_pickle" not in str(error):
-                    raise self._unreadable(name, error) from None
-                raise UserError(
-                    f"{self.path.name}: {name} holds Python objects, which are not read; save numbers or text"
-                ) from error
-            except TORN as error:
-                raise self._unreadable(name, error) from None
+        """Return an array; a MemoryError is left to whoever called."""
         try:
-            with _h5py(self.path).File(self.path, "r") as file:
-                return np.asarray(self._own(file, name)[()])
+            return self._read_npz(name) if self.is_npz else self._read_hdf5(name)
+        except MemoryError:
+            raise
         except TORN as error:
-            raise self._unreadable(name, error) from None
-
-    def _own(self, file: Any, name: str) -> Any:
-        """Return a dataset whose bytes are in this file.
-
-        Raises:
-            UserError: they are in another one, which whoever sent this file would get to see.
-        """
-        dataset = file[name]
-        if dataset.external or dataset.is_virtual:
+            if "allow_pickle" not in str(error):
+                raise self._unreadable(name, error) from None
             raise UserError(
-                f"{self.path.name}: {name} keeps its bytes in other files, which are not read; write them into this one"
-            )
-        self._check_size(name, dataset.nbytes)
-        return dataset
+                f"{self.path.name}: {name} holds Python objects, which are not read; save numbers or text"
+            ) from error
 
-    def _check_size(self, name: str, size: int) -> None:
-        if size > LARGEST:
-            raise UserError(f"{self.path.name}: {name} is said to have {size:,} bytes; {LARGEST:,} are read at most")
+    def _read_npz(self, name: str) -> npt.NDArray[Any]:
+        with np.load(self.path, allow_pickle=False) as archive:
+            for member in archive.zip.infolist():
+                if member.filename.removesuffix(".npy") == name:
+                    self.room.take(name, member.file_size)
+            return np.asarray(archive[name])
+
+    def _read_hdf5(self, name: str) -> npt.NDArray[Any]:
+        h5py = _h5py(self.path)
+        with h5py.File(self.path, "r") as file:
+            dataset = file[name]
+            # In another file, whoever sent this one would get to see what is there.
+            if dataset.external or dataset.is_virtual:
+                raise UserError(
+                    f"{self.path.name}: {name} keeps its bytes in other files, which are not read; "
+                    f"write them into this one"
+                )
+            self.room.check(f"a chunk of {name}", math.prod(dataset.chunks or ()) * dataset.dtype.itemsize)
+            self.room.take(name, dataset.nbytes)
+            if not dataset.dtype.hasobject:
+                return np.asarray(dataset[()])
+            if h5py.check_string_dtype(dataset.dtype) is None:
+                raise UserError(f"{self.path.name}: {name} holds {dataset.dtype}, not numbers or text")
+            return self._read_texts(name, dataset)
+
+    def _read_texts(self, name: str, dataset: Any) -> npt.NDArray[Any]:
+        """Return texts of any length, a few at a time: the same one, as long as the file, may be said many times."""
+        if dataset.ndim == 0:
+            raise UserError(f"{self.path.name}: {name} is a single text, not an array")
+        across = max(1, math.prod(dataset.shape[1:]))
+        step = max(1, self.room.bytes // (8 * across * max(1, self.path.stat().st_size)))
+        pieces = [np.empty((0, *dataset.shape[1:]), dtype=object)]
+        for start in range(0, len(dataset), step):
+            pieces.append(dataset[start : start + step])
+            self.room.take(name, sum(map(len, pieces[-1].ravel())))
+        texts: npt.NDArray[Any] = np.vectorize(_text, otypes=[object])(np.concatenate(pieces))
+        return texts
 
     def _unreadable(self, name: str, error: Exception) -> UserError:
         why = f"{type(error).__name__}: {error}".splitlines()[0][:100]

@@ -1,6 +1,6 @@
 """How a text file is written: encoding, separator, quoting, header and decimal mark, found from its head.
 
-Called by `study.data.tables` with what the spec has set already. Never holds more than the head in memory.
+What the spec sets is taken as it is. Never holds more than the head in memory.
 """
 
 import codecs
@@ -8,37 +8,58 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
+from study.data.encodings import find_encoding, wrong_encoding
+from study.data.header import COMMA_NUMBER, has_header, is_number
+from study.data.lines import MAXIMUM_LINE_BYTES, CountedLines, Form
 from study.errors import UserError
-from study.spec.data import DataSpec
+from study.spec.data import WHITESPACE, DataSpec
 
 HEAD_BYTES = 1 << 18
-MAXIMUM_LINE_BYTES = 1 << 23
 HEAD_ROWS = 200
-SEPARATORS = (",", ";", "\t", "|", " ")
-SEPARATOR_WORDS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar", " ": "space"}
-ENCODINGS = ("utf-8", "cp1252")
+USUAL_SEPARATORS = (",", ";", "\t", "|")
+ODD_SEPARATORS = ("~", "^", "\x01", "\x1f", "::")
+SEPARATORS = (*USUAL_SEPARATORS, *ODD_SEPARATORS, " ", WHITESPACE)
+SEPARATOR_WORDS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar", " ": "space", WHITESPACE: "runs of spaces"}
+COMMENT_MARKS = ("#", "%", "//", "!")
+ROW_NAMES = "row_names"
+_PREAMBLE = 30  # rows before a header, at most
 
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-_COMMA_NUMBER = re.compile(r"[+-]?\d+,\d+")
 _POINT_NUMBER = re.compile(r"[+-]?\d*\.\d+([eE][+-]?\d+)?")
+_EXCEL_SEPARATOR = re.compile(r"\s*\"?sep=(.)\"?\s*", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Dialect:
-    """How a text file is written. names: of the columns; notes: what was found out, one line each."""
+    """How a text file is written.
+
+    form: how lines are cut. header: whether a row names the columns. skipped: lines before the first row of values, the
+    header too. names: of the columns. notes: what was found out, one line each.
+    """
 
     encoding: str
-    separator: str
-    quote: str
+    form: Form
     header: bool
     decimal: str
+    skipped: int
     names: tuple[str, ...]
     notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Head:
+    """Rows of a head, empty ones left out, and for each the number of lines up to its end."""
+
+    rows: list[list[str]]
+    ends: list[int]
+
+    @property
+    def width(self) -> int:
+        """The number of cells that most rows have."""
+        return Counter(map(len, self.rows)).most_common(1)[0][0] if self.rows else 0
 
 
 def find_dialect(path: Path, spec: DataSpec) -> Dialect:
@@ -48,62 +69,35 @@ def find_dialect(path: Path, spec: DataSpec) -> Dialect:
         UserError: for a file without line ends in its first 8 MB, with binary content, or in no known encoding.
     """
     _check_line_ends(path)
-    encoding = spec.encoding or _find_encoding(path)
-    text = _head(path, encoding)
-    quote = _find_quote(text) if spec.quote is None else spec.quote
-    separator = spec.separator
-    if separator is None:
-        separator = "\t" if path.suffix.lower() == ".tsv" and "\t" in text else _find_separator(text, quote)
-    rows = _parse(text, separator, quote)
-    if not rows:
+    encoding = codecs.lookup(spec.encoding or find_encoding(path)).name
+    lines = list(io.StringIO(_head(path, encoding), newline=""))
+    skipped, separator = _leading_lines(lines)
+    if spec.skip_lines is not None:
+        skipped = spec.skip_lines
+    if spec.separator is not None:
+        separator = spec.separator
+    text = "".join(lines[skipped:])
+    if not text.strip():
         raise UserError(f"{path.name}: there is nothing but empty lines")
-    width = len(rows[0])
-    header = _has_header(rows) if spec.header is None else spec.header
-    decimal = spec.decimal or _find_decimal(rows, separator)
-    if header:
-        names = tuple(cell.strip() or f"column_{index}" for index, cell in enumerate(rows[0]))
-    else:
-        names = tuple(f"column_{index}" for index in range(width))
+    quote = _find_quote(text) if spec.quote is None else spec.quote
+    if separator is None:
+        separator = "\t" if path.suffix.lower() == ".tsv" and "\t" in text else _find_separator(lines[skipped:], quote)
+    escape = spec.escape if spec.escape is not None else _find_escape(text, separator, quote)
+    form = Form(separator, quote, escape)
+    start = _find_start(lines, skipped, form, spec)
+    decimal = spec.decimal or _find_decimal(start.rows, separator)
     found = [
         f"encoding {encoding}" if spec.encoding is None else "",
         f"separator {SEPARATOR_WORDS.get(separator, repr(separator))}" if spec.separator is None else "",
         f"quote {quote or 'none'}" if spec.quote is None and quote != '"' else "",
-        ("header" if header else "no header: columns are column_0, column_1, ...") if spec.header is None else "",
+        f"escape {escape}" if spec.escape is None and escape else "",
+        ("header" if start.header else "no header: columns are column_0, column_1, ...") if spec.header is None else "",
         "decimal comma" if spec.decimal is None and decimal == "," else "",
+        *start.remarks,
     ]
     said = ", ".join(part for part in found if part)
-    return Dialect(encoding, separator, quote, header, decimal, names, (f"{path.name}: {said}",) if said else ())
-
-
-def wrong_encoding(path: Path, encoding: str, error: UnicodeDecodeError) -> UserError:
-    """Return the error of a text file that is in another encoding than was said."""
-    return UserError(
-        f"{path.name}: not in {encoding} (byte 0x{error.object[error.start]:02x} is none of its characters); "
-        f"set [data] encoding, such as cp1252 or utf-16"
-    )
-
-
-def _find_encoding(path: Path) -> str:
-    """Return utf-8, utf-16 or cp1252: the first that the whole file is valid in, read a megabyte at a time."""
-    with path.open("rb") as file:
-        start = file.read(4096)
-    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return "utf-16"
-    if b"\0" in start:
-        raise UserError(f"{path.name}: this is binary, not text (a zero byte in its head); set [data] encoding if not")
-    if start.startswith(codecs.BOM_UTF8):
-        return "utf-8-sig"
-    for encoding in ENCODINGS:
-        decoder = codecs.getincrementaldecoder(encoding)()
-        try:
-            with path.open("rb") as file:
-                while block := file.read(1 << 20):
-                    decoder.decode(block)
-                decoder.decode(b"", final=True)
-        except UnicodeDecodeError:
-            continue
-        return encoding
-    raise UserError(f"{path.name}: neither in {' nor in '.join(ENCODINGS)}; set [data] encoding")
+    notes = (f"{path.name}: {said}",) if said else ()
+    return Dialect(encoding, form, start.header, decimal, start.skipped, start.names, notes)
 
 
 def _check_line_ends(path: Path) -> None:
@@ -113,9 +107,13 @@ def _check_line_ends(path: Path) -> None:
             if b"\n" in block or b"\r" in block:
                 return
             if file.tell() >= MAXIMUM_LINE_BYTES:
-                raise UserError(
-                    f"{path.name}: no line ends in the first {MAXIMUM_LINE_BYTES >> 20} MB; a table has one row a line"
-                )
+                raise _no_line_ends(path)
+
+
+def _no_line_ends(path: Path) -> UserError:
+    return UserError(
+        f"{path.name}: no line ends in the first {MAXIMUM_LINE_BYTES >> 20} MB; a table has one row a line"
+    )
 
 
 def _head(path: Path, encoding: str) -> str:
@@ -130,31 +128,43 @@ def _head(path: Path, encoding: str) -> str:
                 last = max(text.rfind("\n"), text.rfind("\r"))
                 if last >= 0 and file.tell() < size:
                     return text[: last + 1]
+                if file.tell() >= 4 * MAXIMUM_LINE_BYTES:
+                    raise _no_line_ends(path)
         except UnicodeDecodeError as error:
             raise wrong_encoding(path, encoding, error) from error
-    return text
+        except UnicodeError as error:
+            raise UserError(f"{path.name}: not in {encoding} ({error}); set [data] encoding to another") from error
+    return text.removeprefix("\ufeff")
 
 
-def reader_of(lines: Iterable[str], separator: str, quote: str) -> Iterator[list[str]]:
-    """Return the standard library's reader of such lines; quote "" is none."""
-    if quote:
-        return csv.reader(lines, delimiter=separator, quotechar=quote)
-    return csv.reader(lines, delimiter=separator, quotechar=None, quoting=csv.QUOTE_NONE)
+def _leading_lines(lines: list[str]) -> tuple[int, str | None]:
+    """Return how many lines before the table say something else, and the separator that Excel's `sep=;` names."""
+    if lines and (match := _EXCEL_SEPARATOR.fullmatch(lines[0])):
+        return 1, match[1]
+    count = next((number for number, line in enumerate(lines) if line.strip() and not _mark(line)), len(lines))
+    return (0 if count == len(lines) or not any(map(_mark, lines[:count])) else count), None
 
 
-def _parse(text: str, separator: str, quote: str) -> list[list[str]]:
-    """Return the cells of the first rows, empty lines left out."""
-    reader = reader_of(io.StringIO(text, newline=""), separator, quote)
-    rows: list[list[str]] = []
+def _mark(line: str) -> str:
+    """Return the mark with which a line says that it is a comment; "" for other lines."""
+    return next((mark for mark in COMMENT_MARKS if line.lstrip().startswith(mark)), "")
+
+
+def _parse(lines: list[str], form: Form) -> _Head:
+    """Return the first rows, with the number of lines up to the end of each."""
+    head = _Head([], [])
+    counted = CountedLines(iter(lines))
+    rows = form.rows(counted)
     try:
-        for row in reader:
+        for row in rows:
             if row and row != [""]:
-                rows.append(row)
-            if len(rows) == HEAD_ROWS:
+                head.rows.append(row)
+                head.ends.append(counted.count)
+            if len(head.rows) == HEAD_ROWS:
                 break
     except csv.Error:  # a cell longer than the module takes: what came before it is enough
         pass
-    return rows
+    return head
 
 
 def _find_quote(text: str) -> str:
@@ -164,42 +174,119 @@ def _find_quote(text: str) -> str:
     return '"'
 
 
-def _find_separator(text: str, quote: str) -> str:
+def _find_escape(text: str, separator: str, quote: str) -> str:
+    """Return a backslash where databases write one: before a quote within a cell, or in the empty cell \\N."""
+    parting = r"\s" if separator == WHITESPACE else re.escape(separator)
+    end = rf"\s*(?:{parting}|[\r\n]|$)"
+    if re.search(rf"(?:^|{parting})\\N(?:{parting}|$)", text, re.MULTILINE):
+        return "\\"
+    if quote and re.search(rf"\\{quote}(?:(?!{end})[^{quote}]|{quote}(?={end}))", text):
+        return "\\"
+    return ""
+
+
+def _find_separator(lines: list[str], quote: str) -> str:
     """Return the separator that cuts most rows into the same number of cells, at least two; else a comma.
 
     Decimal commas cut evenly, too: into more cells perhaps, but not the names of a header. So a semicolon, a tab or a
-    bar comes first where it cuts evenly and leaves numbers such as 3,14.
+    bar comes first where it cuts evenly and leaves numbers such as 3,14. Spaces, which text has, come last.
     """
-    best, best_score = ",", (False, False, 0.0, 0)
+    best, best_score = ",", (False, False, 0.0, 0, 0)
     for separator in SEPARATORS:
-        rows = _parse(text, separator, quote)
-        widths = Counter(len(row) for row in rows)
-        if not widths:
+        head = _parse(lines, Form(separator, quote))
+        width = head.width
+        if width < 2:
             continue
-        width, count = widths.most_common(1)[0]
-        evenly = (
-            separator in ";\t|" and len(widths) == 1 and any(_COMMA_NUMBER.fullmatch(c.strip()) for c in chain(*rows))
-        )
+        widths = [len(row) for row in head.rows]
+        numbers = any(COMMA_NUMBER.fullmatch(cell.strip()) for cell in chain(*head.rows))
+        evenly = separator in (";", "\t", "|", " ", WHITESPACE) and len(set(widths)) == 1 and numbers
         # Nearly all rows agree or they do not; among those that agree the most cells win.
-        score = (evenly, len(rows[0]) == width, round(count / widths.total(), 1), width)
-        if width > 1 and score > best_score:
+        share = round(widths.count(width) / len(widths), 1)
+        rank = 2 if separator in USUAL_SEPARATORS else 1 if separator in ODD_SEPARATORS else 0
+        score = (evenly, widths[0] == width, share, rank, width)
+        if score > best_score:
             best, best_score = separator, score
     return best
 
 
-def _has_header(rows: list[list[str]]) -> bool:
-    """Whether the first row names the columns: no number in it, or nothing but 0, 1, 2, ... as pandas writes."""
+@dataclass(frozen=True)
+class _Start:
+    """Where a table begins. skipped: lines before the first row of values. rows: of the head, without the header."""
+
+    header: bool
+    names: tuple[str, ...]
+    skipped: int
+    rows: list[list[str]]
+    remarks: tuple[str, ...]
+
+
+def _find_start(lines: list[str], skipped: int, form: Form, spec: DataSpec) -> _Start:
+    """Return the names of the columns and the line at which values begin."""
+    head = _commented_header(lines, skipped, form) if spec.header is not False else None
+    if head is not None:
+        skipped -= 1
+    else:
+        head = _parse(lines[skipped:], form)
+    before = 0 if spec.skip_lines is not None else _preamble(head)
+    lines_before = skipped + (head.ends[before - 1] if before else 0)
+    ends, rows = head.ends[before:], head.rows[before:]
     first = [cell.strip() for cell in rows[0]]
-    numbers = [cell for cell in first if _NUMBER.fullmatch(cell) or _COMMA_NUMBER.fullmatch(cell)]
-    if numbers:
-        return len(numbers) > 2 and numbers == [str(index) for index in range(len(numbers))]
-    if "?" in first:
+    width = len(first)
+    remarks = [f"lines left out before the table: {lines_before}"] if lines_before and spec.skip_lines is None else []
+    is_short = _lacks_a_cell(rows) and spec.header is not False
+    header = spec.header
+    if header is None:
+        header = is_short or not _named_columns(spec).isdisjoint(first) or has_header(rows)
+    if not header:
+        return _Start(False, tuple(f"column_{index}" for index in range(width)), lines_before, rows, tuple(remarks))
+    names = [cell or f"column_{index}" for index, cell in enumerate(first)]
+    if is_short and not any(row[-1].strip() for row in rows[1:]):
+        names.append(f"column_{width}")
+    elif is_short:
+        names.insert(0, ROW_NAMES)
+        remarks.append(f"the first column, which has no name, is {ROW_NAMES}")
+    return _Start(True, tuple(names), skipped + ends[0], rows[1:], tuple(remarks))
+
+
+def _commented_header(lines: list[str], skipped: int, form: Form) -> _Head | None:
+    """Return the rows from the comment before the table on, where it names the columns: "# x y z" above numbers."""
+    if not skipped or not (mark := _mark(lines[skipped - 1])):
+        return None
+    names = lines[skipped - 1].lstrip()[len(mark) :].lstrip(" ")
+    head = _parse([names, *lines[skipped:]], form)
+    if not names.strip() or len(head.rows) < 2 or len(head.rows[0]) < 2 or len(head.rows[0]) != len(head.rows[1]):
+        return None
+    if any(is_number(cell.strip()) for cell in head.rows[0]) or not any(
+        is_number(cell.strip()) for cell in head.rows[1]
+    ):
+        return None
+    return head
+
+
+def _preamble(head: _Head) -> int:
+    """Return how many rows before a header are none of the table's: as a report has its title and date."""
+    width = head.width
+    before = next((index for index, row in enumerate(head.rows) if len(row) == width), 0)
+    rest = head.rows[before:]
+    if not 0 < before <= _PREAMBLE or width < 2 or len(rest) < 3 or any(len(row) != width for row in rest):
+        return 0
+    if _lacks_a_cell(head.rows) or any(is_number(cell.strip()) for cell in rest[0]) or not has_header(rest):
+        return 0
+    return before
+
+
+def _lacks_a_cell(rows: list[list[str]]) -> bool:
+    """Whether the first row has a name less than there are columns: R gives none to the names of rows."""
+    if len(rows) < 2 or any(is_number(cell.strip()) for cell in rows[0]):
         return False
-    if len(rows) == 1:
-        return True
-    # Words above words: a header unless each of them is found again as a value below it.
-    below = [{row[index].strip() for row in rows[1:] if index < len(row)} for index in range(len(first))]
-    return not all(cell in values for cell, values in zip(first, below, strict=True))
+    return all(len(row) == len(rows[0]) + 1 for row in rows[1:])
+
+
+def _named_columns(spec: DataSpec) -> set[str]:
+    """Return the columns that the spec names."""
+    names = [spec.target, spec.group, spec.time]
+    lists = (spec.numeric, spec.categorical, spec.boolean, spec.dates, spec.drop, spec.ignore)
+    return {name for name in (*names, *chain(*lists)) if isinstance(name, str)}
 
 
 def _find_decimal(rows: list[list[str]], separator: str) -> str:
@@ -207,6 +294,6 @@ def _find_decimal(rows: list[list[str]], separator: str) -> str:
     if separator == ",":
         return "."
     cells = [cell.strip() for row in rows for cell in row]
-    commas = sum(bool(_COMMA_NUMBER.fullmatch(cell)) for cell in cells)
+    commas = sum(bool(COMMA_NUMBER.fullmatch(cell)) for cell in cells)
     points = sum(bool(_POINT_NUMBER.fullmatch(cell)) for cell in cells)
     return "," if commas > points else "."

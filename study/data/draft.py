@@ -5,11 +5,15 @@ the spec runs as it is; what a person should decide stands there as a comment.
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import Any
 
+from pydantic import ValidationError
+
 from study.data import kinds, loading, overview
+from study.data.header import is_number
 from study.data.sources import find_file, read_source
 from study.errors import UserError
 from study.spec.data import FILE_SUFFIXES, TEXT_SUFFIXES, DataSpec
@@ -23,10 +27,11 @@ SMALL = 1_000  # rows of train and dev below which a spec has folds: a part of s
 FOLDS = 5
 
 
-def write_draft(file: Path, target: str | None) -> str:
+def write_draft(file: Path, target: str | None, reading: Mapping[str, Any] | None = None) -> str:
     """Return the text of a spec for the file, to be saved in the file's folder.
 
-    target: a column's name, or its position as text ("-1"); None for a guess.
+    target: a column's name, or its position as text ("-1"); None for a guess. reading: keys of `[data]` that say how
+    the file is written (separator, encoding, header, ...); what is not said is found.
 
     Raises:
         UserError: for a file that cannot be read as a table, or a named target that is not there or cannot be one.
@@ -34,9 +39,10 @@ def write_draft(file: Path, target: str | None) -> str:
     if file.suffix.lower() not in FILE_SUFFIXES:
         raise UserError(f"{file}: a table is a file that ends in {' '.join(FILE_SUFFIXES)}")
     find_file(file.name, file.parent, key="source")
-    settings: dict[str, Any] = {"source": file.name}
+    settings: dict[str, Any] = {"source": file.name, **(reading or {})}
+    _check(settings)
     if target is not None:
-        settings["target"] = _target_key(file, target)
+        settings["target"] = _target_key(settings, target, file.parent)
     opened, trouble = _open(settings, file.parent, guessed=target is None)
     look = None
     if opened is not None:
@@ -52,12 +58,34 @@ def write_draft(file: Path, target: str | None) -> str:
     return _render(file, settings, look, trouble, guessed=target is None)
 
 
-def _target_key(file: Path, target: str) -> str | int:
+def _target_key(settings: dict[str, Any], target: str, base: Path) -> str | int:
     """Return the target as the spec has it: a position where the text is one and no column has that name."""
-    if not re.fullmatch(r"-?\d+", target) or file.suffix.lower() not in (*TEXT_SUFFIXES, ".parquet"):
+    spec = DataSpec(**settings)
+    if not re.fullmatch(r"-?\d+", target) or spec.kind == "arrays":
         return target
-    raw = read_source(DataSpec(source=file.name, target=0), file.parent)
-    return target if target in raw.frame.columns else int(target)
+    columns = read_source(spec.model_copy(update={"target": 0}), base).frame.columns
+    if target in columns or -len(columns) <= int(target) < len(columns):
+        return target if target in columns else int(target)
+    try:
+        read_source(spec.model_copy(update={"target": target}), base)  # a name in a header of numbers, perhaps
+    except UserError:
+        return int(target)
+    return target
+
+
+def _check(settings: dict[str, Any]) -> None:
+    """Check keys of `[data]` that were given as options.
+
+    Raises:
+        UserError: one of them has a value that breaks a rule.
+    """
+    try:
+        DataSpec(**settings)
+    except ValidationError as error:
+        first = error.errors()[0]
+        said = str(first["msg"]).removeprefix("Value error, ")
+        option = " ".join(f"--{key}: " for key in first["loc"])
+        raise UserError(f"{option}{said}") from None
 
 
 def _open(settings: dict[str, Any], base: Path, *, guessed: bool) -> tuple[loading.Opened | None, str]:
@@ -87,9 +115,13 @@ def _open(settings: dict[str, Any], base: Path, *, guessed: bool) -> tuple[loadi
         "quote": '"',
         "header": True,
         "decimal": ".",
+        "escape": "",
         "encoding": None,
+        "skip_lines": None,
     }
     settings |= {key: value for key, value in raw.dialect.items() if value != usual[key]}
+    if raw.dialect.get("header") and any(is_number(str(name)) for name in raw.frame.columns):
+        settings["header"] = True  # a file without the target, to predict for, might look as if it had none
     return opened, ""
 
 
@@ -128,10 +160,12 @@ def _render(file: Path, settings: dict[str, Any], look: overview.Look | None, tr
         "[data]",
         f"source = {_toml(settings['source'])}",
     ]
+    if look is not None and settings["source"].lower().endswith(TEXT_SUFFIXES):
+        lines += [f"# read as: {_comment(note.partition(': ')[2])}" for note in look.notes[:1]]
     lines += _target_lines(settings, look, trouble, guessed)
     lines += ["split = [0.6, 0.2, 0.2]     # train, dev, test", "seed = 0"]
     comments = {
-        "header": "the first line is data; columns are column_0, column_1, ...",
+        "header": "" if settings.get("header") else "the first line is data; columns are column_0, column_1, ...",
         "missing": 'more markers of a missing cell, beside "", NA, NaN, ?',
         "ignore": "identifiers: a different whole number in each row",
         "categorical": "mixes numbers and text",
@@ -139,7 +173,7 @@ def _render(file: Path, settings: dict[str, Any], look: overview.Look | None, tr
     }
     for key, value in settings.items():
         if key not in ("source", "target"):
-            lines.append(f"{key} = {_toml(value)}" + (f"     # {comments[key]}" if key in comments else ""))
+            lines.append(f"{key} = {_toml(value)}" + (f"     # {comments[key]}" if comments.get(key) else ""))
     lines += _caution_lines(look)
     dates = [column.name for column in look.columns if column.kind == "date"] if look is not None else []
     date = dates[0] if dates else "date"

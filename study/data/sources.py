@@ -12,7 +12,8 @@ from urllib.error import URLError
 
 import pandas as pd
 
-from study.data import arrays, synthetic, tables
+from study.data import arrays, parquet, synthetic, tables
+from study.data.memory import answered
 from study.errors import UserError, did_you_mean
 from study.spec.data import DataSpec
 
@@ -60,9 +61,9 @@ def read_source(spec: DataSpec, base: Path) -> RawTable:
         return _read_openml(spec)
     path = find_file(spec.source, base, key="source")
     test_path = None if spec.test is None else find_file(spec.test, base, key="test")
-    if spec.kind == "arrays":
-        return _read_arrays(spec, path, test_path)
-    return _read_table(spec, path, test_path)
+    read = _read_arrays if spec.kind == "arrays" else _read_table
+    with answered(path):
+        return read(spec, path, test_path)
 
 
 def find_file(name: str, base: Path, key: str) -> Path:
@@ -198,12 +199,13 @@ def read_cells(file: Path, spec: DataSpec) -> tuple[pd.DataFrame, str]:
         raise UserError(f"{file}: there is no such file; {did_you_mean(file.name, beside)}")
     if file.stat().st_size == 0:
         raise UserError(f"{file}: is empty")
-    table = tables.read_parquet(file, spec) if suffix == ".parquet" else tables.read_text(file, spec)
+    with answered(file):
+        table = parquet.read_parquet(file, spec) if suffix == ".parquet" else tables.read_text(file, spec)
     return table.frame, table.decimal
 
 
 def _read_table(spec: DataSpec, path: Path, test_path: Path | None) -> RawTable:
-    read = tables.read_parquet if spec.kind == "parquet" else tables.read_text
+    read = parquet.read_parquet if spec.kind == "parquet" else tables.read_text
     table = read(path, spec)
     columns = [str(name) for name in table.frame.columns]
     if len(columns) < 2:

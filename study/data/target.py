@@ -55,6 +55,8 @@ def read_target(
     """
     name = str(column.name)
     present, numeric, words = _values(column, decimal)
+    if _are_codes(words, spec):
+        numeric = None
     if not present.any():
         raise UserError(f"{label}: the target {name!r} has no value in any row; name another [data] target")
     rows = np.flatnonzero(present).astype(np.int64)
@@ -114,6 +116,8 @@ def codes_of(column: pd.Series, spec: DataSpec, decimal: str, label: str, target
             raise _text_in_regression(column, decimal, label)
         read = _read_values(numeric, rows, spec, label, str(column.name), single=True)
         return Target("regression", read.codes, rows, (), ())
+    if _are_codes(words, spec):
+        numeric = None
     labels = _label_texts(numeric, words, rows)
     number_of = {name: float(code) for code, name in enumerate(target.classes)}
     if not set(labels) <= set(number_of):
@@ -141,6 +145,15 @@ def _values(column: pd.Series, decimal: str) -> tuple[Any, Any, Any]:
     values, bad = cells.numbers(column, (), decimal)
     words = cells.categories(column, ())
     return ~pd.isna(words), None if bad.any() else values, words
+
+
+def _are_codes(words: Any, spec: DataSpec) -> bool:
+    """Whether labels are digits of which some begin with a zero: 007 and 7 are two classes, and no quantities."""
+    if words is None or spec.task == "regression" or (spec.task is None and spec.log_target):
+        return False
+    different = {word for word in words if word is not None}
+    few = spec.task is not None or len(different) <= MAXIMUM_CLASSES_OF_NUMBERS
+    return few and all(map(str.isdecimal, different)) and any(word[0] == "0" and len(word) > 1 for word in different)
 
 
 def _find_task(numeric: Any, words: Any, spec: DataSpec, label: str, name: str) -> tuple[Task, str]:

@@ -41,6 +41,8 @@ _KEYS_OF: dict[str, tuple[SourceKind, ...]] = {
     "quote": ("text",),
     "header": ("text",),
     "decimal": ("text",),
+    "escape": ("text",),
+    "skip_lines": ("text",),
     "encoding": ("text",),
     "examples": ("synthetic",),
     "noise": ("synthetic",),
@@ -56,6 +58,7 @@ _SYNTHETIC_KEYS: dict[str, tuple[str, ...]] = {
 _COLUMN_LISTS = ("numeric", "categorical", "boolean", "dates", "drop", "ignore")
 
 Names = tuple[StrictStr, ...]
+WHITESPACE = r"\s+"  # a separator: any run of spaces and tabs
 
 
 class DataSpec(BaseModel):
@@ -143,7 +146,11 @@ class DataSpec(BaseModel):
         default=False, description="Regression: learn log(1 + target). Results are reported in the target's own unit."
     )
 
-    separator: StrictStr | None = Field(default=None, description="Text files: what parts the cells. Left out: found.")
+    separator: StrictStr | None = Field(
+        default=None,
+        description="Text files: what stands between cells: one to three characters, or '\\s+' for runs of spaces. "
+        "Left out: found.",
+    )
     quote: StrictStr | None = Field(
         default=None, description='Text files: the quoting character, "" for none. Left out: found.'
     )
@@ -157,6 +164,17 @@ class DataSpec(BaseModel):
     )
     encoding: StrictStr | None = Field(
         default=None, description="Text files: the encoding, such as utf-8 or cp1252. Left out: found."
+    )
+    escape: StrictStr | None = Field(
+        default=None,
+        description='Text files: the character before a quote within a cell, such as a backslash, "" for none; with '
+        "it, the cell \\N is empty. Left out: found.",
+    )
+    skip_lines: StrictInt | None = Field(
+        default=None,
+        ge=0,
+        description="Text files: how many lines before the header are passed over. Left out: comments and titles are "
+        "found.",
     )
 
     x: StrictStr | None = Field(
@@ -240,7 +258,16 @@ class DataSpec(BaseModel):
             raise ValueError(f"split must sum to 1, got {list(value)}, which sums to {sum(value):g}")
         return value
 
-    @field_validator("separator", "quote")
+    @field_validator("separator")
+    @classmethod
+    def _few_characters(cls, value: str | None) -> str | None:
+        if value == r"\t":
+            return "\t"
+        if value is not None and (not 1 <= len(value) <= 3 or not value.isascii() or {"\n", "\r"} & set(value)):
+            raise ValueError(rf"separator must be one to three ASCII characters, or '\s+', got {value!r}")
+        return value
+
+    @field_validator("quote", "escape")
     @classmethod
     def _one_character(cls, value: str | None) -> str | None:
         if value is not None and (len(value) > 1 or not value.isascii() or value in ("\n", "\r")):
@@ -252,9 +279,13 @@ class DataSpec(BaseModel):
     def _known_encoding(cls, value: str | None) -> str | None:
         if value is not None:
             try:
-                "".encode(value)
-            except LookupError:
-                raise ValueError(f"encoding is unknown, got {value!r}; try utf-8, cp1252 or utf-16") from None
+                fits = _keeps_text(value)
+            except (LookupError, UnicodeError, ValueError):
+                fits = False
+            if not fits:
+                raise ValueError(
+                    f"encoding is none that tables are written in, got {value!r}; try utf-8, cp1252 or utf-16"
+                )
         return value
 
     @model_validator(mode="after")
@@ -273,8 +304,6 @@ class DataSpec(BaseModel):
             raise ValueError(f"test must be a file of the same kind as source {self.source!r}, got {self.test!r}")
         if len(self.split) == 2 and not self.has_test_file:
             raise ValueError(f"split must have three fractions unless a test file is given, got {list(self.split)}")
-        if self.separator == "":
-            raise ValueError("separator must be one character, got ''")
         if self.group is not None and self.time is not None:
             raise ValueError(f"give group or time, not both, got group {self.group!r} and time {self.time!r}")
         if self.duplicates == "group" and (self.group is not None or self.time is not None):
@@ -312,6 +341,13 @@ def source_kind(source: str) -> SourceKind:
     if suffix in PARQUET_SUFFIXES:
         return "parquet"
     return "arrays" if suffix in ARRAY_SUFFIXES else "text"
+
+
+def _keeps_text(encoding: str) -> bool:
+    """Whether the encoding writes every character of a plain table as itself, which those for other uses do not."""
+    plain, tricky = "a+\n", "x\\u0041..,y\n"
+    length = len(plain.encode(encoding)) - len("".encode(encoding))
+    return length % len(plain) == 0 and tricky.encode(encoding).decode(encoding) == tricky
 
 
 def _check_suffix(path: str) -> None:

@@ -3,6 +3,8 @@
 import random
 import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,10 +12,11 @@ from support.command import begin_process, read_until, run_study
 from support.in_process import spec_with
 from support.small_study import SMALL, fingerprints, show
 
+from study.errors import UserError
 from study.home import Home
 from study.ledger import Ledger
 from study.objective import network_seed, sampler_seed
-from study.running import _identity
+from study.running import _check_identity, _identity
 from study.spec import parse_spec
 
 
@@ -81,6 +84,16 @@ def test_limits_may_change_and_what_a_trial_depends_on_may_not() -> None:
         assert _identity(parse_spec(spec_with(line), "small.toml")) == identity
     for line in ("seed = 1", "in_flight = 5", "warmup = 0.2"):
         assert _identity(parse_spec(spec_with(line), "small.toml")) != identity
+
+
+def test_a_key_that_an_earlier_version_did_not_have_was_not_set() -> None:
+    spec = parse_spec(SMALL, "small.toml")
+    now = _identity(spec)
+    known = {"identity": {key: value for key, value in now.items() if key != "[data] escape"}, "fingerprint": "f"}
+    objective: Any = SimpleNamespace(spec=spec, dataset=SimpleNamespace(fingerprint="f"))
+    _check_identity(known, now, objective, Path("small.toml"))
+    with pytest.raises(UserError, match=r"\[data\] escape changed"):
+        _check_identity(known, now | {"[data] escape": "other"}, objective, Path("small.toml"))
 
 
 def test_workers_see_train_and_dev_alone(finished: Path) -> None:

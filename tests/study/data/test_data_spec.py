@@ -21,9 +21,17 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"source": "a.csv", "split": [1.0]}, "fractions of train, dev and test"),
     ({"source": "a.csv", "confirm": 1.0}, "less than 1"),
     ({"source": "a.csv", "folds": 1}, "greater than or equal to 2"),
-    ({"source": "a.csv", "separator": ";;"}, "one ASCII character, got ';;'"),
-    ({"source": "a.csv", "separator": ""}, "separator must be one character"),
-    ({"source": "a.csv", "encoding": "utf-9"}, "got 'utf-9'"),
+    ({"source": "a.csv", "separator": "<-->"}, "one to three ASCII characters, or '\\s+', got '<-->'"),
+    ({"source": "a.csv", "separator": ""}, "separator must be one to three ASCII characters"),
+    ({"source": "a.csv", "escape": "ab"}, "one ASCII character, got 'ab'"),
+    ({"source": "a.csv", "skip_lines": -1}, "greater than or equal to 0"),
+    ({"source": "a.npz", "skip_lines": 1}, "skip_lines does not apply"),
+    *(
+        ({"source": "a.csv", "encoding": name}, f"encoding is none that tables are written in, got {name!r}")
+        for name in ("utf-9", "punycode", "idna", "rot13", "base64", "zlib", "hex", "unicode_escape", "undefined")
+    ),
+    ({"source": "a.csv", "encoding": "raw_unicode_escape"}, "got 'raw_unicode_escape'"),
+    ({"source": "a.csv", "encoding": "utf_7"}, "got 'utf_7'"),
     ({"source": "a.csv", "x": "X"}, "x does not apply to the source 'a.csv'"),
     ({"source": "a.parquet", "separator": ","}, "separator does not apply"),
     ({"source": "sklearn:digits", "target": "y"}, "target does not apply"),

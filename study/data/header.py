@@ -1,0 +1,64 @@
+"""Whether the first row of a table names its columns."""
+
+import re
+from itertools import pairwise
+
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+COMMA_NUMBER = re.compile(r"[+-]?\d+,\d+")
+_YEAR = re.compile(r"(1[89]|20)\d\d")
+_FEW = 3  # numbers that are names only if there are as many, or all are years
+
+
+def is_number(cell: str) -> bool:
+    """Whether a cell is a number, with a decimal point or comma."""
+    return bool(NUMBER.fullmatch(cell) or COMMA_NUMBER.fullmatch(cell))
+
+
+def has_header(rows: list[list[str]]) -> bool:
+    """Whether the first row names the columns, as words do, or numbers that are no values (0, 1, 2; 2018, 2019)."""
+    first = [cell.strip() for cell in rows[0]]
+    numbers = [cell for cell in first if is_number(cell)]
+    if numbers:
+        if len(numbers) >= _FEW and numbers == [str(index) for index in range(len(numbers))]:
+            return True  # as pandas names them
+        return _numbers_name_columns(first, rows[1:])
+    if "?" in first:
+        return False
+    if len(rows) == 1:
+        return True
+    # Words above words: a header unless each of them is found again as a value below it.
+    below = [{row[index].strip() for row in rows[1:] if index < len(row)} for index in range(len(first))]
+    return not all(cell in values for cell, values in zip(first, below, strict=True))
+
+
+def _numbers_name_columns(first: list[str], rows: list[list[str]]) -> bool:
+    """Whether a row with numbers is a header: years or a rising or falling series, which no row below continues."""
+    rows = [row for row in rows if len(row) == len(first)]
+    places = [index for index, cell in enumerate(first) if is_number(cell)]
+    labels = [_value(first[index]) for index in places]
+    years = all(_YEAR.fullmatch(first[index]) for index in places)
+    if not rows or len(set(first)) < len(first) or not (years or (len(labels) >= _FEW and _is_series(labels))):
+        return False
+    below = [[_value(row[index]) for row in rows if is_number(row[index].strip())] for index in range(len(first))]
+    series = sum(_is_series([_value(row[index]) for index in places if is_number(row[index].strip())]) for row in rows)
+    words = [index for index in range(len(first)) if index not in places]
+    if any(re.search(r"[^\W\d]", first[index]) and len(below[index]) == len(rows) for index in words):
+        return years or series * 4 <= len(rows)  # a word above numbers alone
+    return all(_is_far(label, below[index]) for label, index in zip(labels, places, strict=True))
+
+
+def _is_series(values: list[float]) -> bool:
+    return all(a < b for a, b in pairwise(values)) or all(a > b for a, b in pairwise(values))
+
+
+def _is_far(label: float, values: list[float]) -> bool:
+    """Whether a number is farther from the values below it than these are from each other."""
+    if len(values) < _FEW:
+        return False
+    low, high = min(values), max(values)
+    return max(low - label, label - high) > high - low
+
+
+def _value(cell: str) -> float:
+    cell = cell.strip()
+    return float(cell.replace(",", ".")) if is_number(cell) else float("nan")

@@ -1,0 +1,127 @@
+"""Tables from Parquet files, read by pyarrow."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet
+
+from study.data.memory import Room
+from study.data.tables import Table, unique
+from study.errors import UserError
+from study.spec.data import DataSpec
+
+BATCH, FEW = 1 << 16, 1 << 6  # rows that are unpacked at a time
+_NAMELESS = re.compile(r"__index_level_\d+__")  # what pandas calls an index without a name
+_TEXTS = {
+    *(pa.string(), pa.large_string(), pa.string_view()),
+    *(pa.binary(), pa.large_binary(), pa.binary_view()),
+}
+_DAMAGED = (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowKeyError, pa.ArrowIndexError, OSError, ValueError)
+
+
+def read_parquet(path: Path, _spec: DataSpec) -> Table:
+    """Read a Parquet file; the columns keep their types.
+
+    pandas puts the index of a frame behind all columns. Here it comes first, as `reset_index` has it, so that it is not
+    taken for the target; one without a name, what is left of the row numbers after a filter, is left out.
+    """
+    try:
+        # ParquetFile, since read_table takes no two columns of one name
+        with pyarrow.parquet.ParquetFile(path) as file:
+            schema, rows = file.schema_arrow, file.metadata.num_rows
+    except _DAMAGED as error:
+        raise UserError(f"{path.name}: this is not a Parquet file ({_reason(error)})") from error
+    for column in schema:
+        if pa.types.is_nested(column.type):
+            raise _no_single_values(path, column.name, column.type)
+    try:
+        table = _read(path, schema, rows)
+    except _DAMAGED as error:
+        raise UserError(f"{path.name}: cannot be read ({_reason(error)}); write the file again") from error
+    if table.num_rows == 0:
+        raise UserError(f"{path.name}: there are no rows")
+    names, renamed = unique(tuple(table.column_names))
+    notes = [f"columns of equal name were renamed: {', '.join(renamed)}"] if renamed else []
+    index = [name for name in (table.schema.pandas_metadata or {}).get("index_columns", ()) if name in names]
+    nameless = [name for name in index if _NAMELESS.fullmatch(name) and len(names) > len(index)]
+    if nameless:
+        notes.append("the index of the frame that was saved has no name, and is left out")
+    columns = {name: _plain(path, name, column) for name, column in zip(names, table.columns, strict=True)}
+    kept = [name for name in (*index, *(name for name in names if name not in index)) if name not in nameless]
+    frame = pa.table({name: columns[name] for name in kept}).to_pandas(types_mapper=pd.ArrowDtype, ignore_metadata=True)
+    return Table(frame.rename(columns=str), notes=tuple(notes))
+
+
+def _read(path: Path, schema: pa.Schema, rows: int) -> pa.Table:
+    """Read the rows in batches. A few bytes of a file can stand for any number of rows, so room is asked for before."""
+    width = sum(_width(column.type) for column in schema)
+    Room(path).check(f"its table of {rows:,} rows", rows * width)
+    texts = [column.name for column in schema if _is_text(column.type)]
+    try:
+        # Texts stay in dictionaries until it is known how long they are: one takes no room however often it occurs.
+        return _read_batches(path, rows * width, BATCH, read_dictionary=texts)
+    except (pa.ArrowNotImplementedError, OSError):  # texts that are said by what they share with the one before
+        return _read_batches(path, rows * width, FEW)
+
+
+def _read_batches(path: Path, size: int, batch_size: int, **options: Any) -> pa.Table:
+    room = Room(path)
+    room.take("its table", size)
+    batches = []
+    # What a footer says of single columns is not asked for: pyarrow ends the process where it is damaged.
+    with pyarrow.parquet.ParquetFile(path, page_checksum_verification=True, **options) as file:
+        for batch in file.iter_batches(batch_size=batch_size):
+            room.take("its text", sum(_text_bytes(column) for column in batch.columns))
+            batches.append(batch)
+        return pa.Table.from_batches(batches, file.schema_arrow)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return kind in _TEXTS
+
+
+def _width(kind: pa.DataType) -> int:
+    """Return how many bytes a value takes at least."""
+    try:
+        return max(1, int(kind.bit_width) // 8)
+    except ValueError:  # text has its place alone
+        return 8
+
+
+def _text_bytes(column: pa.Array) -> int:
+    """Return how many bytes the texts of a column have when each is written out."""
+    if _is_text(column.type):
+        return int(column.nbytes)
+    if not pa.types.is_dictionary(column.type) or not _is_text(column.type.value_type):
+        return 0
+    lengths = pc.binary_length(column.dictionary).cast(pa.int64())
+    return int(pc.sum(lengths.take(column.indices)).as_py() or 0)
+
+
+def _plain(path: Path, name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return a column as numbers, truth values, timestamps or text, which is all that later stages know."""
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        column, kind = column.cast(kind.value_type), kind.value_type
+    if pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_timestamp(kind):
+        return column
+    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        return column.cast(pa.float64())
+    if pa.types.is_date(kind):
+        return column.cast(pa.timestamp("ms"))
+    try:
+        return column.cast(pa.large_string())
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise _no_single_values(path, name, kind) from error
+
+
+def _no_single_values(path: Path, name: str, kind: pa.DataType) -> UserError:
+    return UserError(f"{path.name}: column {name!r} holds {kind}, not single values; write the file without it")
+
+
+def _reason(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]
