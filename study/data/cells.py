@@ -15,17 +15,14 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from study.data.dates import parse
+
 MISSING_MARKERS = ("", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "<NA>", "#N/A", "?")
 TRUTH_WORDS: dict[str, float] = {
     "true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0, "t": 1.0, "f": 0.0, "y": 1.0, "n": 0.0, "1": 1.0, "0": 0.0
 }  # fmt: skip
 TRUTH_PAIRS = ({"true", "false"}, {"yes", "no"}, {"t", "f"}, {"y", "n"})
 LONGEST_SHOWN = 30
-DATE_PATTERN = r"^\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|^\d{1,2}[ -][A-Za-z]{3}|^[A-Za-z]{3,9} \d{1,2}"
-ISO = "ISO8601"
-_DAY_FORMATS = ("%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%Y/%m/%d", "%d %b %Y", "%d-%b-%Y", "%b %d, %Y",
-                "%B %d, %Y", "%d/%m/%y", "%m/%d/%y")  # fmt: skip
-DATE_FORMATS = (ISO, *(day + clock for day in _DAY_FORMATS for clock in ("", " %H:%M", " %H:%M:%S")))
 
 _NUMBER = r"^[+-]?(\d+\.?\d*([eE][+-]?\d+)?|\.\d+([eE][+-]?\d+)?|(?i:inf|infinity|nan))$"
 
@@ -105,14 +102,14 @@ def truths(column: pd.Series, missing: tuple[str, ...]) -> tuple[Floats, Mask]:
 def dates(column: pd.Series, missing: tuple[str, ...], form: str) -> tuple[pd.Series, Mask]:
     """Return the cells as datetime64 (UTC, without zone), NaT where missing or no date, and a mask of no dates.
 
-    form: one of DATE_FORMATS.
+    form: one of `dates.formats`.
     """
     if is_date_typed(column):
         stamps = pd.Series(pd.to_datetime(column.astype(object), utc=True)).dt.tz_localize(None)
         return stamps.reset_index(drop=True), np.zeros(len(column), dtype=np.bool_)
     cells = texts(column, missing)
     values = cells.to_pandas()
-    stamps = pd.to_datetime(values, format=form, errors="coerce", utc=True).dt.tz_localize(None)
+    stamps = parse(values, form)
     bad = stamps.isna().to_numpy() & ~values.isna().to_numpy()
     return stamps, bad
 

@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from study.data import cells
+from study.data import cells, dates
 from study.errors import UserError, did_you_mean
 from study.spec.data import DataSpec
 
@@ -23,6 +23,7 @@ MIXED_SHARE = 0.8
 IDENTIFIER_SHARE = 0.5
 IDENTIFIER_LEAST = 30
 _SAMPLE = 50
+_HEAD = 1000
 
 
 @dataclass(frozen=True)
@@ -105,13 +106,14 @@ def find_columns(
             continue
         if column.kind == "date" and not column.form:
             column = Column(name, "date", date_format(frame[name], spec, label, rows), named=True)
+            notes.extend(date_notes(frame[name], spec, column.form))
         check_cells(frame[name], column, rows, spec, decimal, label)
         used.append(column)
     if not used:
         why = ", ".join(f"{name} ({why})" for name, why in list(left_out.items())[:3])
         raise UserError(
             f"{label}: no column is left to learn from: {why}; "
-            "write numbers without signs, or name columns in [data] categorical"
+            "write numbers without signs and dates as 2024-12-31, or name columns in [data] categorical"
         )
     if len(left_out) - len(spec.drop) - len(spec.ignore):
         why = ", ".join(f"{name} ({why})" for name, why in left_out.items() if why not in ("dropped", "identifier"))
@@ -164,17 +166,41 @@ def date_format(column: pd.Series, spec: DataSpec, label: str, rows: npt.NDArray
     key: the key of `[data]` that says that these are dates. Raises UserError, with the row, if there is no such format.
     """
     if cells.is_date_typed(column):
-        return cells.ISO
+        return dates.ISO
     found = _matching_format(column, spec)
     if found:
         return found
-    fewest = min(cells.DATE_FORMATS, key=lambda form: int(cells.dates(column, spec.missing, form)[1].sum()))
+    head = column.iloc[:_HEAD]
+    fewest = min(dates.formats(spec.day_first), key=lambda form: int(cells.dates(head, spec.missing, form)[1].sum()))
     wrong = int(np.flatnonzero(cells.dates(column, spec.missing, fewest)[1])[0])
     raise UserError(
         f"{label}: column {column.name!r} is named in [data] {key}, and row {rows[wrong] + 1} has "
         f"{cells.quoted(column.iloc[wrong])}, which is not in the format of the others; "
         "write 2024-12-31 or 2024-12-31 23:59"
     )
+
+
+def date_notes(column: pd.Series, spec: DataSpec, form: str) -> list[str]:
+    """Return what is to be said of a column of dates that was read in a format: how, where that is a question."""
+    texts = cells.texts(column, spec.missing).drop_null()
+    other = dates.other_order(form)
+    if form == dates.ISO and len(texts) and pc.any(pc.match_substring_regex(texts, r"^\d{4}-?\d{2}$")).as_py():
+        return [f"{column.name}: read as dates ({example(texts)} is its first day)"]
+    if not other:
+        return []
+    day_first = form in dates.formats(day_first=True)
+    said = f"{column.name}: dates such as {example(texts)} are read with the {'day' if day_first else 'month'} first"
+    if spec.day_first is None and not cells.dates(column, spec.missing, other)[1].any():
+        said += f"; the other order fits too: [data] day_first = {'false' if day_first else 'true'}"
+    return [said]
+
+
+def time_notes(column: pd.Series, spec: DataSpec) -> list[str]:
+    """Return what is to be said of the column that rows are in the order of."""
+    if cells.is_number_typed(column) or cells.is_date_typed(column) or column.name in spec.dates:
+        return []
+    form = _matching_format(column, spec, dates.PATTERN)
+    return date_notes(column, spec, form) if form else []
 
 
 def _named(spec: DataSpec) -> dict[str, Column]:
@@ -199,7 +225,7 @@ def _found(
 ) -> Column | None:
     name = str(column.name)
     if cells.is_date_typed(column):
-        return Column(name, "date", cells.ISO)
+        return Column(name, "date", dates.ISO)
     if pd.api.types.is_bool_dtype(column.dtype):
         return Column(name, "boolean")
     if cells.is_number_typed(column):
@@ -231,10 +257,9 @@ def _found(
             name,
             _different(column, bad),
         )
-    form = _matching_format(column, spec)
+    form = _matching_format(column, spec, dates.PATTERN)
     if form:
-        if form.startswith(("%d/%m", "%m/%d")):
-            notes.append(f"{name}: dates read as {form} ({column.dropna().iloc[0]!r})")
+        notes.extend(date_notes(column, spec, form))
         return Column(name, "date", form)
     distinct = pc.count_distinct(texts, mode="only_valid").as_py()
     if distinct > max(IDENTIFIER_LEAST, IDENTIFIER_SHARE * present):
@@ -243,14 +268,17 @@ def _found(
     return Column(name, "categorical")
 
 
-def _matching_format(column: pd.Series, spec: DataSpec) -> str:
-    """Return the first of the known date formats that all cells are in, "" if there is none."""
+def _matching_format(column: pd.Series, spec: DataSpec, pattern: str = "") -> str:
+    """Return the first of the known date formats that all cells are in, "" if there is none.
+
+    pattern: what the first cells have to match.
+    """
     texts = cells.texts(column, spec.missing).drop_null()
     sample = texts.slice(0, _SAMPLE)
-    if len(sample) == 0 or not pc.all(pc.match_substring_regex(sample, cells.DATE_PATTERN)).as_py():
+    if len(sample) == 0 or not pc.all(pc.match_substring_regex(sample, pattern)).as_py():
         return ""
     few = pd.Series(pd.arrays.ArrowExtensionArray(pa.chunked_array([sample])))
-    for form in cells.DATE_FORMATS:
+    for form in dates.formats(spec.day_first):
         if not cells.dates(few, (), form)[1].any() and not cells.dates(column, spec.missing, form)[1].any():
             return form
     return ""

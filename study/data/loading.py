@@ -280,6 +280,8 @@ def prepare(
         whole = fingerprint(pd.DataFrame({"source": [whole], "test": [prints["test"]]}))
     sizes = ", ".join(f"{name} {len(rows)}" for name, rows in parts.items())
     notes = [*raw.notes, *target.notes, f"parts: {sizes}", *opened.notes, *fitted.columns.notes]
+    if spec.time is not None:
+        notes += kinds.time_notes(raw.frame[spec.time], spec)
     notes += [f"{name}: {note}" for name, part in made.items() for note in part.notes]
     return Dataset(
         source=spec.source,

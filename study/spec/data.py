@@ -128,6 +128,11 @@ class DataSpec(BaseModel):
         default=(), description="Columns to read as true or false (true/false, yes/no, t/f, y/n, 1/0)."
     )
     dates: Names = Field(default=(), description="Columns to read as dates: year, month, day, weekday, hour.")
+    day_first: StrictBool | None = Field(
+        default=None,
+        description="Dates such as 01/02/2024: whether the day comes before the month. Left out: the order that all "
+        "cells fit, the day first where both do, and a note says so.",
+    )
     drop: Names = Field(
         default=(), description="Columns that the network may not use, such as ones that repeat the target."
     )

@@ -1,0 +1,69 @@
+"""Formats of dates and times, and text to timestamps."""
+
+import re
+
+import pandas as pd
+
+ISO = "ISO8601"
+ISO_WEEK, QUARTER = "ISO week", "quarter"
+SECONDS, MILLISECONDS = "seconds since 1970", "milliseconds since 1970"
+# What a cell begins with, at least, for a column to be looked at as dates without being named.
+PATTERN = (
+    r"^\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|^\d{4}-(0[1-9]|1[0-2])$|^\d{4}-?W\d{2}|^\d{8}T\d|^\d{4}-?Q[1-4]$"
+    r"|^\d{1,2}[ /-][A-Za-z]{3}|^[A-Za-z]{3,9}[ -]\d{1,4}|^[A-Za-z]{3},? (\d|[A-Za-z]{3} )"
+)
+DAY_FIRST, MONTH_FIRST = ("%d/%m/%Y", "%d/%m/%y", "%d-%m-%Y"), ("%m/%d/%Y", "%m/%d/%y", "%m-%d-%Y")
+_CLOCKS = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", " %I:%M %p", " %I:%M:%S %p", " %I:%M:%S %z", " %H:%M:%S %z")
+_OTHER_DAYS = ("%d.%m.%Y", "%Y/%m/%d", "%Y-%m-%d", "%d %b %Y", "%d-%b-%Y", "%d-%b-%y", "%b %d, %Y", "%B %d, %Y",
+               "%d %B %Y", "%d.%m.%y", "%d %b %y", "%a, %d %b %Y")  # fmt: skip
+_WHOLE = ("%a %b %d %H:%M:%S %Y", "%d/%b/%Y:%H:%M:%S %z", "%Y%m%d%H%M%S", "%Y%m%d%H%M", "%Y%m", "%b %Y", "%B %Y",
+          "%b-%Y", "%b-%y", "%m/%Y", "%Y/%m")  # fmt: skip
+_ZONE = re.compile(r"(?<=[\dMm]) ?(UTC|GMT)$")
+_WEEK = re.compile(r"(\d{4})-?W(\d{2})(?:-?([1-7]))?")
+_QUARTER = re.compile(r"(\d{4})-?Q([1-4])")
+_DIGITS = {"%Y%m": r"\d{6}", "%Y%m%d%H%M": r"\d{12}", "%Y%m%d%H%M%S": r"\d{14}"}
+_EPOCHS = {SECONDS: (r"\d{9,10}(\.\d*)?", "s"), MILLISECONDS: (r"\d{12,13}(\.\d*)?", "ms")}
+
+
+def formats(day_first: bool | None) -> tuple[str, ...]:
+    """Return the formats that are tried, in order; day_first: None for the day first, then the month."""
+    orders = {None: DAY_FIRST + MONTH_FIRST, True: DAY_FIRST, False: MONTH_FIRST}[day_first]
+    with_clock = [day + clock for day in (*orders, *_OTHER_DAYS) for clock in _CLOCKS]
+    return (ISO, *with_clock, *_WHOLE, ISO_WEEK, QUARTER, SECONDS, MILLISECONDS)
+
+
+def other_order(form: str) -> str:
+    """Return the format with day and month exchanged; "" where their order is no question."""
+    for one, other in zip(DAY_FIRST + MONTH_FIRST, MONTH_FIRST + DAY_FIRST, strict=True):
+        if form.startswith(one):
+            return other + form.removeprefix(one)
+    return ""
+
+
+def parse(values: pd.Series, form: str) -> pd.Series:
+    """Return texts (None where missing) as datetime64 in UTC without zone; NaT for what is not in the format.
+
+    A week is its Monday, a quarter its first day.
+    """
+    texts = values.map(lambda text: _ZONE.sub("", text), na_action="ignore")
+    if form in _EPOCHS:
+        pattern, unit = _EPOCHS[form]
+        texts = texts.where(texts.str.fullmatch(pattern, na=False), None)
+        return pd.to_datetime(pd.to_numeric(texts), unit=unit, errors="coerce").dt.floor("us")
+    if form in _DIGITS:  # %Y%m would take five digits, too
+        texts = texts.where(texts.str.fullmatch(_DIGITS[form], na=False), None)
+    elif form == ISO_WEEK:
+        texts, form = texts.map(_monday, na_action="ignore"), "%G-W%V-%u"
+    elif form == QUARTER:
+        texts, form = texts.map(_first_day, na_action="ignore"), ISO
+    return pd.to_datetime(texts, format=form, errors="coerce", utc=True).dt.tz_localize(None)
+
+
+def _monday(text: str) -> str:
+    match = _WEEK.fullmatch(text)
+    return f"{match[1]}-W{match[2]}-{match[3] or 1}" if match else ""
+
+
+def _first_day(text: str) -> str:
+    match = _QUARTER.fullmatch(text)
+    return f"{match[1]}-{3 * int(match[2]) - 2:02}-01" if match else ""
