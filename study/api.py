@@ -195,13 +195,18 @@ class Study:
         Args:
             table: with the columns that the model was trained on, in any order, or a .csv, .tsv or .parquet file.
 
+        Warns:
+            DataWarning: of cells that do not fit their column, and of what else `study predict` notes of a file.
+
         Raises:
-            UserError: it has not been finalized, or a column is missing.
+            UserError: it has not been finalized, a column is missing, or no cell of a column can be read.
         """
-        from study.predicting import predict_file, predict_table
+        from study.predicting import predict_file, predict_table, warn_of
 
         if isinstance(table, str | Path):
-            return predict_file(self.home, self.name, Path(table))[0]
+            made, notes = predict_file(self.home, self.name, Path(table))
+            warn_of(notes)
+            return made
         return predict_table(self.home, self.name, table)
 
     @property

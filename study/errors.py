@@ -23,6 +23,10 @@ class UserError(Exception):
     """A mistake in what the user gave (spec, data, arguments); the message names place, value and remedy."""
 
 
+class DataWarning(UserWarning):
+    """Cells that change what a model answers, such as text in a column of numbers, which counts as missing."""
+
+
 class MachineError(Exception):
     """The machine refused what a run needs, such as room for a file; the message names place, reason and remedy."""
 

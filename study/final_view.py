@@ -18,6 +18,8 @@ def print_final(final: Final, home: str | None) -> None:
     if final.confirmed is not None:
         value, low, high = final.confirmed
         console.print(f"  confirmed on fresh seeds {value:.4g} ({low:.4g} to {high:.4g})")
+    for note in final.notes:
+        console.print(f"  test rows: {note}")
     if final.times > 1:
         console.print(
             f"The test set has been opened {final.times} times: whoever chooses by these scores can no longer take "

@@ -48,6 +48,7 @@ class Opening:
         m: test examples.
         at: when, in UTC, ISO 8601.
         files: SHA-256 of the model and of its example rows, by which `study.model.FinalFiles` finds them.
+        dialect: how the text file that was trained on is written, as keys of `[data]`.
     """
 
     trial: int
@@ -62,6 +63,7 @@ class Opening:
     m: int
     at: str
     files: dict[str, str]
+    dialect: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,7 @@ class Final:
         dev_value: of the trial in the search.
         confirmed: (value, low, high) from `study confirm`, where it was run for this trial.
         model: path of the file that keeps the model.
+        notes: on test cells that do not fit their column.
     """
 
     name: str
@@ -85,6 +88,7 @@ class Final:
     dev_value: float
     confirmed: tuple[float, float, float] | None
     model: Path
+    notes: tuple[str, ...]
 
     def load_model(self) -> Pipeline:
         """Return the model: a scikit-learn pipeline that takes rows of the table, as `pandas.DataFrame`.
@@ -163,6 +167,7 @@ def finalize(
             m=test.m,
             at=_now(),
             files=files,
+            dialect=dataset.dialect,
         )
         ledger.set(finalized=[*openings, asdict(opening)])  # from here on this opening counts, and its model
         kept = FinalFiles.of(folder.final, asdict(opening))
@@ -175,6 +180,7 @@ def finalize(
         dev_value=float(summary.trials[number].value or 0),
         confirmed=_confirmed(attributes, number),
         model=kept.model,
+        notes=test.notes,
     )
 
 

@@ -144,12 +144,13 @@ def build_model(dataset: Dataset, architecture: Architecture, parameters: Parame
     return Pipeline([*dataset.preprocessing.steps, ("network", network)])
 
 
-def predictions(model: Pipeline, cells: pd.DataFrame) -> pd.DataFrame:
-    """Return the column "prediction" and, for classes, "probability_<class>" for each row of raw cells."""
-    out = pd.DataFrame({"prediction": model.predict(cells)})
+def predictions(model: Pipeline, typed: pd.DataFrame) -> pd.DataFrame:
+    """Return the column "prediction" and, for classes, "probability_<class>" for each row that the cell reader read."""
     network = model.named_steps["network"]
+    X = model.named_steps["columns"].transform(typed)
+    out = pd.DataFrame({"prediction": network.predict(X)})
     if isinstance(network, NetworkClassifier):
-        shares = model.predict_proba(cells)
+        shares = network.predict_proba(X)
         for k, label in enumerate(network.classes):
             out[f"probability_{label}"] = shares[:, k]
     return out

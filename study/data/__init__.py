@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from study.data.overview import Look
+    from study.data.tables import Table
 
 __all__ = [
     "DataSpec",
@@ -72,8 +73,8 @@ def example_cells(spec: DataSpec, base: Path, rows: int = 5) -> "pd.DataFrame":
     return opened.cells(opened.parts["train"][:rows])
 
 
-def read_cells(file: Path, spec: DataSpec) -> tuple["pd.DataFrame", str]:
-    """Return the raw cells of a table to predict for (.csv, .tsv, .parquet), and the decimal mark of its text."""
+def read_cells(file: Path, spec: DataSpec) -> "Table":
+    """Return the raw cells of a table to predict for (.csv, .tsv, .parquet), as they stand in it."""
     from study.data import sources
 
     return sources.read_cells(file, spec)

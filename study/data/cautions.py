@@ -93,7 +93,7 @@ def _repeating_target(opened: Opened, dataset: Dataset) -> list[Caution]:
     examples = np.random.default_rng(0).permutation(np.concatenate([opened.parts["train"], opened.parts["dev"]]))
     examples = examples[:SAMPLE]
     y = opened.target.codes[examples]
-    frame = dataset.preprocessing.named_steps["cells"].transform(opened.cells(examples))
+    frame, _ = dataset.preprocessing.named_steps["cells"].read(opened.cells(examples))
     regression = opened.target.task == "regression"
     if regression:  # by rank: a few large values do not decide, and the logarithm of the target is found too
         y = rankdata(y)

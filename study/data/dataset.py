@@ -4,10 +4,13 @@ Made by `study.data.loading`; read by the search, the ledger and the report. Fro
 """
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from study.data.misfits import Misfits
 
 Task = Literal["binary", "multiclass", "regression"]
 OutputActivation = Literal["sigmoid", "softmax", "identity"]
@@ -20,13 +23,18 @@ class Part:
 
     X: (n_x, m), float32, C-contiguous. Y: (n_y, m), float32: 0 or 1 in (1, m) for two classes, one-hot
     in (K, m) for several, standardized in (1, m) for regression. rows: (m,), int64, the examples' row
-    numbers in the source, counted from 0. notes: what had to be decided to read these rows.
+    numbers in the source, counted from 0. misfits: cells that do not fit their column.
     """
 
     X: FloatArray
     Y: FloatArray
     rows: npt.NDArray[np.int64]
-    notes: tuple[str, ...] = ()
+    misfits: "tuple[Misfits, ...]" = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What had to be decided to read these rows."""
+        return tuple(each.note for each in self.misfits)
 
     @property
     def m(self) -> int:
@@ -65,7 +73,8 @@ class Dataset:
     balanced_accuracy where the rarest class has under 10 % of the rows, or rmse. fingerprint: SHA-256
     (hex) over column names and values as read; part_fingerprints: the same for train, dev, test and confirm.
     preprocessing: the fitted scikit-learn transformer from a DataFrame of raw cells (columns by name) to an
-    (m, n_x) matrix. notes: what was found out and decided, one line each.
+    (m, n_x) matrix. dialect: the keys of `[data]` that say how the text file is written, {} of other sources.
+    notes: what was found out and decided, one line each.
     """
 
     source: str
@@ -82,6 +91,7 @@ class Dataset:
     fingerprint: str
     part_fingerprints: dict[str, str]
     preprocessing: Any
+    dialect: dict[str, Any]
     notes: tuple[str, ...]
 
     @property

@@ -4,7 +4,6 @@ Called by `study.data.loading` with the rows of train; what it finds is handed t
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -13,10 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from study.data import cells, dates
+from study.data.misfits import Kind, find_misfits
 from study.errors import UserError, did_you_mean
 from study.spec.data import DataSpec
 
-Kind = Literal["numeric", "categorical", "boolean", "date"]
 # A column with this share of numbers and some text is neither surely a number nor surely a category.
 MIXED_SHARE = 0.8
 # Text of which more than this share differs names rows; a table of a few rows says nothing about it.
@@ -123,14 +122,14 @@ def find_columns(
 
 def check_cells(
     column: pd.Series, what: Column, rows: npt.NDArray[np.int64], spec: DataSpec, decimal: str, label: str
-) -> str:
-    """Return a note on cells that do not fit the column's kind and count as missing ("" if all fit).
+) -> None:
+    """Check the cells of a column against its kind.
 
     Raises:
         UserError: for infinity, and for a cell that does not fit the kind that the spec names.
     """
     if what.kind == "categorical":
-        return ""
+        return
     if what.kind == "numeric":
         values, bad = cells.numbers(column, spec.missing, decimal)
         infinite = np.flatnonzero(np.isinf(values))
@@ -143,21 +142,17 @@ def check_cells(
                 _different(column, np.isinf(values)),
             )
     elif what.kind == "boolean":
-        bad = cells.truths(column, spec.missing)[1]
+        values, bad = cells.truths(column, spec.missing)
     else:
-        bad = cells.dates(column, spec.missing, what.form)[1]
-    wrong = np.flatnonzero(bad)
-    if not len(wrong):
-        return ""
-    value, row = cells.quoted(column.iloc[int(wrong[0])]), rows[wrong[0]] + 1
-    is_no = {"numeric": "no number", "boolean": "neither true nor false", "date": "no date"}[what.kind]
-    if what.named:
+        stamps, bad = cells.dates(column, spec.missing, what.form, or_iso=True)
+        values = stamps.to_numpy()
+    if what.named and bad.any():
+        found = find_misfits(column, what.name, what.kind, what.form, values, bad, rows)
         key = {"numeric": "numeric", "boolean": "boolean", "date": "dates"}[what.kind]
         raise UserError(
-            f"{label}: column {what.name!r} is named in [data] {key}, and row {row} has {value}, {is_no}; "
-            f"add it to [data] missing, or take the column out of {key}"
+            f"{label}: column {what.name!r} is named in [data] {key}, and row {found.row} has {found.value}, "
+            f"{found.is_no}; add it to [data] missing, or take the column out of {key}"
         )
-    return f"{what.name}: {len(wrong)} cells are {is_no} (row {row}: {value}) and count as missing"
 
 
 def date_format(column: pd.Series, spec: DataSpec, label: str, rows: npt.NDArray[np.int64], key: str = "dates") -> str:
@@ -226,9 +221,9 @@ def _found(
     name = str(column.name)
     if cells.is_date_typed(column):
         return Column(name, "date", dates.ISO)
-    if pd.api.types.is_bool_dtype(column.dtype):
+    if cells.is_truth_typed(column):
         return Column(name, "boolean")
-    if cells.is_number_typed(column):
+    if cells.is_number_typed(column) or cells.is_duration_typed(column):
         return Column(name, "numeric")
     if isinstance(column.dtype, pd.CategoricalDtype):
         return Column(name, "categorical")

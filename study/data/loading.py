@@ -16,6 +16,7 @@ from study.data import cells, kinds, preprocessing, splits
 from study.data.dataset import Dataset, Part, TargetScale
 from study.data.duplicates import equal_rows, first_of_each
 from study.data.fingerprint import fingerprint, fingerprints
+from study.data.misfits import notes_on
 from study.data.presence import note_absent_classes, read_test_target
 from study.data.sources import RawTable, read_source
 from study.data.target import Target, fit_scale, read_target, to_outputs
@@ -118,14 +119,17 @@ def load_fold_datasets(spec: DataSpec, base: Path) -> tuple[Dataset, ...]:
 def open_test_part(spec: DataSpec, base: Path, *, combined: bool) -> Part:
     """Return the test rows, prepared as train was. The only function that converts them."""
     opened = open_source(spec, base)
-    train = _together(opened) if combined else opened.parts["train"]
-    fitted = _fit(opened, train, _columns_of_train(opened))
-    if opened.raw.test is None:
+    fitted = _fit(opened, _together(opened) if combined else opened.parts["train"], _columns_of_train(opened))
+    raw, label = opened.raw, f"{opened.raw.label} [test]"
+    if raw.test is None:
         test = opened.parts["test"]
-        return _part(opened, fitted, opened.cells(test), opened.target.codes[test], opened.rows(test))
-    frame = opened.raw.test
-    target = read_test_target(spec, opened.raw, frame, opened.target)
-    return _part(opened, fitted, frame[opened.raw.features].take(target.rows), target.codes, target.rows)
+        frame, codes, rows = opened.cells(test), opened.target.codes[test], opened.rows(test)
+    else:
+        target = read_test_target(spec, raw, raw.test, opened.target)
+        frame, codes, rows = raw.test[raw.features].take(target.rows), target.codes, target.rows
+    part = _part(opened, fitted, frame, codes, rows)
+    notes_on(part.misfits, label)
+    return part
 
 
 def _columns_of_train(opened: Opened) -> kinds.Columns:
@@ -242,13 +246,11 @@ def _part(opened: Opened, fitted: _Fitted, frame: pd.DataFrame, codes: npt.NDArr
     Y = to_outputs(codes, opened.target.task, len(opened.target.classes), fitted.scale)
     if len(rows) == 0:
         return Part(np.empty((fitted.train.X.shape[0], 0), dtype=np.float32), Y, rows)
-    notes = [
-        kinds.check_cells(frame[column.name], column, rows, spec, raw.decimal, raw.label)
-        for column in fitted.columns.used
-        if not cells.is_number_typed(frame[column.name]) or len(fitted.columns.used) < 1000
-    ]
-    X = _matrix(fitted.pipeline, fitted.pipeline.named_steps["cells"].transform(frame), raw.label)
-    return Part(X, Y, rows, tuple(note for note in notes if note))
+    for column in fitted.columns.used:
+        if not cells.is_number_typed(frame[column.name]) or len(fitted.columns.used) < 1000:
+            kinds.check_cells(frame[column.name], column, rows, spec, raw.decimal, raw.label)
+    typed, misfits = fitted.pipeline.named_steps["cells"].read(frame, rows)
+    return Part(_matrix(fitted.pipeline, typed, raw.label), Y, rows, misfits)
 
 
 def _matrix(pipeline: Any, typed: pd.DataFrame, label: str) -> npt.NDArray[np.float32]:
@@ -298,5 +300,6 @@ def prepare(
         fingerprint=whole,
         part_fingerprints=prints,
         preprocessing=fitted.pipeline,
+        dialect=raw.dialect,
         notes=tuple(notes),
     )

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet
 
+from study.data.cells import NUMBER
 from study.data.memory import Room
 from study.data.tables import Table, unique
 from study.errors import UserError
@@ -16,6 +17,7 @@ from study.spec.data import DataSpec
 
 BATCH, FEW = 1 << 16, 1 << 6  # rows that are unpacked at a time
 _NAMELESS = re.compile(r"__index_level_\d+__")  # what pandas calls an index without a name
+_KEPT = (pa.types.is_boolean, pa.types.is_integer, pa.types.is_timestamp, pa.types.is_duration)
 _TEXTS = {
     *(pa.string(), pa.large_string(), pa.string_view()),
     *(pa.binary(), pa.large_binary(), pa.binary_view()),
@@ -50,9 +52,16 @@ def read_parquet(path: Path, _spec: DataSpec) -> Table:
     nameless = [name for name in index if _NAMELESS.fullmatch(name) and len(names) > len(index)]
     if nameless:
         notes.append("the index of the frame that was saved has no name, and is left out")
-    columns = {name: _plain(path, name, column) for name, column in zip(names, table.columns, strict=True)}
+    categories = _named_categories(schema)
+    columns = {
+        name: _plain(path, name, column, is_category=name in categories)
+        for name, column in zip(names, table.columns, strict=True)
+    }
     kept = [name for name in (*index, *(name for name in names if name not in index)) if name not in nameless]
     frame = pa.table({name: columns[name] for name in kept}).to_pandas(types_mapper=pd.ArrowDtype, ignore_metadata=True)
+    for name in kept:
+        if pa.types.is_dictionary(columns[name].type):
+            frame[name] = columns[name].to_pandas()
     return Table(frame.rename(columns=str), notes=tuple(notes))
 
 
@@ -102,21 +111,42 @@ def _text_bytes(column: pa.Array) -> int:
     return int(pc.sum(lengths.take(column.indices)).as_py() or 0)
 
 
-def _plain(path: Path, name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return a column as numbers, truth values, timestamps or text, which is all that later stages know."""
+def _plain(path: Path, name: str, column: pa.ChunkedArray, *, is_category: bool) -> pa.ChunkedArray:
+    """Return a column as numbers, truth values, moments, durations, categories or text: all that later stages know."""
+    if is_category and not pa.types.is_dictionary(column.type):
+        column = column.dictionary_encode()
     kind = column.type
     if pa.types.is_dictionary(kind):
+        if is_category and _are_categories(column.unify_dictionaries()):
+            return column.unify_dictionaries()
         column, kind = column.cast(kind.value_type), kind.value_type
-    if pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_timestamp(kind):
+    if any(is_kind(kind) for is_kind in _KEPT):
         return column
     if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
         return column.cast(pa.float64())
     if pa.types.is_date(kind):
         return column.cast(pa.timestamp("ms"))
+    if pa.types.is_time(kind):
+        column = pa.chunked_array([pa.array([each and str(each) for each in column.to_pylist()], pa.large_string())])
     try:
         return column.cast(pa.large_string())
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise _no_single_values(path, name, kind) from error
+
+
+def _named_categories(schema: pa.Schema) -> set[str]:
+    """Return the columns that are categories: as pandas saved them, or as another program typed them."""
+    columns = (schema.pandas_metadata or {}).get("columns", ())
+    named = {each["name"] for each in columns if each.get("pandas_type") == "categorical"}
+    return named | {field.name for field in schema if pa.types.is_dictionary(field.type)}
+
+
+def _are_categories(column: pa.ChunkedArray) -> bool:
+    """Whether what was saved as categories would be taken for numbers if only its values were looked at."""
+    values = column.chunk(0).dictionary if column.num_chunks else pa.array([])
+    if _is_text(values.type):
+        return bool(pc.all(pc.match_substring_regex(values, NUMBER), min_count=1).as_py())
+    return bool(pa.types.is_integer(values.type) or pa.types.is_floating(values.type))
 
 
 def _no_single_values(path: Path, name: str, kind: pa.DataType) -> UserError:

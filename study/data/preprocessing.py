@@ -1,10 +1,13 @@
 """The transformer that travels with a model: a DataFrame of raw cells in, an (m, n_x) matrix out.
 
 Built and fitted by `study.data.loading` on train alone; used again for dev, test and prediction. All of
-it is scikit-learn's but `CellReader`, which turns text into typed columns and learns nothing.
+it is scikit-learn's but `CellReader`, which turns cells into typed columns.
 """
 
+import warnings
 from collections import Counter
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Self
 
 import numpy as np
@@ -18,7 +21,8 @@ from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, RobustScaler, Sta
 
 from study.data import cells
 from study.data.kinds import Column
-from study.errors import UserError, did_you_mean
+from study.data.misfits import Kind, Misfits, find_misfits, notes_on
+from study.errors import DataWarning, UserError, did_you_mean
 
 RARE_ROWS = 5
 RARE_FROM = 100
@@ -34,57 +38,108 @@ class CellReader(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scik
 
     columns: (name, kind, format of a date) of each column that is used; others are passed over. missing,
     decimal: markers of a missing cell and the decimal mark of text. A cell that does not fit its column's
-    kind is missing. Raises UserError for a column that is not there and for infinity.
+    kind is missing. categories_: of each column of categories, those that `fit` saw.
+
+    Raises UserError for a column that is not there, for infinity, and for numbers in a column whose categories
+    cannot be told from numbers, such as 012.
     """
 
+    categories_: Mapping[str, Sequence[str]] = MappingProxyType({})  # of a model kept before they were learned
+
     def __init__(
-        self, columns: tuple[tuple[str, str, str], ...], missing: tuple[str, ...] = (), decimal: str = "."
+        self, columns: tuple[tuple[str, Kind, str], ...], missing: tuple[str, ...] = (), decimal: str = "."
     ) -> None:
         self.columns = columns
         self.missing = missing
         self.decimal = decimal
 
-    def fit(self, _X: pd.DataFrame, _y: object = None) -> Self:
-        """Learn nothing."""
+    def fit(self, X: pd.DataFrame, _y: object = None) -> Self:
+        """Learn the categories."""
+        found = {
+            name: cells.categories(X[name], self.missing, self.decimal)
+            for name, kind, _ in self.columns
+            if kind == "categorical"
+        }
+        self.categories_ = {
+            name: sorted({each for each in values if each is not None}) for name, values in found.items()
+        }
         return self
 
     def __sklearn_is_fitted__(self) -> bool:
         return True
 
     def transform(self, X: pd.DataFrame) -> pd.DataFrame:
-        """Return the typed columns of the frame, rows in the same order."""
+        """Return the typed columns of the frame, rows in the same order; warn of cells that do not fit.
+
+        Raises:
+            UserError: as above, and for a column of which no cell can be read.
+        """
+        typed, misfits = self.read(X)
+        for note in notes_on(misfits, "the table"):
+            warnings.warn(note, DataWarning, stacklevel=2)
+        return typed
+
+    def read(
+        self, X: pd.DataFrame, rows: npt.NDArray[np.int64] | None = None, where: str = "the table"
+    ) -> tuple[pd.DataFrame, tuple[Misfits, ...]]:
+        """Return the typed columns, and the misfits of the columns that have some.
+
+        rows: the numbers of the rows in the source, from 0; None counts them in the frame. where: what messages call
+        the table.
+        """
+        X = _with_text_names(X)
         names = [name for name, _, _ in self.columns]
         absent = [name for name in names if name not in X.columns]
         if absent:
-            raise UserError(
-                f"the table has no column {absent[0]!r}; {did_you_mean(absent[0], [str(name) for name in X.columns])}"
-            )
+            raise UserError(f"{where} has no column {absent[0]!r}; {did_you_mean(absent[0], list(X.columns))}")
         plain = X[names]
         numeric = all(kind == "numeric" for _, kind, _ in self.columns)
         if numeric and not self.missing and _is_plain_float(plain):  # thousands of pixels, in one piece
-            self._check_finite(plain.to_numpy(), names)
-            return plain
+            _check_finite(plain.to_numpy(), names, where)
+            return plain, ()
         typed: dict[str, Any] = {}
+        misfits = []
         for name, kind, form in self.columns:
-            typed.update(self._read(X[name], name, kind, form))
-        return pd.DataFrame(typed, copy=False)
+            values, bad = self._read_column(X[name], name, kind, form, where)
+            if bad.any():
+                misfits.append(find_misfits(X[name], name, kind, form, np.asarray(values), bad, rows))
+            typed |= self._date_fields(name, values) if kind == "date" else {name: values}
+        return pd.DataFrame(typed, copy=False), tuple(misfits)
 
-    def _read(self, column: pd.Series, name: str, kind: str, form: str) -> dict[str, Any]:
+    def _read_column(self, column: pd.Series, name: str, kind: Kind, form: str, where: str) -> tuple[Any, cells.Mask]:
+        """Return the values of a column, and a mask of the cells that do not fit."""
         if kind == "numeric":
-            values, _ = cells.numbers(column, self.missing, self.decimal)
-            self._check_finite(values[:, None], [name])
-            return {name: values}
+            values, bad = cells.numbers(column, self.missing, self.decimal)
+            _check_finite(values[:, None], [name], where)
+            return values, bad
         if kind == "boolean":
-            return {name: cells.truths(column, self.missing)[0]}
+            return cells.truths(column, self.missing)
         if kind == "date":
-            stamps, _ = cells.dates(column, self.missing, form)
-            return {
-                self.date_feature(name, field): getattr(stamps.dt, attribute).to_numpy(
-                    dtype=np.float64, na_value=np.nan
-                )
-                for field, attribute in DATE_FIELDS.items()
-            }
-        return {name: pd.Series(cells.categories(column, self.missing), dtype=object)}
+            return cells.dates(column, self.missing, form, or_iso=True)
+        return self._read_categories(column, name, where)
+
+    def _read_categories(self, column: pd.Series, name: str, where: str) -> tuple[pd.Series, cells.Mask]:
+        known = self.categories_.get(name, ())
+        lost = first_lost(known, self.decimal)
+        if lost and cells.holds_numbers(column):
+            raise UserError(
+                f"{where}: column {name!r} holds numbers, and train has the category {lost!r}, which a number cannot "
+                f"hold; read it as text: pandas.read_csv(..., dtype=str), or dtype={{{name!r}: str}}"
+            )
+        values = pd.Series(cells.categories(column, self.missing, self.decimal), dtype=object)
+        if not known:
+            return values, np.zeros(len(values), dtype=np.bool_)
+        for truth in ("True", "False"):  # what pandas makes of true and TRUE
+            spelled = [each for each in known if each.capitalize() == truth]
+            if len(spelled) == 1:
+                values = values.replace(truth, spelled[0])
+        return values, (values.notna() & ~values.isin(known)).to_numpy()
+
+    def _date_fields(self, name: str, stamps: pd.Series) -> dict[str, Any]:
+        return {
+            self.date_feature(name, field): getattr(stamps.dt, attribute).to_numpy(dtype=np.float64, na_value=np.nan)
+            for field, attribute in DATE_FIELDS.items()
+        }
 
     def date_feature(self, name: str, field: str) -> str:
         """Return the name of a date's field, such as when_year, made to differ from the columns' own names."""
@@ -92,16 +147,6 @@ class CellReader(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scik
         while feature in taken:
             feature += "_"
         return feature
-
-    def _check_finite(self, values: npt.NDArray[Any], names: list[str]) -> None:
-        # The sum is finite unless a value is not (or the sum overflows, and then the slow look finds nothing).
-        if np.isfinite(np.nansum(values, dtype=np.float64)):
-            return
-        rows, columns = np.nonzero(np.isinf(values))
-        if len(rows):
-            raise UserError(
-                f"column {names[int(columns[0])]!r}, row {int(rows[0]) + 1} of the table: the value is infinite"
-            )
 
 
 def fit(
@@ -112,8 +157,8 @@ def fit(
     scale: standard, minmax, robust or none, for numbers and dates. Truth values, categories and the
     indicators of missing cells are 0 or 1. The typed rows are handed back so that nobody reads the cells twice.
     """
-    reader = CellReader(tuple((each.name, each.kind, each.form) for each in columns), missing, decimal)
-    typed = reader.transform(train)
+    reader = CellReader(tuple((each.name, each.kind, each.form) for each in columns), missing, decimal).fit(train)
+    typed, _ = reader.read(train)
     numeric = [each.name for each in columns if each.kind == "numeric"]
     dates = [reader.date_feature(each.name, field) for each in columns if each.kind == "date" for field in DATE_FIELDS]
     booleans = [each.name for each in columns if each.kind == "boolean"]
@@ -137,6 +182,11 @@ def fit(
     transformer = ColumnTransformer(steps, remainder="drop", sparse_threshold=0.0)
     transformer.fit(typed)
     return Pipeline([("cells", reader), ("columns", transformer)]), typed
+
+
+def first_lost(categories: Sequence[str], decimal: str) -> str:
+    """Return the first category that is another one after it was read as a number, such as 012 or 1.10; "" if none."""
+    return next((each for each in categories if not cells.survives_as_number(each, decimal)), "")
 
 
 def feature_names(pipeline: Pipeline) -> tuple[str, ...]:
@@ -172,6 +222,21 @@ def _categories(examples: int) -> Pipeline:
             ),
         ]
     )
+
+
+def _check_finite(values: npt.NDArray[Any], names: list[str], where: str) -> None:
+    # The sum is finite unless a value is not (or the sum overflows, and then the slow look finds nothing).
+    if np.isfinite(np.nansum(values, dtype=np.float64)):
+        return
+    rows, columns = np.nonzero(np.isinf(values))
+    if len(rows):
+        raise UserError(f"{where}: column {names[int(columns[0])]!r}, row {int(rows[0]) + 1}: the value is infinite")
+
+
+def _with_text_names(X: Any) -> pd.DataFrame:
+    """Return a table, which may come as columns or records by name as well, whose columns are named by text."""
+    frame = X if isinstance(X, pd.DataFrame) else pd.DataFrame(X)
+    return frame if all(isinstance(name, str) for name in frame.columns) else frame.rename(columns=str)
 
 
 def _is_plain_float(frame: pd.DataFrame) -> bool:

@@ -185,8 +185,8 @@ def _read_arrays(spec: DataSpec, path: Path, test_path: Path | None) -> RawTable
     return replace(raw, test=_frame_of(apart.X, features, apart.y, "label"))
 
 
-def read_cells(file: Path, spec: DataSpec) -> tuple[pd.DataFrame, str]:
-    """Return the cells of a table without asking for a target, and the decimal mark of its text.
+def read_cells(file: Path, spec: DataSpec) -> tables.Table:
+    """Return a table without asking for a target.
 
     Raises:
         UserError: there is no such file, or it is no table.
@@ -200,8 +200,7 @@ def read_cells(file: Path, spec: DataSpec) -> tuple[pd.DataFrame, str]:
     if file.stat().st_size == 0:
         raise UserError(f"{file}: is empty")
     with answered(file):
-        table = parquet.read_parquet(file, spec) if suffix == ".parquet" else tables.read_text(file, spec)
-    return table.frame, table.decimal
+        return parquet.read_parquet(file, spec) if suffix == ".parquet" else tables.read_text(file, spec)
 
 
 def _read_table(spec: DataSpec, path: Path, test_path: Path | None) -> RawTable:

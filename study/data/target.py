@@ -137,13 +137,12 @@ def codes_of(column: pd.Series, spec: DataSpec, decimal: str, label: str, target
 def _values(column: pd.Series, decimal: str) -> tuple[Any, Any, Any]:
     """Return which cells have a value, all of them as numbers (None if one is none) and as text (or None)."""
     if cells.is_number_typed(column):
-        values, _ = cells.numbers(column, (), decimal)
+        values, _ = cells.numbers(column, (), decimal, cells.TARGET_MARKERS)
         return ~np.isnan(values), values, None
-    if pd.api.types.is_bool_dtype(column.dtype):
-        words = cells.categories(column, ())
+    words = cells.categories(column, (), markers=cells.TARGET_MARKERS)
+    if cells.is_truth_typed(column):
         return ~pd.isna(words), None, words
-    values, bad = cells.numbers(column, (), decimal)
-    words = cells.categories(column, ())
+    values, bad = cells.numbers(column, (), decimal, cells.TARGET_MARKERS)
     return ~pd.isna(words), None if bad.any() else values, words
 
 
@@ -241,7 +240,7 @@ def _label_texts(numeric: Any, words: Any, rows: npt.NDArray[np.int64]) -> npt.N
 
 
 def _text_in_regression(column: pd.Series, decimal: str, label: str) -> UserError:
-    row = int(np.flatnonzero(cells.numbers(column.astype(object), (), decimal)[1])[0])
+    row = int(np.flatnonzero(cells.numbers(column.astype(object), (), decimal, cells.TARGET_MARKERS)[1])[0])
     return UserError(
         f"{label}: the target {column.name!r} of a regression is no number in row {row + 1}: "
         f"{cells.quoted(column.iloc[row])}; mend it, or empty it"

@@ -24,6 +24,7 @@ from study.service.schemas import FinalAnswer, FinalizeRequest, SubmissionAnswer
 from study.service.state import Name, Service, answer, body_of, chunks_of, media_type_of
 
 BINARY, CSV, JSON = "application/octet-stream", "text/csv", "application/json"
+NOTES, MOST_NOTES = "Study-Notes", 20
 _SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 _FOUND = {"s404": "no such study", "s422": "no such name, or not a valid body"}
 _REFUSED = "another site's page"
@@ -115,7 +116,16 @@ def action_routes(service: Service) -> APIRouter:
         response_class=Response,
         openapi_extra={"requestBody": {"required": True, "content": {CSV: {"schema": {"type": "string"}}}}},
         responses={
-            200: {"description": "A row for each row.", "content": {CSV: {"schema": {"type": "string"}}}},
+            200: {
+                "description": "A row for each row.",
+                "content": {CSV: {"schema": {"type": "string"}}},
+                "headers": {
+                    NOTES: {
+                        "description": "On what was passed over or does not fit, a JSON list; left out with none.",
+                        "schema": {"type": "string"},
+                    }
+                },
+            },
             **declare(
                 **_FOUND,
                 s403=_REFUSED,
@@ -145,8 +155,10 @@ def action_routes(service: Service) -> APIRouter:
                 async for chunk in chunks_of(request, settings.limits.upload):
                     file.write(chunk)
             options = ["--safe-csv"] if safe_csv else []
-            await service.commands.run("predict", name, str(table), "--out", str(out), *options)
-            return Response(out.read_bytes(), media_type=f"{CSV}; charset=utf-8")
+            done = await service.commands.run("predict", name, str(table), "--out", str(out), *options)
+            notes = [note.removeprefix("study: ") for note in done.notes.splitlines()]
+            headers = {NOTES: json.dumps(notes[:MOST_NOTES])} if notes else None
+            return Response(out.read_bytes(), headers=headers, media_type=f"{CSV}; charset=utf-8")
 
     @routes.put(
         "/data/{file}",

@@ -164,6 +164,7 @@ class FinalAnswer(_Answer):
     choice: ChoiceAnswer
     dev_value: float | None
     confirmed: tuple[float, float, float] | None
+    notes: tuple[str, ...] = Field(description="On cells of the test rows that do not fit their column.")
 
 
 class UploadAnswer(_Answer):

@@ -139,8 +139,8 @@ class DataSpec(BaseModel):
     ignore: Names = Field(default=(), description="Columns that name a row (identifiers): no features either.")
     missing: Names = Field(
         default=(),
-        description='More markers of a missing cell in a feature, beside "", NA, N/A, n/a, NaN, nan, null, NULL, <NA>, '
-        "#N/A and ?.",
+        description='More markers of a missing cell in a feature, beside "", ?, and what pandas takes for one: NA, '
+        "N/A, n/a, NaN, nan, null, NULL, None, <NA>, #N/A, ... A number stands for all its spellings (-9, -9.0).",
     )
     scale: Literal["standard", "minmax", "robust", "none"] | None = Field(
         default=None,

@@ -65,7 +65,8 @@ def _log(experiment_id: str, run_id: str, files: FinalFiles, tags: Mapping[str, 
     example = _readable(files.load_example(), model)
     signature = None
     if len(example.columns) <= _MOST_COLUMNS:
-        outputs = predictions(model, example)["prediction"]
+        typed, _ = model.named_steps["cells"].read(example)
+        outputs = predictions(model, typed)["prediction"]
         signature = ModelSignature(_schema(example, model), mlflow.models.infer_signature(outputs).inputs)
     mlflow.set_experiment(experiment_id=experiment_id)
     return Model.log(
