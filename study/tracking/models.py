@@ -8,12 +8,13 @@ from typing import Any
 
 import pandas as pd
 
+from study.data.preprocessing import first_lost
 from study.home import StudyFolder
 from study.model import TRUSTED, FinalFiles, predictions
 
 ALIAS = "champion"
 _OPENING = "study.opening"
-_MOST_COLUMNS = 1000  # of a signature; images have more, and are described by their number
+_MOST_COLUMNS = 1000  # of an example; images have more
 _FLUENT = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "MLFLOW_EXPERIMENT_ID", "MLFLOW_RUN_ID")
 _PACKAGES = ("dnn-study", "scikit-learn", "skops", "numpy", "pandas", "pyarrow")
 
@@ -58,16 +59,12 @@ def register_model(
 
 def _log(experiment_id: str, run_id: str, files: FinalFiles, tags: Mapping[str, str]) -> Any:
     import mlflow
-    from mlflow.models import Model
-    from mlflow.models.signature import ModelSignature
+    from mlflow.models import Model, ModelSignature, infer_signature
 
     model = files.load_model()
-    example = _readable(files.load_example(), model)
-    signature = None
-    if len(example.columns) <= _MOST_COLUMNS:
-        typed, _ = model.named_steps["cells"].read(example)
-        outputs = predictions(model, typed)["prediction"]
-        signature = ModelSignature(_schema(example, model), mlflow.models.infer_signature(outputs).inputs)
+    example, inputs = _inputs(files.load_example(), model)
+    typed, _ = model.named_steps["cells"].read(example)
+    outputs = predictions(model, typed)["prediction"]
     mlflow.set_experiment(experiment_id=experiment_id)
     return Model.log(
         artifact_path=None,
@@ -76,8 +73,8 @@ def _log(experiment_id: str, run_id: str, files: FinalFiles, tags: Mapping[str, 
         run_id=run_id,
         tags=dict(tags),
         sk_model=model,
-        signature=signature,
-        input_example=example if signature is not None else None,
+        signature=ModelSignature(inputs, infer_signature(outputs).inputs),
+        input_example=example if len(example.columns) <= _MOST_COLUMNS else None,
         pip_requirements=[f"{package}=={version(package)}" for package in _PACKAGES],
         serialization_format="skops",
         skops_trusted_types=list(TRUSTED),
@@ -101,30 +98,31 @@ def _versions(client: Any, name: str) -> list[Any]:
     return list(client.search_model_versions(f"name = '{name}'"))
 
 
-def _readable(example: pd.DataFrame, model: Any) -> pd.DataFrame:
-    """Return the columns that the model reads, numbers as float64 and all else as text."""
-    typed = model.named_steps["cells"].transform(example)
-    kinds = {name: kind for name, kind, _ in model.named_steps["cells"].columns}
-    columns = {
-        name: typed[name].astype("float64") if kind == "numeric" else _texts(example[name])
-        for name, kind in kinds.items()
-    }
-    return pd.DataFrame(columns)
+def _inputs(example: pd.DataFrame, model: Any) -> tuple[pd.DataFrame, Any]:
+    """Return the columns that the model reads, and the schema of the inputs: None, or all of them as text.
+
+    The model reads cells of any type, and MLflow has no type that lets all of them pass: one of numbers refuses whole
+    numbers of a frame, text refuses any number, and with one that lets everything pass MLflow cannot read CSV. So there
+    is no schema, unless MLflow would read a category as a number and lose it (012): then every column is text.
+    """
+    reader = model.named_steps["cells"]
+    if any(first_lost(known, reader.decimal) for known in reader.categories_.values()):
+        return _text_inputs(example, [name for name, _, _ in reader.columns])
+    typed, _ = reader.read(example)
+    columns = {name: typed[name] if kind == "numeric" else _texts(example[name]) for name, kind, _ in reader.columns}
+    return pd.DataFrame(columns), None
+
+
+def _text_inputs(example: pd.DataFrame, names: list[str]) -> tuple[pd.DataFrame, Any]:
+    from mlflow.types import ColSpec, DataType, Schema
+
+    return pd.DataFrame({name: _texts(example[name]) for name in names}), Schema(
+        [ColSpec(DataType.string, name, required=False) for name in names]
+    )
 
 
 def _texts(column: pd.Series) -> pd.Series:
     return column.astype(object).map(lambda cell: None if pd.isna(cell) else str(cell))
-
-
-def _schema(example: pd.DataFrame, model: Any) -> Any:
-    """Return the inputs: numbers as double; what else a column holds may come as text, number or truth value."""
-    from mlflow.types import ColSpec, DataType, Schema
-    from mlflow.types.schema import AnyType
-
-    kinds = {name: kind for name, kind, _ in model.named_steps["cells"].columns}
-    anything = AnyType()  # type: ignore[no-untyped-call]
-    types = [DataType.double if kinds[name] == "numeric" else anything for name in example.columns]
-    return Schema([ColSpec(each, name, False) for each, name in zip(types, example.columns, strict=True)])
 
 
 def _describe(opening: Mapping[str, Any]) -> str:

@@ -3,24 +3,18 @@
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import mlflow
 import numpy as np
 import pandas as pd
 import pytest
 from support.command import environment, run_study
-from support.ports import free_port
 from support.small_study import show
 from support.studies import TABLE, write_table
-from support.waiting import wait_for
 
 from study.errors import UserError
 from study.finalizing import finalize
@@ -240,39 +234,6 @@ def test_model_that_was_changed_is_refused_in_a_line(table: Path, tmp_path: Path
     done = run_study("predict", "table", table / "table.csv", "--home", home)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert f"study: {model}: {'is not there' if damage == 'gone' else 'was changed since it was kept'}" in done.stderr
-
-
-@pytest.mark.slow
-def test_registered_model_is_served_by_mlflow(table: Path) -> None:
-    # MLflow looks for the server's command on the path, where an activated environment has it.
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    env = environment() | {"MLFLOW_TRACKING_URI": f"sqlite:///{table}/home/mlflow.db", "PATH": path}
-    port = free_port()
-    command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", "models:/table@champion"]
-    command += ["--env-manager", "local", "--port", str(port)]
-    records = [{"height": 190.0, "town": "Rome"}, {"height": 150, "town": "Oslo"}]
-    request = urllib.request.Request(
-        f"http://127.0.0.1:{port}/invocations",
-        json.dumps({"dataframe_records": records}).encode(),
-        {"Content-Type": "application/json"},
-    )
-    server = subprocess.Popen(
-        command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-    )
-
-    def answer() -> Any:
-        assert server.poll() is None
-        try:
-            with urllib.request.urlopen(request, timeout=10) as reply:  # noqa: S310 - http, on this machine
-                return json.load(reply)
-        except (urllib.error.URLError, ConnectionError):
-            return None
-
-    try:
-        assert wait_for(answer, "the model's server to answer") == {"predictions": ["large", "small"]}
-    finally:
-        os.killpg(server.pid, signal.SIGTERM)
-        server.wait()
 
 
 def test_champion_is_the_model_of_the_last_test_evaluation(table: Path) -> None:
