@@ -155,10 +155,6 @@ def categories(
 
 def holds_numbers(column: pd.Series) -> bool:
     """Whether some cell of the column is a number, not the text of one."""
-    if is_number_typed(column):
-        return bool(column.notna().any())
-    if column.dtype != object and not isinstance(column.dtype, pd.CategoricalDtype):
-        return False
     return any(_is_number(each) for each in _objects(column))
 
 
@@ -240,7 +236,9 @@ def _objects(column: pd.Series) -> list[Any]:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    return (isinstance(value, int | np.number) and not isinstance(value, bool)) or (
+        isinstance(value, float) and not math.isnan(value)
+    )
 
 
 def _number_text(value: float, decimal: str) -> str | None:

@@ -92,6 +92,9 @@ class CellReader(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scik
         absent = [name for name in names if name not in X.columns]
         if absent:
             raise UserError(f"{where} has no column {absent[0]!r}; {did_you_mean(absent[0], list(X.columns))}")
+        doubled = [name for name in X.columns[X.columns.duplicated()] if name in names]
+        if doubled:
+            raise UserError(f"{where} has two columns {doubled[0]!r}; leave the right one")
         plain = X[names]
         numeric = all(kind == "numeric" for _, kind, _ in self.columns)
         if numeric and not self.missing and _is_plain_float(plain):  # thousands of pixels, in one piece

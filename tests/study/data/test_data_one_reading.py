@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from support.kinds_of_tables import KINDS, ROWS
 
@@ -101,6 +102,28 @@ def test_numbers_are_refused_where_they_cannot_hold_the_categories(
     ):
         data.preprocessing.transform(frame.assign(code=typed * (ROWS // 2)))
     data.preprocessing.transform(frame)
+
+
+def test_numbers_are_found_in_a_column_of_any_type(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"code": ["01", "2"] * (ROWS // 2), "x": np.arange(ROWS), "y": np.arange(ROWS) * 0.5})
+    data = loaded(tmp_path, frame, categorical=["code"])
+    numbers = pa.array([1, 2] * (ROWS // 2))
+    for dtype, values in (
+        ("category", numbers),
+        ("Int64", numbers),
+        (pd.ArrowDtype(pa.dictionary(pa.int32(), pa.int64())), numbers.dictionary_encode()),
+    ):
+        with pytest.raises(UserError, match="holds numbers"):
+            data.preprocessing.transform(frame.assign(code=pd.Series(values.to_pylist(), dtype=dtype)))
+    empty = data.preprocessing.transform(frame.assign(code=np.nan))
+    np.testing.assert_array_equal(empty, data.preprocessing.transform(frame.assign(code="")))
+
+
+def test_two_columns_of_one_name_are_refused(tmp_path: Path) -> None:
+    frame = KINDS["integers"].frame()
+    data = loaded(tmp_path, frame)
+    with pytest.raises(UserError, match="the table has two columns 'year'"):
+        data.preprocessing.transform(pd.concat([frame, frame[["year"]]], axis=1))
 
 
 def test_categories_that_numbers_can_hold_may_come_as_numbers(tmp_path: Path) -> None:
