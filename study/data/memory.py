@@ -8,7 +8,7 @@ from pathlib import Path
 from study.errors import UserError
 
 LARGEST = 1 << 34  # bytes that are read from one file, however large the machine
-COPIES = 2  # what was read is copied once at least on its way to the network
+COPIES = 4  # what was read is held about as often on its way to the network
 CGROUPS = Path("/sys/fs/cgroup")
 
 
@@ -27,9 +27,10 @@ class Room:
             UserError: it is larger than what is left.
         """
         if self.taken + size > self.bytes:
+            left = f"{max(0, self.bytes - self.taken):,}{' more' if self.taken else ''}"
             raise UserError(
-                f"{self.path.name}: {what} is said to have {size:,} bytes, and there is room for "
-                f"{max(0, self.bytes - self.taken):,}; use a smaller file, or a machine with more memory"
+                f"{self.path.name}: {what} is said to have {size:,} bytes, and there is room for {left}; "
+                f"use a smaller file, or a machine with more memory"
             )
 
     def take(self, what: str, size: int) -> None:
