@@ -129,7 +129,7 @@ def test_too_little_memory_after_reading_is_answered_in_a_line(tmp_path: Path, m
     done = run_study("init", tmp_path / "t.csv")
     assert done.returncode == 1
     assert done.stderr == (
-        "study: there is too little memory (Unable to allocate 6.00 GiB); free some, or use a smaller table\n"
+        "study: out of memory (Unable to allocate 6.00 GiB); free memory, or raise the limit on it (ulimit -v)\n"
     )
 
 

@@ -84,7 +84,7 @@ def test_garbage_in_the_test_rows_is_met_when_the_seal_is_broken(tmp_path: Path,
 def test_a_test_file_is_not_converted_by_load(tmp_path: Path) -> None:
     table = mixed_table().astype(str).replace("nan", "")
     write(tmp_path, table)
-    table.assign(length="abc").to_csv(tmp_path / "u.csv", index=False)
+    table.assign(length=["abc", *table["length"][1:]]).to_csv(tmp_path / "u.csv", index=False)
     spec = DataSpec(source="t.csv", test="u.csv", split=(0.75, 0.25))
     data = load(spec, tmp_path)
     assert (data.train.m, data.dev.m) == (90, 30)

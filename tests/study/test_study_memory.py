@@ -86,7 +86,7 @@ def test_stacks_of_confirm_begin_as_others_end_where_memory_is_short(
     stacks = retraining._stacks("a", {"learning_rate": 0.1, "activation": "relu"}, 1)
     most = []
     with Workers(1) as workers:
-        for _ in _side_by_side(workers, stacks, retraining._quantum):
+        for _ in _side_by_side(workers, stacks, retraining._quantum, lambda _share: None):
             most.append(sum(stack.state is not None and not stack.ended for stack in stacks))
     assert len(most) == 6
     assert max(most) <= 2  # of a worker, and the one that waits for it
