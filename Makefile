@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist worksteal --durations 15
 
 .DEFAULT_GOAL := help
-.PHONY: help setup study test test-all test-documents test-fast coverage check format bench bench-engine bench-jobs bench-ours bench-quality bench-plan \
+.PHONY: help setup study test test-all test-faults test-documents test-fast coverage check format bench bench-engine bench-jobs bench-ours bench-quality bench-plan \
 	bench-scaling lessons docs ui report clean
 
 help: ## list these commands
@@ -26,11 +26,14 @@ test: $(VENV)/.ready-dev ## run the tests
 test-all: $(VENV)/.ready-dev ## run the tests, and the same again in more combinations
 	$(PYTEST) -m ""
 
+test-faults: $(VENV)/.ready-dev ## run the tests that kill processes, servers and clusters
+	$(PYTEST) -m "faults and not exhaustive"
+
 test-documents: $(VENV)/.ready-dev ## run the commands of the documents, as they stand
 	$(PYTEST) -m "documents and not exhaustive"
 
 test-fast: $(VENV)/.ready-dev ## run the tests that take seconds
-	$(PYTEST) -m "not slow and not exhaustive and not documents"
+	$(PYTEST) -m "not slow and not exhaustive and not documents and not faults"
 
 coverage: $(VENV)/.ready-dev ## run the tests, and say which lines and branches no test has been through
 	rm -rf .coverage

@@ -113,6 +113,7 @@ def begin(spec: Path, home: Path, cluster: DaskCluster | RayCluster) -> Process:
     return begin_process("run", spec, "--home", home, *options, env=environment() | TOKEN)
 
 
+@pytest.mark.faults
 @pytest.mark.slow
 def test_killed_dask_worker_costs_no_trial(cluster: DaskCluster, digits: Path, tmp_path: Path, local: Trials) -> None:
     process = begin(digits, tmp_path / "home", cluster)
@@ -125,6 +126,7 @@ def test_killed_dask_worker_costs_no_trial(cluster: DaskCluster, digits: Path, t
     assert trials(tmp_path / "home") == local
 
 
+@pytest.mark.faults
 @pytest.mark.slow
 def test_data_lost_with_their_only_worker_are_sent_again(cluster: DaskCluster, tmp_path: Path) -> None:
     spec = parse_spec(spec_with(), "spec")
@@ -143,6 +145,7 @@ def test_data_lost_with_their_only_worker_are_sent_again(cluster: DaskCluster, t
         np.testing.assert_array_equal(first[number].state.parameters, again[number].state.parameters)
 
 
+@pytest.mark.faults
 @pytest.mark.slow
 def test_scheduler_that_restarts_in_time_interrupts_nothing(
     cluster: DaskCluster, digits: Path, tmp_path: Path, local: Trials
@@ -155,6 +158,7 @@ def test_scheduler_that_restarts_in_time_interrupts_nothing(
     assert trials(tmp_path / "home") == local
 
 
+@pytest.mark.faults
 @pytest.mark.slow
 def test_lost_scheduler_ends_the_run_which_resumes_once_it_is_back(
     cluster: DaskCluster, digits: Path, tmp_path: Path, local: Trials
@@ -175,6 +179,7 @@ def test_lost_scheduler_ends_the_run_which_resumes_once_it_is_back(
     assert trials(tmp_path / "home") == local
 
 
+@pytest.mark.faults
 @pytest.mark.slow
 def test_dask_workers_on_another_host_give_the_same_trials(
     hosts: tuple[Host, Host], digits: Path, tmp_path: Path, local: Trials
@@ -188,6 +193,7 @@ def test_dask_workers_on_another_host_give_the_same_trials(
     assert trials(tmp_path / "home") == local
 
 
+@pytest.mark.faults
 @pytest.mark.slow
 def test_data_are_sent_once(
     cluster: DaskCluster, tmp_path: Path, local: Trials, monkeypatch: pytest.MonkeyPatch
@@ -202,6 +208,7 @@ def test_data_are_sent_once(
     assert trials(tmp_path / "home") == local
 
 
+@pytest.mark.faults
 @pytest.mark.slow
 @needs_ray
 def test_ray_gives_the_same_trials(digits: Path, tmp_path: Path, local: Trials) -> None:
@@ -210,6 +217,7 @@ def test_ray_gives_the_same_trials(digits: Path, tmp_path: Path, local: Trials) 
     assert trials(tmp_path / "home") == local
 
 
+@pytest.mark.faults
 @pytest.mark.slow
 @needs_ray
 def test_killed_worker_of_a_running_ray_cluster_costs_no_trial(
@@ -223,6 +231,7 @@ def test_killed_worker_of_a_running_ray_cluster_costs_no_trial(
     assert trials(tmp_path / "home") == local
 
 
+@pytest.mark.faults
 @pytest.mark.slow
 @needs_ray
 def test_missing_token_of_ray_is_answered_in_a_line(ray_cluster: RayCluster, digits: Path, tmp_path: Path) -> None:

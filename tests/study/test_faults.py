@@ -43,6 +43,7 @@ def finish(home: Path) -> int:
     return before
 
 
+@pytest.mark.faults
 @pytest.mark.slow
 def test_workers_that_are_killed_cost_no_trial(spec: Path, home: Path, finished: Path) -> None:
     process = begin(spec, home)
@@ -54,6 +55,7 @@ def test_workers_that_are_killed_cost_no_trial(spec: Path, home: Path, finished:
     assert trials(home) == trials(finished)
 
 
+@pytest.mark.faults
 @pytest.mark.slow
 def test_a_trial_too_large_for_its_worker_fails_alone_and_says_why(tmp_path: Path) -> None:
     space = "units = [4, 4000]\nunits_pattern = 'constant'\ndepth = 2\niterations = 20"
@@ -90,6 +92,7 @@ def test_a_killed_coordinator_leaves_nothing_that_hinders(
     process.communicate()
 
 
+@pytest.mark.faults
 @pytest.mark.slow
 def test_sigterm_to_the_coordinator_alone_takes_its_workers_along(endless: Path, home: Path, finished: Path) -> None:
     process = begin_tracked(endless, home)
@@ -105,6 +108,7 @@ def test_sigterm_to_the_coordinator_alone_takes_its_workers_along(endless: Path,
     assert trials(home)[:12] == trials(finished)
 
 
+@pytest.mark.faults
 @pytest.mark.slow
 @pytest.mark.parametrize("gap", [0, pytest.param(0.02, marks=pytest.mark.exhaustive), 0.2])
 def test_ctrl_c_twice_is_as_good_as_once(endless: Path, home: Path, finished: Path, gap: float) -> None:
@@ -138,6 +142,7 @@ def test_ctrl_c_while_workers_are_beginning_is_not_theirs_to_answer(endless: Pat
     assert gone(workers)
 
 
+@pytest.mark.faults
 @pytest.mark.slow
 @pytest.mark.parametrize("size", [2200, 40 << 10])  # the ledger's beginning does not fit, or its second half
 def test_a_full_disk_ends_the_run_with_its_reason_and_loses_nothing(
@@ -159,6 +164,7 @@ def test_a_full_disk_ends_the_run_with_its_reason_and_loses_nothing(
     assert trials(home) == trials(finished)
 
 
+@pytest.mark.faults
 @pytest.mark.slow
 def test_a_run_that_is_suspended_goes_on(endless: Path, home: Path, finished: Path) -> None:
     process = begin(endless, home)
@@ -176,6 +182,7 @@ def test_a_run_that_is_suspended_goes_on(endless: Path, home: Path, finished: Pa
     assert trials(home)[:12] == trials(finished)
 
 
+@pytest.mark.faults
 @pytest.mark.slow
 def test_of_two_begun_at_once_on_an_empty_home_one_runs(spec: Path, tmp_path: Path, finished: Path) -> None:
     home = tmp_path / "home"

@@ -21,7 +21,7 @@ from study.ledger import Ledger
 from study.predicting import predict_table
 from study.rechecking import recheck
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.faults, pytest.mark.slow]
 
 
 @pytest.fixture

@@ -62,6 +62,7 @@ def run(script: str, server: Server, folder: Path) -> str:
     return done.stdout
 
 
+@pytest.mark.faults
 @pytest.mark.slow
 def test_ledgers_are_made_backed_up_restored_and_upgraded_as_the_page_says(postgres: Server, tmp_path: Path) -> None:
     needs("createdb", "dropdb", "pg_dump", "pg_restore")
@@ -87,6 +88,7 @@ def test_ledgers_are_made_backed_up_restored_and_upgraded_as_the_page_says(postg
     assert len(summarize(Home(tmp_path / "mlruns", address), "small").trials) == 14
 
 
+@pytest.mark.faults
 @pytest.mark.slow
 def test_mlflow_on_postgresql_serves_several_workers_as_the_page_says(postgres: Server, tmp_path: Path) -> None:
     needs("createdb")

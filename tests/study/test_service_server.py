@@ -40,7 +40,7 @@ from study.service.client import Client
 from study.service.queue import Queue, Submission
 from study.service.queue_table import ENDED
 
-pytestmark = [pytest.mark.slow, processes.needs_proc]
+pytestmark = [pytest.mark.faults, pytest.mark.slow, processes.needs_proc]
 SUBMISSIONS = int(os.environ.get("STUDY_TEST_SUBMISSIONS", "3"))
 KILLS = int(os.environ.get("STUDY_TEST_KILLS", "3"))
 CLIENTS = 20

@@ -35,6 +35,7 @@ from study.service.queue import Queue, Submission
 from study.service.reading import StudyReader
 
 pytestmark = [
+    pytest.mark.faults,
     pytest.mark.slow,
     processes.needs_proc,
 ]

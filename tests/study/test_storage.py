@@ -90,6 +90,7 @@ def test_every_command_reads_it(kept: tuple[Path, str], tmp_path: Path) -> None:
     assert [trial["state"] for trial in json.loads(shown.stdout)["trials"]].count("complete") > 0
 
 
+@pytest.mark.faults
 @pytest.mark.slow
 def test_confirm_and_finalize_write_to_it(kept: tuple[Path, str]) -> None:
     home, address = kept
@@ -112,6 +113,7 @@ def test_optuna_reads_it(storage: str, tmp_path: Path) -> None:
         optunas.engine.dispose()
 
 
+@pytest.mark.faults
 @pytest.mark.slow
 def test_many_studies_share_a_database(storage: str, tmp_path: Path) -> None:
     for name in ("one", "two"):
@@ -125,6 +127,7 @@ def test_many_studies_share_a_database(storage: str, tmp_path: Path) -> None:
     assert counts == [3, 3]
 
 
+@pytest.mark.faults
 @pytest.mark.slow
 @pytest.mark.parametrize("pruner", ["median", "asha"])
 def test_jobs_and_interruptions_change_nothing(storage: str, tmp_path: Path, pruner: str) -> None:
@@ -161,6 +164,7 @@ def test_a_database_restarted_between_ask_and_tell_loses_nothing(mortal: Server,
     assert set(before) <= set(after)
 
 
+@pytest.mark.faults
 @pytest.mark.slow
 def test_a_run_whose_database_restarts_stops_with_a_line_and_resumes(
     mortal: Server, spec: Path, endless: Path, tmp_path: Path, finished: Path
@@ -178,6 +182,7 @@ def test_a_run_whose_database_restarts_stops_with_a_line_and_resumes(
     assert trials(Home(tmp_path / "home", storage))[:12] == fingerprints(finished)
 
 
+@pytest.mark.faults
 @pytest.mark.slow
 def test_of_two_coordinators_one_is_refused_wherever_its_home_is(
     storage: str, spec: Path, endless: Path, tmp_path: Path
@@ -201,6 +206,7 @@ def test_of_two_coordinators_one_is_refused_wherever_its_home_is(
         pass
 
 
+@pytest.mark.faults
 @pytest.mark.slow
 def test_two_first_studies_may_begin_at_once_on_an_empty_database(storage: str, tmp_path: Path) -> None:
     specs = []

@@ -80,6 +80,7 @@ FAULTS = {
 NEAR = {"between files and the end", "between the end and keeping ids", "inside log_batch", "before the end"}
 
 
+@pytest.mark.faults
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "fault", [pytest.param(fault, marks=pytest.mark.exhaustive if fault in NEAR else ()) for fault in FAULTS]
@@ -96,6 +97,7 @@ def test_export_that_dies_half_done_is_completed_by_sync(fault: str, spec: Path,
     assert_whole(home)
 
 
+@pytest.mark.faults
 @pytest.mark.slow
 @pytest.mark.parametrize("place", ["study.ledger.Ledger.commit", "study.tracking.exporter.Exporter.look"])
 def test_coordinator_that_dies_leaves_no_run_behind_that_stays_wrong(place: str, spec: Path, home: Path) -> None:
@@ -129,6 +131,7 @@ def runs_begun(home: Path) -> int:
 
 
 @needs_proc
+@pytest.mark.faults
 @pytest.mark.slow
 def test_kills_lose_no_run_and_write_none_twice(spec: Path, home: Path) -> None:
     """STUDY_TEST_KILLS says how many: the first half in the search, the others while runs are being written."""
@@ -152,6 +155,7 @@ def test_kills_lose_no_run_and_write_none_twice(spec: Path, home: Path) -> None:
     assert_whole(home)
 
 
+@pytest.mark.faults
 @pytest.mark.slow
 def test_locked_store_does_not_delay_the_search(spec: Path, home: Path, tmp_path: Path) -> None:
     freed = threading.Event()
@@ -194,6 +198,7 @@ def run_with_exporter(spec: Path, home: Path, silence: float, ended: Callable[[i
 
 
 @needs_proc
+@pytest.mark.faults
 @pytest.mark.slow
 def test_exporter_that_is_suspended_does_not_hold_the_end_of_a_run(spec: Path, home: Path) -> None:
     missing, lines = run_with_exporter(spec, home, 1.5, lambda process: os.kill(process, signal.SIGSTOP))
@@ -205,6 +210,7 @@ def test_exporter_that_is_suspended_does_not_hold_the_end_of_a_run(spec: Path, h
 
 
 @needs_proc
+@pytest.mark.faults
 @pytest.mark.slow
 def test_exporter_that_is_busy_is_waited_for_however_long_it_writes(spec: Path, home: Path) -> None:
     """It waits for a lock here, longer than it may be silent."""
@@ -271,6 +277,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Itera
         yield running
 
 
+@pytest.mark.faults
 @pytest.mark.slow
 def test_killed_server_that_comes_back_has_every_run_once(
     server: Server, spec: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -320,6 +327,7 @@ def test_lost_replies_create_no_second_run(server: Server, spec: Path, tmp_path:
     assert_whole(home, server.address, "lossy")
 
 
+@pytest.mark.faults
 @pytest.mark.slow
 def test_no_password_is_written_anywhere(server: Server, spec: Path, tmp_path: Path) -> None:
     home = tmp_path / "home"
