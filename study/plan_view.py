@@ -3,6 +3,7 @@
 from rich import box
 from rich.table import Table
 
+from study.counting import counted
 from study.memory import available_memory
 from study.planning import Plan, Spread
 from study.terminal import console_for_sentences
@@ -21,6 +22,8 @@ def print_plan(plan: Plan) -> None:
         for key, value in rows:
             table.add_row(key, value)
         console.print(table, soft_wrap=False)
+    for decision in plan.look.decisions:
+        console.print(f"  {decision}", style="dim")
     for caution in plan.look.cautions:
         console.print(f"! {caution.message}")
     left = ", ".join(f"{key} = {value}" for key, value in plan.defaults.items())
@@ -32,20 +35,27 @@ def _data(plan: Plan) -> list[tuple[str, str]]:
     look = plan.look
     kinds = ", ".join(f"{count} {kind}" for kind, count in look.columns_by_kind.items())
     rows = [
-        ("rows", f"{look.rows:,}; " + ", ".join(f"{part} {m:,}" for part, m in look.parts.items() if m)),
-        ("columns", f"{kinds}; {look.missing_cells:,} cells missing; {look.n_x} features for the network"),
+        ("rows", f"{look.rows:,}; {look.split}"),
         (
-            "target",
-            f"{look.target_name}, {look.task}; compared by {look.default_metric} unless [search] metric names another",
+            "columns",
+            f"{kinds}; {counted(look.missing_cells, 'cell')} missing; {counted(look.n_x, 'feature')} for the network",
         ),
+        ("target", f"{look.target_name}, {look.task} ({look.task_reason})"),
+        ("compared by", _metric(plan)),
     ]
     if look.classes:
-        counts = [f"{name} {count:,}" for name, count in look.classes.items()]
+        counts = [f"{name} ({count:,})" for name, count in look.classes.items()]
         more = f", … ({len(counts)} in all)" if len(counts) > WIDE else ""
-        rows.append(("classes", ", ".join(counts[:WIDE]) + more))
+        rows.append(("rows of each class", ", ".join(counts[:WIDE]) + more))
     share = "points of accuracy" if look.classes else "% of the RMSE"
     rows.append(("dev can tell apart", f"differences from about {100 * look.smallest_difference:.1f} {share} on"))
     return rows
+
+
+def _metric(plan: Plan) -> str:
+    if plan.metric != plan.look.default_metric:
+        return f"{plan.metric}, as the spec sets it; {plan.look.default_metric} would be the default"
+    return plan.metric + (f", since {plan.look.metric_reason}" if plan.look.metric_reason else "")
 
 
 def _search(plan: Plan) -> list[tuple[str, str]]:

@@ -67,6 +67,7 @@ class Plan:
         searched, fixed: hyperparameters that are drawn, with their range, and those that have one value.
         settings: distinct settings, None where a range has no steps.
         parameters, work, seconds: of a trial trained to its end: numbers of a network, units of work, a core's seconds.
+        metric: that trials are compared by.
         total_work: units, with what the pruner usually leaves.
         kept: share of the work that the pruner usually leaves.
         worker_memory: bytes of one worker process at most.
@@ -84,6 +85,7 @@ class Plan:
     look: Look
     searched: dict[str, str]
     fixed: dict[str, Any]
+    metric: str
     settings: int | None
     trials: int
     in_flight: int
@@ -126,8 +128,8 @@ def make_plan(path: Path, jobs: int | None = None) -> Plan:
     opened = loading.open_source(spec.data, path.parent)
     dataset = loading.prepare(opened, opened.parts["train"], opened.parts["dev"])
     reading = time.perf_counter() - began
-    look = overview.describe(opened, dataset)
-    datasets = loading.load_fold_datasets(spec.data, path.parent) if spec.data.folds else (dataset,)
+    folds = loading.load_fold_datasets(spec.data, path.parent) if spec.data.folds else ()
+    look, datasets = overview.describe(opened, dataset, folds), folds or (dataset,)
     with tempfile.TemporaryDirectory() as place:
         objective = Objective(spec, datasets, StudyFolder(Path(place)))
         check_memory(objective, jobs or default_jobs())
@@ -207,6 +209,7 @@ def _assemble(
         look=look,
         searched=describe_space(spec),
         fixed=_fixed(spec),
+        metric=objective.metric,
         settings=space_size(spec.space),
         trials=planned,
         in_flight=in_flight,

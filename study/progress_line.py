@@ -8,6 +8,12 @@ if TYPE_CHECKING:
     from study.running import Progress
 
 
+def describe_sizes(datasets: "tuple[Dataset, ...]") -> str:
+    """Return the examples of train and dev in words; with folds those of the first, which others equal or nearly so."""
+    sizes = f"{datasets[0].train.m:,} train, {datasets[0].dev.m:,} dev"
+    return sizes if len(datasets) == 1 else f"{len(datasets)} folds of {sizes}"
+
+
 class ProgressLine:
     """The line; `end` it when the run is over.
 
@@ -31,12 +37,18 @@ class ProgressLine:
         return Progress(self.begun, self.finished, self.said, confirming=self.confirming)
 
     def begun(
-        self, dataset: "Dataset", metric: str, direction: str, done: int, planned: int, best: float | None
+        self,
+        datasets: "tuple[Dataset, ...]",
+        metric: str,
+        direction: str,
+        done: int,
+        planned: int,
+        best: float | None,
     ) -> None:
         """Say what the data are."""
         self.metric, self.maximize = metric, direction == "maximize"
         self.done, self.planned, self.best = done, planned, best
-        self.said(f"{dataset.source}: {dataset.task}, {dataset.train.m} train, {dataset.dev.m} dev")
+        self.said(f"{datasets[0].source}: {datasets[0].task}, {describe_sizes(datasets)}")
 
     def finished(self, _number: int, state: str, value: float | None) -> None:
         """Count a trial."""

@@ -64,6 +64,7 @@ class Summary:
         confirm: what `study confirm` found, as the ledger keeps it; None before.
         finalized: the openings of the test set, oldest first.
         choice: the trials that stand out.
+        cautions: severe warnings about the data, which all results are to be read with.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Summary:
     confirm: dict[str, Any] | None = None
     finalized: tuple[dict[str, Any], ...] = ()
     choice: Choice = field(default_factory=Choice)
+    cautions: tuple[str, ...] = ()
 
     def ranking(self) -> list[TrialRow]:
         """Return the complete trials, best first; of equal values that of the lower cost on dev, then by number."""
@@ -128,6 +130,7 @@ class Summary:
             "finalize": self.choice.final,
             "confirm": self.confirm,
             "finalized": list(self.finalized),
+            "cautions": list(self.cautions),
         }
 
 
@@ -139,6 +142,15 @@ def summarize(home: Home, name: str) -> Summary:
     """
     folder = home.existing(name)
     return summarize_ledger(Ledger(folder, name), folder)
+
+
+def read_cautions(home: Home, name: str) -> tuple[str, ...]:
+    """Return the severe warnings about the data of a study.
+
+    Raises:
+        UserError: there is none of this name.
+    """
+    return tuple(Ledger(home.existing(name), name).attributes.get("cautions", ()))
 
 
 def summarize_ledger(ledger: Ledger, folder: StudyFolder) -> Summary:
@@ -183,6 +195,7 @@ def summarize_ledger(ledger: Ledger, folder: StudyFolder) -> Summary:
         objectives=tuple(attributes.get("objectives", ())),
         confirm=attributes.get("confirm"),
         finalized=tuple(attributes.get("finalized", ())),
+        cautions=tuple(attributes.get("cautions", ())),
     )
     ranking = summary.ranking()
     if not ranking:

@@ -10,12 +10,14 @@ from engine.metrics import METRICS
 from study.choice_lines import choice_lines
 from study.confirm_view import print_confirmed
 from study.console import make_console
+from study.counting import counted
 from study.data import Dataset
 from study.home import Home
+from study.progress_line import describe_sizes
 from study.running import Progress as RunProgress
 from study.running import RunResult
 from study.shell import command
-from study.terminal import ConfirmBar, leaderboard, read_curves
+from study.terminal import ConfirmBar, leaderboard, print_cautions, read_curves
 
 
 class RunView:
@@ -47,14 +49,18 @@ class RunView:
             self.console.print(f"{self._done} of {self._planned} trials are kept; the same command goes on from here.")
 
     def _begun(
-        self, dataset: Dataset, metric: str, direction: str, done: int, planned: int, best: float | None
+        self, datasets: tuple[Dataset, ...], metric: str, direction: str, done: int, planned: int, best: float | None
     ) -> None:
         self._metric, self._direction = metric, direction
         self._done, self._planned, self._best = done, planned, best
-        sizes = f"{dataset.train.m} train, {dataset.dev.m} dev"
-        self.console.print(f"{dataset.source}: {dataset.task}, {dataset.n_x} features, {sizes}; test stays sealed")
+        dataset, sizes = datasets[0], describe_sizes(datasets)
+        features = counted(dataset.n_x, "feature")
+        self.console.print(f"{dataset.source}: {dataset.task}, {features}, {sizes}; test stays sealed")
         for note in dataset.notes:
             self.console.print(f"  {note}", style="dim")
+        title = METRICS[metric].title if metric in METRICS else metric
+        because = dataset.metric_reason if metric == dataset.default_metric else ""
+        self.console.print(f"  compared by {title} on dev" + (f", since {because}" if because else ""))
         if done >= planned:
             return
         if done:
@@ -111,6 +117,7 @@ class RunView:
         else:
             for line in choice_lines(summary):
                 self.console.print(line)
+        print_cautions(summary.cautions)
 
     def conclude(self, result: RunResult, home: str | None, storage: str | None = None) -> None:
         """Say where to look next."""

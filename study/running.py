@@ -13,7 +13,7 @@ from optuna.study import StudyDirection
 from study import holding
 from study.budget import Budget
 from study.confirming import confirm_once
-from study.data import Dataset
+from study.data import Dataset, find_severe_warnings
 from study.data.fingerprint import explain_change
 from study.errors import UserError
 from study.home import Home
@@ -40,15 +40,15 @@ class Progress:
     """Who is told how a run goes.
 
     Attributes:
-        begun: called with (dataset, metric, direction, trials finished, trials planned, best value so far or None)
-            before the search.
+        begun: called with (the dataset, or one for each fold; metric, direction, trials finished, trials planned, best
+            value so far or None) before the search.
         finished: called with (trial, state, value) after each trial.
         said: called with a line that is worth reading.
         ended: called with the result when the search has ended, before MLflow is waited for.
         confirming: called with the share of the work of confirming the best that is done, 0 to 1.
     """
 
-    begun: Callable[[Dataset, str, str, int, int, float | None], None]
+    begun: Callable[[tuple[Dataset, ...], str, str, int, int, float | None], None]
     finished: Callable[[int, str, float | None], None]
     said: Callable[[str], None]
     ended: Callable[["RunResult"], None] = field(default=lambda _: None)
@@ -143,7 +143,9 @@ def run(
             )
         best = summarize_ledger(ledger, folder).best
         so_far = best.value if best is not None else None
-        progress.begun(objective.dataset, objective.metric, ledger.direction, before, budget.trials, so_far)
+        progress.begun(datasets, objective.metric, ledger.direction, before, budget.trials, so_far)
+        for warning in _warn(ledger, spec, path, objective.dataset):
+            progress.said(f"! {warning}")
         if workers.jobs > spec.search.in_flight:
             progress.said(
                 f"{workers.jobs} workers share {spec.search.in_flight} trials in flight; [search] in_flight = "
@@ -191,6 +193,13 @@ def run(
 def _hangs_on_results(spec: Spec) -> bool:
     """Return whether what a trial is, or when it ends, hangs on what others gave by then."""
     return spec.search.pruner != "none" or spec.search.sampler not in ("random", "qmc", "grid")
+
+
+def _warn(ledger: Ledger, spec: Spec, path: Path, dataset: Dataset) -> tuple[str, ...]:
+    """Return the severe warnings about the data; they are looked for when a study begins, and kept in its ledger."""
+    if "cautions" not in ledger.attributes:
+        ledger.set(cautions=list(find_severe_warnings(spec.data, path.parent, dataset)))
+    return tuple(ledger.attributes["cautions"])
 
 
 def _keep_importance(ledger: Ledger, objective: Objective) -> None:
@@ -247,8 +256,10 @@ def _enter(ledger: Ledger, objective: Objective, path: Path, trials: int | None)
 
 def _check_identity(known: dict[str, Any], identity: dict[str, str], objective: Objective, path: Path) -> None:
     spec, dataset = objective.spec, objective.dataset
-    # A key that an earlier version did not have was not set.
-    changed = sorted(key for key, value in identity.items() if value != known["identity"].get(key, _digest(None)))
+    before = known["identity"]
+    changed = sorted(
+        key for key in identity if identity[key] != (before[key] if key in before else _digest(_default(spec, key)))
+    )
     if changed:
         raise UserError(
             f"{path}: {', '.join(changed)} changed since study {spec.name!r} began; "
@@ -295,3 +306,9 @@ def _identity(spec: Spec) -> dict[str, str]:
 
 def _digest(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _default(spec: Spec, key: str) -> Any:
+    """Return the default of a key such as "[data] thousands": what a study had that is older than the key."""
+    table, name = key.split()
+    return type(getattr(spec, table.strip("[]"))).model_fields[name].default

@@ -188,6 +188,14 @@ def print_summary(summary: Summary, folder: StudyFolder) -> None:
     console.print(leaderboard(summary, console.width, read_curves(folder, summary)), soft_wrap=False)
     for line in choice_lines(summary):
         console.print(line)
+    print_cautions(summary.cautions)
+
+
+def print_cautions(cautions: Sequence[str]) -> None:
+    """Print the severe warnings that results are to be read with."""
+    console = console_for_sentences()
+    for caution in cautions:
+        console.print(f"! {caution}")
 
 
 def print_list(summaries: Sequence[Summary], place: str) -> None:
@@ -211,22 +219,25 @@ def print_written(written: Written) -> None:
     """Print what `study init` wrote, what to look at in it, and what comes next."""
     console = make_console(soft_wrap=True)
     console.print(f"wrote {written.path}")
-    if written.read_as is not None:
-        console.print(f"read as: {written.read_as}")
-    if written.target is not None:
-        which = "the last column" if written.target == -1 else repr(written.target)
+    draft = written.draft
+    if draft.read_as is not None:
+        console.print(f"read as: {draft.read_as}")
+    if draft.target is not None:
+        which = "the last column" if draft.target == -1 else repr(draft.target)
         console.print(f"target: {which}" + (", a guess" if written.guessed else ""))
-        if written.task is not None:
-            console.print(f"task: {written.task}")
+        if draft.task is not None:
+            console.print(f"task: {draft.task}")
         if written.guessed:
             again = command("init", written.table, "--target", "COL", "--force")
             console.print(f"  another of its columns: {again}")
-    if written.ignored:
-        console.print(f"left out as identifiers: {', '.join(written.ignored)}")
-    for caution in written.cautions:
+    if draft.ignored:
+        console.print(f"left out as identifiers: {', '.join(draft.ignored)}")
+    for decision in draft.decisions:
+        console.print(f"  {decision}", style="dim")
+    for caution in draft.cautions:
         console.print(f"! {caution}")
-    if written.trouble is not None:
-        console.print(f"! it cannot be the target as it stands: {written.trouble}")
+    if draft.trouble is not None:
+        console.print(f"! it cannot be the target as it stands: {draft.trouble}")
     console.print(f"Look:  {command('plan', written.path)}")
     console.print(f"Run:   {command('run', written.path)}")
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from study.charts.chart import Axis, Chart, Dots, Mark, path
 from study.charts.scales import Numbers, robust
 from study.charts.trials import TrialFacts
-from study.charts.words import counted, short, title_of
+from study.charts.words import short, title_of
+from study.counting import counted
 from study.results import TrialRow
 
 STATES = {"complete": "complete", "pruned": "pruned", "failed": "failed", "running": "still running"}

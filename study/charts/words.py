@@ -17,11 +17,6 @@ def title_of(metric: str) -> str:
     return METRICS[metric].title if metric in METRICS else metric
 
 
-def counted(number: int, thing: str) -> str:
-    """Return "1 trial", "2 trials"."""
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"
-
-
 def shorten(text: str, most: int = 40) -> str:
     """Return a text of at most so many characters; of a longer one the end is left out."""
     return text if len(text) <= most else text[: most - 1] + "…"

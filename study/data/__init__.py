@@ -15,6 +15,7 @@ from study.spec.data import DataSpec
 if TYPE_CHECKING:
     import pandas as pd
 
+    from study.data.draft import Draft
     from study.data.overview import Look
     from study.data.tables import Table
 
@@ -25,6 +26,7 @@ __all__ = [
     "TargetScale",
     "draft_spec",
     "example_cells",
+    "find_severe_warnings",
     "load",
     "load_combined",
     "load_folds",
@@ -87,8 +89,22 @@ def look(spec: DataSpec, base: Path) -> "Look":
     return overview.look_at(spec, base)
 
 
-def draft_spec(file: Path, target: str | None = None, reading: Mapping[str, Any] | None = None) -> str:
-    """Return the text of a commented spec for a table; where no target is named, one is guessed and it says so.
+def find_severe_warnings(spec: DataSpec, base: Path, dataset: Dataset) -> tuple[str, ...]:
+    """Return what makes results mean something else than they seem to, such as a column that repeats the target.
+
+    dataset: of the spec; with folds any of them. Sets of this project, of scikit-learn, and arrays, whose columns
+    nobody named, have nothing of the kind and cost no time.
+    """
+    from study.data import cautions, loading
+
+    if spec.kind in ("sklearn", "synthetic", "arrays"):
+        return ()
+    found = cautions.find_severe_cautions(loading.open_source(spec, base), dataset)
+    return tuple(each.message for each in found if each.severe)
+
+
+def draft_spec(file: Path, target: str | None = None, reading: Mapping[str, Any] | None = None) -> "Draft":
+    """Return a commented spec for a table; where no target is named, one is guessed and it says so.
 
     reading: keys of `[data]` that say how the file is written; what is not said is found.
     """

@@ -20,21 +20,6 @@ import pyarrow.compute as pc
 
 from study.data.dates import ISO, parse
 
-# In a target "None" may well be a class.
-TARGET_MARKERS = ("", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "<NA>", "#N/A", "?")
-# With all that pandas.read_csv takes for a missing cell: a frame cannot tell these from an empty one.
-MISSING_MARKERS = (
-    *TARGET_MARKERS,
-    "None",
-    "#NA",
-    "#N/A N/A",
-    "-NaN",
-    "-nan",
-    "1.#IND",
-    "-1.#IND",
-    "1.#QNAN",
-    "-1.#QNAN",
-)
 TRUTH_WORDS: dict[str, float] = {
     "true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0, "t": 1.0, "f": 0.0, "y": 1.0, "n": 0.0, "1": 1.0, "0": 0.0
 }  # fmt: skip
@@ -74,13 +59,11 @@ def is_duration_typed(column: pd.Series) -> bool:
     return bool(pd.api.types.is_timedelta64_dtype(column.dtype))
 
 
-def texts(
-    column: pd.Series, missing: tuple[str, ...], decimal: str = ".", markers: tuple[str, ...] = MISSING_MARKERS
-) -> pa.Array:
+def texts(column: pd.Series, missing: tuple[str, ...], decimal: str = ".") -> pa.Array:
     """Return the cells as text without the space around them, null where missing.
 
-    missing: markers of a missing cell beside `markers`. Numbers become what a file with this decimal mark would say:
-    3.0 is "3". Truth values become "True" and "False".
+    missing: all markers of a missing cell, as `DataSpec.markers` returns them; an empty cell always is one. Numbers
+    become what a file with this decimal mark would say: 3.0 is "3". Truth values become "True" and "False".
     """
     if isinstance(column.dtype, pd.ArrowDtype) and pa.types.is_large_string(column.dtype.pyarrow_dtype):
         array = pa.chunked_array(column.array.__arrow_array__()).combine_chunks()
@@ -89,16 +72,13 @@ def texts(
     if isinstance(array, pa.ChunkedArray):
         array = pa.concat_arrays(array.chunks) if array.num_chunks != 1 else array.chunk(0)
     array = pc.utf8_trim_whitespace(array)
-    known = _marker_set((*markers, *missing))
-    return pc.if_else(pc.is_in(array, value_set=known), pa.scalar(None, type=pa.large_string()), array)
+    return pc.if_else(pc.is_in(array, value_set=_marker_set(missing)), pa.scalar(None, type=pa.large_string()), array)
 
 
-def numbers(
-    column: pd.Series, missing: tuple[str, ...], decimal: str, markers: tuple[str, ...] = MISSING_MARKERS
-) -> tuple[Floats, Mask]:
+def numbers(column: pd.Series, missing: tuple[str, ...], decimal: str) -> tuple[Floats, Mask]:
     """Return the cells as float64, NaN where missing or no number, and a mask of those that are no number.
 
-    Durations are seconds. A marker in `missing` that is a number stands for all spellings of it.
+    Durations are seconds. A marker that is a number stands for all spellings of it.
     """
     bad: Mask = np.zeros(len(column), dtype=np.bool_)
     if is_duration_typed(column):
@@ -106,9 +86,10 @@ def numbers(
     elif is_number_typed(column) or is_truth_typed(column):
         values = column.to_numpy(dtype=np.float64, na_value=np.nan)
     else:
-        values, bad = _numbers_of_texts(texts(column, missing, decimal, markers), decimal)
-    if missing:
-        values = np.where(np.isin(values, _as_numbers(missing, decimal)), np.nan, values)
+        values, bad = _numbers_of_texts(texts(column, missing, decimal), decimal)
+    marking = _as_numbers(missing, decimal)
+    if marking:
+        values = np.where(np.isin(values, marking), np.nan, values)
     return values, bad
 
 
@@ -141,12 +122,10 @@ def dates(column: pd.Series, missing: tuple[str, ...], form: str, *, or_iso: boo
     return stamps, bad
 
 
-def categories(
-    column: pd.Series, missing: tuple[str, ...], decimal: str = ".", markers: tuple[str, ...] = MISSING_MARKERS
-) -> npt.NDArray[Any]:
+def categories(column: pd.Series, missing: tuple[str, ...], decimal: str = ".") -> npt.NDArray[Any]:
     """Return the cells as Python text (object array), None where missing; 3.0 is the category 3, as pandas reads it."""
     point = "[.,]" if decimal == "," else "[.]"
-    cells = texts(column, missing, decimal, markers)
+    cells = texts(column, missing, decimal)
     shortened = pc.replace_substring_regex(cells, rf"^([+-]?\d+){point}0+$", r"\1")
     values: npt.NDArray[Any] = shortened.dictionary_encode().to_pandas().astype(object).to_numpy(copy=True)
     values[pd.isna(values)] = None
@@ -167,8 +146,8 @@ def survives_as_number(text: str, decimal: str) -> bool:
 
 
 @cache
-def _marker_set(markers: tuple[str, ...]) -> pa.Array:
-    return pa.array(markers, type=pa.large_string())
+def _marker_set(missing: tuple[str, ...]) -> pa.Array:
+    return pa.array(["", *missing], type=pa.large_string())
 
 
 def _numbers_of_texts(cells: pa.Array, decimal: str) -> tuple[Floats, Mask]:
@@ -207,18 +186,15 @@ def _floats(cells: pa.Array) -> Floats:
     return values
 
 
-def _stamps(values: pd.Series, form: str) -> pd.Series:
-    return pd.to_datetime(values, format=form, errors="coerce", utc=True).dt.tz_localize(None)
-
-
-def _as_numbers(missing: tuple[str, ...], decimal: str) -> list[float]:
+@cache
+def _as_numbers(missing: tuple[str, ...], decimal: str) -> tuple[float, ...]:
     found = []
     for marker in missing:
         try:
             found.append(float(marker.replace(decimal, ".")))
         except ValueError:
             continue
-    return found
+    return tuple(value for value in found if not math.isnan(value))
 
 
 def _objects(column: pd.Series) -> list[Any]:

@@ -93,6 +93,7 @@ class Dataset:
     preprocessing: Any
     dialect: dict[str, Any]
     notes: tuple[str, ...]
+    metric_reason: str = ""
 
     @property
     def n_x(self) -> int:

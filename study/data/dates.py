@@ -3,6 +3,8 @@
 import re
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 ISO = "ISO8601"
 ISO_WEEK, QUARTER = "ISO week", "quarter"
@@ -13,6 +15,8 @@ PATTERN = (
     r"|^\d{1,2}[ /-][A-Za-z]{3}|^[A-Za-z]{3,9}[ -]\d{1,4}|^[A-Za-z]{3},? (\d|[A-Za-z]{3} )"
 )
 DAY_FIRST, MONTH_FIRST = ("%d/%m/%Y", "%d/%m/%y", "%d-%m-%Y"), ("%m/%d/%Y", "%m/%d/%y", "%m-%d-%Y")
+_SAMPLE = 50
+_ISO_DAY = r"^\d{4}-\d{2}-\d{2}"
 _CLOCKS = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", " %I:%M %p", " %I:%M:%S %p", " %I:%M:%S %z", " %H:%M:%S %z")
 _OTHER_DAYS = ("%d.%m.%Y", "%Y/%m/%d", "%Y-%m-%d", "%d %b %Y", "%d-%b-%Y", "%d-%b-%y", "%b %d, %Y", "%B %d, %Y",
                "%d %B %Y", "%d.%m.%y", "%d %b %y", "%a, %d %b %Y")  # fmt: skip
@@ -38,6 +42,43 @@ def other_order(form: str) -> str:
         if form.startswith(one):
             return other + form.removeprefix(one)
     return ""
+
+
+def matching_format(texts: pa.Array, day_first: bool | None, pattern: str = "") -> str:
+    """Return the first of the known formats that all texts are in, "" if there is none.
+
+    pattern: what the first of them have to match.
+    """
+    sample = texts.slice(0, _SAMPLE)
+    if len(sample) == 0 or not pc.all(pc.match_substring_regex(sample, pattern)).as_py():
+        return ""
+    return next((form for form in formats(day_first) if _fit(sample, form) and _fit(texts, form)), "")
+
+
+def describe(texts: pa.Array, form: str, day_first: bool | None) -> str:
+    """Return how texts (at least one) are read in a format that all are in, with an example where that says more.
+
+    day_first: as it is set. Left to be found, a note says whether the other order of day and month fits, too.
+    """
+    if form == ISO:
+        texts = texts.filter(pc.invert(pc.match_substring_regex(texts, _ISO_DAY)))
+        if len(texts) == 0:
+            return "dates, year first"
+    stamps = parse(texts.to_pandas(), form)
+    other = other_order(form)
+    telling = int((stamps.dt.day != stamps.dt.month).argmax()) if other else 0  # 01/01/2024 does not show the order
+    said = f"dates, {texts[telling].as_py()!r} is read as {stamps.iloc[telling]:%Y-%m-%d}"
+    if not other:
+        return said
+    first, second = ("day", "month") if form.startswith(DAY_FIRST) else ("month", "day")
+    said += f", the {first} first"
+    if day_first is None and _fit(texts, other):
+        said += f"; the {second} first fits, too: set [data] day_first = {'false' if first == 'day' else 'true'} for it"
+    return said
+
+
+def _fit(texts: pa.Array, form: str) -> bool:
+    return not parse(texts.to_pandas(), form).isna().any()
 
 
 def parse(values: pd.Series, form: str) -> pd.Series:

@@ -28,6 +28,9 @@ COMMENT_MARKS = ("#", "%", "//", "!")
 ROW_NAMES = "row_names"
 _PREAMBLE = 30  # rows before a header, at most
 
+_GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}((,\d{3}){2,}(\.\d*)?|,\d{3}\.\d*)")  # 1,234,567 or 1,234.5
+_PERHAPS_GROUPED = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
+_POINT_GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}\.\d{3}")
 _POINT_NUMBER = re.compile(r"[+-]?\d*\.\d+([eE][+-]?\d+)?")
 _EXCEL_SEPARATOR = re.compile(r"\s*\"?sep=(.)\"?\s*", re.IGNORECASE)
 
@@ -85,14 +88,15 @@ def find_dialect(path: Path, spec: DataSpec) -> Dialect:
     escape = spec.escape if spec.escape is not None else _find_escape(text, separator, quote)
     form = Form(separator, quote, escape)
     start = _find_start(lines, skipped, form, spec)
-    decimal = spec.decimal or _find_decimal(start.rows, separator)
+    other = {",": ".", ".": ","}.get(spec.thousands or "")
+    decimal = spec.decimal or other or _find_decimal(start.rows, separator)
     found = [
         f"encoding {encoding}" if spec.encoding is None else "",
         f"separator {SEPARATOR_WORDS.get(separator, repr(separator))}" if spec.separator is None else "",
         f"quote {quote or 'none'}" if spec.quote is None and quote != '"' else "",
         f"escape {escape}" if spec.escape is None and escape else "",
         ("header" if start.header else "no header: columns are column_0, column_1, ...") if spec.header is None else "",
-        "decimal comma" if spec.decimal is None and decimal == "," else "",
+        _describe_comma(start.rows) if spec.decimal is None and decimal == "," else "",
         *start.remarks,
     ]
     said = ", ".join(part for part in found if part)
@@ -290,10 +294,26 @@ def _named_columns(spec: DataSpec) -> set[str]:
 
 
 def _find_decimal(rows: list[list[str]], separator: str) -> str:
-    """Return a comma where cells such as 3,14 are found and none such as 3.14."""
+    """Return a comma where cells such as 3,14 are found and none such as 3.14, nor such as 1,234,567."""
     if separator == ",":
         return "."
     cells = [cell.strip() for row in rows for cell in row]
-    commas = sum(bool(COMMA_NUMBER.fullmatch(cell)) for cell in cells)
-    points = sum(bool(_POINT_NUMBER.fullmatch(cell)) for cell in cells)
-    return "," if commas > points else "."
+    if any(_GROUPED.fullmatch(cell) for cell in cells):
+        return "."
+    commas = [cell for cell in cells if COMMA_NUMBER.fullmatch(cell)]
+    points = [cell for cell in cells if _POINT_NUMBER.fullmatch(cell)]
+    if all(map(_PERHAPS_GROUPED.fullmatch, commas)) and not all(map(_POINT_GROUPED.fullmatch, points)):
+        return "."  # beside 0.5 the comma of 1,234 groups digits
+    return "," if len(commas) > len(points) else "."
+
+
+def _describe_comma(rows: list[list[str]]) -> str:
+    """Return a note on the decimal comma, with an example; where all could be thousands, how to say that they are."""
+    cells = [cell.strip() for row in rows for cell in row]
+    commas = [cell for cell in cells if COMMA_NUMBER.fullmatch(cell)]
+    if not commas:
+        return "decimal comma"
+    said = f"decimal comma ({commas[0]} is read as {commas[0].replace(',', '.')}"
+    if all(_PERHAPS_GROUPED.fullmatch(cell) for cell in commas):
+        said += '; if the comma groups thousands, set [data] thousands = ","'
+    return f"{said})"

@@ -5,18 +5,19 @@ the spec runs as it is; what a person should decide stands there as a comment.
 """
 
 import re
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import Any
 
 from pydantic import ValidationError
 
-from study.data import kinds, loading, overview
+from study.counting import counted
+from study.data import cells, kinds, loading, overview, thousands
 from study.data.header import is_number
-from study.data.sources import find_file, read_source
+from study.data.sources import RawTable, choose_target, find_file, read_source
 from study.errors import UserError
-from study.spec.data import FILE_SUFFIXES, TEXT_SUFFIXES, DataSpec
+from study.spec.data import FILE_SUFFIXES, MISSING_MARKERS, DataSpec
 
 _FEW_MARKERS = 3
 _GUESSES = 20
@@ -27,8 +28,35 @@ SMALL = 1_000  # rows of train and dev below which a spec has folds: a part of s
 FOLDS = 5
 
 
-def write_draft(file: Path, target: str | None, reading: Mapping[str, Any] | None = None) -> str:
-    """Return the text of a spec for the file, to be saved in the file's folder.
+@dataclass(frozen=True)
+class Draft:
+    """A spec as drafted.
+
+    Attributes:
+        text: TOML, to be saved in the folder of the file.
+        name: of the study.
+        read_as: how a text file is written, where it was found out.
+        target: as the spec has it, None where the file has one labelled array.
+        task: that the target makes, with its classes; None where it cannot be one.
+        ignored: columns that only name a row.
+        trouble: why the target cannot be one, where the guess was wrong.
+        decisions: what else was decided on the way, a line each.
+        cautions: what to look at before the study runs.
+    """
+
+    text: str
+    name: str
+    read_as: str | None
+    target: str | int | None
+    task: str | None
+    ignored: tuple[str, ...]
+    trouble: str | None
+    decisions: tuple[str, ...]
+    cautions: tuple[str, ...]
+
+
+def write_draft(file: Path, target: str | None, reading: Mapping[str, Any] | None = None) -> Draft:
+    """Return a spec for the file.
 
     target: a column's name, or its position as text ("-1"); None for a guess. reading: keys of `[data]` that say how
     the file is written (separator, encoding, header, ...); what is not said is found.
@@ -44,9 +72,9 @@ def write_draft(file: Path, target: str | None, reading: Mapping[str, Any] | Non
     if target is not None:
         settings["target"] = _target_key(settings, target, file.parent)
     opened, trouble = _open(settings, file.parent, guessed=target is None)
-    look = None
+    look, read_as, decisions = None, None, list[str]()
     if opened is not None:
-        _set_aside_what_stops(opened, settings)
+        decisions = _set_aside_what_stops(opened, settings)
         if len(opened.parts["train"]) + len(opened.parts["dev"]) < SMALL:
             settings |= _folds(settings, file.parent)
         # The whole way once, so that what is written is known to load.
@@ -55,7 +83,34 @@ def write_draft(file: Path, target: str | None, reading: Mapping[str, Any] | Non
         identifiers = [name for each in look.cautions if each.subject == "identifier" for name in each.columns]
         if identifiers and len(identifiers) < len(look.columns):
             settings["ignore"] = identifiers
-    return _render(file, settings, look, trouble, guessed=target is None)
+        # How the source was read first is no news: the target that was guessed then may have turned out to be none.
+        guess = choose_target(list(opened.raw.frame.columns), None, opened.raw.label)[1] if target is None else ""
+        of_file = f"{file.name}: "
+        read_as = next((note.removeprefix(of_file) for note in look.notes if note.startswith(of_file)), None)
+        known = (guess, f"{of_file}{read_as}")
+        decisions = [*(note for note in look.decisions if note not in known), *decisions]
+    cautions = () if look is None else tuple(each for each in look.cautions if each.subject != "identifier")
+    return Draft(
+        text=_render(file, settings, look, read_as, trouble, decisions, guessed=target is None),
+        name=study_name(file),
+        read_as=read_as,
+        target=settings.get("target"),
+        task=None if look is None else describe_task(look),
+        ignored=tuple(settings.get("ignore", ())),
+        trouble=trouble or None,
+        decisions=tuple(decisions),
+        cautions=tuple(each.message for each in cautions),
+    )
+
+
+def describe_task(look: overview.Look) -> str:
+    """Return the task in words: its classes with the rows of each."""
+    if not look.classes:
+        return f"{look.task} ({look.task_reason})"
+    shown = ", ".join(f"{name} ({count:,})" for name, count in list(look.classes.items())[:10])
+    more = f" and {len(look.classes) - 10} more" if len(look.classes) > 10 else ""
+    number = "two classes" if look.task == "binary" else f"{len(look.classes)} classes"
+    return f"{look.task}, {number} (rows of each): {shown}{more}"
 
 
 def _target_key(settings: dict[str, Any], target: str, base: Path) -> str | int:
@@ -91,6 +146,8 @@ def _check(settings: dict[str, Any]) -> None:
 def _open(settings: dict[str, Any], base: Path, *, guessed: bool) -> tuple[loading.Opened | None, str]:
     """Open the source; where no guess can be a target, return None and what is wrong with the first."""
     raw = read_source(DataSpec(**settings), base)
+    if DataSpec(**settings).kind == "text":
+        raw = _with_thousands(raw, settings, base)
     opened, trouble = None, ""
     # Of a guess that cannot be a target (names, say) the columns to the left are tried.
     names = [raw.target, *reversed(raw.features)][:_GUESSES] if guessed else [raw.target]
@@ -118,6 +175,7 @@ def _open(settings: dict[str, Any], base: Path, *, guessed: bool) -> tuple[loadi
         "escape": "",
         "encoding": None,
         "skip_lines": None,
+        "thousands": None,
     }
     settings |= {key: value for key, value in raw.dialect.items() if value != usual[key]}
     if raw.dialect.get("header") and any(is_number(str(name)) for name in raw.frame.columns):
@@ -125,20 +183,41 @@ def _open(settings: dict[str, Any], base: Path, *, guessed: bool) -> tuple[loadi
     return opened, ""
 
 
-def _set_aside_what_stops(opened: loading.Opened, settings: dict[str, Any]) -> None:
-    """Add to the settings what `find_columns` would stop at: text and infinities among numbers."""
+def _with_thousands(raw: RawTable, settings: dict[str, Any], base: Path) -> RawTable:
+    """Set the key `thousands` where columns of numbers have grouped digits, and return the table read with it."""
+    found = [thousands.find_mark(raw.frame[name], MISSING_MARKERS, raw.decimal) for name in raw.frame.columns]
+    marks = [mark for mark in found if mark is not None]
+    if not marks:
+        return raw
+    settings["thousands"] = max(marks, key=marks.count)
+    return read_source(DataSpec(**settings), base)
+
+
+def _set_aside_what_stops(opened: loading.Opened, settings: dict[str, Any]) -> list[str]:
+    """Add to the settings what `find_columns` would stop at, text and infinities among numbers; return what was done.
+
+    A few words are markers of missing cells, in that column alone. A text with a digit in it (3+, <0.05) says
+    something, so that it never becomes one: its column is then a category.
+    """
     frame = opened.cells(opened.parts["train"])
     rows = opened.rows(opened.parts["train"])
+    decisions = []
     while True:
         try:
             kinds.find_columns(frame, rows, DataSpec(**settings), opened.raw.decimal, opened.raw.label)
         except kinds.ColumnError as error:
-            if len(error.texts) <= _FEW_MARKERS:
-                settings["missing"] = [*settings.get("missing", []), *error.texts]
+            if len(error.texts) <= _FEW_MARKERS and not any(re.search(r"\d", text) for text in error.texts):
+                bound = settings.setdefault("missing", {})
+                bound[error.column] = [*bound.get(error.column, []), *error.texts]
             else:
                 settings["categorical"] = [*settings.get("categorical", []), error.column]
+                some = cells.quoted_list(error.texts[:_FEW_MARKERS])
+                decisions.append(
+                    f"{error.column}: mixes numbers and text such as {some}, so it is read as categories; "
+                    "where these are quantities, write plain numbers"
+                )
         else:
-            return
+            return decisions
 
 
 def _folds(settings: dict[str, Any], base: Path) -> dict[str, Any]:
@@ -151,7 +230,16 @@ def _folds(settings: dict[str, Any], base: Path) -> dict[str, Any]:
     return folds
 
 
-def _render(file: Path, settings: dict[str, Any], look: overview.Look | None, trouble: str, *, guessed: bool) -> str:
+def _render(
+    file: Path,
+    settings: dict[str, Any],
+    look: overview.Look | None,
+    read_as: str | None,
+    trouble: str,
+    decisions: Sequence[str],
+    *,
+    guessed: bool,
+) -> str:
     lines = [
         f"# A study of {file.name}. Edit it, look with `study plan`, run with `study run`.",
         f"name = {_toml(study_name(file))}",
@@ -160,20 +248,23 @@ def _render(file: Path, settings: dict[str, Any], look: overview.Look | None, tr
         "[data]",
         f"source = {_toml(settings['source'])}",
     ]
-    if look is not None and settings["source"].lower().endswith(TEXT_SUFFIXES):
-        lines += [f"# read as: {_comment(note.partition(': ')[2])}" for note in look.notes[:1]]
+    if read_as is not None:
+        lines.append(f"# read as: {_comment(read_as)}")
     lines += _target_lines(settings, look, trouble, guessed)
     lines += ["split = [0.6, 0.2, 0.2]     # train, dev, test", "seed = 0"]
     comments = {
         "header": "" if settings.get("header") else "the first line is data; columns are column_0, column_1, ...",
-        "missing": 'more markers of a missing cell, beside "", NA, NaN, ?',
+        "missing": 'more markers of a missing cell, by column, beside "", NA, NaN, ?',
         "ignore": "identifiers: a different whole number in each row",
         "categorical": "mixes numbers and text",
         "folds": "cross-validation: train and dev are few rows",
+        "thousands": "groups the digits of large numbers",
+        "decimal": "the decimal mark",
     }
     for key, value in settings.items():
         if key not in ("source", "target"):
             lines.append(f"{key} = {_toml(value)}" + (f"     # {comments[key]}" if comments.get(key) else ""))
+    lines += [f"# Decided: {_comment(each)}" for each in decisions]
     lines += _caution_lines(look)
     dates = [column.name for column in look.columns if column.kind == "date"] if look is not None else []
     date = dates[0] if dates else "date"
@@ -201,12 +292,8 @@ def _target_lines(settings: dict[str, Any], look: overview.Look | None, trouble:
     if trouble:
         lines.append(f"# This column cannot be the target as it stands: {trouble}")
     if look is not None:
-        if look.classes:
-            shown = ", ".join(f"{name} {count}" for name, count in list(look.classes.items())[:10])
-            lines.append(f"# task: {look.task}; {_comment(shown)}" + (", ..." if len(look.classes) > 10 else ""))
-        else:
-            lines.append(f'# task: {look.task} (set task = "multiclass" if these are classes)')
-        lines.append(f"# {look.rows} rows; columns:")
+        lines.append(f"# task: {_comment(describe_task(look))}")
+        lines.append(f"# {counted(look.rows, 'row')}; columns:")
         for column in look.columns[:60]:
             gaps = f", {column.missing} missing" if column.missing else ""
             lines.append(f"#   {_comment(column.name)}: {column.kind}, {column.distinct} different{gaps}")
@@ -271,6 +358,8 @@ def _toml(value: Any) -> str:
         return repr(value)
     if isinstance(value, list | tuple):
         return "[" + ", ".join(_toml(each) for each in value) + "]"
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{kinds.toml_key(name)} = {_toml(each)}" for name, each in value.items()) + " }"
     escaped = str(value).replace("\\", "\\\\").replace('"', '\\"')
     return '"' + "".join(each if each.isprintable() else f"\\u{ord(each):04x}" for each in escaped) + '"'
 

@@ -3,6 +3,8 @@
 Called by `study.data.loading` with the rows of train; what it finds is handed to the preprocessing.
 """
 
+import json
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +15,7 @@ import pyarrow.compute as pc
 
 from study.data import cells, dates
 from study.data.misfits import Kind, find_misfits
+from study.data.thousands import hint
 from study.errors import UserError, did_you_mean
 from study.spec.data import DataSpec
 
@@ -21,7 +24,7 @@ MIXED_SHARE = 0.8
 # Text of which more than this share differs names rows; a table of a few rows says nothing about it.
 IDENTIFIER_SHARE = 0.5
 IDENTIFIER_LEAST = 30
-_SAMPLE = 50
+_SAMPLE = 500
 _HEAD = 1000
 
 
@@ -100,13 +103,14 @@ def find_columns(
     used: list[Column] = []
     notes: list[str] = []
     for name in candidates:
-        column = named.get(name) or _found(frame[name], rows, spec, decimal, label, left_out, notes, strict)
+        column = named.get(name) or _found(frame[name], rows, spec, decimal, label, left_out, strict)
         if column is None:
             continue
         if column.kind == "date" and not column.form:
             column = Column(name, "date", date_format(frame[name], spec, label, rows), named=True)
-            notes.extend(date_notes(frame[name], spec, column.form))
         check_cells(frame[name], column, rows, spec, decimal, label)
+        if column.kind == "date":
+            notes += date_notes(frame[name], spec, column.form)
         used.append(column)
     if not used:
         why = ", ".join(f"{name} ({why})" for name, why in list(left_out.items())[:3])
@@ -130,8 +134,9 @@ def check_cells(
     """
     if what.kind == "categorical":
         return
+    markers = spec.markers(what.name)
     if what.kind == "numeric":
-        values, bad = cells.numbers(column, spec.missing, decimal)
+        values, bad = cells.numbers(column, markers, decimal)
         infinite = np.flatnonzero(np.isinf(values))
         if len(infinite):
             value = str(column.iloc[int(infinite[0])]).strip()
@@ -142,9 +147,9 @@ def check_cells(
                 _different(column, np.isinf(values)),
             )
     elif what.kind == "boolean":
-        values, bad = cells.truths(column, spec.missing)
+        values, bad = cells.truths(column, markers)
     else:
-        stamps, bad = cells.dates(column, spec.missing, what.form, or_iso=True)
+        stamps, bad = cells.dates(column, markers, what.form, or_iso=True)
         values = stamps.to_numpy()
     if what.named and bad.any():
         found = find_misfits(column, what.name, what.kind, what.form, values, bad, rows)
@@ -160,14 +165,16 @@ def date_format(column: pd.Series, spec: DataSpec, label: str, rows: npt.NDArray
 
     key: the key of `[data]` that says that these are dates. Raises UserError, with the row, if there is no such format.
     """
-    if cells.is_date_typed(column):
+    markers = spec.markers(str(column.name))
+    texts = cells.texts(column, markers).drop_null()
+    if cells.is_date_typed(column) or len(texts) == 0:
         return dates.ISO
-    found = _matching_format(column, spec)
+    found = dates.matching_format(texts, spec.day_first)
     if found:
         return found
     head = column.iloc[:_HEAD]
-    fewest = min(dates.formats(spec.day_first), key=lambda form: int(cells.dates(head, spec.missing, form)[1].sum()))
-    wrong = int(np.flatnonzero(cells.dates(column, spec.missing, fewest)[1])[0])
+    fewest = min(dates.formats(spec.day_first), key=lambda form: int(cells.dates(head, markers, form)[1].sum()))
+    wrong = int(np.flatnonzero(cells.dates(column, markers, fewest)[1])[0])
     raise UserError(
         f"{label}: column {column.name!r} is named in [data] {key}, and row {rows[wrong] + 1} has "
         f"{cells.quoted(column.iloc[wrong])}, which is not in the format of the others; "
@@ -176,26 +183,11 @@ def date_format(column: pd.Series, spec: DataSpec, label: str, rows: npt.NDArray
 
 
 def date_notes(column: pd.Series, spec: DataSpec, form: str) -> list[str]:
-    """Return what is to be said of a column of dates that was read in a format: how, where that is a question."""
-    texts = cells.texts(column, spec.missing).drop_null()
-    other = dates.other_order(form)
-    if form == dates.ISO and len(texts) and pc.any(pc.match_substring_regex(texts, r"^\d{4}-?\d{2}$")).as_py():
-        return [f"{column.name}: read as dates ({example(texts)} is its first day)"]
-    if not other:
+    """Return a note on how a column of text is read as dates; [] where the cells hold dates, or nothing."""
+    texts = cells.texts(column, spec.markers(str(column.name))).drop_null()
+    if cells.is_date_typed(column) or len(texts) == 0:
         return []
-    day_first = form in dates.formats(day_first=True)
-    said = f"{column.name}: dates such as {example(texts)} are read with the {'day' if day_first else 'month'} first"
-    if spec.day_first is None and not cells.dates(column, spec.missing, other)[1].any():
-        said += f"; the other order fits too: [data] day_first = {'false' if day_first else 'true'}"
-    return [said]
-
-
-def time_notes(column: pd.Series, spec: DataSpec) -> list[str]:
-    """Return what is to be said of the column that rows are in the order of."""
-    if cells.is_number_typed(column) or cells.is_date_typed(column) or column.name in spec.dates:
-        return []
-    form = _matching_format(column, spec, dates.PATTERN)
-    return date_notes(column, spec, form) if form else []
+    return [f"{column.name}: {dates.describe(texts, form, spec.day_first)}"]
 
 
 def _named(spec: DataSpec) -> dict[str, Column]:
@@ -215,7 +207,6 @@ def _found(
     decimal: str,
     label: str,
     left_out: dict[str, str],
-    notes: list[str],
     strict: bool,
 ) -> Column | None:
     name = str(column.name)
@@ -227,17 +218,17 @@ def _found(
         return Column(name, "numeric")
     if isinstance(column.dtype, pd.CategoricalDtype):
         return Column(name, "categorical")
-    texts = cells.texts(column, spec.missing)
+    texts = cells.texts(column, spec.markers(name))
     present = len(texts) - texts.null_count
     if present == 0:
         left_out[name] = "no value in train"
         return None
-    words = set(pc.utf8_lower(pc.unique(texts.slice(0, 10 * _SAMPLE)).drop_null()).to_pylist())
+    words = set(pc.utf8_lower(pc.unique(texts.slice(0, _SAMPLE)).drop_null()).to_pylist())
     if any(words <= pair for pair in cells.TRUTH_PAIRS):
         words = set(pc.utf8_lower(pc.unique(texts)).drop_null().to_pylist())
         if any(words <= pair for pair in cells.TRUTH_PAIRS):
             return Column(name, "boolean")
-    _, bad = cells.numbers(column, spec.missing, decimal)
+    _, bad = cells.numbers(column, spec.markers(name), decimal)
     wrong = int(bad.sum())
     if wrong == 0:
         return Column(name, "numeric")
@@ -248,13 +239,12 @@ def _found(
         value = cells.quoted(column.iloc[first])
         raise ColumnError(
             f"{label}: column {name!r} mixes numbers and text: {wrong} of {present} cells are no number "
-            f"(row {rows[first] + 1}: {value}); add it to [data] missing, or name the column in categorical",
+            f"(row {rows[first] + 1}: {value}); {hint(str(column.iloc[first]), decimal) or _remedy(name)}",
             name,
             _different(column, bad),
         )
-    form = _matching_format(column, spec, dates.PATTERN)
+    form = dates.matching_format(texts.drop_null(), spec.day_first, dates.PATTERN)
     if form:
-        notes.extend(date_notes(column, spec, form))
         return Column(name, "date", form)
     distinct = pc.count_distinct(texts, mode="only_valid").as_py()
     if distinct > max(IDENTIFIER_LEAST, IDENTIFIER_SHARE * present):
@@ -263,20 +253,26 @@ def _found(
     return Column(name, "categorical")
 
 
-def _matching_format(column: pd.Series, spec: DataSpec, pattern: str = "") -> str:
-    """Return the first of the known date formats that all cells are in, "" if there is none.
+def _remedy(name: str) -> str:
+    """Return what to do about a little text among the numbers of a column."""
+    return f'mark it as missing by [data] missing = {{ {toml_key(name)} = ["…"] }}, or name the column in categorical'
 
-    pattern: what the first cells have to match.
-    """
-    texts = cells.texts(column, spec.missing).drop_null()
-    sample = texts.slice(0, _SAMPLE)
-    if len(sample) == 0 or not pc.all(pc.match_substring_regex(sample, pattern)).as_py():
-        return ""
-    few = pd.Series(pd.arrays.ArrowExtensionArray(pa.chunked_array([sample])))
-    for form in dates.formats(spec.day_first):
-        if not cells.dates(few, (), form)[1].any() and not cells.dates(column, spec.missing, form)[1].any():
-            return form
-    return ""
+
+def toml_key(name: str) -> str:
+    """Return a column's name as a key of TOML."""
+    if re.fullmatch(r"[A-Za-z0-9_-]+", name):
+        return name
+    return json.dumps(name, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def check_marked_columns(columns: list[str], spec: DataSpec, label: str) -> None:
+    """Raise UserError if `missing` or `keep_na` names a column that is not there; the target may be named."""
+    for key, names in (("missing", spec.missing if isinstance(spec.missing, dict) else ()), ("keep_na", spec.keep_na)):
+        for name in names:
+            if name not in columns:
+                raise UserError(
+                    f"{label}: [data] {key} names {name!r}, which is no column; {did_you_mean(name, columns)}"
+                )
 
 
 def example(texts: pa.Array) -> str:

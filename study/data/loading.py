@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from study.data import cells, kinds, preprocessing, splits
+from study.data import cells, kinds, preprocessing, splits, time_column
 from study.data.dataset import Dataset, Part, TargetScale
 from study.data.duplicates import equal_rows, first_of_each
 from study.data.fingerprint import fingerprint, fingerprints
@@ -57,6 +57,7 @@ def open_source(spec: DataSpec, base: Path) -> Opened:
 def open_raw(spec: DataSpec, raw: RawTable) -> Opened:
     """Read the target of a raw table and split it; errors as `open_source`."""
     kinds.candidate_columns(raw.features, spec, raw.label)
+    kinds.check_marked_columns([str(name) for name in raw.frame.columns], spec, raw.label)
     target = read_target(raw.frame[raw.target], spec, raw.label, raw.decimal, raw.class_names)
     if spec.duplicates == "drop":
         target = _without_duplicates(spec, raw, target)
@@ -178,7 +179,7 @@ def _cut(opened: Opened, examples: Rows, shares: Sequence[float], generator: np.
     """Return the places in `examples` that each share gets: by time, by group, or stratified."""
     spec, raw, target = opened.spec, opened.raw, opened.target
     if spec.time is not None:
-        return splits.split_in_time(_times(spec, raw, target.rows[examples]), shares)
+        return splits.split_in_time(time_column.read_times(spec, raw, target.rows[examples]), shares)
     strata = splits.strata_of(target.codes[examples], target.task == "regression")
     if spec.duplicates == "group":
         equal = equal_rows(raw.frame, compared_columns(spec, raw))[target.rows[examples]]
@@ -187,7 +188,7 @@ def _cut(opened: Opened, examples: Rows, shares: Sequence[float], generator: np.
     if spec.group is None:
         return splits.split_stratified(strata, shares, generator, everywhere=bool(target.classes))
     column = raw.frame[spec.group].take(target.rows[examples])
-    words = cells.categories(column, spec.missing)
+    words = cells.categories(column, spec.markers(spec.group))
     empty = np.flatnonzero(pd.isna(words))
     if len(empty):
         row = target.rows[examples][empty[0]] + 1
@@ -196,20 +197,6 @@ def _cut(opened: Opened, examples: Rows, shares: Sequence[float], generator: np.
     if len(names) < len(shares):
         raise UserError(f"{raw.label}: {len(names)} groups in {spec.group!r} are too few for {len(shares)} parts")
     return splits.split_groups(groups.astype(np.int64), strata, shares, generator)
-
-
-def _times(spec: DataSpec, raw: RawTable, rows: Rows) -> npt.NDArray[np.float64]:
-    """Return the time column of some rows as numbers that grow with time."""
-    column = raw.frame[spec.time].take(rows)
-    values, bad = cells.numbers(column, spec.missing, raw.decimal) if not cells.is_date_typed(column) else (None, None)
-    if values is None or bad is None or bad.any():
-        form = kinds.date_format(column, spec, raw.label, rows, key="time")
-        stamps, _ = cells.dates(column, spec.missing, form)
-        values = (stamps - pd.Timestamp(0)).dt.total_seconds().to_numpy(dtype=np.float64, na_value=np.nan)
-    empty = np.flatnonzero(~np.isfinite(values))
-    if len(empty):
-        raise UserError(f"{raw.label}: the time column {spec.time!r} has no value in row {rows[empty[0]] + 1}; fill it")
-    return values
 
 
 @dataclass(frozen=True, eq=False)
@@ -231,7 +218,7 @@ def _fit(opened: Opened, train: Rows, columns: kinds.Columns | None = None, *, s
         columns = kinds.find_columns(frame, rows, spec, raw.decimal, raw.label, strict=strict)
     scaling = spec.scale or raw.scaling
     with np.errstate(over="ignore", invalid="ignore"):  # _matrix says it in words
-        pipeline, typed = preprocessing.fit(columns.used, frame, scaling, spec.missing, raw.decimal)
+        pipeline, typed = preprocessing.fit(columns.used, frame, scaling, spec, raw.decimal)
     del frame
     codes = opened.target.codes[train]
     scale = fit_scale(codes, spec.log_target) if opened.target.task == "regression" else None
@@ -264,6 +251,11 @@ def _matrix(pipeline: Any, typed: pd.DataFrame, label: str) -> npt.NDArray[np.fl
     return X
 
 
+def describe_parts(sizes: dict[str, int]) -> str:
+    """Return a note on how many examples each part has."""
+    return "parts: " + ", ".join(f"{name} {size}" for name, size in sizes.items())
+
+
 def prepare(
     opened: Opened, train: Rows, dev: Rows, *, columns: kinds.Columns | None = None, strict: bool = True
 ) -> Dataset:
@@ -280,10 +272,9 @@ def prepare(
     if raw.test is not None:
         prints["test"] = fingerprint(raw.test)
         whole = fingerprint(pd.DataFrame({"source": [whole], "test": [prints["test"]]}))
-    sizes = ", ".join(f"{name} {len(rows)}" for name, rows in parts.items())
-    notes = [*raw.notes, *target.notes, f"parts: {sizes}", *opened.notes, *fitted.columns.notes]
-    if spec.time is not None:
-        notes += kinds.time_notes(raw.frame[spec.time], spec)
+    sizes = {name: len(rows) for name, rows in parts.items()}
+    notes = [*raw.notes, *target.notes, describe_parts(sizes), *opened.notes, *fitted.columns.notes]
+    notes += time_column.describe_times(spec, raw, target.rows)
     notes += [f"{name}: {note}" for name, part in made.items() for note in part.notes]
     return Dataset(
         source=spec.source,
@@ -297,6 +288,7 @@ def prepare(
         target_name=raw.target,
         target_scale=fitted.scale,
         default_metric=target.default_metric,
+        metric_reason=target.metric_reason,
         fingerprint=whole,
         part_fingerprints=prints,
         preprocessing=fitted.pipeline,

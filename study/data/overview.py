@@ -4,7 +4,9 @@ Called by `study plan` and by the draft of a spec. Statistics of columns are tho
 are counted, and compared cell by cell as read when duplicates are looked for, and that is all.
 """
 
-from dataclasses import asdict, dataclass
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,36 +14,42 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from study.counting import counted
 from study.data import cautions, cells, kinds, loading
-from study.data.cautions import Caution
+from study.data.caution import Caution, some
 from study.data.dataset import Dataset
 from study.spec.data import DataSpec
 
 # Candidates near the top of a search disagree on about this share of the examples.
 DISAGREEMENT = 0.10
+_WORDS = {"NA", "N/A", "n/a", "null", "NULL"}  # markers that may be a category, such as the code of a country
 
 
 @dataclass(frozen=True)
 class ColumnLook:
     """A column of the source. kind: numeric, categorical, boolean, date, or why it is no feature.
 
-    missing, distinct: cells without a value, and different values, in train and dev together.
+    missing, distinct: cells without a value, and different values, in train and dev together. markers: how many of the
+    missing cells have which text, such as NA; empty ones are not among them.
     """
 
     name: str
     kind: str
     missing: int
     distinct: int
+    markers: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Look:
     """What `study plan` prints of the data.
 
-    rows: in the source (a test file's apart). parts: examples by part. classes: examples by class, all parts;
-    {} for regression. n_x, n_y: rows of X and Y after preprocessing. compared_on: dev examples that trials are
-    compared on; with folds each of train and dev is one once. smallest_difference: what these can tell apart, in
-    points of accuracy (0.02 is two percentage points), for regression as a share of the RMSE.
+    rows: in the source (a test file's apart). parts: examples by part; with folds "train and dev" together. folds:
+    (train, dev) examples of each fold, () without. classes: examples by class, all parts; {} for regression. n_x, n_y:
+    rows of X and Y after preprocessing. compared_on: dev examples that trials are compared on; with folds each of train
+    and dev is one once. smallest_difference: what these can tell apart, in points of accuracy (0.02 is two percentage
+    points), for regression as a share of the RMSE. task_reason: why this is the task. metric_reason: why the default
+    metric is not the usual one of the task. decisions: what was found out or decided to read the table, a line each.
     """
 
     source: str
@@ -59,6 +67,19 @@ class Look:
     cautions: tuple[Caution, ...]
     notes: tuple[str, ...]
     fingerprint: str
+    folds: tuple[tuple[int, int], ...] = ()
+    metric_reason: str = ""
+    task_reason: str = ""
+    decisions: tuple[str, ...] = ()
+
+    @property
+    def split(self) -> str:
+        """The sizes of the parts that are used, in words."""
+        sizes = ", ".join(f"{part} {m:,}" for part, m in self.parts.items() if m)
+        if not self.folds:
+            return sizes
+        train, dev = ({sizes[place] for sizes in self.folds} for place in (0, 1))
+        return f"{sizes}; {len(self.folds)} folds, each with train {_range(train)} and dev {_range(dev)}"
 
     @property
     def columns_by_kind(self) -> dict[str, int]:
@@ -75,7 +96,15 @@ class Look:
 
     def plain(self) -> dict[str, Any]:
         """Return all of it as dicts, lists, text and numbers, for printing or JSON."""
-        return asdict(self) | {"columns_by_kind": self.columns_by_kind, "missing_cells": self.missing_cells}
+        return asdict(self) | {
+            "split": self.split,
+            "columns_by_kind": self.columns_by_kind,
+            "missing_cells": self.missing_cells,
+        }
+
+
+def _range(numbers: set[int]) -> str:
+    return f"{min(numbers):,}" if len(numbers) == 1 else f"{min(numbers):,} to {max(numbers):,}"
 
 
 def smallest_difference(m: int, disagreement: float = DISAGREEMENT) -> float:
@@ -100,11 +129,11 @@ def look_at(spec: DataSpec, base: Path) -> Look:
     """
     opened = loading.open_source(spec, base)
     dataset = loading.prepare(opened, opened.parts["train"], opened.parts["dev"])
-    return describe(opened, dataset)
+    return describe(opened, dataset, loading.load_fold_datasets(spec, base) if spec.folds else ())
 
 
-def describe(opened: loading.Opened, dataset: Dataset) -> Look:
-    """Return the look at data that have been loaded."""
+def describe(opened: loading.Opened, dataset: Dataset, folds: Sequence[Dataset] = ()) -> Look:
+    """Return the look at data that have been loaded; folds: one dataset for each fold that the spec asks for."""
     raw, target = opened.raw, opened.target
     train, dev = opened.parts["train"], opened.parts["dev"]
     seen = opened.rows(np.sort(np.concatenate([train, dev])))
@@ -117,7 +146,13 @@ def describe(opened: loading.Opened, dataset: Dataset) -> Look:
     parts = {name: len(examples) for name, examples in opened.parts.items()}
     if raw.test is not None:
         parts["test"] = len(raw.test)
+    said_elsewhere = {
+        loading.describe_parts({name: len(examples) for name, examples in opened.parts.items()}),
+        f"task: {target.task} ({target.task_reason})",
+    }
     compared_on = parts["dev"] + (parts["train"] if opened.spec.folds else 0)
+    if folds:
+        parts = {"train and dev": parts.pop("train") + parts.pop("dev")} | parts
     smallest = smallest_difference(compared_on)
     return Look(
         source=dataset.source,
@@ -135,7 +170,26 @@ def describe(opened: loading.Opened, dataset: Dataset) -> Look:
         cautions=cautions.find_cautions(opened, dataset, smallest),
         notes=dataset.notes,
         fingerprint=dataset.fingerprint,
+        folds=tuple((each.train.m, each.dev.m) for each in folds),
+        metric_reason=dataset.metric_reason,
+        task_reason=target.task_reason,
+        decisions=(*(note for note in dataset.notes if note not in said_elsewhere), *_describe_markers(columns)),
     )
+
+
+def _describe_markers(columns: Sequence[ColumnLook]) -> list[str]:
+    """Return a note on each text that marks missing cells, with the columns and how many cells of each."""
+    found: dict[str, list[ColumnLook]] = {}
+    for column in columns:
+        for marker in column.markers:
+            found.setdefault(marker, []).append(column)
+    notes = []
+    for marker, marked in found.items():
+        where = some([f"{column.name} ({counted(column.markers[marker], 'cell')})" for column in marked])
+        words = [column.name for column in marked if column.kind == "categorical" and marker in _WORDS]
+        remedy = f"; [data] keep_na = {json.dumps(words, ensure_ascii=False)} makes it a category" if words else ""
+        notes.append(f"{marker!r} counts as missing in {where}{remedy}")
+    return notes
 
 
 def dataset_columns(dataset: Dataset) -> tuple[kinds.Column, ...]:
@@ -145,12 +199,16 @@ def dataset_columns(dataset: Dataset) -> tuple[kinds.Column, ...]:
 
 
 def _look_at_column(column: pd.Series, kind: str, opened: loading.Opened) -> ColumnLook:
+    markers, found = opened.spec.markers(str(column.name)), dict[str, int]()
     if cells.is_number_typed(column):
-        values: npt.NDArray[np.float64] = cells.numbers(column, opened.spec.missing, opened.raw.decimal)[0]
+        values: npt.NDArray[np.float64] = cells.numbers(column, markers, opened.raw.decimal)[0]
         missing = int(np.isnan(values).sum())
         distinct = len(np.unique(values[~np.isnan(values)]))
     else:
-        texts = cells.texts(column, opened.spec.missing)
+        texts = cells.texts(column, markers)
         missing = texts.null_count
         distinct = len(texts.unique()) - (missing > 0)
-    return ColumnLook(str(column.name), kind, missing, distinct)
+        if missing:
+            marked = cells.texts(column, ()).filter(texts.is_null()).drop_null().value_counts().to_pylist()
+            found = {str(each["values"]): int(each["counts"]) for each in marked}
+    return ColumnLook(str(column.name), kind, missing, distinct, found)

@@ -22,7 +22,9 @@ from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, RobustScaler, Sta
 from study.data import cells
 from study.data.kinds import Column
 from study.data.misfits import Kind, Misfits, find_misfits, notes_on
+from study.data.thousands import ungroup
 from study.errors import DataWarning, UserError, did_you_mean
+from study.spec.data import MISSING_MARKERS, DataSpec
 
 RARE_ROWS = 5
 RARE_FROM = 100
@@ -36,27 +38,38 @@ SCALERS: dict[str, type[Any]] = {"standard": StandardScaler, "minmax": MinMaxSca
 class CellReader(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
     """Raw cells to typed columns: numbers as float, truth values as 0 and 1, dates as five numbers, categories as text.
 
-    columns: (name, kind, format of a date) of each column that is used; others are passed over. missing,
-    decimal: markers of a missing cell and the decimal mark of text. A cell that does not fit its column's
-    kind is missing. categories_: of each column of categories, those that `fit` saw.
+    columns: (name, kind, format of a date) of each column that is used; others are passed over. missing: more markers
+    of a missing cell, but for the columns in bound, which has all of theirs. decimal, thousands: marks in numbers that
+    are text. A cell that does not fit its column's kind is missing. categories_: of each column of categories, those
+    that `fit` saw.
 
     Raises UserError for a column that is not there, for infinity, and for numbers in a column whose categories
     cannot be told from numbers, such as 012.
     """
 
-    categories_: Mapping[str, Sequence[str]] = MappingProxyType({})  # of a model kept before they were learned
+    # Models that were kept by an earlier version do not have these.
+    categories_: Mapping[str, Sequence[str]] = MappingProxyType({})
+    thousands: str = ""
+    bound: dict[str, tuple[str, ...]] | None = None
 
     def __init__(
-        self, columns: tuple[tuple[str, Kind, str], ...], missing: tuple[str, ...] = (), decimal: str = "."
+        self,
+        columns: tuple[tuple[str, Kind, str], ...],
+        missing: tuple[str, ...] = (),
+        decimal: str = ".",
+        thousands: str = "",
+        bound: dict[str, tuple[str, ...]] | None = None,
     ) -> None:
         self.columns = columns
         self.missing = missing
         self.decimal = decimal
+        self.thousands = thousands
+        self.bound = bound
 
     def fit(self, X: pd.DataFrame, _y: object = None) -> Self:
         """Learn the categories."""
         found = {
-            name: cells.categories(X[name], self.missing, self.decimal)
+            name: cells.categories(ungroup(X[name], self.thousands, self.decimal), self._markers(name), self.decimal)
             for name, kind, _ in self.columns
             if kind == "categorical"
         }
@@ -97,7 +110,8 @@ class CellReader(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scik
             raise UserError(f"{where} has two columns {doubled[0]!r}; leave the right one")
         plain = X[names]
         numeric = all(kind == "numeric" for _, kind, _ in self.columns)
-        if numeric and not self.missing and _is_plain_float(plain):  # thousands of pixels, in one piece
+        own_markers = self.missing or self.bound
+        if numeric and not own_markers and _is_plain_float(plain):  # thousands of pixels, in one piece
             _check_finite(plain.to_numpy(), names, where)
             return plain, ()
         typed: dict[str, Any] = {}
@@ -111,14 +125,15 @@ class CellReader(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scik
 
     def _read_column(self, column: pd.Series, name: str, kind: Kind, form: str, where: str) -> tuple[Any, cells.Mask]:
         """Return the values of a column, and a mask of the cells that do not fit."""
+        column, markers = ungroup(column, self.thousands, self.decimal), self._markers(name)
         if kind == "numeric":
-            values, bad = cells.numbers(column, self.missing, self.decimal)
+            values, bad = cells.numbers(column, markers, self.decimal)
             _check_finite(values[:, None], [name], where)
             return values, bad
         if kind == "boolean":
-            return cells.truths(column, self.missing)
+            return cells.truths(column, markers)
         if kind == "date":
-            return cells.dates(column, self.missing, form, or_iso=True)
+            return cells.dates(column, markers, form, or_iso=True)
         return self._read_categories(column, name, where)
 
     def _read_categories(self, column: pd.Series, name: str, where: str) -> tuple[pd.Series, cells.Mask]:
@@ -129,7 +144,7 @@ class CellReader(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scik
                 f"{where}: column {name!r} holds numbers, and train has the category {lost!r}, which a number cannot "
                 f"hold; read it as text: pandas.read_csv(..., dtype=str), or dtype={{{name!r}: str}}"
             )
-        values = pd.Series(cells.categories(column, self.missing, self.decimal), dtype=object)
+        values = pd.Series(cells.categories(column, self._markers(name), self.decimal), dtype=object)
         if not known:
             return values, np.zeros(len(values), dtype=np.bool_)
         for truth in ("True", "False"):  # what pandas makes of true and TRUE
@@ -137,6 +152,10 @@ class CellReader(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scik
             if len(spelled) == 1:
                 values = values.replace(truth, spelled[0])
         return values, (values.notna() & ~values.isin(known)).to_numpy()
+
+    def _markers(self, name: str) -> tuple[str, ...]:
+        """Return all markers of a missing cell in a column."""
+        return (self.bound or {}).get(name, (*MISSING_MARKERS, *self.missing))
 
     def _date_fields(self, name: str, stamps: pd.Series) -> dict[str, Any]:
         return {
@@ -153,14 +172,21 @@ class CellReader(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scik
 
 
 def fit(
-    columns: tuple[Column, ...], train: pd.DataFrame, scale: str, missing: tuple[str, ...], decimal: str
+    columns: tuple[Column, ...], train: pd.DataFrame, scale: str, spec: DataSpec, decimal: str
 ) -> tuple[Pipeline, pd.DataFrame]:
     """Return the transformer, fitted on the raw rows of train, and these rows as typed columns.
 
-    scale: standard, minmax, robust or none, for numbers and dates. Truth values, categories and the
-    indicators of missing cells are 0 or 1. The typed rows are handed back so that nobody reads the cells twice.
+    spec: says what marks a missing cell and groups digits. scale: standard, minmax, robust or none, for numbers and
+    dates. Truth values, categories and the indicators of missing cells are 0 or 1. The typed rows are handed back so
+    that nobody reads the cells twice.
     """
-    reader = CellReader(tuple((each.name, each.kind, each.form) for each in columns), missing, decimal).fit(train)
+    reader = CellReader(
+        tuple((each.name, each.kind, each.form) for each in columns),
+        () if isinstance(spec.missing, dict) else spec.missing,
+        decimal,
+        spec.thousands or "",
+        {each.name: spec.markers(each.name) for each in columns if spec.binds_markers(each.name)},
+    ).fit(train)
     typed, _ = reader.read(train)
     numeric = [each.name for each in columns if each.kind == "numeric"]
     dates = [reader.date_feature(each.name, field) for each in columns if each.kind == "date" for field in DATE_FIELDS]

@@ -19,6 +19,7 @@ from study.data.dialect import Dialect, find_dialect
 from study.data.encodings import wrong_encoding
 from study.data.lines import MAXIMUM_LINE_BYTES, CountedLines, RewrittenFile, short_lines
 from study.data.memory import Room
+from study.data.thousands import ungroup
 from study.errors import UserError
 from study.spec.data import DataSpec
 
@@ -55,10 +56,13 @@ def read_text(path: Path, spec: DataSpec) -> Table:
     if table.num_rows == 0:
         raise _no_rows(path)
     notes = [*dialect.notes]
+    frame = table.combine_chunks().to_pandas(types_mapper=pd.ArrowDtype)
+    if spec.thousands is not None:
+        frame = frame.apply(ungroup, mark=spec.thousands, decimal=dialect.decimal)
     if renamed:
         notes.append(f"columns of equal name were renamed: {', '.join(renamed)}")
     return Table(
-        table.combine_chunks().to_pandas(types_mapper=pd.ArrowDtype),
+        frame,
         decimal=dialect.decimal,
         notes=tuple(notes),
         dialect={
@@ -67,6 +71,7 @@ def read_text(path: Path, spec: DataSpec) -> Table:
             "escape": dialect.form.escape,
             "header": dialect.header,
             "decimal": dialect.decimal,
+            "thousands": spec.thousands,
             "encoding": None if spec.encoding is None else dialect.encoding,
             "skip_lines": spec.skip_lines,
         },

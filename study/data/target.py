@@ -4,17 +4,18 @@ Called by `study.data.loading` with the target of all rows: the split needs it, 
 test rows is looked at.
 """
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from study.data import cells
+from study.data import cells, thousands
 from study.data.dataset import FloatArray, TargetScale, Task
 from study.errors import UserError
-from study.spec.data import DataSpec
+from study.spec.data import TARGET_MARKERS, DataSpec
 
 MAXIMUM_CLASSES_OF_NUMBERS = 20
 MAXIMUM_CLASSES = 1000
@@ -26,7 +27,8 @@ LARGEST = 1e150  # its square is still a number
 class Target:
     """The target of some rows. codes: (m,), the class numbers as float64, or the values of a regression.
 
-    rows: (m,) row numbers in the source, of those that have a target. classes: () for regression.
+    rows: (m,) row numbers in the source, of those that have a target. classes: () for regression. task_reason: why
+    this is the task.
     """
 
     task: Task
@@ -34,6 +36,7 @@ class Target:
     rows: npt.NDArray[np.int64]
     classes: tuple[str, ...]
     notes: tuple[str, ...]
+    task_reason: str = ""
 
     @property
     def default_metric(self) -> str:
@@ -42,6 +45,16 @@ class Target:
             return "rmse"
         counts = np.bincount(self.codes.astype(np.int64), minlength=len(self.classes))
         return "balanced_accuracy" if counts.min() < RARE_SHARE * counts.sum() else "accuracy"
+
+    @property
+    def metric_reason(self) -> str:
+        """Why the default metric is not the usual one of the task; "" where it is."""
+        if self.default_metric != "balanced_accuracy":
+            return ""
+        counts = np.bincount(self.codes.astype(np.int64), minlength=len(self.classes))
+        rarest = int(counts.argmin())
+        share = 100 * counts[rarest] / counts.sum()
+        return f"the rarest class, {cells.quoted(self.classes[rarest])}, has {share:.1f}% of the rows"
 
 
 def read_target(
@@ -54,33 +67,23 @@ def read_target(
             in a regression target, or a log of what is not above -1.
     """
     name = str(column.name)
-    present, numeric, words = _values(column, decimal)
+    present, numeric, words = _values(column, spec, decimal)
     if _are_codes(words, spec):
         numeric = None
     if not present.any():
         raise UserError(f"{label}: the target {name!r} has no value in any row; name another [data] target")
     rows = np.flatnonzero(present).astype(np.int64)
-    notes = []
-    if len(rows) < len(present):
-        notes.append(f"target {name!r}: {len(present) - len(rows)} rows without a value are left out")
     if numeric is None and (spec.task == "regression" or (spec.task is None and spec.log_target)):
-        raise _text_in_regression(column, decimal, label)
+        raise _text_in_regression(column, spec, decimal, label)
     task, why = _find_task(numeric, words, spec, label, name)
     if task == "regression":
         target = _read_values(numeric, rows, spec, label, name)
-        why_metric = ""
     else:
         target = _read_labels(numeric, words, rows, label, name, class_names, task)
-        if target.default_metric == "balanced_accuracy":
-            counts = np.bincount(target.codes.astype(np.int64))
-            rarest = int(counts.argmin())
-            share = f"{100 * counts[rarest] / counts.sum():.1f} %"
-            why_metric = f" (the rarest class, {cells.quoted(target.classes[rarest])}, has {share} of the rows)"
-        else:
-            why_metric = ""
-    notes.append(f"task: {task}{why}")
-    notes.append(f"metric unless set: {target.default_metric}{why_metric}")
-    return Target(target.task, target.codes, target.rows, target.classes, tuple(notes))
+    notes = [f"task: {task}{why}"]
+    if len(rows) < len(present):
+        notes.insert(0, _describe_left_out(column, ~present, name, classes=bool(target.classes)))
+    return replace(target, notes=tuple(notes), task_reason=why.strip(" ()"))
 
 
 def to_outputs(codes: npt.NDArray[np.float64], task: Task, n_classes: int, scale: TargetScale | None) -> FloatArray:
@@ -107,13 +110,13 @@ def codes_of(column: pd.Series, spec: DataSpec, decimal: str, label: str, target
     Raises:
         UserError: for labels that are not among the classes, or text in a regression target.
     """
-    present, numeric, words = _values(column, decimal)
+    present, numeric, words = _values(column, spec, decimal)
     rows = np.flatnonzero(present).astype(np.int64)
     if len(rows) == 0:
         raise UserError(f"{label}: the target {column.name!r} has no value in any row of the test set")
     if target.task == "regression":
         if numeric is None:
-            raise _text_in_regression(column, decimal, label)
+            raise _text_in_regression(column, spec, decimal, label)
         read = _read_values(numeric, rows, spec, label, str(column.name), single=True)
         return Target("regression", read.codes, rows, (), ())
     if _are_codes(words, spec):
@@ -134,15 +137,34 @@ def codes_of(column: pd.Series, spec: DataSpec, decimal: str, label: str, target
     return Target(target.task, codes, rows, target.classes, ())
 
 
-def _values(column: pd.Series, decimal: str) -> tuple[Any, Any, Any]:
+def left_out_by_marker(column: pd.Series, absent: npt.NDArray[np.bool_]) -> dict[str, int]:
+    """Return how many of the absent cells of a target have each text that marks a missing cell, but for empty ones."""
+    texts = cells.texts(column.iloc[np.flatnonzero(absent)], ()).drop_null()
+    return {str(each["values"]): int(each["counts"]) for each in texts.value_counts().to_pylist()}
+
+
+def _describe_left_out(column: pd.Series, absent: npt.NDArray[np.bool_], name: str, *, classes: bool) -> str:
+    """Return a note on the rows that are left out since their target is missing."""
+    found = left_out_by_marker(column, absent)
+    share = f"{absent.sum():,} of {len(absent):,} rows are left out"
+    if not found:
+        return f"target {name!r}: {share}, whose cell is empty"
+    said = ", ".join(f"{cells.quoted(marker)} in {count:,}" for marker, count in found.items())
+    usual = classes and any(marker in TARGET_MARKERS for marker in found)
+    remedy = f"; [data] keep_na = [{json.dumps(name, ensure_ascii=False)}] makes it a class" if usual else ""
+    return f"target {name!r}: {share}, whose cell marks a missing value ({said}){remedy}"
+
+
+def _values(column: pd.Series, spec: DataSpec, decimal: str) -> tuple[Any, Any, Any]:
     """Return which cells have a value, all of them as numbers (None if one is none) and as text (or None)."""
+    markers = spec.markers(str(column.name), target=True)
     if cells.is_number_typed(column):
-        values, _ = cells.numbers(column, (), decimal, cells.TARGET_MARKERS)
+        values, _ = cells.numbers(column, markers, decimal)
         return ~np.isnan(values), values, None
-    words = cells.categories(column, (), markers=cells.TARGET_MARKERS)
+    words = cells.categories(column, markers)
     if cells.is_truth_typed(column):
         return ~pd.isna(words), None, words
-    values, bad = cells.numbers(column, (), decimal, cells.TARGET_MARKERS)
+    values, bad = cells.numbers(column, markers, decimal)
     return ~pd.isna(words), None if bad.any() else values, words
 
 
@@ -239,9 +261,11 @@ def _label_texts(numeric: Any, words: Any, rows: npt.NDArray[np.int64]) -> npt.N
     return np.asarray(words[rows], dtype=object)
 
 
-def _text_in_regression(column: pd.Series, decimal: str, label: str) -> UserError:
-    row = int(np.flatnonzero(cells.numbers(column.astype(object), (), decimal, cells.TARGET_MARKERS)[1])[0])
+def _text_in_regression(column: pd.Series, spec: DataSpec, decimal: str, label: str) -> UserError:
+    markers = spec.markers(str(column.name), target=True)
+    row = int(np.flatnonzero(cells.numbers(column.astype(object), markers, decimal)[1])[0])
+    remedy = thousands.hint(str(column.iloc[row]), decimal) or "correct it, or leave the cell empty"
     return UserError(
         f"{label}: the target {column.name!r} of a regression is no number in row {row + 1}: "
-        f"{cells.quoted(column.iloc[row])}; mend it, or empty it"
+        f"{cells.quoted(column.iloc[row])}; {remedy}"
     )

@@ -132,7 +132,7 @@ def _open_data(attributes: dict[str, Any]) -> tuple[Spec | None, _Data | None, s
         return spec, None, f"the data cannot be read any more: {error}"
     if attributes.get("fingerprint", folds[0].fingerprint) != folds[0].fingerprint:
         return spec, None, f"the data of {spec.data.source!r} changed since the study began"
-    return spec, _Data(overview.describe(opened, dataset), dataset, folds), None
+    return spec, _Data(overview.describe(opened, dataset, folds if spec.data.folds else ()), dataset, folds), None
 
 
 def _utc(moment: datetime) -> str:

@@ -14,8 +14,9 @@ from markupsafe import Markup
 
 from study.charts import setting_charts, trial_charts
 from study.charts.trials import Curve
-from study.charts.words import counted, short, title_of
+from study.charts.words import short, title_of
 from study.columns import cell_of, columns_of
+from study.counting import counted
 from study.glyphs import sparkline
 from study.markdown import Markdown, block, inline
 from study.printable import printable

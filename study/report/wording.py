@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from study.charts.words import counted, short, title_of
+from study.charts.words import short, title_of
 from study.choice_lines import choice_lines
+from study.counting import counted
 from study.report.confirmation import Confirmation, Opening
 from study.report.facts import Facts
 from study.shell import command
@@ -25,11 +26,16 @@ class Figure:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the study found. headline: a sentence; remarks: what to keep in mind, a sentence or two each."""
+    """What the study found.
+
+    headline: a sentence; remarks: what to keep in mind, a sentence or two each; warnings: what is wrong with the data,
+    so that all the rest means something else than it seems to.
+    """
 
     headline: str
     figures: tuple[Figure, ...] = ()
     remarks: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 def interval(low: float | None, high: float | None) -> str:
@@ -60,10 +66,17 @@ def verdict(facts: Facts) -> Verdict:
     """Return what the study found so far."""
     summary = facts.summary
     if summary.best is None:
-        return _nothing(facts)
-    if len(summary.objectives) > 1:
-        return _trade_offs(facts)
-    return _winner(facts)
+        found = _nothing(facts)
+    else:
+        found = _trade_offs(facts) if len(summary.objectives) > 1 else _winner(facts)
+    return replace(found, warnings=severe_warnings(facts))
+
+
+def severe_warnings(facts: Facts) -> tuple[str, ...]:
+    """Return what the run said of the data; of a study that is older than such warnings, what is found in them now."""
+    if "cautions" in facts.attributes or facts.look is None:
+        return facts.summary.cautions
+    return tuple(caution.message for caution in facts.look.cautions if caution.severe)
 
 
 def _nothing(facts: Facts) -> Verdict:

@@ -43,6 +43,8 @@ _KEYS_OF: dict[str, tuple[SourceKind, ...]] = {
     "decimal": ("text",),
     "escape": ("text",),
     "skip_lines": ("text",),
+    "thousands": ("text",),
+    "day_first": ("text", "parquet", "openml"),
     "encoding": ("text",),
     "examples": ("synthetic",),
     "noise": ("synthetic",),
@@ -56,6 +58,21 @@ _SYNTHETIC_KEYS: dict[str, tuple[str, ...]] = {
     "classes": ("blobs", "spirals"),
 }
 _COLUMN_LISTS = ("numeric", "categorical", "boolean", "dates", "drop", "ignore")
+# In a target "None" may well be a class.
+TARGET_MARKERS = ("", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "<NA>", "#N/A", "?")
+# With all that pandas.read_csv takes for a missing cell: a frame cannot tell these from an empty one.
+MISSING_MARKERS = (
+    *TARGET_MARKERS,
+    "None",
+    "#NA",
+    "#N/A N/A",
+    "-NaN",
+    "-nan",
+    "1.#IND",
+    "-1.#IND",
+    "1.#QNAN",
+    "-1.#QNAN",
+)
 
 Names = tuple[StrictStr, ...]
 WHITESPACE = r"\s+"  # a separator: any run of spaces and tabs
@@ -137,10 +154,16 @@ class DataSpec(BaseModel):
         default=(), description="Columns that the network may not use, such as ones that repeat the target."
     )
     ignore: Names = Field(default=(), description="Columns that name a row (identifiers): no features either.")
-    missing: Names = Field(
+    missing: Names | dict[StrictStr, Names] = Field(
         default=(),
-        description='More markers of a missing cell in a feature, beside "", ?, and what pandas takes for one: NA, '
-        "N/A, n/a, NaN, nan, null, NULL, None, <NA>, #N/A, ... A number stands for all its spellings (-9, -9.0).",
+        description='More markers of a missing cell, beside "", ?, and what pandas takes for one: NA, N/A, n/a, NaN, '
+        'nan, null, NULL, None, <NA>, #N/A, ... A list for all features, or by column, `{ income = ["unknown"] }`, of '
+        "which the target may be one. A number stands for all its spellings (-9, -9.0).",
+    )
+    keep_na: Names = Field(
+        default=(),
+        description="Columns, the target among them, in which NA, NaN, null, ? and the like are values as any other; "
+        "only an empty cell is missing there.",
     )
     scale: Literal["standard", "minmax", "robust", "none"] | None = Field(
         default=None,
@@ -166,6 +189,10 @@ class DataSpec(BaseModel):
     )
     decimal: Literal[".", ","] | None = Field(
         default=None, description="Text files: the decimal mark. Left out: found."
+    )
+    thousands: Literal[",", ".", "'", " "] | None = Field(
+        default=None,
+        description="Text files: what groups the digits of large numbers, as the comma in 1,250. Left out: nothing.",
     )
     encoding: StrictStr | None = Field(
         default=None, description="Text files: the encoding, such as utf-8 or cp1252. Left out: found."
@@ -224,6 +251,16 @@ class DataSpec(BaseModel):
     def has_test_file(self) -> bool:
         """Whether the test set is given apart, so that `source` is split into train and dev alone."""
         return self.test is not None or self.test_x is not None
+
+    def markers(self, column: str, *, target: bool = False) -> tuple[str, ...]:
+        """Return all texts that mark a missing cell in a column; the list form of `missing` is for features alone."""
+        bound = self.missing.get(column, ()) if isinstance(self.missing, dict) else () if target else self.missing
+        usual = ("",) if column in self.keep_na else TARGET_MARKERS if target else MISSING_MARKERS
+        return (*usual, *bound)
+
+    def binds_markers(self, column: str) -> bool:
+        """Whether a column has markers of a missing cell that other columns do not have, or lacks some of theirs."""
+        return column in self.keep_na or (isinstance(self.missing, dict) and column in self.missing)
 
     @field_validator("source")
     @classmethod
@@ -309,6 +346,8 @@ class DataSpec(BaseModel):
             raise ValueError(f"test must be a file of the same kind as source {self.source!r}, got {self.test!r}")
         if len(self.split) == 2 and not self.has_test_file:
             raise ValueError(f"split must have three fractions unless a test file is given, got {list(self.split)}")
+        if self.thousands is not None and self.thousands == self.decimal:
+            raise ValueError(f"decimal and thousands must differ, got {self.thousands!r} for both")
         if self.group is not None and self.time is not None:
             raise ValueError(f"give group or time, not both, got group {self.group!r} and time {self.time!r}")
         if self.duplicates == "group" and (self.group is not None or self.time is not None):

@@ -42,7 +42,11 @@ def test_init_says_what_it_guessed_and_what_gives_the_target_away(table: Path) -
     table.write_text("\n".join(map(",".join, zip(names, tame, lines, strict=True))) + "\n")
     done = run_study("init", table)
     assert done.returncode == 0, done.stderr
-    assert re.search(r"target: 'species', a guess\ntask: binary; (cat|dog) \d+, (cat|dog) \d+\n", done.stdout)
+    assert re.search(
+        r"target: 'species', a guess\n"
+        r"task: binary, two classes \(rows of each\): (cat|dog) \(\d+\), (cat|dog) \(\d+\)\n",
+        done.stdout,
+    )
     assert f"study init {table} --target COL --force\n" in done.stdout
     assert "left out as identifiers: id\n" in done.stdout
     assert "! 'tame' alone predicts the target 'species' almost perfectly" in done.stdout

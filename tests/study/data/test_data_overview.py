@@ -170,7 +170,7 @@ def test_the_smallest_difference_is_where_the_paired_test_turns(m: int) -> None:
 
 def test_init_writes_a_spec_that_loads(tmp_path: Path) -> None:
     mixed_table().to_csv(tmp_path / "my data.csv", index=False)
-    text = draft_spec(tmp_path / "my data.csv", "grade")
+    text = draft_spec(tmp_path / "my data.csv", "grade").text
     spec = tomllib.loads(text)
     assert spec["name"] == "my-data"
     assert set(spec) == {"name", "description", "data", "space", "search", "confirm"}
@@ -183,7 +183,7 @@ def test_init_writes_a_spec_that_loads(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["mixed.tsv", "mixed.parquet", "arrays.npz", "cats.h5"])
 def test_init_serves_every_kind_of_file(files: Path, name: str) -> None:
-    spec = tomllib.loads(draft_spec(files / name))
+    spec = tomllib.loads(draft_spec(files / name).text)
     assert load(DataSpec(**spec["data"]), files).task in ("binary", "multiclass")
 
 
@@ -195,7 +195,7 @@ def test_a_date_of_its_own_in_each_row_is_no_identifier(tmp_path: Path, form: st
         frame.to_parquet(tmp_path / "t.parquet")
     else:
         frame.to_csv(tmp_path / "t.csv", index=False)
-    text = draft_spec(tmp_path / ("t.parquet" if form is None else "t.csv"), "well")
+    text = draft_spec(tmp_path / ("t.parquet" if form is None else "t.csv"), "well").text
     assert "ignore" not in tomllib.loads(text)["data"]
     assert '\n# time = "day"              # train before dev before test\n' in text
     assert "identifier" not in text
@@ -204,23 +204,23 @@ def test_a_date_of_its_own_in_each_row_is_no_identifier(tmp_path: Path, form: st
 @pytest.mark.slow
 def test_init_guesses_a_target_and_says_so(tmp_path: Path) -> None:
     mixed_table().to_csv(tmp_path / "t.csv", index=False)
-    text = draft_spec(tmp_path / "t.csv", None)
+    text = draft_spec(tmp_path / "t.csv", None).text
     assert 'target = "grade"     # guessed' in text
     bare = mixed_table()[["length", "count", "grade"]].dropna()
     bare.to_csv(tmp_path / "bare.csv", index=False, header=False, sep=";")
-    data = tomllib.loads(draft_spec(tmp_path / "bare.csv", None))["data"]
+    data = tomllib.loads(draft_spec(tmp_path / "bare.csv", None).text)["data"]
     assert (data["target"], data["header"], data["separator"]) == (-1, False, ";")
-    assert tomllib.loads(draft_spec(tmp_path / "bare.csv", "0"))["data"]["target"] == 0
+    assert tomllib.loads(draft_spec(tmp_path / "bare.csv", "0").text)["data"]["target"] == 0
 
 
 def test_init_passes_over_what_cannot_be_a_target(tmp_path: Path) -> None:
     names = [f"n{i}" for i in range(120)]
     mixed_table().assign(name=names).to_csv(tmp_path / "t.csv", index=False)
-    assert tomllib.loads(draft_spec(tmp_path / "t.csv"))["data"]["target"] == "grade"
+    assert tomllib.loads(draft_spec(tmp_path / "t.csv").text)["data"]["target"] == "grade"
     with pytest.raises(UserError, match="one row"):
         draft_spec(tmp_path / "t.csv", "name")
     pd.DataFrame({"a": names, "b": names}).to_csv(tmp_path / "u.csv", index=False)
-    text = draft_spec(tmp_path / "u.csv")
+    text = draft_spec(tmp_path / "u.csv").text
     assert tomllib.loads(text)["data"]["target"] == "b"
     assert "cannot be the target" in text
 
@@ -234,10 +234,10 @@ def test_init_sets_what_would_stop_the_run(tmp_path: Path) -> None:
         proof=people()["well"],
     )
     frame.to_csv(tmp_path / "t.csv", index=False)
-    text = draft_spec(tmp_path / "t.csv", "well")
+    text = draft_spec(tmp_path / "t.csv", "well").text
     keys = tomllib.loads(text)["data"]
     assert keys["ignore"] == ["number"]
-    assert set(keys["missing"]) == {"n/k", "inf"}
+    assert keys["missing"] == {"dose": ["n/k"], "gain": ["inf"]}
     assert keys["categorical"] == ["room"]
     assert '# drop = ["proof"]' in text
     assert load(DataSpec(**keys), tmp_path).column_names == ("age", "town", "dose", "room", "gain", "proof")
@@ -254,7 +254,7 @@ def test_names(file: str, name: str) -> None:
 def test_init_drafts_batches_that_fit_the_table(tmp_path: Path, rows: int, batches: object) -> None:
     values = np.random.default_rng(0).normal(size=(rows, 3))
     pd.DataFrame(values, columns=["a", "b", "c"]).to_csv(tmp_path / "t.csv", index=False)
-    text = draft_spec(tmp_path / "t.csv", "c")
+    text = draft_spec(tmp_path / "t.csv", "c").text
     assert tomllib.loads(text)["space"]["batch_size"] == batches
     assert parse_spec(text, "t.toml").search.trials == 60
 
@@ -264,7 +264,7 @@ def test_init_drafts_folds_for_few_rows(tmp_path: Path, rows: int, folds: int | 
     """Four fifths of the rows are train and dev; of five rows a fold would be empty."""
     values = np.random.default_rng(0).normal(size=(rows, 3))
     pd.DataFrame(values, columns=["a", "b", "c"]).to_csv(tmp_path / "t.csv", index=False)
-    text = draft_spec(tmp_path / "t.csv", "c")
+    text = draft_spec(tmp_path / "t.csv", "c").text
     assert tomllib.loads(text)["data"].get("folds") == folds
     assert ("\n# folds = 5 " in text) == (folds is None)
     if folds:

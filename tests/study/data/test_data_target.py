@@ -53,7 +53,7 @@ def test_labels_are_those_of_the_rows(tmp_path: Path) -> None:
 def test_default_metric(tmp_path: Path, every: int, metric: str) -> None:
     data = loaded(tmp_path, lambda i: "rare" if i % every == 0 else "common")
     assert data.default_metric == metric
-    assert any("metric" in note and metric in note for note in data.notes)
+    assert data.metric_reason == ("" if metric == "accuracy" else "the rarest class, 'rare', has 6.7% of the rows")
     assert any("'rare'" in note for note in data.notes) == (metric == "balanced_accuracy")
 
 
@@ -77,7 +77,7 @@ def test_scale_by_hand() -> None:
 def test_rows_without_a_target_are_left_out(tmp_path: Path) -> None:
     data = loaded(tmp_path, lambda i: "" if i % 10 == 0 else "pq"[i % 2])
     assert not (np.concatenate([data.train.rows, data.dev.rows]) % 10 == 0).any()
-    assert any("12 rows without a value" in note for note in data.notes)
+    assert any("12 of 120 rows are left out" in note for note in data.notes)
 
 
 def test_more_markers_of_missing_cells_leave_the_target_alone(tmp_path: Path) -> None:

@@ -1,0 +1,56 @@
+"""Numbers that name something, such as a postal code or a hospital's number, and are taken for quantities."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pyarrow.compute as pc
+
+from study.data import cells
+from study.data.caution import Caution, some
+from study.data.dataset import Dataset
+from study.data.loading import Opened
+
+_CODE = re.compile(r"(^|_)(zip|zip_?code|postal(_?code)?|post_?code|plz|fips|sku|isbn|ean|ssn|phone)$", re.IGNORECASE)
+_NUMBER_OF_A_THING = re.compile(r"_(code|id|number|no|nr)$", re.IGNORECASE)
+LARGE = 100  # a number that ends in _no or _id may count something where it is no larger
+LONG = 10_000
+ALIKE = 0.9
+
+
+def find_codes(opened: Opened, dataset: Dataset) -> list[Caution]:
+    """Columns of whole numbers that look like codes; those that the spec names in `numeric` are quantities."""
+    frame = opened.cells(opened.parts["train"])
+    names = [
+        name
+        for name, kind, _ in dataset.preprocessing.named_steps["cells"].columns
+        if kind == "numeric" and name not in opened.spec.numeric and _is_code(opened, frame[name])
+    ]
+    if not names:
+        return []
+    message = (
+        f"whole numbers that look like codes are read as quantities: {some(names)}; "
+        "name them in [data] categorical, ignore or numeric"
+    )
+    return [Caution("code", message, tuple(names))]
+
+
+def _is_code(opened: Opened, column: pd.Series) -> bool:
+    """Whether the whole numbers of a column have leading zeros, a telling name, or are long and alike."""
+    name, markers = str(column.name), opened.spec.markers(str(column.name))
+    values = cells.numbers(column, markers, opened.raw.decimal)[0]
+    values = values[~np.isnan(values)]
+    distinct = len(np.unique(values))
+    if distinct < 3 or (values != np.round(values)).any() or values.min() < 0:
+        return False
+    if not cells.is_number_typed(column):
+        texts = cells.texts(column, markers).drop_null()
+        if pc.any(pc.match_substring_regex(texts, r"^0\d+$")).as_py():
+            return True
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])|[ .:-]", "_", name)
+    if _CODE.search(words) or (_NUMBER_OF_A_THING.search(words) and values.max() >= LARGE):
+        return distinct < len(values) or values.max() >= LARGE
+    # Such as 530101, 5290409: each row has nearly its own, and they begin alike, as quantities do not.
+    first_digits = values // 10 ** np.floor(np.log10(np.maximum(values, 1)))
+    shares = np.bincount(first_digits.astype(np.int64)) / len(values)
+    return bool(values.min() >= LONG and 2 * distinct > len(values) and shares.max() >= ALIKE)

@@ -1,0 +1,176 @@
+"""What lets a network look better than it is: rows of train in other parts, and columns that repeat the target."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.stats import rankdata
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
+from study.data.caution import Caution
+from study.data.dataset import Dataset
+from study.data.duplicates import equal_rows
+from study.data.loading import Opened, compared_columns
+
+MANY_DUPLICATES = 0.05  # of a part: from this share on they are severe
+SAMPLE, FEWEST = 20_000, 1_000  # rows that columns are judged on
+CELLS = 2_000_000  # of all columns together, above which fewer rows are taken
+WIDEST = 1_000
+ALMOST_PERFECT = 0.98
+ALMOST_EXACT = 0.99
+MOST_IN_SUMS = 60
+FEWEST_IN_SUMS = 40
+LEAVES = 64
+
+
+def find_duplicates(opened: Opened) -> list[Caution]:
+    """Rows of dev, confirm and test that are in train, too."""
+    raw = opened.raw
+    frame = raw.frame
+    parts = {name: opened.rows(examples) for name, examples in opened.parts.items()}
+    if raw.test is not None:
+        parts["test"] = np.arange(len(raw.test)) + len(frame)
+        frame = pd.concat([frame, raw.test], ignore_index=True)
+    numbers = equal_rows(frame, compared_columns(opened.spec, raw))
+    in_train = np.unique(numbers[parts["train"]])
+    found, share = [], 0.0
+    for name in ("dev", "confirm", "test"):
+        if name not in parts:
+            continue
+        repeated = int(np.isin(numbers[parts[name]], in_train).sum())
+        if repeated:
+            found.append(f"{repeated} of {len(parts[name])} in {name}")
+            share = max(share, repeated / len(parts[name]))
+    if not found:
+        return []
+    remedy = 'set [data] duplicates = "drop" or "group"' if opened.spec.duplicates == "keep" else "take them out"
+    message = f"rows that train has too: {', '.join(found)}; {remedy}"
+    return [Caution("duplicates", message, severe=share >= MANY_DUPLICATES)]
+
+
+def find_repeated_target(opened: Opened, dataset: Dataset) -> list[Caution]:
+    """Columns that predict the target almost perfectly: one alone, or two in a sum."""
+    if len(dataset.column_names) > WIDEST:  # pixels or the like, not columns that a person named
+        return []
+    examples = np.random.default_rng(0).permutation(np.concatenate([opened.parts["train"], opened.parts["dev"]]))
+    examples = examples[: max(FEWEST, min(SAMPLE, CELLS // len(dataset.column_names)))]
+    y = opened.target.codes[examples]
+    frame, _ = dataset.preprocessing.named_steps["cells"].read(opened.cells(examples))
+    alone = _alone(opened, dataset, frame, y)
+    if opened.target.task != "regression":
+        return alone
+    found = {name for caution in alone for name in caution.columns}
+    numeric = [
+        name
+        for name, kind, _ in dataset.preprocessing.named_steps["cells"].columns
+        if kind == "numeric" and name not in found
+    ]
+    return [*alone, *_in_a_sum(frame[numeric[:MOST_IN_SUMS]], y, dataset.target_name)]
+
+
+def _alone(opened: Opened, dataset: Dataset, frame: pd.DataFrame, y: npt.NDArray[np.float64]) -> list[Caution]:
+    """Columns that alone predict the target almost perfectly, by trees on one feature, 3 folds of train and dev."""
+    regression = opened.target.task == "regression"
+    if regression:  # by rank: a few large values do not decide, and the logarithm of the target is found too
+        y = rankdata(y)
+    unlike = (y - y.mean()) ** 2 if regression else y != np.bincount(y.astype(np.int64)).argmax()
+    baseline = float(unlike.mean())
+    found: list[Caution] = []
+    for name in frame.columns:
+        error = _error_of_one(frame[name], y, regression)
+        share = error / baseline if baseline > 0 else 1.0
+        if share > (1 - ALMOST_PERFECT if regression else 0.1) or (not regression and error > 1 - ALMOST_PERFECT):
+            continue
+        source = str(name) if name in dataset.column_names else str(name).rpartition("_")[0]
+        how_well = f"R² of ranks {1 - share:.4f}" if regression else f"{100 * (1 - error):.1f}% right"
+        message = (
+            f"{source!r} alone predicts the target {dataset.target_name!r} almost perfectly ({how_well}, "
+            f"cross-validated): does it repeat it? Then add it to [data] drop"
+        )
+        found.append(Caution("repeats_target", message, (source,), severe=True))
+    return found
+
+
+def _error_of_one(column: pd.Series, y: npt.NDArray[np.float64], regression: bool) -> float:
+    """Return the mean squared error, or the share of wrong answers, of trees on one typed column, 3 folds."""
+    folds = np.arange(len(y)) % 3
+    errors = np.empty(len(y))
+    for fold in range(3):
+        train, dev = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
+        x, x_dev = _ordered(column.iloc[train], column.iloc[dev], y[train])
+        tree: Any = (
+            DecisionTreeRegressor(max_leaf_nodes=LEAVES, random_state=0)
+            if regression
+            else DecisionTreeClassifier(max_leaf_nodes=LEAVES, min_samples_leaf=2, random_state=0)
+        )
+        predicted = tree.fit(x, y[train]).predict(x_dev)
+        errors[dev] = (predicted - y[dev]) ** 2 if regression else predicted != y[dev]
+    return float(errors.mean())
+
+
+def _ordered(train: pd.Series, dev: pd.Series, y: npt.NDArray[np.float64]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """Return a typed column as (m, 1) numbers that are in its order; categories as sorted by mean target in train."""
+    if train.dtype != object:  # trees are of float32, which large numbers, or close ones, do not fit
+        places = rankdata(pd.concat([train, dev]).to_numpy(), method="dense", nan_policy="omit")
+        places = np.nan_to_num(places, nan=0.0)[:, None]
+        return places[: len(train)], places[len(train) :]
+    words = train.fillna("(missing)")
+    means = pd.Series(y).groupby(words.to_numpy()).mean().sort_values(kind="stable")
+    place = pd.Series(np.arange(len(means), dtype=np.float64), index=means.index)
+    return words.map(place).to_numpy()[:, None], dev.fillna("(missing)").map(place).fillna(-1.0).to_numpy()[:, None]
+
+
+def _in_a_sum(frame: pd.DataFrame, y: npt.NDArray[np.float64], target: str) -> list[Caution]:
+    """Columns of which a straight line, or a weighted sum of two, is the target: a total, and what is added to it.
+
+    R² of least squares, the smaller of two halves of the rows, so that a single extreme row decides nothing.
+    """
+    if len(y) < FEWEST_IN_SUMS or frame.shape[1] == 0:
+        return []
+    r2 = np.minimum(_explained(frame.iloc[::2], y[::2]), _explained(frame.iloc[1::2], y[1::2]))
+    names = [str(name) for name in frame.columns]
+    alone = np.flatnonzero(np.diag(r2) >= ALMOST_EXACT)
+    found = [
+        Caution(
+            "repeats_target",
+            f"{names[place]!r} alone predicts the target {target!r} almost perfectly (R² {r2[place, place]:.4f}, by a "
+            "straight line): does it repeat it? Then add it to [data] drop",
+            (names[place],),
+            severe=True,
+        )
+        for place in alone
+    ]
+    r2[alone, :] = r2[:, alone] = 0.0
+    np.fill_diagonal(r2, 0.0)
+    first, second = np.unravel_index(int(np.argmax(r2)), r2.shape)
+    if r2[first, second] >= ALMOST_EXACT:
+        both = names[first], names[second]
+        message = (
+            f"{both[0]!r} and {both[1]!r} together predict the target {target!r} almost perfectly "
+            f"(R² {r2[first, second]:.4f}, as a weighted sum): is it part of one of them? Then add that to [data] drop"
+        )
+        found.append(Caution("sums_to_target", message, both, severe=True))
+    return found
+
+
+def _explained(frame: pd.DataFrame, y: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return (n, n), the R² of least squares on each pair of columns, and on each alone on the diagonal.
+
+    R² = (r1² + r2² - 2 r1 r2 r12) / (1 - r12²) from the correlations with the target (r1, r2) and of the pair (r12).
+    """
+    X = frame.to_numpy(dtype=np.float64)
+    # Scaled first, since the squares of large values overflow.
+    X = X / np.maximum(np.nanmax(np.abs(X), axis=0, initial=0.0), 1e-300)
+    X = np.where(np.isnan(X), np.nanmean(np.vstack([X, np.zeros(X.shape[1])]), axis=0), X)
+    columns = np.vstack([X.T, y / max(np.abs(y).max(), 1e-300)])
+    columns -= columns.mean(axis=1, keepdims=True)
+    length = np.sqrt((columns**2).sum(axis=1))
+    columns /= np.where(length > 0, length, 1.0)[:, None]
+    correlations = columns @ columns.T
+    r, between = correlations[:-1, -1], correlations[:-1, :-1]
+    rest = 1 - between**2
+    explained = r[:, None] ** 2 + r[None, :] ** 2 - 2 * np.outer(r, r) * between
+    r2: npt.NDArray[np.float64] = np.where(rest > 1e-6, explained / np.maximum(rest, 1e-6), 0.0)
+    np.fill_diagonal(r2, r**2)
+    return r2

@@ -1,0 +1,74 @@
+"""Numbers whose digits are grouped, such as 1,250: found, and read as 1250 where the spec says what groups them."""
+
+import re
+from functools import cache
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from study.data import cells
+
+MOST_TEXT = 0.2  # share of cells that may be other text in a column of numbers
+MARKS = (",", ".", "'", " ")
+# What is written for a mark: spaces that do not break, and the typographer's apostrophe, too.
+_WRITTEN = {",": ",", ".": r"\.", "'": "['’]", " ": "[ \u00a0\u202f]"}
+
+
+@cache
+def _pattern(mark: str, decimal: str) -> str:
+    return rf"^\s*[+-]?[1-9]\d{{0,2}}({_WRITTEN[mark]}\d{{3}})+({re.escape(decimal)}\d*)?\s*$"
+
+
+def ungroup(column: pd.Series, mark: str, decimal: str) -> pd.Series:
+    """Return a column without the marks between groups of three digits in its texts; other cells stay as they are."""
+    if not mark or _holds_no_text(column):
+        return column
+    pattern, written = _pattern(mark, decimal), _WRITTEN[mark]
+    if not isinstance(column.dtype, pd.ArrowDtype):  # a frame of any making: texts may stand beside numbers
+        plain = [
+            re.sub(written, "", cell) if isinstance(cell, str) and re.search(pattern, cell) else cell
+            for cell in column.astype(object)
+        ]
+        return pd.Series(plain, index=column.index, name=column.name, dtype=object)
+    texts = pa.array(column, type=pa.large_string(), from_pandas=True)
+    grouped = pc.match_substring_regex(texts, pattern)
+    if not pc.any(grouped).as_py():
+        return column
+    plain = pc.if_else(grouped, pc.replace_substring_regex(texts, written, ""), texts)
+    return pd.Series(pd.arrays.ArrowExtensionArray(pa.chunked_array([plain])), index=column.index, name=column.name)
+
+
+def _holds_no_text(column: pd.Series) -> bool:
+    typed = (cells.is_number_typed, cells.is_truth_typed, cells.is_date_typed, cells.is_duration_typed)
+    return any(is_typed(column) for is_typed in typed)
+
+
+def grouping_mark(text: str, decimal: str) -> str | None:
+    """Return the mark that groups the digits of one cell, None where nothing does."""
+    return next((mark for mark in MARKS if mark != decimal and re.search(_pattern(mark, decimal), text)), None)
+
+
+def find_mark(column: pd.Series, markers: tuple[str, ...], decimal: str) -> str | None:
+    """Return the mark that groups the digits of a column of text that is numbers otherwise, None where none does."""
+    if _holds_no_text(column):
+        return None
+    texts = cells.texts(column, markers)
+    wrong = int(cells.numbers(column, markers, decimal)[1].sum())
+    for mark in MARKS:
+        grouped = pc.match_substring_regex(texts, _pattern(mark, decimal))
+        if mark == decimal or not pc.any(grouped).as_py():
+            continue
+        otherwise = pc.and_(pc.match_substring_regex(texts, rf"\d{_WRITTEN[mark]}\d"), pc.invert(grouped))
+        if pc.any(otherwise).as_py():
+            continue
+        left = int(cells.numbers(ungroup(column, mark, decimal), markers, decimal)[1].sum())
+        if left < wrong and left <= MOST_TEXT * (len(texts) - texts.null_count):
+            return mark
+    return None
+
+
+def hint(text: str, decimal: str) -> str:
+    """Return the remedy for a cell that is no number since its digits are grouped, "" for any other cell."""
+    mark = grouping_mark(text, decimal)
+    return "" if mark is None else f'if {text.strip()} is a number, set [data] thousands = "{mark}"'
