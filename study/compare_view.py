@@ -7,6 +7,7 @@ from rich import box
 from rich.table import Table
 
 from engine.metrics import METRICS
+from study.formatting import figures, signed
 from study.terminal import console_for_sentences
 
 
@@ -30,8 +31,13 @@ def _verdict(pair: Mapping[str, Any], direction: str, pairs: int) -> str:
     better, other = (pair["first"], pair["second"]) if ahead else (pair["second"], pair["first"])
     p = f"p {_p(pair['p_holm'])}{' for all pairs' if pairs > 1 else ''}"
     if pair["different"]:
-        return f"{better} is better than {other}: {pair['effect']} ({p})."
-    return f"{pair['first']} and {pair['second']} are not significantly different: {pair['effect']} ({p})."
+        return f"{_named(better)} is better than {_named(other)}: {pair['effect']} ({p})."
+    both = f"{_named(pair['first'])} and {_named(pair['second'])}"
+    return f"{both} are not significantly different: {pair['effect']} ({p})."
+
+
+def _named(label: str) -> str:
+    return f"trial {label}" if label.isdecimal() else label
 
 
 def _basis(outcome: Mapping[str, Any]) -> str:
@@ -47,19 +53,25 @@ def _basis(outcome: Mapping[str, Any]) -> str:
 
 def _contenders(outcome: Mapping[str, Any]) -> Table:
     title = METRICS[outcome["metric"]].title
-    table = _table("trial", title, "95 % interval", "work", "parameters")
-    for c in outcome["contenders"]:
-        interval = f"{c['low']:.4g} to {c['high']:.4g}"
-        table.add_row(c["label"], f"{c['value']:.4g}", interval, f"{c['work']:.2g}", str(c["parameters"]))
+    table = _table("trial", title, "95% interval", "work", "parameters")
+    contenders = outcome["contenders"]
+    most = max((c["work"] for c in contenders), default=0) or 1.0
+    shown = figures([c[key] for c in contenders for key in ("value", "low", "high")])
+    for place, c in enumerate(contenders):
+        value, low, high = shown[3 * place : 3 * place + 3]
+        table.add_row(c["label"], value, f"{low} to {high}", f"{100 * c['work'] / most:.0f}%", f"{c['parameters']:,}")
+    table.caption, table.caption_justify = "work: relative to the most expensive", "left"
     return table
 
 
 def _pairs(outcome: Mapping[str, Any]) -> Table:
     several = len(outcome["pairs"]) > 1
-    table = _table("difference", "", "95 % interval", "p", *(["Holm"] if several else []), "test")
-    for pair in outcome["pairs"]:
-        cells = [f"{pair['first']} − {pair['second']}", f"{pair['estimate']:+.4f}"]
-        cells += [f"{pair['low']:+.4f} to {pair['high']:+.4f}", _p(pair["p"]).removeprefix("= ")]
+    table = _table("difference", "", "95% interval", "p", *(["Holm"] if several else []), "test")
+    shown = signed([pair[key] for pair in outcome["pairs"] for key in ("estimate", "low", "high")])
+    for place, pair in enumerate(outcome["pairs"]):
+        estimate, low, high = shown[3 * place : 3 * place + 3]
+        cells = [f"{pair['first']} − {pair['second']}", estimate]
+        cells += [f"{low} to {high}", _p(pair["p"]).removeprefix("= ")]
         cells += [_p(pair["p_holm"]).removeprefix("= ")] if several else []
         table.add_row(*cells, pair["test"].replace(" over", "\nover"))
     return table

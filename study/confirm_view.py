@@ -8,6 +8,7 @@ from rich.table import Table
 
 from engine.metrics import METRICS
 from study.choice_lines import choice_lines, work_share
+from study.formatting import figure, figures, signed
 from study.results import Summary
 from study.terminal import console_for_sentences
 
@@ -36,7 +37,7 @@ def verdict_lines(outcome: Mapping[str, Any]) -> list[str]:
     title = METRICS[outcome["metric"]].title
     examples = "dev examples" if outcome["part"] == "dev" else "examples set aside for it"
     lines = [
-        f"Confirmed on {outcome['seeds']} fresh seeds and {outcome['m']} {examples}: trial {winner['trial']}, "
+        f"Confirmed on {outcome['seeds']} fresh seeds and {outcome['m']:,} {examples}: trial {winner['trial']}, "
         f"{title} {_value(winner)}."
     ]
     equal = [c["trial"] for c in outcome["candidates"] if c["indistinguishable"] and c is not winner]
@@ -54,11 +55,11 @@ def verdict_lines(outcome: Mapping[str, Any]) -> list[str]:
     lines += [f"Trial {each['trial']} {each['reason']}." for each in outcome["failed"]]
     lines += _power(outcome, title)
     if outcome["seeds"] == 2:
-        lines.append("Two seeds say little of how seeds differ; take five or more.")
+        lines.append("Two seeds say little about how much seeds differ; use five or more.")
     if outcome["part"] == "dev":
         lines.append(
-            "These examples chose the candidates, so values are a little too good still; "
-            "[data] confirm = 0.1 sets others aside."
+            "The candidates were chosen on these examples, so the values are slightly optimistic; "
+            "[data] confirm = 0.1 sets other examples aside."
         )
     return lines
 
@@ -102,25 +103,31 @@ def candidates_table(outcome: Mapping[str, Any]) -> Table:
     table.add_column("trial", justify="right", no_wrap=True)
     before = "search_best" in outcome  # values of the search on the same data
     titles = ("again", "95%\ninterval", "best\nwith", "difference\n95%", "p", "work", "para-\nmeters")
+    best = max((c["work"] for c in outcome["candidates"] if c.get("name", c["trial"]) == outcome["winner"]), default=0)
     for title in ("search", *titles) if before else titles:
         table.add_column(title, justify="right", no_wrap=True)
-    for c in sorted(outcome["candidates"], key=lambda c: (sign * c["value"], c["trial"])):
+    ranked = sorted(outcome["candidates"], key=lambda c: (sign * c["value"], c["trial"]))
+    keys = ("search_value", "value", "low", "high") if before else ("value", "low", "high")
+    values = figures([c[key] for c in ranked for key in keys], 3)
+    gaps = signed([c["difference"][key] for c in ranked for key in ("low", "high")], 3)
+    for place, c in enumerate(ranked):
         name = c.get("name", c["trial"])
-        mark = "*" if name == outcome["recommended"] else " "
-        gap = c["difference"]
+        *shown, low, high = values[place * len(keys) : (place + 1) * len(keys)]
         won = name == outcome["winner"]
         table.add_row(
-            f"{name}{mark}",
-            *([_short(c["search_value"])] if before else []),
-            _short(c["value"]),
-            f"{_short(c['low'])} {_short(c['high'])}",
+            f"{name}{'*' if name == outcome['recommended'] else ' '}",
+            *shown,
+            f"{low} {high}",
             f"{100 * c['probability_best']:.0f}%",
-            "" if won else f"{_signed(gap['low'])} {_signed(gap['high'])}",
-            "" if won else _p(gap["p"]),
-            f"{c['work']:.2g}",
-            str(c["parameters"]),
+            "" if won else " ".join(gaps[2 * place : 2 * place + 2]),
+            "" if won else _p(c["difference"]["p"]),
+            f"{100 * c['work'] / best:.0f}%" if best else "",
+            f"{c['parameters']:,}",
         )
-    table.caption = "* recommended: the cheapest that is not significantly different from the best"
+    table.caption = (
+        "* recommended: the cheapest that is not significantly different from the best\n"
+        "work: of its training, relative to the best; best with: probability"
+    )
     table.caption_justify = "left"
     return table
 
@@ -133,7 +140,7 @@ def _shrunk(outcome: Mapping[str, Any], by_trial: Mapping[int, Mapping[str, Any]
     half = (again["high"] - again["low"]) / 2
     return [
         f"The search's best, trial {best['trial']}: {_short(best['value'])} in the search, "
-        f"{_short(again['value'])} ± {half:.2g} confirmed."
+        f"{_short(again['value'])} ± {figure(half, 2)} confirmed."
     ]
 
 
@@ -141,17 +148,16 @@ def _power(outcome: Mapping[str, Any], title: str) -> list[str]:
     power = outcome["power"]
     if power is None:
         return []
-    said = (
-        f"A true difference of {power['difference']:.3g} in {title} is found with probability {power['power']:.2f} here"
-    )
+    found = f"would be found with probability {power['power']:.2f}"
+    said = f"A true difference of {figure(power['difference'], 3)} in {title} {found}"
     if power["power"] >= power["wanted"]:
-        return [f"{said}; the smallest found with {power['wanted']} is {power['detectable']:.2g}."]
+        return [f"{said}; with {power['wanted']}, one of {figure(power['detectable'], 2)}."]
     ways = [
         f"{power[key]:,} {what}"
         for key, what in (("seeds_needed", "seeds"), ("examples_needed", "examples"))
         if power[key] is not None
     ]
-    return [f"{said}; for {power['wanted']} it takes {' or '.join(ways) or 'more seeds and more examples'}."]
+    return [f"{said}; {power['wanted']} takes {' or '.join(ways) or 'more seeds and more examples'}."]
 
 
 def _value(candidate: Mapping[str, Any]) -> str:
@@ -165,11 +171,7 @@ def _names(trials: list[int]) -> str:
 
 
 def _short(value: float) -> str:
-    return f"{value:.3f}" if 1e-3 <= abs(value) < 100 else f"{value:.3g}"
-
-
-def _signed(value: float) -> str:
-    return f"{'+' if value >= 0 else '−'}{_short(abs(value))}"
+    return f"{value:.3f}" if 1e-3 <= abs(value) < 100 else figure(value, 3)
 
 
 def _plain(value: Any) -> str:

@@ -1,8 +1,11 @@
 """`study finalize` as a person reads it: what the test set said, beside what dev and confirm said before."""
 
+from collections.abc import Sequence
+
 from engine.metrics import METRICS
 from study.console import make_console
 from study.finalizing import Final, Opening
+from study.formatting import counted, figure, figures
 from study.shell import command
 
 
@@ -12,12 +15,14 @@ def print_final(final: Final, home: str | None) -> None:
     opening = final.opening
     title = METRICS[opening.metric].title
     part = "train and dev" if opening.with_dev else "train"
-    console.print(f"{final.name}: {_title(final)}, trained on {part}, judged on {opening.m} test examples")
-    console.print(f"  test {title}  {_score(opening)}")
-    console.print(f"  in the search (dev) {final.dev_value:.4g}")
+    examples = counted(opening.m, "test example")
+    confirmed = final.confirmed or (None, None, None)
+    shown = figures([opening.value, opening.low, opening.high, final.dev_value, *confirmed])
+    console.print(f"{final.name}: {_title(final)}, trained on {part}, evaluated on {examples}")
+    console.print(f"  {title} on test: {_score(opening, shown)}")
+    console.print(f"  in the search, on dev: {shown[3]}")
     if final.confirmed is not None:
-        value, low, high = final.confirmed
-        console.print(f"  confirmed on fresh seeds {value:.4g} ({low:.4g} to {high:.4g})")
+        console.print(f"  confirmed on fresh seeds: {shown[4]} ({shown[5]} to {shown[6]})")
     for note in final.notes:
         console.print(f"  test rows: {note}")
     if final.times > 1:
@@ -36,13 +41,16 @@ def _title(final: Final) -> str:
     return f"trial {number} (confirmed)" if number == final.choice.confirmed else final.choice.title(number)
 
 
-def _score(opening: Opening) -> str:
-    """Return the value with its interval, or why there is none and what else is known."""
+def _score(opening: Opening, shown: Sequence[str]) -> str:
+    """Return the value with its interval, or why there is none and what else is known.
+
+    shown: value, low and high as they are printed.
+    """
     if opening.value is None:
         others = ", ".join(
-            f"{METRICS[name].title} {value:.4g}" for name, value in opening.metrics.items() if value is not None
+            f"{METRICS[name].title} {figure(value)}" for name, value in opening.metrics.items() if value is not None
         )
-        return f"is undefined: {opening.undefined[opening.metric]} in the test set ({others})"
+        return f"undefined, {opening.undefined[opening.metric]} in the test set ({others})"
     if opening.low is None or opening.high is None:
-        return f"{opening.value:.4g}"
-    return f"{opening.value:.4g}  ({opening.low:.4g} to {opening.high:.4g}, 95 %)"
+        return shown[0]
+    return f"{shown[0]} (95% interval {shown[1]} to {shown[2]})"

@@ -3,7 +3,7 @@
 from rich import box
 from rich.table import Table
 
-from study.counting import counted
+from study.formatting import counted
 from study.memory import available_memory
 from study.planning import Plan, Spread
 from study.terminal import console_for_sentences
@@ -48,7 +48,9 @@ def _data(plan: Plan) -> list[tuple[str, str]]:
         more = f", … ({len(counts)} in all)" if len(counts) > WIDE else ""
         rows.append(("rows of each class", ", ".join(counts[:WIDE]) + more))
     share = "points of accuracy" if look.classes else "% of the RMSE"
-    rows.append(("dev can tell apart", f"differences from about {100 * look.smallest_difference:.1f} {share} on"))
+    smallest = f"{100 * look.smallest_difference:.1f} {share}"
+    examples = counted(look.compared_on, "dev example")
+    rows.append(("detectable", f"differences between trials from about {smallest} on, by {examples}"))
     return rows
 
 
@@ -83,7 +85,7 @@ def _machine(plan: Plan) -> list[tuple[str, str]]:
     if plan.kept < 1:
         rows.append(("", f"if the pruner spares {1 - plan.kept:.0%} of the work, as it often does"))
     if plan.confirm:
-        rows.append(("", f"{_seconds(plan.confirm)} of a core in it for [confirm]"))
+        rows.append(("", f"of which [confirm] takes {_seconds(plan.confirm)} of one core"))
     rows += [
         ("memory", f"at most {_bytes(plan.worker_memory)} a worker{of}"),
         ("disk", f"about {_bytes(plan.disk)}, {_bytes(plan.trial_disk)} a trial"),
@@ -99,7 +101,7 @@ def _machine(plan: Plan) -> list[tuple[str, str]]:
 
 
 def _spread(spread: Spread, form: str) -> str:
-    return f"{spread.least:{form}} to {spread.most:{form}}, middle {spread.median:{form}}"
+    return f"{spread.least:{form}} to {spread.most:{form}}, median {spread.median:{form}}"
 
 
 def _seconds(seconds: float) -> str:

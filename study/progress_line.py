@@ -3,6 +3,8 @@
 import sys
 from typing import TYPE_CHECKING
 
+from study.formatting import figures
+
 if TYPE_CHECKING:
     from study.data import Dataset
     from study.running import Progress
@@ -55,7 +57,7 @@ class ProgressLine:
         self.done += 1
         if state == "complete" and value is not None and (self.best is None or (value > self.best) == self.maximize):
             self.best = value
-        best = "" if self.best is None else f", best dev {self.metric} {self.best:.4f}"
+        best = "" if self.best is None else f", best dev {self.metric} {figures([self.best])[0]}"
         self._write(f"\r{self.done}/{self.planned} trials{best}   ")
         self.open = True
 

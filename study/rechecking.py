@@ -18,6 +18,7 @@ from engine.metrics import METRICS
 from study import holding
 from study.budget import Budget
 from study.errors import UserError
+from study.formatting import counted
 from study.home import Home, StudyFolder
 from study.ledger import Ledger, quiet_optuna, repair
 from study.objective import Objective, direction_of
@@ -143,7 +144,7 @@ def _judge(
     part: Part = "dev" if objective.dataset.confirm is None else "confirm"
     rows = {f"trial-{row.number}": row for row in old} | {f"new-{row.number}": row for row in new}
     drawn = {name: _drawn(objective, row) for name, row in rows.items()}
-    said(f"training {len(rows)} settings on {seeds} fresh seeds each")
+    said(f"training {counted(len(rows), 'setting')} on {seeds} fresh seeds each")
     retraining = Retraining(objective, part, seeds, objective.folder.confirm)
     trained = retraining.train(drawn, workers, lambda name: said(f"{name} trained"))
     good = [name for name in rows if trained[name].reason is None]

@@ -4,20 +4,20 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from engine.metrics import METRICS
 from study.choice_lines import choice_lines
 from study.confirm_view import print_confirmed
 from study.console import make_console
-from study.counting import counted
 from study.data import Dataset
+from study.formatting import counted, figures
 from study.home import Home
 from study.progress_line import describe_sizes
 from study.running import Progress as RunProgress
 from study.running import RunResult
 from study.shell import command
-from study.terminal import ConfirmBar, leaderboard, print_cautions, read_curves
+from study.terminal import ConfirmBar, TimeColumn, leaderboard, print_cautions, read_curves
 
 
 class RunView:
@@ -71,7 +71,7 @@ class RunView:
                 BarColumn(),
                 MofNCompleteColumn(),
                 TextColumn("{task.fields[best]}"),
-                TimeRemainingColumn(compact=True, elapsed_when_finished=True),
+                TimeColumn(),
                 console=self.console,
             )
             self._task = self._bar.add_task("trials", total=planned, completed=done, best=self._said_best())
@@ -85,11 +85,11 @@ class RunView:
         if self._bar is not None:
             self._bar.update(self._task, completed=self._done, best=best)
         else:
-            shown = "" if value is None else f" {self._metric} {value:.4f}"
+            shown = "" if value is None else f" {self._metric} {figures([value])[0]}"
             self.console.print(f"trial {number} {state}{shown} ({self._done}/{self._planned}) {best}".rstrip())
 
     def _said_best(self) -> str:
-        return "" if self._best is None else f"best dev {METRICS[self._metric].title} {self._best:.4f}"
+        return "" if self._best is None else f"best dev {METRICS[self._metric].title} {figures([self._best])[0]}"
 
     def _confirming(self, share: float) -> None:
         if self._bar is not None:
@@ -107,7 +107,7 @@ class RunView:
         summary = result.summary
         if not result.new:
             self.console.print(
-                f"study {summary.name!r} is complete with {len(summary.trials)} trials; nothing to do. "
+                f"study {summary.name!r} is complete with {counted(len(summary.trials), 'trial')}; nothing to do. "
                 "--trials N raises the number."
             )
         curves = read_curves(self.home.folder(summary.name), summary)

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any, Self
 
 import numpy as np
@@ -12,16 +13,19 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
+    Task,
     TaskProgressColumn,
     TextColumn,
-    TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 from engine.metrics import METRICS
 from study.choice_lines import choice_lines
 from study.columns import cell_of, columns_of
 from study.console import make_console
+from study.formatting import counted, figures, signed
 from study.glyphs import sparkline
 from study.home import StudyFolder
 from study.init import Written
@@ -34,12 +38,22 @@ _KEPT = ("learning_rate", "units")
 _GAP, _CURVE, _SECONDS = "train − dev", "log J", "seconds"
 
 
+class TimeColumn(ProgressColumn):
+    """How long it takes yet, "0:00:04 left"; at the end how long it took."""
+
+    def render(self, task: Task) -> Text:
+        """Return the text of the column."""
+        seconds = task.finished_time if task.finished else task.time_remaining
+        said = "" if seconds is None else f"{timedelta(seconds=int(seconds))} {'in all' if task.finished else 'left'}"
+        return Text(said, style="progress.remaining")
+
+
 class SyncView:
     """A bar while runs are written to MLflow, in a terminal; use as a context manager."""
 
     def __init__(self, *, quiet: bool) -> None:
         console = make_console(stderr=True)
-        columns = (TextColumn("runs"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(compact=True))
+        columns = (TextColumn("runs"), BarColumn(), MofNCompleteColumn(), TimeColumn())
         self._bar = Progress(*columns, console=console, disable=quiet or not console.is_terminal, transient=True)
         self._task = self._bar.add_task("runs", total=None)
 
@@ -60,7 +74,7 @@ class ConfirmBar:
 
     def __init__(self, console: Console | None = None, *, quiet: bool = False) -> None:
         console = console or make_console()
-        columns = (TextColumn("confirming"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn(compact=True))
+        columns = (TextColumn("confirming"), BarColumn(), TaskProgressColumn(), TimeColumn())
         self._bar = Progress(*columns, console=console, disable=quiet or not console.is_terminal, transient=True)
         self._task: Any = None
 
@@ -150,23 +164,30 @@ def _leaderboard(
     objectives = summary.objectives if several else (summary.metric,)
     for name in ("trial", *map(_objective_title, objectives)):
         table.add_column(name, justify="right", no_wrap=True)
+    gaps = dict(zip((row.number for row in ranked), signed([row.gap for row in ranked], 3), strict=True))
     shown = {
-        _GAP: lambda row: "" if row.gap is None else f"{row.gap:+.3f}",
+        _GAP: lambda row: gaps[row.number],
         _CURVE: lambda row: sparkline(curves.get(row.number, ())),
         _SECONDS: lambda row: f"{row.seconds:.3g}",
     }
-    titles = {_GAP: "train\n− dev", _CURVE: _CURVE, _SECONDS: "s"}
+    titles = {_GAP: "train\n− dev", _CURVE: _CURVE, _SECONDS: "seconds"}
     before, after = [name for name in extra if name == _GAP], [name for name in extra if name != _GAP]
     for name in (*before, *names, *after):
         table.add_column(titles.get(name, name.replace("_", "\n")), justify="right", no_wrap=True)
-    for row in ranked:
-        values = summary.values.get(row.number, []) if several else [row.value]
-        cells = [_cell(value, 4) for value in values]
+    for row, values in zip(ranked, _values(summary, ranked, len(objectives)), strict=True):
+        cells = [*values]
         cells += [shown[name](row) for name in before]
         cells += [_cell(cell_of(row, name), 3).replace("gradient_descent", "gradient") for name in names]
         cells += [shown[name](row) for name in after]
         table.add_row(str(row.number), *cells)
     return table
+
+
+def _values(summary: Summary, ranked: Sequence[TrialRow], objectives: int) -> list[tuple[str, ...]]:
+    """Return what is compared of each trial, as text: the figures of an objective have the same decimals."""
+    several = objectives > 1
+    rows = [summary.values.get(row.number, [None] * objectives) if several else [row.value] for row in ranked]
+    return list(zip(*(figures([row[place] for row in rows]) for place in range(objectives)), strict=True))
 
 
 def _objective_title(name: str) -> str:
@@ -184,7 +205,8 @@ def print_summary(summary: Summary, folder: StudyFolder) -> None:
     """Print a study: how it stands, and its best trials."""
     console = make_console(soft_wrap=True)
     finished = sum(row.state != "running" for row in summary.trials)
-    console.print(f"{summary.name}: {summary.state}, {finished} of {summary.planned} trials. {summary.description}")
+    trials = f"{finished} of {counted(summary.planned, 'trial')}"
+    console.print(f"{summary.name}: {summary.state}, {trials}. {summary.description}".rstrip())
     console.print(leaderboard(summary, console.width, read_curves(folder, summary)), soft_wrap=False)
     for line in choice_lines(summary):
         console.print(line)
@@ -206,10 +228,10 @@ def print_list(summaries: Sequence[Summary], place: str) -> None:
         return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for title in ("study", "state", "trials", "best on dev", "metric", "description"):
-        table.add_column(title)
+        table.add_column(title, justify="right" if title in ("trials", "best on dev") else "left")
     for summary in summaries:
         finished = sum(row.state != "running" for row in summary.trials)
-        best = _cell(summary.best.value) if summary.best else ""
+        best = "" if summary.best is None or summary.best.value is None else figures([summary.best.value])[0]
         trials = f"{finished}/{summary.planned}"
         table.add_row(summary.name, summary.state, trials, best, summary.metric, summary.description)
     console.print(table)

@@ -12,6 +12,7 @@ from engine.activations import Array
 from engine.metrics import METRICS
 from engine.quantum import Evaluation
 from study.console import make_console
+from study.formatting import counted, figure, figures
 from study.glyphs import draw_curve
 from study.home import Home
 from study.ledger import without_nan
@@ -82,8 +83,9 @@ def _lines(view: TrialView) -> list[tuple[str, str]]:
     if view.layer_sizes:
         lines.append(("network", f"{'-'.join(map(str, view.layer_sizes))}, {row.parameters:,} parameters"))
     if row.value is not None:
-        lines.append(("value", f"{view.summary.metric} on dev: {_short(row.value)}"))
-    lines.append(("work", f"{row.iterations:,} iterations, {_short(row.seconds)} seconds of a processor"))
+        lines.append(("value", f"{view.summary.metric} on dev: {figures([row.value])[0]}"))
+    took = f"{row.seconds:.2g}" if row.seconds < 10 else f"{row.seconds:,.0f}"
+    lines.append(("work", f"{counted(row.iterations, 'iteration')}, {took} seconds of processor time"))
     return lines
 
 
@@ -97,7 +99,7 @@ def _metrics(row: TrialRow) -> Table:
     known = {"train_cost": row.metrics["cost"]} if "cost" in row.metrics else {}
     known |= row.metrics
     for name in ("cost", *METRICS):
-        cells = [_short(known[f"{part}_{name}"]) if f"{part}_{name}" in known else "" for part in ("dev", "train")]
+        cells = figures([known.get(f"{part}_{name}") for part in ("dev", "train")])
         if any(cells):
             table.add_row(METRICS[name].title if name in METRICS else name, *cells)
     return table
@@ -123,4 +125,4 @@ def draw_costs(costs: Sequence[float], width: int) -> list[str]:
 
 
 def _short(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return figure(value) if isinstance(value, float) else str(value)

@@ -8,7 +8,7 @@ from study.charts.chart import HEIGHT, WIDTH, Axis, Chart, Dots, Mark, path
 from study.charts.scales import Choices, Numbers, Scale, robust, write
 from study.charts.trials import TrialFacts
 from study.charts.words import shorten, title_of
-from study.counting import counted
+from study.formatting import counted
 from study.results import TrialRow
 
 LEAST = 3  # complete trials that have a hyperparameter, for a chart of it

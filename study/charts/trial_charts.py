@@ -7,7 +7,7 @@ from study.charts.chart import Axis, Chart, Dots, Mark, path
 from study.charts.scales import Numbers, robust
 from study.charts.trials import TrialFacts
 from study.charts.words import short, title_of
-from study.counting import counted
+from study.formatting import counted
 from study.results import TrialRow
 
 STATES = {"complete": "complete", "pruned": "pruned", "failed": "failed", "running": "still running"}

@@ -19,6 +19,7 @@ from study.data.dataset import Dataset
 from study.data.leakage import WIDEST
 from study.data.loading import Opened
 from study.data.target import left_out_by_marker
+from study.formatting import counted
 from study.spec.data import TARGET_MARKERS
 
 FEW_ROWS = 10
@@ -59,7 +60,7 @@ def _rows_left_out(opened: Opened) -> list[Caution]:
     found = {text: rows for text, rows in left_out_by_marker(column, absent).items() if text in TARGET_MARKERS}
     if not found or len(kept) == 0:
         return []
-    said = ", ".join(f"{marker!r} in {count:,} rows" for marker, count in found.items())
+    said = ", ".join(f"{marker!r} in {counted(count, 'row')}" for marker, count in found.items())
     message = (
         f"the target {raw.target!r} counts as missing where it is {said}, which are left out; "
         f"if that is a class, set [data] keep_na = [{json.dumps(raw.target, ensure_ascii=False)}]"
@@ -214,7 +215,6 @@ def _small_dev(opened: Opened, smallest: float) -> list[Caution]:
     regression = opened.target.task == "regression"
     unit = f"{100 * smallest:.1f} % of the RMSE" if regression else f"{100 * smallest:.1f} points of accuracy"
     message = (
-        f"{rows} examples and cannot tell candidates apart that differ by less than {unit} (paired, 5 % level); "
-        f"{remedy}"
+        f"{rows} examples and cannot tell candidates apart that differ by less than {unit} (paired, 5% level); {remedy}"
     )
     return [Caution("small_dev", message)]

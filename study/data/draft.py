@@ -12,11 +12,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from study.counting import counted
 from study.data import cells, kinds, loading, overview, thousands
 from study.data.header import is_number
 from study.data.sources import RawTable, choose_target, find_file, read_source
 from study.errors import UserError
+from study.formatting import counted
 from study.spec.data import FILE_SUFFIXES, MISSING_MARKERS, DataSpec
 
 _FEW_MARKERS = 3

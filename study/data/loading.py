@@ -21,6 +21,7 @@ from study.data.presence import note_absent_classes, read_test_target
 from study.data.sources import RawTable, read_source
 from study.data.target import Target, fit_scale, read_target, to_outputs
 from study.errors import UserError
+from study.formatting import counted
 from study.spec.data import DataSpec
 
 Rows = npt.NDArray[np.int64]
@@ -73,7 +74,9 @@ def compared_columns(spec: DataSpec, raw: RawTable) -> list[str]:
 def _without_duplicates(spec: DataSpec, raw: RawTable, target: Target) -> Target:
     numbers = equal_rows(raw.frame, compared_columns(spec, raw))[target.rows]
     kept = first_of_each(numbers)
-    note = f"duplicates: {len(numbers) - len(kept)} rows are equal to an earlier one and are left out"
+    repeated = len(numbers) - len(kept)
+    are = "is" if repeated == 1 else "are"
+    note = f"duplicates: {counted(repeated, 'row')} that {are} equal to an earlier one {are} left out"
     return replace(target, rows=target.rows[kept], codes=target.codes[kept], notes=(*target.notes, note))
 
 

@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from study.counting import counted
 from study.data import cautions, cells, kinds, loading
 from study.data.caution import Caution, some
 from study.data.dataset import Dataset
+from study.formatting import counted
 from study.spec.data import DataSpec
 
 # Candidates near the top of a search disagree on about this share of the examples.

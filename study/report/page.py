@@ -16,7 +16,7 @@ from study.charts import setting_charts, trial_charts
 from study.charts.trials import Curve
 from study.charts.words import short, title_of
 from study.columns import cell_of, columns_of
-from study.counting import counted
+from study.formatting import counted
 from study.glyphs import sparkline
 from study.markdown import Markdown, block, inline
 from study.printable import printable

@@ -5,7 +5,7 @@ import numpy as np
 from study.charts.chart import HEIGHT, WIDTH, Axis, Chart, Dots, Mark, path, runs
 from study.charts.scales import Choices, Numbers
 from study.charts.words import short, title_of
-from study.counting import counted
+from study.formatting import counted
 from study.report.confirmation import Confirmation
 from study.report.winner import Plane, Winner
 

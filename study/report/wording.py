@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from study.charts.words import short, title_of
 from study.choice_lines import choice_lines
-from study.counting import counted
+from study.formatting import counted
 from study.report.confirmation import Confirmation, Opening
 from study.report.facts import Facts
 from study.shell import command

@@ -111,7 +111,7 @@ def test_a_test_set_of_one_class_gives_null_and_the_reason(tmp_path: Path) -> No
     assert 0 <= opening["metrics"]["accuracy"] <= 1
     assert json.loads(done["show"].stdout)["finalized"] == [opening]
     again = run_study("finalize", "rare", "--again", "--home", tmp_path / "home")
-    assert "test balanced accuracy  is undefined: one class in the test set (accuracy " in again.stdout
+    assert "balanced accuracy on test: undefined, one class in the test set (accuracy " in again.stdout
 
 
 @pytest.mark.slow
