@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
+from study.data.decimal_mark import describe_comma, find_decimal
 from study.data.encodings import find_encoding, wrong_encoding
 from study.data.header import COMMA_NUMBER, has_header, is_number
 from study.data.lines import MAXIMUM_LINE_BYTES, CountedLines, Form
@@ -28,10 +29,6 @@ COMMENT_MARKS = ("#", "%", "//", "!")
 ROW_NAMES = "row_names"
 _PREAMBLE = 30  # rows before a header, at most
 
-_GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}((,\d{3}){2,}(\.\d*)?|,\d{3}\.\d*)")  # 1,234,567 or 1,234.5
-_PERHAPS_GROUPED = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
-_POINT_GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}\.\d{3}")
-_POINT_NUMBER = re.compile(r"[+-]?\d*\.\d+([eE][+-]?\d+)?")
 _EXCEL_SEPARATOR = re.compile(r"\s*\"?sep=(.)\"?\s*", re.IGNORECASE)
 
 
@@ -89,14 +86,14 @@ def find_dialect(path: Path, spec: DataSpec) -> Dialect:
     form = Form(separator, quote, escape)
     start = _find_start(lines, skipped, form, spec)
     other = {",": ".", ".": ","}.get(spec.thousands or "")
-    decimal = spec.decimal or other or _find_decimal(start.rows, separator)
+    decimal = spec.decimal or other or find_decimal(start.rows, separator)
     found = [
         f"encoding {encoding}" if spec.encoding is None else "",
         f"separator {SEPARATOR_WORDS.get(separator, repr(separator))}" if spec.separator is None else "",
         f"quote {quote or 'none'}" if spec.quote is None and quote != '"' else "",
         f"escape {escape}" if spec.escape is None and escape else "",
         ("header" if start.header else "no header: columns are column_0, column_1, ...") if spec.header is None else "",
-        _describe_comma(start.rows) if spec.decimal is None and decimal == "," else "",
+        describe_comma(start.rows) if spec.decimal is None and decimal == "," else "",
         *start.remarks,
     ]
     said = ", ".join(part for part in found if part)
@@ -291,29 +288,3 @@ def _named_columns(spec: DataSpec) -> set[str]:
     names = [spec.target, spec.group, spec.time]
     lists = (spec.numeric, spec.categorical, spec.boolean, spec.dates, spec.drop, spec.ignore)
     return {name for name in (*names, *chain(*lists)) if isinstance(name, str)}
-
-
-def _find_decimal(rows: list[list[str]], separator: str) -> str:
-    """Return a comma where cells such as 3,14 are found and none such as 3.14, nor such as 1,234,567."""
-    if separator == ",":
-        return "."
-    cells = [cell.strip() for row in rows for cell in row]
-    if any(_GROUPED.fullmatch(cell) for cell in cells):
-        return "."
-    commas = [cell for cell in cells if COMMA_NUMBER.fullmatch(cell)]
-    points = [cell for cell in cells if _POINT_NUMBER.fullmatch(cell)]
-    if all(map(_PERHAPS_GROUPED.fullmatch, commas)) and not all(map(_POINT_GROUPED.fullmatch, points)):
-        return "."  # beside 0.5 the comma of 1,234 groups digits
-    return "," if len(commas) > len(points) else "."
-
-
-def _describe_comma(rows: list[list[str]]) -> str:
-    """Return a note on the decimal comma, with an example; where all could be thousands, how to say that they are."""
-    cells = [cell.strip() for row in rows for cell in row]
-    commas = [cell for cell in cells if COMMA_NUMBER.fullmatch(cell)]
-    if not commas:
-        return "decimal comma"
-    said = f"decimal comma ({commas[0]} is read as {commas[0].replace(',', '.')}"
-    if all(_PERHAPS_GROUPED.fullmatch(cell) for cell in commas):
-        said += '; if the comma groups thousands, set [data] thousands = ","'
-    return f"{said})"

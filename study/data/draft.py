@@ -5,27 +5,24 @@ the spec runs as it is; what a person should decide stands there as a comment.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from study.data import cells, kinds, loading, overview, thousands
+from study.data.draft_text import FOLDS, describe_task, render, study_name
 from study.data.header import is_number
 from study.data.sources import RawTable, choose_target, find_file, read_source
 from study.errors import UserError
-from study.formatting import counted
 from study.spec.data import FILE_SUFFIXES, MISSING_MARKERS, DataSpec
 
 _FEW_MARKERS = 3
 _GUESSES = 20
 
-# Rows of train from which on a spec has longer trainings, and larger batches too.
-LONG, LARGE = 1_000, 5_000
 SMALL = 1_000  # rows of train and dev below which a spec has folds: a part of so few tells candidates apart by luck
-FOLDS = 5
 
 
 @dataclass(frozen=True)
@@ -91,7 +88,7 @@ def write_draft(file: Path, target: str | None, reading: Mapping[str, Any] | Non
         decisions = [*(note for note in look.decisions if note not in known), *decisions]
     cautions = () if look is None else tuple(each for each in look.cautions if each.subject != "identifier")
     return Draft(
-        text=_render(file, settings, look, read_as, trouble, decisions, guessed=target is None),
+        text=render(file, settings, look, read_as, trouble, decisions, guessed=target is None),
         name=study_name(file),
         read_as=read_as,
         target=settings.get("target"),
@@ -101,16 +98,6 @@ def write_draft(file: Path, target: str | None, reading: Mapping[str, Any] | Non
         decisions=tuple(decisions),
         cautions=tuple(each.message for each in cautions),
     )
-
-
-def describe_task(look: overview.Look) -> str:
-    """Return the task in words: its classes with the rows of each."""
-    if not look.classes:
-        return f"{look.task} ({look.task_reason})"
-    shown = ", ".join(f"{name} ({count:,})" for name, count in list(look.classes.items())[:10])
-    more = f" and {len(look.classes) - 10} more" if len(look.classes) > 10 else ""
-    number = "two classes" if look.task == "binary" else f"{len(look.classes)} classes"
-    return f"{look.task}, {number} (rows of each): {shown}{more}"
 
 
 def _target_key(settings: dict[str, Any], target: str, base: Path) -> str | int:
@@ -228,142 +215,3 @@ def _folds(settings: dict[str, Any], base: Path) -> dict[str, Any]:
     except UserError:
         return {}
     return folds
-
-
-def _render(
-    file: Path,
-    settings: dict[str, Any],
-    look: overview.Look | None,
-    read_as: str | None,
-    trouble: str,
-    decisions: Sequence[str],
-    *,
-    guessed: bool,
-) -> str:
-    lines = [
-        f"# A study of {file.name}. Edit it, look with `study plan`, run with `study run`.",
-        f"name = {_toml(study_name(file))}",
-        'description = ""',
-        "",
-        "[data]",
-        f"source = {_toml(settings['source'])}",
-    ]
-    if read_as is not None:
-        lines.append(f"# read as: {_comment(read_as)}")
-    lines += _target_lines(settings, look, trouble, guessed)
-    lines += ["split = [0.6, 0.2, 0.2]     # train, dev, test", "seed = 0"]
-    comments = {
-        "header": "" if settings.get("header") else "the first line is data; columns are column_0, column_1, ...",
-        "missing": 'more markers of a missing cell, by column, beside "", NA, NaN, ?',
-        "ignore": "identifiers: a different whole number in each row",
-        "categorical": "mixes numbers and text",
-        "folds": "cross-validation: train and dev are few rows",
-        "thousands": "groups the digits of large numbers",
-        "decimal": "the decimal mark",
-    }
-    for key, value in settings.items():
-        if key not in ("source", "target"):
-            lines.append(f"{key} = {_toml(value)}" + (f"     # {comments[key]}" if comments.get(key) else ""))
-    lines += [f"# Decided: {_comment(each)}" for each in decisions]
-    lines += _caution_lines(look)
-    dates = [column.name for column in look.columns if column.kind == "date"] if look is not None else []
-    date = dates[0] if dates else "date"
-    if "folds" not in settings:
-        lines.append(f"# folds = {FOLDS}                 # cross-validation over train and dev")
-    lines += [
-        '# group = "patient"         # rows of one patient stay in one part',
-        f"{f'# time = {_toml(date)}':<28}# train before dev before test",
-    ]
-    metric = look.default_metric if look is not None else "accuracy"
-    lines += _search_lines(look, metric)
-    return "\n".join(lines) + "\n"
-
-
-def study_name(file: PurePath) -> str:
-    """Return the file's stem as a name of a study: letters, digits, - and _."""
-    return re.sub(r"[^A-Za-z0-9_-]+", "-", file.stem).strip("-_") or "data"
-
-
-def _target_lines(settings: dict[str, Any], look: overview.Look | None, trouble: str, guessed: bool) -> list[str]:
-    lines = []
-    if "target" in settings:
-        why = "guessed; name the column that you want to predict" if guessed else ""
-        lines.append(f"target = {_toml(settings['target'])}" + (f"     # {why}" if why else ""))
-    if trouble:
-        lines.append(f"# This column cannot be the target as it stands: {trouble}")
-    if look is not None:
-        lines.append(f"# task: {_comment(describe_task(look))}")
-        lines.append(f"# {counted(look.rows, 'row')}; columns:")
-        for column in look.columns[:60]:
-            gaps = f", {column.missing} missing" if column.missing else ""
-            lines.append(f"#   {_comment(column.name)}: {column.kind}, {column.distinct} different{gaps}")
-        if len(look.columns) > 60:
-            lines.append(f"#   and {len(look.columns) - 60} more")
-    return lines
-
-
-def _caution_lines(look: overview.Look | None) -> list[str]:
-    lines = []
-    if look is not None:
-        lines += [f"# Caution: {_comment(each.message)}" for each in look.cautions if each.subject != "identifier"]
-        drop = [name for each in look.cautions if each.subject == "repeats_target" for name in each.columns]
-        lines.append(f"# drop = {_toml(drop)}     # columns that the network may not use")
-    return lines
-
-
-def _search_lines(look: overview.Look | None, metric: str) -> list[str]:
-    rows = look.parts["train"] if look is not None else 1000
-    large = rows > LARGE
-    # Mini-batches alone: a pass over all rows at each iteration takes minutes a trial on a large table, and teaches
-    # it little more. At least two batches make a pass.
-    sizes = [size for size in ((128, 512, 2048) if large else (32, 128)) if size * 2 <= rows]
-    batches = _toml(sizes) if sizes else '"full"'
-    iterations = "low = 500, high = 4000, step = 500" if rows > LONG else "low = 200, high = 2000, step = 200"
-    # With squared errors a step of Adam is bounded, one of Nesterov's momentum is not, and outliers make it diverge.
-    regression = look is not None and look.task == "regression"
-    optimizers = ["adam", "adamw"] if regression else ["adam", "nesterov"]
-    others = [
-        name for name in ("nesterov", "momentum", "rmsprop", "adamw", "gradient_descent") if name not in optimizers
-    ]
-    return [
-        "",
-        "[space]",
-        "learning_rate = { low = 5e-4, high = 0.05, log = true }     # at its start; for gradient_descent up to 1",
-        f"{f'iterations    = {{ {iterations} }}':<60}# mini-batches, not passes over the rows",
-        "depth         = { low = 0, high = 3 }                       # hidden layers; 0 is the linear model",
-        "units         = { low = 8, high = 128, log = true }         # drawn for each hidden layer",
-        'activation    = ["relu", "tanh"]                            # also leaky_relu, elu, gelu, silu, sigmoid',
-        f"{f'optimizer     = {_toml(optimizers)}':<60}# also {', '.join(others)}",
-        f"batch_size    = {batches}",
-        "l2            = { low = 1e-6, high = 1e-2, log = true }",
-        'schedule      = "cosine"                                    # down to a hundredth at the end',
-        "",
-        "[search]",
-        "trials = 60",
-        'sampler = "tpe"',
-        'pruner = "median"',
-        f"# metric = {_toml(metric)}     # the default for this target",
-        "seed = 0",
-        "",
-        "[confirm]",
-        "top = 5",
-        "seeds = 10",
-    ]
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int | float):
-        return repr(value)
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(_toml(each) for each in value) + "]"
-    if isinstance(value, dict):
-        return "{ " + ", ".join(f"{kinds.toml_key(name)} = {_toml(each)}" for name, each in value.items()) + " }"
-    escaped = str(value).replace("\\", "\\\\").replace('"', '\\"')
-    return '"' + "".join(each if each.isprintable() else f"\\u{ord(each):04x}" for each in escaped) + '"'
-
-
-def _comment(text: str) -> str:
-    """Return text that fits a comment: no line ends or control characters."""
-    return "".join(each if each.isprintable() else " " for each in text)

@@ -25,7 +25,7 @@ def ungroup(column: pd.Series, mark: str, decimal: str) -> pd.Series:
     if not mark or _holds_no_text(column):
         return column
     pattern, written = _pattern(mark, decimal), _WRITTEN[mark]
-    if not isinstance(column.dtype, pd.ArrowDtype):  # a frame of any making: texts may stand beside numbers
+    if not _is_arrow_text(column):  # a frame of any making: texts may stand beside numbers
         plain = [
             re.sub(written, "", cell) if isinstance(cell, str) and re.search(pattern, cell) else cell
             for cell in column.astype(object)
@@ -37,6 +37,11 @@ def ungroup(column: pd.Series, mark: str, decimal: str) -> pd.Series:
         return column
     plain = pc.if_else(grouped, pc.replace_substring_regex(texts, written, ""), texts)
     return pd.Series(pd.arrays.ArrowExtensionArray(pa.chunked_array([plain])), index=column.index, name=column.name)
+
+
+def _is_arrow_text(column: pd.Series) -> bool:
+    kind = column.dtype.pyarrow_dtype if isinstance(column.dtype, pd.ArrowDtype) else None
+    return kind is not None and (pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def _holds_no_text(column: pd.Series) -> bool:

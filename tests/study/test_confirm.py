@@ -76,7 +76,9 @@ def test_run_with_confirm_table_ends_with_the_verdict_and_confirm_retrains_nothi
     assert (home / "studies/small/ledger.log").read_bytes() == ledger
     text = run_study("confirm", "small", "--home", home, env={**environment(), "COLUMNS": "80"}).stdout
     assert "recommended" in text
-    assert max(map(len, text[text.index(" trial  search") :].splitlines())) <= 80
+    table = text[text.index(" trial  search") :].partition("\nTrial ")[0]  # sentences follow it
+    assert "work: of its training" in table
+    assert max(map(len, table.splitlines())) <= 80
 
 
 @pytest.mark.slow

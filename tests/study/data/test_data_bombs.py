@@ -17,6 +17,7 @@ from support.command import run_process, run_study
 from study.data import memory
 from study.data.sources import read_cells, read_source
 from study.errors import UserError
+from study.importing import REMEDY
 from study.spec.data import DataSpec
 
 ROOM = 10_000_000  # bytes that a file may take in these tests
@@ -128,9 +129,7 @@ def test_too_little_memory_after_reading_is_answered_in_a_line(tmp_path: Path, m
     monkeypatch.setattr("study.data.loading.prepare", fail)
     done = run_study("init", tmp_path / "t.csv")
     assert done.returncode == 1
-    assert done.stderr == (
-        "study: out of memory (Unable to allocate 6.00 GiB); free memory, or raise the limit on it (ulimit -v)\n"
-    )
+    assert done.stderr == f"study: out of memory (Unable to allocate 6.00 GiB); {REMEDY}\n"
 
 
 def test_what_is_available_respects_the_limits_of_the_process() -> None:

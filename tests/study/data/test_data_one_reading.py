@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 from support.kinds_of_tables import KINDS, ROWS
 
-from study.data import Dataset, load, read_cells
+from study.data import Dataset, load, open_test, read_cells
 from study.errors import UserError
 from study.spec.data import DataSpec
 
@@ -198,3 +198,46 @@ def test_moments_and_iso_dates_are_read_in_a_column_of_any_format(tmp_path: Path
     expected = data.preprocessing.transform(frame)
     for moments in (days, days.astype(object), days.dt.date, days.dt.strftime("%Y-%m-%d"), days.dt.tz_localize("UTC")):
         np.testing.assert_array_equal(data.preprocessing.transform(frame.assign(when=moments)), expected)
+
+
+def test_grouped_digits_are_read_by_every_way_in(tmp_path: Path) -> None:
+    amounts = [1000 + 37 * i for i in range(ROWS)]
+    frame = pd.DataFrame(
+        {
+            "amount": [f"{amount:,}" for amount in amounts],
+            "size": [f"{1000 * (1 + i % 3):,}" for i in range(ROWS)],
+            "y": [f"{3 * amount:,}.5" for amount in amounts],
+        }
+    )
+    data = loaded(tmp_path, frame, thousands=",", categorical=("size",))
+    assert data.task == "regression"
+    assert data.dialect["thousands"] == ","
+    new = frame.drop(columns="y")
+    ways = ways_in(tmp_path, new)
+    ways["CSV by pandas, numbers"] = pd.read_csv(tmp_path / "new.csv", thousands=",")
+    ways["text beside numbers"] = new.assign(amount=[amounts[0], *new["amount"][1:]])
+    assert_alike(data, ways)
+
+
+def test_a_test_file_has_its_digits_grouped_as_train_has(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"x": [f"{1000 + 37 * i:,}" for i in range(ROWS)], "y": ["pq"[i % 2] for i in range(ROWS)]})
+    frame.to_csv(tmp_path / "test.csv", index=False)
+    keys = {"thousands": ",", "test": "test.csv", "split": (0.7, 0.3), "scale": "none"}
+    spec = DataSpec(source=written(tmp_path, frame, "csv"), target="y", **keys)  # type: ignore[arg-type]
+    assert open_test(spec, tmp_path).X[0].tolist() == [1000 + 37 * i for i in range(ROWS)]
+
+
+def test_markers_of_single_columns_hold_by_every_way_in(tmp_path: Path) -> None:
+    frame = pd.DataFrame(
+        {
+            "income": ["unknown" if i % 9 == 0 else str(i) for i in range(ROWS)],
+            "reason": [("unknown", "known")[i % 2] for i in range(ROWS)],
+            "region": [("NA", "EU", "None")[i % 3] for i in range(ROWS)],
+            "y": ["pq"[i % 2] for i in range(ROWS)],
+        }
+    )
+    data = loaded(tmp_path, frame, missing={"income": ["unknown"]}, keep_na=("region",))
+    assert {"income", "reason_unknown", "region_NA", "region_None"} <= set(data.feature_names)
+    ways = ways_in(tmp_path, frame.drop(columns="y"))
+    ways["CSV by pandas, text"] = pd.read_csv(tmp_path / "new.csv", dtype=str, keep_default_na=False)
+    assert_alike(data, ways)

@@ -13,7 +13,7 @@ from scipy.stats import binomtest
 from support.data_tables import mixed_table
 
 from study.data import draft_spec, load, load_folds, look
-from study.data.draft import study_name
+from study.data.draft_text import study_name
 from study.data.overview import smallest_difference
 from study.errors import UserError
 from study.spec import parse_spec
