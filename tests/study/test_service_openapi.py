@@ -56,6 +56,7 @@ def test_every_answer_is_one_that_the_document_declares(where: str, finished: Pa
         command += ["run", f"http://127.0.0.1:{port}/openapi.json", "--checks", ",".join(CHECKS)]
         command += ["--phases", "examples,coverage,fuzzing,stateful", "--max-examples", str(examples), "--seed", "1"]
         command += ["--exclude-path", "/events", "--continue-on-failure", "--generation-database", "none"]
+        command += ["--request-timeout", "60"]  # a report is made by a process that has to begin
         if where != "anywhere":
             command += ["--exclude-path", "/studies/{name}/finalize"]  # seconds of training each
             command += ["--include-path-regex", "^/studies/.name."]

@@ -194,7 +194,7 @@ def run_with_exporter(spec: Path, home: Path, silence: float, ended: Callable[[i
         progress = Progress(lambda *_: None, lambda *_: None, lines.append, lambda _: ended(process))
         result = run(spec, Home(home), workers=Workers(1), exporter=exporter, progress=progress)
     assert gone([process])
-    return result.missing_runs(f" --home {home}"), lines
+    return result.missing_runs(str(home)), lines
 
 
 @needs_proc
