@@ -11,6 +11,7 @@ from engine.metrics import METRICS
 from study import holding
 from study.confirm_progress import ProgressFile
 from study.errors import UserError
+from study.formatting import counted
 from study.home import Home
 from study.ledger import RESULT, Ledger, quiet_optuna, repair
 from study.objective import Objective
@@ -88,7 +89,7 @@ def confirm_with(
     if summary.state != "complete":
         ended = sum(row.state != "running" for row in summary.trials)
         said(f"the search is not complete: these are the best of {ended} of {summary.planned} trials")
-    said(f"confirming {_count(len(best), 'setting')} on {seeds} fresh seeds each")
+    said(f"confirming {counted(len(best), 'setting')} on {seeds} fresh seeds each")
     titles = {_file(row): row for row in best}
     trials = {trial.number: trial for trial in ledger.trials()}
     retraining = Retraining(objective, part, seeds, objective.folder.confirm)
@@ -177,7 +178,3 @@ def _file(row: TrialRow) -> str:
 
 def _why(failed: list[dict[str, Any]]) -> str:
     return str(failed[0]["reason"])
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
