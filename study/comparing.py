@@ -146,7 +146,7 @@ def _effect(contest: Contest, i: int, j: int, difference: Interval) -> str:
     said = f"{METRICS[contest.metric].title} {mine:.4g} of {first.label} against {theirs:.4g} of {second.label}"
     if not theirs:
         return said
-    return f"{said}, {100 * abs((mine - theirs) / theirs):.2g} % {'more' if mine > theirs else 'less'}"
+    return f"{said}, {100 * abs((mine - theirs) / theirs):.2g}% {'more' if mine > theirs else 'less'}"
 
 
 def _title(contender: Contender, name: str) -> str:

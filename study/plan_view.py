@@ -63,7 +63,7 @@ def _metric(plan: Plan) -> str:
 def _search(plan: Plan) -> list[tuple[str, str]]:
     rows = [(name.replace("_", " "), said) for name, said in plan.searched.items()]
     fixed = ", ".join(f"{name} {value}" for name, value in plan.fixed.items())
-    size = f"{plan.settings:,} settings" if plan.settings is not None else "without end: a range has no steps"
+    size = f"{plan.settings:,} settings" if plan.settings is not None else "unlimited, since a range has no step"
     networks = f", {plan.networks} networks each" if plan.networks > 1 else ""
     return [
         *rows,

@@ -10,6 +10,7 @@ import pandas as pd
 from study.data import read_cells
 from study.data.misfits import notes_on
 from study.errors import DataWarning, UserError, did_you_mean
+from study.formatting import counted
 from study.home import Home
 from study.ledger import Ledger
 from study.model import FinalFiles, predictions
@@ -103,7 +104,7 @@ def _passed_over(attributes: Mapping[str, Any], model: Any, cells: pd.DataFrame)
     """Return a note on columns that are neither the model's nor the target."""
     known = {*_columns(model), attributes.get("data", {}).get("target")}
     over = [str(column) for column in cells.columns if str(column) not in known]
-    return (f"{len(over)} columns that the model does not know are passed over: {', '.join(over[:5])}",) if over else ()
+    return (f"ignoring {counted(len(over), 'column')} unknown to the model: {', '.join(over[:5])}",) if over else ()
 
 
 def _columns(model: Any) -> list[str]:

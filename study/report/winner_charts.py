@@ -42,7 +42,7 @@ def candidates(confirmation: Confirmation) -> Chart | None:
         legend=(
             ("dots best", f"confirmed: trial {confirmation.winner}"),
             ("dots complete", "the others on fresh seeds"),
-            ("line interval", "95 % interval"),
+            ("line interval", "95% interval"),
             ("dots search", "value in the search"),
             ("dots pruned", "one seed"),
         ),

@@ -130,7 +130,7 @@ def _confirmed(confirmation: Confirmation) -> tuple[Figure, str]:
     within = interval(winner.low, winner.high) if winner is not None else ""
     part = "dev" if confirmation.part == "dev" else "a part held back for it"
     note = f"trial {confirmation.winner}, {confirmation.seeds} fresh seeds, on {part}"
-    bounds = f" (95 % interval {within})" if within else ""
+    bounds = f" (95% interval {within})" if within else ""
     headline = (
         f"Trial {confirmation.winner} is confirmed: {metric} {value}{bounds} on {confirmation.seeds} fresh seeds."
     )

@@ -129,7 +129,7 @@ def _describe(opening: Mapping[str, Any]) -> str:
     part = "train and dev" if opening["with_dev"] else "train"
     value, low, high = (opening[key] for key in ("value", "low", "high"))
     score = "undefined" if value is None else f"{value:.4g}"
-    within = "" if low is None or high is None else f" ({low:.4g} to {high:.4g}, 95 %)"
+    within = "" if low is None or high is None else f" ({low:.4g} to {high:.4g}, 95%)"
     return (
         f"Trial {opening['trial']}, trained on {part}: test {opening['metric']} {score}{within} "
         f"on {opening['m']} examples, {opening['at']}."
