@@ -1,7 +1,7 @@
 """Commands on a finished study, killed at random moments: run once more, they end as if nothing had happened.
 
-STUDY_TEST_KILLS says how often each is killed. Kills of `study run` are in test_tracking_faults.py, of the service in
-test_service_server.py.
+STUDY_TEST_KILLS says how often each is killed; with 40 give pytest `-o faulthandler_timeout=0` as well. Kills of
+`study run` are in test_tracking_faults.py, of the service in test_service_server.py.
 """
 
 import math
@@ -23,7 +23,7 @@ from support.stores import give_store
 from study.home import Home
 from study.ledger import Ledger
 
-KILLS = int(os.environ.get("STUDY_TEST_KILLS", "40"))
+KILLS = int(os.environ.get("STUDY_TEST_KILLS", "10"))
 COMMANDS = {
     "confirm": ("confirm", "table", "--top", 2, "--seeds", 2, "--jobs", 1),
     "recheck": ("recheck", "table", "--trials", 2, "--top", 1, "--seeds", 2, "--jobs", 1),

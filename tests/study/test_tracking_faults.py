@@ -135,13 +135,14 @@ def runs_begun(home: Path) -> int:
 @pytest.mark.slow
 def test_kills_lose_no_run_and_write_none_twice(spec: Path, home: Path) -> None:
     """STUDY_TEST_KILLS says how many: the first half in the search, the others while runs are being written."""
-    rng = random.Random(7)
-    spec.write_text(SMALL.replace("trials = 12", "trials = 40"))
+    rng, trials = random.Random(7), 10 * KILLS
+    spec.write_text(SMALL.replace("trials = 12", f"trials = {trials}"))
     for kill in range(KILLS):
         before = max(1, runs_begun(home))  # the study's own run, the first, is no trial's
         process = begin_process("run", spec, "--home", home, "--jobs", 2)
         if kill < KILLS // 2:
-            read_until(process, f"({1 + 30 * kill // KILLS}/40)")
+            for _ in range(2):  # it gets on from kill to kill
+                read_until(process, f"/{trials})")
         else:  # with many kills nothing may be left to write
             wait_for(lambda known=before, p=process: p.poll() is not None or runs_begun(home) > known, "another run")
         time.sleep(rng.uniform(0, 0.1))  # when it dies is chance; what comes out is not
