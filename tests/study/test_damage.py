@@ -72,7 +72,7 @@ def test_flipped_bits_in_the_data_of_workers_are_noticed(mine: Home) -> None:
     folder = mine.folder("small").data
     truth = read_data(str(folder)).folds[0]
     for path in sorted(folder.iterdir()):
-        for _ in flips(path, FLIPS // 10):
+        for _ in flips(path, FLIPS // 5):
             read_data.cache_clear()
             try:
                 found = read_checked_data(folder).folds[0]
@@ -183,7 +183,7 @@ def test_folder_whose_owner_is_damaged_is_refused_in_a_line(tmp_path: Path) -> N
     folder = StudyFolder(tmp_path, "postgresql://nobody@nowhere/none")
     own(folder, "0123456789abcdef")
     own(folder, "0123456789abcdef")
-    for _ in flips(folder.owner, 20):
+    for _ in flips(folder.owner, FLIPS):
         with pytest.raises(UserError, match="has the files of another study of this name"):
             own(folder, "0123456789abcdef")
 
