@@ -1,6 +1,5 @@
 """`study finalize`: the chosen setting trained once more, judged once on the test set, kept as the final model."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -24,7 +23,7 @@ from study.divergence import ConstantPrediction
 from study.errors import UserError
 from study.example_values import example_values
 from study.home import Home
-from study.ledger import Ledger
+from study.ledger import Ledger, without_nan
 from study.model import FinalFiles, build_model, forget_models, keep_model
 from study.objective import network_seed, unit_of
 from study.results import Summary, summarize_ledger
@@ -188,8 +187,7 @@ def measure_all(task: str, Y: Array, A: Array) -> tuple[dict[str, float | None],
     """Return all metrics of a task, and why some of them have no value (they are None)."""
     values, undefined = dict[str, float | None](), dict[str, str]()
     for metric in metrics_for(task):
-        value = measure(metric.name, Y, A)
-        values[metric.name] = value if value is not None and math.isfinite(value) else None
+        values[metric.name] = without_nan(measure(metric.name, Y, A))
         if values[metric.name] is None:
             undefined[metric.name] = metric.why_undefined(Y) or "a prediction is too large"
     return values, undefined

@@ -76,7 +76,9 @@ class Retraining:
     def __init__(self, objective: Objective, part: Part, seeds: int, folder: Path) -> None:
         self.objective, self.seeds, self.folder = objective, seeds, folder
         self.folds = folds_of(objective.datasets, part)
-        self.constant = ConstantPrediction.on(self.folds, self.objective.dataset.task)
+        self.constant = (
+            objective.constant if part == "dev" else ConstantPrediction.on(self.folds, objective.dataset.task)
+        )
         self.part = part
         self.data = data_of(objective.folder, part)
 
@@ -165,8 +167,7 @@ class Retraining:
         folds = len(self.folds)
         by_seed = [np.concatenate(flat[first : first + folds], axis=1) for first in range(0, len(flat), folds)]
         predictions = np.stack(by_seed)
-        constant = ConstantPrediction.on(self.folds, self.objective.dataset.task)
-        failed = constant.why_predictions_diverged(self.folds, self.objective.metric, predictions, self.part)
+        failed = self.constant.why_predictions_diverged(self.folds, self.objective.metric, predictions, self.part)
         if failed is not None:
             predictions = np.zeros((0, 0, 0), np.float32)
         return Retrained(parameters, predictions, seconds, failed)

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path, PurePath
 from typing import Any
 
-from study.data import kinds, overview
+from study.data import overview
 from study.formatting import counted
+from study.toml_text import toml_key
 
 # Rows of train from which on a spec has longer trainings, and larger batches too.
 LONG, LARGE = 1_000, 5_000
@@ -163,7 +164,7 @@ def _toml(value: Any) -> str:
     if isinstance(value, list | tuple):
         return "[" + ", ".join(_toml(each) for each in value) + "]"
     if isinstance(value, dict):
-        return "{ " + ", ".join(f"{kinds.toml_key(name)} = {_toml(each)}" for name, each in value.items()) + " }"
+        return "{ " + ", ".join(f"{toml_key(name)} = {_toml(each)}" for name, each in value.items()) + " }"
     escaped = str(value).replace("\\", "\\\\").replace('"', '\\"')
     return '"' + "".join(each if each.isprintable() else f"\\u{ord(each):04x}" for each in escaped) + '"'
 

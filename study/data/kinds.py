@@ -3,8 +3,6 @@
 Called by `study.data.loading` with the rows of train; what it finds is handed to the preprocessing.
 """
 
-import json
-import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +16,7 @@ from study.data.misfits import Kind, find_misfits
 from study.data.thousands import hint
 from study.errors import UserError, did_you_mean
 from study.spec.data import DataSpec
+from study.toml_text import toml_key
 
 # A column with this share of numbers and some text is neither surely a number nor surely a category.
 MIXED_SHARE = 0.8
@@ -256,13 +255,6 @@ def _found(
 def _remedy(name: str) -> str:
     """Return what to do about a little text among the numbers of a column."""
     return f'mark it as missing by [data] missing = {{ {toml_key(name)} = ["…"] }}, or name the column in categorical'
-
-
-def toml_key(name: str) -> str:
-    """Return a column's name as a key of TOML."""
-    if re.fullmatch(r"[A-Za-z0-9_-]+", name):
-        return name
-    return json.dumps(name, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def check_marked_columns(columns: list[str], spec: DataSpec, label: str) -> None:

@@ -10,8 +10,8 @@ from study.errors import UserError
 from study.service.data_files import RESERVED, find_links
 from study.service.limits import Limits, check_limits
 from study.service.problems import Problem
-from study.service.toml_text import write_toml
 from study.spec import Spec, parse_spec
+from study.toml_text import write_toml
 
 TOML, JSON = "application/toml", "application/json"
 

@@ -10,8 +10,8 @@ import pytest
 from support.service_server import TINY, answering, ask, settings_for, submit
 
 from study.service.events import changes
-from study.service.toml_text import write_toml
 from study.spec import parse_spec
+from study.toml_text import write_toml
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A table as TOML text: a spec that was handed in as JSON is kept as the file that `study run` reads."""
+"""Tables, keys and values as TOML text."""
 
 import json
 import re
@@ -16,14 +16,19 @@ def write_toml(table: Mapping[str, Any]) -> str:
     Raises:
         UserError: it holds null, which TOML does not have.
     """
-    plain = [f"{_key(key)} = {_value(value)}" for key, value in table.items() if not isinstance(value, dict)]
+    plain = [f"{toml_key(key)} = {_value(value)}" for key, value in table.items() if not isinstance(value, dict)]
     for key, value in table.items():
         if isinstance(value, dict):
-            plain += ["", f"[{_key(key)}]", *(f"{_key(name)} = {_value(given)}" for name, given in value.items())]
+            plain += [
+                "",
+                f"[{toml_key(key)}]",
+                *(f"{toml_key(name)} = {_value(given)}" for name, given in value.items()),
+            ]
     return "\n".join(plain) + "\n"
 
 
-def _key(key: str) -> str:
+def toml_key(key: str) -> str:
+    """Return a name as a key of TOML, quoted where it has to be."""
     return key if _BARE.fullmatch(key) else _text(key)
 
 
@@ -39,7 +44,7 @@ def _value(value: Any) -> str:
     if isinstance(value, list):
         return f"[{', '.join(map(_value, value))}]"
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{_key(key)} = {_value(given)}" for key, given in value.items()) + "}"
+        return "{" + ", ".join(f"{toml_key(key)} = {_value(given)}" for key, given in value.items()) + "}"
     return str(value)
 
 
