@@ -15,8 +15,10 @@ import numpy as np
 from engine.activations import Array
 from engine.metrics import METRICS, labels
 from engine.worker_data import restore_pairs
+from study.charts.curves import compared_curves
+from study.charts.svg import draw_charts
 from study.contenders import Contender, Contest, differing, examples_of, gather
-from study.curves import draw_curves
+from study.errors import UserError
 from study.home import Home
 from study.statistics import (
     ALPHA,
@@ -41,7 +43,7 @@ def compare(home: Home, name: str, items: Sequence[str], picture: Path | None = 
         home: where state lives.
         name: of the study.
         items: what is compared, as `study.contenders.gather` takes it.
-        picture: where the curves are drawn; None is a file in the study's folder.
+        picture: where the curves are drawn as SVG; None is a file in the study's folder.
 
     Raises:
         UserError: one of them cannot be compared, or the picture cannot be written.
@@ -51,9 +53,9 @@ def compare(home: Home, name: str, items: Sequence[str], picture: Path | None = 
     table = crossed(np.stack([contender.table for contender in contenders]))
     pairs = [(*pair, *_test(contest, table, *pair)) for pair in combinations(range(len(contenders)), 2)]
     adjusted = holm([difference.p for _, _, difference, _ in pairs])
-    default = home.folder(name).path / "compare" / f"{'-'.join(c.label.replace(':', '_') for c in contenders)}.png"
+    default = home.folder(name).path / "compare" / f"{'-'.join(c.label.replace(':', '_') for c in contenders)}.svg"
     place = picture or default
-    draw_curves(place, contest.metric, [(_title(c, name), c.file) for c in contenders])
+    _draw(place, draw_charts(compared_curves(contest.metric, [(_title(c, name), c.file) for c in contenders])))
     return {
         "metric": contest.metric,
         "direction": METRICS[contest.metric].direction,
@@ -80,6 +82,16 @@ def compare(home: Home, name: str, items: Sequence[str], picture: Path | None = 
         "parameters": differing(contenders),
         "picture": str(place),
     }
+
+
+def _draw(path: Path, picture: str) -> None:
+    if path.suffix.lower() != ".svg":
+        raise UserError(f"--picture {path}: must end in .svg")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(picture, encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"--picture {path}: cannot be written ({error.strerror}); name a file elsewhere") from None
 
 
 def _test(contest: Contest, table: Crossed, i: int, j: int) -> tuple[Interval, str]:

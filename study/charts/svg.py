@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from html import escape as escape_html
 
 from study.charts.chart import HEIGHT, WIDTH, Axis, Chart, Mark
-from study.charts.colors import COLORS
+from study.charts.colors import CLASSES, LIGHT
 from study.charts.labels import fits, width_of, within
 from study.charts.scales import Ticks
 from study.printable import printable
@@ -16,19 +16,24 @@ from study.printable import printable
 PLOT_WIDTH, PLOT_HEIGHT, ROW = 640, 300, 48  # pixels; of a row of names beside the axis
 FONT, LINE, MARGIN = 13, 17, 20  # size of texts, distance of lines, empty border
 SAMPLE = 28  # pixels of a legend's line with its gap
-_BANDS = {f"band-{k}": f"stroke:{COLORS[f'band-{k}']};stroke-opacity:.6;stroke-width:1.2" for k in range(5)}
+_BANDS = {f"band-{k}": f"stroke:{LIGHT[f'band-{k}']};stroke-opacity:.6;stroke-width:1.2" for k in range(5)}
 # The looks of `report/templates/page.css`; marks without an entry are drawn in grey.
-_STYLES = _BANDS | {
-    "faint": "stroke-opacity:.45;stroke-width:1.2",
-    "complete": f"stroke:{COLORS['complete']}",
-    "pruned": f"stroke:{COLORS['pruned']}",
-    "failed": f"stroke:{COLORS['failed']};stroke-dasharray:5 3",
-    "running": f"stroke:{COLORS['running']};stroke-dasharray:1 3",
-    "best": f"stroke:{COLORS['best']};stroke-opacity:1;stroke-width:3",
-    "frontier": f"stroke:{COLORS['best']};stroke-width:1.5",
-    "bar": "stroke-width:10",
-    "pole": f"stroke:{COLORS['line']};stroke-width:1",
-}
+_CLASSES = {f"class-{k}": f"stroke:{LIGHT[f'class-{k}']}" for k in range(CLASSES)}
+_STYLES = (
+    _BANDS
+    | _CLASSES
+    | {
+        "faint": "stroke-opacity:.45;stroke-width:1.2",
+        "complete": f"stroke:{LIGHT['complete']}",
+        "pruned": f"stroke:{LIGHT['pruned']}",
+        "failed": f"stroke:{LIGHT['failed']};stroke-dasharray:5 3",
+        "running": f"stroke:{LIGHT['running']};stroke-dasharray:1 3",
+        "best": f"stroke:{LIGHT['best']};stroke-opacity:1;stroke-width:3",
+        "frontier": f"stroke:{LIGHT['best']};stroke-width:1.5",
+        "bar": "stroke-width:10",
+        "pole": f"stroke:{LIGHT['line']};stroke-width:1",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -76,9 +81,9 @@ def draw_charts(charts: Sequence[Chart], columns: int = 2) -> str:
     size = f'width="{wide * columns}" height="{high}" viewBox="0 0 {wide * columns} {high}"'
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-label="{label}" '
-        f'font-family="sans-serif" font-size="{FONT}" fill="{COLORS["quiet"]}">'
+        f'font-family="sans-serif" font-size="{FONT}" fill="{LIGHT["quiet"]}">'
         "<style>path{fill:none;vector-effect:non-scaling-stroke}</style>"
-        f'<rect width="100%" height="100%" fill="{COLORS["ground"]}"/>{"".join(parts)}</svg>'
+        f'<rect width="100%" height="100%" fill="{LIGHT["ground"]}"/>{"".join(parts)}</svg>'
     )
 
 
@@ -105,8 +110,8 @@ def _plot(chart: Chart, layout: _Layout) -> str:
     left, top, height = layout.left, layout.top, layout.height
     scale = f"translate({left} {top}) scale({PLOT_WIDTH / WIDTH} {height / HEIGHT})"
     marks = "".join(map(_path, chart.marks))
-    grid = f'<path d="{chart.grid}" style="stroke:{COLORS["grid"]};stroke-width:1"/>'
-    frame = f'<path d="M{left} {top}V{top + height}H{left + PLOT_WIDTH}" style="stroke:{COLORS["line"]}"/>'
+    grid = f'<path d="{chart.grid}" style="stroke:{LIGHT["grid"]};stroke-width:1"/>'
+    frame = f'<path d="M{left} {top}V{top + height}H{left + PLOT_WIDTH}" style="stroke:{LIGHT["line"]}"/>'
     end = top + height + layout.bottom - 10
     titles = _text(left + PLOT_WIDTH, end, chart.x.title, "end") + _text(MARGIN, top - 10, chart.y.title, "start")
     labels = "".join([*_below(chart.x, layout), *_beside(chart.y, layout)])

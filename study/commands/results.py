@@ -94,7 +94,8 @@ def compare(
         typer.Argument(metavar="TRIAL", help=f"Trials: {TRIAL_NAMES}; another study (its best), or STUDY:TRIAL."),
     ],
     picture: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Where the curves are drawn; left out, in the study's folder.")
+        Path | None,
+        typer.Option(metavar="FILE.svg", help="Where the curves are drawn; left out, in the study's folder."),
     ] = None,
     json: JsonOption = False,
     home: HomeOption = None,

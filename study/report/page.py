@@ -13,6 +13,7 @@ import numpy as np
 from markupsafe import Markup
 
 from study.charts import setting_charts, trial_charts
+from study.charts.colors import color_rules
 from study.charts.trials import Curve
 from study.charts.words import short, title_of
 from study.columns import cell_of, columns_of
@@ -48,7 +49,8 @@ class Line:
 def as_html(facts: Facts) -> str:
     """Return the report as one HTML page that needs nothing else."""
     template = _environment(markdown=False).get_template("page.html")
-    files = {name: Markup((_TEMPLATES / f"page.{name}").read_text(encoding="utf-8")) for name in ("css", "js")}  # noqa: S704 - our own
+    css, js = ((_TEMPLATES / f"page.{name}").read_text(encoding="utf-8") for name in ("css", "js"))
+    files = {"css": Markup(color_rules() + css), "js": Markup(js)}  # noqa: S704 - our own
     return template.render(**_content(facts), **files, data=_embed(facts.summary.as_json()))
 
 

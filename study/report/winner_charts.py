@@ -3,13 +3,12 @@
 import numpy as np
 
 from study.charts.chart import HEIGHT, WIDTH, Axis, Chart, Dots, Mark, path, runs
+from study.charts.colors import CLASSES
 from study.charts.scales import Choices, Numbers
 from study.charts.words import short, title_of
 from study.formatting import counted
 from study.report.confirmation import Confirmation
 from study.report.winner import Plane, Winner
-
-COLOURS = 8  # of classes; more begin anew
 
 
 def candidates(confirmation: Confirmation) -> Chart | None:
@@ -81,16 +80,16 @@ def boundary(winner: Winner) -> Chart | None:
     if plane is None:
         return None
     x, y = Numbers(plane.low[0], plane.high[0]), Numbers(plane.low[1], plane.high[1])
-    marks = [Mark("area", f"field class-{level % COLOURS}", d) for level, d in _areas(plane).items()]
+    marks = [Mark("area", f"field class-{level % CLASSES}", d) for level, d in _areas(plane).items()]
     for level in np.unique(plane.group).tolist():
-        right, missed = Dots(f"example class-{level % COLOURS}"), Dots(f"example wrong class-{level % COLOURS}")
+        right, missed = Dots(f"example class-{level % CLASSES}"), Dots(f"example wrong class-{level % CLASSES}")
         for k in np.flatnonzero(plane.group == level).tolist():
             (missed if plane.wrong[k] else right).add(x.place(plane.x[k]), y.place(plane.y[k]))
         for dots in (right, missed):
             if dots.parts:
                 marks += [Mark("rule", f"{dots.style} halo", "".join(dots.parts)), dots.mark()]
     if winner.classes:
-        legend = tuple((f"dots class-{k % COLOURS}", name) for k, name in enumerate(winner.classes))
+        legend = tuple((f"dots class-{k % CLASSES}", name) for k, name in enumerate(winner.classes))
         caption = "The ground is the class that the network predicts, dots are dev examples in the colour of their own."
         wrong = int(plane.wrong.sum())
         caption += (
@@ -98,7 +97,7 @@ def boundary(winner: Winner) -> Chart | None:
         )
     else:
         ends = [f"below {short(plane.edges[0])}", *(f"from {short(edge)}" for edge in plane.edges)]
-        legend = tuple((f"dots class-{k % COLOURS}", text) for k, text in enumerate(ends))
+        legend = tuple((f"dots class-{k % CLASSES}", text) for k, text in enumerate(ends))
         caption = (
             "The ground is the number that the network predicts, dots are dev examples in the colour of their own."
         )

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response, StreamingResponse
 
 from study import __version__
+from study.charts.colors import color_rules
 from study.service import events, metrics
 from study.service.problems import Problem, declare
 from study.service.schemas import Health
@@ -32,7 +33,8 @@ def service_routes(service: Service) -> APIRouter:
 
     @routes.get("/static/{file}", include_in_schema=False)
     async def static(file: Literal["page.js", "page.css"]) -> Response:
-        return Response(_read(file), media_type=_TYPES[file], headers={"Cache-Control": "no-cache"})
+        text = color_rules().encode() + _read(file) if file == "page.css" else _read(file)
+        return Response(text, media_type=_TYPES[file], headers={"Cache-Control": "no-cache"})
 
     @routes.get("/favicon.ico", include_in_schema=False)
     async def icon() -> Response:

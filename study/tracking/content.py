@@ -15,10 +15,11 @@ from optuna.trial import FrozenTrial
 from engine.activations import Array
 from engine.quantum import Evaluation, evaluations, mean_value
 from engine.state import TrainingState
+from study.charts.curves import trial_curve
+from study.charts.svg import draw_chart
 from study.ledger import RESULT, STATES
 from study.space import complete
 from study.spec import Spec
-from study.tracking.curve_picture import draw_curve
 from study.trial_file import TrialFile
 
 POINTS = 40  # of a curve in MLflow's charts; the artifact has them all
@@ -163,7 +164,7 @@ class TrialDescriber:
         dev = [(seen["iteration"], mean_value(seen, "dev_cost")) for seen in file.evaluations]
         files = {
             "cost.csv": _table(["iteration", "cost"], enumerate(file.costs.tolist())),
-            "curve.svg": draw_curve(file.costs, dev).encode(),
+            "curve.svg": draw_chart(trial_curve(file.costs, dev)).encode(),
         }
         if file.evaluations:
             names = [name for name in file.evaluations[0] if name != "iteration"]

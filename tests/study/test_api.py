@@ -91,9 +91,9 @@ def test_settings_are_confirmed_compared_and_finalized(
     outcome = table.confirm(top=2, seeds=3, jobs=1, quiet=True)
     assert capsys.readouterr().out == ""
     assert len(outcome["candidates"]) == 2
-    compared = table.compare(0, 1, picture=tmp_path / "curves.png")
+    compared = table.compare(0, 1, picture=tmp_path / "curves.svg")
     assert [each["label"] for each in compared["contenders"]] == ["0", "1"]
-    assert (tmp_path / "curves.png").exists()
+    assert (tmp_path / "curves.svg").exists()
     with pytest.raises(UserError, match="--again"):
         table.finalize()
     assert table.finalize(again=True).opening.trial == outcome["winner"]

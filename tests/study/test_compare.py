@@ -53,7 +53,7 @@ def test_accuracy_of_single_networks_by_hand(searched: tuple[Path, Summary]) -> 
         [summary.trials[n].value for n in (first, last)], abs=1e-6
     )
     assert set(outcome["parameters"]) >= {"learning_rate"}
-    assert Path(outcome["picture"]).read_bytes().startswith(b"\x89PNG")
+    assert Path(outcome["picture"]).read_text(encoding="utf-8").startswith("<svg")
 
 
 @pytest.mark.slow
@@ -148,7 +148,7 @@ def test_trials_that_cannot_be_compared_are_refused_in_a_line(tmp_path: Path) ->
         with pytest.raises(UserError, match=said):
             compare(home, "small", [best, item])
     other = str(summary.ranking()[1].number)
-    with pytest.raises(UserError, match=r"\.xyz is no picture; end it in \.png"):
+    with pytest.raises(UserError, match=r"\.xyz: must end in \.svg"):
         compare(home, "small", [other], tmp_path / "curves.xyz")
     home.folder("small").result(int(other)).unlink()
     with pytest.raises(UserError, match="is missing"):

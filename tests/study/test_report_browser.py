@@ -13,6 +13,7 @@ from support.report_studies import run_for_report
 from support.text_boxes import MEASURE, with_hyperparameters
 
 from study.charts.chart import Chart
+from study.charts.curves import compared_curves, trial_curve
 from study.charts.setting_charts import parallel, slices
 from study.charts.svg import draw_chart, draw_charts
 from study.charts.trial_charts import cost_curves
@@ -21,7 +22,7 @@ from study.report import write_report
 from study.report.facts import Facts, gather
 from study.report.page import as_html
 from study.results import summarize
-from study.tracking.curve_picture import draw_curve
+from study.trial_file import read_result
 
 pytestmark = [pytest.mark.slow, needs_driver]
 
@@ -83,13 +84,18 @@ def test_no_text_of_a_whole_report_is_clipped_or_overlapped(browser: Any, page: 
 
 
 @pytest.mark.parametrize("count", [2, 8, 14])
-def test_no_text_of_a_picture_is_clipped_or_overlapped(browser: Any, facts: Facts, tmp_path: Path, count: int) -> None:
+def test_no_text_of_a_picture_is_clipped_or_overlapped(
+    browser: Any, facts: Facts, home: Home, tmp_path: Path, count: int
+) -> None:
     shown = with_hyperparameters(facts, count)
+    file = read_result(home.folder("small").result(facts.summary.ranking()[0].number))
+    compared = [(f"trial {k} of {'a study with a long name ' * 4}", file) for k in range(count)]
     pictures = {
         "parallel": draw_chart(not_none(parallel(shown))),
         "slices": draw_charts(slices(shown)[0]),
         "curves": draw_chart(not_none(cost_curves(shown))),
-        "curve": draw_curve(np.array([3.0, 1e-9, 123456.789]), [(2, 123456.788)]),
+        "curve": draw_chart(trial_curve(np.array([3.0, 1e-9, 123456.789]), [(2, 123456.788)])),
+        "compared": draw_charts(compared_curves("accuracy", compared)),
     }
     for name, picture in pictures.items():
         path = tmp_path / f"{name}.svg"

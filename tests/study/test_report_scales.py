@@ -9,7 +9,7 @@ from optuna.distributions import CategoricalDistribution, IntDistribution
 
 import study
 from study.charts.chart import Axis, Chart, Dots, Mark, path, runs
-from study.charts.colors import COLORS
+from study.charts.colors import DARK, LIGHT, color_rules
 from study.charts.labels import STEPS, fits, place_labels
 from study.charts.scales import Choices, Numbers, robust
 from study.charts.setting_charts import slices
@@ -94,19 +94,19 @@ def test_a_number_is_drawn_where_it_is_and_a_name_within_its_room() -> None:
     assert all(abs(x - (500 if k % 2 == 0 else 1500)) <= 250 for k, x in zip(_numbers(of), _across(of), strict=True))
 
 
-def test_pages_and_pictures_have_the_same_colors() -> None:
+def test_pages_have_no_colors_but_those_of_pictures() -> None:
     for page in ("report/templates/page.css", "service/page/page.css"):
-        css = (Path(study.__file__).parent / page).read_text(encoding="utf-8").partition("@media")[0]
-        there = dict(re.findall(r"--([a-z0-9-]+): (#[0-9a-f]{6});", css))
-        shared = there.keys() & COLORS.keys()
-        assert {"complete", "best", "pruned", "grid"} <= shared
-        assert {name: there[name] for name in shared} == {name: COLORS[name] for name in shared}
+        css = (Path(study.__file__).parent / page).read_text(encoding="utf-8")
+        assert re.findall("#[0-9a-fA-F]{3,8}\\b", css) == []
+        assert set(re.findall(r"var\(--([a-z]+(?:-[0-9])?)\)", css)) & LIGHT.keys() >= {"complete", "text", "ground"}
+    assert DARK.keys() == LIGHT.keys()
+    assert all(color_rules().count(f"--{name}: ") == 3 for name in LIGHT)
 
 
 def test_the_best_fifth_has_the_same_color_in_pictures_as_in_the_report() -> None:
     marks = (Mark("line", "band-0", "M0 0 1 1"), Mark("line", "band-4", "M0 0 1 1"))
     picture = draw_chart(Chart("key", "label", Axis("x", []), Axis("y", []), marks))
-    assert picture.index(COLORS["band-0"]) < picture.index(COLORS["band-4"])
+    assert picture.index(LIGHT["band-0"]) < picture.index(LIGHT["band-4"])
 
 
 def _across(chart: Chart) -> list[int]:
