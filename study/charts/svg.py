@@ -18,7 +18,7 @@ FONT, LINE, MARGIN = 13, 17, 20  # size of texts, distance of lines, empty borde
 SAMPLE = 28  # pixels of a legend's line with its gap
 _BANDS = {f"band-{k}": f"stroke:{LIGHT[f'band-{k}']};stroke-opacity:.6;stroke-width:1.2" for k in range(5)}
 # The looks of `report/templates/page.css`; marks without an entry are drawn in grey.
-_CLASSES = {f"class-{k}": f"stroke:{LIGHT[f'class-{k}']}" for k in range(CLASSES)}
+_CLASSES = {f"class-{k}": f"stroke:{LIGHT[f'class-{k}']};stroke-width:1.5" for k in range(CLASSES)}
 _STYLES = (
     _BANDS
     | _CLASSES
