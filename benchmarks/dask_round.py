@@ -4,9 +4,9 @@
 
 A scheduler and worker processes of its own, as in tests/study/dask_cluster.py. Trials are in two groups that take
 turns, as in a search: while the results of one come back the workers have the other. A round is both groups once; its
-overhead is its time less what the workers spent in its quanta, divided by the number of workers. What a worker spends
+overhead is its time less what the workers spent in its chunks, divided by the number of workers. What a worker spends
 is told twice: by the clock; and by the processor's time of its thread alone, so that what dask's own threads, scheduler
-and coordinator take of this machine's cores meanwhile counts as overhead, too. A quantum is as long as in a study of
+and coordinator take of this machine's cores meanwhile counts as overhead, too. A chunk is as long as in a study of
 these networks. The first round, with which data are sent, does not count.
 """
 
@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from engine.quantum import Outcome, Quantum
-from engine.remote import work_remotely
+from engine.remote import run_chunks_remotely
+from engine.training_chunk import Outcome, TrainingChunk
 from engine.worker_data import PackedData
 from study.clusters import connect
 from study.data import load
@@ -71,8 +71,8 @@ def main() -> None:
 def describe(found: dict[str, Any]) -> str:
     """Return in a line what `measure` found."""
     return (
-        f"{found['rounds']} rounds of {IN_FLIGHT} quanta on {found['workers']} dask workers: "
-        f"{1000 * found['round']:.0f} ms a round, {1000 * found['overhead']:.0f} ms of them not in quanta, "
+        f"{found['rounds']} rounds of {IN_FLIGHT} chunks on {found['workers']} dask workers: "
+        f"{1000 * found['round']:.0f} ms a round, {1000 * found['overhead']:.0f} ms of them not in chunks, "
         f"{1000 * found['idle']:.0f} ms without the processor working on them (medians)"
     )
 
@@ -90,9 +90,9 @@ def measure(rounds: int, workers: int) -> dict[str, Any]:
             connect("dask", scheduler=dask.address) as cluster,
             Workers(workers, cluster=cluster) as pool,
         ):
-            groups = quanta_of(objective)
+            groups = first_chunks(objective)
             by_processor = take_turns(groups, pool, rounds + 1)[1:]
-            with patch("study.clusters.work_remotely", work_by_the_clock):
+            with patch("study.clusters.run_chunks_remotely", work_by_the_clock):
                 by_clock = take_turns(groups, pool, rounds + 1)[1:]
     return {
         "workers": workers,
@@ -103,33 +103,33 @@ def measure(rounds: int, workers: int) -> dict[str, Any]:
     }
 
 
-def work_by_the_clock(quanta: Sequence[Quantum], packed: PackedData) -> list[Outcome]:
-    """Do quanta as `work_remotely` does, but their seconds are the clock's; sent whole, as it is of `__main__`."""
+def work_by_the_clock(chunks: Sequence[TrainingChunk], packed: PackedData) -> list[Outcome]:
+    """Do chunks as `run_chunks_remotely` does, but their seconds are the clock's; sent whole, being of `__main__`."""
     began = time.perf_counter()
-    outcomes = work_remotely(quanta, packed)
-    seconds = (time.perf_counter() - began) / len(quanta)
+    outcomes = run_chunks_remotely(chunks, packed)
+    seconds = (time.perf_counter() - began) / len(chunks)
     return [replace(outcome, seconds=seconds) for outcome in outcomes]
 
 
-def quanta_of(objective: Objective) -> list[list[Quantum]]:
-    """Return the first quanta of so many trials, in two groups."""
+def first_chunks(objective: Objective) -> list[list[TrainingChunk]]:
+    """Return the first chunks of so many trials, in two groups."""
     trials = [objective.open(number, PARAMS) for number in range(IN_FLIGHT)]
     sizes = trials[0].state.architecture.layer_sizes
     if sizes != (64, 64, 32, 10):
         raise RuntimeError(f"the network is {sizes}")
-    quanta = [objective.quantum(trial) for trial in trials]
-    return [quanta[group::GROUPS] for group in range(GROUPS)]
+    chunks = [objective.next_chunk(trial) for trial in trials]
+    return [chunks[group::GROUPS] for group in range(GROUPS)]
 
 
-def take_turns(groups: list[list[Quantum]], pool: Workers, rounds: int) -> list[tuple[float, float]]:
+def take_turns(groups: list[list[TrainingChunk]], pool: Workers, rounds: int) -> list[tuple[float, float]]:
     """Return the seconds of each round, and those that workers worked."""
     taken = []
-    under_way = [pool.submit(quanta) for quanta in groups]
+    under_way = [pool.submit(chunks) for chunks in groups]
     for _ in range(rounds):
         began, worked = time.perf_counter(), 0.0
-        for group, quanta in enumerate(groups):
+        for group, chunks in enumerate(groups):
             outcomes = pool.collect(under_way[group]).values()
-            under_way[group] = pool.submit(quanta)
+            under_way[group] = pool.submit(chunks)
             failed = [outcome.error for outcome in outcomes if outcome.error]
             if failed:
                 raise RuntimeError(failed[0])

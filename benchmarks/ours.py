@@ -172,7 +172,7 @@ def profile(folder: Path) -> dict[str, dict[str, float]]:
 def part_of(kind: str, frames: Sequence[str]) -> str:
     """Return what a process was doing: frames are "function (file:line)", the innermost last."""
     text = " ".join(frames)
-    if "_work (engine/quantum.py" in text:
+    if "_run_chunk (engine/training_chunk.py" in text:
         return _part_of_training(frames)
     if "make_store" in text:
         return "MLflow's tables"

@@ -77,9 +77,9 @@ work, so that those beyond the cores of the machine find one.
 
 """
 ROUND = """
-On a dask cluster of {workers} worker processes a round of 8 quanta of a 64-64-32-10 network on digits, in two groups
+On a dask cluster of {workers} worker processes a round of 8 chunks of a 64-64-32-10 network on digits, in two groups
 that take turns as in a search, takes {overhead:.0f} ms more than the work in it (median of {rounds}; the round takes
-{round:.0f} ms). During {idle:.0f} ms no processor works on the quanta: scheduler, coordinator and dask's own threads in
+{round:.0f} ms). During {idle:.0f} ms no processor works on the chunks: scheduler, coordinator and dask's own threads in
 the workers share the cores of this machine with them.
 
 """

@@ -134,19 +134,19 @@ def processor_seconds(call: Callable[[], object]) -> float:
 
 
 def worker_seconds(place: Path, rounds: int = 50) -> dict[str, float]:
-    """Return WORKERS and TASK, from rounds of eight quanta of one iteration each."""
+    """Return WORKERS and TASK, from rounds of eight chunks of one iteration each."""
     spec = parse_spec(write_spec(place / "workers.toml", "planar_flower").read_text(), "workers.toml")
     objective = Objective(spec, (load(spec.data, place),), StudyFolder(place / "workers"))
     objective.write_data()
-    quanta = [objective.quantum(trial.open(objective), 1) for trial in draw_trials(objective, 8)]
+    chunks = [objective.next_chunk(trial.open(objective), 1) for trial in draw_trials(objective, 8)]
     with Workers(2) as workers:
         began = time.perf_counter()
-        workers.run(quanta)
+        workers.run(chunks)
         first = time.perf_counter() - began
         for _ in range(rounds):
-            workers.run(quanta)
+            workers.run(chunks)
         each = (time.perf_counter() - began - first) / rounds
-    return {"WORKERS": first - each, "TASK": each * 2 / len(quanta)}
+    return {"WORKERS": first - each, "TASK": each * 2 / len(chunks)}
 
 
 def write_spec(path: Path, name: str, *, trials: int = TRIALS, in_flight: int = 8, confirm: bool = True) -> Path:

@@ -3,7 +3,7 @@
     python benchmarks/scaling.py [--trials 10 100 1000 10000] [--workers 1 2 4 8] [--storages journal postgresql]
         [--sampler tpe] [--check 1 2 4 8] [--rounds 60] [--json FILE]
 
-Costs are those of a study whose workers take no time: each quantum is done when it is handed out, and its seconds are
+Costs are those of a study whose workers take no time: each chunk is done when it is handed out, and its seconds are
 left out of the coordinator's. A figure "at 1,000 trials" is the mean over the hundred before; what came before these
 was drawn at random, which takes less time and leaves a ledger of the same size. Export is the mean over all trials, in
 a study with the first number of workers, which does not touch it. Over 1,000 trials only the least and the most workers
@@ -36,7 +36,7 @@ from rich.console import Console
 from rich.table import Table
 from simulated_cluster import Costs, simulate
 
-from engine.quantum import Outcome, Quantum, work
+from engine.training_chunk import Outcome, TrainingChunk, run_chunk
 from study.budget import Budget
 from study.data import load
 from study.home import Home
@@ -60,8 +60,8 @@ PACKAGES = ("optuna", "mlflow", "sqlalchemy", "psycopg", "distributed", "numpy")
 PARTS = ("ask", "tell", "checkpoint", "export")
 WORKERS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1000)
 LENGTHS = (0.1, 1.0, 10.0, 100.0)  # seconds of a trial
-QUANTA = 8  # of a trial
-PAUSE = 4.0  # times the work of a quantum, where runs in earnest are compared with the simulation
+CHUNKS_PER_TRIAL = 8
+PAUSE = 4.0  # times the work of a chunk, where runs in earnest are compared with the simulation
 MANY = 1000  # trials, beyond which a measurement takes minutes
 SPEC = """
 name = "scaling"
@@ -192,10 +192,10 @@ def measure(home: Home, workers: int, marks: Sequence[int], sampler: str) -> lis
         finished += 1
 
     class Looking(Instant):
-        def submit(self, quanta: Sequence[Quantum]) -> "Future[list[Outcome]]":
+        def submit(self, chunks: Sequence[TrainingChunk]) -> "Future[list[Outcome]]":
             if finished > seen[-1][0]:
                 seen.append((finished, dict(watch.seconds)))
-            return super().submit(quanta)
+            return super().submit(chunks)
 
     progress = Progress(begun=lambda *_: None, finished=count, said=lambda _: None)
     with ExitStack() as patches:
@@ -253,7 +253,9 @@ def predict_all(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
             continue
         for length in LENGTHS:
             busy = {
-                count: simulate(costs_of(row), workers=count, trials=30 * count, seconds=length, quanta=QUANTA).busy
+                count: simulate(
+                    costs_of(row), workers=count, trials=30 * count, seconds=length, chunks=CHUNKS_PER_TRIAL
+                ).busy
                 for count in WORKERS
             }
             fed = max((count for count, share in busy.items() if share >= 0.9), default=0)
@@ -263,12 +265,12 @@ def predict_all(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return found
 
 
-def work_and_pause(quanta: Sequence[Quantum]) -> list[Outcome]:
-    """Do quanta, and pause after each so that it takes several times as long: more workers than cores then fit."""
+def work_and_pause(chunks: Sequence[TrainingChunk]) -> list[Outcome]:
+    """Do chunks, and pause after each so that it takes several times as long: more workers than cores then fit."""
     outcomes = []
-    for quantum in quanta:
+    for chunk in chunks:
         began = time.perf_counter()
-        outcome = work(quantum)
+        outcome = run_chunk(chunk)
         time.sleep(PAUSE * outcome.seconds)
         outcomes.append(replace(outcome, seconds=time.perf_counter() - began))
     return outcomes
@@ -287,14 +289,14 @@ def check(place: Path, workers: int, costs: Costs) -> dict[str, Any]:
         objective.write_data()
         search = Search(objective, ledger, Budget(trials, None, None, maximize=True), [], Listener())
         started = time.perf_counter()
-        with patch("study.workers.work_in_turn", work_and_pause), Workers(workers) as crew:
+        with patch("study.workers.run_chunks", work_and_pause), Workers(workers) as crew:
             search.run(crew)
         real = time.perf_counter() - started
         lengths = [trial.user_attrs[RESULT]["seconds"] for trial in ledger.trials()]
         rounds = ledger.attributes[ROUND]["number"]
-    quanta = max(1, round(2 * rounds * workers / trials))
+    chunks = max(1, round(2 * rounds * workers / trials))
     mean = statistics.mean(lengths)
-    predicted = simulate(costs, workers=workers, trials=trials, seconds=mean, quanta=quanta).seconds
+    predicted = simulate(costs, workers=workers, trials=trials, seconds=mean, chunks=chunks).seconds
     return {"workers": workers, "trials": trials, "trial": mean, "real": real, "predicted": predicted}
 
 

@@ -1,8 +1,8 @@
 """A discrete-event simulation of one coordinator and many workers; `benchmarks/scaling.py` gives it measured costs.
 
-Trials are open in two groups that take turns. A round ends when all quanta of its group are done; the coordinator, one
+Trials are open in two groups that take turns. A round ends when all chunks of its group are done; the coordinator, one
 process, then tells and replaces trials that ended and hands the group out again, while workers do the other group. No
-worker is idle while a quantum waits. Quanta are equal, but for the last of a trial; long trials have more of them.
+worker is idle while a chunk waits. Chunks are equal, but for the last of a trial; long trials have more of them.
 """
 
 import heapq
@@ -40,18 +40,18 @@ class Simulated:
     busy: float
 
 
-def simulate(costs: Costs, *, workers: int, trials: int, seconds: float, quanta: int, seed: int = 0) -> Simulated:
+def simulate(costs: Costs, *, workers: int, trials: int, seconds: float, chunks: int, seed: int = 0) -> Simulated:
     """Return how long a study takes.
 
     Args:
         costs: of the coordinator.
         workers: that work at once; twice as many trials are open.
         trials: in all.
-        seconds: of work of a trial, on average; trials are of different length, their quanta are not.
-        quanta: of a trial, on average.
+        seconds: of work of a trial, on average; trials are of different length, their chunks are not.
+        chunks: of a trial, on average.
         seed: of the trials' lengths.
     """
-    quantum = seconds / quanta
+    chunk = seconds / chunks
     rng = np.random.default_rng(seed)
     lengths = rng.lognormal(sigma=SPREAD, size=trials)
     lengths *= seconds / lengths.mean()
@@ -59,7 +59,7 @@ def simulate(costs: Costs, *, workers: int, trials: int, seconds: float, quanta:
     waiting = list(range(trials))[::-1]
     left = dict(enumerate(lengths.tolist()))
     groups: list[list[int]] = [[] for _ in range(GROUPS)]
-    ends = [0.0] * GROUPS  # when the quanta of each group are all done
+    ends = [0.0] * GROUPS  # when the chunks of each group are all done
     clock = worked = busy = 0.0
     turn = 0
     while waiting or any(groups):
@@ -70,7 +70,7 @@ def simulate(costs: Costs, *, workers: int, trials: int, seconds: float, quanta:
         while waiting and len(group) < workers:
             group.append(waiting.pop())
         for trial in sorted(group, key=lambda trial: -left[trial]):
-            took = min(quantum, left[trial])
+            took = min(chunk, left[trial])
             left[trial] -= took
             began = max(clock, heapq.heappop(free))
             ends[turn] = max(ends[turn], began + took)

@@ -1,4 +1,4 @@
-"""What a worker of a cluster is sent: the work of `engine.quantum` on data that came with it.
+"""What a worker of a cluster is sent: the work of `engine.training_chunk` on data that came with it.
 
 Such workers import the engine, NumPy and threadpoolctl, and may be on another machine than the coordinator.
 """
@@ -6,14 +6,14 @@ Such workers import the engine, NumPy and threadpoolctl, and may be on another m
 from collections.abc import Sequence
 from functools import lru_cache
 
-from engine.quantum import Outcome, Quantum, work_in_turn
+from engine.training_chunk import Outcome, TrainingChunk, run_chunks
 from engine.worker_data import PackedData
 
 
-def work_remotely(quanta: Sequence[Quantum], packed: PackedData) -> list[Outcome]:
-    """Do quanta one after another, as a worker here does, with one thread of BLAS however the worker was started."""
+def run_chunks_remotely(chunks: Sequence[TrainingChunk], packed: PackedData) -> list[Outcome]:
+    """Do chunks one after another, as a worker here does, with one thread of BLAS however the worker was started."""
     _take_one_thread()
-    return work_in_turn(quanta, packed)
+    return run_chunks(chunks, packed)
 
 
 @lru_cache(maxsize=1)

@@ -1,6 +1,6 @@
 """How much work an iteration is: a function of shapes only, so that a search planned in work repeats anywhere.
 
-The search counts its quanta with it; `study plan` turns it into expected seconds and bytes on this machine. What is
+The search counts its chunks with it; `study plan` turns it into expected seconds and bytes on this machine. What is
 counted is what `propagation`, `loop`, `batches` and `optimizers` do; a test compares the memory with the measured one.
 """
 

@@ -1,4 +1,4 @@
-"""How fast this machine trains the networks of one study: a few real quanta, timed; called by `study.planning`."""
+"""How fast this machine trains the networks of one study: a few real chunks, timed; called by `study.planning`."""
 
 import json
 import time
@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from engine.quantum import Quantum, work
+from engine.training_chunk import TrainingChunk, run_chunk
 from engine.work import ELEMENTS_PER_UNIT, FLOPS_PER_UNIT, STEPS_PER_UNIT, Work
 from study.objective import Objective, OpenTrial
 from study.space import complete
@@ -55,7 +55,7 @@ class DrawnTrial:
         number, params: as of a trial.
         setting: the whole one.
         iterations: of the whole training.
-        quantum: iterations of a quantum.
+        chunk_iterations: iterations of a chunk.
         parameters: weights and biases of a network.
     """
 
@@ -63,7 +63,7 @@ class DrawnTrial:
     params: dict[str, Any]
     setting: dict[str, Any]
     iterations: int
-    quantum: int
+    chunk_iterations: int
     parameters: int
 
     @classmethod
@@ -75,7 +75,7 @@ class DrawnTrial:
             dict(params),
             setting,
             setting["iterations"],
-            objective.quantum_iterations(setting),
+            objective.chunk_iterations(setting),
             objective.architecture(setting).parameters_count,
         )
 
@@ -98,14 +98,14 @@ def calibrate(objective: Objective, trials: Sequence[DrawnTrial], works: Sequenc
     beginnings, evaluations = [], []
     started = time.perf_counter()
     with threadpool_limits(1):
-        _time(objective.quantum(trials[chosen[0]].open(objective)), 1, ())  # reads data and imports; not counted
+        _time(objective.next_chunk(trials[chosen[0]].open(objective)), 1, ())  # reads data and imports; not counted
         for index in dict.fromkeys(chosen):
-            quantum = objective.quantum(trials[index].open(objective))
-            most = max(2, quantum.state.settings.iterations - 1)
-            beginning = min(_time(quantum, 1, ()) for _ in range(AGAIN))
-            evaluations.append(_time(quantum, 1, (1,)) - beginning)
+            chunk = objective.next_chunk(trials[index].open(objective))
+            most = max(2, chunk.state.settings.iterations - 1)
+            beginning = min(_time(chunk, 1, ()) for _ in range(AGAIN))
+            evaluations.append(_time(chunk, 1, (1,)) - beginning)
             count = min(most, max(2, round(SECONDS / PROBES / 2 / AGAIN / works[index].units)))
-            whole = min(_time(quantum, 1 + count, ()) for _ in range(AGAIN))  # what else runs here comes and goes
+            whole = min(_time(chunk, 1 + count, ()) for _ in range(AGAIN))  # what else runs here comes and goes
             once = max((whole - beginning) / count, 1e-9)
             probes.append((works[index], once))
             beginnings.append(max(0.0, beginning - once))
@@ -116,10 +116,10 @@ def calibrate(objective: Objective, trials: Sequence[DrawnTrial], works: Sequenc
     return Rates(flop, element, step, setup, max(0.0, median(evaluations)) + setup, speed, _python() / PYTHON)
 
 
-def _time(quantum: Quantum, until: int, grid: tuple[int, ...]) -> float:
+def _time(chunk: TrainingChunk, until: int, grid: tuple[int, ...]) -> float:
     """Return the seconds of a piece of training up to an iteration before the last, with looks at dev on the grid."""
     started = time.perf_counter()
-    work(replace(quantum, until=until, grid=grid))
+    run_chunk(replace(chunk, until=until, grid=grid))
     return time.perf_counter() - started
 
 

@@ -1,10 +1,10 @@
 """Clusters that people already run, as workers: dask and ray.
 
-Both take quanta and give a future, as loky's executor does, so that `study.workers` waits for all three alike; the
+Both take chunks and give a future, as loky's executor does, so that `study.workers` waits for all three alike; the
 future tells at once where `joblib.Parallel` looks every 10 ms, and a lost node is not the end of a whole call. A task
 is all that one worker does of a round, since each costs a cluster some 10 ms. Data are sent once to each node and stay
 there; a node that joins later fetches them once. Work of a lost node is begun again elsewhere by the cluster itself,
-from the states that the quanta carry.
+from the states that the chunks carry.
 """
 
 import logging
@@ -22,8 +22,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Protocol
 
-from engine.quantum import Outcome, Quantum
-from engine.remote import work_remotely
+from engine.remote import run_chunks_remotely
+from engine.training_chunk import Outcome, TrainingChunk
 from engine.worker_data import pack_data
 from study.errors import MachineError, UserError
 
@@ -44,8 +44,8 @@ class Cluster(Protocol):
 
     jobs: int
 
-    def submit(self, quanta: Sequence[Quantum]) -> "Future[list[Outcome]]":
-        """Begin quanta on the same data, one after another, as soon as there is a worker for them."""
+    def submit(self, chunks: Sequence[TrainingChunk]) -> "Future[list[Outcome]]":
+        """Begin chunks on the same data, one after another, as soon as there is a worker for them."""
 
     def check(self) -> None:
         """Look whether the cluster is there.
@@ -126,19 +126,19 @@ class Dask:
         self._executor = self._client.get_executor(pure=False)
         self._data: dict[str, Any] = {}
 
-    def submit(self, quanta: Sequence[Quantum]) -> "Future[list[Outcome]]":
+    def submit(self, chunks: Sequence[TrainingChunk]) -> "Future[list[Outcome]]":
         """Begin a task; its data are sent to all workers where they have not been, or have been lost.
 
         Dask keeps data on a single worker once no two of them use it at the same time, and loses it with that worker.
         """
         self.check()
-        data = quanta[0].data
+        data = chunks[0].data
         future: Future[list[Outcome]]
         try:
             if data not in self._data or self._data[data].status != "finished":
                 packed = pack_data(Path(data))
                 (self._data[data],) = self._client.scatter([packed], broadcast=True, hash=False)
-            future = self._executor.submit(work_remotely, quanta, self._data[data])
+            future = self._executor.submit(run_chunks_remotely, chunks, self._data[data])
         except FileNotFoundError:
             raise
         except Exception:  # noqa: BLE001 - a worker ended just now, or the scheduler; what is raised then is not documented
@@ -216,17 +216,17 @@ class Ray:
                 ) from None
         self._ray = ray
         self.jobs = max(1, int(ray.cluster_resources().get("CPU", 1)))
-        self._work = ray.remote(num_cpus=1, max_retries=RETRIES)(work_remotely)
+        self._work = ray.remote(num_cpus=1, max_retries=RETRIES)(run_chunks_remotely)
         self._under_way: dict[Future[list[Outcome]], Any] = {}
         self._data: dict[str, Any] = {}
 
-    def submit(self, quanta: Sequence[Quantum]) -> "Future[list[Outcome]]":
+    def submit(self, chunks: Sequence[TrainingChunk]) -> "Future[list[Outcome]]":
         """Begin a task; its data are kept by ray, which copies them to each node once."""
         self.check()
-        data = quanta[0].data
+        data = chunks[0].data
         if data not in self._data:
             self._data[data] = self._ray.put(pack_data(Path(data)))
-        reference = self._work.remote(quanta, self._data[data])
+        reference = self._work.remote(chunks, self._data[data])
         future: Future[list[Outcome]] = reference.future()
         self._under_way[future] = reference
         future.add_done_callback(lambda done: self._under_way.pop(done, None))

@@ -36,9 +36,9 @@ KEPT = {
 
 @dataclass(frozen=True)
 class Course:
-    """One trial as the search will work on it: so many quanta, each of so many seconds, the last one included."""
+    """One trial as the search will work on it: so many chunks, each of so many seconds, the last one included."""
 
-    quanta: int
+    chunks: int
     seconds: float
 
 
@@ -76,21 +76,21 @@ def expected_seconds(
 
 
 def _search(courses: Sequence[Course], trials: int, jobs: int, in_flight: int, slowness: float) -> float:
-    """Return the seconds of the rounds: two groups of trials take turns, a quantum for each, the dearest first."""
+    """Return the seconds of the rounds: two groups of trials take turns, a chunk for each, the dearest first."""
     task = TASK * slowness if jobs > 1 else 0.0
     places = group_places(in_flight)
     groups = len(places)
-    left: list[list[tuple[int, float]]] = [[] for _ in range(groups)]  # quanta left, and seconds of one, of open trials
-    ready = [0.0] * groups  # when the quanta of a group are done
+    left: list[list[tuple[int, float]]] = [[] for _ in range(groups)]  # chunks left, and seconds of one, of open trials
+    ready = [0.0] * groups  # when the chunks of a group are done
     free = [0.0] * jobs
     now, asked, turn = 0.0, 0, 0
     while asked < trials or any(left):
         group = turn % groups
         now = max(now, ready[group]) + ROUND * slowness
-        left[group] = [(quanta - 1, seconds) for quanta, seconds in left[group] if quanta > 1]
+        left[group] = [(chunks - 1, seconds) for chunks, seconds in left[group] if chunks > 1]
         while len(left[group]) < places[group] and asked < trials:
             course = courses[asked % len(courses)]
-            left[group].append((course.quanta, course.seconds / course.quanta))
+            left[group].append((course.chunks, course.seconds / course.chunks))
             asked += 1
             now += TRIAL * slowness
         ready[group] = now

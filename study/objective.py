@@ -1,6 +1,6 @@
-"""What a trial is: from a setting to a training that starts, in quanta, and from its end to a value and a record.
+"""What a trial is: from a setting to a training that starts, in chunks, and from its end to a value and a record.
 
-The coordinator calls it; the work itself is `engine.quantum.work`, which runs in the workers.
+The coordinator calls it; the work itself is `engine.training_chunk.run_chunk`, which runs in the workers.
 """
 
 import math
@@ -12,7 +12,7 @@ import numpy as np
 
 from engine import Architecture, TrainingState, start
 from engine.metrics import METRICS, metrics_for
-from engine.quantum import Evaluation, Outcome, Quantum, evaluations, mean_value
+from engine.training_chunk import Evaluation, Outcome, TrainingChunk, evaluations, mean_value
 from engine.work import Work, count_work
 from engine.worker_data import Fold, Unit, write_data
 from study.data import Dataset
@@ -25,8 +25,8 @@ from study.spec.search import OTHER_OBJECTIVES
 from study.trial_file import write_result
 
 POINTS = 20  # values that a trial of full length reports to the pruner
-QUANTA = 8  # quanta of a trial in the middle of the space
-LEAST, MOST = 0.05, 1.0  # units of work of a quantum
+CHUNKS_PER_TRIAL = 8  # chunks of a trial in the middle of the space
+LEAST, MOST = 0.05, 1.0  # units of work of a chunk
 _SAMPLER, _NETWORK = 1, 2
 
 
@@ -49,7 +49,7 @@ class OpenTrial:
     setting: dict[str, Any]
     state: TrainingState
     iterations: int  # that have been told to the ledger; the state may be older where a process died
-    quantum: int  # iterations of a quantum
+    chunk_iterations: int
     units: float  # of work of one iteration
     group: int = 0  # that takes turns with the other
     seconds: float = 0.0
@@ -77,7 +77,7 @@ class Objective:
         self.replicas = max(len(datasets), spec.search.seeds)
         longest = int(upper(spec.space.iterations))
         self.grid = tuple(sorted({math.ceil(longest * k / POINTS) for k in range(1, POINTS + 1)}))
-        self.quantum_units = self._quantum_units()
+        self.chunk_work = self._chunk_work()
 
     def write_data(self) -> None:
         """Write train and dev where workers read them; never a row of test."""
@@ -116,17 +116,17 @@ class Objective:
             dtype=np.float32,
         )
         units = self.iteration_work(setting).units
-        return OpenTrial(number, setting, state, 0, self.quantum_iterations(setting), units, group)
+        return OpenTrial(number, setting, state, 0, self.chunk_iterations(setting), units, group)
 
-    def quantum_iterations(self, setting: Mapping[str, Any]) -> int:
-        """Return the iterations of a quantum of a trial."""
-        return max(1, int(self.quantum_units / self.iteration_work(setting).units))
+    def chunk_iterations(self, setting: Mapping[str, Any]) -> int:
+        """Return the iterations of a chunk of a trial."""
+        return max(1, int(self.chunk_work / self.iteration_work(setting).units))
 
-    def quantum(self, trial: OpenTrial, stop: int | None = None) -> Quantum:
-        """Return the next quantum of work on a trial, at most up to the iteration `stop`."""
-        until = min(trial.iterations + trial.quantum, trial.state.settings.iterations)
+    def next_chunk(self, trial: OpenTrial, stop: int | None = None) -> TrainingChunk:
+        """Return the next chunk of work on a trial, at most up to the iteration `stop`."""
+        until = min(trial.iterations + trial.chunk_iterations, trial.state.settings.iterations)
         until = until if stop is None else min(until, stop)
-        return Quantum(
+        return TrainingChunk(
             trial=trial.number,
             state=trial.state,
             until=until,
@@ -203,15 +203,15 @@ class Objective:
             "reason": reason,
         }
 
-    def _quantum_units(self) -> float:
-        """Return the units of a quantum: an eighth of a trial in the middle of the space, of its batch sizes' mean."""
+    def _chunk_work(self) -> float:
+        """Return the units of a chunk: an eighth of a trial in the middle of the space, of its batch sizes' mean."""
         space = self.spec.space
         depth = round(middle(space.depth))
         setting: dict[str, Any] = {f"units_{k}": round(middle(space.units)) for k in range(1, depth + 1)}
         setting |= {"depth": depth, "learning_rate": 1.0, "iterations": 1, "optimizer": space.optimizer[0]}
         setting |= {"schedule": "constant", "l2": middle(space.l2), "dropout": middle(space.dropout)}
         each = [self.iteration_work(setting | {"batch_size": size}).units for size in space.batch_size]
-        units = sum(each) / len(each) * middle(space.iterations) / QUANTA
+        units = sum(each) / len(each) * middle(space.iterations) / CHUNKS_PER_TRIAL
         return min(MOST, max(LEAST, units))
 
 

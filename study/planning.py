@@ -178,7 +178,7 @@ def _assemble(
     for trial, work in zip(trials, works, strict=True):
         iterations = trial.iterations
         looks = sum(point < iterations for point in objective.grid) + 1 + objective.m / objective.dataset.dev.m
-        pieces = -(-iterations // trial.quantum)
+        pieces = -(-iterations // trial.chunk_iterations)
         whole = iterations * rates.seconds(work) + looks * rates.evaluation + pieces * rates.beginning
         seconds.append(whole)
         courses.append(Course(max(1, round(kept * pieces)), kept * whole))

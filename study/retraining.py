@@ -19,8 +19,8 @@ import numpy as np
 
 from engine import TrainingState, start
 from engine.activations import Array
-from engine.quantum import Outcome, Quantum
 from engine.state import TORN, write_whole
+from engine.training_chunk import Outcome, TrainingChunk
 from engine.worker_data import write_data
 from study.divergence import ConstantPrediction
 from study.example_values import score_table
@@ -33,7 +33,7 @@ log = logging.getLogger("study")
 
 Part = Literal["dev", "confirm"]
 MEMORY = 1 << 30  # bytes that the networks of a stack may take; more of them are trained as several stacks
-QUANTUM = 0.4  # units of work; nothing is decided between two of them, so fewer and larger ones than in the search
+CHUNK_WORK = 0.4  # units of work; nothing is decided between two of them, so fewer and larger ones than in the search
 _FRESH = 7  # purpose number of the seeds, beside those of `study.objective`
 
 
@@ -109,7 +109,7 @@ class Retraining:
             stacks = [stack for name, params in missing.items() for stack in self._stacks(name, params, memory)]
             waiting = {name: sum(stack.name == name for stack in stacks) for name in missing}
             workers.need(len(stacks))
-            for stack in _side_by_side(workers, stacks, self._quantum, progress):
+            for stack in _side_by_side(workers, stacks, self._next_chunk, progress):
                 waiting[stack.name] -= 1
                 if not waiting[stack.name]:
                     mine = [other for other in stacks if other.name == stack.name]
@@ -150,10 +150,10 @@ class Retraining:
             for group in groups
         ]
 
-    def _quantum(self, stack: "_Stack") -> Quantum:
+    def _next_chunk(self, stack: "_Stack") -> TrainingChunk:
         state = stack.started()
-        until = state.iteration + max(1, int(QUANTUM / stack.units))
-        return Quantum(0, state, until, (), (self.objective.metric,), str(self.data), QUANTUM)
+        until = state.iteration + max(1, int(CHUNK_WORK / stack.units))
+        return TrainingChunk(0, state, until, (), (self.objective.metric,), str(self.data), CHUNK_WORK)
 
     def _gather(self, stacks: "Sequence[_Stack]") -> Retrained:
         states = [stack.started() for stack in stacks]
@@ -226,10 +226,10 @@ class _Stack:
 def _side_by_side(
     workers: Workers,
     stacks: Sequence[_Stack],
-    quantum: Callable[[_Stack], Quantum],
+    next_chunk: Callable[[_Stack], TrainingChunk],
     progress: Callable[[float], None],
 ) -> Iterator[_Stack]:
-    """Train stacks in quanta, always those that have most left to do, so that they end together; yield each then.
+    """Train stacks in chunks, always those that have most left to do, so that they end together; yield each then.
 
     Where the stacks that have begun take MEMORY, they are trained to their end before others begin.
     """
@@ -241,7 +241,7 @@ def _side_by_side(
             taken = sum(stack.memory for stack in [*begun, *(stack for stack, _ in under_way)])
             stack = max(begun if begun and taken > MEMORY else resting, key=lambda stack: stack.left)
             resting.remove(stack)
-            under_way.append((stack, workers.submit([quantum(stack)])))
+            under_way.append((stack, workers.submit([next_chunk(stack)])))
         stack, batch = under_way.popleft()
         (outcome,) = workers.collect(batch).values()
         stack.take(outcome)

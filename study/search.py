@@ -1,8 +1,8 @@
 """The search: rounds of ask, work, tell, through one writer.
 
-At most `in_flight` trials are open, in two groups that take turns: a round ends the quanta of one group; then, in the
+At most `in_flight` trials are open, in two groups that take turns: a round ends the chunks of one group; then, in the
 order of trial numbers, values are reported, trials are pruned, held or told, and free places are filled, while workers
-have the quanta of the other group. Decisions are taken on the mirror of the ledger and written to the ledger as one
+have the chunks of the other group. Decisions are taken on the mirror of the ledger and written to the ledger as one
 record before they are applied, so a process that dies at any moment goes on with the same decisions.
 """
 
@@ -15,7 +15,7 @@ from typing import Any
 from optuna.trial import FrozenTrial
 
 from engine import DataError, TrainingState
-from engine.quantum import Outcome, evaluations, work
+from engine.training_chunk import Outcome, evaluations, run_chunk
 from study.budget import Budget
 from study.errors import UserError
 from study.grid import enumerate_settings, grid_order
@@ -121,7 +121,9 @@ class Search:
         return [trial for trial in self.open.values() if trial.group == group]
 
     def _begin(self, workers: Workers, group: int) -> Batch:
-        return workers.submit([self.objective.quantum(trial, self._next_rung(trial)) for trial in self._group(group)])
+        return workers.submit(
+            [self.objective.next_chunk(trial, self._next_rung(trial)) for trial in self._group(group)]
+        )
 
     def _fill(self, group: int) -> None:
         """Promote held trials and ask for new ones until the group is full."""
@@ -224,7 +226,7 @@ class Search:
                 self.listener.finished(number, record.outcome, record.values[0] if record.values else None)
 
     def _decide(self, trial: OpenTrial, outcome: Outcome) -> TrialRecord:
-        """Report what a quantum gave to the mirror, and decide what becomes of the trial."""
+        """Report what a chunk gave to the mirror, and decide what becomes of the trial."""
         known = trial.iterations
         trial.state = outcome.state
         trial.seconds += outcome.seconds
@@ -275,7 +277,9 @@ class Search:
             value = frozen.intermediate_values[rung]
             trial = self._reopen(frozen, rung)
             if trial.state.iteration < rung:  # its checkpoint was lost
-                trial.state = work(self.objective.quantum(replace(trial, iterations=0, quantum=rung))).state
+                trial.state = run_chunk(
+                    self.objective.next_chunk(replace(trial, iterations=0, chunk_iterations=rung))
+                ).state
             records[number] = self._end(trial, None, {}, "pruned", [value], f"held at iteration {rung}, not promoted")
         self._write(records)
 

@@ -13,8 +13,8 @@ from typing import TypeVar
 import numpy as np
 
 from engine.activations import Array
-from engine.quantum import Evaluation
 from engine.state import TORN, write_whole
+from engine.training_chunk import Evaluation
 from study.errors import UserError
 
 log = logging.getLogger("study")

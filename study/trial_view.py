@@ -10,7 +10,7 @@ from rich.table import Table
 
 from engine.activations import Array
 from engine.metrics import METRICS
-from engine.quantum import Evaluation
+from engine.training_chunk import Evaluation
 from study.console import make_console
 from study.formatting import counted, figure, figures
 from study.glyphs import draw_curve

@@ -6,7 +6,7 @@ import threading
 import time
 from pathlib import Path
 
-from engine.quantum import ignore_interrupts
+from engine.training_chunk import ignore_interrupts
 
 TICK = 1.0  # seconds
 

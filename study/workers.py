@@ -1,4 +1,4 @@
-"""Worker processes: the quanta of a batch go in, an outcome of each comes back, whatever becomes of a worker.
+"""Worker processes: the chunks of a batch go in, an outcome of each comes back, whatever becomes of a worker.
 
 The processes are those of loky: what joblib carries within itself, which begins a process in half the time on its own.
 `joblib.Parallel` would look for results every 10 ms where a future tells at once, and end a whole call where one worker
@@ -19,14 +19,14 @@ from typing import Any, Self
 from loky import BrokenProcessPool, ProcessPoolExecutor, cpu_count
 from threadpoolctl import threadpool_limits
 
-from engine.quantum import Outcome, Quantum, work_in_turn
+from engine.training_chunk import Outcome, TrainingChunk, run_chunks
 from study.clusters import Cluster, why_lost
 from study.errors import MachineError, UserError
 from study.interrupts import deaf
 from study.spec import SearchSpec
 from study.worker import begin
 
-ATTEMPTS = 3  # a quantum is tried so often where its worker is lost
+ATTEMPTS = 3  # a chunk is tried so often where its worker is lost
 PATIENCE = 60.0  # seconds without any result, on top of SLOWER times the expected ones, until workers count as stuck
 SLOWER = 100
 TICK = 1.0  # seconds
@@ -37,28 +37,28 @@ _ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in _LIBRARIES} | {"VECLIB_MAX
 
 
 Task = Future[list[Outcome]]
-"""One quantum, or several that a worker does one after another."""
+"""One chunk, or several that a worker does one after another."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Quanta that are under way: with the tasks that do them, or None where this process will."""
+    """Chunks that are under way: with the tasks that do them, or None where this process will."""
 
-    quanta: Sequence[Quantum]
+    chunks: Sequence[TrainingChunk]
     pending: set[Task] | None = None
 
 
 class Workers:
-    """Does quanta, a batch at a time or several under way at once; in a `with` block, at whose end no process is left.
+    """Does chunks, a batch at a time or several under way at once; in a `with` block, at whose end no process is left.
 
-    A quantum whose worker is killed, runs out of memory or is stuck is done again from the same state, at most twice;
-    then its outcome is an error that says why. The other quanta under way lose nothing. Data that cannot be read are
+    A chunk whose worker is killed, runs out of memory or is stuck is done again from the same state, at most twice;
+    then its outcome is an error that says why. The other chunks under way lose nothing. Data that cannot be read are
     nobody's fault: that ends the run.
 
     Args:
         jobs: worker processes, at most; 1 works in this process, unless there is a memory limit.
         memory_limit: bytes that a worker may take for itself (Linux); data that workers share does not count.
-        patience: seconds without any result until workers count as stuck, beyond what the quanta are expected to take.
+        patience: seconds without any result until workers count as stuck, beyond what the chunks are expected to take.
         cluster: does the work, where there is one; memory limit and patience are its own matter then.
 
     Raises:
@@ -92,14 +92,14 @@ class Workers:
         return cls(count, memory_limit=limit, cluster=cluster)
 
     def need(self, most: int) -> None:
-        """Say that there are at most so many quanta at once; where too few processes have begun they begin anew."""
+        """Say that there are at most so many chunks at once; where too few processes have begun they begin anew."""
         count = max(1, min(self.jobs, most))
         if self._executor is None or count > self._count:
             self.close()
             self._count = count
 
     def begin(self, most: int) -> None:
-        """Begin the processes for so many quanta at once, ahead of the first: they import while data are being read.
+        """Begin the processes for so many chunks at once, ahead of the first: they import while data are being read.
 
         Who does so calls `close`, also where no `with` block was come to.
         """
@@ -124,15 +124,15 @@ class Workers:
             self.cluster.forget()
         self._threads.restore_original_limits()
 
-    def run(self, quanta: Sequence[Quantum]) -> dict[int, Outcome]:
-        """Do a batch of quanta and wait for it; see `submit` and `collect`."""
-        return self.collect(self.submit(quanta))
+    def run(self, chunks: Sequence[TrainingChunk]) -> dict[int, Outcome]:
+        """Do a batch of chunks and wait for it; see `submit` and `collect`."""
+        return self.collect(self.submit(chunks))
 
-    def submit(self, quanta: Sequence[Quantum]) -> Batch:
-        """Begin a batch of quanta, the dearest first, after those that are under way."""
+    def submit(self, chunks: Sequence[TrainingChunk]) -> Batch:
+        """Begin a batch of chunks, the dearest first, after those that are under way."""
         if self._works_here:
-            return Batch(sorted(quanta, key=lambda quantum: quantum.trial))
-        dearest_first = sorted(quanta, key=lambda quantum: quantum.units, reverse=True)
+            return Batch(sorted(chunks, key=lambda chunk: chunk.trial))
+        dearest_first = sorted(chunks, key=lambda chunk: chunk.units, reverse=True)
         return Batch(dearest_first, self._submit(dearest_first))
 
     def collect(self, batch: Batch) -> dict[int, Outcome]:
@@ -142,25 +142,25 @@ class Workers:
             OSError: a worker cannot read the data, three times.
         """
         if batch.pending is None:
-            return {outcome.trial: outcome for outcome in work_in_turn(batch.quanta)}
+            return {outcome.trial: outcome for outcome in run_chunks(batch.chunks)}
         outcomes: dict[int, Outcome] = {}
         why = self._wait(batch, outcomes)
-        for quantum in batch.quanta:
+        for chunk in batch.chunks:
             # Who is missing now may have lost its worker to another's fault: alone, each answers for itself.
             for _ in range(1, ATTEMPTS):
-                if quantum.trial not in outcomes:
-                    why = self._wait(Batch([quantum], self._submit([quantum])), outcomes)
-            if quantum.trial not in outcomes and self._refused is not None:
+                if chunk.trial not in outcomes:
+                    why = self._wait(Batch([chunk], self._submit([chunk])), outcomes)
+            if chunk.trial not in outcomes and self._refused is not None:
                 raise self._refused
-            if quantum.trial not in outcomes:
-                outcomes[quantum.trial] = Outcome(quantum.trial, quantum.state, error=f"{why}, {ATTEMPTS} times")
+            if chunk.trial not in outcomes:
+                outcomes[chunk.trial] = Outcome(chunk.trial, chunk.state, error=f"{why}, {ATTEMPTS} times")
         return dict(sorted(outcomes.items()))
 
     def _wait(self, batch: Batch, outcomes: dict[int, Outcome]) -> str | None:
         """Keep the outcomes of a batch that come; return why some did not."""
         why = self._refused = None
         pending = batch.pending or set()
-        limit = self.patience + SLOWER * max((quantum.units for quantum in batch.quanta), default=0.0)
+        limit = self.patience + SLOWER * max((chunk.units for chunk in batch.chunks), default=0.0)
         quiet = 0.0
         while pending:
             done, pending = wait(pending, TICK, FIRST_COMPLETED)
@@ -195,19 +195,19 @@ class Workers:
         processes = [] if self._executor is None else list(self._executor._processes.values())
         return next((_signal(each.exitcode) for each in processes if each.exitcode is not None), None)
 
-    def _submit(self, quanta: Sequence[Quantum]) -> set[Task]:
+    def _submit(self, chunks: Sequence[TrainingChunk]) -> set[Task]:
         if self.cluster is not None:
-            return {self.cluster.submit(share) for share in shares(quanta, self.cluster.jobs)}
+            return {self.cluster.submit(share) for share in shares(chunks, self.cluster.jobs)}
         try:
-            return {self._submit_here([quantum]) for quantum in quanta}
+            return {self._submit_here([chunk]) for chunk in chunks}
         except BrokenProcessPool:  # a worker was lost while it had nothing to do
             self.close()
-            return {self._submit_here([quantum]) for quantum in quanta}
+            return {self._submit_here([chunk]) for chunk in chunks}
 
-    def _submit_here(self, quanta: Sequence[Quantum]) -> Task:
+    def _submit_here(self, chunks: Sequence[TrainingChunk]) -> Task:
         executor = self._start()
         with deaf():  # worker processes begin here
-            task: Task = executor.submit(work_in_turn, quanta)
+            task: Task = executor.submit(run_chunks, chunks)
         return task
 
     def _start(self) -> Any:
@@ -246,14 +246,14 @@ def default_jobs() -> int:
     return int(cpu_count())
 
 
-def shares(quanta: Sequence[Quantum], count: int) -> list[list[Quantum]]:
-    """Return quanta as at most so many tasks of about equal work: each goes to the least laden, in their order."""
-    tasks: list[list[Quantum]] = [[] for _ in range(min(count, len(quanta)))]
+def shares(chunks: Sequence[TrainingChunk], count: int) -> list[list[TrainingChunk]]:
+    """Return chunks as at most so many tasks of about equal work: each goes to the least laden, in their order."""
+    tasks: list[list[TrainingChunk]] = [[] for _ in range(min(count, len(chunks)))]
     load = [0.0] * len(tasks)
-    for quantum in quanta:
+    for chunk in chunks:
         least = load.index(min(load))
-        tasks[least].append(quantum)
-        load[least] += quantum.units
+        tasks[least].append(chunk)
+        load[least] += chunk.units
     return tasks
 
 
@@ -266,7 +266,7 @@ def _error(future: Task) -> BaseException | None:
 
 
 def _out_of_memory(outcome: Outcome) -> str | None:
-    """Return why a quantum has to be done again, or None where it has come to its end, a raised error included."""
+    """Return why a chunk has to be done again, or None where it has come to its end, a raised error included."""
     raised = (outcome.error or "").rstrip().rpartition("\n")[2]
     kind, separator, said = raised.partition(": ")
     return f"out of memory{separator}{said}" if kind.endswith("MemoryError") else None

@@ -7,7 +7,7 @@ import numpy as np
 
 from engine.activations import Array
 from engine.metrics import METRICS
-from engine.quantum import mean_value
+from engine.training_chunk import mean_value
 from study.charts.chart import WIDTH, Axis, Chart, Dots, Mark, path
 from study.charts.colors import CLASSES
 from study.charts.scales import Numbers

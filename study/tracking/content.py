@@ -13,8 +13,8 @@ import numpy as np
 from optuna.trial import FrozenTrial
 
 from engine.activations import Array
-from engine.quantum import Evaluation, evaluations, mean_value
 from engine.state import TrainingState
+from engine.training_chunk import Evaluation, evaluations, mean_value
 from study.charts.curves import trial_curve
 from study.charts.svg import draw_chart
 from study.ledger import RESULT, STATES

@@ -8,8 +8,8 @@ import pytest
 from engine import Architecture, start
 from engine.activations import Array
 from engine.metrics import METRICS, measure
-from engine.quantum import Quantum, evaluations, mean_value, work
 from engine.settings import TrainingSettings
+from engine.training_chunk import TrainingChunk, evaluations, mean_value, run_chunk
 from engine.worker_data import Fold, write_data
 
 RARE = np.array([[1.0, *[0.0] * 9]])
@@ -50,7 +50,7 @@ def test_with_folds_metrics_are_of_the_predictions_of_all_folds_together(tmp_pat
     write_data(tmp_path, [fold(RARE), fold(COMMON), fold(COMMON[:, :7])])  # two folds of three have one class
     settings = TrainingSettings(learning_rate=0.1, iterations=3)
     state = start(Architecture((2, 2, 1)), settings, seeds=[1, 2, 3])
-    outcome = work(Quantum(0, state, 3, (3,), ("accuracy", "balanced_accuracy", "auc"), str(tmp_path)))
+    outcome = run_chunk(TrainingChunk(0, state, 3, (3,), ("accuracy", "balanced_accuracy", "auc"), str(tmp_path)))
     assert outcome.error is None
     (seen,) = evaluations(outcome.state)
     Y, A = np.concatenate([RARE, COMMON, COMMON[:, :7]], axis=1), np.concatenate(outcome.dev_predictions, axis=1)

@@ -133,7 +133,7 @@ def test_data_lost_with_their_only_worker_are_sent_again(cluster: DaskCluster, t
     objective = Objective(spec, (load(spec.data, tmp_path),), Home(tmp_path / "home").folder("small"))
     objective.write_data()
     setting = {"learning_rate": 0.1, "iterations": 50, "depth": 0, "activation": "relu"}
-    batch = [objective.quantum(objective.open(number, setting)) for number in range(4)]
+    batch = [objective.next_chunk(objective.open(number, setting)) for number in range(4)]
     with connect("dask", scheduler=cluster.address) as workers:
         assert workers is not None
         with Workers(workers.jobs, cluster=workers) as crew:

@@ -105,7 +105,7 @@ def loaded(data: DataSpec, folder: Path) -> Dataset:
 
 
 def compare(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deaths: int = DEATHS) -> None:
-    monkeypatch.setattr("study.objective.LEAST", 1e-4)  # several quanta a trial
+    monkeypatch.setattr("study.objective.LEAST", 1e-4)  # several chunks a trial
     chance = random.Random(text)
     monkeypatch.setattr("support.in_process.load", lambda data, _: loaded(data, Path()))  # half of the time otherwise
     # Training states are written after some rounds and not after others.

@@ -116,12 +116,12 @@ def test_work_counts_dropout_and_the_penalty_as_the_engine_does(tmp_path: Path) 
     assert len({work.units for work in works}) == 4
 
 
-def test_a_quantum_is_an_eighth_of_a_trial_whatever_batch_size_comes_last(tmp_path: Path) -> None:
-    def quantum(batch_size: str) -> float:
+def test_a_chunk_is_an_eighth_of_a_trial_whatever_batch_size_comes_last(tmp_path: Path) -> None:
+    def chunk(batch_size: str) -> float:
         space = {"iterations": "{ low = 1000, high = 6000 }", "depth": 2, "units": 64, "batch_size": batch_size}
         lines = "\n".join(f"{key} = {value}" for key, value in space.items())
         text = f'name = "q"\n[data]\nsource = "sklearn:digits"\n[space]\nlearning_rate = 0.1\n{lines}\n'
-        return objective(text + 'activation = "relu"\n', tmp_path).quantum_units
+        return objective(text + 'activation = "relu"\n', tmp_path).chunk_work
 
-    assert quantum('["full", 128]') == quantum('[128, "full"]')
-    assert LEAST <= quantum("[128]") < quantum('["full", 128]') < quantum('["full"]') <= MOST
+    assert chunk('["full", 128]') == chunk('[128, "full"]')
+    assert LEAST <= chunk("[128]") < chunk('["full", 128]') < chunk('["full"]') <= MOST

@@ -60,7 +60,7 @@ def test_a_search_stopped_after_each_round_gives_the_same_trials(
     tmp_path: Path, pruner: str, every: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("study.search.CHECKPOINT_EVERY", every)
-    monkeypatch.setattr("study.objective.LEAST", 1e-4)  # several quanta a trial
+    monkeypatch.setattr("study.objective.LEAST", 1e-4)  # several chunks a trial
     text = spec_with(f'pruner = "{pruner}"\ntrials = 12')
     whole = run_local(text, tmp_path / "whole")
     pieces = run_local(text, tmp_path / "pieces", stop=lambda: True)

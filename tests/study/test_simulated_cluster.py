@@ -23,12 +23,12 @@ def simulation() -> ModuleType:
 
 
 def test_a_coordinator_that_costs_nothing_keeps_one_worker_busy(simulation: ModuleType) -> None:
-    result = simulation.simulate(simulation.Costs(0.0, 0.0), workers=1, trials=50, seconds=1.0, quanta=8)
+    result = simulation.simulate(simulation.Costs(0.0, 0.0), workers=1, trials=50, seconds=1.0, chunks=8)
     assert result.busy == pytest.approx(1.0)
 
 
 def test_trials_that_take_no_time_take_that_of_the_coordinator(simulation: ModuleType) -> None:
-    result = simulation.simulate(simulation.Costs(0.01, 0.0), workers=100, trials=1000, seconds=1e-6, quanta=8)
+    result = simulation.simulate(simulation.Costs(0.01, 0.0), workers=100, trials=1000, seconds=1e-6, chunks=8)
     assert result.seconds == pytest.approx(10.0, rel=0.01)
     assert result.busy < 0.01
 
@@ -36,7 +36,7 @@ def test_trials_that_take_no_time_take_that_of_the_coordinator(simulation: Modul
 def test_more_workers_never_take_longer_and_fewer_are_never_idler(simulation: ModuleType) -> None:
     costs = simulation.Costs(0.01, 0.001)
     results = [
-        simulation.simulate(costs, workers=count, trials=2000, seconds=1.0, quanta=8) for count in (1, 4, 16, 64)
+        simulation.simulate(costs, workers=count, trials=2000, seconds=1.0, chunks=8) for count in (1, 4, 16, 64)
     ]
     assert [r.seconds for r in results] == sorted((r.seconds for r in results), reverse=True)
     assert [r.busy for r in results] == sorted((r.busy for r in results), reverse=True)

@@ -79,14 +79,14 @@ def test_stacks_of_confirm_begin_as_others_end_where_memory_is_short(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("study.retraining.MEMORY", 1)
-    monkeypatch.setattr("study.retraining.QUANTUM", 1e-6)
+    monkeypatch.setattr("study.retraining.CHUNK_WORK", 1e-6)
     objective = objective_of(spec_with(space="units = 4\ndepth = 1\niterations = 5"), tmp_path)
     objective.write_data()
     retraining = Retraining(objective, "dev", 6, tmp_path)
     stacks = retraining._stacks("a", {"learning_rate": 0.1, "activation": "relu"}, 1)
     most = []
     with Workers(1) as workers:
-        for _ in _side_by_side(workers, stacks, retraining._quantum, lambda _share: None):
+        for _ in _side_by_side(workers, stacks, retraining._next_chunk, lambda _share: None):
             most.append(sum(stack.state is not None and not stack.ended for stack in stacks))
     assert len(most) == 6
     assert max(most) <= 2  # of a worker, and the one that waits for it

@@ -1,4 +1,4 @@
-"""Each quantum has an outcome, whatever happens to the worker process that does it, and no other pays for it."""
+"""Each chunk has an outcome, whatever happens to the worker process that does it, and no other pays for it."""
 
 import os
 import signal
@@ -18,70 +18,70 @@ from support.waiting import wait_for
 from threadpoolctl import threadpool_info
 
 from engine import Architecture, TrainingSettings, start
-from engine.quantum import Outcome, Quantum
+from engine.training_chunk import Outcome, TrainingChunk
 from study import workers
 from study.errors import MachineError, UserError
 from study.workers import ATTEMPTS, LEAST_MEMORY, PATIENCE, Workers, shares
 
-Trouble = Callable[[Quantum], Outcome]
+Trouble = Callable[[TrainingChunk], Outcome]
 
 
-def make_quantum(trial: int, place: Path, until: int = 1) -> Quantum:
+def make_chunk(trial: int, place: Path, until: int = 1) -> TrainingChunk:
     settings = TrainingSettings(learning_rate=0.1, iterations=10)
     state = start(Architecture((2, 1)), settings, seeds=[trial], dtype=np.float32)
-    return Quantum(trial, state, until, (), (), str(place), units=until / 1000)
+    return TrainingChunk(trial, state, until, (), (), str(place), units=until / 1000)
 
 
 def attempts(place: Path, trial: int) -> int:
     return len(list(place.glob(f"{trial}-*")))
 
 
-def note(quantum: Quantum) -> int:
-    """Write down that a quantum was begun; return how often that has been."""
-    place = Path(quantum.data)
-    (place / f"{quantum.trial}-{time.monotonic_ns()}-{os.getpid()}").touch()
-    return attempts(place, quantum.trial)
+def note(chunk: TrainingChunk) -> int:
+    """Write down that a chunk was begun; return how often that has been."""
+    place = Path(chunk.data)
+    (place / f"{chunk.trial}-{time.monotonic_ns()}-{os.getpid()}").touch()
+    return attempts(place, chunk.trial)
 
 
-def each(trouble: Trouble, quanta: Sequence[Quantum]) -> list[Outcome]:
-    return [trouble(quantum) for quantum in quanta]
+def each(trouble: Trouble, chunks: Sequence[TrainingChunk]) -> list[Outcome]:
+    return [trouble(chunk) for chunk in chunks]
 
 
-def in_turn(trouble: Trouble) -> Callable[[Sequence[Quantum]], list[Outcome]]:
-    """Return what stands in for `engine.quantum.work_in_turn`."""
+def in_turn(trouble: Trouble) -> Callable[[Sequence[TrainingChunk]], list[Outcome]]:
+    """Return what stands in for `engine.training_chunk.run_chunks`."""
     return partial(each, trouble)
 
 
-# What stands in for `engine.quantum.work` in the workers; trial 1 is the one that fails.
+# What stands in for `engine.training_chunk.run_chunk` in the workers; trial 1 is the one that fails.
 
 
-def well(quantum: Quantum) -> Outcome:
-    note(quantum)
-    return Outcome(quantum.trial, quantum.state, seconds=os.getpid())
+def well(chunk: TrainingChunk) -> Outcome:
+    note(chunk)
+    return Outcome(chunk.trial, chunk.state, seconds=os.getpid())
 
 
-def killed_always(quantum: Quantum) -> Outcome:
-    if note(quantum) and quantum.trial == 1:
+def killed_always(chunk: TrainingChunk) -> Outcome:
+    if note(chunk) and chunk.trial == 1:
         os.kill(os.getpid(), signal.SIGKILL)
-    return Outcome(quantum.trial, quantum.state)
+    return Outcome(chunk.trial, chunk.state)
 
 
-def killed_once(quantum: Quantum) -> Outcome:
-    if note(quantum) == 1 and quantum.trial == 1:
+def killed_once(chunk: TrainingChunk) -> Outcome:
+    if note(chunk) == 1 and chunk.trial == 1:
         os.kill(os.getpid(), signal.SIGKILL)
-    return Outcome(quantum.trial, quantum.state)
+    return Outcome(chunk.trial, chunk.state)
 
 
-def leaves(quantum: Quantum) -> Outcome:
-    if note(quantum) and quantum.trial == 1:
+def leaves(chunk: TrainingChunk) -> Outcome:
+    if note(chunk) and chunk.trial == 1:
         os._exit(3)
-    return Outcome(quantum.trial, quantum.state)
+    return Outcome(chunk.trial, chunk.state)
 
 
-def killed_amid_its_result(quantum: Quantum) -> Outcome:
+def killed_amid_its_result(chunk: TrainingChunk) -> Outcome:
     """Return a result that takes a while to write, and be killed meanwhile."""
-    if not note(quantum) or quantum.trial != 1:
-        return Outcome(quantum.trial, quantum.state)
+    if not note(chunk) or chunk.trial != 1:
+        return Outcome(chunk.trial, chunk.state)
     main = threading.get_ident()
 
     def kill() -> None:
@@ -90,50 +90,48 @@ def killed_amid_its_result(quantum: Quantum) -> Outcome:
         os.kill(os.getpid(), signal.SIGKILL)
 
     threading.Thread(target=kill).start()
-    return Outcome(quantum.trial, quantum.state, dev_predictions=(np.zeros(1 << 23),))
+    return Outcome(chunk.trial, chunk.state, dev_predictions=(np.zeros(1 << 23),))
 
 
-def stuck_always(quantum: Quantum) -> Outcome:
-    if note(quantum) and quantum.trial == 1:
+def stuck_always(chunk: TrainingChunk) -> Outcome:
+    if note(chunk) and chunk.trial == 1:
         threading.Event().wait()
-    return Outcome(quantum.trial, quantum.state)
+    return Outcome(chunk.trial, chunk.state)
 
 
-def hungry(quantum: Quantum) -> Outcome:
-    note(quantum)
+def hungry(chunk: TrainingChunk) -> Outcome:
+    note(chunk)
     try:
-        if quantum.trial == 1:
+        if chunk.trial == 1:
             np.ones(LEAST_MEMORY)
     except MemoryError as error:
-        return Outcome(quantum.trial, quantum.state, error=f"Traceback\n{type(error).__name__}: {error}\n")
-    return Outcome(quantum.trial, quantum.state)
+        return Outcome(chunk.trial, chunk.state, error=f"Traceback\n{type(error).__name__}: {error}\n")
+    return Outcome(chunk.trial, chunk.state)
 
 
-def raising(quantum: Quantum) -> Outcome:
-    note(quantum)
-    return Outcome(
-        quantum.trial, quantum.state, error="Traceback\nValueError: of the trial's own" * (quantum.trial == 1)
-    )
+def raising(chunk: TrainingChunk) -> Outcome:
+    note(chunk)
+    return Outcome(chunk.trial, chunk.state, error="Traceback\nValueError: of the trial's own" * (chunk.trial == 1))
 
 
-def raising_outside(quantum: Quantum) -> Outcome:
-    if note(quantum) and quantum.trial == 1:
+def raising_outside(chunk: TrainingChunk) -> Outcome:
+    if note(chunk) and chunk.trial == 1:
         raise RuntimeError("not as a value")
-    return Outcome(quantum.trial, quantum.state)
+    return Outcome(chunk.trial, chunk.state)
 
 
-def threads(quantum: Quantum) -> Outcome:
+def threads(chunk: TrainingChunk) -> Outcome:
     most = max(library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas")
-    return Outcome(quantum.trial, quantum.state, seconds=most)
+    return Outcome(chunk.trial, chunk.state, seconds=most)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_outcomes_come_in_the_order_of_trials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, jobs: int) -> None:
-    monkeypatch.setattr(workers, "work_in_turn", in_turn(well))
+    monkeypatch.setattr(workers, "run_chunks", in_turn(well))
     with Workers(jobs) as crew:
         for _ in range(3):
-            outcomes = crew.run([make_quantum(trial, tmp_path) for trial in (5, 1, 4, 2)])
+            outcomes = crew.run([make_chunk(trial, tmp_path) for trial in (5, 1, 4, 2)])
             assert list(outcomes) == [1, 2, 4, 5]
             assert [outcome.trial for outcome in outcomes.values()] == [1, 2, 4, 5]
             assert {int(outcome.seconds) == os.getpid() for outcome in outcomes.values()} == {jobs == 1}
@@ -141,10 +139,10 @@ def test_outcomes_come_in_the_order_of_trials(monkeypatch: pytest.MonkeyPatch, t
 
 
 def test_the_largest_is_begun_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(workers, "work_in_turn", in_turn(well))
-    quanta = [make_quantum(trial, tmp_path, until) for trial, until in ((0, 3), (1, 9), (2, 6))]
+    monkeypatch.setattr(workers, "run_chunks", in_turn(well))
+    chunks = [make_chunk(trial, tmp_path, until) for trial, until in ((0, 3), (1, 9), (2, 6))]
     with Workers(1, memory_limit=2 * LEAST_MEMORY) as crew:
-        assert list(crew.run(quanta)) == [0, 1, 2]
+        assert list(crew.run(chunks)) == [0, 1, 2]
     begun = sorted(tmp_path.iterdir(), key=lambda path: int(path.name.split("-")[1]))
     assert [int(path.name.split("-")[0]) for path in begun] == [1, 2, 0]
 
@@ -154,18 +152,18 @@ def test_the_largest_is_begun_first(monkeypatch: pytest.MonkeyPatch, tmp_path: P
 def test_a_batch_is_collected_while_another_is_under_way(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, jobs: int
 ) -> None:
-    monkeypatch.setattr(workers, "work_in_turn", in_turn(well))
+    monkeypatch.setattr(workers, "run_chunks", in_turn(well))
     with Workers(jobs) as crew:
-        first, second = (crew.submit([make_quantum(trial, tmp_path) for trial in part]) for part in ((0, 2), (1, 3)))
+        first, second = (crew.submit([make_chunk(trial, tmp_path) for trial in part]) for part in ((0, 2), (1, 3)))
         assert list(crew.collect(second)) == [1, 3]
         assert list(crew.collect(first)) == [0, 2]
 
 
 @pytest.mark.slow
 def test_a_killed_worker_costs_the_batch_behind_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(workers, "work_in_turn", in_turn(killed_always))  # trial 1
+    monkeypatch.setattr(workers, "run_chunks", in_turn(killed_always))  # trial 1
     with Workers(2) as crew:
-        first, second = (crew.submit([make_quantum(trial, tmp_path) for trial in part]) for part in ((0, 1), (2, 3)))
+        first, second = (crew.submit([make_chunk(trial, tmp_path) for trial in part]) for part in ((0, 1), (2, 3)))
         outcomes = crew.collect(first) | crew.collect(second)
     assert [trial for trial, outcome in outcomes.items() if outcome.error] == [1]
     assert attempts(tmp_path, 1) == ATTEMPTS
@@ -176,10 +174,10 @@ def test_a_killed_worker_costs_the_batch_behind_nothing(monkeypatch: pytest.Monk
 def test_blas_has_one_thread_while_the_workers_are_there(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, jobs: int
 ) -> None:
-    monkeypatch.setattr(workers, "work_in_turn", in_turn(threads))
+    monkeypatch.setattr(workers, "run_chunks", in_turn(threads))
     before = threadpool_info()
     with Workers(jobs) as crew:
-        assert crew.run([make_quantum(0, tmp_path)])[0].seconds == 1
+        assert crew.run([make_chunk(0, tmp_path)])[0].seconds == 1
     assert threadpool_info() == before
 
 
@@ -198,44 +196,44 @@ def test_blas_has_one_thread_while_the_workers_are_there(
 def test_failing_task_is_retried_three_times_and_fails_alone(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, trouble: Trouble, words: str
 ) -> None:
-    monkeypatch.setattr(workers, "work_in_turn", in_turn(trouble))
+    monkeypatch.setattr(workers, "run_chunks", in_turn(trouble))
     patience = 5 if trouble is stuck_always else PATIENCE  # long enough for a busy machine to begin a worker
     with Workers(2, memory_limit=3 * LEAST_MEMORY, patience=patience) as crew:
-        quanta = [make_quantum(trial, tmp_path) for trial in range(8)]
-        outcomes = crew.run(quanta)
+        chunks = [make_chunk(trial, tmp_path) for trial in range(8)]
+        outcomes = crew.run(chunks)
         assert list(outcomes) == list(range(8))
         assert [trial for trial, outcome in outcomes.items() if outcome.error] == [1]
         assert words in str(outcomes[1].error)
-        assert outcomes[1].state is quanta[1].state
+        assert outcomes[1].state is chunks[1].state
         assert attempts(tmp_path, 1) == ATTEMPTS
-        monkeypatch.setattr(workers, "work_in_turn", in_turn(well))
-        assert not crew.run([make_quantum(1, tmp_path)])[1].error
+        monkeypatch.setattr(workers, "run_chunks", in_turn(well))
+        assert not crew.run([make_chunk(1, tmp_path)])[1].error
 
 
 @pytest.mark.slow
 def test_a_worker_killed_once_costs_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(workers, "work_in_turn", in_turn(killed_once))
+    monkeypatch.setattr(workers, "run_chunks", in_turn(killed_once))
     with Workers(2) as crew:
-        outcomes = crew.run([make_quantum(trial, tmp_path) for trial in range(8)])
+        outcomes = crew.run([make_chunk(trial, tmp_path) for trial in range(8)])
     assert {outcome.error for outcome in outcomes.values()} == {None}
     assert attempts(tmp_path, 1) == 2
 
 
 @pytest.mark.slow
 def test_workers_killed_between_two_rounds_are_replaced(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(workers, "work_in_turn", in_turn(well))
+    monkeypatch.setattr(workers, "run_chunks", in_turn(well))
     with Workers(2) as crew:
-        crew.run([make_quantum(trial, tmp_path) for trial in range(4)])
+        crew.run([make_chunk(trial, tmp_path) for trial in range(4)])
         send(signal.SIGKILL, workers_of(os.getpid()))
-        outcomes = crew.run([make_quantum(trial, tmp_path) for trial in range(4, 8)])
+        outcomes = crew.run([make_chunk(trial, tmp_path) for trial in range(4, 8)])
     assert {outcome.error for outcome in outcomes.values()} == {None}
 
 
 @pytest.mark.slow
 def test_what_a_trial_raises_is_its_own_and_not_tried_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(workers, "work_in_turn", in_turn(raising))
+    monkeypatch.setattr(workers, "run_chunks", in_turn(raising))
     with Workers(2) as crew:
-        outcomes = crew.run([make_quantum(trial, tmp_path) for trial in range(3)])
+        outcomes = crew.run([make_chunk(trial, tmp_path) for trial in range(3)])
     assert str(outcomes[1].error).endswith("ValueError: of the trial's own")
     assert attempts(tmp_path, 1) == 1
 
@@ -244,13 +242,13 @@ def test_what_a_trial_raises_is_its_own_and_not_tried_again(monkeypatch: pytest.
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_data_that_cannot_be_read_end_the_run_and_fail_no_trial(tmp_path: Path, jobs: int) -> None:
     with Workers(jobs) as crew, pytest.raises(FileNotFoundError, match=r"units\.json"):
-        crew.run([make_quantum(trial, tmp_path) for trial in range(3)])
+        crew.run([make_chunk(trial, tmp_path) for trial in range(3)])
 
 
 def test_no_worker_outlives_the_block(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(workers, "work_in_turn", in_turn(stuck_always))
+    monkeypatch.setattr(workers, "run_chunks", in_turn(stuck_always))
     with pytest.raises(KeyboardInterrupt), Workers(2) as crew:
-        crew.submit([make_quantum(trial, tmp_path) for trial in range(20)])
+        crew.submit([make_chunk(trial, tmp_path) for trial in range(20)])
         pids = workers_of(os.getpid())
         raise KeyboardInterrupt
     assert len(pids) == 2
@@ -259,9 +257,9 @@ def test_no_worker_outlives_the_block(monkeypatch: pytest.MonkeyPatch, tmp_path:
 
 @pytest.mark.slow
 def test_workers_end_though_one_was_killed_amid_its_result(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(workers, "work_in_turn", in_turn(killed_amid_its_result))
+    monkeypatch.setattr(workers, "run_chunks", in_turn(killed_amid_its_result))
     with Workers(2) as crew:
-        batch = crew.submit([make_quantum(1, tmp_path)])
+        batch = crew.submit([make_chunk(1, tmp_path)])
         begun = wait_for(lambda: len(found := workers_of(os.getpid())) == 2 and found, "two workers to begin")
         wait_for(lambda: {fate(pid)[0] for pid in begun} & {"Z", "X"}, "a worker to be killed")
         assert batch.pending is not None
@@ -271,26 +269,26 @@ def test_workers_end_though_one_was_killed_amid_its_result(monkeypatch: pytest.M
 
 @pytest.mark.slow
 def test_processes_that_were_begun_ahead_do_the_work(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(workers, "work_in_turn", in_turn(well))
+    monkeypatch.setattr(workers, "run_chunks", in_turn(well))
     crew = Workers(2)
     crew.begin(8)
     begun = set(workers_of(os.getpid()))
     assert len(begun) == 2
     with crew:
         crew.need(1)  # too late to do without them
-        outcomes = crew.run([make_quantum(trial, tmp_path) for trial in range(8)])
+        outcomes = crew.run([make_chunk(trial, tmp_path) for trial in range(8)])
     assert {int(outcome.seconds) for outcome in outcomes.values()} <= begun
     assert gone(list(begun))
 
 
 @pytest.mark.slow
 def test_where_too_few_processes_have_begun_they_begin_anew(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(workers, "work_in_turn", in_turn(well))
+    monkeypatch.setattr(workers, "run_chunks", in_turn(well))
     with Workers(3) as crew:
         crew.begin(2)
         begun = set(workers_of(os.getpid()))
         crew.need(8)
-        outcomes = crew.run([make_quantum(trial, tmp_path) for trial in range(8)])
+        outcomes = crew.run([make_chunk(trial, tmp_path) for trial in range(8)])
         assert len(workers_of(os.getpid())) == 3
     assert not {int(outcome.seconds) for outcome in outcomes.values()} & begun
 
@@ -304,11 +302,11 @@ def test_processes_that_were_begun_ahead_end_where_nothing_comes_of_it() -> None
 
 
 @pytest.mark.parametrize(("jobs", "most"), [(1, 8), (2, 1)])
-def test_for_one_quantum_at_a_time_no_process_is_begun(jobs: int, most: int, tmp_path: Path) -> None:
+def test_for_one_chunk_at_a_time_no_process_is_begun(jobs: int, most: int, tmp_path: Path) -> None:
     crew = Workers(jobs)
     crew.begin(most)
     with crew:
-        assert crew.submit([make_quantum(0, tmp_path)]).pending is None
+        assert crew.submit([make_chunk(0, tmp_path)]).pending is None
         assert workers_of(os.getpid()) == []
 
 
@@ -323,26 +321,26 @@ def test_a_machine_without_semaphores_is_told_of_the_way_out(monkeypatch: pytest
 
     monkeypatch.setattr(workers, "ProcessPoolExecutor", refuse)
     with Workers(2) as crew, pytest.raises(MachineError, match="Permission denied; --jobs 1 does without them"):
-        crew.run([make_quantum(0, tmp_path)])
+        crew.run([make_chunk(0, tmp_path)])
 
 
 def test_a_worker_of_a_cluster_has_its_share_in_one_task(tmp_path: Path) -> None:
-    quanta = [make_quantum(trial, tmp_path, until) for trial, until in ((0, 9), (1, 8), (2, 3), (3, 2), (4, 1))]
-    assert [[quantum.trial for quantum in task] for task in shares(quanta, 2)] == [[0, 3, 4], [1, 2]]
-    assert [[quantum.trial for quantum in task] for task in shares(quanta, 8)] == [[0], [1], [2], [3], [4]]
+    chunks = [make_chunk(trial, tmp_path, until) for trial, until in ((0, 9), (1, 8), (2, 3), (3, 2), (4, 1))]
+    assert [[chunk.trial for chunk in task] for task in shares(chunks, 2)] == [[0, 3, 4], [1, 2]]
+    assert [[chunk.trial for chunk in task] for task in shares(chunks, 8)] == [[0], [1], [2], [3], [4]]
     assert shares([], 2) == []
 
 
-def test_quanta_of_a_lost_task_are_done_again_one_by_one(tmp_path: Path) -> None:
+def test_chunks_of_a_lost_task_are_done_again_one_by_one(tmp_path: Path) -> None:
     lost, tasks = {(0, 2), (2,)}, list[tuple[int, ...]]()
 
-    def do(quanta: Sequence[Quantum]) -> list[Outcome]:
-        tasks.append(tuple(quantum.trial for quantum in quanta))
+    def do(chunks: Sequence[TrainingChunk]) -> list[Outcome]:
+        tasks.append(tuple(chunk.trial for chunk in chunks))
         if tasks[-1] in lost:
             raise RuntimeError("gone")
-        return each(well, quanta)
+        return each(well, chunks)
 
     with Workers(2, cluster=Instant(2, do)) as crew:
-        outcomes = crew.run([make_quantum(trial, tmp_path) for trial in range(4)])
+        outcomes = crew.run([make_chunk(trial, tmp_path) for trial in range(4)])
     assert [outcome.error for outcome in outcomes.values()] == [None, None, "RuntimeError: gone, 3 times", None]
     assert tasks == [(0, 2), (1, 3), (0,), (2,), (2,)]

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 
-from engine.quantum import Outcome, Quantum, work_in_turn
+from engine.training_chunk import Outcome, TrainingChunk, run_chunks
 
 
 class Instant:
@@ -14,13 +14,13 @@ class Instant:
         do: a task; what it raises is how the task ends.
     """
 
-    def __init__(self, jobs: int, do: Callable[[Sequence[Quantum]], list[Outcome]] = work_in_turn) -> None:
+    def __init__(self, jobs: int, do: Callable[[Sequence[TrainingChunk]], list[Outcome]] = run_chunks) -> None:
         self.jobs, self.do = jobs, do
 
-    def submit(self, quanta: Sequence[Quantum]) -> "Future[list[Outcome]]":
+    def submit(self, chunks: Sequence[TrainingChunk]) -> "Future[list[Outcome]]":
         future: Future[list[Outcome]] = Future()
         try:
-            future.set_result(self.do(quanta))
+            future.set_result(self.do(chunks))
         except RuntimeError as error:
             future.set_exception(error)
         return future

@@ -14,7 +14,7 @@ from support.ports import free_port
 from support.waiting import wait_for
 
 TOKEN = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0123456789abcdef" * 4}
-WORKER = "ray::work_remotely"  # what ray calls a process that does quanta
+WORKER = "ray::run_chunks_remotely"  # what ray calls a process that does chunks
 
 
 class RayCluster:
@@ -36,8 +36,8 @@ class RayCluster:
         return b"Ray runtime started" in self._log.read_bytes()
 
     def kill_worker(self) -> None:
-        """Kill a process that does a quantum."""
-        wait_for(self._kill_one, "a worker that has a quantum")
+        """Kill a process that does a chunk."""
+        wait_for(self._kill_one, "a worker that has a chunk")
 
     def _kill_one(self) -> bool:
         for process in psutil.Process(self._head.pid).children(recursive=True):

@@ -1,4 +1,4 @@
-"""A quantum of work on one trial, as a worker does it: state in, state and evaluations out, nothing else touched.
+"""A chunk of work on one trial, as a worker does it: state in, state and evaluations out, nothing else touched.
 
 Workers import the engine and NumPy alone. What goes wrong with a trial comes back as a value, since an exception would
 end the whole round.
@@ -23,7 +23,7 @@ from engine.worker_data import PackedData, WorkerData, read_data, unpack_data, w
 
 
 @dataclass(frozen=True, eq=False)
-class Quantum:
+class TrainingChunk:
     """What a worker is asked to do.
 
     Attributes:
@@ -62,7 +62,7 @@ class Outcome:
             work failed.
         train: metrics on train at the end, as those on dev in an `Evaluation`; empty before.
         dev_predictions: A[L] of each replica on dev at the end, (n_y, m); empty before.
-        seconds: processor time of the quantum, of the thread that worked on it.
+        seconds: processor time of the chunk, of the thread that worked on it.
         error: traceback where something was raised.
     """
 
@@ -79,52 +79,52 @@ def ignore_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def work(quantum: Quantum, packed: PackedData | None = None) -> Outcome:
-    """Train one trial by one quantum.
+def run_chunk(chunk: TrainingChunk, packed: PackedData | None = None) -> Outcome:
+    """Train one trial by one chunk.
 
     Args:
-        quantum: what to do.
-        packed: the data, where the worker cannot read the quantum's folder.
+        chunk: what to do.
+        packed: the data, where the worker cannot read the chunk's folder.
 
     Raises:
         OSError: the data cannot be read, which no trial is to blame for; anything else comes back as a value.
     """
     started = time.thread_time()  # with one job the coordinator has other threads, which are not counted
     try:
-        outcome = _work(quantum, read_data(quantum.data) if packed is None else unpack_data(packed))
+        outcome = _run_chunk(chunk, read_data(chunk.data) if packed is None else unpack_data(packed))
     except OSError:
         raise
     except Exception:  # noqa: BLE001 - travels to the coordinator as a value, into the ledger and the run
-        outcome = Outcome(quantum.trial, quantum.state, error=traceback.format_exc())
+        outcome = Outcome(chunk.trial, chunk.state, error=traceback.format_exc())
     return replace(outcome, seconds=time.thread_time() - started)
 
 
-def work_in_turn(quanta: Sequence[Quantum], packed: PackedData | None = None) -> list[Outcome]:
-    """Do quanta one after another; see `work`."""
-    return [work(quantum, packed) for quantum in quanta]
+def run_chunks(chunks: Sequence[TrainingChunk], packed: PackedData | None = None) -> list[Outcome]:
+    """Do chunks one after another; see `run_chunk`."""
+    return [run_chunk(chunk, packed) for chunk in chunks]
 
 
-def _work(quantum: Quantum, data: WorkerData) -> Outcome:
-    state = quantum.state
+def _run_chunk(chunk: TrainingChunk, data: WorkerData) -> Outcome:
+    state = chunk.state
     end = state.settings.iterations
-    stops = [i for i in quantum.grid if state.iteration < i < min(quantum.until, end)]
-    stops.append(min(quantum.until, end))
+    stops = [i for i in chunk.grid if state.iteration < i < min(chunk.until, end)]
+    stops.append(min(chunk.until, end))
     seen, outputs = evaluations(state), list[Array]()
-    # Data are checked at a trial's first quantum.
+    # Data are checked at a trial's first chunk.
     known = state.iteration > 0
-    for state in advance_by(quantum.state, data.X, data.Y, stops, sample_weight=data.weight, known=known):
+    for state in advance_by(chunk.state, data.X, data.Y, stops, sample_weight=data.weight, known=known):
         if "diverged" in state.status:
             break
-        if state.done or state.iteration in quantum.grid:
+        if state.done or state.iteration in chunk.grid:
             outputs, costs = _predict(state, data, "dev")
-            dev = {f"dev_{name}": values for name, values in _measure(data, "dev", outputs, quantum.metrics).items()}
+            dev = {f"dev_{name}": values for name, values in _measure(data, "dev", outputs, chunk.metrics).items()}
             evaluation: Evaluation = {"iteration": state.iteration, "dev_cost": costs, **dev}
             seen.append(evaluation)
     state = replace(state, notes={"evaluations": seen})
     if "diverged" in state.status or not state.done:
-        return Outcome(quantum.trial, state)
-    train = _measure(data, "train", _predict(state, data, "train")[0], quantum.metrics)
-    return Outcome(quantum.trial, state, train, tuple(outputs))
+        return Outcome(chunk.trial, state)
+    train = _measure(data, "train", _predict(state, data, "train")[0], chunk.metrics)
+    return Outcome(chunk.trial, state, train, tuple(outputs))
 
 
 def evaluations(state: TrainingState) -> list[Evaluation]:
