@@ -28,8 +28,8 @@ from engine.worker_data import PackedData
 from study.clusters import connect
 from study.data import load
 from study.home import Home
-from study.objective import Objective
-from study.search import GROUPS
+from study.search.coordinator import GROUPS
+from study.search.objective import Objective
 from study.spec import parse_spec
 from study.workers import Workers
 

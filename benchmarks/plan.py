@@ -28,8 +28,8 @@ from study import calibration, forecast
 from study.data import load
 from study.home import Home, StudyFolder
 from study.ledger import RESULT, ROUND, Ledger
-from study.objective import Objective
 from study.planning import draw_trials, make_plan
+from study.search.objective import Objective
 from study.spec import parse_spec
 from study.workers import Workers
 

@@ -37,14 +37,14 @@ from rich.table import Table
 from simulated_cluster import Costs, simulate
 
 from engine.training_chunk import Outcome, TrainingChunk, run_chunk
-from study.budget import Budget
 from study.data import load
 from study.home import Home
 from study.ledger import RESULT, ROUND, Ledger, quiet_optuna
-from study.objective import Objective, direction_of
 from study.running import Progress, run
-from study.samplers import make_sampler
-from study.search import Listener, Search
+from study.search.coordinator import Listener, Search
+from study.search.objective import Objective, direction_of
+from study.search.samplers import make_sampler
+from study.search.stopping import Budget
 from study.spec import parse_spec
 from study.spec.search import SearchSpec
 from study.tracking.sync import sync
@@ -202,7 +202,7 @@ def measure(home: Home, workers: int, marks: Sequence[int], sampler: str) -> lis
         for part, method in (("ask", "_fill"), ("checkpoint", "_checkpoint"), ("tell", "_commit")):
             timed = watch.over(part, getattr(Search, method))
             patches.enter_context(patch.object(Search, method, timed))
-        patches.enter_context(patch("study.search.make_sampler", sampler_near(marks, workers)))
+        patches.enter_context(patch("study.search.coordinator.make_sampler", sampler_near(marks, workers)))
         run(path, home, workers=Workers(workers, cluster=Looking(workers)), exporter=None, progress=progress)
     seen.append((finished, dict(watch.seconds)))
     rows = []

@@ -16,15 +16,15 @@ import numpy as np
 
 from engine import Architecture, Parameters, predict
 from engine.metrics import METRICS
-from study.budget import Budget
 from study.confirming import confirm_with
 from study.data import open_test
 from study.home import Home
 from study.ledger import Ledger, quiet_optuna
-from study.objective import Objective, direction_of
 from study.reopening import load_all
-from study.search import Listener, Search
-from study.space import complete
+from study.search.coordinator import Listener, Search
+from study.search.objective import Objective, direction_of
+from study.search.search_space import complete
+from study.search.stopping import Budget
 from study.spec import parse_spec
 from study.workers import Workers
 

@@ -12,8 +12,8 @@ from threadpoolctl import threadpool_limits
 
 from engine.training_chunk import TrainingChunk, run_chunk
 from engine.work import ELEMENTS_PER_UNIT, FLOPS_PER_UNIT, STEPS_PER_UNIT, Work
-from study.objective import Objective, OpenTrial
-from study.space import complete
+from study.search.objective import Objective, OpenTrial
+from study.search.search_space import complete
 
 PROBES = 8  # settings that are timed, from the cheapest to the dearest
 SECONDS = 1.2  # that calibration may take, about

@@ -14,10 +14,10 @@ from study.errors import UserError
 from study.formatting import counted
 from study.home import Home
 from study.ledger import RESULT, Ledger, quiet_optuna, repair
-from study.objective import Objective
 from study.reopening import reopen
 from study.results import TrialRow, candidates, digest, is_current, summarize_ledger
 from study.retraining import Part, Retraining
+from study.search.objective import Objective
 from study.spec import ConfirmSpec
 from study.verdict import Scored, judge
 from study.workers import Workers

@@ -25,10 +25,10 @@ from study.example_values import example_values
 from study.home import Home
 from study.ledger import Ledger, without_nan
 from study.model import FinalFiles, build_model, forget_models, keep_model
-from study.objective import network_seed, unit_of
 from study.results import Summary, summarize_ledger
+from study.search.objective import network_seed, unit_of
+from study.search.search_space import architecture_of, complete, training_of
 from study.shell import command
-from study.space import architecture_of, complete, training_of
 from study.spec import Spec, parse_spec
 from study.statistics import BOUNDED, crossed
 

@@ -8,7 +8,7 @@ import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from study.search import group_places
+from study.search.coordinator import group_places
 
 START = 1.75  # imports, ledger, the end
 MLFLOW = 2.5  # importing MLflow, its schema in an empty home, the experiment: in a process beside the search

@@ -52,7 +52,7 @@ class TrialRecord:
         reports: value on dev by iteration, those of this round.
         outcome: "complete", "pruned" or "failed"; None where it stays open.
         values: one for each objective, where there are any.
-        result: what is kept of a finished trial (see `study.objective`).
+        result: what is kept of a finished trial (see `study.search.objective`).
         rung: iteration at which the trial is held, where it is.
         sampler: attributes that the sampler keeps with a trial that ended.
     """

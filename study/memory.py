@@ -10,8 +10,8 @@ from typing import Any
 from engine.optimizers import OPTIMIZERS
 from engine.work import evaluation_memory
 from study.errors import UserError
-from study.objective import Objective
-from study.space import largest_settings, training_of
+from study.search.objective import Objective
+from study.search.search_space import largest_settings, training_of
 
 PROCESS = 60 << 20  # bytes of a worker before it has any data
 COORDINATOR = 250 << 20  # the same of the coordinator

@@ -22,13 +22,13 @@ from study.data import loading, overview
 from study.data.overview import Look
 from study.errors import UserError
 from study.forecast import KEPT, Course, expected_seconds
-from study.grid import space_size
 from study.home import StudyFolder
 from study.ledger import quiet_optuna
 from study.memory import check_memory, worker_memory
-from study.objective import Objective, sampler_seed
-from study.samplers import check_available
-from study.space import suggest
+from study.search.grid import space_size
+from study.search.objective import Objective, sampler_seed
+from study.search.samplers import check_available
+from study.search.search_space import suggest
 from study.spec import Range, Spec, read_spec
 from study.workers import default_jobs
 

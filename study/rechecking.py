@@ -16,24 +16,24 @@ from pydantic import ValidationError
 
 from engine.metrics import METRICS
 from study import holding
-from study.budget import Budget
 from study.errors import UserError
 from study.formatting import counted
 from study.home import Home, StudyFolder
 from study.ledger import Ledger, quiet_optuna, repair
-from study.objective import Objective, direction_of
 from study.reopening import Reopened, load_all, reopen
 from study.results import TrialRow, candidates, summarize_ledger
 from study.retraining import Part, Retrained, Retraining
-from study.search import Listener, Search
-from study.space import complete, fixed, within
+from study.search.coordinator import Listener, Search
+from study.search.objective import Objective, direction_of
+from study.search.search_space import complete, fixed, within
+from study.search.stopping import Budget
 from study.spec import ConfirmSpec, DataSpec, Spec
 from study.verdict import Scored, judge
 from study.workers import Workers
 
 ATTRIBUTE = "recheck"  # of the ledger
 SHARE = 4  # the search is a quarter of the study's
-_SEED = 5  # purpose number of the search's seed, beside those of `study.objective`
+_SEED = 5  # purpose number of the search's seed, beside those of `study.search.objective`
 
 
 def recheck(

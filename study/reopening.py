@@ -12,8 +12,8 @@ from study.data.fingerprint import explain_change
 from study.errors import UserError
 from study.home import Home, StudyFolder
 from study.ledger import Ledger
-from study.objective import Objective
 from study.results import Summary, summarize_ledger
+from study.search.objective import Objective
 from study.shell import command
 from study.spec import DataSpec, Spec, parse_spec
 

@@ -25,8 +25,8 @@ from engine.worker_data import write_data
 from study.divergence import ConstantPrediction
 from study.example_values import score_table
 from study.home import StudyFolder
-from study.objective import Objective, folds_of
-from study.space import complete, training_of
+from study.search.objective import Objective, folds_of
+from study.search.search_space import complete, training_of
 from study.workers import Batch, Workers
 
 log = logging.getLogger("study")
@@ -34,7 +34,7 @@ log = logging.getLogger("study")
 Part = Literal["dev", "confirm"]
 MEMORY = 1 << 30  # bytes that the networks of a stack may take; more of them are trained as several stacks
 CHUNK_WORK = 0.4  # units of work; nothing is decided between two of them, so fewer and larger ones than in the search
-_FRESH = 7  # purpose number of the seeds, beside those of `study.objective`
+_FRESH = 7  # purpose number of the seeds, beside those of `study.search.objective`
 
 
 def fresh_seed(seed: int, replica: int, fold: int = 0) -> int:

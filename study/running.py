@@ -11,7 +11,6 @@ from typing import Any
 from optuna.study import StudyDirection
 
 from study import holding
-from study.budget import Budget
 from study.confirming import confirm_once
 from study.data import Dataset, find_severe_warnings
 from study.data.fingerprint import explain_change
@@ -19,14 +18,15 @@ from study.errors import UserError
 from study.home import Home
 from study.ledger import RESULT, Ledger, quiet_optuna, repair
 from study.memory import check_memory
-from study.objective import Objective, direction_of
 from study.origin import describe_origin
 from study.reopening import load_all
 from study.results import Summary, read_exports, summarize, summarize_ledger
-from study.samplers import check_available
-from study.search import Listener, Search
+from study.search.coordinator import Listener, Search
+from study.search.objective import Objective, direction_of
+from study.search.samplers import check_available
+from study.search.search_space import check_setting, fixed, within
+from study.search.stopping import Budget
 from study.shell import command
-from study.space import check_setting, fixed, within
 from study.spec import Spec, read_spec
 from study.tracking.exporter import Exporter
 from study.versions import installed_versions
@@ -204,7 +204,7 @@ def _warn(ledger: Ledger, spec: Spec, path: Path, dataset: Dataset) -> tuple[str
 
 def _keep_importance(ledger: Ledger, objective: Objective) -> None:
     """Keep in the ledger how much each hyperparameter matters; MLflow shows it, here scikit-learn is there already."""
-    from study.importance import estimate
+    from study.search.importance import estimate
 
     told = sum(trial.state.is_finished() for trial in ledger.trials())
     if ledger.attributes.get("importance", {}).get("told") == told:

@@ -19,7 +19,7 @@ from engine.activations import Array
 ALPHA = 0.05  # intervals of 95 %, tests at 5 %
 DRAWS = 20_000
 LEAST = 0.5  # of the mean square of examples; less is taken for luck, with two seeds all that is below it
-_STATISTICS = 6  # purpose number of the generator, beside those of `study.objective`
+_STATISTICS = 6  # purpose number of the generator, beside those of `study.search.objective`
 
 
 def generator(seed: int) -> np.random.Generator:

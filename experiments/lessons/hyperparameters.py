@@ -6,7 +6,7 @@ from typing import Any
 from experiments.lessons.pictures import Panel, figure, thin
 from experiments.lessons.studies import EXPERIMENTS, search
 from study.charts.scales import Choices, Numbers
-from study.importance import estimate
+from study.search.importance import estimate
 
 FOLDER = EXPERIMENTS / "hyperparameters"
 # What a study varies: the file's name, and the name of the parameter in a trial's setting.

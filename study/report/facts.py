@@ -13,11 +13,11 @@ from study.data import Dataset, loading, overview
 from study.data.overview import Look
 from study.errors import UserError
 from study.home import Home
-from study.importance import Importance, estimate
 from study.ledger import Ledger
 from study.report.confirmation import Confirmation, Opening, read_confirmation, read_openings
 from study.report.winner import Winner, look_at_winner
 from study.results import summarize_ledger
+from study.search.importance import Importance, estimate
 from study.spec import Spec
 from study.spec.reading import parse_spec
 

@@ -17,7 +17,7 @@ from study.data import Dataset
 from study.data.overview import dataset_columns
 from study.home import StudyFolder
 from study.results import TrialRow
-from study.space import architecture_of, complete
+from study.search.search_space import architecture_of, complete
 from study.spec import Spec
 from study.trial_file import TrialFile, find_result
 

@@ -18,7 +18,7 @@ from engine.training_chunk import Evaluation, evaluations, mean_value
 from study.charts.curves import trial_curve
 from study.charts.svg import draw_chart
 from study.ledger import RESULT, STATES
-from study.space import complete
+from study.search.search_space import complete
 from study.spec import Spec
 from study.trial_file import TrialFile
 

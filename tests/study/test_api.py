@@ -68,7 +68,7 @@ def test_an_interrupted_run_says_that_the_same_call_goes_on(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("study.search.Search.run", interrupted)
+        patch.setattr("study.search.coordinator.Search.run", interrupted)
         with pytest.raises(KeyboardInterrupt):
             study.run(jobs=1)
     assert capsys.readouterr().out.endswith("2 of 12 trials are kept; the same call goes on from here.\n")

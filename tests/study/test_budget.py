@@ -2,8 +2,8 @@
 
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from study.budget import Budget
 from study.ledger import RESULT
+from study.search.stopping import Budget
 
 
 def trial(number: int, value: float | None, state: TrialState = TrialState.COMPLETE, work: float = 1.0) -> FrozenTrial:

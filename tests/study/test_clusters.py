@@ -20,8 +20,8 @@ from study import clusters
 from study.clusters import connect
 from study.data import load
 from study.home import Home
-from study.objective import Objective
 from study.results import summarize
+from study.search.objective import Objective
 from study.spec import parse_spec
 from study.workers import Workers
 

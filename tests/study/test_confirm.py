@@ -18,11 +18,11 @@ from study.confirming import confirm, is_current
 from study.errors import UserError
 from study.home import Home
 from study.ledger import Ledger
-from study.objective import network_seed
 from study.reopening import load_all, reopen
 from study.results import summarize
 from study.retraining import Retraining, fresh_seed
 from study.running import Progress, run
+from study.search.objective import network_seed
 from study.spec import parse_spec
 from study.workers import Workers
 

@@ -10,8 +10,8 @@ from optuna.samplers import RandomSampler
 from optuna.study import create_study
 
 from study.errors import UserError
-from study.grid import enumerate_settings, grid_order, space_size
-from study.space import complete, suggest
+from study.search.grid import enumerate_settings, grid_order, space_size
+from study.search.search_space import complete, suggest
 from study.spec import SpaceSpec
 
 

@@ -12,8 +12,8 @@ from study.data import load
 from study.errors import UserError
 from study.forecast import KEPT, Course, expected_seconds
 from study.home import StudyFolder
-from study.objective import LEAST, MOST, Objective
 from study.planning import _count_trials, describe_space, draw_trials, find_defaults
+from study.search.objective import LEAST, MOST, Objective
 from study.spec import parse_spec
 from study.spec.search import SearchSpec
 

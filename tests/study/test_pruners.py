@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from optuna.pruners import NopPruner
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from study.pruners import Halving, Stagnation, make_pruner, rungs_from
+from study.search.pruners import Halving, Stagnation, make_pruner, rungs_from
 from study.spec.search import SearchSpec
 
 GRID = tuple(range(10, 201, 10))

@@ -1,6 +1,6 @@
 """Where trials are held, and which go on."""
 
-from study.rungs import rungs_of, to_promote
+from study.search.asha import rungs_of, to_promote
 
 GRID = tuple(range(50, 1001, 50))
 

@@ -18,8 +18,8 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from study.errors import UserError
-from study.samplers import SobolSampler, check_available, from_unit, make_sampler, to_unit
-from study.space import suggest
+from study.search.samplers import SobolSampler, check_available, from_unit, make_sampler, to_unit
+from study.search.search_space import suggest
 from study.spec import SpaceSpec
 from study.spec.search import SearchSpec
 

@@ -15,8 +15,8 @@ from support.small_study import SMALL, fingerprints, show
 from study.errors import UserError
 from study.home import Home
 from study.ledger import Ledger
-from study.objective import network_seed, sampler_seed
 from study.running import _check_identity, _identity
+from study.search.objective import network_seed, sampler_seed
 from study.spec import parse_spec
 
 

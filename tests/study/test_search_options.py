@@ -59,8 +59,8 @@ def test_asha_holds_trials_and_promotes_the_best(tmp_path: Path) -> None:
 def test_a_search_stopped_after_each_round_gives_the_same_trials(
     tmp_path: Path, pruner: str, every: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("study.search.CHECKPOINT_EVERY", every)
-    monkeypatch.setattr("study.objective.LEAST", 1e-4)  # several chunks a trial
+    monkeypatch.setattr("study.search.coordinator.CHECKPOINT_EVERY", every)
+    monkeypatch.setattr("study.search.objective.LEAST", 1e-4)  # several chunks a trial
     text = spec_with(f'pruner = "{pruner}"\ntrials = 12')
     whole = run_local(text, tmp_path / "whole")
     pieces = run_local(text, tmp_path / "pieces", stop=lambda: True)
@@ -76,7 +76,7 @@ def test_a_search_stopped_after_each_round_gives_the_same_trials(
 def test_few_in_flight_repeat_as_well_and_end_where_nothing_improves(
     tmp_path: Path, in_flight: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("study.objective.LEAST", 1e-4)
+    monkeypatch.setattr("study.search.objective.LEAST", 1e-4)
     text = spec_with(f"in_flight = {in_flight}\nstop_after = 4\ntrials = 40")
     whole = run_local(text, tmp_path / "whole")
     assert len(whole.trials) < 40

@@ -11,10 +11,10 @@ from support.in_process import spec_with
 from study import memory
 from study.data import load
 from study.home import StudyFolder
-from study.objective import Objective
 from study.planning import draw_trials
 from study.retraining import Retraining, _side_by_side
-from study.space import largest_settings
+from study.search.objective import Objective
+from study.search.search_space import largest_settings
 from study.spec import parse_spec
 from study.workers import Workers
 

@@ -9,9 +9,9 @@ from support.in_process import run_local
 from study.confirming import confirm_with
 from study.home import Home
 from study.ledger import Ledger, quiet_optuna
-from study.objective import Objective
 from study.reopening import load_all
 from study.results import Summary
+from study.search.objective import Objective
 from study.spec import parse_spec
 from study.workers import Workers
 

@@ -7,14 +7,14 @@ from pathlib import Path
 from support.small_study import SMALL
 
 from study import holding
-from study.budget import Budget
 from study.clusters import Cluster
 from study.data import load, load_folds
 from study.home import Home
 from study.ledger import Ledger, quiet_optuna
-from study.objective import Objective, direction_of
 from study.results import Summary, summarize_ledger
-from study.search import Listener, Search
+from study.search.coordinator import Listener, Search
+from study.search.objective import Objective, direction_of
+from study.search.stopping import Budget
 from study.spec import parse_spec
 from study.workers import Workers
 

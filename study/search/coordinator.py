@@ -16,16 +16,16 @@ from optuna.trial import FrozenTrial
 
 from engine import DataError, TrainingState
 from engine.training_chunk import Outcome, evaluations, run_chunk
-from study.budget import Budget
 from study.errors import UserError
-from study.grid import enumerate_settings, grid_order
 from study.ledger import PLACE, STATES, Ledger, TrialRecord
-from study.mirror import Mirror
-from study.objective import Objective, OpenTrial, sampler_seed
-from study.pruners import make_pruner
-from study.rungs import rungs_of, to_promote
-from study.samplers import make_sampler
-from study.space import suggest
+from study.search.asha import rungs_of, to_promote
+from study.search.grid import enumerate_settings, grid_order
+from study.search.in_memory_study import Mirror
+from study.search.objective import Objective, OpenTrial, sampler_seed
+from study.search.pruners import make_pruner
+from study.search.samplers import make_sampler
+from study.search.search_space import suggest
+from study.search.stopping import Budget
 from study.workers import Batch, Workers
 
 GROUPS = 2  # of open trials, that take turns

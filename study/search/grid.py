@@ -1,6 +1,6 @@
 """The distinct settings of a finite space: how many, which, and in what order a grid tries them.
 
-`study.space.suggest` itself is driven through all its answers, so the conditions of a space are written once.
+`search_space.suggest` itself is driven through all its answers, so the conditions of a space are written once.
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.trial import FixedTrial
 
 from study.errors import UserError
-from study.space import suggest
+from study.search.search_space import suggest
 from study.spec import SpaceSpec
 
 LIMIT = 10_000  # settings that are listed; more are only counted

@@ -19,7 +19,7 @@ from study.data import Dataset
 from study.divergence import ConstantPrediction
 from study.errors import UserError
 from study.home import StudyFolder
-from study.space import architecture_of, complete, middle, training_of, upper
+from study.search.search_space import architecture_of, complete, middle, training_of, upper
 from study.spec import Spec
 from study.spec.search import OTHER_OBJECTIVES
 from study.trial_file import write_result

@@ -1,0 +1,12 @@
+"""Which configuration is tried next, which trials go on, and what is kept of each: ask, decide, tell.
+
+Start reading at `coordinator`. The other modules answer one question each: what a trial is (`objective`), what can be
+drawn (`search_space`, `grid`), how it is drawn (`samplers`), which trials end early (`pruners`, `asha`), when there
+have been enough (`stopping`), and which hyperparameters mattered (`importance`).
+"""
+
+from study.search.coordinator import Listener, Search
+from study.search.objective import Objective, OpenTrial, direction_of
+from study.search.stopping import Budget
+
+__all__ = ["Budget", "Listener", "Objective", "OpenTrial", "Search", "direction_of"]
