@@ -1,6 +1,6 @@
 """Ctrl-C and SIGTERM: one KeyboardInterrupt, however often they come while a command stops; called by the command line.
 
-Workers, which a terminal's Ctrl-C reaches too, are begun deaf to it: the coordinator stops them.
+Workers, which a terminal's Ctrl-C reaches too, are begun with SIGINT blocked: the coordinator stops them.
 """
 
 import atexit
@@ -57,8 +57,8 @@ def deferred() -> Iterator[None]:
 
 
 @contextmanager
-def deaf() -> Iterator[None]:
-    """Begin processes and threads in this block: Ctrl-C, which a terminal sends to all, never reaches them."""
+def block_sigint() -> Iterator[None]:
+    """Block SIGINT while the block runs; processes and threads that begin in it never receive a terminal's Ctrl-C."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

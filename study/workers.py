@@ -22,7 +22,7 @@ from threadpoolctl import threadpool_limits
 from engine.training_chunk import Outcome, TrainingChunk, run_chunks
 from study.clusters import Cluster, why_lost
 from study.errors import MachineError, UserError
-from study.interrupts import deaf
+from study.interrupts import block_sigint
 from study.spec import SearchSpec
 from study.worker import begin
 
@@ -206,7 +206,7 @@ class Workers:
 
     def _submit_here(self, chunks: Sequence[TrainingChunk]) -> Task:
         executor = self._start()
-        with deaf():  # worker processes begin here
+        with block_sigint():  # worker processes begin here
             task: Task = executor.submit(run_chunks, chunks)
         return task
 
