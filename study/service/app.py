@@ -11,7 +11,7 @@ from study import __version__
 from study.service.commanding import Commands
 from study.service.metrics import Metrics
 from study.service.mlflow_server import MlflowServer
-from study.service.pace import Pace
+from study.service.request_throttle import RequestThrottle
 from study.service.problems import SCHEMA, Problem, answer_with_problems, declare, log
 from study.service.queue import Queue
 from study.service.reading import StudyReader
@@ -64,7 +64,7 @@ def create_app(service: Service) -> ASGIApp:
     app.openapi = lambda: _openapi(app, service.settings)  # type: ignore[method-assign]
     guard = Guard(app, names=service.settings.names, token=service.settings.token, metrics=service.metrics)
     runner = service.runner
-    return guard if runner is None else Pace(guard, processors=default_jobs(), busy=lambda: runner.busy)
+    return guard if runner is None else RequestThrottle(guard, processors=default_jobs(), busy=lambda: runner.busy)
 
 
 async def _failed(request: Request, error: Exception) -> Response:

@@ -1,4 +1,4 @@
-"""Pace: however many ask while a study runs, answers take their share of the processors and no more."""
+"""RequestThrottle: however many ask while a study runs, answers take their share of the processors and no more."""
 
 import asyncio
 
@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.types import Message, Receive, Scope, Send
 
-from study.service import pace
-from study.service.pace import BURST, LONGEST, SHARE, Pace
+from study.service import request_throttle
+from study.service.request_throttle import BURST, LONGEST, SHARE, RequestThrottle
 
 
 async def nothing(scope: Scope, receive: Receive, send: Send) -> None: ...
@@ -21,7 +21,7 @@ async def nothing(scope: Scope, receive: Receive, send: Send) -> None: ...
 )
 def test_answers_take_their_share_of_the_processors(costs: list[float], together: int, processors: int) -> None:
     """Clients that ask again at once, so many of them: after the first burst, no more than the share is used."""
-    paced = Pace(nothing, processors=processors, busy=lambda: True)
+    paced = RequestThrottle(nothing, processors=processors, busy=lambda: True)
     now = used = forgiven = 0.0
     for first in range(0, len(costs), together):
         group = costs[first : first + together]
@@ -36,7 +36,7 @@ def test_answers_take_their_share_of_the_processors(costs: list[float], together
 
 
 def test_a_quiet_time_is_worth_a_burst() -> None:
-    paced = Pace(nothing, processors=2, busy=lambda: True)
+    paced = RequestThrottle(nothing, processors=2, busy=lambda: True)
     assert paced.wait(0.0, 0.0) == 0
     assert paced.wait(0.0, BURST) == 0
     assert paced.wait(0.0, BURST + 0.012) == pytest.approx(0.1)
@@ -64,9 +64,9 @@ def test_only_requests_wait_and_only_while_a_study_runs(
     async def send(message: Message) -> None:
         raise AssertionError
 
-    monkeypatch.setattr(pace.asyncio, "sleep", sleep)
-    monkeypatch.setattr(pace.time, "thread_time", iter([0.0, 1.0]).__next__)
-    paced = Pace(answer, processors=2, busy=lambda: busy)
+    monkeypatch.setattr(request_throttle.asyncio, "sleep", sleep)
+    monkeypatch.setattr(request_throttle.time, "thread_time", iter([0.0, 1.0]).__next__)
+    paced = RequestThrottle(answer, processors=2, busy=lambda: busy)
     for _ in range(2):
         asyncio.run(paced({"type": kind}, receive, send))
     assert answered == [kind, kind]

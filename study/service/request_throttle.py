@@ -15,7 +15,7 @@ BURST = 0.2  # seconds of a processor that answers may take at once after a quie
 LONGEST = 0.5  # seconds that a request waits at most
 
 
-class Pace:
+class RequestThrottle:
     """ASGI middleware: while studies run, requests beyond the share of answers wait, and then all go on together.
 
     Together, since an answer alone costs three times as much: each wakes the process up.
