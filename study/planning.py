@@ -19,7 +19,7 @@ from pydantic import BaseModel
 from engine.work import Work
 from study.calibration import DrawnTrial, Rates, calibrate
 from study.data import loading, overview
-from study.data.overview import Look
+from study.data.overview import DataSummary
 from study.errors import UserError
 from study.forecast import KEPT, Course, expected_seconds
 from study.home import StudyFolder
@@ -82,7 +82,7 @@ class Plan:
     """
 
     name: str
-    look: Look
+    look: DataSummary
     searched: dict[str, str]
     fixed: dict[str, Any]
     metric: str
@@ -165,7 +165,7 @@ def draw_trials(objective: Objective, count: int = SAMPLES) -> list[DrawnTrial]:
 
 def _assemble(
     objective: Objective,
-    look: Look,
+    look: DataSummary,
     trials: Sequence[DrawnTrial],
     works: Sequence[Work],
     rates: Rates,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from study.data.draft import Draft
-    from study.data.overview import Look
+    from study.data.overview import DataSummary
     from study.data.tables import Table
 
 __all__ = [
@@ -82,11 +82,11 @@ def read_cells(file: Path, spec: DataSpec) -> "Table":
     return sources.read_cells(file, spec)
 
 
-def look(spec: DataSpec, base: Path) -> "Look":
+def look(spec: DataSpec, base: Path) -> "DataSummary":
     """Return what is worth knowing before anything runs: columns, parts, classes and warnings."""
     from study.data import overview
 
-    return overview.look_at(spec, base)
+    return overview.summarize(spec, base)
 
 
 def find_severe_warnings(spec: DataSpec, base: Path, dataset: Dataset) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ FOLDS = 5
 def render(
     file: Path,
     settings: dict[str, Any],
-    look: overview.Look | None,
+    look: overview.DataSummary | None,
     read_as: str | None,
     trouble: str,
     decisions: Sequence[str],
@@ -79,7 +79,7 @@ def study_name(file: PurePath) -> str:
     return re.sub(r"[^A-Za-z0-9_-]+", "-", file.stem).strip("-_") or "data"
 
 
-def describe_task(look: overview.Look) -> str:
+def describe_task(look: overview.DataSummary) -> str:
     """Return the task in words: its classes with the rows of each."""
     if not look.classes:
         return f"{look.task} ({look.task_reason})"
@@ -89,7 +89,9 @@ def describe_task(look: overview.Look) -> str:
     return f"{look.task}, {number} (rows of each): {shown}{more}"
 
 
-def _target_lines(settings: dict[str, Any], look: overview.Look | None, trouble: str, guessed: bool) -> list[str]:
+def _target_lines(
+    settings: dict[str, Any], look: overview.DataSummary | None, trouble: str, guessed: bool
+) -> list[str]:
     lines = []
     if "target" in settings:
         why = "guessed; name the column that you want to predict" if guessed else ""
@@ -107,7 +109,7 @@ def _target_lines(settings: dict[str, Any], look: overview.Look | None, trouble:
     return lines
 
 
-def _caution_lines(look: overview.Look | None) -> list[str]:
+def _caution_lines(look: overview.DataSummary | None) -> list[str]:
     lines = []
     if look is not None:
         lines += [f"# Caution: {_comment(each.message)}" for each in look.cautions if each.subject != "identifier"]
@@ -116,7 +118,7 @@ def _caution_lines(look: overview.Look | None) -> list[str]:
     return lines
 
 
-def _search_lines(look: overview.Look | None, metric: str) -> list[str]:
+def _search_lines(look: overview.DataSummary | None, metric: str) -> list[str]:
     rows = look.parts["train"] if look is not None else 1000
     large = rows > LARGE
     # Mini-batches alone: a pass over all rows at each iteration takes minutes a trial on a large table, and teaches

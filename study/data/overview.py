@@ -1,4 +1,4 @@
-"""A look at the data before anything runs: columns, classes, parts and what should worry a person.
+"""A summary of the data before anything runs: columns, classes, parts and what should worry a person.
 
 Called by `study plan` and by the draft of a spec. Statistics of columns are those of train and dev; the test rows
 are counted, and compared cell by cell as read when duplicates are looked for, and that is all.
@@ -26,7 +26,7 @@ _WORDS = {"NA", "N/A", "n/a", "null", "NULL"}  # markers that may be a category,
 
 
 @dataclass(frozen=True)
-class ColumnLook:
+class ColumnSummary:
     """A column of the source. kind: numeric, categorical, boolean, date, or why it is no feature.
 
     missing, distinct: cells without a value, and different values, in train and dev together. markers: how many of the
@@ -41,7 +41,7 @@ class ColumnLook:
 
 
 @dataclass(frozen=True)
-class Look:
+class DataSummary:
     """What `study plan` prints of the data.
 
     rows: in the source (a test file's apart). parts: examples by part; with folds "train and dev" together. folds:
@@ -57,7 +57,7 @@ class Look:
     target_name: str
     task: str
     default_metric: str
-    columns: tuple[ColumnLook, ...]
+    columns: tuple[ColumnSummary, ...]
     classes: dict[str, int]
     parts: dict[str, int]
     n_x: int
@@ -121,8 +121,8 @@ def smallest_difference(m: int, disagreement: float = DISAGREEMENT) -> float:
     return float(min(1.0, max(z * np.sqrt(disagreement / (m + z**2)), 6 / m)))
 
 
-def look_at(spec: DataSpec, base: Path) -> Look:
-    """Read, split, prepare and look.
+def summarize(spec: DataSpec, base: Path) -> DataSummary:
+    """Read, split and prepare the data, and summarize them.
 
     Raises:
         UserError: for whatever `load` raises it for.
@@ -132,15 +132,15 @@ def look_at(spec: DataSpec, base: Path) -> Look:
     return describe(opened, dataset, loading.load_fold_datasets(spec, base) if spec.folds else ())
 
 
-def describe(opened: loading.Opened, dataset: Dataset, folds: Sequence[Dataset] = ()) -> Look:
-    """Return the look at data that have been loaded; folds: one dataset for each fold that the spec asks for."""
+def describe(opened: loading.Opened, dataset: Dataset, folds: Sequence[Dataset] = ()) -> DataSummary:
+    """Return the summary of data that have been loaded; folds: one dataset for each fold that the spec asks for."""
     raw, target = opened.raw, opened.target
     train, dev = opened.parts["train"], opened.parts["dev"]
     seen = opened.rows(np.sort(np.concatenate([train, dev])))
     kind_of = {column.name: column.kind for column in dataset_columns(dataset)}
     _, left_out = kinds.candidate_columns(raw.features, opened.spec, raw.label)
     columns = tuple(
-        _look_at_column(raw.frame[name].take(seen), kind_of.get(name) or left_out.get(name, "no feature"), opened)
+        _summarize_column(raw.frame[name].take(seen), kind_of.get(name) or left_out.get(name, "no feature"), opened)
         for name in raw.features
     )
     parts = {name: len(examples) for name, examples in opened.parts.items()}
@@ -154,7 +154,7 @@ def describe(opened: loading.Opened, dataset: Dataset, folds: Sequence[Dataset] 
     if folds:
         parts = {"train and dev": parts.pop("train") + parts.pop("dev")} | parts
     smallest = smallest_difference(compared_on)
-    return Look(
+    return DataSummary(
         source=dataset.source,
         rows=len(raw.frame),
         target_name=raw.target,
@@ -177,9 +177,9 @@ def describe(opened: loading.Opened, dataset: Dataset, folds: Sequence[Dataset] 
     )
 
 
-def _describe_markers(columns: Sequence[ColumnLook]) -> list[str]:
+def _describe_markers(columns: Sequence[ColumnSummary]) -> list[str]:
     """Return a note on each text that marks missing cells, with the columns and how many cells of each."""
-    found: dict[str, list[ColumnLook]] = {}
+    found: dict[str, list[ColumnSummary]] = {}
     for column in columns:
         for marker in column.markers:
             found.setdefault(marker, []).append(column)
@@ -198,7 +198,7 @@ def dataset_columns(dataset: Dataset) -> tuple[kinds.Column, ...]:
     return tuple(kinds.Column(name, kind, form) for name, kind, form in reader.columns)
 
 
-def _look_at_column(column: pd.Series, kind: str, opened: loading.Opened) -> ColumnLook:
+def _summarize_column(column: pd.Series, kind: str, opened: loading.Opened) -> ColumnSummary:
     markers, found = opened.spec.markers(str(column.name)), dict[str, int]()
     if cells.is_number_typed(column):
         values: npt.NDArray[np.float64] = cells.numbers(column, markers, opened.raw.decimal)[0]
@@ -211,4 +211,4 @@ def _look_at_column(column: pd.Series, kind: str, opened: loading.Opened) -> Col
         if missing:
             marked = cells.texts(column, ()).filter(texts.is_null()).drop_null().value_counts().to_pylist()
             found = {str(each["values"]): int(each["counts"]) for each in marked}
-    return ColumnLook(str(column.name), kind, missing, distinct, found)
+    return ColumnSummary(str(column.name), kind, missing, distinct, found)

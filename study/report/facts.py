@@ -10,7 +10,7 @@ from optuna.trial import FrozenTrial
 
 from study.charts.trials import TrialFacts, distributions_of, thin_curves
 from study.data import Dataset, loading, overview
-from study.data.overview import Look
+from study.data.overview import DataSummary
 from study.errors import UserError
 from study.home import Home
 from study.ledger import Ledger
@@ -45,7 +45,7 @@ class Facts(TrialFacts):
     openings: tuple[Opening, ...] = ()
     importance: Importance | None = None
     winner: Winner | None = None
-    look: Look | None = None
+    look: DataSummary | None = None
     dataset: Dataset | None = None
     problem: str | None = None
     spec: Spec | None = None
@@ -110,7 +110,7 @@ def gather(home: Home, name: str) -> Facts:
 class _Data:
     """The data of a study. folds: what its trials were trained on, one dataset each; without folds the one dataset."""
 
-    look: Look
+    look: DataSummary
     dataset: Dataset
     folds: tuple[Dataset, ...]
 
