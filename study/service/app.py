@@ -11,10 +11,10 @@ from study import __version__
 from study.service.commanding import Commands
 from study.service.metrics import Metrics
 from study.service.mlflow_server import MlflowServer
-from study.service.request_throttle import RequestThrottle
 from study.service.problems import SCHEMA, Problem, answer_with_problems, declare, log
 from study.service.queue import Queue
 from study.service.reading import StudyReader
+from study.service.request_throttle import RequestThrottle
 from study.service.routes_actions import action_routes
 from study.service.routes_service import service_routes
 from study.service.routes_studies import study_routes
