@@ -24,8 +24,8 @@ def print_plan(plan: Plan) -> None:
         console.print(table, soft_wrap=False)
     for decision in plan.look.decisions:
         console.print(f"  {decision}", style="dim")
-    for caution in plan.look.cautions:
-        console.print(f"! {caution.message}")
+    for warning in plan.look.warnings:
+        console.print(f"! {warning.message}")
     left = ", ".join(f"{key} = {value}" for key, value in plan.defaults.items())
     if left:
         console.print(f"Left to defaults: {left}", style="dim")

@@ -64,7 +64,7 @@ class Summary:
         confirm: what `study confirm` found, as the ledger keeps it; None before.
         finalized: the openings of the test set, oldest first.
         choice: the trials that stand out.
-        cautions: severe warnings about the data, which all results are to be read with.
+        warnings: severe warnings about the data, which all results are to be read with.
     """
 
     name: str
@@ -81,7 +81,7 @@ class Summary:
     confirm: dict[str, Any] | None = None
     finalized: tuple[dict[str, Any], ...] = ()
     choice: Choice = field(default_factory=Choice)
-    cautions: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     def ranking(self) -> list[TrialRow]:
         """Return the complete trials, best first; of equal values that of the lower cost on dev, then by number."""
@@ -130,7 +130,7 @@ class Summary:
             "finalize": self.choice.final,
             "confirm": self.confirm,
             "finalized": list(self.finalized),
-            "cautions": list(self.cautions),
+            "cautions": list(self.warnings),
         }
 
 
@@ -144,7 +144,7 @@ def summarize(home: Home, name: str) -> Summary:
     return summarize_ledger(Ledger(folder, name), folder)
 
 
-def read_cautions(home: Home, name: str) -> tuple[str, ...]:
+def read_warnings(home: Home, name: str) -> tuple[str, ...]:
     """Return the severe warnings about the data of a study.
 
     Raises:
@@ -195,7 +195,7 @@ def summarize_ledger(ledger: Ledger, folder: StudyFolder) -> Summary:
         objectives=tuple(attributes.get("objectives", ())),
         confirm=attributes.get("confirm"),
         finalized=tuple(attributes.get("finalized", ())),
-        cautions=tuple(attributes.get("cautions", ())),
+        warnings=tuple(attributes.get("cautions", ())),
     )
     ranking = summary.ranking()
     if not ranking:

@@ -17,7 +17,7 @@ from study.progress_line import describe_sizes
 from study.running import Progress as RunProgress
 from study.running import RunResult
 from study.shell import command
-from study.terminal import ConfirmBar, TimeColumn, leaderboard, print_cautions, read_curves
+from study.terminal import ConfirmBar, TimeColumn, leaderboard, print_warnings, read_curves
 
 
 class RunView:
@@ -117,7 +117,7 @@ class RunView:
         else:
             for line in choice_lines(summary):
                 self.console.print(line)
-        print_cautions(summary.cautions)
+        print_warnings(summary.warnings)
 
     def conclude(self, result: RunResult, home: str | None, storage: str | None = None) -> None:
         """Say where to look next."""

@@ -210,14 +210,14 @@ def print_summary(summary: Summary, folder: StudyFolder) -> None:
     console.print(leaderboard(summary, console.width, read_curves(folder, summary)), soft_wrap=False)
     for line in choice_lines(summary):
         console.print(line)
-    print_cautions(summary.cautions)
+    print_warnings(summary.warnings)
 
 
-def print_cautions(cautions: Sequence[str]) -> None:
+def print_warnings(warnings: Sequence[str]) -> None:
     """Print the severe warnings that results are to be read with."""
     console = console_for_sentences()
-    for caution in cautions:
-        console.print(f"! {caution}")
+    for warning in warnings:
+        console.print(f"! {warning}")
 
 
 def print_list(summaries: Sequence[Summary], place: str) -> None:
@@ -256,8 +256,8 @@ def print_written(written: Written) -> None:
         console.print(f"left out as identifiers: {', '.join(draft.ignored)}")
     for decision in draft.decisions:
         console.print(f"  {decision}", style="dim")
-    for caution in draft.cautions:
-        console.print(f"! {caution}")
+    for warning in draft.warnings:
+        console.print(f"! {warning}")
     if draft.trouble is not None:
         console.print(f"! it cannot be the target as it stands: {draft.trouble}")
     console.print(f"Look:  {command('plan', written.path)}")

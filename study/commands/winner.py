@@ -30,7 +30,7 @@ def confirm(
         from study.confirming import confirm as confirm_study
         from study.home import Home
         from study.results import summarize
-        from study.terminal import ConfirmBar, print_cautions, print_json
+        from study.terminal import ConfirmBar, print_json, print_warnings
 
     place, said = Home.at(home, storage), _say_nothing if json else say
     with kept_in(place.path), ConfirmBar(quiet=json) as bar:
@@ -40,7 +40,7 @@ def confirm(
         print_json(outcome | {"confirmed": outcome["winner"], "finalize": summary.choice.final})
     else:
         print_confirmed(outcome, summary)
-        print_cautions(summary.cautions)
+        print_warnings(summary.warnings)
     _sync(place, name)
 
 
@@ -106,8 +106,8 @@ def finalize(
         from study.final_view import print_final
         from study.finalizing import finalize as finalize_study
         from study.home import Home
-        from study.results import read_cautions
-        from study.terminal import print_cautions, print_json
+        from study.results import read_warnings
+        from study.terminal import print_json, print_warnings
 
     place = Home.at(home, storage)
     with kept_in(place.path):
@@ -116,7 +116,7 @@ def finalize(
         print_json(final.plain())
     else:
         print_final(final, home)
-        print_cautions(read_cautions(place, name))
+        print_warnings(read_warnings(place, name))
     _sync(place, name)
 
 

@@ -95,11 +95,11 @@ def find_severe_warnings(spec: DataSpec, base: Path, dataset: Dataset) -> tuple[
     dataset: of the spec; with folds any of them. Sets of this project, of scikit-learn, and arrays, whose columns
     nobody named, have nothing of the kind and cost no time.
     """
-    from study.data import cautions, loading
+    from study.data import data_warnings, loading
 
     if spec.kind in ("sklearn", "synthetic", "arrays"):
         return ()
-    found = cautions.find_severe_cautions(loading.open_source(spec, base), dataset)
+    found = data_warnings.find_severe_warnings(loading.open_source(spec, base), dataset)
     return tuple(each.message for each in found if each.severe)
 
 

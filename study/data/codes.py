@@ -7,9 +7,9 @@ import pandas as pd
 import pyarrow.compute as pc
 
 from study.data import cells
-from study.data.caution import Caution, some
 from study.data.dataset import Dataset
 from study.data.loading import Opened
+from study.data.table_warning import TableWarning, some
 
 _CODE = re.compile(r"(^|_)(zip|zip_?code|postal(_?code)?|post_?code|plz|fips|sku|isbn|ean|ssn|phone)$", re.IGNORECASE)
 _NUMBER_OF_A_THING = re.compile(r"_(code|id|number|no|nr)$", re.IGNORECASE)
@@ -18,7 +18,7 @@ LONG = 10_000
 ALIKE = 0.9
 
 
-def find_codes(opened: Opened, dataset: Dataset) -> list[Caution]:
+def find_codes(opened: Opened, dataset: Dataset) -> list[TableWarning]:
     """Columns of whole numbers that look like codes; those that the spec names in `numeric` are quantities."""
     frame = opened.cells(opened.parts["train"])
     names = [
@@ -32,7 +32,7 @@ def find_codes(opened: Opened, dataset: Dataset) -> list[Caution]:
         f"whole numbers that look like codes are read as quantities: {some(names)}; "
         "name them in [data] categorical, ignore or numeric"
     )
-    return [Caution("code", message, tuple(names))]
+    return [TableWarning("code", message, tuple(names))]
 
 
 def _is_code(opened: Opened, column: pd.Series) -> bool:

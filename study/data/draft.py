@@ -38,7 +38,7 @@ class Draft:
         ignored: columns that only name a row.
         trouble: why the target cannot be one, where the guess was wrong.
         decisions: what else was decided on the way, a line each.
-        cautions: what to look at before the study runs.
+        warnings: what to look at before the study runs.
     """
 
     text: str
@@ -49,7 +49,7 @@ class Draft:
     ignored: tuple[str, ...]
     trouble: str | None
     decisions: tuple[str, ...]
-    cautions: tuple[str, ...]
+    warnings: tuple[str, ...]
 
 
 def write_draft(file: Path, target: str | None, reading: Mapping[str, Any] | None = None) -> Draft:
@@ -77,7 +77,7 @@ def write_draft(file: Path, target: str | None, reading: Mapping[str, Any] | Non
         # The whole way once, so that what is written is known to load.
         opened = replace(opened, spec=DataSpec(**settings))
         look = overview.describe(opened, loading.prepare(opened, opened.parts["train"], opened.parts["dev"]))
-        identifiers = [name for each in look.cautions if each.subject == "identifier" for name in each.columns]
+        identifiers = [name for each in look.warnings if each.subject == "identifier" for name in each.columns]
         if identifiers and len(identifiers) < len(look.columns):
             settings["ignore"] = identifiers
         # How the source was read first is no news: the target that was guessed then may have turned out to be none.
@@ -86,7 +86,7 @@ def write_draft(file: Path, target: str | None, reading: Mapping[str, Any] | Non
         read_as = next((note.removeprefix(of_file) for note in look.notes if note.startswith(of_file)), None)
         known = (guess, f"{of_file}{read_as}")
         decisions = [*(note for note in look.decisions if note not in known), *decisions]
-    cautions = () if look is None else tuple(each for each in look.cautions if each.subject != "identifier")
+    warnings = () if look is None else tuple(each for each in look.warnings if each.subject != "identifier")
     return Draft(
         text=render(file, settings, look, read_as, trouble, decisions, guessed=target is None),
         name=study_name(file),
@@ -96,7 +96,7 @@ def write_draft(file: Path, target: str | None, reading: Mapping[str, Any] | Non
         ignored=tuple(settings.get("ignore", ())),
         trouble=trouble or None,
         decisions=tuple(decisions),
-        cautions=tuple(each.message for each in cautions),
+        warnings=tuple(each.message for each in warnings),
     )
 
 

@@ -60,7 +60,7 @@ def render(
         if key not in ("source", "target"):
             lines.append(f"{key} = {_toml(value)}" + (f"     # {comments[key]}" if comments.get(key) else ""))
     lines += [f"# Decided: {_comment(each)}" for each in decisions]
-    lines += _caution_lines(look)
+    lines += _warning_lines(look)
     dates = [column.name for column in look.columns if column.kind == "date"] if look is not None else []
     date = dates[0] if dates else "date"
     if "folds" not in settings:
@@ -109,11 +109,11 @@ def _target_lines(
     return lines
 
 
-def _caution_lines(look: overview.DataSummary | None) -> list[str]:
+def _warning_lines(look: overview.DataSummary | None) -> list[str]:
     lines = []
     if look is not None:
-        lines += [f"# Caution: {_comment(each.message)}" for each in look.cautions if each.subject != "identifier"]
-        drop = [name for each in look.cautions if each.subject == "repeats_target" for name in each.columns]
+        lines += [f"# Warning: {_comment(each.message)}" for each in look.warnings if each.subject != "identifier"]
+        drop = [name for each in look.warnings if each.subject == "repeats_target" for name in each.columns]
         lines.append(f"# drop = {_toml(drop)}     # columns that the network may not use")
     return lines
 

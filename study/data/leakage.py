@@ -8,10 +8,10 @@ import pandas as pd
 from scipy.stats import rankdata
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from study.data.caution import Caution
 from study.data.dataset import Dataset
 from study.data.duplicates import equal_rows
 from study.data.loading import Opened, compared_columns
+from study.data.table_warning import TableWarning
 
 MANY_DUPLICATES = 0.05  # of a part: from this share on they are severe
 SAMPLE, FEWEST = 20_000, 1_000  # rows that columns are judged on
@@ -24,7 +24,7 @@ FEWEST_IN_SUMS = 40
 LEAVES = 64
 
 
-def find_duplicates(opened: Opened) -> list[Caution]:
+def find_duplicates(opened: Opened) -> list[TableWarning]:
     """Rows of dev, confirm and test that are in train, too."""
     raw = opened.raw
     frame = raw.frame
@@ -46,10 +46,10 @@ def find_duplicates(opened: Opened) -> list[Caution]:
         return []
     remedy = 'set [data] duplicates = "drop" or "group"' if opened.spec.duplicates == "keep" else "take them out"
     message = f"rows that train has too: {', '.join(found)}; {remedy}"
-    return [Caution("duplicates", message, severe=share >= MANY_DUPLICATES)]
+    return [TableWarning("duplicates", message, severe=share >= MANY_DUPLICATES)]
 
 
-def find_repeated_target(opened: Opened, dataset: Dataset) -> list[Caution]:
+def find_repeated_target(opened: Opened, dataset: Dataset) -> list[TableWarning]:
     """Columns that predict the target almost perfectly: one alone, or two in a sum."""
     if len(dataset.column_names) > WIDEST:  # pixels or the like, not columns that a person named
         return []
@@ -60,7 +60,7 @@ def find_repeated_target(opened: Opened, dataset: Dataset) -> list[Caution]:
     alone = _alone(opened, dataset, frame, y)
     if opened.target.task != "regression":
         return alone
-    found = {name for caution in alone for name in caution.columns}
+    found = {name for warning in alone for name in warning.columns}
     numeric = [
         name
         for name, kind, _ in dataset.preprocessing.named_steps["cells"].columns
@@ -69,14 +69,14 @@ def find_repeated_target(opened: Opened, dataset: Dataset) -> list[Caution]:
     return [*alone, *_in_a_sum(frame[numeric[:MOST_IN_SUMS]], y, dataset.target_name)]
 
 
-def _alone(opened: Opened, dataset: Dataset, frame: pd.DataFrame, y: npt.NDArray[np.float64]) -> list[Caution]:
+def _alone(opened: Opened, dataset: Dataset, frame: pd.DataFrame, y: npt.NDArray[np.float64]) -> list[TableWarning]:
     """Columns that alone predict the target almost perfectly, by trees on one feature, 3 folds of train and dev."""
     regression = opened.target.task == "regression"
     if regression:  # by rank: a few large values do not decide, and the logarithm of the target is found too
         y = rankdata(y)
     unlike = (y - y.mean()) ** 2 if regression else y != np.bincount(y.astype(np.int64)).argmax()
     baseline = float(unlike.mean())
-    found: list[Caution] = []
+    found: list[TableWarning] = []
     for name in frame.columns:
         error = _error_of_one(frame[name], y, regression)
         share = error / baseline if baseline > 0 else 1.0
@@ -88,7 +88,7 @@ def _alone(opened: Opened, dataset: Dataset, frame: pd.DataFrame, y: npt.NDArray
             f"{source!r} alone predicts the target {dataset.target_name!r} almost perfectly ({how_well}, "
             f"cross-validated): does it repeat it? Then add it to [data] drop"
         )
-        found.append(Caution("repeats_target", message, (source,), severe=True))
+        found.append(TableWarning("repeats_target", message, (source,), severe=True))
     return found
 
 
@@ -121,7 +121,7 @@ def _ordered(train: pd.Series, dev: pd.Series, y: npt.NDArray[np.float64]) -> tu
     return words.map(place).to_numpy()[:, None], dev.fillna("(missing)").map(place).fillna(-1.0).to_numpy()[:, None]
 
 
-def _in_a_sum(frame: pd.DataFrame, y: npt.NDArray[np.float64], target: str) -> list[Caution]:
+def _in_a_sum(frame: pd.DataFrame, y: npt.NDArray[np.float64], target: str) -> list[TableWarning]:
     """Columns of which a straight line, or a weighted sum of two, is the target: a total, and what is added to it.
 
     R² of least squares, the smaller of two halves of the rows, so that a single extreme row decides nothing.
@@ -132,7 +132,7 @@ def _in_a_sum(frame: pd.DataFrame, y: npt.NDArray[np.float64], target: str) -> l
     names = [str(name) for name in frame.columns]
     alone = np.flatnonzero(np.diag(r2) >= ALMOST_EXACT)
     found = [
-        Caution(
+        TableWarning(
             "repeats_target",
             f"{names[place]!r} alone predicts the target {target!r} almost perfectly (R² {r2[place, place]:.4f}, by a "
             "straight line): does it repeat it? Then add it to [data] drop",
@@ -150,7 +150,7 @@ def _in_a_sum(frame: pd.DataFrame, y: npt.NDArray[np.float64], target: str) -> l
             f"{both[0]!r} and {both[1]!r} together predict the target {target!r} almost perfectly "
             f"(R² {r2[first, second]:.4f}, as a weighted sum): is it part of one of them? Then add that to [data] drop"
         )
-        found.append(Caution("sums_to_target", message, both, severe=True))
+        found.append(TableWarning("sums_to_target", message, both, severe=True))
     return found
 
 

@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from study.data import cautions, cells, kinds, loading
-from study.data.caution import Caution, some
+from study.data import cells, data_warnings, kinds, loading
 from study.data.dataset import Dataset
+from study.data.table_warning import TableWarning, some
 from study.formatting import counted
 from study.spec.data import DataSpec
 
@@ -64,7 +64,7 @@ class DataSummary:
     n_y: int
     compared_on: int
     smallest_difference: float
-    cautions: tuple[Caution, ...]
+    warnings: tuple[TableWarning, ...]
     notes: tuple[str, ...]
     fingerprint: str
     folds: tuple[tuple[int, int], ...] = ()
@@ -96,7 +96,8 @@ class DataSummary:
 
     def plain(self) -> dict[str, Any]:
         """Return all of it as dicts, lists, text and numbers, for printing or JSON."""
-        return asdict(self) | {
+        names = {"warnings": "cautions"}  # as JSON has had it from the first version on
+        return {names.get(key, key): value for key, value in asdict(self).items()} | {
             "split": self.split,
             "columns_by_kind": self.columns_by_kind,
             "missing_cells": self.missing_cells,
@@ -167,7 +168,7 @@ def describe(opened: loading.Opened, dataset: Dataset, folds: Sequence[Dataset] 
         n_y=dataset.n_y,
         compared_on=compared_on,
         smallest_difference=smallest,
-        cautions=cautions.find_cautions(opened, dataset, smallest),
+        warnings=data_warnings.find_data_warnings(opened, dataset, smallest),
         notes=dataset.notes,
         fingerprint=dataset.fingerprint,
         folds=tuple((each.train.m, each.dev.m) for each in folds),

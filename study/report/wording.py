@@ -75,8 +75,8 @@ def verdict(facts: Facts) -> Verdict:
 def severe_warnings(facts: Facts) -> tuple[str, ...]:
     """Return what the run said of the data; of a study that is older than such warnings, what is found in them now."""
     if "cautions" in facts.attributes or facts.look is None:
-        return facts.summary.cautions
-    return tuple(caution.message for caution in facts.look.cautions if caution.severe)
+        return facts.summary.warnings
+    return tuple(warning.message for warning in facts.look.warnings if warning.severe)
 
 
 def _nothing(facts: Facts) -> Verdict:
@@ -120,7 +120,7 @@ def _winner(facts: Facts) -> Verdict:
     remarks += [_COMMAND.sub(r"“\1”", line) for line in choice_lines(summary)]
     remarks += _opened(facts.openings, figures)
     figures.append(Figure(f"Best dev {metric} in the search", short(best.value), f"trial {best.number}"))
-    return Verdict(headline, tuple(figures), (*remarks, *_cautions(facts)))
+    return Verdict(headline, tuple(figures), (*remarks, *_warnings(facts)))
 
 
 def _confirmed(confirmation: Confirmation) -> tuple[Figure, str]:
@@ -174,7 +174,7 @@ def _score(opening: Opening) -> str:
     return "undefined" if opening.value is None else short(opening.value)
 
 
-def _cautions(facts: Facts) -> list[str]:
+def _warnings(facts: Facts) -> list[str]:
     look, summary = facts.look, facts.summary
     if look is None or summary.best is None:
         return []

@@ -58,8 +58,8 @@ def describe_parent(ledger: Ledger, folder: StudyFolder, experiment_id: str) -> 
     choice = summary.choice
     standing_out = {**{name: getattr(choice, name) for name in NAMES}, "finalize": choice.final}
     tags |= {f"study.{name}": "" if number is None else str(number) for name, number in standing_out.items()}
-    if summary.cautions:
-        tags["study.warnings"] = "\n".join(summary.cautions)
+    if summary.warnings:
+        tags["study.warnings"] = "\n".join(summary.warnings)
     for name, value in attributes.get("made_with", {}).items():
         shown = redact_line(str(value)) if name == "command" else str(value)
         tags["mlflow.source.git.commit" if name == "git" else f"study.{name}"] = shown
@@ -93,7 +93,7 @@ def describe(summary: Summary, attributes: Mapping[str, Any], experiment_id: str
     """Return the description in Markdown that MLflow shows above the parent run."""
     ranking, drawn = summary.ranking()[:5], _drawn(summary)
     counts = {state: sum(row.state == state for row in summary.trials) for state in ("complete", "pruned", "failed")}
-    lines = [line for warning in summary.cautions for line in (f"**Warning:** {inline(warning)}", "")]
+    lines = [line for warning in summary.warnings for line in (f"**Warning:** {inline(warning)}", "")]
     lines += [inline(attributes["description"]), ""] if attributes.get("description") else []
     lines.append(", ".join(f"{count} {state}" for state, count in counts.items() if count) + " trials.")
     if ranking:

@@ -38,7 +38,7 @@ def test_rows_whose_class_reads_as_missing_are_counted_and_can_be_kept(tmp_path:
     data = read(tmp_path)
     assert data.classes == ("p", "q")
     assert any("24 of 120 rows are left out" in note and "'NA' in 24" in note for note in data.notes)
-    warning = next(each for each in look(DataSpec(source="t.csv", target="y"), tmp_path).cautions if each.severe)
+    warning = next(each for each in look(DataSpec(source="t.csv", target="y"), tmp_path).warnings if each.severe)
     assert 'keep_na = ["y"]' in warning.message
     kept = read(tmp_path, keep_na=["y"])
     assert kept.classes == ("NA", "p", "q")
@@ -119,7 +119,7 @@ def test_without_the_key_grouped_digits_are_named(tmp_path: Path) -> None:
         tmp_path, few=[f"{i * 37:,}" if i % 2 else "12" for i in range(ROWS)], text=["ab"[i % 2] for i in range(ROWS)]
     )
     found = [
-        each for each in look(DataSpec(source="t.csv", target="y"), tmp_path).cautions if "grouped" in each.message
+        each for each in look(DataSpec(source="t.csv", target="y"), tmp_path).warnings if "grouped" in each.message
     ]
     assert [each.columns for each in found] == [("few",)]
     assert 'thousands = ","' in found[0].message

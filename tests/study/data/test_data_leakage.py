@@ -8,15 +8,15 @@ import pandas as pd
 import pytest
 
 from study.data import find_severe_warnings, load, look
-from study.data.caution import Caution
+from study.data.table_warning import TableWarning
 from study.spec.data import DataSpec
 
 ROWS = 240
 
 
-def warnings_of(tmp_path: Path, target: str, **columns: Any) -> list[Caution]:
+def warnings_of(tmp_path: Path, target: str, **columns: Any) -> list[TableWarning]:
     pd.DataFrame(columns).to_csv(tmp_path / "t.csv", index=False)
-    return list(look(DataSpec(source="t.csv", target=target), tmp_path).cautions)
+    return list(look(DataSpec(source="t.csv", target=target), tmp_path).warnings)
 
 
 def taxi(rng: np.random.Generator) -> dict[str, Any]:
@@ -85,7 +85,7 @@ def test_numbers_that_name_something_are_no_quantities(tmp_path: Path, name: str
     found = [each for each in warnings_of(tmp_path, "y", **columns) if each.subject == "code"]
     assert [each.columns for each in found] == ([(name,)] if code else [])
     spec = DataSpec(source="t.csv", target="y", numeric=[name])
-    assert not [each for each in look(spec, tmp_path).cautions if each.subject == "code"]
+    assert not [each for each in look(spec, tmp_path).warnings if each.subject == "code"]
 
 
 def test_what_a_run_says_again_is_the_severe_part(tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ def test_few_rows_that_train_has_too_are_not_severe(tmp_path: Path) -> None:
     frame = pd.DataFrame(columns)
     for rows, severe in ((2, False), (80, True)):
         pd.concat([frame, frame[:rows]]).to_csv(tmp_path / "t.csv", index=False)
-        found = look(DataSpec(source="t.csv", target="y"), tmp_path).cautions
+        found = look(DataSpec(source="t.csv", target="y"), tmp_path).warnings
         assert [each.severe for each in found if each.subject == "duplicates"] in ([severe], [] if not severe else None)
 
 

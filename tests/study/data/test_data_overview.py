@@ -35,7 +35,7 @@ def looked(tmp_path: Path, frame: pd.DataFrame, **keys: Any) -> Any:
 
 
 def subjects(view: Any) -> dict[str, tuple[str, ...]]:
-    return {caution.subject: caution.columns for caution in view.cautions}
+    return {warning.subject: warning.columns for warning in view.warnings}
 
 
 def test_a_sound_table_has_little_to_warn_of(tmp_path: Path) -> None:
@@ -58,8 +58,8 @@ def test_measurements_say_the_same_where_one_orders_rows_as_the_other_does(tmp_p
     )
     frame.to_csv(tmp_path / "t.csv", index=False)
     frame.to_parquet(tmp_path / "t.parquet")
-    found = look(DataSpec(source=f"t.{suffix}"), tmp_path).cautions
-    same = [caution.columns for caution in found if caution.subject == "same_column"]
+    found = look(DataSpec(source=f"t.{suffix}"), tmp_path).warnings
+    same = [warning.columns for warning in found if warning.subject == "same_column"]
     assert same == [("celsius", "fahrenheit", "below")]
 
 
@@ -71,7 +71,7 @@ def test_columns_of_text_that_are_no_features_are_called_out(tmp_path: Path) -> 
         share=[f"{value:.3f} %" for value in rng.normal(50, 10, ROWS)],
         code=[f"K-{number}" for number in range(ROWS)],
     )
-    found = [each for each in looked(tmp_path, frame, drop=["code"]).cautions if each.subject == "no_feature"]
+    found = [each for each in looked(tmp_path, frame, drop=["code"]).warnings if each.subject == "no_feature"]
     assert [each.columns for each in found] == [("income", "share"), ("name",)]
     assert re.search(r"income \('\$[\d,]+\.\d\d'\), share \('[\d.]+ %'\); write them plain", found[0].message)
     assert re.search(r"name \('Person \d+, a resident of.*…'\); where one groups rows", found[1].message)
@@ -106,7 +106,7 @@ def test_columns_that_repeat_the_target_are_called_out(tmp_path: Path) -> None:
     well = people()["well"]
     frame = people(verdict=well.map({"yes": "healthy", "no": "ill"}), score=well.eq("yes") * 40 + np.arange(ROWS) % 40)
     view = looked(tmp_path, frame)
-    named = {name for each in view.cautions if each.subject == "repeats_target" for name in each.columns}
+    named = {name for each in view.warnings if each.subject == "repeats_target" for name in each.columns}
     assert named == {"verdict", "score"}
     assert "repeats_target" not in subjects(looked(tmp_path, frame, drop=["verdict", "score"]))
 
@@ -116,7 +116,7 @@ def test_numbers_that_float32_does_not_tell_apart_are_looked_at_in_their_order(t
     large = np.where(well, 1, -1) * 10.0 ** np.linspace(39, 60, ROWS)
     close = 1e12 + well
     view = looked(tmp_path, people(large=large, close=close))
-    named = [name for each in view.cautions if each.subject == "repeats_target" for name in each.columns]
+    named = [name for each in view.warnings if each.subject == "repeats_target" for name in each.columns]
     assert named == ["large", "close"]
 
 
@@ -153,7 +153,7 @@ def test_a_test_file_is_compared_too(tmp_path: Path) -> None:
     frame.iloc[:50].to_csv(tmp_path / "u.csv", index=False)
     view = looked(tmp_path, frame, test="u.csv")
     assert view.parts["test"] == 50
-    assert "in test" in next(each.message for each in view.cautions if each.subject == "duplicates")
+    assert "in test" in next(each.message for each in view.warnings if each.subject == "duplicates")
 
 
 @pytest.mark.parametrize("m", [40, 100, 1000, 10_000])
@@ -273,12 +273,19 @@ def test_init_drafts_folds_for_few_rows(tmp_path: Path, rows: int, folds: int | 
 
 def test_with_folds_candidates_are_compared_on_train_and_dev(tmp_path: Path) -> None:
     frame = people(weight=np.random.default_rng(0).normal(70, 9, ROWS).round(3))
-    (caution,) = looked(tmp_path, frame).cautions
-    assert caution.message.startswith(
+    (warning,) = looked(tmp_path, frame).warnings
+    assert warning.message.startswith(
         "dev has 60 examples and cannot tell candidates apart that differ by less than 10"
     )
-    assert caution.message.endswith("consider [data] folds = 5 or more rows")
-    assert looked(tmp_path, frame, folds=5).cautions == ()
-    (caution,) = looked(tmp_path, frame[:120], folds=5).cautions
-    assert caution.message.startswith("train and dev have 96 examples and cannot tell candidates apart")
-    assert caution.message.endswith("bring more rows")
+    assert warning.message.endswith("consider [data] folds = 5 or more rows")
+    assert looked(tmp_path, frame, folds=5).warnings == ()
+    (warning,) = looked(tmp_path, frame[:120], folds=5).warnings
+    assert warning.message.startswith("train and dev have 96 examples and cannot tell candidates apart")
+    assert warning.message.endswith("bring more rows")
+
+
+def test_json_names_the_warnings_as_it_always_has(tmp_path: Path) -> None:
+    view = looked(tmp_path, pd.DataFrame({"a": [1.0, 2.0] * 30, "b": [3.0] * 60, "y": [0, 1] * 30}))
+    plain = view.plain()
+    assert "warnings" not in plain
+    assert [each["subject"] for each in plain["cautions"]] == [each.subject for each in view.warnings] != []

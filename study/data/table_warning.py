@@ -21,7 +21,7 @@ Subject = Literal[
 
 
 @dataclass(frozen=True)
-class Caution:
+class TableWarning:
     """One warning. subject: which kind; columns: the columns it is about; message: one line with the remedy.
 
     severe: whether results mean something else than they seem to, so that a run and its report say it again.

@@ -1,4 +1,4 @@
-"""What in a table should worry a person before a search: each caution says what, where, and what to do.
+"""What in a table should worry a person before a search: each warning says what, where, and what to do.
 
 Called by `study.data.overview`. Nothing here changes the data.
 """
@@ -13,11 +13,11 @@ import pyarrow.compute as pc
 from scipy.stats import rankdata
 
 from study.data import cells, kinds, leakage, thousands
-from study.data.caution import Caution, some
 from study.data.codes import find_codes
 from study.data.dataset import Dataset
 from study.data.leakage import WIDEST
 from study.data.loading import Opened
+from study.data.table_warning import TableWarning, some
 from study.data.target import left_out_by_marker
 from study.formatting import counted
 from study.spec.data import TARGET_MARKERS
@@ -29,9 +29,9 @@ _SIGNS = r"[$€£¥%'’\s]"  # beside them, what parts thousands
 _IDENTIFIER_NAME = re.compile(r"(^|[_ .:])(id|idx|index|key|no|nr|number|uuid|guid|unnamed)($|[_ .:])", re.IGNORECASE)
 
 
-def find_cautions(opened: Opened, dataset: Dataset, smallest_difference: float) -> tuple[Caution, ...]:
-    """Return all cautions, the ones that spoil a result first."""
-    found = find_severe_cautions(opened, dataset)
+def find_data_warnings(opened: Opened, dataset: Dataset, smallest_difference: float) -> tuple[TableWarning, ...]:
+    """Return all data warnings, the ones that spoil a result first."""
+    found = find_severe_warnings(opened, dataset)
     names = list(dataset.column_names)
     found += _left_out(opened, names)
     found += _grouped_digits(opened, dataset)
@@ -44,12 +44,12 @@ def find_cautions(opened: Opened, dataset: Dataset, smallest_difference: float) 
     return tuple(found)
 
 
-def find_severe_cautions(opened: Opened, dataset: Dataset) -> list[Caution]:
-    """Return the cautions that a run and its report say again, and others of their kind that are less grave."""
+def find_severe_warnings(opened: Opened, dataset: Dataset) -> list[TableWarning]:
+    """Return the data warnings that a run and its report say again, and others of their kind that are less grave."""
     return [*leakage.find_duplicates(opened), *leakage.find_repeated_target(opened, dataset), *_rows_left_out(opened)]
 
 
-def _rows_left_out(opened: Opened) -> list[Caution]:
+def _rows_left_out(opened: Opened) -> list[TableWarning]:
     """Rows whose class is a word, such as NA, that marks a missing cell: it may be a class."""
     raw, kept = opened.raw, opened.target.rows
     if not opened.target.classes:
@@ -65,10 +65,10 @@ def _rows_left_out(opened: Opened) -> list[Caution]:
         f"the target {raw.target!r} counts as missing where it is {said}, which are left out; "
         f"if that is a class, set [data] keep_na = [{json.dumps(raw.target, ensure_ascii=False)}]"
     )
-    return [Caution("rows_left_out", message, (raw.target,), severe=sum(found.values()) > LEFT_OUT * len(column))]
+    return [TableWarning("rows_left_out", message, (raw.target,), severe=sum(found.values()) > LEFT_OUT * len(column))]
 
 
-def _grouped_digits(opened: Opened, dataset: Dataset) -> list[Caution]:
+def _grouped_digits(opened: Opened, dataset: Dataset) -> list[TableWarning]:
     """Columns of text that are numbers with grouped digits, such as 1,250."""
     _, given = kinds.candidate_columns(opened.raw.features, opened.spec, opened.raw.label)
     numeric = [name for name, kind, _ in dataset.preprocessing.named_steps["cells"].columns if kind != "categorical"]
@@ -81,7 +81,7 @@ def _grouped_digits(opened: Opened, dataset: Dataset) -> list[Caution]:
         if mark is not None:
             found.setdefault(mark, []).append(name)
     return [
-        Caution(
+        TableWarning(
             "grouped_digits",
             f'numbers with grouped digits are read as text: {some(names)}; set [data] thousands = "{mark}"',
             tuple(names),
@@ -90,7 +90,7 @@ def _grouped_digits(opened: Opened, dataset: Dataset) -> list[Caution]:
     ]
 
 
-def _left_out(opened: Opened, names: list[str]) -> list[Caution]:
+def _left_out(opened: Opened, names: list[str]) -> list[TableWarning]:
     """Columns of text that are no features: numbers with signs, and texts of which nearly each row has another one."""
     raw = opened.raw
     _, given = kinds.candidate_columns(raw.features, opened.spec, raw.label)
@@ -107,19 +107,19 @@ def _left_out(opened: Opened, names: list[str]) -> list[Caution]:
             continue  # has a warning of its own
         numbers = not cells.numbers(plain, markers, raw.decimal)[1].any()
         (signs if numbers else texts)[name] = f"{name} ({kinds.example(found)})"
-    cautions = []
+    found = []
     if signs:
         message = f"numbers with signs are no features: {some([*signs.values()])}; write them plain, such as 1234.5"
-        cautions.append(Caution("no_feature", message, tuple(signs)))
+        found.append(TableWarning("no_feature", message, tuple(signs)))
     if texts:
         message = f"no features, for nearly each row has another text: {some([*texts.values()])}; " + (
             "where one groups rows add it to [data] categorical"
         )
-        cautions.append(Caution("no_feature", message, tuple(texts)))
-    return cautions
+        found.append(TableWarning("no_feature", message, tuple(texts)))
+    return found
 
 
-def _columns(opened: Opened, dataset: Dataset) -> list[Caution]:
+def _columns(opened: Opened, dataset: Dataset) -> list[TableWarning]:
     """Constant columns, mostly missing ones, and those that look like identifiers, in train."""
     constant, empty, identifiers = [], [], []
     frame = opened.cells(opened.parts["train"])
@@ -147,17 +147,19 @@ def _columns(opened: Opened, dataset: Dataset) -> list[Caution]:
                 identifiers.append(name)
     found = []
     if constant:
-        found.append(Caution("constant", f"constant in train: {some(constant)}; they say nothing", tuple(constant)))
+        found.append(
+            TableWarning("constant", f"constant in train: {some(constant)}; they say nothing", tuple(constant))
+        )
     if empty:
         message = f"more than 90 % missing in train: {some(empty)}; consider [data] drop"
-        found.append(Caution("mostly_missing", message, tuple(empty)))
+        found.append(TableWarning("mostly_missing", message, tuple(empty)))
     if identifiers:
         message = f"a different whole number in each row: {some(identifiers)}; an identifier? Add it to [data] ignore"
-        found.append(Caution("identifier", message, tuple(identifiers)))
+        found.append(TableWarning("identifier", message, tuple(identifiers)))
     return found
 
 
-def _same_columns(opened: Opened, names: list[str]) -> list[Caution]:
+def _same_columns(opened: Opened, names: list[str]) -> list[TableWarning]:
     """Columns that say the same in other words (class and pclass, °C and °F): one of them is enough."""
     frame = opened.cells(opened.parts["train"])
     by_pattern: dict[bytes, list[str]] = {}
@@ -166,7 +168,7 @@ def _same_columns(opened: Opened, names: list[str]) -> list[Caution]:
         if pattern is not None:
             by_pattern.setdefault(pattern, []).append(name)
     return [
-        Caution("same_column", f"{some(same)} say the same in train; one of them is enough", tuple(same))
+        TableWarning("same_column", f"{some(same)} say the same in train; one of them is enough", tuple(same))
         for same in by_pattern.values()
         if len(same) > 1
     ]
@@ -192,7 +194,7 @@ def _pattern(opened: Opened, column: pd.Series) -> bytes | None:
     return min(sha256(way.tobytes()).digest() for way in (places, turned))
 
 
-def _rare_classes(opened: Opened) -> list[Caution]:
+def _rare_classes(opened: Opened) -> list[TableWarning]:
     target = opened.target
     if not target.classes:
         return []
@@ -202,11 +204,11 @@ def _rare_classes(opened: Opened) -> list[Caution]:
         if counts["train"] < FEW_ROWS or min(counts.values()) == 0:
             spread = ", ".join(f"{count} in {part}" for part, count in counts.items())
             message = f"class {name!r} has few rows ({spread}); merge it with another or bring more"
-            found.append(Caution("rare_class", message, (name,)))
+            found.append(TableWarning("rare_class", message, (name,)))
     return found
 
 
-def _small_dev(opened: Opened, smallest: float) -> list[Caution]:
+def _small_dev(opened: Opened, smallest: float) -> list[TableWarning]:
     if smallest <= SMALL_DEV:
         return []
     folds, m = opened.spec.folds, len(opened.parts["dev"])
@@ -217,4 +219,4 @@ def _small_dev(opened: Opened, smallest: float) -> list[Caution]:
     message = (
         f"{rows} examples and cannot tell candidates apart that differ by less than {unit} (paired, 5% level); {remedy}"
     )
-    return [Caution("small_dev", message)]
+    return [TableWarning("small_dev", message)]
