@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from engine.metrics import METRICS
 from study.console import make_console
-from study.finalizing import Final, Opening
+from study.finalizing import Final, TestEvaluation
 from study.formatting import counted, figure, figures
 from study.shell import command
 
@@ -41,7 +41,7 @@ def _title(final: Final) -> str:
     return f"trial {number} (confirmed)" if number == final.choice.confirmed else final.choice.title(number)
 
 
-def _score(opening: Opening, shown: Sequence[str]) -> str:
+def _score(opening: TestEvaluation, shown: Sequence[str]) -> str:
     """Return the value with its interval, or why there is none and what else is known.
 
     shown: value, low and high as they are printed.

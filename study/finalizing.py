@@ -34,7 +34,7 @@ from study.statistics import BOUNDED, crossed
 
 
 @dataclass(frozen=True)
-class Opening:
+class TestEvaluation:
     """One opening of the test set, as the ledger keeps it.
 
     Attributes:
@@ -81,7 +81,7 @@ class Final:
     """
 
     name: str
-    opening: Opening
+    opening: TestEvaluation
     times: int
     choice: Choice
     dev_value: float
@@ -153,7 +153,7 @@ def finalize(
         metrics, undefined = measure_all(dataset.task, Y, A)
         low, high = _ends(summary.metric, Y, A)
         files = keep_model(build_model(dataset, architecture, parameters), example_cells(spec.data, base), folder.final)
-        opening = Opening(
+        opening = TestEvaluation(
             trial=number,
             setting=setting,
             metric=summary.metric,

@@ -69,7 +69,7 @@ class Confirmation:
 
 
 @dataclass(frozen=True)
-class Opening:
+class TestEvaluation:
     """An opening of the test set. value: None where the metric is undefined there; at: the day; m: examples."""
 
     trial: int
@@ -113,10 +113,10 @@ def _candidate(kept: Mapping[str, Any]) -> Candidate:
     )
 
 
-def read_openings(kept: Sequence[Mapping[str, Any]]) -> tuple[Opening, ...]:
+def read_test_evaluations(kept: Sequence[Mapping[str, Any]]) -> tuple[TestEvaluation, ...]:
     """Return the openings of the test set, oldest first."""
     return tuple(
-        Opening(
+        TestEvaluation(
             trial=int(one["trial"]),
             metric=str(one["metric"]),
             value=one.get("value"),

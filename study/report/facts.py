@@ -14,7 +14,7 @@ from study.data.overview import DataSummary
 from study.errors import UserError
 from study.home import Home
 from study.ledger import Ledger
-from study.report.confirmation import Confirmation, Opening, read_confirmation, read_openings
+from study.report.confirmation import Confirmation, TestEvaluation, read_confirmation, read_test_evaluations
 from study.report.winner import Winner, look_at_winner
 from study.results import summarize_ledger
 from study.search.importance import Importance, estimate
@@ -42,7 +42,7 @@ class Facts(TrialFacts):
     trials: list[FrozenTrial]
     attributes: dict[str, Any]
     confirmation: Confirmation | None = None
-    openings: tuple[Opening, ...] = ()
+    openings: tuple[TestEvaluation, ...] = ()
     importance: Importance | None = None
     winner: Winner | None = None
     look: DataSummary | None = None
@@ -95,7 +95,7 @@ def gather(home: Home, name: str) -> Facts:
         attributes=attributes,
         curves=thin_curves(folder, summary),
         confirmation=None if summary.choice.outdated else read_confirmation(summary.confirm),
-        openings=read_openings(summary.finalized),
+        openings=read_test_evaluations(summary.finalized),
         importance=estimate(trials, StudyDirection[ledger.direction.upper()]),
         winner=winner,
         look=None if data is None else data.look,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from study.charts.words import short, title_of
 from study.choice_lines import choice_lines
 from study.formatting import counted
-from study.report.confirmation import Confirmation, Opening
+from study.report.confirmation import Confirmation, TestEvaluation
 from study.report.facts import Facts
 from study.shell import command
 
@@ -152,7 +152,7 @@ def _after_confirmation(confirmation: Confirmation) -> list[str]:
     return remarks
 
 
-def _opened(openings: Sequence[Opening], figures: list[Figure]) -> list[str]:
+def _opened(openings: Sequence[TestEvaluation], figures: list[Figure]) -> list[str]:
     """Add the first score on test to the figures; return what is to be said about it."""
     if not openings:
         return ["The test set has not been opened."]
@@ -170,7 +170,7 @@ def _opened(openings: Sequence[Opening], figures: list[Figure]) -> list[str]:
     ]
 
 
-def _score(opening: Opening) -> str:
+def _score(opening: TestEvaluation) -> str:
     return "undefined" if opening.value is None else short(opening.value)
 
 
