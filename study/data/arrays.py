@@ -5,6 +5,7 @@ the labels say so.
 """
 
 import math
+import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,12 +25,16 @@ _CLASS_NAMES = ("list_classes", "class_names", "target_names")
 
 @dataclass(frozen=True, eq=False)
 class Loaded:
-    """X (m, n_x) and y (m,) as read; images: whether X holds pixels; class_names where the file lists them."""
+    """X (m, n_x) and y (m,) as read; images: whether X holds pixels; class_names where the file lists them.
+
+    read_as: which arrays they are, and their shapes. notes: what else was found out, one line each.
+    """
 
     X: npt.NDArray[Any]
     y: npt.NDArray[Any]
     images: bool
     class_names: tuple[str, ...]
+    read_as: str
     notes: tuple[str, ...]
 
 
@@ -53,7 +58,7 @@ def read_arrays(
     x_name = _choose(path, names, x, "test_x" if role == "test" else "x", _X_NAMES, role, fallback[0])
     y_name = _choose(path, names, y, "test_y" if role == "test" else "y", _Y_NAMES, role, fallback[1])
     X, labels = arrays.read(x_name), arrays.read(y_name)
-    notes = [f"{path.name}: examples {x_name} {X.shape}, labels {y_name} {labels.shape}"]
+    read_as, notes = f"examples {x_name} {X.shape}, labels {y_name} {labels.shape}", list[str]()
     listed = next((name for name in names if name.rpartition("/")[2].lower() in _CLASS_NAMES), None)
     class_names = tuple(_text(name) for name in arrays.read(listed).ravel()) if listed else ()
     X, labels = _oriented(path, X, labels, notes)
@@ -76,7 +81,7 @@ def read_arrays(
         X = X.astype(np.float64 if wide else np.float32)
     if labels.dtype.kind == "S":
         labels = np.array([_text(label) for label in labels])
-    return Loaded(X, labels, images, class_names, tuple(notes))
+    return Loaded(X, labels, images, class_names, read_as, tuple(notes))
 
 
 def feature_names(count: int, images: bool) -> tuple[str, ...]:
@@ -116,17 +121,17 @@ class _Archive:
         except MemoryError:
             raise
         except TORN as error:
-            if "allow_pickle" not in str(error):
-                raise self._unreadable(name, error) from None
-            raise UserError(
-                f"{self.path.name}: {name} holds Python objects, which are not read; save numbers or text"
-            ) from error
+            raise self._unreadable(name, error) from None
 
     def _read_npz(self, name: str) -> npt.NDArray[Any]:
         with np.load(self.path, allow_pickle=False) as archive:
             for member in archive.zip.infolist():
                 if member.filename.removesuffix(".npy") == name:
                     self.room.take(name, member.file_size)
+                    if member.filename != name and _holds_objects(archive.zip, member.filename):
+                        raise UserError(
+                            f"{self.path.name}: {name} holds Python objects, which are not read; save numbers or text"
+                        )
             return np.asarray(archive[name])
 
     def _read_hdf5(self, name: str) -> npt.NDArray[Any]:
@@ -163,6 +168,14 @@ class _Archive:
     def _unreadable(self, name: str, error: Exception) -> UserError:
         why = f"{type(error).__name__}: {error}".splitlines()[0][:100]
         return UserError(f"{self.path.name}: {name} cannot be read ({why}); write the file again")
+
+
+def _holds_objects(archive: zipfile.ZipFile, member: str) -> bool:
+    """Return whether an array of an .npz file holds Python objects, by its header."""
+    readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+    with archive.open(member) as file:
+        reader = readers.get(np.lib.format.read_magic(file))
+        return reader is not None and bool(reader(file)[2].hasobject)
 
 
 def _h5py(path: Path) -> Any:

@@ -64,6 +64,14 @@ class TargetScale:
         return np.expm1(raw) if self.log1p else raw
 
 
+@dataclass(frozen=True)
+class Finding:
+    """What was found out or decided while data were read. about: what it concerns; text: one line."""
+
+    about: Literal["file", "target", "task", "sizes", "data"]
+    text: str
+
+
 @dataclass(frozen=True, eq=False)
 class Dataset:
     """Train and dev, prepared, and all that is needed to prepare more rows; never a row of the test set.
@@ -74,7 +82,7 @@ class Dataset:
     (hex) over column names and values as read; part_fingerprints: the same for train, dev, test and confirm.
     preprocessing: the fitted scikit-learn transformer from a DataFrame of raw cells (columns by name) to an
     (m, n_x) matrix. dialect: the keys of `[data]` that say how the text file is written, {} of other sources.
-    notes: what was found out and decided, one line each.
+    findings: what was found out and decided, in the order of the work.
     """
 
     source: str
@@ -92,8 +100,13 @@ class Dataset:
     part_fingerprints: dict[str, str]
     preprocessing: Any
     dialect: dict[str, Any]
-    notes: tuple[str, ...]
+    findings: tuple[Finding, ...]
     metric_reason: str = ""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """The texts of all findings."""
+        return tuple(finding.text for finding in self.findings)
 
     @property
     def n_x(self) -> int:

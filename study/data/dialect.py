@@ -37,7 +37,8 @@ class Dialect:
     """How a text file is written.
 
     form: how lines are cut. header: whether a row names the columns. skipped: lines before the first row of values, the
-    header too. names: of the columns. notes: what was found out, one line each.
+    header too. names: of the columns. read_as: what was found out, such as
+    "separator ;, decimal comma"; "" where the spec says it all.
     """
 
     encoding: str
@@ -46,7 +47,7 @@ class Dialect:
     decimal: str
     skipped: int
     names: tuple[str, ...]
-    notes: tuple[str, ...]
+    read_as: str
 
 
 @dataclass(frozen=True)
@@ -96,9 +97,8 @@ def find_dialect(path: Path, spec: DataSpec) -> Dialect:
         describe_comma(start.rows) if spec.decimal is None and decimal == "," else "",
         *start.remarks,
     ]
-    said = ", ".join(part for part in found if part)
-    notes = (f"{path.name}: {said}",) if said else ()
-    return Dialect(encoding, form, start.header, decimal, start.skipped, start.names, notes)
+    read_as = ", ".join(part for part in found if part)
+    return Dialect(encoding, form, start.header, decimal, start.skipped, start.names, read_as)
 
 
 def _check_line_ends(path: Path) -> None:

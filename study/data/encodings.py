@@ -51,6 +51,11 @@ def find_encoding(path: Path) -> str:
     raise UserError(f"{path.name}: neither in utf-8 nor in cp1252 (Western European); {REMEDY}")
 
 
+def is_valid(path: Path, encoding: str) -> bool:
+    """Return whether all of a file is text in an encoding."""
+    return _beyond_ascii(path, encoding) is not None
+
+
 def wrong_encoding(path: Path, encoding: str, error: UnicodeDecodeError) -> UserError:
     """Return the error of a text file that is in another encoding than was said."""
     return UserError(

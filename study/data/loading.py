@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from study.data import cells, kinds, preprocessing, splits, time_column
-from study.data.dataset import Dataset, Part, TargetScale
+from study.data.dataset import Dataset, Finding, Part, TargetScale
 from study.data.duplicates import equal_rows, first_of_each
 from study.data.fingerprint import fingerprint, fingerprints
 from study.data.misfits import notes_on
@@ -254,9 +254,19 @@ def _matrix(pipeline: Any, typed: pd.DataFrame, label: str) -> npt.NDArray[np.fl
     return X
 
 
-def describe_parts(sizes: dict[str, int]) -> str:
-    """Return a note on how many examples each part has."""
-    return "parts: " + ", ".join(f"{name} {size}" for name, size in sizes.items())
+def _findings(raw: RawTable, target: Target, sizes: dict[str, int], notes: Sequence[str]) -> tuple[Finding, ...]:
+    """Return all findings in the order of the work. notes: those that are made after the split."""
+    parts = ", ".join(f"{name} {size}" for name, size in sizes.items())
+    found = [
+        Finding("file", f"{raw.label}: {raw.read_as}" if raw.read_as else ""),
+        *(Finding("data", note) for note in raw.notes),
+        Finding("target", raw.target_note),
+        *(Finding("data", note) for note in target.notes),
+        Finding("task", f"task: {target.task} ({target.task_reason})"),
+        Finding("sizes", f"parts: {parts}"),
+        *(Finding("data", note) for note in notes),
+    ]
+    return tuple(finding for finding in found if finding.text)
 
 
 def prepare(
@@ -276,8 +286,7 @@ def prepare(
         prints["test"] = fingerprint(raw.test)
         whole = fingerprint(pd.DataFrame({"source": [whole], "test": [prints["test"]]}))
     sizes = {name: len(rows) for name, rows in parts.items()}
-    notes = [*raw.notes, *target.notes, describe_parts(sizes), *opened.notes, *fitted.columns.notes]
-    notes += time_column.describe_times(spec, raw, target.rows)
+    notes = [*opened.notes, *fitted.columns.notes, *time_column.describe_times(spec, raw, target.rows)]
     notes += [f"{name}: {note}" for name, part in made.items() for note in part.notes]
     return Dataset(
         source=spec.source,
@@ -296,5 +305,5 @@ def prepare(
         part_fingerprints=prints,
         preprocessing=fitted.pipeline,
         dialect=raw.dialect,
-        notes=tuple(notes),
+        findings=_findings(raw, target, sizes, notes),
     )

@@ -5,7 +5,7 @@ are counted, and compared cell by cell as read when duplicates are looked for, a
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -147,10 +147,6 @@ def describe(opened: loading.Opened, dataset: Dataset, folds: Sequence[Dataset] 
     parts = {name: len(examples) for name, examples in opened.parts.items()}
     if raw.test is not None:
         parts["test"] = len(raw.test)
-    said_elsewhere = {
-        loading.describe_parts({name: len(examples) for name, examples in opened.parts.items()}),
-        f"task: {target.task} ({target.task_reason})",
-    }
     compared_on = parts["dev"] + (parts["train"] if opened.spec.folds else 0)
     if folds:
         parts = {"train and dev": parts.pop("train") + parts.pop("dev")} | parts
@@ -174,8 +170,19 @@ def describe(opened: loading.Opened, dataset: Dataset, folds: Sequence[Dataset] 
         folds=tuple((each.train.m, each.dev.m) for each in folds),
         metric_reason=dataset.metric_reason,
         task_reason=target.task_reason,
-        decisions=(*(note for note in dataset.notes if note not in said_elsewhere), *_describe_markers(columns)),
+        decisions=list_decisions(dataset, columns),
     )
+
+
+def list_decisions(
+    dataset: Dataset, columns: Sequence[ColumnSummary], *, without: Container[str] = ()
+) -> tuple[str, ...]:
+    """Return what was found out or decided to read the table, a line each; task and sizes are fields of their own.
+
+    without: what else is left out, as `Finding.about` names it.
+    """
+    shown = [each for each in dataset.findings if each.about not in ("task", "sizes") and each.about not in without]
+    return (*(finding.text for finding in shown), *_describe_markers(columns))
 
 
 def _describe_markers(columns: Sequence[ColumnSummary]) -> list[str]:

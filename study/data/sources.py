@@ -26,8 +26,9 @@ class RawTable:
 
     label: what messages call it. test: the rows of a test file, with the columns of frame, or None.
     class_names: names of the labels 0, 1, ... where the source knows them. decimal: the decimal mark of text
-    cells. scaling: how numbers are scaled unless the spec says it. notes: what was found out. dialect: the keys
-    of `[data]` that say how a text file is written, as found.
+    cells. scaling: how numbers are scaled unless the spec says it. read_as: how a text file is written, as it
+    was found out. target_note: how the target was chosen, "" where it was named. notes: what else was found out.
+    dialect: the keys of `[data]` that say how a text file is written, as found.
     """
 
     frame: pd.DataFrame
@@ -37,6 +38,8 @@ class RawTable:
     class_names: tuple[str, ...] = ()
     decimal: str = "."
     scaling: str = "standard"
+    read_as: str = ""
+    target_note: str = ""
     notes: tuple[str, ...] = ()
     dialect: dict[str, Any] = field(default_factory=dict)
 
@@ -151,7 +154,7 @@ def _read_openml(spec: DataSpec) -> RawTable:
     frame = bunch.frame.rename(columns=str)
     default = None if bunch.target is None else str(getattr(bunch.target, "name", None) or bunch.target.columns[0])
     target, note = choose_target(list(frame.columns), default if spec.target is None else spec.target, spec.source)
-    return RawTable(frame, target, spec.source, notes=(note,) if note else ())
+    return RawTable(frame, target, spec.source, target_note=note)
 
 
 def _no_network(source: str, error: Exception) -> UserError:
@@ -171,6 +174,7 @@ def _read_arrays(spec: DataSpec, path: Path, test_path: Path | None) -> RawTable
         path.name,
         class_names=loaded.class_names,
         scaling="none" if loaded.images else "standard",
+        read_as=loaded.read_as,
         notes=loaded.notes,
     )
     if not spec.has_test_file:
@@ -213,8 +217,16 @@ def _read_table(spec: DataSpec, path: Path, test_path: Path | None) -> RawTable:
             f"set [data] separator if the cells are parted by something else"
         )
     target, note = choose_target(columns, spec.target, path.name)
-    notes = (*table.notes, note) if note else table.notes
-    raw = RawTable(table.frame, target, path.name, decimal=table.decimal, notes=notes, dialect=table.dialect)
+    raw = RawTable(
+        table.frame,
+        target,
+        path.name,
+        decimal=table.decimal,
+        read_as=table.read_as,
+        target_note=note,
+        notes=table.notes,
+        dialect=table.dialect,
+    )
     if test_path is None:
         return raw
     # The same dialect for both, so that a file without a header is not read in two ways.

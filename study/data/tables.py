@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.csv
 
 from study.data.dialect import Dialect, find_dialect
-from study.data.encodings import wrong_encoding
+from study.data.encodings import is_valid, wrong_encoding
 from study.data.lines import MAXIMUM_LINE_BYTES, CountedLines, RewrittenFile, short_lines
 from study.data.memory import Room
 from study.data.thousands import ungroup
@@ -28,10 +28,15 @@ _BYTES_A_CELL = 9  # of an Arrow column, beside the text
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """A table as read. dialect: the keys of `[data]` that read a second file of the same make."""
+    """A table as read.
+
+    dialect: the keys of `[data]` that read a second file of the same make. read_as: how a text file is written, as it
+    was found out. notes: what else was found out, one line each.
+    """
 
     frame: pd.DataFrame
     decimal: str = "."
+    read_as: str = ""
     notes: tuple[str, ...] = ()
     dialect: dict[str, Any] = field(default_factory=dict)
 
@@ -55,16 +60,14 @@ def read_text(path: Path, spec: DataSpec) -> Table:
         raise UserError(f"{path.name}: not in {dialect.encoding} ({error}); set [data] encoding to another") from error
     if table.num_rows == 0:
         raise _no_rows(path)
-    notes = [*dialect.notes]
     frame = table.combine_chunks().to_pandas(types_mapper=pd.ArrowDtype)
     if spec.thousands is not None:
         frame = frame.apply(ungroup, mark=spec.thousands, decimal=dialect.decimal)
-    if renamed:
-        notes.append(f"columns of equal name were renamed: {', '.join(renamed)}")
     return Table(
         frame,
         decimal=dialect.decimal,
-        notes=tuple(notes),
+        read_as=dialect.read_as,
+        notes=(f"columns of equal name were renamed: {', '.join(renamed)}",) if renamed else (),
         dialect={
             "separator": dialect.form.separator,
             "quote": dialect.form.quote,
@@ -138,7 +141,7 @@ def unique(names: tuple[str, ...]) -> tuple[list[str], list[str]]:
 
 def _explain(path: Path, dialect: Dialect, error: pa.ArrowInvalid) -> UserError:
     """Return the error of a file that pyarrow could not parse, with the first ragged line if that is it."""
-    if "UTF8" in str(error):
+    if dialect.encoding == "utf-8" and not is_valid(path, dialect.encoding):
         return UserError(
             f"{path.name}: not in {dialect.encoding}; set [data] encoding, such as cp1252, or leave it out"
         )

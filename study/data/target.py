@@ -80,10 +80,10 @@ def read_target(
         target = _read_values(numeric, rows, spec, label, name)
     else:
         target = _read_labels(numeric, words, rows, label, name, class_names, task)
-    notes = [f"task: {task}{why}"]
+    notes: tuple[str, ...] = ()
     if len(rows) < len(present):
-        notes.insert(0, _describe_left_out(column, ~present, name, classes=bool(target.classes)))
-    return replace(target, notes=tuple(notes), task_reason=why.strip(" ()"))
+        notes = (_describe_left_out(column, ~present, name, classes=bool(target.classes)),)
+    return replace(target, notes=notes, task_reason=why)
 
 
 def to_outputs(codes: npt.NDArray[np.float64], task: Task, n_classes: int, scale: TargetScale | None) -> FloatArray:
@@ -179,11 +179,11 @@ def _are_codes(words: Any, spec: DataSpec) -> bool:
 
 def _find_task(numeric: Any, words: Any, spec: DataSpec, label: str, name: str) -> tuple[Task, str]:
     if spec.task == "regression" or (spec.task is None and spec.log_target):
-        return "regression", " (set)" if spec.task else " (log_target is set)"
+        return "regression", "set" if spec.task else "log_target is set"
     if numeric is None:
         distinct = len({word for word in words if word is not None})
         found: Task = "binary" if distinct == 2 else "multiclass"
-        why = f" ({distinct} different labels)"
+        why = f"{distinct} different labels"
     else:
         values = numeric[~np.isnan(numeric)]
         different = np.unique(values)
@@ -191,15 +191,15 @@ def _find_task(numeric: Any, words: Any, spec: DataSpec, label: str, name: str) 
         whole = bool(np.isfinite(different).all() and (different == np.round(different)).all())
         if spec.task is None and not (whole and distinct <= MAXIMUM_CLASSES_OF_NUMBERS):
             kind = "whole numbers" if whole else "numbers"
-            return "regression", f" ({distinct} different {kind}; set [data] task if they are classes)"
+            return "regression", f"{distinct} different {kind}; set [data] task if they are classes"
         found = "binary" if distinct == 2 else "multiclass"
-        why = f" ({distinct} different {'whole numbers' if whole else 'numbers'}; set [data] task if it is not so)"
+        why = f"{distinct} different {'whole numbers' if whole else 'numbers'}; set [data] task if it is not so"
     if distinct == 1:
         raise UserError(f"{label}: the target {name!r} has one class in all rows: there is nothing to learn")
     if spec.task is not None:
         if spec.task == "binary" and distinct != 2:
             raise UserError(f"{label}: [data] task is binary and the target {name!r} has {distinct} classes")
-        return spec.task, " (set)"
+        return spec.task, "set"
     return found, why
 
 

@@ -214,7 +214,7 @@ def test_a_file_is_read_as_it_is_meant(tmp_path: Path, name: str) -> None:
     raw = read_source(DataSpec(source="t.csv", **case.keys), tmp_path)
     assert raw.frame.columns.tolist() == case.expected.columns.tolist()
     assert raw.frame.to_numpy().tolist() == case.expected.to_numpy().tolist()
-    assert case.said in raw.notes[0]
+    assert case.said in raw.read_as
     if case.pandas is not None:
         theirs = pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False, **case.pandas)
         assert theirs.to_numpy().tolist() == raw.frame.to_numpy().tolist()
