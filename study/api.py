@@ -3,11 +3,14 @@
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from study import exit_status
 from study.errors import UserError
+from study.exit_status import ExitCode
 from study.home import Home, StudyFolder
 from study.ledger import Ledger, quiet_optuna
 from study.progress_line import ProgressLine
@@ -267,10 +270,13 @@ class Study:
         """Show in MLflow what has gone into the ledger; in a process of its own, as logging a model takes hold of the
         store and the experiment that a notebook may have set for itself."""
         command = [sys.executable, "-m", "study.cli", "sync", self.name, "--home", str(self.home.path)]
-        known = os.environ | {"STUDY_STORAGE": self.home.storage or ""}
-        done = subprocess.run(command, env=known, capture_output=True, text=True, check=False)  # noqa: S603 - ours
-        if done.returncode:
-            said(f"not in MLflow yet: {done.stderr.strip().removeprefix('study: ')}")
+        with tempfile.TemporaryDirectory(prefix="study-status-") as folder:
+            path = Path(folder) / "status.json"
+            known = os.environ | {"STUDY_STORAGE": self.home.storage or "", exit_status.VARIABLE: str(path)}
+            done = subprocess.run(command, env=known, capture_output=True, check=False)  # noqa: S603 - ours
+            status = exit_status.read_status(path, done.returncode)
+        if status.code != ExitCode.DONE:
+            said(f"not in MLflow yet: {status.message or status.reason}")
 
     @property
     def _folder(self) -> StudyFolder:

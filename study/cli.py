@@ -1,5 +1,4 @@
-"""The command `study`, and what it exits with: 0 done, 1 a fault of ours or the machine's, 2 the user's input, 130
-interrupted."""
+"""The command `study`. What it exits with is in `study.exit_status`."""
 
 import atexit
 import gc
@@ -10,14 +9,14 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from study import interrupts, outputs
+from study import exit_status, interrupts, outputs
 from study.commands import results, search, service, winner
 from study.errors import MachineError, UserError, explain_os_error
+from study.exit_status import Cause, ExitCode, ExitStatus
 from study.importing import explain_import
 from study.printable import say
 from study.redaction import redact
 
-MACHINE, USER = 1, 2  # exit codes
 _RULES = {"int": "must be a whole number", "float": "must be a number", "finite": "must be a finite number"}
 
 
@@ -32,22 +31,22 @@ class Commands(TyperGroup):
         """
         try:
             return super().invoke(ctx)
-        except UserError as error:
-            message, code = str(error), USER
-        except MachineError as error:
-            message, code = str(error), MACHINE
+        except (UserError, MachineError) as error:
+            message, code, cause = str(error), error.exit_code, error.cause
         except typer.BadParameter as error:
             wrong = wrong_value(error)
             if wrong is None:
                 raise
-            message, code = wrong, USER
+            message, code, cause = wrong, ExitCode.USER, Cause.USER
         except OSError as error:
             if error.filename is None:
                 raise
-            message, code = explain_os_error(error, Path(error.filename)), MACHINE
+            message, code, cause = explain_os_error(error, Path(error.filename)), ExitCode.FAULT, Cause.MACHINE
         except (ImportError, MemoryError) as error:
-            message, code = explain_import(error), MACHINE
-        say(f"study: {redact(message)}", error=True)
+            message, code, cause = explain_import(error), ExitCode.FAULT, Cause.MACHINE
+        message = redact(message)
+        say(f"study: {message}", error=True)
+        exit_status.report(ExitStatus(code, cause, message))
         raise typer.Exit(code)
 
 
@@ -98,16 +97,24 @@ def main() -> None:
     try:
         app()
     except KeyboardInterrupt:
-        code: Any = interrupts.EXIT_CODE
+        code: Any = ExitCode.INTERRUPTED
     except SystemExit as ended:  # typer makes one of Ctrl-C, too
         code = ended.code
+    except Exception as error:  # of the program; Python prints the traceback
+        message = redact(f"{type(error).__name__}: {error}")
+        exit_status.report(ExitStatus(ExitCode.FAULT, Cause.FAULT, message))
+        raise
     failure = outputs.failure()
     if failure is not None:
         print(f"study: {failure}; what came after that is not shown", file=sys.stderr)
-        code = code or MACHINE
-    if code == interrupts.EXIT_CODE:
+        if not code:
+            code = ExitCode.FAULT
+            exit_status.report(ExitStatus(code, Cause.MACHINE, failure))
+    if code == ExitCode.INTERRUPTED:
         print("study: interrupted", file=sys.stderr)
-    if code in (MACHINE, interrupts.EXIT_CODE):
+    if not exit_status.is_reported():
+        exit_status.report(ExitStatus.of_code(code or 0))
+    if code in (ExitCode.FAULT, ExitCode.INTERRUPTED):
         interrupts.leave(code)  # something may still be at work
     sys.exit(code)
 

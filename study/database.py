@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from study.errors import MachineError, UserError
+from study.errors import DatabaseLostError, DatabaseRefusedError, StudyHeldError, UserError
 from study.redaction import is_percent_encoded, redact, redact_address
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def connect(address: str) -> "Connection":
         return psycopg.connect(autocommit=True, **options)  # type: ignore[arg-type]  # what libpq names, all of it text
     except psycopg.Error as error:
         said = f"--storage {redact_address(address)}: {explain(error, address)}"
-        raise UserError(f"{said}; correct the address, or have the server started") from None
+        raise DatabaseRefusedError(f"{said}; correct the address, or have the server started") from None
 
 
 def in_transactions(connection: "Connection") -> "Connection":
@@ -110,8 +110,8 @@ def say_refusals(engine: "Engine", address: str, then: str = "") -> None:
     """Have what the database refuses an engine said in a line, in place of what the libraries between raise.
 
     Args:
-        engine: of SQLAlchemy, whose statements raise MachineError from now on; but for IntegrityError, which says that
-            another was faster.
+        engine: of SQLAlchemy, whose statements raise DatabaseLostError from now on; but for IntegrityError, which says
+            that another was faster.
         address: of the database.
         then: what is said after the refusal.
     """
@@ -124,7 +124,9 @@ def say_refusals(engine: "Engine", address: str, then: str = "") -> None:
         if not isinstance(context.original_exception, Exception):  # Ctrl-C
             return
         said = explain(context.original_exception, address)
-        raise MachineError(f"the database at {redact_address(address)}: {said}{then}") from context.original_exception
+        raise DatabaseLostError(
+            f"the database at {redact_address(address)}: {said}{then}"
+        ) from context.original_exception
 
     event.listen(engine, "handle_error", refused)
 
@@ -136,7 +138,7 @@ def _looking(address: str) -> Iterator["Connection"]:
         try:
             yield connection
         except _errors() as error:
-            raise UserError(f"--storage {redact_address(address)}: {explain(error, address)}") from None
+            raise DatabaseRefusedError(f"--storage {redact_address(address)}: {explain(error, address)}") from None
 
 
 def check(address: str) -> None:
@@ -200,7 +202,7 @@ def has_tables(connection: "Connection", address: str) -> bool:
             return False
         library = connection.execute("SELECT library_version FROM version_info").fetchone()
     except _errors() as error:
-        raise UserError(f"--storage {place}: {explain(error, address)}") from None
+        raise DatabaseRefusedError(f"--storage {place}: {explain(error, address)}") from None
     _check_revision(str(revision[0]), str(library[0]) if library else "unknown", place)
     return True
 
@@ -240,7 +242,7 @@ def hold(address: str, name: str) -> Iterator["Connection"]:
         deadline = time.monotonic() + PATIENCE
         while not _try_lock(connection, name):
             if time.monotonic() > deadline:
-                raise UserError(
+                raise StudyHeldError(
                     f"study {name!r} is being run by {_holder(connection, name)}; wait for it, or stop it first"
                 )
             time.sleep(0.05)

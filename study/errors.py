@@ -9,6 +9,9 @@ import errno
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import ClassVar
+
+from study.exit_status import Cause, ExitCode
 
 _REMEDIES = {
     "make room there": (errno.ENOSPC, errno.EDQUOT),
@@ -22,6 +25,21 @@ _REMEDIES = {
 class UserError(Exception):
     """A mistake in what the user gave (spec, data, arguments); the message names place, value and remedy."""
 
+    cause: ClassVar[Cause] = Cause.USER
+    exit_code: ClassVar[ExitCode] = ExitCode.USER
+
+
+class StudyHeldError(UserError):
+    """Another process runs the study; the message names it."""
+
+    cause = Cause.HELD
+
+
+class DatabaseRefusedError(UserError):
+    """The database of --storage refuses, or does not answer; the message names its address, reason and remedy."""
+
+    cause = Cause.DATABASE
+
 
 class DataWarning(UserWarning):
     """Cells that change what a model answers, such as text in a column of numbers, which counts as missing."""
@@ -29,6 +47,15 @@ class DataWarning(UserWarning):
 
 class MachineError(Exception):
     """The machine refused what a run needs, such as room for a file; the message names place, reason and remedy."""
+
+    cause: ClassVar[Cause] = Cause.MACHINE
+    exit_code: ClassVar[ExitCode] = ExitCode.FAULT
+
+
+class DatabaseLostError(MachineError):
+    """The database of --storage was lost on the way; what is finished is kept."""
+
+    cause = Cause.DATABASE
 
 
 def explain_os_error(error: OSError, place: Path) -> str:

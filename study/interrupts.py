@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
-EXIT_CODE = 130
+from study.exit_status import ExitCode
+
 GRACE = 2.0  # seconds that stopping may take; a signal that comes later interrupts the stopping
 
 
@@ -66,7 +67,7 @@ def block_sigint() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def leave(code: int = EXIT_CODE) -> NoReturn:
+def leave(code: int = ExitCode.INTERRUPTED) -> NoReturn:
     """End this process at once, as one that was interrupted unless another exit code says why."""
     atexit._run_exitfuncs()
     sys.stdout.flush()

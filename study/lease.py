@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from study.errors import UserError
+from study.errors import StudyHeldError, UserError
 
 PATIENCE = 0.5  # seconds; a reader has the lock for a moment, and a new holder its name in the file a moment later
 BEAT = 1.0
@@ -33,7 +33,7 @@ def hold(path: Path, name: str) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+") as file:
         if not _lock(file, path) or _beats_elsewhere(path):
-            raise UserError(f"study {name!r} is being run by {_say(_holder(path))}; wait for it, or stop it first")
+            raise StudyHeldError(f"study {name!r} is being run by {_say(_holder(path))}; wait for it, or stop it first")
         file.truncate(0)
         started = time.strftime("%Y-%m-%d %H:%M:%S")
         json.dump({"host": socket.gethostname(), "pid": os.getpid(), "started": started}, file)

@@ -14,7 +14,6 @@ from study.formatting import counted
 from study.home import Home
 from study.ledger import Ledger
 from study.model import FinalFiles, predictions
-from study.printable import say
 from study.safe_csv import guard_formulas
 from study.shell import command
 from study.spec import DataSpec, parse_spec
@@ -86,7 +85,10 @@ def _read_file(file: Path, spec: DataSpec, dialect: Mapping[str, Any], model: An
             return table, ()
     table = read_cells(file, spec)
     _check_columns(model, table.frame, str(file))
-    return table, tuple(f"not written as the training file: {note}" for note in table.notes if dialect)
+    if not dialect:
+        return table, ()
+    notes = [f"{file.name}: {table.read_as}"] if table.read_as else []
+    return table, tuple(f"not written as the training file: {note}" for note in (*notes, *table.notes))
 
 
 def _check_columns(model: Any, cells: pd.DataFrame, where: str) -> None:
@@ -145,4 +147,3 @@ def write_predictions(made: pd.DataFrame, out: Path | None, *, safe_csv: bool = 
             made.to_parquet(out, index=False)
     except OSError as error:
         raise UserError(f"--out {out}: cannot be written ({error.strerror}); name another place") from None
-    say(f"wrote {len(made)} predictions to {out}")

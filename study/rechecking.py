@@ -23,11 +23,13 @@ from study.ledger import Ledger, quiet_optuna, repair
 from study.reopening import Reopened, load_all, reopen
 from study.results import TrialRow, candidates, summarize_ledger
 from study.retraining import Part, Retrained, Retraining
+from study.search import Listener, Search
 from study.search.coordinator import Listener, Search
 from study.search.objective import Objective, direction_of
 from study.search.search_space import complete, fixed, within
 from study.search.stopping import Budget
-from study.spec import ConfirmSpec, DataSpec, Spec
+from study.search.search_space import complete, fixed, within
+from study.spec import ConfirmSpec, DataSpec, Spec, first_reason
 from study.verdict import Scored, judge
 from study.workers import Workers
 
@@ -93,7 +95,7 @@ def _spec(reopened: Reopened, data: Path | None, trials: int) -> Spec:
     try:
         source = DataSpec.model_validate(given)
     except ValidationError as error:
-        raise UserError(f"--data {data}: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from None
+        raise UserError(f"--data {data}: {first_reason(error)}") from None
     state = np.random.SeedSequence(old.search.seed, spawn_key=(_SEED,)).generate_state(1)
     search = old.search.model_copy(
         update={

@@ -6,7 +6,7 @@ from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from study.database import connect, explain, has_tables, in_transactions, lock_of, say_refusals
-from study.errors import UserError
+from study.errors import DatabaseRefusedError
 from study.redaction import redact_address
 from study.tables import Tables
 
@@ -47,7 +47,9 @@ def open_storage(address: str, held: "Connection | None") -> Tables:
             )
         except (SQLAlchemyError, StorageInternalError) as error:
             why = getattr(error, "orig", None) or error.__cause__ or error
-            raise UserError(f"--storage {place}: {explain(why, address)}; have its tables made by who may") from None
+            raise DatabaseRefusedError(
+                f"--storage {place}: {explain(why, address)}; have its tables made by who may"
+            ) from None
     if held is None:
         weakref.finalize(storage, storage.engine.dispose)
     say_refusals(storage.engine, address, _GOES_ON)

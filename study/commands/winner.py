@@ -129,18 +129,26 @@ def predict(
     safe_csv: Annotated[
         bool, typer.Option("--safe-csv", help="Put ' before text that a spreadsheet would take for a formula.")
     ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print what was written as JSON; needs --out.")] = False,
     home: HomeOption = None,
     storage: StorageOption = None,
 ) -> None:
     """Predict for the rows of a table with the finalized model."""
+    if json and out is None:
+        raise UserError("--json: needs --out, since predictions would be printed in the same place; add --out FILE")
     with importing(*LIBRARIES):
         from study.home import Home
         from study.predicting import predict_file, write_predictions
+        from study.terminal import print_json
 
     made, notes = predict_file(Home.at(home, storage), name, file)
-    for note in notes:
+    for note in () if json else notes:
         say(f"study: {note}", error=True)
     write_predictions(made, out, safe_csv=safe_csv)
+    if json:
+        print_json({"rows": len(made), "out": str(out), "notes": list(notes)})
+    elif out is not None:
+        say(f"wrote {len(made)} predictions to {out}")
 
 
 def _sync(place: "Home", name: str) -> None:

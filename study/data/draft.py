@@ -15,9 +15,10 @@ from pydantic import ValidationError
 from study.data import cells, kinds, loading, overview, thousands
 from study.data.draft_text import FOLDS, describe_task, render, study_name
 from study.data.header import is_number
-from study.data.sources import RawTable, choose_target, find_file, read_source
+from study.data.sources import RawTable, find_file, read_source
 from study.errors import UserError
 from study.spec.data import FILE_SUFFIXES, MISSING_MARKERS, DataSpec
+from study.spec.reading import first_reason
 
 _FEW_MARKERS = 3
 _GUESSES = 20
@@ -76,16 +77,15 @@ def write_draft(file: Path, target: str | None, reading: Mapping[str, Any] | Non
             settings |= _folds(settings, file.parent)
         # The whole way once, so that what is written is known to load.
         opened = replace(opened, spec=DataSpec(**settings))
-        look = overview.describe(opened, loading.prepare(opened, opened.parts["train"], opened.parts["dev"]))
+        dataset = loading.prepare(opened, opened.parts["train"], opened.parts["dev"])
+        look = overview.describe(opened, dataset)
         identifiers = [name for each in look.warnings if each.subject == "identifier" for name in each.columns]
         if identifiers and len(identifiers) < len(look.columns):
             settings["ignore"] = identifiers
-        # How the source was read first is no news: the target that was guessed then may have turned out to be none.
-        guess = choose_target(list(opened.raw.frame.columns), None, opened.raw.label)[1] if target is None else ""
-        of_file = f"{file.name}: "
-        read_as = next((note.removeprefix(of_file) for note in look.notes if note.startswith(of_file)), None)
-        known = (guess, f"{of_file}{read_as}")
-        decisions = [*(note for note in look.decisions if note not in known), *decisions]
+        read_as = opened.raw.read_as or None
+        # The first guess of the target is no news: it may have turned out to be none.
+        known = {"file", "target"} if target is None else {"file"}
+        decisions = [*overview.list_decisions(dataset, look.columns, without=known), *decisions]
     warnings = () if look is None else tuple(each for each in look.warnings if each.subject != "identifier")
     return Draft(
         text=render(file, settings, look, read_as, trouble, decisions, guessed=target is None),
@@ -124,10 +124,8 @@ def _check(settings: dict[str, Any]) -> None:
     try:
         DataSpec(**settings)
     except ValidationError as error:
-        first = error.errors()[0]
-        said = str(first["msg"]).removeprefix("Value error, ")
-        option = " ".join(f"--{key}: " for key in first["loc"])
-        raise UserError(f"{option}{said}") from None
+        option = " ".join(f"--{key}: " for key in error.errors()[0]["loc"])
+        raise UserError(f"{option}{first_reason(error)}") from None
 
 
 def _open(settings: dict[str, Any], base: Path, *, guessed: bool) -> tuple[loading.Opened | None, str]:

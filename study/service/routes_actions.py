@@ -106,9 +106,8 @@ def action_routes(service: Service) -> APIRouter:
             raise Problem(409, f"study {name!r} has not begun; there is nothing to finalize yet", "not-begun")
         options = [] if wanted.trial is None else ["--trial", str(wanted.trial)]
         options += [f"--{key.replace('_', '-')}" for key in ("with_dev", "again") if getattr(wanted, key)]
-        done = await service.commands.run("finalize", name, "--json", *options)
-        told = json.loads(done.output)
-        return answer(FinalAnswer.model_validate(told))
+        printed = await service.commands.run("finalize", name, "--json", *options)
+        return answer(FinalAnswer.model_validate(json.loads(printed)))
 
     @routes.post(
         "/studies/{name}/predict",
@@ -155,8 +154,8 @@ def action_routes(service: Service) -> APIRouter:
                 async for chunk in chunks_of(request, settings.limits.upload):
                     file.write(chunk)
             options = ["--safe-csv"] if safe_csv else []
-            done = await service.commands.run("predict", name, str(table), "--out", str(out), *options)
-            notes = [note.removeprefix("study: ") for note in done.notes.splitlines()]
+            printed = await service.commands.run("predict", name, str(table), "--out", str(out), "--json", *options)
+            notes = json.loads(printed)["notes"]
             headers = {NOTES: json.dumps(notes[:MOST_NOTES])} if notes else None
             return Response(out.read_bytes(), headers=headers, media_type=f"{CSV}; charset=utf-8")
 

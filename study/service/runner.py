@@ -11,8 +11,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from study import holding, interrupts
+from study import exit_status, holding
 from study.errors import MachineError, UserError
+from study.exit_status import Cause, ExitCode, ExitStatus
 from study.home import Home
 from study.service import children
 from study.service.problems import log
@@ -23,9 +24,6 @@ GRACE = 20.0  # seconds that a study may take to stop
 _ENVIRONMENT = {"COLUMNS": "100", "PYTHONUNBUFFERED": "1"}  # what it prints is followed
 AWAY = 1.0  # seconds until the queue is looked at again where that failed
 TIMES = 10  # that a study goes on after it has lost its database
-_LOST = ("the database at ", "--storage ")  # how what a study says of that begins
-_HELD = "study {name!r} is being run by "  # and of somebody who was faster
-TAIL = 4_096  # bytes of a log in which the reason of a failure is looked for
 
 
 @dataclass
@@ -53,6 +51,11 @@ class StudyFiles:
     def log(self) -> Path:
         """What the study printed."""
         return self.folder / "run.log"
+
+    @property
+    def status(self) -> Path:
+        """How the process that ran it last ended."""
+        return self.folder / "status.json"
 
     @property
     def lock(self) -> Path:
@@ -144,11 +147,12 @@ class Runner(threading.Thread):
             code = place.process.poll()
             if code is None:
                 return False
-            if code and not cancelled and place.lost < TIMES and self._has_lost_database(place.submission, code):
+            status = self._status(place.submission, code)
+            if status.cause == Cause.DATABASE and not cancelled and place.lost < TIMES:
                 place.lost += 1
                 log.info("study %s lost its database; it goes on", place.submission.name)
                 return not self._begin(place)
-            self._settle(place.submission, code, cancelled=cancelled)
+            self._settle(place.submission, status, cancelled=cancelled)
             return True
         if cancelled and not children.is_alive(StudyFiles(self.home, place.submission.name).lock):
             self._finish(place.submission, "cancelled")
@@ -166,9 +170,10 @@ class Runner(threading.Thread):
         files = StudyFiles(self.home, submission.name)
         command = [sys.executable, "-m", "study.cli", "run", str(files.spec)]
         command += ["--home", str(self.home.path), "--jobs", str(self.jobs)]
-        environment = _ENVIRONMENT | self.home.environment
+        environment = _ENVIRONMENT | self.home.environment | {exit_status.VARIABLE: str(files.status)}
         try:
             write_spec(files, submission)
+            files.status.unlink(missing_ok=True)
             place.process = children.start(
                 command if self.tracking else [*command, "--no-tracking"], files.lock, files.log, environment
             )
@@ -191,27 +196,21 @@ class Runner(threading.Thread):
         """Return whether a process of an earlier server, a person in a terminal or another machine runs a study."""
         return children.is_alive(StudyFiles(self.home, name).lock) or holding.is_held(self.home.folder(name), name)
 
-    def _has_lost_database(self, submission: Submission, code: int) -> bool:
-        """Return whether a study that ended says that it was for its database."""
-        shared = self.home.storage is not None
-        return shared and _reason(StudyFiles(self.home, submission.name).log, code).startswith(_LOST)
+    def _status(self, submission: Submission, code: int) -> ExitStatus:
+        return exit_status.read_status(StudyFiles(self.home, submission.name).status, code)
 
-    def _settle(self, submission: Submission, code: int, *, cancelled: bool) -> None:
-        if code == 0:
+    def _settle(self, submission: Submission, status: ExitStatus, *, cancelled: bool) -> None:
+        if status.code == ExitCode.DONE:
             self._finish(submission, "complete")
         elif cancelled:
             self._finish(submission, "cancelled")
-        elif self._stopping.is_set() and (code == interrupts.EXIT_CODE or self._has_lost_database(submission, code)):
+        elif self._stopping.is_set() and status.cause in (Cause.INTERRUPTED, Cause.DATABASE):
             return
-        else:
-            self._settle_failure(submission, _reason(StudyFiles(self.home, submission.name).log, code))
-
-    def _settle_failure(self, submission: Submission, reason: str) -> None:
-        if reason.startswith(_HELD.format(name=submission.name)):
+        elif status.cause == Cause.HELD:
             self.queue.put_back(submission.id)
             log.info("study %s is run by somebody else; it waits", submission.name)
         else:
-            self._finish(submission, "failed", reason)
+            self._finish(submission, "failed", status.reason)
 
     def _finish(self, submission: Submission, state: str, message: str = "") -> None:
         self.queue.finish(submission.id, state, message)
@@ -237,7 +236,7 @@ class Runner(threading.Thread):
                     continue
                 running.remove((place, process))
                 try:
-                    self._settle(place.submission, code, cancelled=False)
+                    self._settle(place.submission, self._status(place.submission, code), cancelled=False)
                 except (MachineError, UserError) as error:  # its end is seen at the next start
                     log.warning("%s", error)
             time.sleep(0.05)
@@ -252,18 +251,3 @@ def write_spec(files: StudyFiles, submission: Submission) -> None:
         link.unlink(missing_ok=True)
         link.symlink_to(target)
     files.spec.write_text(submission.spec, encoding="utf-8")
-
-
-def _reason(path: Path, code: int) -> str:
-    """Return why a study failed: what it said last, or which signal ended it."""
-    if code < 0:
-        return f"was ended by signal {-code}"
-    try:
-        with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - TAIL))
-            lines = file.read().decode(errors="replace").splitlines()
-    except OSError:
-        lines = []
-    said = [number for number, line in enumerate(lines) if line.startswith("study: ")]
-    told = " ".join(lines[said[-1] :]).removeprefix("study: ") if said else (lines[-1] if lines else "")
-    return told or f"ended with exit code {code}"

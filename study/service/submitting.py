@@ -10,7 +10,7 @@ from study.errors import UserError
 from study.service.data_files import RESERVED, find_links
 from study.service.limits import Limits, check_limits
 from study.service.problems import Problem
-from study.spec import Spec, parse_spec
+from study.spec import NotTomlError, Spec, parse_spec
 from study.toml_text import write_toml
 
 TOML, JSON = "application/toml", "application/json"
@@ -45,9 +45,10 @@ def read_submission(
     try:
         spec = parse_spec(text, "spec")
         check_limits(spec, limits)
+    except NotTomlError as error:
+        raise Problem(400, str(error), "not-toml") from None
     except UserError as error:
-        kind = "not-toml" if "spec: is not TOML" in str(error) else "spec"
-        raise Problem(400 if kind == "not-toml" else 422, str(error), kind) from None
+        raise Problem(422, str(error), "spec") from None
     except (RecursionError, ValueError, OverflowError) as error:
         raise Problem(422, f"spec: cannot be read ({type(error).__name__}); is it nested too deep?", "spec") from None
     links = find_links(spec.data, folders, uploads)

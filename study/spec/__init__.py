@@ -1,9 +1,20 @@
 """The spec: what a person writes in one TOML file, read into frozen records and checked as it is read."""
 
 from study.spec.data import DataSpec
-from study.spec.reading import parse_spec, read_spec
+from study.spec.reading import NotTomlError, first_reason, parse_spec, read_spec
 from study.spec.search import ConfirmSpec, SearchSpec
 from study.spec.space import Range, SpaceSpec
 from study.spec.whole import Spec
 
-__all__ = ["ConfirmSpec", "DataSpec", "Range", "SearchSpec", "SpaceSpec", "Spec", "parse_spec", "read_spec"]
+__all__ = [
+    "ConfirmSpec",
+    "DataSpec",
+    "NotTomlError",
+    "Range",
+    "SearchSpec",
+    "SpaceSpec",
+    "Spec",
+    "first_reason",
+    "parse_spec",
+    "read_spec",
+]

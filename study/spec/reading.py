@@ -23,6 +23,10 @@ _BRACKETS = re.compile(r"[\[\]{}]")
 _LONG_NUMBER = re.compile(rf"\b[0-9][0-9A-Fa-fxob_]{{{DIGITS},}}")
 
 
+class NotTomlError(UserError):
+    """The text of a spec is not TOML; the message says where."""
+
+
 def read_spec(path: Path) -> Spec:
     """Read and check a spec.
 
@@ -60,7 +64,7 @@ def parse_spec(text: str, place: str) -> Spec:
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise UserError(f"{place}: is not TOML: {error}") from None
+        raise NotTomlError(f"{place}: is not TOML: {error}") from None
     try:
         return Spec.model_validate(table)
     except ValidationError as error:
@@ -85,6 +89,12 @@ def _check_form(text: str, place: str) -> None:
             raise UserError(f"{place}: has tables and lists within one another, more than {DEPTH} deep; take some out")
     if number := _LONG_NUMBER.search(bare):
         raise UserError(f"{place}: {number[0][:20]}… is a number of more than {DIGITS} digits; round it")
+
+
+def first_reason(error: ValidationError) -> str:
+    """Return what is wrong with the first value, in the words of whoever checks it."""
+    first = error.errors(include_url=False)[0]
+    return str(first["ctx"]["error"] if first["type"] == "value_error" else first["msg"])
 
 
 def describe(error: ValidationError, place: str) -> str:
