@@ -12,7 +12,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from study.errors import DatabaseLostError, DatabaseRefusedError, StudyHeldError, UserError
@@ -185,6 +185,9 @@ def has_tables(connection: "Connection", address: str) -> bool:
     Raises:
         UserError: they are of another version, or the tables of another program.
     """
+    from study._compat import check_optuna_tables
+
+    check_optuna_tables()
     place = redact_address(address)
     try:
         query = "SELECT relname FROM pg_class WHERE pg_table_is_visible(oid) AND relname = ANY(%s)"
@@ -209,13 +212,11 @@ def has_tables(connection: "Connection", address: str) -> bool:
 
 def _check_revision(revision: str, library: str, place: str) -> None:
     import optuna
-    from alembic.script import ScriptDirectory
 
-    versions = Path(optuna.__file__).parent / "storages" / "_rdb" / "alembic"
-    scripts = ScriptDirectory(str(versions))
-    if revision == scripts.get_current_head():
+    head, known = _revisions()
+    if revision == head:
         return
-    if revision in {script.revision for script in scripts.walk_revisions()}:
+    if revision in known:
         raise UserError(
             f"--storage {place}: its tables are of an older Optuna ({library}); "
             "`optuna storage upgrade --storage ADDRESS` brings them up to date"
@@ -224,6 +225,18 @@ def _check_revision(revision: str, library: str, place: str) -> None:
         f"--storage {place}: its tables are of a newer Optuna than {optuna.__version__}, which is installed here; "
         "install that one"
     )
+
+
+@cache
+def _revisions() -> tuple[str, frozenset[str]]:
+    """Return the revision of Optuna's tables that is installed here, and all that it knows."""
+    from optuna.storages import RDBStorage
+
+    storage = RDBStorage("sqlite://")  # in memory, to ask it
+    try:
+        return storage.get_head_version(), frozenset(storage.get_all_versions())
+    finally:
+        storage.engine.dispose()
 
 
 @contextmanager

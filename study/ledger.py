@@ -9,7 +9,7 @@ import math
 import uuid
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -19,10 +19,12 @@ from optuna.storages import BaseStorage, JournalStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from study._compat import trial_id
 from study.errors import UserError
 from study.home import StudyFolder
 from study.journal import Journal
 from study.storage import open_storage
+from study.tables import Tables
 
 if TYPE_CHECKING:
     from study.database import Connection
@@ -149,8 +151,7 @@ class Ledger:
             user_attrs={PLACE: {"group": group, "rung": 0, "held": False}},
         )
         trial.datetime_start = datetime.now(UTC)
-        trial_id = self.storage.create_new_trial(self._id, template_trial=trial)
-        return self.storage.get_trial_number_from_id(trial_id)
+        return self.storage.get_trial_number_from_id(self.storage.create_new_trial(self._id, template_trial=trial))
 
     def commit(self, number: int, records: dict[int, TrialRecord]) -> None:
         """Write what a round decided, then apply it: from the first write on it is never lost."""
@@ -174,24 +175,25 @@ class Ledger:
         """Write that a held trial goes on, in this group."""
         trial = self.trials()[number]
         place = {**trial.user_attrs[PLACE], "group": group, "held": False}
-        self.storage.set_trial_user_attr(trial._trial_id, PLACE, place)
+        self.storage.set_trial_user_attr(trial_id(trial, self.storage, self._id), PLACE, place)
 
     def _apply(self, trial: FrozenTrial, record: dict[str, Any]) -> None:
         if trial.state.is_finished():
             return
+        known = trial_id(trial, self.storage, self._id)
         for step, value in record["reports"].items():
             if int(step) not in trial.intermediate_values:
-                self.storage.set_trial_intermediate_value(trial._trial_id, int(step), value)
+                self.storage.set_trial_intermediate_value(known, int(step), value)
         rung = record["rung"]
         place = trial.user_attrs[PLACE]
         if rung is not None and place["rung"] != rung:
-            self.storage.set_trial_user_attr(trial._trial_id, PLACE, {**place, "rung": rung, "held": True})
+            self.storage.set_trial_user_attr(known, PLACE, {**place, "rung": rung, "held": True})
         if record["outcome"] is not None:
             for key, value in record["sampler"].items():
                 if trial.system_attrs.get(key) != value:
-                    self.storage.set_trial_system_attr(trial._trial_id, key, value)
-            self.storage.set_trial_user_attr(trial._trial_id, RESULT, record["result"])
-            self.storage.set_trial_state_values(trial._trial_id, _FINISHED[record["outcome"]], record["values"])
+                    self.storage.set_trial_system_attr(known, key, value)
+            self.storage.set_trial_user_attr(known, RESULT, record["result"])
+            self.storage.set_trial_state_values(known, _FINISHED[record["outcome"]], record["values"])
 
 
 def without_nan(value: Any) -> Any:
@@ -209,7 +211,7 @@ def _open(
     """Return the storage of a ledger, and how several writes to it become one."""
     if folder.storage is not None:
         tables = open_storage(folder.storage, held)
-        return tables, tables.in_one_write
+        return tables, tables.in_one_write if isinstance(tables, Tables) else nullcontext
     journal = Journal(folder.ledger)
     try:
         return JournalStorage(journal), journal.in_one_write

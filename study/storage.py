@@ -5,18 +5,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
+from study._compat import is_usable
 from study.database import connect, explain, has_tables, in_transactions, lock_of, say_refusals
 from study.errors import DatabaseRefusedError
 from study.redaction import redact_address
 from study.tables import Tables
 
 if TYPE_CHECKING:
+    from optuna.storages import BaseStorage
+
     from study.database import Connection
 
 _GOES_ON = "; have it mended, then the same command goes on from here.\nNothing finished is lost."
 
 
-def open_storage(address: str, held: "Connection | None") -> Tables:
+def open_storage(address: str, held: "Connection | None") -> "BaseStorage":
     """Return the storage in the database; only with the connection that `hold` gave is anything written.
 
     Raises:
@@ -24,7 +27,7 @@ def open_storage(address: str, held: "Connection | None") -> Tables:
         MachineError: later on, where the connection is lost or the database refuses.
     """
     from optuna.exceptions import StorageInternalError
-    from optuna.storages import RDBStorage
+    from optuna.storages import RDBStorage, get_storage
     from sqlalchemy.exc import SQLAlchemyError
     from sqlalchemy.pool import StaticPool
 
@@ -53,7 +56,7 @@ def open_storage(address: str, held: "Connection | None") -> Tables:
     if held is None:
         weakref.finalize(storage, storage.engine.dispose)
     say_refusals(storage.engine, address, _GOES_ON)
-    return Tables(storage, alone=held is not None)
+    return Tables(storage, alone=held is not None) if is_usable("cache") else get_storage(storage)
 
 
 @contextmanager

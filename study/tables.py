@@ -13,13 +13,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from optuna.distributions import distribution_to_json
-from optuna.storages import RDBStorage, _CachedStorage
+from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
+
+from study._compat import CachedStorage, optuna_models
 
 _Rows = defaultdict[Any, list[dict[str, Any]]]  # by Optuna's table
 
 
-class Tables(_CachedStorage):
+class Tables(CachedStorage):
     """Optuna's storage in a database, for one study.
 
     Args:
@@ -48,36 +50,38 @@ class Tables(_CachedStorage):
             self._gathered = None
         if gathered:
             self._current = False
-            with self._backend.engine.begin() as connection:
+            with self.database.engine.begin() as connection:
                 for model, rows in gathered.items():
                     connection.execute(_statement(model), rows)
 
     def set_study_user_attr(self, study_id: int, key: str, value: Any) -> None:
         """Write an attribute of the study."""
-        self._put(_models().StudyUserAttributeModel, study_id=study_id, key=key, value_json=json.dumps(value))
+        self._put(optuna_models().StudyUserAttributeModel, study_id=study_id, key=key, value_json=json.dumps(value))
 
     def set_trial_user_attr(self, trial_id: int, key: str, value: Any) -> None:
         """Write an attribute of an open trial."""
-        self._put(_models().TrialUserAttributeModel, trial_id=trial_id, key=key, value_json=json.dumps(value))
+        self._put(optuna_models().TrialUserAttributeModel, trial_id=trial_id, key=key, value_json=json.dumps(value))
 
     def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
         """Write what a sampler keeps with an open trial."""
-        self._put(_models().TrialSystemAttributeModel, trial_id=trial_id, key=key, value_json=json.dumps(value))
+        self._put(optuna_models().TrialSystemAttributeModel, trial_id=trial_id, key=key, value_json=json.dumps(value))
 
     def set_trial_intermediate_value(self, trial_id: int, step: int, intermediate_value: float) -> None:
         """Write a reported value of an open trial."""
-        model = _models().TrialIntermediateValueModel
+        model = optuna_models().TrialIntermediateValueModel
         value, kind = model.intermediate_value_to_stored_repr(intermediate_value)
         self._put(model, trial_id=trial_id, step=step, intermediate_value=value, intermediate_value_type=kind)
 
     def set_trial_state_values(self, trial_id: int, state: TrialState, values: Sequence[float] | None = None) -> bool:
         """End an open trial."""
-        model = _models().TrialValueModel
+        model = optuna_models().TrialValueModel
         with self.in_one_write():
             for objective, given in enumerate(values or ()):
                 value, kind = model.value_to_stored_repr(given)
                 self._put(model, trial_id=trial_id, objective=objective, value=value, value_type=kind)
-            self._put(_models().TrialModel, trial=trial_id, to_state=state, at=datetime.now(UTC).replace(tzinfo=None))
+            self._put(
+                optuna_models().TrialModel, trial=trial_id, to_state=state, at=datetime.now(UTC).replace(tzinfo=None)
+            )
         return True
 
     def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
@@ -87,7 +91,7 @@ class Tables(_CachedStorage):
 
         if template_trial is None:
             return super().create_new_trial(study_id)
-        models, drawn = _models(), copy.deepcopy(template_trial)
+        models, drawn = optuna_models(), copy.deepcopy(template_trial)
         others = select(func.count(models.TrialModel.trial_id)).where(models.TrialModel.study_id == study_id)
         trial = models.TrialModel(
             study_id=study_id, number=others.scalar_subquery(), state=drawn.state, datetime_start=drawn.datetime_start
@@ -102,33 +106,25 @@ class Tables(_CachedStorage):
         ]
         trial.user_attributes = _attributes(models.TrialUserAttributeModel, drawn.user_attrs)
         trial.system_attributes = _attributes(models.TrialSystemAttributeModel, drawn.system_attrs)
-        with Session(self._backend.engine, expire_on_commit=False) as session, session.begin():
+        with Session(self.database.engine, expire_on_commit=False) as session, session.begin():
             session.add(trial)
             session.flush()
-            drawn.number, drawn._trial_id, drawn.datetime_start = trial.number, trial.trial_id, trial.datetime_start
-        with self._lock:
-            self._add_trials_to_cache(study_id, [drawn])
-        return drawn._trial_id
+            drawn.datetime_start = trial.datetime_start
+            number, trial_id = int(trial.number), int(trial.trial_id)
+        self.add_to_cache(study_id, drawn, number, trial_id)
+        return trial_id
 
-    def get_trial_number_from_id(self, trial_id: int) -> int:
-        """Return the number of a trial that was read or written here."""
-        return self._trial_id_to_study_id_and_number[trial_id][1]
+    def is_current(self) -> bool:
+        """Return whether nothing was written since the database was read; another process may write, unless alone."""
+        return self._current
+
+    def has_read(self) -> None:
+        """Take note that the database was read."""
+        self._current = self._alone
 
     def _put(self, model: Any, **row: Any) -> None:
         with self.in_one_write() as gathered:
             gathered[model].append(row)
-
-    def _read_trials_from_remote_storage(self, study_id: int) -> None:
-        if not self._current:
-            super()._read_trials_from_remote_storage(study_id)
-            self._current = self._alone
-
-
-def _models() -> Any:
-    """Return Optuna's tables; they bring SQLAlchemy, which takes a moment."""
-    from optuna.storages._rdb import models
-
-    return models
 
 
 def _attributes(model: Any, values: dict[str, Any]) -> list[Any]:
@@ -141,10 +137,10 @@ def _statement(model: Any) -> Any:
     from sqlalchemy.dialects.postgresql import insert
 
     table = model.__table__
-    if model is _models().TrialModel:
+    if model is optuna_models().TrialModel:
         ends = update(table).where(table.c.trial_id == bindparam("trial"))
         return ends.values(state=bindparam("to_state"), datetime_complete=bindparam("at"))
-    if model is _models().TrialValueModel:  # once, with the end; tables from before Optuna 2.4 do not have its key
+    if model is optuna_models().TrialValueModel:  # once, at the end; tables from before Optuna 2.4 lack its key
         return insert(table)
     (key,) = (constraint for constraint in table.constraints if isinstance(constraint, UniqueConstraint))
     given = insert(table)

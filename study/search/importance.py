@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import optuna
 from optuna.importance import FanovaImportanceEvaluator, PedAnovaImportanceEvaluator
-from optuna.importance._base import BaseImportanceEvaluator
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
@@ -71,7 +70,9 @@ def _of_first(trial: FrozenTrial) -> FrozenTrial:
     return optuna.trial.create_trial(params=trial.params, distributions=trial.distributions, value=trial.values[0])
 
 
-def _shares(study: optuna.Study, make: Callable[[], BaseImportanceEvaluator]) -> dict[str, float]:
+def _shares(
+    study: optuna.Study, make: Callable[[], FanovaImportanceEvaluator | PedAnovaImportanceEvaluator]
+) -> dict[str, float]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # a hyperparameter that few trials have, as units of layer 3

@@ -9,8 +9,9 @@ from typing import Any
 import optuna
 from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler
-from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
+
+from study._compat import RewindableStorage, is_usable, trial_id
 
 ATTEMPTS = 50  # draws for one trial before what is not acceptable is taken all the same
 
@@ -26,10 +27,15 @@ class Mirror:
     """
 
     def __init__(self, name: str, directions: Sequence[Any], pruner: BasePruner, trials: Sequence[FrozenTrial]) -> None:
-        self._storage = _Storage()
+        self._name, self._directions, self._pruner = name, list(directions), pruner
+        self._build(trials)
+
+    def _build(self, trials: Sequence[FrozenTrial]) -> None:
+        self._storage = RewindableStorage()
         self.study = optuna.create_study(
-            storage=self._storage, study_name=name, directions=list(directions), pruner=pruner
+            storage=self._storage, study_name=self._name, directions=self._directions, pruner=self._pruner
         )
+        self._id = self._storage.get_study_id_from_name(self._name)
         self.study.add_trials(trials)
 
     @property
@@ -62,34 +68,30 @@ class Mirror:
             fits = acceptable(drawn)
             if fits or fixed is not None or attempt == ATTEMPTS - 1:
                 return drawn, fits
-            self._storage.forget_last()
+            self.forget_last()
         raise AssertionError("unreachable")
 
     def forget_last(self) -> None:
         """Take the last drawn trial back."""
-        self._storage.forget_last()
+        if is_usable("trials in memory"):
+            self._storage.forget_last()
+        else:
+            self._build(self.trials[:-1])
 
     def report(self, number: int, reports: dict[int, float]) -> None:
         """Report values by iteration."""
-        view = Trial(self.study, self.trials[number]._trial_id)
+        view = self._view(number)
         for step, value in reports.items():
             view.report(value, step)
 
     def should_prune(self, number: int) -> bool:
         """Ask the pruner."""
-        return Trial(self.study, self.trials[number]._trial_id).should_prune()
+        return self._view(number).should_prune()
+
+    def _view(self, number: int) -> Trial:
+        return Trial(self.study, trial_id(self.trials[number], self._storage, self._id))
 
     def tell(self, number: int, state: TrialState, values: Sequence[float] | None) -> dict[str, Any]:
         """End a trial; return the system attributes that the sampler wrote to it."""
         self.study.tell(number, list(values) if values is not None and state == TrialState.COMPLETE else None, state)
         return dict(self.trials[number].system_attrs)
-
-
-class _Storage(InMemoryStorage):
-    """Optuna's storage in memory, which can take back its last trial: a draw that nobody is to see."""
-
-    def forget_last(self) -> None:
-        with self._lock:
-            study_id, _ = self._trial_id_to_study_id_and_number.pop(self._max_trial_id)
-            self._studies[study_id].trials.pop()
-            self._max_trial_id -= 1

@@ -22,6 +22,7 @@ from optuna.samplers import BaseSampler, GPSampler, NSGAIISampler, RandomSampler
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
+from study._compat import set_sampler_attribute
 from study.errors import UserError
 from study.spec.search import SearchSpec
 
@@ -178,8 +179,8 @@ class CmaSampler(BaseSampler):
             ranked = sorted(told[: optimizer.population_size], key=lambda t: _worse(t, study.direction))
             optimizer.tell([(_point(t, search_space), rank) for rank, t in enumerate(ranked)])
         point = dict(zip(search_space, map(float, optimizer.ask()), strict=True))
-        study._storage.set_trial_system_attr(trial._trial_id, self.POINT, json.dumps(point))
-        study._storage.set_trial_system_attr(trial._trial_id, self.GENERATION, optimizer.generation)
+        set_sampler_attribute(study, trial, self.POINT, json.dumps(point))
+        set_sampler_attribute(study, trial, self.GENERATION, optimizer.generation)
         return {name: from_unit(distribution, point[name]) for name, distribution in search_space.items()}
 
     def sample_independent(
@@ -221,14 +222,19 @@ def _generations(study: optuna.Study, key: str, *, finished: bool) -> dict[int, 
 
 
 class _StatelessNSGA2(NSGAIISampler):
-    """Optuna's NSGA-II, with the parents of a generation computed from the trials instead of kept with the study."""
+    """Optuna's NSGA-II, with the parents of a generation computed from the trials instead of kept with the study.
+
+    Its name is part of what Optuna keeps with a trial, and so of what is in ledgers.
+    """
+
+    def __init__(self, population_size: int, seed: int) -> None:
+        super().__init__(population_size=population_size, seed=seed)
+        self._parents: list[list[FrozenTrial]] = [[]]  # of each generation, for the one proposal that is asked for
 
     def get_parent_population(self, study: optuna.Study, generation: int) -> list[FrozenTrial]:
-        parents: list[FrozenTrial] = []
-        populations = _generations(study, self._get_generation_key(), finished=False)
-        for before in range(generation):
-            parents = self._elite_population_selection_strategy(study, [*populations.get(before, []), *parents])
-        return parents
+        while len(self._parents) <= generation:
+            self._parents.append(self.select_parent(study, len(self._parents)))
+        return self._parents[generation]
 
 
 class _OneThreadGP(GPSampler):

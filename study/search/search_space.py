@@ -5,7 +5,7 @@ from decimal import Decimal
 from itertools import product
 from typing import Any
 
-from optuna.distributions import BaseDistribution, CategoricalDistribution
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import BaseTrial, FixedTrial
 
 from engine import Architecture, TrainingSettings
@@ -169,11 +169,19 @@ class _Checked(FixedTrial):
         if name not in self.given and self.partial:
             return distribution.to_external_repr(getattr(distribution, "low", 0))  # any value; a choice by its index
         value = self.given[name]
-        try:
-            inside = distribution._contains(distribution.to_internal_repr(value))
-        except (TypeError, ValueError):
-            inside = False
-        if not inside:
+        if not _is_within(distribution, value):
             raise ValueError(f"{name} = {value!r} is not within [space]")
         self.drawn[name] = value
         return value
+
+
+def _is_within(distribution: BaseDistribution, value: Any) -> bool:
+    """Return whether a distribution has a value."""
+    try:
+        inner = distribution.to_internal_repr(value)
+    except (TypeError, ValueError):
+        return False
+    if not isinstance(distribution, FloatDistribution | IntDistribution):
+        return True  # a choice, which has a number
+    steps = 0.0 if distribution.step is None else (inner - distribution.low) / distribution.step
+    return distribution.low <= inner <= distribution.high and abs(steps - round(steps)) < 1e-8

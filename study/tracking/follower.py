@@ -20,6 +20,7 @@ from typing import TextIO
 
 from optuna.trial import FrozenTrial
 
+from study._compat import import_mlflow_store
 from study.errors import MachineError, UserError
 from study.home import Home
 from study.ledger import Ledger, quiet_optuna
@@ -143,7 +144,7 @@ def follow(home: Home, name: str, words: TextIO, answers: "Answers") -> None:
 
     signal.signal(PAUSE, pause)  # whatever this thread is about, MLflow's import most likely, waits so long
     threading.Thread(target=_listen, args=(words, queue, searched), name="words", daemon=True).start()
-    import mlflow.store.tracking.sqlalchemy_store  # noqa: F401 - seconds, in which data are still being read
+    import_mlflow_store()  # takes seconds, in which data are still being read
 
     if queue.get() in END:
         return

@@ -18,13 +18,6 @@ from study.redaction import redact
 
 log = logging.getLogger("study.tracking")
 _DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
-# Where MLflow's tables hold absolute paths of artifacts.
-_LOCATIONS = {
-    "experiments": "artifact_location",
-    "runs": "artifact_uri",
-    "logged_models": "artifact_location",
-    "model_versions": "storage_location",
-}
 # Without these a server that is down keeps a client busy for minutes. Who sets them has the last word.
 _CLIENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -69,7 +62,9 @@ def make_store(home: Home) -> None:
         _make_schema(database)
         with contextlib.closing(sqlite3.connect(database)) as connection, connection:
             # MLflow's own "Default" experiment would keep its files wherever this process was started.
-            connection.execute("UPDATE experiments SET artifact_location = ?", [(home.artifacts / "default").as_uri()])
+            if _has_column(connection, "experiments", "artifact_location"):
+                default = (home.artifacts / "default").as_uri()
+                connection.execute("UPDATE experiments SET artifact_location = ?", [default])
         with contextlib.suppress(FileExistsError):
             home.mlflow_database.hardlink_to(database)
 
@@ -79,19 +74,27 @@ def _bring_artifacts_home(store: sqlite3.Connection, home: Home) -> None:
 
     Where they lead is the folder of MLflow's "Default" experiment, as `make_store` wrote it.
     """
-    if not store.execute("SELECT 1 FROM sqlite_master WHERE name = 'experiments'").fetchone():
+    from study._compat import MLFLOW_LOCATIONS
+
+    if not _has_column(store, "experiments", MLFLOW_LOCATIONS["experiments"]):
         return  # an empty file, in which MLflow makes its tables
     row = store.execute("SELECT artifact_location FROM experiments WHERE experiment_id = 0").fetchone()
     known, here = str(row[0] if row else "").removesuffix("/default"), home.artifacts.as_uri()
     if known == here or not known.startswith("file:") or _is_same(known, home.artifacts):
         return
     with store:
-        for table, column in _LOCATIONS.items():
+        for table, column in MLFLOW_LOCATIONS.items():
+            if not _has_column(store, table, column):
+                continue  # of another version, or not made yet
             store.execute(
                 f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE substr({column}, 1, ?) = ?",  # noqa: S608
                 [here, len(known) + 1, len(known) + 1, f"{known}/"],
             )
     log.warning("%s was moved or copied: MLflow's paths of its artifacts were corrected", home.path)
+
+
+def _has_column(store: sqlite3.Connection, table: str, column: str) -> bool:
+    return bool(store.execute("SELECT 1 FROM pragma_table_info(?) WHERE name = ?", [table, column]).fetchone())
 
 
 def _is_same(address: str, folder: Path) -> bool:

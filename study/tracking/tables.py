@@ -13,23 +13,12 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+from study._compat import mlflow_tables
 from study.tracking.content import RunContent
 from study.tracking.store import database_kind
 
 LOCKED_WITHIN = 20_000  # milliseconds that SQLite waits for another writer, as MLflow has it
 _TRIED = ("sqlite", "postgresql")
-_COLUMNS = {
-    "runs": "run_uuid name source_type source_name entry_point_name user_id status start_time end_time deleted_time "
-    "source_version lifecycle_stage artifact_uri experiment_id",
-    "tags": "key value run_uuid",
-    "params": "key value run_uuid",
-    "metrics": "key value timestamp step is_nan run_uuid",
-    "latest_metrics": "key value timestamp step is_nan run_uuid",
-    "datasets": "dataset_uuid experiment_id name digest dataset_source_type dataset_source dataset_schema "
-    "dataset_profile",
-    "inputs": "input_uuid source_type source_id destination_type destination_id step",
-    "input_tags": "input_uuid name value",
-}
 
 
 class RunTables:
@@ -61,7 +50,7 @@ class RunTables:
         with self._engine.begin() as connection:
             self._be_patient(connection)
             self._add_inputs(rows, ids, connection)
-            for name in _COLUMNS:
+            for name in self._tables:
                 if rows[name]:
                     connection.execute(self._tables[name].insert(), rows[name])
         return ids
@@ -167,10 +156,5 @@ def open_tables(client: Any, uri: str, experiment_id: str, inputs: Sequence[Any]
     where = urlsplit(location)
     if where.scheme != "file" or where.netloc or where.query:
         return None
-    from mlflow.store.db.base_sql_model import Base
-
-    known = {name: set(columns.split()) for name, columns in _COLUMNS.items()}
-    tables = {name: Base.metadata.tables[name] for name in known if name in Base.metadata.tables}
-    if known != {name: set(table.columns.keys()) for name, table in tables.items()}:
-        return None
-    return RunTables(uri, tables, experiment_id, location, inputs)
+    tables = mlflow_tables()
+    return None if tables is None else RunTables(uri, tables, experiment_id, location, inputs)

@@ -3,16 +3,16 @@
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import optuna
 import psycopg
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-from optuna.storages import _CachedStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from psycopg.rows import dict_row
 from sqlalchemy import event
@@ -32,16 +32,6 @@ def opened(address: str, folder: Path, ways: tuple[str, ...] = ("maximize",)) ->
     place = StudyFolder(folder, address)
     with holding.hold(place, "a") as held:
         yield Ledger(place, "a", ways, held)
-
-
-def by_optuna(ledger: Ledger) -> None:
-    """Have a ledger written by Optuna's own calls, one by one.
-
-    What wraps a storage when Optuna makes it of an address is private, and so is what makes a round of ours one write.
-    """
-    assert isinstance(ledger.storage, Tables)
-    ledger.storage = _CachedStorage(ledger.storage._backend)
-    ledger._in_one_write = nullcontext  # type: ignore[method-assign]
 
 
 def draw(x: float) -> FrozenTrial:
@@ -94,8 +84,11 @@ def test_rows_are_those_that_optuna_writes(postgres: Server, tmp_path: Path, mon
         with opened(ours, tmp_path / "ours", ("maximize", "minimize")) as ledger:
             keep(ledger)
             known = ledger.trials()
-        with opened(theirs, tmp_path / "theirs", ("maximize", "minimize")) as ledger:
-            by_optuna(ledger)
+        with (
+            mock.patch("study.storage.is_usable", lambda part: part != "cache"),
+            opened(theirs, tmp_path / "theirs", ("maximize", "minimize")) as ledger,
+        ):
+            assert not isinstance(ledger.storage, Tables)
             keep(ledger)
         written, expected = rows_in(ours), rows_in(theirs)
         assert all(expected[name] for name in TABLES | {"trial_params", "trial_system_attributes", "study_directions"})
@@ -144,7 +137,7 @@ def test_a_round_is_one_transaction(
             if f"{statement} ".startswith((f"INSERT INTO {table} ", f"UPDATE {table} ")):
                 raise fault
 
-        event.listen(ledger.storage._backend.engine, "before_cursor_execute", die)
+        event.listen(ledger.storage.database.engine, "before_cursor_execute", die)
         with pytest.raises(raised):
             ledger.commit(1, {0: record, 1: record})
     reader = Ledger(StudyFolder(tmp_path / "a", storage), "a")
@@ -168,7 +161,7 @@ def test_what_a_round_costs_does_not_hang_on_how_much_is_in_it(storage: str, tmp
             step()
             return len(statements)
 
-        event.listen(ledger.storage._backend.engine, "before_cursor_execute", note)
+        event.listen(ledger.storage.database.engine, "before_cursor_execute", note)
         ledger.trials()
         assert {count(lambda: ledger.create(draw(0.5))) for _ in range(10)} == {5}
         assert count(ledger.trials) == 0  # only this process writes: it knows what it wrote
@@ -178,4 +171,4 @@ def test_what_a_round_costs_does_not_hang_on_how_much_is_in_it(storage: str, tmp
         assert count(ledger.trials) == 7  # one for each table of Optuna's, as often as a round is written
         assert count(lambda: ledger.commit(2, large)) == len(TABLES)
         assert len(ledger.trials()[9].intermediate_values) == 99
-        event.remove(ledger.storage._backend.engine, "before_cursor_execute", note)
+        event.remove(ledger.storage.database.engine, "before_cursor_execute", note)

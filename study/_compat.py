@@ -1,0 +1,296 @@
+"""All that is used of Optuna and MLflow beyond their public names, each with its reason, a guard and another way.
+
+`PARTS` lists them. Where a guard fails, as with a version that renames something, `is_usable` is False and the public
+way is taken, which is slower, or the user is told in a line. Checked with Optuna 5.0.0 and MLflow 3.17.2; guards see
+names, signatures and columns, and the upper bounds in pyproject.toml keep out the versions that may change more.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import optuna
+from optuna.storages import BaseStorage, InMemoryStorage, RDBStorage
+from optuna.trial import FrozenTrial, create_trial
+
+from study.errors import UserError
+
+try:
+    from optuna.storages import _CachedStorage
+except ImportError:  # another version; the guard below says so
+    _CachedStorage = BaseStorage  # type: ignore[assignment, misc]
+
+# Optuna's tables and their columns, as `study.tables` writes them and `study.database` reads them.
+OPTUNA_COLUMNS = {
+    "studies": "study_id study_name",
+    "study_user_attributes": "study_user_attribute_id study_id key value_json",
+    "trials": "trial_id number study_id state datetime_start datetime_complete",
+    "trial_params": "param_id trial_id param_name param_value distribution_json",
+    "trial_user_attributes": "trial_user_attribute_id trial_id key value_json",
+    "trial_system_attributes": "trial_system_attribute_id trial_id key value_json",
+    "trial_intermediate_values": "trial_intermediate_value_id trial_id step intermediate_value intermediate_value_type",
+    "trial_values": "trial_value_id trial_id objective value value_type",
+    "version_info": "version_info_id schema_version library_version",
+}
+# MLflow's tables and their columns, as `study.tracking.tables` writes them.
+MLFLOW_COLUMNS = {
+    "runs": "run_uuid name source_type source_name entry_point_name user_id status start_time end_time deleted_time "
+    "source_version lifecycle_stage artifact_uri experiment_id",
+    "tags": "key value run_uuid",
+    "params": "key value run_uuid",
+    "metrics": "key value timestamp step is_nan run_uuid",
+    "latest_metrics": "key value timestamp step is_nan run_uuid",
+    "datasets": "dataset_uuid experiment_id name digest dataset_source_type dataset_source dataset_schema "
+    "dataset_profile",
+    "inputs": "input_uuid source_type source_id destination_type destination_id step",
+    "input_tags": "input_uuid name value",
+}
+# Where MLflow's tables hold absolute paths of artifacts, which `study.tracking.store` corrects after a home was moved.
+MLFLOW_LOCATIONS = {
+    "experiments": "artifact_location",
+    "runs": "artifact_uri",
+    "logged_models": "artifact_location",
+    "model_versions": "storage_location",
+}
+
+
+@dataclass(frozen=True)
+class Part:
+    """A private part of a library.
+
+    Attributes:
+        library: whose it is.
+        names: that are used.
+        why: what it is needed for.
+        otherwise: what is done where the guard fails.
+        guard: returns what differs from the version that was checked, None where nothing does.
+    """
+
+    library: str
+    names: str
+    why: str
+    otherwise: str
+    guard: Callable[[], str | None]
+
+
+def trial_id(trial: FrozenTrial, storage: BaseStorage, study_id: int) -> int:
+    """Return the id of a trial in its storage."""
+    if is_usable("trial ids"):
+        return trial._trial_id
+    return storage.get_trial_id_from_study_id_trial_number(study_id, trial.number)
+
+
+def set_sampler_attribute(study: optuna.Study, trial: FrozenTrial, key: str, value: Any) -> None:
+    """Write what a sampler keeps with the trial that it proposes.
+
+    Raises:
+        UserError: the version of Optuna does not let a sampler do that.
+    """
+    if not (is_usable("storage of a study") and is_usable("trial ids")):
+        raise UserError(f"[search] sampler: cmaes needs Optuna 5.0, and {optuna.__version__} is installed; take tpe")
+    study._storage.set_trial_system_attr(trial._trial_id, key, value)
+
+
+class RewindableStorage(InMemoryStorage):
+    """Optuna's storage in memory, which can take back its last trial; only with "trials in memory" usable."""
+
+    def forget_last(self) -> None:
+        """Remove the trial that was created last."""
+        with self._lock:
+            study_id, _ = self._trial_id_to_study_id_and_number.pop(self._max_trial_id)
+            self._studies[study_id].trials.pop()
+            self._max_trial_id -= 1
+
+
+class CachedStorage(_CachedStorage):
+    """What Optuna wraps its database storage in, with its cache open to a subclass; only with "cache" usable."""
+
+    def __init__(self, backend: RDBStorage) -> None:
+        super().__init__(backend)
+        self.database = backend
+
+    def add_to_cache(self, study_id: int, trial: FrozenTrial, number: int, trial_id: int) -> None:
+        """Take up a trial that was written by other ways, under its number and id."""
+        trial.number, trial._trial_id = number, trial_id
+        with self._lock:
+            self._add_trials_to_cache(study_id, [trial])
+
+    def get_trial_number_from_id(self, trial_id: int) -> int:
+        """Return the number of a trial that was read or written here."""
+        return self._trial_id_to_study_id_and_number[trial_id][1]
+
+    def is_current(self) -> bool:
+        """Return whether all that the database has was read."""
+        return False
+
+    def has_read(self) -> None:
+        """Take note that the database was read."""
+
+    def _read_trials_from_remote_storage(self, study_id: int) -> None:
+        if not self.is_current():
+            super()._read_trials_from_remote_storage(study_id)
+            self.has_read()
+
+
+def optuna_models() -> Any:
+    """Return the module of Optuna's tables; it brings SQLAlchemy, which takes a moment."""
+    from optuna.storages._rdb import models
+
+    return models
+
+
+def check_optuna_tables() -> None:
+    """Check that Optuna's tables are those that are known here.
+
+    Raises:
+        UserError: they are not.
+    """
+    if not is_usable("tables of Optuna"):
+        raise UserError(
+            f"--storage: needs the tables of Optuna 5.0, and {optuna.__version__} is installed; install 5.0"
+        )
+
+
+def mlflow_tables() -> Mapping[str, Any] | None:
+    """Return MLflow's own definitions of the tables in MLFLOW_COLUMNS, None where they are not as known."""
+    if not is_usable("tables of MLflow"):
+        return None
+    from mlflow.store.db.base_sql_model import Base
+
+    return {name: Base.metadata.tables[name] for name in MLFLOW_COLUMNS}
+
+
+def import_mlflow_store() -> None:
+    """Import what MLflow loads when a database is opened, which takes seconds; other versions load it then."""
+    if is_usable("store of MLflow"):
+        import mlflow.store.tracking.sqlalchemy_store  # noqa: F401
+
+
+def _differing(found: Mapping[str, set[str]], known: Mapping[str, str]) -> str | None:
+    """Return how tables differ from those that are known."""
+    for name, columns in known.items():
+        if found.get(name) != set(columns.split()):
+            return f"table {name} has the columns {sorted(found.get(name, ()))}, not {sorted(columns.split())}"
+    return None
+
+
+def _parameters(function: Any, *names: str) -> str | None:
+    """Return how the parameters of a function differ from names."""
+    found = tuple(inspect.signature(function).parameters)
+    return None if found == names else f"{function.__qualname__} has the parameters {found}, not {names}"
+
+
+def _trial_ids() -> str | None:
+    trial = create_trial(value=0.0)
+    return None if isinstance(trial._trial_id, int) else "FrozenTrial._trial_id is no number"
+
+
+def _study_storage() -> str | None:
+    storage, before = InMemoryStorage(), optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    try:
+        storage.create_new_study([optuna.study.StudyDirection.MINIMIZE], "guard")
+        return None if optuna.Study("guard", storage)._storage is storage else "Study._storage is another storage"
+    finally:
+        optuna.logging.set_verbosity(before)
+
+
+def _in_memory() -> str | None:
+    from optuna.storages._in_memory import _StudyInfo
+
+    held = vars(InMemoryStorage())
+    if (type(held["_trial_id_to_study_id_and_number"]), type(held["_studies"])) != (dict, dict):
+        return "InMemoryStorage keeps trials in another way"
+    if (held["_max_trial_id"], _StudyInfo("", []).trials) != (-1, []):
+        return "InMemoryStorage counts trials in another way"
+    return None if hasattr(held["_lock"], "acquire") else "InMemoryStorage has no _lock"
+
+
+def _cache() -> str | None:
+    if not hasattr(optuna.storages, "_CachedStorage"):
+        return "optuna.storages has no _CachedStorage"
+    models = optuna_models()
+    return (
+        _parameters(_CachedStorage.__init__, "self", "backend")
+        or _parameters(_CachedStorage._add_trials_to_cache, "self", "study_id", "trials")
+        or _parameters(_CachedStorage._read_trials_from_remote_storage, "self", "study_id")
+        or _parameters(models.TrialIntermediateValueModel.intermediate_value_to_stored_repr, "value")
+        or _parameters(models.TrialValueModel.value_to_stored_repr, "value")
+        or _trial_ids()
+    )
+
+
+def _optuna_tables() -> str | None:
+    tables = optuna_models().BaseModel.metadata.tables
+    return _differing({name: set(table.columns.keys()) for name, table in tables.items()}, OPTUNA_COLUMNS)
+
+
+def _mlflow_tables() -> str | None:
+    import mlflow.store.tracking.dbmodels.models  # noqa: F401 - defines them
+    from mlflow.store.db.base_sql_model import Base
+
+    tables = Base.metadata.tables
+    return _differing({name: set(table.columns.keys()) for name, table in tables.items()}, MLFLOW_COLUMNS)
+
+
+def _mlflow_store() -> str | None:
+    from importlib.util import find_spec
+
+    return None if find_spec("mlflow.store.tracking.sqlalchemy_store") else "mlflow.store.tracking has no such module"
+
+
+PARTS = {
+    "trial ids": Part(
+        "optuna", "FrozenTrial._trial_id", "a trial is written by its id", "the storage is asked for it", _trial_ids
+    ),
+    "storage of a study": Part(
+        "optuna", "Study._storage", "CMA-ES keeps its point with a trial", "cmaes is refused in a line", _study_storage
+    ),
+    "trials in memory": Part(
+        "optuna",
+        "InMemoryStorage._lock, ._studies, ._trial_id_to_study_id_and_number, ._max_trial_id",
+        "a draw that is not acceptable is taken back",
+        "the study in memory is built anew from its other trials",
+        _in_memory,
+    ),
+    "cache": Part(
+        "optuna",
+        "_CachedStorage, its _add_trials_to_cache and _read_trials_from_remote_storage; optuna.storages._rdb.models",
+        "a round is written to PostgreSQL in a few statements",
+        "Optuna writes value by value",
+        _cache,
+    ),
+    "tables of Optuna": Part(
+        "optuna", "tables and columns", "ledgers are listed by SQL", "--storage is refused in a line", _optuna_tables
+    ),
+    "tables of MLflow": Part(
+        "mlflow",
+        "mlflow.store.db.base_sql_model.Base, mlflow.store.tracking.dbmodels.models, tables and columns",
+        "new runs are inserted many at once",
+        "MLflow's client logs run by run",
+        _mlflow_tables,
+    ),
+    "store of MLflow": Part(
+        "mlflow",
+        "mlflow.store.tracking.sqlalchemy_store",
+        "it is imported while data are being read",
+        "MLflow imports it at the first run",
+        _mlflow_store,
+    ),
+}
+
+
+def difference(part: str) -> str | None:
+    """Return how a part differs from the versions that were checked, None where it does not."""
+    try:
+        return PARTS[part].guard()
+    except (AttributeError, ImportError, KeyError, TypeError, ValueError) as error:
+        return f"{type(error).__name__}: {error}"
+
+
+@cache
+def is_usable(part: str) -> bool:
+    """Return whether a part is as it was checked; looked at once a process."""
+    return difference(part) is None
