@@ -1,6 +1,5 @@
-"""Hidden activations: each a registry entry of a function g and its derivative g′.
+"""Hidden activations: a registry whose entries hold a function g, its derivative g′, and what they cost.
 
-`propagation` calls them in its loop, `reference` and `gradient_check` through the same registry.
 Source of the first four and their derivatives: Ng, Neural Networks and Deep Learning, week 3.
 """
 
@@ -8,49 +7,55 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
-Array = np.ndarray[Any, np.dtype[Any]]
-
-# 0 and 1 in each number type: as 0-dimensional arrays they spare a small operation a third of its time.
-ZERO = {np.dtype(kind): np.zeros((), kind) for kind in (np.float32, np.float64)}
-ONE = {np.dtype(kind): np.ones((), kind) for kind in (np.float32, np.float64)}
+from engine.arrays import ONE, ZERO, BoolArray
+from engine.arrays import Array as Array
+from engine.operations import ASSUMED, Operations
+from engine.registry import Registry
 
 Forward = Callable[[Array, Array, Array], None]
-Slope = Callable[[Array, Array], Array]
+Derivative = Callable[[Array, Array], Array]
+MaskDerivative = Callable[[Array, BoolArray], BoolArray]
 
 
 @dataclass(frozen=True)
 class Activation:
-    """One activation: A = g(Z) and the slope g′.
+    """One activation: A = g(Z) and the derivative g′.
+
+    Arrays end in (n, m) and may have leading axes. Both functions must compute element by element, keep the number type
+    of their arguments (float32 or float64), and allocate nothing that is as large as an argument.
 
     Attributes:
         name: as written in an `Architecture`, with the parameter if it has one: "leaky_relu(0.2)".
-        forward: `forward(Z, A, scratch)` writes g(Z) into A; Z and A may be the same memory, scratch is not.
-        slope: `slope(V, scratch)` returns g′, computed in scratch or in V, which is Z or A as `slope_of` says. It
-            comes last in an iteration, so V may be overwritten: no derivative then needs memory of its own.
-        slope_of: whether the derivative is a function of "Z" or of "A".
-        start: the initialisation that suits it, "he" or "xavier".
-        slope_is_mask: whether the slope is 0 or 1; its scratch may then be of booleans, the cheapest to multiply by.
-        smooth: whether every derivative is continuous at Z = 0; `gradient_check` steps around the others' kink.
+        forward: `forward(Z, A, scratch)` writes g(Z) into A. Z and A may be the same memory; scratch is separate.
+        derivative: `derivative(V, scratch)` returns g′, where V is Z or A as `derivative_of` says. It may overwrite
+            both arguments, and returns one of them.
+        derivative_of: whether the derivative is computed from "Z" or from "A".
+        start: the initialization that suits it, "he" or "xavier".
+        smooth: whether every derivative is continuous at Z = 0. `gradient_check` avoids the kink of the others.
+        derivative_is_mask: whether the derivative is 0 or 1 everywhere. Scratch is then an array of booleans, the
+            cheapest to multiply by.
+        operations: the cost of `forward`, `derivative` and the product dZ = dA ∗ g′, for each unit and example.
     """
 
     name: str
     forward: Forward
-    slope: Slope
-    slope_of: Literal["Z", "A"]
+    derivative: Derivative | MaskDerivative
+    derivative_of: Literal["Z", "A"]
     start: Literal["he", "xavier"]
     smooth: bool = True
-    slope_is_mask: bool = False
+    derivative_is_mask: bool = False
+    operations: Operations = ASSUMED
 
 
 def sigmoid(Z: Array, out: Array) -> None:
     """Write σ(Z) = 1 / (1 + e⁻ᶻ) into out.
 
-    For Z far below 0, e⁻ᶻ overflows to inf and the result is 0, which is right; callers silence the
-    overflow (`np.errstate(over="ignore")`).
+    For Z far below 0, e⁻ᶻ overflows to inf and the result is 0, as it should be. NumPy warns of the overflow unless
+    `np.errstate(over="ignore")` is in effect.
     """
     np.negative(Z, out=out)
     np.exp(out, out=out)
@@ -62,7 +67,7 @@ def _sigmoid_forward(Z: Array, A: Array, _scratch: Array) -> None:
     sigmoid(Z, A)
 
 
-def _sigmoid_slope(A: Array, scratch: Array) -> Array:
+def _sigmoid_derivative(A: Array, scratch: Array) -> Array:
     np.multiply(A, A, out=scratch)  # g′ = a(1 − a) = a − a²
     return np.subtract(A, scratch, out=scratch)
 
@@ -71,12 +76,12 @@ def _tanh_forward(Z: Array, A: Array, _scratch: Array) -> None:
     np.tanh(Z, out=A)
 
 
-def _tanh_slope(A: Array, _scratch: Array) -> Array:
+def _tanh_derivative(A: Array, _scratch: Array) -> Array:
     np.multiply(A, A, out=A)  # g′ = 1 − a²
     return np.subtract(ONE[A.dtype], A, out=A)
 
 
-# NumPy compares two arrays three times as fast as an array and a number: zeros are laid out first.
+# NumPy takes the maximum of two arrays three times as fast as that of an array and a number, hence an array of zeros.
 
 
 def _relu_forward(Z: Array, A: Array, scratch: Array) -> None:
@@ -84,7 +89,7 @@ def _relu_forward(Z: Array, A: Array, scratch: Array) -> None:
     np.maximum(Z, scratch, out=A)
 
 
-def _relu_slope(A: Array, scratch: Array) -> Array:
+def _relu_derivative(A: Array, scratch: BoolArray) -> BoolArray:
     # g′ = 1 above 0 and 0 below; at Z = 0, where relu has none, 0.
     return np.greater(A, ZERO[A.dtype], out=scratch)
 
@@ -94,16 +99,19 @@ def _identity_forward(Z: Array, A: Array, _scratch: Array) -> None:
         np.copyto(A, Z)
 
 
-def _identity_slope(_A: Array, scratch: Array) -> Array:
+def _identity_derivative(_A: Array, scratch: Array) -> Array:
     scratch.fill(1)
     return scratch
 
 
 def leaky_relu(slope: float = 0.01) -> Activation:
-    """Return max(slope · z, z), whose derivative is 1 above 0 and `slope` elsewhere (at Z = 0 too).
+    """Return the activation max(slope · z, z), whose derivative is 1 above 0 and `slope` elsewhere (at Z = 0 too).
 
     Args:
         slope: from 0 to below 1.
+
+    Raises:
+        ValueError: the slope is out of range.
     """
     if not 0 <= slope < 1:
         raise ValueError(f"the slope of leaky_relu must be at least 0 and below 1, got {slope}")
@@ -118,14 +126,17 @@ def leaky_relu(slope: float = 0.01) -> Activation:
         return np.add(scratch, slope, out=scratch)
 
     name = "leaky_relu" if slope == 0.01 else f"leaky_relu({slope:g})"
-    return Activation(name, forward, derivative, "A", "he", smooth=False)
+    return Activation(name, forward, derivative, "A", "he", smooth=False, operations=Operations(elements=6, steps=7))
 
 
 def elu(alpha: float = 1.0) -> Activation:
-    """Return z above 0 and alpha · (eᶻ − 1) elsewhere (Clevert, Unterthiner and Hochreiter, 2016).
+    """Return the activation z above 0 and alpha · (eᶻ − 1) elsewhere (Clevert, Unterthiner and Hochreiter, 2016).
 
     Args:
-        alpha: above 0; minus the value far below zero.
+        alpha: above 0; g approaches −alpha far below 0.
+
+    Raises:
+        ValueError: alpha is not above 0, or infinite.
     """
     if not 0 < alpha < math.inf:
         raise ValueError(f"the alpha of elu must be above 0, got {alpha}")
@@ -151,7 +162,15 @@ def elu(alpha: float = 1.0) -> Activation:
         return np.add(scratch, 1, out=scratch)
 
     name = "elu" if alpha == 1 else f"elu({alpha:g})"
-    return Activation(name, forward, derivative_at_one if alpha == 1 else derivative, "A", "he", smooth=False)
+    return Activation(
+        name,
+        forward,
+        derivative_at_one if alpha == 1 else derivative,
+        "A",
+        "he",
+        smooth=False,
+        operations=Operations(elements=10, steps=9),
+    )
 
 
 def _silu_forward(Z: Array, A: Array, scratch: Array) -> None:
@@ -159,7 +178,7 @@ def _silu_forward(Z: Array, A: Array, scratch: Array) -> None:
     np.multiply(Z, scratch, out=A)
 
 
-def _silu_slope(Z: Array, scratch: Array) -> Array:
+def _silu_derivative(Z: Array, scratch: Array) -> Array:
     sigmoid(Z, scratch)
     # g = zσ, so g′ = σ + zσ(1 − σ) = σ(1 + z(1 − σ))
     np.subtract(1, scratch, out=scratch)  # 1 − σ
@@ -189,7 +208,7 @@ def _gelu_forward(Z: Array, A: Array, scratch: Array) -> None:
     np.multiply(Z, scratch, out=A)
 
 
-def _gelu_slope(Z: Array, scratch: Array) -> Array:
+def _gelu_derivative(Z: Array, scratch: Array) -> Array:
     # With t = tanh u: g′ = ½(1 + t) + ½(1 − t²) z u′ = ½(1 + t)(1 + (1 − t) w), where w = z u′ = 3u − 2√(2/π) z.
     _gelu_argument(Z, scratch)
     np.multiply(Z, -2 * _GELU_SCALE / 3, out=Z)
@@ -204,21 +223,42 @@ def _gelu_slope(Z: Array, scratch: Array) -> Array:
     return np.multiply(scratch, 0.5, out=scratch)
 
 
-ACTIVATIONS: dict[str, Activation] = {
-    entry.name: entry
-    for entry in (
-        Activation("sigmoid", _sigmoid_forward, _sigmoid_slope, "A", "xavier"),
-        Activation("tanh", _tanh_forward, _tanh_slope, "A", "xavier"),
-        Activation("relu", _relu_forward, _relu_slope, "A", "he", smooth=False, slope_is_mask=True),
+ACTIVATIONS = Registry[Activation](
+    "activation",
+    (
+        Activation("sigmoid", _sigmoid_forward, _sigmoid_derivative, "A", "xavier", operations=Operations(9, 8)),
+        Activation("tanh", _tanh_forward, _tanh_derivative, "A", "xavier", operations=Operations(6, 5)),
+        Activation(
+            "relu",
+            _relu_forward,
+            _relu_derivative,
+            "A",
+            "he",
+            smooth=False,
+            derivative_is_mask=True,
+            operations=Operations(3, 4),
+        ),
         leaky_relu(),
-        Activation("identity", _identity_forward, _identity_slope, "A", "xavier"),
+        Activation("identity", _identity_forward, _identity_derivative, "A", "xavier", operations=Operations(3, 4)),
         elu(),
-        Activation("gelu", _gelu_forward, _gelu_slope, "Z", "he"),
-        Activation("silu", _silu_forward, _silu_slope, "Z", "he"),
-    )
-}
+        Activation("gelu", _gelu_forward, _gelu_derivative, "Z", "he", operations=Operations(20, 20)),
+        Activation("silu", _silu_forward, _silu_derivative, "Z", "he", operations=Operations(14, 13)),
+    ),
+)
 
 _WITH_PARAMETER = {"leaky_relu": leaky_relu, "elu": elu}
+
+
+def register_activation(activation: Activation) -> None:
+    """Add an activation, which architectures and specs can then name.
+
+    It is known in this process alone: a module that registers it must be imported in every process that trains with it.
+    `engine.testing.check_activation` tests that it keeps the promises of `Activation`.
+
+    Raises:
+        ValueError: the name is that of a built-in activation, or not lower case letters, digits and underscores.
+    """
+    ACTIVATIONS.register(activation)
 
 
 def get_activation(name: str) -> Activation:
@@ -227,13 +267,11 @@ def get_activation(name: str) -> Activation:
     Raises:
         ValueError: the name is not registered, or its parameter is out of range.
     """
-    if name in ACTIVATIONS:
-        return ACTIVATIONS[name]
     match = re.fullmatch(r"(\w+)\(([-+.\deE]+)\)", name)
-    if match and match[1] in _WITH_PARAMETER:
-        try:
-            parameter = float(match[2])
-        except ValueError:
-            raise ValueError(f"the parameter of {match[1]} must be a number, got {match[2]!r}") from None
-        return _WITH_PARAMETER[match[1]](parameter)
-    raise ValueError(f"activation must be one of {', '.join(ACTIVATIONS)}, got {name!r}")
+    if name in ACTIVATIONS or match is None or match[1] not in _WITH_PARAMETER:
+        return ACTIVATIONS.find(name)
+    try:
+        parameter = float(match[2])
+    except ValueError:
+        raise ValueError(f"the parameter of {match[1]} must be a number, got {match[2]!r}") from None
+    return _WITH_PARAMETER[match[1]](parameter)

@@ -1,16 +1,16 @@
-"""Which examples an iteration sees: all of them, or a mini-batch of an epoch shuffled from the seed.
+"""The examples that an iteration sees: all of them, or a mini-batch of an epoch that is shuffled with the seed.
 
 The order of an epoch and the dropout masks of an iteration are functions of (seed, epoch) and (seed, iteration), drawn
-from a counter-based generator: nothing has to be remembered to go on in the middle. Called by `training`.
+from a counter-based generator. They need no state, so training can resume at any iteration.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from engine.activations import Array
-from engine.architecture import Architecture
-from engine.parameters import Layout
+from engine.arrays import Array, FloatType, IntArray
+from engine.parameters import NetworkStack
 from engine.propagation import Propagation, with_row_of_ones
 from engine.settings import TrainingSettings
 from engine.tiles import Tiles, cut_tiles
@@ -23,48 +23,52 @@ def generator(seed: int, purpose: int, index: int) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(key=seed, counter=[0, 0, index, purpose]))
 
 
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """Examples to train on, checked and in the number type of the parameters.
+
+    Attributes:
+        X: (n_x, m) shared by the replicas, or (R, n_x, m).
+        Y: (n_y, m) or (R, n_y, m).
+        sample_weight: (1, m), (R, 1, m) or None.
+    """
+
+    X: Array
+    Y: Array
+    sample_weight: Array | None = None
+
+
 class Batches:
     """Inputs, labels and propagation buffers for each iteration of a training.
 
     Args:
-        architecture, settings, layout: what is trained.
-        theta, gradient: the vectors that propagation reads and writes.
-        X: (n_x, m) shared by the replicas, or (R, n_x, m).
-        Y: (n_y, m) or (R, n_y, m).
-        sample_weight: (1, m), (R, 1, m) or None; scaled here to a mean of 1.
+        stack: the networks.
+        settings: their hyperparameters.
+        examples: what they are trained on; weights are scaled here to a mean of 1.
         seeds: one for each replica, for the shuffle and the masks.
     """
 
     def __init__(
-        self,
-        architecture: Architecture,
-        settings: TrainingSettings,
-        layout: Layout,
-        theta: Array,
-        gradient: Array,
-        X: Array,
-        Y: Array,
-        sample_weight: Array | None,
-        seeds: Sequence[int],
+        self, stack: NetworkStack, settings: TrainingSettings, examples: Examples, seeds: Sequence[int]
     ) -> None:
-        self._parts = (architecture, layout, theta, gradient)
-        self.settings, self.layout, self.seeds = settings, layout, seeds
+        self._stack, self.settings, self.seeds = stack, settings, seeds
+        X, Y, sample_weight = examples.X, examples.Y, examples.sample_weight
         self.m: int = X.shape[-1]
         self.size: int = min(settings.batch_size or self.m, self.m)
         self.full = self.size == self.m
         self.per_epoch: int = -(-self.m // self.size)
-        self._dropout = settings.dropout > 0 and architecture.depth > 0
+        self._dropout = settings.dropout > 0 and stack.architecture.depth > 0
         if sample_weight is not None:
             sample_weight = sample_weight / sample_weight.mean(axis=-1, keepdims=True)
         self.views: dict[int, _Whole | _Gathered] = {}
         self.propagations: dict[int, Propagation | Tiles] = {}
         if self.full:
-            weight = _weights(sample_weight, self.m, theta.dtype)
+            weight = _weights(sample_weight, self.m, stack.theta.dtype)
             self.views[self.m] = _Whole(Y, weight)
             if len(cut_tiles(self.m)) > 1 and not self._dropout:
-                self.propagations[self.m] = Tiles(architecture, layout, theta, gradient, X, Y, weight)
+                self.propagations[self.m] = Tiles(stack, X, Y, weight)
             else:
-                self.propagations[self.m] = self._propagation(with_row_of_ones(X))
+                self.propagations[self.m] = Propagation(stack, with_row_of_ones(X), dropout=self._dropout)
             return
         # Mini-batches are gathered by rows, which are contiguous: examples as rows here, columns again in the view.
         self._rows_X = np.ascontiguousarray(with_row_of_ones(X).swapaxes(-1, -2))
@@ -73,15 +77,12 @@ class Batches:
         self._epoch = -1
         self._identity = np.arange(self.m)
         self._order = np.empty((len(seeds), self.m), self._identity.dtype)
+        lead = stack.layout.lead
         for size in {self.size, self.m - (self.per_epoch - 1) * self.size}:
-            buffer = np.empty((*layout.lead, size, X.shape[-2] + 1), X.dtype)
-            propagation = self._propagation(buffer.swapaxes(-1, -2))
-            gathered = _Gathered(buffer, propagation.slots, Y.shape[-2], self._rows_w is not None, layout.lead)
+            buffer = np.empty((*lead, size, X.shape[-2] + 1), X.dtype)
+            propagation = Propagation(stack, buffer.swapaxes(-1, -2), dropout=self._dropout)
+            gathered = _Gathered(buffer, propagation.slots, Y.shape[-2], self._rows_w is not None, lead)
             self.propagations[size], self.views[size] = propagation, gathered
-
-    def _propagation(self, inputs: Array) -> Propagation:
-        architecture, layout, theta, gradient = self._parts
-        return Propagation(architecture, layout, theta, gradient, inputs, self._dropout)
 
     def size_at(self, iteration: int) -> int:
         """Return the number of examples that this iteration sees."""
@@ -90,7 +91,7 @@ class Batches:
         return self.m - (self.per_epoch - 1) * self.size
 
     def run_length(self, iteration: int) -> int:
-        """Return how many iterations from this one on see equally many examples and fit the cost buffer."""
+        """Return how many iterations, from this one on, see equally many examples and fit the cost buffer."""
         size = self.size_at(iteration)
         slots = self.propagations[size].slots
         if self.full or self.m % self.size == 0:
@@ -99,10 +100,11 @@ class Batches:
         return min(slots, left - 1) if left > 1 else 1
 
     def load(self, iteration: int, slot: int, size: int) -> tuple[Array, Array]:
-        """Bring the examples and masks of an iteration into the buffers; return its (Y, weight)."""
+        """Load the examples and masks of an iteration into the buffers; return its (Y, weight)."""
         propagation = self.propagations[size]
         if self._dropout and isinstance(propagation, Propagation):
-            self._draw_masks(iteration, propagation)
+            generators = [generator(seed, _DROPOUT, iteration) for seed in self.seeds]
+            propagation.draw_masks(generators, keep=1 - self.settings.dropout)
         view = self.views[size]
         if isinstance(view, _Whole):
             return view.Y, view.weight
@@ -127,27 +129,16 @@ class Batches:
             return view.Y, view.weight
         return view.Y_columns[:count], view.weights[:count]
 
-    def _draw_masks(self, iteration: int, propagation: Propagation) -> None:
-        keep = 1 - self.settings.dropout
-        generators = [generator(seed, _DROPOUT, iteration) for seed in self.seeds]
-        for layer in propagation.hidden:
-            if layer.D is None:
-                continue
-            for stream, D in zip(generators, layer.D if self.layout.lead else [layer.D], strict=True):
-                stream.random(out=D, dtype=D.dtype)
-                np.less(D, keep, out=D)
-                np.divide(D, keep, out=D)  # inverted dropout: Srivastava et al., 2014
-
 
 class _Whole:
-    """Labels and weight of the full batch, the same at every iteration."""
+    """Labels and weight of the full batch, the same in every iteration."""
 
     def __init__(self, Y: Array, weight: Array) -> None:
         self.Y, self.weight = Y, weight
 
 
 class _Gathered:
-    """Where a mini-batch is gathered: one X, and labels for each slot whose cost is still to be computed."""
+    """The buffers of a mini-batch: one X, and labels for each slot whose cost has not been computed yet."""
 
     def __init__(self, X: Array, slots: int, n_y: int, weighted: bool, lead: tuple[int, ...]) -> None:
         size = X.shape[-2]
@@ -159,15 +150,15 @@ class _Gathered:
         self.weights = self.w.swapaxes(-1, -2) if weighted else constant
 
 
-def _weights(sample_weight: Array | None, m: int, dtype: np.dtype[np.floating]) -> Array:
+def _weights(sample_weight: Array | None, m: int, dtype: FloatType) -> Array:
     if sample_weight is None:
         return np.array(1 / m, dtype)
     return (sample_weight / m).astype(dtype)
 
 
-def _gather(rows: Array, chosen: Array, out: Array) -> None:
+def _gather(rows: Array, chosen: IntArray, out: Array) -> None:
     """Write rows[chosen] into out; one replica has no leading axis."""
-    # mode="clip" lets take write straight into out; the default would go through a buffer.
+    # With mode="clip" NumPy writes straight into out; the default copies through a buffer.
     if out.ndim == 2:
         np.take(rows, chosen[0], axis=0, out=out, mode="clip")
     elif rows.ndim == 2:

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from engine.activations import Array
 from engine.architecture import Architecture
+from engine.arrays import Array
 from engine.errors import DataError, ShapeError
 
 

@@ -17,8 +17,8 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from engine.activations import Array
 from engine.architecture import Architecture
+from engine.arrays import Array
 from engine.parameters import Parameters
 from engine.prediction import predict
 from engine.settings import TrainingSettings

@@ -14,7 +14,7 @@ from sklearn.utils import column_or_1d, compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
-from engine.activations import Array
+from engine.arrays import Array
 from engine.estimator_base import DenseNetworkEstimator, mean_and_scale, rows_that_count
 
 

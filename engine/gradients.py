@@ -1,7 +1,7 @@
 """Gradient checking: backpropagation against differences of the cost, for each block of parameters.
 
-The cost here goes through `prediction`, layer by layer, and the gradient through `propagation`, as in training: two
-pieces of code that share the formulas alone. Source of the measure: Ng, Improving Deep Neural Networks, week 1.
+The cost is computed layer by layer, and the gradient by `Propagation`, as in training: two pieces of code that share
+the formulas alone. Source of the measure: Ng, Improving Deep Neural Networks, week 1.
 """
 
 from collections.abc import Iterator
@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from engine.activations import Array
 from engine.architecture import Architecture
+from engine.arrays import Array, BoolArray
 from engine.checks import check_sample_weight, check_XY
 from engine.initialization import initialize
-from engine.parameters import Layout, Parameters, check_fit
+from engine.parameters import Layout, NetworkStack, Parameters, check_fit
 from engine.propagation import Propagation, with_row_of_ones
 
 STEP = 2.0**-9  # the widest step, about 0.002: its fourth power is small, and the cost over it well above rounding
@@ -29,9 +29,9 @@ class BlockCheck:
     Attributes:
         name: "W[1]", "b[1]", …
         gradient: by backpropagation, in the shape of the block.
-        numeric: by differences of the cost, in the same shape; NaN where it was not computed: numbers left out by
-            `samples`, and numbers at a kink, where the cost has no derivative.
-        kinks: how many numbers were left out for a kink.
+        numeric: by differences of the cost, in the same shape; NaN for numbers that were skipped, by `samples` or
+            because they are at a kink, where the cost has no derivative.
+        kinks: how many numbers were skipped because of a kink.
     """
 
     name: str
@@ -47,7 +47,7 @@ class BlockCheck:
 
 @dataclass(frozen=True, eq=False)
 class GradientCheck:
-    """What `gradient_check` found.
+    """The result of `gradient_check`.
 
     Attributes:
         blocks: W[1], b[1], …, W[L], b[L].
@@ -69,7 +69,7 @@ class GradientCheck:
     def __repr__(self) -> str:
         lines = ["GradientCheck: backpropagation against differences of the cost"]
         for block in self.blocks:
-            kinks = f", {block.kinks} at a kink left out" if block.kinks else ""
+            kinks = f", {block.kinks} skipped at a kink" if block.kinks else ""
             norms = f"‖gradient‖ {np.linalg.norm(block.gradient):.6g}"
             lines.append(f"  {block.name:<6} relative error {block.relative_error:.1e}   {norms}{kinks}")
         by_backpropagation, by_differences = self.directional
@@ -91,17 +91,17 @@ def gradient_check(
 ) -> GradientCheck:
     """Compare backpropagation with differences of the cost, in float64.
 
-    Each number θ of the parameters is moved by ±h and ±2h and its derivative taken as
-    (8 (J(θ+h) − J(θ−h)) − (J(θ+2h) − J(θ−2h))) / 12h, which is wrong by h⁴ J⁽⁵⁾ / 30 (Abramowitz and Stegun, 25.3.6).
-    relu, leaky_relu and elu have a kink at Z = 0, across which no difference means anything. Where a step takes any Z
-    to the other side, h is divided by 4, down to 2⁻²¹; a number at which even that crosses is left out and counted.
+    Each number θ of the parameters is moved by ±h and ±2h, and its derivative is
+    (8 (J(θ+h) − J(θ−h)) − (J(θ+2h) − J(θ−2h))) / 12h, with an error of h⁴ J⁽⁵⁾ / 30 (Abramowitz and Stegun, 25.3.6).
+    relu, leaky_relu and elu have a kink at Z = 0, and a difference across it is meaningless. If a step takes any Z to
+    the other side, h is divided by 4, down to 2⁻²¹; a number at which even that step crosses is skipped and counted.
 
     Args:
         architecture: the network.
-        X: (n_x, m). A few examples are enough: a check takes 4 forward passes for each number.
+        X: (n_x, m). A few examples are enough; each number needs 4 forward passes.
         Y: (n_y, m).
-        parameters: where to check; None draws a start from `seed`, with biases that are not 0.
-        seed: of the start, of the direction and of the samples.
+        parameters: where to check; None draws them from `seed`, with biases that are not 0.
+        seed: seed of the parameters, the direction and the samples.
         l2: λ of the penalty (λ/2) Σ ‖W[l]‖² in J.
         sample_weight: (1, m).
         samples: numbers checked in each block, drawn at random; None checks all of them.
@@ -115,7 +115,9 @@ def gradient_check(
     if samples is not None and samples < 1:
         raise ValueError(f"samples must be at least 1, got {samples}")
     X, Y = check_XY(architecture, np.asarray(X), Y)
-    X, Y = X.astype(np.float64), Y.astype(np.float64)
+    weight = check_sample_weight(sample_weight, X.shape[1])
+    weight = np.full((1, X.shape[1]), 1 / X.shape[1]) if weight is None else weight / weight.sum()
+    problem = _Problem(architecture, X.astype(np.float64), Y.astype(np.float64), weight, l2)
     generator = np.random.default_rng(seed)
     if parameters is None:
         parameters = initialize(architecture, generator, "auto")
@@ -123,59 +125,53 @@ def gradient_check(
             b[...] = generator.standard_normal(b.shape) * _BIAS_DEVIATION
     check_fit(architecture, parameters)
     theta = parameters.vector.astype(np.float64)
-
-    weight = check_sample_weight(sample_weight, X.shape[1])
-    weight = np.full((1, X.shape[1]), 1 / X.shape[1]) if weight is None else weight / weight.sum()
-    cost = _Cost(architecture, theta, X, Y, weight, l2)
-    gradient = _backpropagation(architecture, theta, X, Y, weight, l2)
+    differences = _Differences(problem, theta)
+    gradient = problem.gradient(theta)
 
     numeric, kinks = np.full_like(theta, np.nan), np.zeros(theta.shape, dtype=np.bool_)
     for chosen in _chosen(architecture, generator, samples):
         direction = np.zeros_like(theta)
         direction[chosen] = 1
-        numeric[chosen] = cost.derivative(direction)
+        numeric[chosen] = differences.derivative(direction)
         kinks[chosen] = np.isnan(numeric[chosen])
     direction = generator.standard_normal(theta.size)
     direction /= np.linalg.norm(direction)
-    views = [Parameters(architecture.layer_sizes, vector) for vector in (gradient, numeric, kinks)]
-    blocks = []
-    for layer in range(1, architecture.L + 1):
-        for name in ("W", "b"):
-            dJ, differences, at_kink = (getattr(view, name)[layer - 1] for view in views)
-            blocks.append(BlockCheck(f"{name}[{layer}]", dJ.copy(), differences.copy(), int(at_kink.sum())))
-    return GradientCheck(tuple(blocks), (float(gradient @ direction), cost.derivative(direction)), STEP)
+    directional = (float(gradient @ direction), differences.derivative(direction))
+    return GradientCheck(_checks(architecture, gradient, numeric, kinks), directional, STEP)
+
+
+def _checks(architecture: Architecture, gradient: Array, numeric: Array, kinks: BoolArray) -> tuple[BlockCheck, ...]:
+    """Return the check of W[1], b[1], …, W[L], b[L], from vectors as long as the parameters."""
+    layout, checks = Layout(architecture.layer_sizes), []
+    layers = zip(layout.blocks(gradient), layout.blocks(numeric), layout.blocks(kinks), strict=True)
+    for layer, (dJ, differences, at_kink) in enumerate(layers, start=1):
+        for name, columns in (("W", slice(None, -1)), ("b", slice(-1, None))):
+            count = int(at_kink[:, columns].sum())
+            checks.append(BlockCheck(f"{name}[{layer}]", dJ[:, columns].copy(), differences[:, columns].copy(), count))
+    return tuple(checks)
 
 
 def relative_error(gradient: Array, numeric: Array) -> float:
-    """Return ‖a − n‖ / (‖a‖ + ‖n‖) over the places where the numeric one is not NaN; 0 where both are 0."""
+    """Return ‖a − n‖ / (‖a‖ + ‖n‖) over the numbers whose numeric derivative is not NaN; 0 if both are 0."""
     known = ~np.isnan(numeric)
     total = np.linalg.norm(gradient[known]) + np.linalg.norm(numeric[known])
     return float(np.linalg.norm(gradient[known] - numeric[known]) / total) if total else 0.0
 
 
-class _Cost:
-    """J as a function of how far the parameters are moved in a direction, and on which side of its kinks each Z is."""
+@dataclass(frozen=True, eq=False)
+class _Problem:
+    """J and its gradient as functions of the vector of parameters."""
 
-    def __init__(self, architecture: Architecture, theta: Array, X: Array, Y: Array, weight: Array, l2: float) -> None:
-        self.architecture, self.theta, self.l2 = architecture, theta, l2
-        self.X, self.Y, self.weight = X, Y, weight
-        self.sides = self.at(theta)[1]
+    architecture: Architecture
+    X: Array
+    Y: Array
+    weight: Array
+    l2: float
 
-    def derivative(self, direction: Array) -> float:
-        """Return dJ in this direction, or NaN at a kink."""
-        h = STEP
-        while h >= _NARROWEST:
-            moved = [self.at(self.theta + k * h * direction) for k in (-2, -1, 1, 2)]
-            if all(np.array_equal(sides, self.sides) for _, sides in moved):
-                J_minus_2, J_minus_1, J_plus_1, J_plus_2 = (J for J, _ in moved)
-                return float((8 * (J_plus_1 - J_minus_1) - (J_plus_2 - J_minus_2)) / (12 * h))
-            h /= 4
-        return float("nan")
-
-    def at(self, theta: Array) -> tuple[float, Array]:
-        """Return J, and for every Z with a kink at 0 whether it is above."""
+    def cost(self, theta: Array) -> tuple[float, BoolArray]:
+        """Return J, and for every Z with a kink at 0 whether it is above 0."""
         parameters = Parameters(self.architecture.layer_sizes, theta)
-        sides = [np.empty(0, dtype=np.bool_)]
+        above = [np.empty(0, dtype=np.bool_)]
         A, Z = self.X, self.X
         J = 0.0
         with np.errstate(over="ignore", under="ignore"):
@@ -187,31 +183,51 @@ class _Cost:
                     A = np.empty_like(Z)
                     activation.forward(Z, A, np.empty_like(Z))
                     if not activation.smooth:
-                        sides.append((Z > 0).ravel())
+                        above.append((Z > 0).ravel())
             if self.architecture.output_activation == "relu":
-                sides.append((Z > 0).ravel())
+                above.append((Z > 0).ravel())
             J += float(np.sum(self.weight * self.architecture.output.losses(Z, self.Y)))
-        return J, np.concatenate(sides)
+        return J, np.concatenate(above)
+
+    def gradient(self, theta: Array) -> Array:
+        """Return the gradient of J, by backpropagation."""
+        gradient = np.empty_like(theta)
+        sizes = self.architecture.layer_sizes
+        stack = NetworkStack(self.architecture, Layout(sizes), theta, gradient)
+        propagation = Propagation(stack, with_row_of_ones(self.X), dropout=False)
+        with np.errstate(over="ignore", under="ignore"):
+            propagation.forward(0)
+            propagation.backward(self.Y, self.weight)
+        penalty = Parameters(sizes, self.l2 * theta)
+        for dW, W in zip(Parameters(sizes, gradient).W, penalty.W, strict=True):
+            dW += W
+        return gradient
 
 
-def _backpropagation(architecture: Architecture, theta: Array, X: Array, Y: Array, weight: Array, l2: float) -> Array:
-    gradient = np.empty_like(theta)
-    layout = Layout(architecture.layer_sizes)
-    propagation = Propagation(architecture, layout, theta, gradient, with_row_of_ones(X), dropout=False)
-    with np.errstate(over="ignore", under="ignore"):
-        propagation.forward(0)
-        propagation.backward(Y, weight)
-    penalty = Parameters(architecture.layer_sizes, l2 * theta)
-    for dW, W in zip(Parameters(architecture.layer_sizes, gradient).W, penalty.W, strict=True):
-        dW += W
-    return gradient
+class _Differences:
+    """Derivatives of J at theta by differences."""
+
+    def __init__(self, problem: _Problem, theta: Array) -> None:
+        self.problem, self.theta = problem, theta
+        self.above = problem.cost(theta)[1]
+
+    def derivative(self, direction: Array) -> float:
+        """Return the derivative of J in this direction, or NaN at a kink."""
+        h = STEP
+        while h >= _NARROWEST:
+            moved = [self.problem.cost(self.theta + k * h * direction) for k in (-2, -1, 1, 2)]
+            if all(np.array_equal(above, self.above) for _, above in moved):
+                J_minus_2, J_minus_1, J_plus_1, J_plus_2 = (J for J, _ in moved)
+                return float((8 * (J_plus_1 - J_minus_1) - (J_plus_2 - J_minus_2)) / (12 * h))
+            h /= 4
+        return float("nan")
 
 
 def _chosen(architecture: Architecture, generator: np.random.Generator, samples: int | None) -> Iterator[int]:
-    """Yield the places in the vector of the numbers to check."""
-    places = Parameters(architecture.layer_sizes, np.arange(architecture.parameters_count))
-    for block in (*places.W, *places.b):
-        if samples is None or samples >= block.size:
-            yield from block.ravel().tolist()
-        else:
-            yield from generator.choice(block.ravel(), samples, replace=False).tolist()
+    """Yield the indices, in the vector of parameters, of the numbers to check."""
+    blocks = Layout(architecture.layer_sizes).blocks(np.arange(architecture.parameters_count))
+    for block in (*(block[:, :-1] for block in blocks), *(block[:, -1:] for block in blocks)):
+        indices = block.ravel()
+        if samples is not None and samples < indices.size:
+            indices = generator.choice(indices, samples, replace=False)
+        yield from (int(index) for index in indices)

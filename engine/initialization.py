@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from engine.activations import Array
 from engine.architecture import Architecture
+from engine.arrays import Array
 from engine.parameters import Layout, Parameters
 
 SCHEMES = ("auto", "zeros", "gaussian", "xavier", "he")

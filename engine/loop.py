@@ -1,20 +1,20 @@
-"""The training loop: iterations in runs, the update, evaluation on dev, divergence; called by `training.advance`.
+"""The training loop: iterations in runs, the update, evaluation on dev, divergence.
 
-Work is done in runs of a few iterations: Z[L] of each is kept and their costs are computed together, which saves most
-of the time that costs take on small networks.
+Iterations are done in runs of a few: Z[L] of each is kept and their costs are computed together, which saves most of
+the time that costs take on small networks.
 """
 
 from dataclasses import replace
 
 import numpy as np
 
-from engine.activations import Array
-from engine.batches import Batches
-from engine.optimizers import OPTIMIZERS
-from engine.parameters import Layout, Parameters
+from engine.arrays import Array
+from engine.batches import Batches, Examples
+from engine.optimizers import OPTIMIZERS, OptimizerState, Step
+from engine.parameters import Layout, NetworkStack, Parameters
 from engine.prediction import evaluate
 from engine.schedules import SCHEDULES
-from engine.state import TrainingState
+from engine.state import Status, TrainingState
 
 
 class Trainer:
@@ -22,46 +22,31 @@ class Trainer:
 
     Args:
         state: where to start; not changed.
-        X, Y, dev, sample_weight: checked, in the number type of the state's parameters.
+        examples: what to train on, checked, in the number type of the state's parameters.
+        dev: (X, Y) to evaluate on, likewise.
+
+    Raises:
+        ValueError: the optimizer or the schedule is not registered in this process.
     """
 
-    def __init__(
-        self, state: TrainingState, X: Array, Y: Array, dev: tuple[Array, Array] | None, sample_weight: Array | None
-    ) -> None:
+    def __init__(self, state: TrainingState, examples: Examples, dev: tuple[Array, Array] | None) -> None:
         self.before, self.dev = state, dev
-        self.architecture, self.settings = state.architecture, state.settings
-        R, dtype = state.replicas, state.parameters.dtype
-        self.layout = Layout(state.architecture.layer_sizes, None if R == 1 else R)
+        self.architecture, settings = state.architecture, state.settings
+        self.settings = settings
+        self.layout = Layout(state.architecture.layer_sizes, None if state.replicas == 1 else state.replicas)
         self.theta = self.layout.vector(state.parameters)
         self.gradient, self.scratch = np.empty_like(self.theta), np.empty_like(self.theta)
-        self.slots = [self.layout.vector(rows) for rows in state.slots.values()]
-        self.optimizer = OPTIMIZERS[self.settings.optimizer]
-        self.schedule = SCHEDULES[self.settings.schedule]
-        self.batches = Batches(
-            self.architecture,
-            self.settings,
-            self.layout,
-            self.theta,
-            self.gradient,
-            X,
-            Y,
-            sample_weight,
-            state.seeds,
-        )
-        rates = np.array(state.learning_rates, dtype)
-        if len(set(state.learning_rates)) == 1:
-            self.base_rate = rates[:1].reshape(())
-        else:
-            self.base_rate = self.layout.vector(np.repeat(rates[:, None], state.parameters.shape[1], axis=1))
-        self.rate = self.base_rate.copy()
-        # λ for weights, 0 for biases; None where there is no penalty.
-        self.decay: Array | None = None
-        if self.settings.l2:
-            self.decay = np.full_like(self.theta, self.settings.l2)
-            for block in self.layout.blocks(self.decay):
-                block[..., -1] = 0
-        self.blocks = [block.reshape(R, -1) for block in self.layout.blocks(self.gradient)]
-        self.scratch_blocks = [block.reshape(R, -1) for block in self.layout.blocks(self.scratch)]
+        self.slots = tuple(self.layout.vector(rows) for rows in state.slots.values())
+        self.optimizer = OPTIMIZERS.find(settings.optimizer)
+        self.optimizer_state = OptimizerState(self.theta, self.slots, self.scratch)
+        self.schedule = SCHEDULES.find(settings.schedule)
+        stack = NetworkStack(self.architecture, self.layout, self.theta, self.gradient)
+        self.batches = Batches(stack, settings, examples, state.seeds)
+        self.base_rate = self._base_rate()
+        self.step = Step(0, self.base_rate.copy(), settings.momentum, settings.beta2, settings.epsilon)
+        self.decay = self._decay()
+        self.blocks = [block.reshape(state.replicas, -1) for block in self.layout.blocks(self.gradient)]
+        self.scratch_blocks = [block.reshape(state.replicas, -1) for block in self.layout.blocks(self.scratch)]
 
         self.iteration = state.iteration
         self.costs: list[Array] = [state.costs]
@@ -70,8 +55,25 @@ class Trainer:
         self.best_parameters = state.best_parameters.copy()
         self.best_cost, self.since_best = state.best_cost.copy(), state.since_best.copy()
 
+    def _base_rate(self) -> Array:
+        """Return the learning rate before the schedule: one number, or one for each parameter if replicas differ."""
+        state = self.before
+        rates = np.array(state.learning_rates, self.theta.dtype)
+        if len(set(state.learning_rates)) == 1:
+            return rates[:1].reshape(())
+        return self.layout.vector(np.repeat(rates[:, None], state.parameters.shape[1], axis=1))
+
+    def _decay(self) -> Array | None:
+        """Return λ for each weight and 0 for each bias; None without a penalty."""
+        if not self.settings.l2:
+            return None
+        decay = np.full_like(self.theta, self.settings.l2)
+        for block in self.layout.blocks(decay):
+            block[..., -1] = 0
+        return decay
+
     def run_until(self, until: int) -> None:
-        """Train up to this iteration, or until no replica runs any more."""
+        """Train up to this iteration, or until every replica has ended."""
         every, end = self.settings.evaluate_every, self.settings.iterations
         while self.iteration < until and "running" in self.status:
             count = min(self.batches.run_length(self.iteration), until - self.iteration)
@@ -92,12 +94,12 @@ class Trainer:
             self.status = ["complete" if status == "running" else status for status in self.status]
 
     def _forget(self, iteration: int) -> None:
-        """Go back to where the last replica diverged: what was computed beyond depends on where runs are cut."""
+        """Go back to where the last replica diverged: what was computed after that depends on where runs are cut."""
         self.iteration = iteration
         self.costs = [np.concatenate(self.costs, axis=1)[:, :iteration]]
 
     def _run(self, count: int) -> Array:
-        """Do `count` iterations that see equally many examples; return J before each update, (R, count)."""
+        """Run `count` iterations that see equally many examples; return J before each update, (R, count)."""
         batches, size = self.batches, self.batches.size_at(self.iteration)
         propagation = batches.propagations[size]
         penalties = np.zeros((count, self.before.replicas))
@@ -111,13 +113,15 @@ class Trainer:
         return np.ascontiguousarray(costs.T, dtype=np.float64)
 
     def _update(self, t: int, penalty: Array) -> None:
-        settings = self.settings
+        settings, step = self.settings, self.step
+        step.number = t + 1
         if settings.schedule != "constant":
-            np.multiply(self.base_rate, self.schedule(t / settings.iterations, settings.final_fraction), out=self.rate)
+            factor = self.schedule.factor(t / settings.iterations, settings.final_fraction)
+            np.multiply(self.base_rate, factor, out=step.learning_rate)
         if self.decay is not None:
             np.multiply(self.decay, self.theta, out=self.scratch)
-            if settings.optimizer == "adamw":
-                np.multiply(self.scratch, self.rate, out=self.scratch)
+            if self.optimizer.decoupled_decay:
+                np.multiply(self.scratch, step.learning_rate, out=self.scratch)
                 np.subtract(self.theta, self.scratch, out=self.theta)  # W ← W − α λ W, apart from the gradient
             else:
                 np.add(self.gradient, self.scratch, out=self.gradient)  # dW ← dW + λ W
@@ -125,7 +129,7 @@ class Trainer:
                 penalty += 0.5 * sum(np.add.reduce(block, axis=-1) for block in self.scratch_blocks)
         if settings.max_gradient_norm is not None:
             self._clip(settings.max_gradient_norm)
-        self.optimizer.update(self.theta, self.gradient, self.slots, self.scratch, self.rate, t + 1, settings)
+        self.optimizer.update(self.optimizer_state, self.gradient, step)
 
     def _clip(self, longest: float) -> None:
         norm = np.sqrt(sum(np.einsum("ri,ri->r", block, block) for block in self.blocks))
@@ -145,7 +149,7 @@ class Trainer:
         return bool(np.isfinite(costs[running]).all() and np.isfinite(self.layout.rows(self.theta)[running]).all())
 
     def _find_divergence(self, snapshot: list[Array], count: int) -> None:
-        """Go through the run again, an iteration at a time, to the places where replicas stopped being finite."""
+        """Repeat the run one iteration at a time, to find where replicas stopped being finite."""
         for vector, kept in zip((self.theta, *self.slots), snapshot, strict=True):
             vector[...] = kept
         first = self.iteration
@@ -164,7 +168,7 @@ class Trainer:
             finite_rows = np.where(np.isfinite(rows).all(axis=1, keepdims=True), rows, finite_rows)
         self.iteration = first
 
-    def _end(self, k: int, status: str, iteration: int, row: Array | None = None) -> None:
+    def _end(self, k: int, status: Status, iteration: int, row: Array | None = None) -> None:
         self.status[k], self.ended[k] = status, iteration
         if row is not None:
             self.best_parameters[k] = row
@@ -188,7 +192,7 @@ class Trainer:
         self.dev_costs.append(costs[:, None])
 
     def state(self) -> TrainingState:
-        """Return the training as it stands."""
+        """Return the state of the training now."""
         costs = np.concatenate(self.costs, axis=1)
         for k, end in enumerate(self.ended):
             if end >= 0:
@@ -196,7 +200,7 @@ class Trainer:
         parameters = self.layout.rows(self.theta)
         slots = {n: self.layout.rows(v) for n, v in zip(self.optimizer.slots, self.slots, strict=True)}
         for k, status in enumerate(self.status):
-            if status == "diverged":  # a state holds finite numbers, the same ones wherever runs are cut
+            if status == "diverged":  # a state holds finite numbers, the same wherever runs are cut
                 parameters[k] = self.best_parameters[k]
                 for rows in slots.values():
                     rows[k] = 0

@@ -1,4 +1,4 @@
-"""Metrics of predictions, in NumPy alone since workers compute them; tests compare each with scikit-learn's.
+"""Metrics of predictions, in NumPy alone, since workers compute them.
 
 Arrays are as in the engine: Y and A are (n_y, m); Y is 0/1, one-hot columns, or real values in their own unit. Whether
 a metric has a value depends on Y alone: where it has none, `compute` returns NaN, `why_undefined` the reason, and
@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from engine.activations import Array
+from engine.arrays import Array, IntArray
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Metric:
         direction: "maximize" or "minimize".
         task: "classification" or "regression".
         compute: `compute(Y, A)` returns the value, NaN where it is undefined.
-        title: as people write it.
+        title: the name in text and charts.
         why_undefined: `why_undefined(Y)` returns why the metric has no value on these examples; None where it has one.
     """
 
@@ -35,9 +35,9 @@ class Metric:
     why_undefined: Callable[[Array], str | None] = lambda _: None
 
 
-def labels(A: Array) -> Array:
-    """Return the class of each column: the larger probability, 1 at 0.5 and above for a single output."""
-    chosen: Array = (A[0] >= 0.5).astype(np.int64) if A.shape[0] == 1 else np.argmax(A, axis=0)
+def labels(A: Array) -> IntArray:
+    """Return the class of each column: that with the largest probability; 1 from 0.5 on if there is a single output."""
+    chosen: IntArray = (A[0] >= 0.5).astype(np.int64) if A.shape[0] == 1 else np.argmax(A, axis=0)
     return chosen
 
 
@@ -45,21 +45,21 @@ def _accuracy(Y: Array, A: Array) -> float:
     return float(np.mean(labels(Y) == labels(A)))
 
 
-def _confusion(Y: Array, A: Array) -> Array:
-    """Return how many examples of each class (row) were given each class (column)."""
+def _confusion(Y: Array, A: Array) -> IntArray:
+    """Return the confusion matrix: how many examples of each class (row) were predicted as each class (column)."""
     classes = max(2, len(Y))
     counts = np.bincount(labels(Y) * classes + labels(A), minlength=classes * classes)
     return counts.reshape(classes, classes)
 
 
 def _one_class(Y: Array) -> str | None:
-    """Return "one class" where all examples are of one: nothing then shows whether classes are told apart."""
+    """Return "one class" if all examples are of one class, so that the metric cannot show any discrimination."""
     given = labels(Y)
     return "one class" if not len(given) or (given == given[0]).all() else None
 
 
 def _one_value(Y: Array) -> str | None:
-    """Return "one value" where a target does not vary, so that R² would divide by 0."""
+    """Return "one value" if a target does not vary, so that R² would divide by 0."""
     return None if Y.shape[1] and (Y[:, :1] != Y).any(axis=1).all() else "one value"
 
 
@@ -80,8 +80,8 @@ def _f1(Y: Array, A: Array) -> float:
 
 
 def _auc(Y: Array, A: Array) -> float:
-    # Probability that a positive example is ranked above a negative one, ties counted half (Mann and Whitney, 1947);
-    # with several classes the mean of each against the rest. Classes that are absent, or alone, have none.
+    # Probability that a positive example is ranked above a negative one, with ties counted half (Mann and Whitney,
+    # 1947); with several classes the mean of each against the rest, without those that are absent or alone.
     areas = []
     for y, a in zip(Y.astype(bool), A, strict=True):
         above, below = np.sort(a[y]), np.sort(a[~y])

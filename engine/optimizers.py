@@ -1,8 +1,7 @@
-"""Optimizers: each one update of the flat parameter vector in place; called by `training` once an iteration.
+"""Optimizers: a registry of updates of the flat parameter vector, made in place.
 
-Conventions are PyTorch's, so that a setting means the same there: velocity is v ← μ v + g and the step is α v;
-ε is added to the root. Sources: Polyak, 1964; Nesterov, 1983 (as in Sutskever et al., 2013); Hinton, Neural Networks
-for Machine Learning, lecture 6e (RMSProp); Kingma and Ba, 2015 (Adam); Loshchilov and Hutter, 2019 (AdamW).
+Conventions are PyTorch's, so that settings mean the same there: velocity is v ← μ v + g and the step is α v;
+ε is added to the root.
 """
 
 import math
@@ -11,10 +10,47 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.activations import Array
-from engine.settings import TrainingSettings
+from engine.arrays import Array
+from engine.operations import ASSUMED, Operations
+from engine.registry import Registry
 
-Update = Callable[[Array, Array, list[Array], Array, Array, int, TrainingSettings], None]
+
+@dataclass(frozen=True, eq=False)
+class OptimizerState:
+    """What an update changes. All arrays are vectors as long as the parameters, and are changed in place.
+
+    Attributes:
+        theta: the parameters.
+        slots: the vectors that the optimizer keeps from one iteration to the next, in the order of `Optimizer.slots`.
+        scratch: memory to compute in; its content is meaningless.
+    """
+
+    theta: Array
+    slots: tuple[Array, ...]
+    scratch: Array
+
+
+@dataclass(slots=True)
+class Step:
+    """The position of one update in training, and its hyperparameters.
+
+    Attributes:
+        number: counts updates from 1.
+        learning_rate: α of this update, with the schedule applied: a 0-dimensional array, or one value for each
+            parameter where the networks of a stack have learning rates of their own.
+        momentum: μ of momentum and Nesterov, β₁ of Adam.
+        beta2: decay of the mean square.
+        epsilon: added to the root of the mean square.
+    """
+
+    number: int
+    learning_rate: Array
+    momentum: float
+    beta2: float
+    epsilon: float
+
+
+Update = Callable[[OptimizerState, Array, Step], None]
 
 
 @dataclass(frozen=True)
@@ -23,44 +59,43 @@ class Optimizer:
 
     Attributes:
         name: as written in settings.
-        slots: names of the vectors that it keeps from one iteration to the next, each as long as the parameters.
-        update: `update(theta, g, slots, scratch, rate, t, settings)` changes theta and slots in place; g and scratch
-            are free to be overwritten; rate is the learning rate of now, a number or one for each parameter; t counts
-            updates from 1.
+        update: `update(state, gradient, step)` changes `state.theta` and `state.slots` in place. It may overwrite the
+            gradient. It must compute element by element: a vector may hold several networks.
+        source: where the formula comes from.
+        slots: names of the vectors that it keeps from one iteration to the next. They start at 0.
+        operations: the cost of an update, for each parameter.
+        decoupled_decay: whether L2 is weight decay, W ← W − α λ W before the update, instead of part of the gradient.
     """
 
     name: str
-    slots: tuple[str, ...]
     update: Update
+    source: str
+    slots: tuple[str, ...] = ()
+    operations: Operations = ASSUMED
+    decoupled_decay: bool = False
 
 
-def _gradient_descent(
-    theta: Array, g: Array, _slots: list[Array], _scratch: Array, rate: Array, _t: int, _s: TrainingSettings
-) -> None:
-    np.multiply(g, rate, out=g)
-    np.subtract(theta, g, out=theta)  # θ ← θ − α g
+def _gradient_descent(state: OptimizerState, g: Array, step: Step) -> None:
+    np.multiply(g, step.learning_rate, out=g)
+    np.subtract(state.theta, g, out=state.theta)  # θ ← θ − α g
 
 
-def _momentum(
-    theta: Array, g: Array, slots: list[Array], scratch: Array, rate: Array, _t: int, s: TrainingSettings
-) -> None:
-    (v,) = slots
-    np.multiply(v, s.momentum, out=v)
+def _momentum(state: OptimizerState, g: Array, step: Step) -> None:
+    (v,), scratch = state.slots, state.scratch
+    np.multiply(v, step.momentum, out=v)
     np.add(v, g, out=v)  # v ← μ v + g
-    np.multiply(v, rate, out=scratch)
-    np.subtract(theta, scratch, out=theta)  # θ ← θ − α v
+    np.multiply(v, step.learning_rate, out=scratch)
+    np.subtract(state.theta, scratch, out=state.theta)  # θ ← θ − α v
 
 
-def _nesterov(
-    theta: Array, g: Array, slots: list[Array], scratch: Array, rate: Array, _t: int, s: TrainingSettings
-) -> None:
-    (v,) = slots
-    np.multiply(v, s.momentum, out=v)
+def _nesterov(state: OptimizerState, g: Array, step: Step) -> None:
+    (v,), scratch = state.slots, state.scratch
+    np.multiply(v, step.momentum, out=v)
     np.add(v, g, out=v)  # v ← μ v + g
-    np.multiply(v, s.momentum, out=scratch)
+    np.multiply(v, step.momentum, out=scratch)
     np.add(scratch, g, out=scratch)
-    np.multiply(scratch, rate, out=scratch)
-    np.subtract(theta, scratch, out=theta)  # θ ← θ − α (g + μ v)
+    np.multiply(scratch, step.learning_rate, out=scratch)
+    np.subtract(state.theta, scratch, out=state.theta)  # θ ← θ − α (g + μ v)
 
 
 # The averages of RMSProp and Adam, v ← β v + (1 − β) g, are kept without the factor: v / (1 − β) ← β v / (1 − β) + g.
@@ -68,29 +103,28 @@ def _nesterov(
 # instead of to vectors: θ ← θ − α c v / (k √s + ε) = θ − (α c / k) v / (√s + ε / k).
 
 
-def _rmsprop(
-    theta: Array, g: Array, slots: list[Array], scratch: Array, rate: Array, _t: int, s: TrainingSettings
-) -> None:
-    (squares,) = slots
-    k = math.sqrt(1 - s.beta2)
-    _decay_and_add_square(squares, g, s.beta2, scratch)
+def _rmsprop(state: OptimizerState, g: Array, step: Step) -> None:
+    (squares,), scratch = state.slots, state.scratch
+    k = math.sqrt(1 - step.beta2)
+    _decay_and_add_square(squares, g, step.beta2, scratch)
     np.sqrt(squares, out=scratch)
-    np.add(scratch, s.epsilon / k, out=scratch)
+    np.add(scratch, step.epsilon / k, out=scratch)
     np.divide(g, scratch, out=g)
-    _descend(theta, g, rate, 1 / k)  # θ ← θ − α g / (√s + ε)
+    _descend(state.theta, g, step.learning_rate, 1 / k)  # θ ← θ − α g / (√s + ε)
 
 
-def _adam(theta: Array, g: Array, slots: list[Array], scratch: Array, rate: Array, t: int, s: TrainingSettings) -> None:
-    gradients, squares = slots
-    c = (1 - s.momentum) / (1 - s.momentum**t)
-    k = math.sqrt((1 - s.beta2) / (1 - s.beta2**t))
-    _decay_and_add_square(squares, g, s.beta2, scratch)  # s ← β₂ s + (1 − β₂) g²
-    np.multiply(gradients, s.momentum, out=gradients)
+def _adam(state: OptimizerState, g: Array, step: Step) -> None:
+    (gradients, squares), scratch = state.slots, state.scratch
+    beta1, beta2, t = step.momentum, step.beta2, step.number
+    c = (1 - beta1) / (1 - beta1**t)
+    k = math.sqrt((1 - beta2) / (1 - beta2**t))
+    _decay_and_add_square(squares, g, beta2, scratch)  # s ← β₂ s + (1 − β₂) g²
+    np.multiply(gradients, beta1, out=gradients)
     np.add(gradients, g, out=gradients)  # v ← β₁ v + (1 − β₁) g
     np.sqrt(squares, out=scratch)
-    np.add(scratch, s.epsilon / k, out=scratch)
+    np.add(scratch, step.epsilon / k, out=scratch)
     np.divide(gradients, scratch, out=g)
-    _descend(theta, g, rate, c / k)  # θ ← θ − α v̂ / (√ŝ + ε)
+    _descend(state.theta, g, step.learning_rate, c / k)  # θ ← θ − α v̂ / (√ŝ + ε)
 
 
 def _decay_and_add_square(squares: Array, g: Array, beta: float, scratch: Array) -> None:
@@ -108,15 +142,47 @@ def _descend(theta: Array, g: Array, rate: Array, factor: float) -> None:
     np.subtract(theta, g, out=theta)
 
 
-OPTIMIZERS: dict[str, Optimizer] = {
-    entry.name: entry
-    for entry in (
-        Optimizer("gradient_descent", (), _gradient_descent),
-        Optimizer("momentum", ("velocity",), _momentum),
-        Optimizer("nesterov", ("velocity",), _nesterov),
-        Optimizer("rmsprop", ("squares",), _rmsprop),
-        Optimizer("adam", ("gradients", "squares"), _adam),
-        # AdamW is Adam whose decay does not pass through the averages: `training` takes it off theta first.
-        Optimizer("adamw", ("gradients", "squares"), _adam),
-    )
-}
+OPTIMIZERS = Registry[Optimizer](
+    "optimizer",
+    (
+        Optimizer(
+            "gradient_descent",
+            _gradient_descent,
+            "Ng, Neural Networks and Deep Learning, week 4",
+            operations=Operations(2, 2),
+        ),
+        Optimizer("momentum", _momentum, "Polyak, 1964", ("velocity",), Operations(4, 4)),
+        Optimizer(
+            "nesterov", _nesterov, "Nesterov, 1983, as in Sutskever et al., 2013", ("velocity",), Operations(6, 6)
+        ),
+        Optimizer(
+            "rmsprop",
+            _rmsprop,
+            "Hinton, Neural Networks for Machine Learning, lecture 6e",
+            ("squares",),
+            Operations(8, 8),
+        ),
+        Optimizer("adam", _adam, "Kingma and Ba, 2015", ("gradients", "squares"), Operations(10, 10)),
+        # AdamW is Adam with a decay that does not pass through the averages.
+        Optimizer(
+            "adamw",
+            _adam,
+            "Loshchilov and Hutter, 2019",
+            ("gradients", "squares"),
+            Operations(10, 10),
+            decoupled_decay=True,
+        ),
+    ),
+)
+
+
+def register_optimizer(optimizer: Optimizer) -> None:
+    """Add an optimizer, which settings and specs can then name.
+
+    It is known in this process alone: a module that registers it must be imported in every process that trains with it.
+    `engine.testing.check_optimizer` tests that it keeps the promises of `Optimizer`.
+
+    Raises:
+        ValueError: the name is that of a built-in optimizer, or not lower case letters, digits and underscores.
+    """
+    OPTIMIZERS.register(optimizer)

@@ -1,20 +1,25 @@
 """Output layers: each a pair of an output activation and a cost, with the derivative dZ[L] of that pair.
 
-`propagation` calls them in its loop; costs are computed from Z[L], never from a rounded A[L].
+Costs are computed from Z[L], never from a rounded A[L].
 Sources: Ng, Neural Networks and Deep Learning, weeks 2 and 3; softmax: Bishop, Pattern Recognition and
 Machine Learning, 4.3.4.
 
 In every function arrays end in (n_y, m): columns are examples. `weight` is 1/m, or (1, m) with the weight of
 each example divided by their sum, so that J = Σ weight · loss and dZ[L] already holds the mean. `row`, (…, 1, m), and
-`scratch`, as Z, are memory that the caller keeps, so that an iteration allocates nothing.
+`scratch`, shaped like Z, are buffers to compute in, so that an iteration allocates nothing.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
-from engine.activations import Array, sigmoid
+from engine.activations import sigmoid
+from engine.arrays import Array
+from engine.operations import Operations
+
+Targets = Literal["binary", "one_hot", "real", "non_negative"]
 
 
 @dataclass(frozen=True)
@@ -24,20 +29,22 @@ class Output:
     Attributes:
         activation: its name: "sigmoid", "softmax", "identity" or "relu".
         cost: "cross_entropy" or "squared_error".
-        forward: `forward(Z, A, row)` writes A[L], and leaves in Z and row what `losses_into` goes on from; Z and A are
-            different memory, and A is the same for the Z that is left.
+        forward: `forward(Z, A, row)` writes A[L], and leaves in Z and row what `losses_into` starts from. Z and A are
+            different memory. The Z that is left gives the same A.
         backward: `backward(A, Y, weight, dZ)` writes dZ[L] = ∂J/∂Z[L]; A is overwritten.
         losses_into: `losses_into(Z, Y, scratch, row)` takes Z and row as `forward` left them and returns the loss of
             each example, summed over outputs, (…, 1, m), in scratch or row; Z is overwritten.
-        targets: what Y must hold: "binary", "one_hot", "real" or "non_negative".
+        targets: what Y must hold.
+        operations: the cost of the three functions, for each output and example.
     """
 
     activation: str
     cost: str
-    forward: Callable[..., None]
+    forward: Callable[[Array, Array, Array], None]
     backward: Callable[[Array, Array, Array, Array], None]
     losses_into: Callable[[Array, Array, Array, Array], Array]
-    targets: str
+    targets: Targets
+    operations: Operations
 
     def evaluate(self, Z: Array, Y: Array) -> tuple[Array, Array]:
         """Return A[L], and the loss of each example, summed over outputs: (…, 1, m). Z is left as it is."""
@@ -72,7 +79,7 @@ def _sigmoid_forward(Z: Array, A: Array, _row: Array) -> None:
 
 def _sigmoid_cross_entropy(Z: Array, Y: Array, scratch: Array, row: Array) -> Array:
     # −(y log ŷ + (1 − y) log(1 − ŷ)) with ŷ = σ(z) and y either 0 or 1 is log(1 + eˢ), s = z for y = 0 and −z for
-    # y = 1: how far z lies on the wrong side. max(s, 0) + log(1 + e^−|s|) equals it, and neither overflows nor takes
+    # y = 1: how far z lies on the wrong side. It equals max(s, 0) + log(1 + e^−|s|), which neither overflows nor takes
     # the log of a rounded 0.
     np.multiply(Y, Z, out=scratch)
     np.multiply(scratch, 2, out=scratch)
@@ -87,7 +94,7 @@ def _sigmoid_cross_entropy(Z: Array, Y: Array, scratch: Array, row: Array) -> Ar
 
 
 def _softmax_forward(Z: Array, A: Array, row: Array) -> None:
-    # The largest z is taken out of Z for good: its e^z is then 1, and the loss needs it as well.
+    # The largest z of each column is subtracted from Z for good: its e^z is then 1, and the loss needs the same Z.
     np.subtract(Z, np.maximum.reduce(Z, axis=-2, keepdims=True, out=row), out=Z)
     np.exp(Z, out=A)
     np.divide(A, np.add.reduce(A, axis=-2, keepdims=True, out=row), out=A)  # Σ e^z stays in row
@@ -131,7 +138,7 @@ def _relu_squared_error(Z: Array, Y: Array, scratch: Array, row: Array) -> Array
 def _sigmoid_squared_backward(A: Array, Y: Array, weight: Array, dZ: Array) -> None:
     np.subtract(A, Y, out=dZ)
     np.multiply(dZ, weight, out=dZ)
-    np.multiply(dZ, A, out=dZ)  # g′ = a(1 − a) stays, and vanishes where the network is surely wrong
+    np.multiply(dZ, A, out=dZ)  # g′ = a(1 − a) does not cancel; it vanishes where the network is confident and wrong
     np.subtract(1, A, out=A)
     np.multiply(dZ, A, out=dZ)
 
@@ -145,13 +152,18 @@ def _over_outputs(loss: Array, row: Array) -> Array:
     return loss if loss.shape[-2] == 1 else np.add.reduce(loss, axis=-2, keepdims=True, out=row)
 
 
+_SIGMOID = Operations(elements=16, steps=5)
+_SOFTMAX = Operations(elements=14, steps=6)
+_IDENTITY = Operations(elements=6, steps=2)
+_RELU = Operations(elements=9, steps=5)
+
 OUTPUTS: dict[tuple[str, str], Output] = {
     (entry.activation, entry.cost): entry
     for entry in (
-        Output("sigmoid", "cross_entropy", _sigmoid_forward, _difference, _sigmoid_cross_entropy, "binary"),
-        Output("softmax", "cross_entropy", _softmax_forward, _difference, _softmax_cross_entropy, "one_hot"),
-        Output("identity", "squared_error", _identity_forward, _difference, _identity_squared_error, "real"),
-        Output("relu", "squared_error", _relu_forward, _relu_backward, _relu_squared_error, "non_negative"),
+        Output("sigmoid", "cross_entropy", _sigmoid_forward, _difference, _sigmoid_cross_entropy, "binary", _SIGMOID),
+        Output("softmax", "cross_entropy", _softmax_forward, _difference, _softmax_cross_entropy, "one_hot", _SOFTMAX),
+        Output("identity", "squared_error", _identity_forward, _difference, _identity_squared_error, "real", _IDENTITY),
+        Output("relu", "squared_error", _relu_forward, _relu_backward, _relu_squared_error, "non_negative", _RELU),
         Output(
             "sigmoid",
             "squared_error",
@@ -159,6 +171,7 @@ OUTPUTS: dict[tuple[str, str], Output] = {
             _sigmoid_squared_backward,
             _sigmoid_squared_error,
             "binary",
+            _SIGMOID,
         ),
     )
 }

@@ -10,12 +10,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-from engine.activations import Array
 from engine.architecture import Architecture
+from engine.arrays import Array, FloatType
 from engine.errors import DataError, ShapeError
+
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 
 class Layout:
@@ -33,7 +37,7 @@ class Layout:
         self.shapes = [(n, n_prev + 1) for n_prev, n in pairwise(layer_sizes)]
         self.size = sum(n * k for n, k in self.shapes) * (replicas or 1)
 
-    def blocks(self, vector: Array) -> list[Array]:
+    def blocks(self, vector: NDArray[Scalar]) -> list[NDArray[Scalar]]:
         """Return the view of each layer's block, shape (*lead, n[l], n[l−1] + 1)."""
         views, start = [], 0
         for n, k in self.shapes:
@@ -55,6 +59,23 @@ class Layout:
             block[...] = rows[:, start : start + n * k].reshape(block.shape)
             start += n * k
         return vector
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkStack:
+    """Networks of one architecture in training: their parameters and their gradient, each as one vector.
+
+    Attributes:
+        architecture: the networks' shape.
+        layout: where the blocks lie in the vectors.
+        theta: the parameters.
+        gradient: where backpropagation writes [dW[l] db[l]].
+    """
+
+    architecture: Architecture
+    layout: Layout
+    theta: Array
+    gradient: Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +132,7 @@ class Parameters:
         return cls((W[0].shape[1], *(w.shape[0] for w in W)), np.concatenate(blocks))
 
     def __getstate__(self) -> dict[str, object]:
-        # Copies and pickles carry the vector alone: W and b are made anew as views of it.
+        # Copies and pickles hold the vector alone; W and b are views of it, made again on access.
         return {"layer_sizes": self.layer_sizes, "vector": self.vector}
 
     @cached_property
@@ -125,12 +146,12 @@ class Parameters:
         return tuple(block[:, -1:] for block in Layout(self.layer_sizes).blocks(self.vector))
 
     @property
-    def dtype(self) -> np.dtype[np.floating]:
+    def dtype(self) -> FloatType:
         """float32 or float64."""
         return self.vector.dtype
 
     def copy(self) -> "Parameters":
-        """Return parameters that share nothing with these."""
+        """Return a copy that shares no memory with these parameters."""
         return Parameters(self.layer_sizes, self.vector.copy())
 
 

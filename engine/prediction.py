@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from engine.activations import Array
 from engine.architecture import Architecture
+from engine.arrays import Array
 from engine.checks import check_X, check_XY
 from engine.parameters import Parameters, check_fit
 

@@ -10,7 +10,7 @@ import functools
 
 import numpy as np
 
-from engine.activations import Array
+from engine.arrays import Array
 
 MOST_MULTIPLICATIONS = 1_000_000
 MOST_OUT = 1200  # elements of the product, where the matrix on the right is a transpose

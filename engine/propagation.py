@@ -1,135 +1,134 @@
-"""Forward and backward propagation in buffers that are allocated once; called by `training` in its loop.
+"""Forward and backward propagation in buffers that are allocated once.
 
 Ng, Neural Networks and Deep Learning, week 4, with two changes that keep the formulas and save time: a row of ones
 stands under every A[l], so that the bias is part of the matrix product, and 1/m is applied in dZ[L], the smallest of
-the matrices. `reference` holds the formulas as the course writes them; tests compare the two.
+the matrices. `engine/reference.py` holds the formulas as the course writes them.
 
-Arrays end in (rows, m). For a stack of R replicas all of them, the input excepted where the replicas share it, have a
-leading axis R; the code is the same.
+Arrays end in (rows, m). In a stack of R replicas all of them have a leading axis R, except inputs that the replicas
+share; the code is the same.
 """
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from engine.activations import Activation, Array
-from engine.architecture import Architecture
-from engine.parameters import Layout
+from engine.activations import Activation
+from engine.arrays import Array, BoolArray
+from engine.parameters import NetworkStack
 from engine.products import Product
 
-# Multiplications of a replica's first layer from which on the replicas share one product; BLAS libraries have faster
-# kernels for products smaller than that.
+# Multiplications in the first layer of one replica from which on the replicas share one product. BLAS libraries have
+# faster kernels for smaller products.
 MERGED_FROM = 500_000
 COST_BUFFER = 1 << 15  # numbers of Z[L] kept before their costs are computed together
+MOST_SLOTS = 64
 
 
-class _Hidden:
-    """One hidden layer l: its buffers, and the products of the two passes.
+def slots_for(examples: int) -> int:
+    """Return how many iterations' Z[L], each of so many numbers, are kept until their costs are computed together."""
+    return max(1, min(MOST_SLOTS, COST_BUFFER // examples))
 
-    The products are set by `Propagation`, which knows the neighbours: Z[l] = [W[l] b[l]] [A[l−1]; 1]; and on the way
-    back [dW[l+1] db[l+1]] = dZ[l+1] [A[l]; 1]ᵀ and dA[l] = W[l+1]ᵀ dZ[l+1].
+
+@dataclass(frozen=True, eq=False, slots=True)
+class HiddenLayer:
+    """The workspace of one hidden layer l: its arrays, and each operation on them as a call without arguments.
+
+    Attributes:
+        compute_Z: Z[l] = [W[l] b[l]] [A[l−1]; 1].
+        compute_A: A[l] = g(Z[l]).
+        A: A[l] before dropout.
+        D: the dropout mask, 0 or 1 / (1 − dropout) for each unit and example; None without dropout.
+        A_dropped: A[l] ∗ D, which the next layer multiplies; the same memory as A without dropout.
+        dZ: first dA[l], then dZ[l].
+        compute_dW_b_next: [dW[l+1] db[l+1]] = dZ[l+1] [A[l]; 1]ᵀ.
+        compute_dA: dA[l] = W[l+1]ᵀ dZ[l+1], written into dZ.
+        compute_derivative: returns g′(Z[l]); it may destroy Z[l] and A[l].
     """
 
     compute_Z: Product
+    compute_A: Callable[[], None]
+    A: Array
+    D: Array | None
+    A_dropped: Array
+    dZ: Array
     compute_dW_b_next: Product
     compute_dA: Callable[[], object]
-
-    def __init__(
-        self, activation: Activation, shape: tuple[int, ...], memory: Array, *, stacked: bool, dropout: bool
-    ) -> None:
-        *lead, n, m = shape
-        dtype = memory.dtype
-        self.activate, self.slope = activation.forward, activation.slope
-        with_ones = np.empty((*lead, n + 1, m), dtype)
-        with_ones[..., n, :] = 1
-        self.A_next = with_ones  # what the next layer multiplies: [A[l]; 1]
-        # Where no derivative needs Z, g overwrites Z with A, and one buffer less passes through the cache. The first
-        # layer of a stack keeps Z apart, since one product writes it for all replicas in one piece.
-        in_place = activation.slope_of == "A" and not stacked and not dropout
-        self.A = np.empty(shape, dtype) if dropout else with_ones[..., :n, :]
-        self.A_dropped = with_ones[..., :n, :]
-        self.Z = self.A if in_place else np.empty(shape, dtype)
-        self.Z_flat = _merge(self.Z) if stacked else self.Z
-        self.dZ = np.empty(shape, dtype)
-        self.slope_argument = self.A if activation.slope_of == "A" else self.Z
-        self.D = np.empty(shape, dtype) if dropout else None
-        # All layers share one scratch memory.
-        self.scratch = memory[: self.dZ.size].reshape(shape)
-        masks = memory.view(np.bool_)[: self.dZ.size].reshape(shape)
-        self.slope_scratch = masks if activation.slope_is_mask else self.scratch
+    compute_derivative: Callable[[], Array | BoolArray]
 
 
 class Propagation:
     """One stack of networks over m examples: buffers, the forward and the backward pass, and the costs.
 
     Args:
-        architecture: the network.
-        layout: where the blocks lie in the vectors.
-        theta: the parameters; the blocks are views, so an update is seen here.
-        gradient: where `backward` writes [dW[l] db[l]].
+        stack: the networks. Blocks are views of its vectors, so that an update of theta is seen here.
         inputs: [X; 1], shape (n_x + 1, m) shared by all replicas, or (R, n_x + 1, m).
         dropout: whether to keep masks.
     """
 
-    def __init__(
-        self,
-        architecture: Architecture,
-        layout: Layout,
-        theta: Array,
-        gradient: Array,
-        inputs: Array,
-        dropout: bool,
-    ) -> None:
-        self.output = architecture.output
-        lead, R, m, dtype = layout.lead, layout.replicas, inputs.shape[-1], theta.dtype
-        sizes = architecture.layer_sizes
-        # The first layer of replicas that share X is one large product, unless it is small.
-        self.stacked = R is not None and inputs.ndim == 2 and sizes[1] * inputs.size >= MERGED_FROM
-        shapes = [(*lead, n, m) for n in sizes[1:-1]]
-        memory = np.empty(max((math.prod(shape) for shape in shapes), default=0), dtype)
-        self.hidden = [
-            _Hidden(activation, shape, memory, stacked=self.stacked and index == 0, dropout=dropout)
-            for index, (activation, shape) in enumerate(zip(architecture.activations, shapes, strict=True))
-        ]
-        examples = math.prod((*lead, sizes[-1], m))
-        self.slots = max(1, min(64, COST_BUFFER // examples))
-        self.Z = np.empty((self.slots, *lead, sizes[-1], m), dtype)
-        self.A = np.empty((*lead, sizes[-1], m), dtype)
-        self.dZ = np.empty((*lead, sizes[-1], m), dtype)
+    def __init__(self, stack: NetworkStack, inputs: Array, *, dropout: bool) -> None:
+        self.output = stack.architecture.output
+        lead, dtype, m = stack.layout.lead, stack.theta.dtype, inputs.shape[-1]
+        last = (*lead, stack.architecture.n_y, m)
+        self.slots = slots_for(math.prod(last))
+        self.Z = np.empty((self.slots, *last), dtype)
+        self.A, self.dZ = np.empty(last, dtype), np.empty(last, dtype)
         self.losses = np.empty_like(self.Z)
         self.loss_rows = np.empty((self.slots, *lead, 1, m), dtype)
 
-        blocks, d_blocks = layout.blocks(theta), layout.blocks(gradient)
-        layer_inputs = [inputs, *(layer.A_next for layer in self.hidden)]
-        dZs = [*(layer.dZ for layer in self.hidden), self.dZ]
-        if self.stacked:
-            blocks[0], d_blocks[0] = _merge(blocks[0]), _merge(d_blocks[0])
-        flat_dZs = [_merge(dZ) if self.stacked and index == 0 else dZ for index, dZ in enumerate(dZs)]
-        for index, layer in enumerate(self.hidden):
-            W_next_T, dZ_next = blocks[index + 1][..., :-1].swapaxes(-1, -2), dZs[index + 1]
-            layer.compute_Z = Product(blocks[index], layer_inputs[index], layer.Z_flat)
-            layer.compute_dW_b_next = Product(dZ_next, layer.A_next.swapaxes(-1, -2), d_blocks[index + 1])
-            if sizes[index + 2] == 1:  # a column times a row is no sum, and BLAS is slow at it
-                layer.compute_dA = functools.partial(np.multiply, W_next_T, dZ_next, out=layer.dZ)
-            else:
-                layer.compute_dA = Product(W_next_T, dZ_next, layer.dZ)
+        merged = _merges_first_layer(stack, inputs)
+        W_b, dW_b = stack.layout.blocks(stack.theta), stack.layout.blocks(stack.gradient)
+        arrays = _allocate_hidden(stack, m, merged=merged, dropout=dropout)
+        layer_inputs = [inputs, *(hidden.A_with_ones for hidden in arrays)]
+        dZs = [*(hidden.dZ for hidden in arrays), self.dZ]
+        if merged:
+            W_b[0], dW_b[0] = _merge(W_b[0]), _merge(dW_b[0])
+        self.hidden = [
+            HiddenLayer(
+                compute_Z=Product(W_b[index], layer_inputs[index], _merge(own.Z) if merged and index == 0 else own.Z),
+                compute_A=functools.partial(own.activation.forward, own.Z, own.A, own.scratch),
+                A=own.A,
+                D=own.D,
+                A_dropped=own.A_dropped,
+                dZ=own.dZ,
+                compute_dW_b_next=Product(dZs[index + 1], _transpose(own.A_with_ones), dW_b[index + 1]),
+                compute_dA=_product_with_transpose(W_b[index + 1][..., :-1], dZs[index + 1], own.dZ),
+                compute_derivative=own.bind_derivative(),
+            )
+            for index, own in enumerate(arrays)
+        ]
         self.backwards = self.hidden[::-1]
-        self.W_b, self.A_prev = blocks[-1], layer_inputs[-1]
-        self.Z_flat = [_merge(Z) if self.stacked and not self.hidden else Z for Z in self.Z]
-        self.compute_first_dW_b = Product(flat_dZs[0], inputs.swapaxes(-1, -2), d_blocks[0])
+        self.W_b, self.A_prev = W_b[-1], layer_inputs[-1]
+        self.Z_flat = [_merge(Z) if merged and not self.hidden else Z for Z in self.Z]
+        self.compute_first_dW_b = Product(_merge(dZs[0]) if merged else dZs[0], _transpose(inputs), dW_b[0])
 
     def see(self, inputs: Array) -> None:
-        """Take other examples, as many as before."""
+        """Use other inputs, of the same shape and memory layout."""
         if self.hidden:
             self.hidden[0].compute_Z.see(inputs)
         else:
             self.A_prev = inputs
-        self.compute_first_dW_b.see(inputs.swapaxes(-1, -2))
+        self.compute_first_dW_b.see(_transpose(inputs))
+
+    def draw_masks(self, generators: Sequence[np.random.Generator], keep: float) -> None:
+        """Draw the dropout masks of one iteration, with a generator for each replica.
+
+        Args:
+            generators: one for each replica.
+            keep: probability that a unit is kept.
+        """
+        for layer in self.hidden:
+            if layer.D is None:
+                continue
+            for generator, D in zip(generators, layer.D if layer.D.ndim == 3 else [layer.D], strict=True):
+                generator.random(out=D, dtype=D.dtype)
+                np.less(D, keep, out=D)
+                np.divide(D, keep, out=D)  # inverted dropout: Srivastava et al., 2014
 
     def forward_backward(self, slot: int, Y: Array, weight: Array) -> None:
-        """Do both passes: Z[L] is kept in `slot` for its cost, the gradient is written."""
+        """Run both passes: keep Z[L] in `slot` for its cost, and write the gradient."""
         self.forward(slot)
         self.backward(Y, weight)
 
@@ -137,7 +136,7 @@ class Propagation:
         """Compute A[1], …, A[L]; Z[L] stays in `Z[slot]` until its cost is computed."""
         for layer in self.hidden:
             layer.compute_Z()  # Z[l] = W[l] A[l−1] + b[l]
-            layer.activate(layer.Z, layer.A, layer.scratch)  # A[l] = g(Z[l])
+            layer.compute_A()  # A[l] = g(Z[l])
             if layer.D is not None:
                 np.multiply(layer.A, layer.D, out=layer.A_dropped)
         np.matmul(self.W_b, self.A_prev, out=self.Z_flat[slot])
@@ -156,20 +155,83 @@ class Propagation:
             layer.compute_dA()  # dA[l] = W[l+1]ᵀ dZ[l+1]
             if layer.D is not None:
                 np.multiply(layer.dZ, layer.D, out=layer.dZ)
-            slope = layer.slope(layer.slope_argument, layer.slope_scratch)
-            np.multiply(layer.dZ, slope, out=layer.dZ)  # dZ[l] = dA[l] ∗ g′(Z[l])
+            np.multiply(layer.dZ, layer.compute_derivative(), out=layer.dZ)  # dZ[l] = dA[l] ∗ g′(Z[l])
         self.compute_first_dW_b()
 
     def costs(self, count: int, Y: Array, weight: Array) -> Array:
         """Return J for the first `count` slots, (count, *lead); Y and weight may have a leading axis of slots.
 
-        Their Z[L] is used up.
+        Their Z[L] is overwritten.
         """
         loss = self.output.losses_into(self.Z[:count], Y, self.losses[:count], self.loss_rows[:count])
         np.multiply(loss, weight, out=loss)
-        # Each slot is summed over one contiguous row, so that its cost does not depend on how many there are.
+        # Each slot is summed over one contiguous row, so that its cost does not depend on the number of slots.
         costs: Array = np.add.reduce(loss.reshape(*loss.shape[:-2], -1), axis=-1)
         return costs
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _HiddenArrays:
+    """The arrays of one hidden layer, before they are bound to those of its neighbors."""
+
+    activation: Activation
+    A_with_ones: Array
+    A: Array
+    A_dropped: Array
+    Z: Array
+    dZ: Array
+    D: Array | None
+    scratch: Array
+
+    def bind_derivative(self) -> Callable[[], Array | BoolArray]:
+        """Return the call that computes g′ in the scratch memory, which a mask takes as booleans."""
+        argument = self.A if self.activation.derivative_of == "A" else self.Z
+        derivative: Callable[..., Array | BoolArray] = self.activation.derivative
+        if not self.activation.derivative_is_mask:
+            return functools.partial(derivative, argument, self.scratch)
+        masks = self.scratch.reshape(-1).view(np.bool_)[: self.scratch.size].reshape(self.scratch.shape)
+        return functools.partial(derivative, argument, masks)
+
+
+def _allocate_hidden(stack: NetworkStack, m: int, *, merged: bool, dropout: bool) -> list[_HiddenArrays]:
+    """Return the arrays of all hidden layers, which share one scratch memory."""
+    architecture, dtype = stack.architecture, stack.theta.dtype
+    shapes = [(*stack.layout.lead, n, m) for n in architecture.layer_sizes[1:-1]]
+    memory = np.empty(max((math.prod(shape) for shape in shapes), default=0), dtype)
+    hidden = []
+    for index, (activation, shape) in enumerate(zip(architecture.activations, shapes, strict=True)):
+        *lead, n, _ = shape
+        size = math.prod(shape)
+        A_with_ones = np.empty((*lead, n + 1, m), dtype)
+        A_with_ones[..., n, :] = 1
+        A_dropped = A_with_ones[..., :n, :]
+        A = np.empty(shape, dtype) if dropout else A_dropped
+        # Where no derivative needs Z, g overwrites Z with A, and one buffer less passes through the cache. A merged
+        # first layer keeps Z apart, since one product writes it for all replicas at once.
+        in_place = activation.derivative_of == "A" and not (merged and index == 0) and not dropout
+        Z = A if in_place else np.empty(shape, dtype)
+        dZ = np.empty(shape, dtype)
+        D = np.empty(shape, dtype) if dropout else None
+        scratch = memory[:size].reshape(shape)
+        hidden.append(_HiddenArrays(activation, A_with_ones, A, A_dropped, Z, dZ, D, scratch))
+    return hidden
+
+
+def _merges_first_layer(stack: NetworkStack, inputs: Array) -> bool:
+    """Return whether the first layer of all replicas is one product: if they share X, and it is not too small."""
+    n_1 = stack.architecture.layer_sizes[1]
+    return stack.layout.replicas is not None and inputs.ndim == 2 and n_1 * inputs.size >= MERGED_FROM
+
+
+def _product_with_transpose(W: Array, dZ: Array, out: Array) -> Callable[[], object]:
+    """Return the call that writes Wᵀ dZ into out."""
+    if dZ.shape[-2] == 1:  # a column times a row has nothing to sum, and BLAS is slow at it
+        return functools.partial(np.multiply, _transpose(W), dZ, out=out)
+    return Product(_transpose(W), dZ, out)
+
+
+def _transpose(matrix: Array) -> Array:
+    return matrix.swapaxes(-1, -2)
 
 
 def _merge(stack: Array) -> Array:

@@ -8,12 +8,10 @@ accumulates over examples. Numbers are float64 and costs take the log of A as wr
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-Array = np.ndarray[Any, np.dtype[Any]]
-
+from engine.arrays import Array as Array
 
 # --- Logistic regression, week 2: one gradient step three times over -------------------------------------------------
 # X is (n_x, m), Y is (1, m), w is (n_x, 1) and b a number; each returns (J, dw, db).

@@ -1,15 +1,32 @@
-"""Learning-rate schedules: each a factor on the learning rate, as a function of how much of training is done.
+"""Learning-rate schedules: a registry of factors on the learning rate, each a function of the share of training done.
 
-A schedule goes from 1 to `final_fraction`, whatever the number of iterations, so that one setting keeps its
-meaning when iterations change. Called by `training` once an iteration.
+A schedule goes from 1 to `final_fraction`, whatever the number of iterations, so that a configuration keeps its meaning
+when iterations change.
 """
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
+
+from engine.registry import Registry
 
 STEPS = 4
 
-Schedule = Callable[[float, float], float]
+
+@dataclass(frozen=True)
+class Schedule:
+    """One schedule.
+
+    Attributes:
+        name: as written in settings.
+        factor: `factor(done, final_fraction)` returns what to multiply the learning rate by, above 0, where done is the
+            share of the iterations that are done, from 0 to below 1. `factor(0, final_fraction)` is 1.
+        source: where the formula comes from.
+    """
+
+    name: str
+    factor: Callable[[float, float], float]
+    source: str
 
 
 def _constant(_done: float, _final: float) -> float:
@@ -17,7 +34,7 @@ def _constant(_done: float, _final: float) -> float:
 
 
 def _inverse_time(done: float, final: float) -> float:
-    return 1.0 / (1.0 + (1.0 / final - 1.0) * done)  # α₀ / (1 + decay · t): Ng, Improving Deep Neural Networks, week 2
+    return 1.0 / (1.0 + (1.0 / final - 1.0) * done)  # α₀ / (1 + decay · t)
 
 
 def _step(done: float, final: float) -> float:
@@ -25,12 +42,27 @@ def _step(done: float, final: float) -> float:
 
 
 def _cosine(done: float, final: float) -> float:
-    return final + (1 - final) * 0.5 * (1 + math.cos(math.pi * done))  # Loshchilov and Hutter, 2017, one cycle
+    return final + (1 - final) * 0.5 * (1 + math.cos(math.pi * done))
 
 
-SCHEDULES: dict[str, Schedule] = {
-    "constant": _constant,
-    "inverse_time": _inverse_time,
-    "step": _step,
-    "cosine": _cosine,
-}
+SCHEDULES = Registry[Schedule](
+    "schedule",
+    (
+        Schedule("constant", _constant, "the learning rate as given"),
+        Schedule("inverse_time", _inverse_time, "Ng, Improving Deep Neural Networks, week 2"),
+        Schedule("step", _step, "four plateaus with equal ratios between them"),
+        Schedule("cosine", _cosine, "Loshchilov and Hutter, 2017, one cycle"),
+    ),
+)
+
+
+def register_schedule(schedule: Schedule) -> None:
+    """Add a schedule, which settings and specs can then name.
+
+    It is known in this process alone: a module that registers it must be imported in every process that trains with it.
+    `engine.testing.check_schedule` tests that it keeps the promises of `Schedule`.
+
+    Raises:
+        ValueError: the name is that of a built-in schedule, or not lower case letters, digits and underscores.
+    """
+    SCHEDULES.register(schedule)

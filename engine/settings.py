@@ -1,14 +1,13 @@
-"""How a network is trained: the hyperparameters beside the architecture, checked when made."""
+"""How a network is trained: the hyperparameters beside the architecture, validated at construction."""
 
 import math
 import numbers
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict
 
+from engine.optimizers import OPTIMIZERS
 from engine.schedules import SCHEDULES
-
-OPTIMIZER_NAMES = ("gradient_descent", "momentum", "nesterov", "rmsprop", "adam", "adamw")
 
 
 @dataclass(frozen=True)
@@ -18,21 +17,22 @@ class TrainingSettings:
     Attributes:
         learning_rate: α, above 0.
         iterations: updates of the parameters, at least 0. With mini-batches an iteration is one mini-batch.
-        optimizer: "gradient_descent", "momentum", "nesterov", "rmsprop", "adam" or "adamw".
+        optimizer: "gradient_descent", "momentum", "nesterov", "rmsprop", "adam", "adamw", or a registered one.
         batch_size: examples in a mini-batch; None (or m and more) is the full batch, in the order given. Each epoch is
-            shuffled anew from the seed; its last mini-batch may be smaller.
-        schedule: "constant", "inverse_time", "step" or "cosine".
-        final_fraction: learning rate at the end over that at the start, for all schedules but "constant".
+            shuffled with the seed; its last mini-batch may be smaller.
+        schedule: "constant", "inverse_time", "step", "cosine", or a registered one.
+        final_fraction: learning rate at the end divided by that at the start; "constant" ignores it.
         momentum: μ of momentum and Nesterov, β₁ of Adam; from 0 to below 1.
         beta2: decay of the mean square of RMSProp and Adam; from 0 to below 1.
         epsilon: added to the root of the mean square.
-        l2: λ of the penalty (λ/2) Σ ‖W[l]‖², added to J; biases are free. With "adamw" it is the decoupled weight
-            decay: not part of J, W ← W − α λ W.
-        dropout: share of hidden units left out in each iteration, from 0 to below 1 (inverted: the others are scaled
-            up, so that nothing changes at prediction).
-        max_gradient_norm: longest gradient allowed, over all parameters; None is no limit.
-        patience: evaluations on dev without a lower dev cost before training stops, and the best parameters are kept;
-            None never stops. Needs dev data.
+        l2: λ of the penalty (λ/2) Σ ‖W[l]‖², added to J; biases are not penalized. With "adamw" it is the decoupled
+            weight decay: not part of J, W ← W − α λ W.
+        dropout: share of hidden units dropped in each iteration, from 0 to below 1 (inverted dropout: the others are
+            scaled up, so that predictions need no scaling).
+        max_gradient_norm: largest norm of the gradient over all parameters; a longer one is scaled down. None is no
+            limit.
+        patience: evaluations on dev without a lower dev cost after which training stops and the best parameters are
+            returned. None never stops. Needs dev data.
         evaluate_every: iterations between two evaluations on dev.
 
     Raises:
@@ -69,18 +69,37 @@ class TrainingSettings:
             _require_whole("patience", self.patience, 1)
         if self.max_gradient_norm is not None:
             _require("max_gradient_norm", self.max_gradient_norm, "above 0", lambda v: v > 0)
-        if self.optimizer not in OPTIMIZER_NAMES:
-            raise ValueError(f"optimizer must be one of {', '.join(OPTIMIZER_NAMES)}, got {self.optimizer!r}")
-        if self.schedule not in SCHEDULES:
-            raise ValueError(f"schedule must be one of {', '.join(SCHEDULES)}, got {self.schedule!r}")
-        # NumPy's scalars become Python's: a state is saved with its settings as JSON.
-        for name in ("learning_rate", "final_fraction", "momentum", "beta2", "epsilon", "l2", "dropout"):
-            object.__setattr__(self, name, float(getattr(self, name)))
-        for name in ("iterations", "evaluate_every", "batch_size", "patience"):
-            if getattr(self, name) is not None:
-                object.__setattr__(self, name, int(getattr(self, name)))
-        if self.max_gradient_norm is not None:
-            object.__setattr__(self, "max_gradient_norm", float(self.max_gradient_norm))
+        OPTIMIZERS.find(self.optimizer)
+        SCHEDULES.find(self.schedule)
+        self._convert_numbers()
+
+    def _convert_numbers(self) -> None:
+        """Turn NumPy's scalars into Python's, since states are saved with their settings as JSON."""
+        for name in (*_FLOATS, *_WHOLE):
+            value = getattr(self, name)
+            if value is not None:
+                object.__setattr__(self, name, float(value) if name in _FLOATS else int(value))
+
+
+_FLOATS = ("learning_rate", "final_fraction", "momentum", "beta2", "epsilon", "l2", "dropout", "max_gradient_norm")
+_WHOLE = ("iterations", "evaluate_every", "batch_size", "patience")
+
+
+class TrainingOptions(TypedDict, total=False):
+    """The fields of `TrainingSettings` that have defaults, as keyword arguments."""
+
+    optimizer: str
+    batch_size: int | None
+    schedule: str
+    final_fraction: float
+    momentum: float
+    beta2: float
+    epsilon: float
+    l2: float
+    dropout: float
+    max_gradient_norm: float | None
+    patience: int | None
+    evaluate_every: int
 
 
 def _require(name: str, value: object, rule: str, holds: Callable[[float], bool]) -> None:
@@ -88,6 +107,6 @@ def _require(name: str, value: object, rule: str, holds: Callable[[float], bool]
         raise ValueError(f"{name} must be {rule}, got {value!r}")
 
 
-def _require_whole(name: str, value: Any, least: int) -> None:
+def _require_whole(name: str, value: object, least: int) -> None:
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or int(value) < least:
         raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}")

@@ -1,4 +1,4 @@
-"""Training that has got so far: plain arrays, enough to go on bit for bit, and their .npz on disk."""
+"""The state of a training: plain arrays, enough to resume bit for bit, and their .npz on disk."""
 
 import io
 import json
@@ -9,12 +9,12 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import numpy as np
 
-from engine.activations import Array
 from engine.architecture import Architecture
+from engine.arrays import Array
 from engine.errors import DataError
 from engine.optimizers import OPTIMIZERS
 from engine.parameters import Parameters
@@ -22,18 +22,20 @@ from engine.settings import TrainingSettings
 
 FORMAT = 1
 
+Status = Literal["running", "complete", "stopped", "diverged"]
+
 
 @dataclass(frozen=True, eq=False)
 class TrainingState:
-    """A stack of R trainings at some iteration. Made by `start`, moved on by `advance`; never changed in place.
+    """A stack of R trainings at some iteration, made by `start` and `advance`. It is never changed in place.
 
     Attributes:
         architecture: the network.
         settings: the hyperparameters; `learning_rates` takes the place of settings.learning_rate for each replica.
-        seeds: one for each replica: of its shuffle and masks.
+        seeds: one for each replica, for its shuffle and masks.
         learning_rates: one for each replica.
         iteration: updates done.
-        parameters: (R, P): those of now; for a replica that diverged the last finite ones.
+        parameters: (R, P): the current ones; the last finite ones of a replica that diverged.
         slots: optimizer vectors by name, each (R, P).
         costs: (R, iteration): J before each update; NaN after a replica has ended.
         dev_costs: (R, evaluations): cost on dev at each multiple of evaluate_every; NaN after a replica has ended.
@@ -43,7 +45,7 @@ class TrainingState:
             replica that diverged.
         best_cost: (R,): that dev cost, inf before there is one.
         since_best: (R,): evaluations since.
-        notes: what a caller wants to travel with the state; anything that JSON can hold.
+        notes: anything that JSON can hold; saved with the state and otherwise ignored.
     """
 
     architecture: Architecture
@@ -55,12 +57,12 @@ class TrainingState:
     slots: Mapping[str, Array]
     costs: Array
     dev_costs: Array
-    status: tuple[str, ...]
+    status: tuple[Status, ...]
     ended: tuple[int, ...]
     best_parameters: Array
     best_cost: Array
     since_best: Array = field(repr=False)
-    notes: Mapping[str, Any] = field(default_factory=dict)
+    notes: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def replicas(self) -> int:
@@ -73,7 +75,7 @@ class TrainingState:
         return all(status != "running" for status in self.status)
 
     def replica(self, index: int = 0) -> Parameters:
-        """Return the parameters of one network as training would return them (best, last finite, or current)."""
+        """Return the parameters of one network as a training that ended now would: best, last finite, or current."""
         kept = self.status[index] == "diverged" or self.settings.patience is not None
         rows = self.best_parameters if kept else self.parameters
         return Parameters(self.architecture.layer_sizes, rows[index].copy())
@@ -84,7 +86,7 @@ class TrainingState:
         return self.costs[index, : self.iteration if end < 0 else end]
 
     def save(self, path: Path) -> None:
-        """Write the state to `path` as .npz: to a temporary name, synced, renamed, so that it is whole or absent."""
+        """Write the state to `path` as .npz, atomically."""
         head = {
             "format": FORMAT,
             "architecture": {
@@ -123,7 +125,7 @@ class TrainingState:
             head = json.loads(str(arrays.pop("head")))
             _check_format(head["format"], path)
             settings = TrainingSettings(**head["settings"])
-            slots = {name: arrays.pop(f"slot_{name}") for name in OPTIMIZERS[settings.optimizer].slots}
+            slots = {name: arrays.pop(f"slot_{name}") for name in OPTIMIZERS.find(settings.optimizer).slots}
             state = cls(
                 architecture=Architecture(**head["architecture"]),
                 settings=settings,
@@ -184,11 +186,11 @@ TORN = (
 )
 
 
-TEMPORARY = ".tmp"  # ends the name of a file that is being written
+TEMPORARY = ".tmp"  # suffix of a file that is being written
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that it is there whole or not at all: temporary name, fsync, rename, fsync of the folder."""
+    """Write a file atomically and durably: temporary name, fsync, rename, fsync of the folder."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY}")
     try:
         with temporary.open("wb") as file:

@@ -1,26 +1,24 @@
-"""The two passes over many examples, some columns at a time: what a layer writes is read while it is in the cache.
+"""The two passes over many examples, some columns at a time, so that what a layer writes is still in the cache.
 
-The gradient of J, a sum over examples, is the sum over tiles; so is J. Tiles depend on m alone: a training gives the
-same numbers in one piece and in many, alone and in a stack.
+J and its gradient are sums over examples, hence sums over tiles. Tiles depend on m alone, so a training gives the same
+numbers whether it is interrupted or not, alone and in a stack.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from engine.activations import Array
-from engine.architecture import Architecture
-from engine.parameters import Layout
-from engine.propagation import Propagation, with_row_of_ones
+from engine.arrays import Array
+from engine.parameters import NetworkStack
+from engine.propagation import MOST_SLOTS, Propagation, with_row_of_ones
 
 TILE = 1024  # columns; of 64 units in float32 a quarter of a megabyte
-TILED_FROM = 2 * TILE  # below, tiles cost more than they save
-_SLOTS = 64
+TILED_FROM = 2 * TILE  # with fewer columns, tiles cost more than they save
 
 
 @dataclass(frozen=True, eq=False)
 class _Strip:
-    """Tiles of one size, at most as many as their propagation has slots: their costs are computed together.
+    """Tiles of one size whose costs are computed together: at most as many as their propagation has slots.
 
     Y and weight have a leading axis of tiles.
     """
@@ -32,49 +30,40 @@ class _Strip:
 
 
 class Tiles:
-    """One stack of networks over m examples in tiles; stands where a `Propagation` does, but has its own Y and weight.
+    """One stack of networks over m examples in tiles: a `Propagation` that has its own Y and weight.
 
     Args:
-        architecture, layout, theta: as of `Propagation`.
-        gradient: where the sum is written.
+        stack: the networks; the sum over tiles is written into its gradient.
         X: (n_x, m) shared by all replicas, or (R, n_x, m).
         Y: (n_y, m) or (R, n_y, m).
         weight: 1/m, or the normalized weight of each example, (1, m) or (R, 1, m).
     """
 
-    def __init__(
-        self,
-        architecture: Architecture,
-        layout: Layout,
-        theta: Array,
-        gradient: Array,
-        X: Array,
-        Y: Array,
-        weight: Array,
-    ) -> None:
-        self.slots = _SLOTS
-        self.gradient, self._part = gradient, np.empty_like(gradient)
-        self._costs = np.empty((_SLOTS, *layout.lead))
+    def __init__(self, stack: NetworkStack, X: Array, Y: Array, weight: Array) -> None:
+        self.slots = MOST_SLOTS
+        self.gradient, self._part = stack.gradient, np.empty_like(stack.gradient)
+        lead = stack.layout.lead
+        self._costs = np.empty((MOST_SLOTS, *lead))
         self._strips: list[_Strip] = []
-        if layout.lead:  # an axis of replicas behind that of tiles, where they share what it holds
+        if lead:  # shared by all replicas: an axis of length 1 for them, behind that of tiles
             Y, weight = (given[None] if given.ndim == 2 else given for given in (Y, weight))
         by_size: dict[int, list[slice]] = {}
         for cut in cut_tiles(X.shape[-1]):
             by_size.setdefault(cut.stop - cut.start, []).append(cut)
         for same in by_size.values():
             inputs = [with_row_of_ones(X[..., cut]) for cut in same]
-            propagation = Propagation(architecture, layout, theta, self._part, inputs[0], dropout=False)
+            propagation = Propagation(replace(stack, gradient=self._part), inputs[0], dropout=False)
             labels = np.stack([Y[..., cut] for cut in same])
             if weight.ndim:
                 weights = np.stack([weight[..., cut] for cut in same])
             else:
-                weights = np.full((len(same), *(1 for _ in layout.lead), 1, 1), weight)
+                weights = np.full((len(same), *(1 for _ in lead), 1, 1), weight)
             for first in range(0, len(same), propagation.slots):
                 part = slice(first, first + propagation.slots)
                 self._strips.append(_Strip(propagation, inputs[part], labels[part], weights[part]))
 
     def forward_backward(self, slot: int, _Y: Array, _weight: Array) -> None:
-        """Write [dW[l] db[l]] of all layers into the gradient, and keep J as that of `slot`."""
+        """Write [dW[l] db[l]] of all layers into the gradient, and keep J in `slot`."""
         self.gradient.fill(0)
         self._costs[slot] = 0
         for strip in self._strips:
@@ -87,11 +76,11 @@ class Tiles:
                 self._costs[slot] += cost
 
     def costs(self, count: int, _Y: Array, _weight: Array) -> Array:
-        """Return J of the first `count` slots, (count, *lead)."""
+        """Return J for the first `count` slots, (count, *lead)."""
         return self._costs[:count]
 
 
 def cut_tiles(m: int) -> list[slice]:
-    """Return tiles of about equal size, of two sizes at most: about TILE columns each, or one tile where m is small."""
+    """Return tiles of about TILE columns each, of at most two sizes; one tile if m is small."""
     size = -(-m // -(-m // TILE)) if m >= TILED_FROM else m
     return [slice(first, min(first + size, m)) for first in range(0, m, size)]

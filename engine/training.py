@@ -1,45 +1,46 @@
-"""Training: `train` for one network, `train_stack` for replicas, `start` and `advance` for work in pieces.
+"""Training: `train` for one network, `train_stack` for replicas, `start` and `advance` for training in pieces.
 
-All of them end in `advance`, which checks what it is given and hands it to the one loop, `loop.Trainer`.
+All of them end in `advance`, which checks its arguments and runs the one loop, `engine.loop.Trainer`.
 """
 
 import numbers
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Unpack
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, DTypeLike
 
-from engine.activations import Array
 from engine.architecture import Architecture
+from engine.arrays import Array, float_type_of
+from engine.batches import Examples
 from engine.checks import check_sample_weight, check_XY
 from engine.errors import ShapeError
 from engine.initialization import initialize
 from engine.loop import Trainer
 from engine.optimizers import OPTIMIZERS
 from engine.parameters import Parameters, check_fit
-from engine.settings import TrainingSettings
-from engine.state import TrainingState
+from engine.settings import TrainingOptions, TrainingSettings
+from engine.state import Status, TrainingState
 
 Pair = tuple[ArrayLike, ArrayLike]
 
 
 @dataclass(frozen=True, eq=False)
 class TrainingResult:
-    """What a training gives.
+    """The result of a training.
 
     Attributes:
-        parameters: the last ones; with patience those of the lowest dev cost; the last finite ones after divergence.
+        parameters: the last ones; with patience those with the lowest dev cost; after divergence the last finite ones.
         costs: J before each update, shape (iterations done,); with mini-batches that of the mini-batch.
-        status: "complete", "stopped" (early, by patience) or "diverged".
+        status: "complete", "stopped" (early, by patience) or "diverged"; "running" if iterations are left.
         iterations: updates done; for "diverged" those before the cost or a parameter stopped being finite.
         dev_costs: cost on dev at each multiple of evaluate_every, and at the end; empty without dev.
     """
 
     parameters: Parameters
     costs: Array
-    status: str
+    status: Status
     iterations: int
     dev_costs: Array
 
@@ -56,18 +57,18 @@ def train(
     initialization: str = "auto",
     dev: Pair | None = None,
     sample_weight: ArrayLike | None = None,
-    **settings: Any,
+    **settings: Unpack[TrainingOptions],
 ) -> TrainingResult:
-    """Train one network: full-batch gradient descent unless told otherwise.
+    """Train one network, by default with full-batch gradient descent.
 
     Args:
         architecture: the network.
         X: (n_x, m), columns are examples. float32 trains in float32, everything else in float64.
-        Y: (n_y, m): 0 and 1, one-hot columns, or real values, as the output asks.
+        Y: (n_y, m): 0 and 1, one-hot columns, or real values, as the output of the architecture requires.
         learning_rate: α.
         iterations: updates.
-        parameters: where to start; None draws them from `seed` by the scheme `initialization`.
-        seed: of the start, the shuffles and the dropout masks.
+        parameters: the initial ones, not changed; None draws them from `seed` by the scheme `initialization`.
+        seed: seed of the initial parameters, the shuffles and the dropout masks.
         initialization: "auto" (what suits each activation), "he", "xavier", "gaussian" or "zeros".
         dev: (X, Y) to evaluate on while training; needed for patience.
         sample_weight: (1, m), at least 0; J is then the weighted mean.
@@ -76,10 +77,29 @@ def train(
     Raises:
         ShapeError, DataError: data that does not fit.
         ValueError: a setting out of range.
+
+    Examples:
+        Two opposite quadrants, which no straight line separates:
+
+        >>> import numpy as np
+        >>> from engine import Architecture, predict, train
+        >>> X = np.random.default_rng(0).standard_normal((2, 400))  # columns are examples
+        >>> Y = (X[:1] * X[1:] > 0).astype(float)
+        >>> network = Architecture((2, 4, 1), "tanh")
+        >>> result = train(network, X, Y, learning_rate=0.05, iterations=300, optimizer="adam")
+        >>> result.status, result.iterations
+        ('complete', 300)
+        >>> bool(result.costs[-1] < 0.2 * result.costs[0])
+        True
+        >>> accuracy = ((predict(network, result.parameters, X) > 0.5) == Y).mean()
+        >>> bool(accuracy > 0.95)
+        True
     """
     chosen = TrainingSettings(learning_rate=learning_rate, iterations=iterations, **settings)
     starts = None if parameters is None else [parameters]
-    state = start(architecture, chosen, seeds=[seed], initialization=initialization, parameters=starts, dtype=_dtype(X))
+    state = start(
+        architecture, chosen, seeds=[seed], initialization=initialization, parameters=starts, dtype=float_type_of(X)
+    )
     return results(advance(state, X, Y, dev=dev, sample_weight=sample_weight))[0]
 
 
@@ -95,16 +115,16 @@ def train_stack(
     initialization: str = "auto",
     dev: Pair | None = None,
     sample_weight: ArrayLike | None = None,
-    **settings: Any,
+    **settings: Unpack[TrainingOptions],
 ) -> list[TrainingResult]:
     """Train replicas of one architecture as one stack; each has its own seed, and may have its own learning rate.
 
-    Arguments are those of `train`, but for:
+    Arguments are those of `train`, except for these:
 
     Args:
         learning_rate: one for all, or one for each replica.
         seeds: one for each replica.
-        parameters: where each replica starts.
+        parameters: the initial ones of each replica.
         X: (n_x, m), shared, or (R, n_x, m) with data for each replica (folds).
         Y: (n_y, m), or (R, n_y, m).
     """
@@ -119,7 +139,7 @@ def train_stack(
         learning_rates=rates,
         initialization=initialization,
         parameters=parameters,
-        dtype=_dtype(X),
+        dtype=float_type_of(X),
     )
     return results(advance(state, X, Y, dev=dev, sample_weight=sample_weight))
 
@@ -132,7 +152,7 @@ def start(
     learning_rates: Sequence[float] | None = None,
     initialization: str = "auto",
     parameters: Sequence[Parameters] | None = None,
-    dtype: Any = np.float32,
+    dtype: DTypeLike = np.float32,
 ) -> TrainingState:
     """Return the state of a stack of trainings before its first iteration.
 
@@ -140,11 +160,7 @@ def start(
         ValueError: no seeds, or another number of learning rates or parameters than seeds.
         ShapeError: parameters of another architecture.
     """
-    wrong: Any
-    for wrong in seeds:
-        if not isinstance(wrong, numbers.Integral) or not 0 <= int(wrong) < 1 << 128:
-            raise ValueError(f"a seed must be a whole number from 0 to below 2**128, got {wrong!r}")
-    seeds = tuple(int(seed) for seed in seeds)
+    seeds = tuple(_checked_seed(seed) for seed in seeds)
     given_rates = (settings.learning_rate,) * len(seeds) if learning_rates is None else learning_rates
     rates = tuple(replace(settings, learning_rate=rate).learning_rate for rate in given_rates)  # checked there
     if parameters is None:
@@ -165,7 +181,7 @@ def start(
         learning_rates=rates,
         iteration=0,
         parameters=rows,
-        slots={name: np.zeros_like(rows) for name in OPTIMIZERS[settings.optimizer].slots},
+        slots={name: np.zeros_like(rows) for name in OPTIMIZERS.find(settings.optimizer).slots},
         costs=np.empty((R, 0)),
         dev_costs=np.empty((R, 0)),
         status=("complete" if settings.iterations == 0 else "running",) * R,
@@ -174,6 +190,12 @@ def start(
         best_cost=np.full(R, np.inf),
         since_best=np.zeros(R, dtype=np.int64),
     )
+
+
+def _checked_seed(seed: object) -> int:
+    if not isinstance(seed, numbers.Integral) or not 0 <= int(seed) < 1 << 128:
+        raise ValueError(f"a seed must be a whole number from 0 to below 2**128, got {seed!r}")
+    return int(seed)
 
 
 def advance(
@@ -185,13 +207,13 @@ def advance(
     dev: Pair | None = None,
     sample_weight: ArrayLike | None = None,
 ) -> TrainingState:
-    """Return the state after up to `iterations` more (None: all that are left), bit for bit as in one piece.
+    """Return the state after up to `iterations` more (None: all that are left), bit for bit as without interruption.
 
     Args:
-        state: where to go on; it is not changed.
+        state: where to resume; it is not changed.
         X: (n_x, m), or (R, n_x, m) with data for each replica; the same at every call.
         Y: (n_y, m), or (R, n_y, m).
-        iterations: how many more.
+        iterations: how many more, at least 0.
         dev: (X, Y) to evaluate on, at each multiple of settings.evaluate_every and at the last iteration.
         sample_weight: (1, m).
 
@@ -216,13 +238,13 @@ def advance_by(
     sample_weight: ArrayLike | None = None,
     known: bool = False,
 ) -> Iterator[TrainingState]:
-    """Yield the state at each of some iterations, as `advance` would return it; data are checked and laid out once.
+    """Yield the state at each of some iterations, as `advance` would return it; data are checked and copied once.
 
     Args:
-        state: where to go on; it is not changed.
+        state: where to resume; it is not changed.
         X, Y, dev, sample_weight: as of `advance`.
-        stops: iterations, increasing. A state that is done is the last one.
-        known: whether X and Y, arrays, were checked for this architecture before.
+        stops: iterations, increasing. Nothing follows a state that is done.
+        known: whether X and Y are arrays that have been checked for this architecture before.
 
     Raises:
         ShapeError, DataError: data that does not fit.
@@ -235,9 +257,11 @@ def advance_by(
     if state.done:
         yield state
         return
-    trainer = Trainer(state, *given, given_dev, check_sample_weight(sample_weight, given[0].shape[-1], state.replicas))
+    X, Y = given
+    examples = Examples(X, Y, check_sample_weight(sample_weight, X.shape[-1], state.replicas))
+    trainer = Trainer(state, examples, given_dev)
     for stop in stops:
-        with np.errstate(all="ignore"):  # overflow is found by looking at costs and parameters
+        with np.errstate(all="ignore"):  # overflow shows in costs and parameters, which are checked
             trainer.run_until(stop)
         reached = trainer.state()
         yield reached
@@ -248,7 +272,7 @@ def advance_by(
 def _checked(
     state: TrainingState, X: ArrayLike, Y: ArrayLike, suffix: str = "", *, known: bool = False
 ) -> tuple[Array, Array]:
-    """Return (X, Y) in the number type of the state; without a leading axis where there is one replica."""
+    """Return (X, Y) in the number type of the state, without a leading axis if there is one replica."""
     if not known:
         X, Y = check_XY(state.architecture, X, Y, suffix, stack=True)
     with np.errstate(over="ignore"):
@@ -276,7 +300,7 @@ def results(state: TrainingState) -> list[TrainingResult]:
 
 
 def _evaluations(state: TrainingState, k: int) -> Array:
-    """Return the dev costs of one replica up to where it ended, as it has them when trained alone."""
+    """Return the dev costs of one replica up to where it ended, the same as when it is trained alone."""
     dev_costs: Array = state.dev_costs[k].copy()
     if state.ended[k] < 0 or not dev_costs.size:
         return dev_costs
@@ -285,8 +309,3 @@ def _evaluations(state: TrainingState, k: int) -> Array:
     dev_costs = dev_costs[: end // settings.evaluate_every + last_is_extra]
     finite = np.flatnonzero(~np.isnan(dev_costs))
     return dev_costs[: finite[-1] + 1] if finite.size else dev_costs[:0]
-
-
-def _dtype(X: ArrayLike) -> Any:
-    dtype = getattr(X, "dtype", np.float64)
-    return np.float32 if dtype == np.float32 else np.float64

@@ -10,11 +10,11 @@ import time
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
-from engine.activations import Array
+from engine.arrays import Array
 from engine.metrics import measure
 from engine.prediction import evaluate
 from engine.state import TrainingState
@@ -129,7 +129,7 @@ def _run_chunk(chunk: TrainingChunk, data: WorkerData) -> Outcome:
 
 def evaluations(state: TrainingState) -> list[Evaluation]:
     """Return the evaluations that a state carries, oldest first."""
-    return list(state.notes.get("evaluations", []))
+    return list(cast("list[Evaluation]", state.notes.get("evaluations", [])))
 
 
 def mean_value(evaluation: Evaluation, name: str) -> float:

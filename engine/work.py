@@ -7,8 +7,9 @@ counted is what `propagation`, `loop`, `batches` and `optimizers` do; a test com
 from dataclasses import dataclass
 
 from engine.architecture import Architecture
+from engine.operations import Operations
 from engine.optimizers import OPTIMIZERS
-from engine.propagation import COST_BUFFER
+from engine.propagation import COST_BUFFER, MOST_SLOTS, slots_for
 from engine.tiles import cut_tiles
 
 # Nominal rates of one core in float32, only to add up the three counts in one unit. They are part of the definition of
@@ -64,8 +65,9 @@ def count_work(
         l2: whether there is a penalty.
     """
     b = min(batch_size or m, m)
+    chosen = OPTIMIZERS.find(optimizer)
     tiles = len(cut_tiles(m)) if b == m and not (dropout and architecture.depth) else 1
-    slots = max(1, min(_MOST_SLOTS, COST_BUFFER // (b * architecture.n_y * replicas)))  # as in `Propagation`
+    slots = slots_for(b * architecture.n_y * replicas)
     flops, elements, steps = _propagation(architecture, b)
     # Costs are computed, and finiteness is checked, once a run of iterations that see equally many examples; costs of
     # tiles once for as many as there are slots.
@@ -73,7 +75,7 @@ def count_work(
     runs = 1 / slots if per_epoch == 1 else (-(-(per_epoch - 1) // slots) + 1) / per_epoch
     steps += _STEPS_OF_A_RUN * runs
     if tiles > 1:
-        slots_of_tiles = max(1, min(_MOST_SLOTS, slots * tiles))
+        slots_of_tiles = max(1, min(MOST_SLOTS, slots * tiles))
         steps = steps * tiles + _STEPS_OF_A_RUN * -(-tiles // slots_of_tiles)
         elements += architecture.parameters_count * tiles
     if b < m:
@@ -82,11 +84,10 @@ def count_work(
     if dropout:
         elements += _MASK * sum(architecture.layer_sizes[1:-1]) * b
         steps += 6 * architecture.depth
-    operations = _OPTIMIZER_OPERATIONS[optimizer] + (3 if l2 else 0)
-    steps += operations + (architecture.L if l2 else 0)
-    elements += (2 + operations) * architecture.parameters_count
-    vectors = len(OPTIMIZERS[optimizer].slots)
-    memory = _memory(architecture, m, b, tiles, replicas, slots, vectors, dropout=dropout)
+    penalty = _PENALTY if l2 else Operations(0, 0)
+    steps += chosen.operations.steps + penalty.steps + (architecture.L if l2 else 0)
+    elements += (2 + chosen.operations.elements + penalty.elements) * architecture.parameters_count
+    memory = _memory(architecture, m, b, tiles, replicas, slots, len(chosen.slots), dropout=dropout)
     return Work(replicas * flops, replicas * elements, steps, round(memory * itemsize))
 
 
@@ -112,11 +113,11 @@ def _propagation(architecture: Architecture, b: int) -> tuple[float, float, floa
         elements += (n_prev + n) * b
         steps += products
     for layer in range(architecture.depth):
-        through, operations = _ACTIVATION_COST.get(architecture.activations[layer].name.partition("(")[0], (8, 8))
-        elements += through * sizes[layer + 1] * b
-        steps += operations
-    through, operations = _OUTPUT_COST[architecture.output_activation]
-    return flops, elements + through * n_y * b, steps + operations
+        operations = architecture.activations[layer].operations
+        elements += operations.elements * sizes[layer + 1] * b
+        steps += operations.steps
+    operations = architecture.output.operations
+    return flops, elements + operations.elements * n_y * b, steps + operations.steps
 
 
 def _memory(
@@ -128,7 +129,7 @@ def _memory(
     held = (sizes[0] + n_y) * m + with_ones  # X, Y, and X with its row of ones
     buffers = 0
     for layer in range(1, len(sizes) - 1):
-        separate = architecture.activations[layer - 1].slope_of == "Z" or (layer == 1 and replicas > 1)
+        separate = architecture.activations[layer - 1].derivative_of == "Z" or (layer == 1 and replicas > 1)
         buffers += 2 * sizes[layer] + 1 + sizes[layer] * (3 if dropout else separate)
     buffers += max(sizes[1:-1], default=0)
     # Z[L] and its losses of each slot, A[L], dZ[L] and a row.
@@ -147,26 +148,7 @@ def _memory(
     return held + max(with_ones, as_rows + vectors_held + replicas * buffers * b)
 
 
-_MOST_SLOTS = 64
 _STEPS_OF_A_RUN = 24
-_SHUFFLE = 16  # numbers gone through in the time that shuffling one example takes
+_SHUFFLE = 16  # numbers processed in the time that shuffling one example takes
 _MASK = 8  # the same for drawing a mask and applying it
-
-# Numbers gone through for each hidden unit and example, and array operations for each layer, of g and g′; e^z and the
-# like count as three numbers.
-_ACTIVATION_COST = {
-    "identity": (3, 4),
-    "relu": (3, 4),
-    "leaky_relu": (6, 7),
-    "tanh": (6, 5),
-    "sigmoid": (9, 8),
-    "elu": (10, 9),
-    "silu": (14, 13),
-    "gelu": (20, 20),
-}
-
-# The same for outputs with their cost.
-_OUTPUT_COST = {"identity": (6, 2), "relu": (9, 5), "sigmoid": (16, 5), "softmax": (14, 6)}
-
-# Operations of one update on vectors as long as the parameters.
-_OPTIMIZER_OPERATIONS = {"gradient_descent": 2, "momentum": 4, "nesterov": 6, "rmsprop": 8, "adam": 10, "adamw": 10}
+_PENALTY = Operations(elements=3, steps=3)  # of an L2 penalty, for each parameter

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.activations import Array
+from engine.arrays import Array, ByteArray
 from engine.errors import DataError
 from engine.state import TEMPORARY, TORN, write_whole
 
@@ -144,7 +144,7 @@ class PackedData:
 
     digest: str
     units: str
-    files: Mapping[str, Array] = field(compare=False, repr=False)
+    files: Mapping[str, ByteArray] = field(compare=False, repr=False)
 
 
 def pack_data(folder: Path) -> PackedData:
@@ -164,7 +164,7 @@ def unpack_data(packed: PackedData) -> WorkerData:
     return _gather(packed.units, lambda name: _as_mapped(packed.files[name]))
 
 
-def _as_mapped(content: Array) -> Array:
+def _as_mapped(content: ByteArray) -> Array:
     """Return the array in a .npy file's bytes as a memory map would: read-only, beginning at a multiple of 64."""
     room = np.empty(content.size + ALIGNMENT, np.uint8)
     first = -room.ctypes.data % ALIGNMENT

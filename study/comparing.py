@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.activations import Array
+from engine.arrays import Array, BoolArray, IntArray
 from engine.metrics import METRICS, labels
 from engine.worker_data import restore_pairs
 from study.charts.curves import compared_curves
@@ -105,7 +105,7 @@ def _test(contest: Contest, table: Crossed, i: int, j: int) -> tuple[Interval, s
     compute, m = METRICS[contest.metric].compute, table.m
     (Y, A), (_, B) = _restored(contest, first), _restored(contest, second)
 
-    def resampled(places: Array) -> tuple[float, float]:
+    def resampled(places: IntArray) -> tuple[float, float]:
         return compute(Y[:, places], A[:, places]), compute(Y[:, places], B[:, places])
 
     rng = generator(first.study.spec.search.seed)
@@ -113,10 +113,10 @@ def _test(contest: Contest, table: Crossed, i: int, j: int) -> tuple[Interval, s
     return paired_bootstrap(resampled, m, rng, draws), "paired bootstrap over examples"
 
 
-def _right(contest: Contest, contender: Contender) -> Array:
+def _right(contest: Contest, contender: Contender) -> BoolArray:
     """Return which examples a single network has right, (m,)."""
     Y = np.concatenate([fold.dev_Y for fold in contest.folds], axis=1)
-    right: Array = labels(Y) == labels(contender.predictions[0])
+    right: BoolArray = labels(Y) == labels(contender.predictions[0])
     return right
 
 

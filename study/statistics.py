@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special, stats
 
-from engine.activations import Array
+from engine.arrays import Array, IntArray
 
 ALPHA = 0.05  # intervals of 95 %, tests at 5 %
 DRAWS = 20_000
@@ -254,7 +254,7 @@ def paired_shares(only_first: int, only_second: int, m: int) -> Interval:
 
 
 def paired_bootstrap(
-    compute: Callable[[Array], tuple[float, float]], m: int, rng: np.random.Generator, draws: int = 2000
+    compute: Callable[[IntArray], tuple[float, float]], m: int, rng: np.random.Generator, draws: int = 2000
 ) -> Interval:
     """Return the difference of two networks' metrics by drawing examples anew, the same ones for both.
 

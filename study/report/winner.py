@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from engine import Parameters, predict
+from engine.arrays import IntArray
 from engine.metrics import labels
 from study.data import Dataset
 from study.data.overview import dataset_columns
@@ -169,6 +170,8 @@ def _plane(spec: Spec, dataset: Dataset, file: TrialFile, row: TrialRow) -> Plan
     A = predict(architecture, parameters, (grid * slope[:, None] + origin[:, None]).astype(np.float32))
     kept = _some(dataset.dev.m)
     edges: tuple[float, ...] = ()
+    levels: IntArray
+    group: IntArray
     if dataset.task == "regression":
         truth = _in_units(dataset, dataset.dev.Y)
         inner = np.quantile(truth, np.linspace(0, 1, LEVELS + 1)[1:-1])

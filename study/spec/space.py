@@ -1,13 +1,14 @@
 """The [space] table: for each hyperparameter a range, a list of choices, or one fixed value."""
 
+from collections.abc import Collection
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from engine.activations import get_activation
 from engine.initialization import SCHEMES
+from engine.optimizers import OPTIMIZERS
 from engine.schedules import SCHEDULES
-from engine.settings import OPTIMIZER_NAMES
 from study.errors import did_you_mean
 
 FULL_BATCH = "full"
@@ -75,7 +76,7 @@ def _choices(value: Any, check: Any) -> tuple[Any, ...]:
     return choices
 
 
-def _named(name: str, valid: tuple[str, ...]) -> Any:
+def _named(name: str, valid: Collection[str]) -> Any:
     def check_one(choice: Any) -> None:
         if choice not in valid:
             raise ValueError(f"{name} {choice!r} is not known; {did_you_mean(str(choice), valid)}")
@@ -123,7 +124,7 @@ class SpaceSpec(BaseModel):
     activation: Annotated[tuple[str, ...], BeforeValidator(lambda value: _choices(value, _check_activation))] = Field(
         ("relu",), description="Activation of all hidden layers."
     )
-    optimizer: _named("optimizer", OPTIMIZER_NAMES) = Field(  # type: ignore[valid-type]
+    optimizer: _named("optimizer", OPTIMIZERS) = Field(  # type: ignore[valid-type]
         ("gradient_descent",), description="How the gradient becomes an update."
     )
     batch_size: Annotated[
@@ -138,7 +139,7 @@ class SpaceSpec(BaseModel):
     dropout: _numeric("dropout", "at least 0 and below 1", least=0, below=1) = Field(  # type: ignore[valid-type]
         (0.0,), description="Share of hidden units left out in each iteration."
     )
-    schedule: _named("schedule", tuple(SCHEDULES)) = Field(  # type: ignore[valid-type]
+    schedule: _named("schedule", SCHEDULES) = Field(  # type: ignore[valid-type]
         ("constant",), description="How the learning rate changes while training."
     )
     initialization: _named("initialization", SCHEMES) = Field(  # type: ignore[valid-type]

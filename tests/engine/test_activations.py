@@ -15,17 +15,17 @@ def forward(activation, Z):
     return A
 
 
-def slope(activation, Z):
-    V = forward(activation, Z) if activation.slope_of == "A" else Z.copy()
-    return np.asarray(activation.slope(V, np.empty_like(Z)), dtype=float)
+def derivative(activation, Z):
+    V = forward(activation, Z) if activation.derivative_of == "A" else Z.copy()
+    return np.asarray(activation.derivative(V, np.empty_like(Z)), dtype=float)
 
 
 @pytest.mark.parametrize("activation", ALL, ids=lambda a: a.name)
 class TestConformance:
-    def test_slope_is_the_derivative(self, activation):
+    def test_derivative_is_the_derivative(self, activation):
         h = 1e-5
         numeric = (forward(activation, Z_POINTS + h) - forward(activation, Z_POINTS - h)) / (2 * h)
-        np.testing.assert_allclose(slope(activation, Z_POINTS), numeric, atol=2e-9)
+        np.testing.assert_allclose(derivative(activation, Z_POINTS), numeric, atol=2e-9)
 
     def test_forward_may_write_over_its_input(self, activation):
         expected, Z = forward(activation, Z_POINTS), Z_POINTS.copy()
@@ -38,18 +38,20 @@ class TestConformance:
         A = forward(activation, Z)
         assert A.dtype == dtype
         np.testing.assert_allclose(A, forward(activation, Z.astype(float)), rtol=2e-6, atol=2e-6)
-        np.testing.assert_allclose(slope(activation, Z), slope(activation, Z.astype(float)), rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(
+            derivative(activation, Z), derivative(activation, Z.astype(float)), rtol=1e-5, atol=1e-5
+        )
 
     def test_finite_for_huge_Z(self, activation):
         Z = np.array([[-1e4, -800.0, 800.0, 1e4]])
         with np.errstate(over="ignore"):
             assert np.isfinite(forward(activation, Z)).all()
-            assert np.isfinite(slope(activation, Z)).all()
+            assert np.isfinite(derivative(activation, Z)).all()
 
     def test_leading_axes_change_nothing(self, activation):
         stack = np.stack([Z_POINTS, Z_POINTS + 1])
         np.testing.assert_array_equal(forward(activation, stack)[1], forward(activation, Z_POINTS + 1))
-        np.testing.assert_array_equal(slope(activation, stack)[1], slope(activation, Z_POINTS + 1))
+        np.testing.assert_array_equal(derivative(activation, stack)[1], derivative(activation, Z_POINTS + 1))
 
     def test_found_by_its_name(self, activation):
         found = get_activation(activation.name)
@@ -60,14 +62,14 @@ class TestConformance:
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_equals_the_textbook(name):
     np.testing.assert_allclose(forward(ACTIVATIONS[name], Z_POINTS), reference.g[name](Z_POINTS), atol=1e-14)
-    np.testing.assert_allclose(slope(ACTIVATIONS[name], Z_POINTS), reference.g_prime[name](Z_POINTS), atol=1e-14)
+    np.testing.assert_allclose(derivative(ACTIVATIONS[name], Z_POINTS), reference.g_prime[name](Z_POINTS), atol=1e-14)
 
 
 @pytest.mark.parametrize(
     ("name", "at_zero"), [("relu", 0.0), ("leaky_relu", 0.01), ("elu", 1.0), ("tanh", 1.0), ("sigmoid", 0.25)]
 )
-def test_slope_at_zero_is_as_stated(name, at_zero):
-    assert slope(ACTIVATIONS[name], np.zeros((1, 1)))[0, 0] == at_zero
+def test_derivative_at_zero_is_as_stated(name, at_zero):
+    assert derivative(ACTIVATIONS[name], np.zeros((1, 1)))[0, 0] == at_zero
 
 
 @pytest.mark.parametrize(

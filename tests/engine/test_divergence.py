@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from engine import Architecture, TrainingSettings, advance, initialize, results, start, train
-from engine.settings import OPTIMIZER_NAMES
+from engine.optimizers import OPTIMIZERS
 
 ARCHITECTURE = Architecture((3, 5, 1), "relu", "identity")
 
@@ -77,7 +77,7 @@ def test_a_start_whose_cost_is_not_finite(problem):
     np.testing.assert_array_equal(result.parameters.vector, first.vector)
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZER_NAMES)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_clipping_prevents_it(optimizer, problem):
     X, Y = fatal(problem)
     result = train(ARCHITECTURE, X, Y, learning_rate=0.01, iterations=200, optimizer=optimizer, max_gradient_norm=1.0)

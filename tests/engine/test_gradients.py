@@ -34,14 +34,14 @@ def test_every_depth_with_sample_weights(sizes, problem):
 
 def test_a_wrong_derivative_is_found_and_its_block_named(problem, monkeypatch):
     architecture = Architecture((3, 4, 1), "tanh")
-    right = module._backpropagation
+    right = module._Problem.gradient
 
     def wrong(*arguments):
         gradient = right(*arguments)
         Parameters(architecture.layer_sizes, gradient).b[0][2] *= 1.001
         return gradient
 
-    monkeypatch.setattr(module, "_backpropagation", wrong)
+    monkeypatch.setattr(module._Problem, "gradient", wrong)
     check = gradient_check(architecture, *problem(architecture))
     errors = {block.name: block.relative_error for block in check.blocks}
     assert errors.pop("b[1]") > 1e-5
@@ -58,7 +58,7 @@ def test_kinks_are_left_out_and_counted():
     assert np.isnan(check.blocks[1].numeric).all()
     assert np.isnan(check.directional[1])
     assert check.relative_error < 1e-9
-    assert "1 at a kink left out" in repr(check)
+    assert "1 skipped at a kink" in repr(check)
 
 
 def test_a_step_across_a_kink_is_made_smaller():

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from engine import ACTIVATIONS, Architecture
+from engine.batches import Examples
 from engine.loop import Trainer
+from engine.optimizers import OPTIMIZERS
 from engine.outputs import OUTPUTS
-from engine.settings import OPTIMIZER_NAMES, TrainingSettings
+from engine.settings import TrainingSettings
 from engine.training import start
 
 FEW, MANY = 2_000, 40_000
@@ -19,7 +21,7 @@ FEW, MANY = 2_000, 40_000
 
 def peak_of_the_loop(architecture, settings, X, Y, seeds=(0,), weight=None):
     """Return the bytes that 8 iterations take beyond the buffers, which a first one has made."""
-    trainer = Trainer(start(architecture, settings, seeds=seeds, dtype=X.dtype), X, Y, None, weight)
+    trainer = Trainer(start(architecture, settings, seeds=seeds, dtype=X.dtype), Examples(X, Y, weight), None)
     with np.errstate(all="ignore"):
         trainer.run_until(2)
         tracemalloc.start()
@@ -50,7 +52,7 @@ def test_full_batch_for_every_output(output, cost, problem):
     assert_no_growth(Architecture((3, 6, 3), "relu", output, cost), problem)
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZER_NAMES)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_every_optimizer_with_everything(optimizer, problem):
     architecture = Architecture((3, 6, 1), "tanh")
     assert_no_growth(

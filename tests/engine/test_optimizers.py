@@ -5,7 +5,6 @@ import pytest
 
 from engine import Architecture, initialize, reference, train
 from engine.optimizers import OPTIMIZERS
-from engine.settings import OPTIMIZER_NAMES
 
 ARCHITECTURE = Architecture((3, 4, 1), "tanh")
 
@@ -40,11 +39,7 @@ def textbook(optimizer, theta, X, Y, alpha, iterations, mu, beta2, eps):
     return theta
 
 
-def test_names_are_those_of_the_settings():
-    assert tuple(OPTIMIZERS) == OPTIMIZER_NAMES
-
-
-@pytest.mark.parametrize("optimizer", OPTIMIZER_NAMES)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_equals_its_formula(optimizer, problem):
     X, Y = problem(ARCHITECTURE)
     result = train(

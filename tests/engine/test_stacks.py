@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from engine import Architecture, initialize, train, train_stack
+from engine.optimizers import OPTIMIZERS
 from engine.outputs import OUTPUTS
-from engine.settings import OPTIMIZER_NAMES
 
 SEEDS = [3, 14, 15]
 RATES = {"gradient_descent": 0.3, "momentum": 0.05, "nesterov": 0.05, "rmsprop": 0.01, "adam": 0.02, "adamw": 0.02}
@@ -34,7 +34,7 @@ def assert_same(stacked, alone):
     np.testing.assert_allclose(stacked.parameters.vector, alone.parameters.vector, rtol=1e-8, atol=1e-11)
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZER_NAMES)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("sizes", [(3, 1), (3, 5, 1), (3, 6, 4, 1)], ids=["depth0", "depth1", "depth2"])
 def test_replica_equals_the_network_alone(optimizer, variant, sizes, merging, problem):
@@ -59,7 +59,7 @@ def test_every_activation_and_output(activation, output, cost, merging, problem)
         assert_same(stacked, train(architecture, X, Y, seed=seed, **settings))
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZER_NAMES)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("schedule", ["constant", "inverse_time"])
 def test_a_learning_rate_for_each(optimizer, schedule, problem):
     architecture = Architecture((3, 5, 2), "relu", "softmax")

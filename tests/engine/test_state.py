@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine import Architecture, DataError, TrainingSettings, TrainingState, advance, results, start
-from engine.settings import OPTIMIZER_NAMES
+from engine.optimizers import OPTIMIZERS
 
 ITERATIONS = 60
 ARRAYS = ("parameters", "costs", "dev_costs", "best_parameters", "best_cost", "since_best")
@@ -40,7 +40,7 @@ def in_pieces(state, cuts, X, Y, path=None, **data):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("optimizer", OPTIMIZER_NAMES)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("batch_size", [None, 7, 8])
 @pytest.mark.parametrize("dropout", [0.0, 0.3])
 @pytest.mark.parametrize("patience", [None, 2])
@@ -67,7 +67,7 @@ def test_every_training_through_a_file(
 @settings(max_examples=75, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     cuts=st.sets(st.integers(0, ITERATIONS), max_size=6),
-    optimizer=st.sampled_from(OPTIMIZER_NAMES),
+    optimizer=st.sampled_from(list(OPTIMIZERS)),
     batch_size=st.sampled_from([None, 1, 7, 8, 39]),
     activation=st.sampled_from(["relu", "tanh", "sigmoid", "elu", "gelu", "silu", "leaky_relu"]),
     output=st.sampled_from(["sigmoid", "softmax", "identity", "relu"]),

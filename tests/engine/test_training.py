@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from engine import ACTIVATIONS, Architecture, cost, initialize, predict, reference, train
-from engine.batches import Batches, generator
+from engine.batches import Batches, Examples, generator
 from engine.outputs import OUTPUTS
-from engine.parameters import Layout
+from engine.parameters import Layout, NetworkStack
 from engine.settings import TrainingSettings
 
 RATES = {"cross_entropy": 0.3, "squared_error": 0.05}
@@ -121,9 +121,8 @@ def test_dropout_leaves_out_its_share_and_keeps_the_mean(problem):
     X, Y = problem(architecture)
     settings = TrainingSettings(0.1, 10, dropout=0.3)
     layout = Layout(architecture.layer_sizes)
-    batches = Batches(
-        architecture, settings, layout, np.zeros(layout.size), np.zeros(layout.size), X, Y, None, seeds=[0]
-    )
+    stack = NetworkStack(architecture, layout, np.zeros(layout.size), np.zeros(layout.size))
+    batches = Batches(stack, settings, Examples(X, Y), seeds=[0])
     batches.load(0, 0, 40)
     hidden = batches.propagations[40].hidden
     for layer in hidden:

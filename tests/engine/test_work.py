@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from engine import ACTIVATIONS, Architecture, TrainingSettings, advance, start
+from engine.optimizers import OPTIMIZERS
 from engine.outputs import DEFAULT_COSTS
 from engine.prediction import cost
-from engine.settings import OPTIMIZER_NAMES
 from engine.work import count_work, evaluation_memory
 
 NETWORK = Architecture((20, 32, 16, 1), "relu")
@@ -94,7 +94,7 @@ def test_work_grows_with_every_option():
     assert grows(*(count_work(NETWORK, 1024, l2=on) for on in (False, True)))
     assert count_work(NETWORK, 1024, itemsize=8).memory == 2 * count_work(NETWORK, 1024).memory
     assert count_work(NETWORK, 1024, batch_size=5000) == count_work(NETWORK, 1024)
-    by_optimizer = {name: count_work(NETWORK, 1024, optimizer=name) for name in OPTIMIZER_NAMES}
+    by_optimizer = {name: count_work(NETWORK, 1024, optimizer=name) for name in OPTIMIZERS}
     assert grows(*(by_optimizer[name] for name in ("gradient_descent", "momentum", "nesterov", "rmsprop", "adam")))
     assert by_optimizer["adamw"] == by_optimizer["adam"]
 
