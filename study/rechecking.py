@@ -24,11 +24,9 @@ from study.reopening import Reopened, load_all, reopen
 from study.results import TrialRow, candidates, summarize_ledger
 from study.retraining import Part, Retrained, Retraining
 from study.search import Listener, Search
-from study.search.coordinator import Listener, Search
 from study.search.objective import Objective, direction_of
 from study.search.search_space import complete, fixed, within
 from study.search.stopping import Budget
-from study.search.search_space import complete, fixed, within
 from study.spec import ConfirmSpec, DataSpec, Spec, first_reason
 from study.verdict import Scored, judge
 from study.workers import Workers
