@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
+from support import forking
 from support.browser import start_browser
 from support.command import run_study
 from support.postgres import Server, start_server
@@ -23,6 +24,8 @@ from support.studies import TABLE, write_table
 # The same cases each time, and no clock that a busy machine could fail.
 settings.register_profile("study", deadline=None, derandomize=True)
 settings.load_profile("study")
+
+forking.install()
 
 
 def pytest_xdist_auto_num_workers() -> int:

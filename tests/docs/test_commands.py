@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from support.documents import NOT_RUN, USAGE, runnable, with_fewer_iterations
+from support.forking import PROGRAMS
 from support.sharing import made_once
 from support.shell import DOCUMENTS, ROOT, commands, run_script
 
@@ -123,7 +124,8 @@ def write_stand_in(folder: Path) -> None:
     programs = folder / ".venv/bin"
     programs.mkdir(parents=True)
     for name in ("python", "study"):
-        program = shutil.which(name, path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
+        places = [str(PROGRAMS), str(Path(sys.executable).parent), os.environ["PATH"]]
+        program = shutil.which(name, path=os.pathsep.join(places))
         assert program is not None
         (programs / name).symlink_to(program)
     (folder / ".venv/.ready").touch()

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from support import forking
+
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 PROGRAMS = (
@@ -90,13 +92,16 @@ def mentioned(page: Path, program: str) -> list[str]:
 
 
 def run_script(text: str, folder: Path, **variables: str) -> "subprocess.CompletedProcess[str]":
-    """Run a script of bash in a folder, as after `source .venv/bin/activate`; what it leaves running is ended."""
+    """Run a script of bash in a folder, as after `source .venv/bin/activate`; what it leaves running is ended.
+
+    Its `study` is a process that support/forking.py makes.
+    """
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW_", "STUDY_"))}
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    path = os.pathsep.join([str(forking.PROGRAMS), str(Path(sys.executable).parent), os.environ["PATH"]])
     process = subprocess.Popen(
         ["bash", "-c", PRELUDE + text],
         cwd=folder,
-        env=kept | {"PATH": path, "MLFLOW_DISABLE_TELEMETRY": "true"} | variables,
+        env=kept | {"PATH": path, "MLFLOW_DISABLE_TELEMETRY": "true"} | forking.variables_for_scripts() | variables,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -1,0 +1,213 @@
+"""The server of forking.py, which imports and forks; a program: `python fork_server.py SOCKET SOCKET`."""
+
+import atexit
+import contextlib
+import ctypes
+import fcntl
+import gc
+import importlib
+import json
+import os
+import runpy
+import select
+import signal
+import socket
+import struct
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from forking import MODULES, Server, become_subreaper, fixed_in, use
+
+PRELOADED = (
+    *("study.cli", "study.running", "study.finalizing", "study.rechecking", "study.predicting", "study.confirming"),
+    *("study.comparing", "study.report", "study.service.app", "study.service.serving", "study.service.runner"),
+    *("study.tracking.follower", "study.tracking.sync", "study.tracking.pictures", "skops.io", "pyarrow.parquet"),
+    *("mlflow.store.tracking.sqlalchemy_store", "mlflow.sklearn", "mlflow.server.fastapi_app", "mlflow.cli", "uvicorn"),
+)
+HIGH = 500  # descriptors from here on are nobody's
+
+
+def serve(control: socket.socket, programs: socket.socket | None = None) -> dict[str, Any]:
+    """Fork a process whenever asked, until nobody can ask any more; return, in each that was forked, the request."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # it ends with who asks it
+    while True:
+        ready, _, _ = select.select([control, *filter(None, [programs])], [], [])
+        asking = control if control in ready else programs.accept()[0]  # type: ignore[union-attr]
+        request = _receive(asking)
+        if request is None and asking is control:
+            os._exit(0)
+        if request is None:
+            asking.close()
+            continue
+        assert len(os.listdir("/proc/self/task")) == 1, "a library has begun a thread"  # noqa: PTH208
+        if asking is control and _forked_twice(control):
+            break
+        if asking is not control and os.fork() == 0:
+            if os.fork() == 0:
+                _watch(asking)
+                break
+            os._exit(0)
+        for descriptor in request["descriptors"]:
+            os.close(descriptor)
+        if asking is not control:
+            asking.close()
+            os.wait()
+    for each in filter(None, (control, programs, asking)):
+        each.close()
+    return request
+
+
+def _receive(asking: socket.socket) -> dict[str, Any] | None:
+    head, descriptors, _, _ = socket.recv_fds(asking, 4, 64)
+    if not head:
+        return None
+    (length,) = struct.unpack("!I", head)
+    body = b""
+    while len(body) < length:
+        body += asking.recv(length - len(body))
+    return dict(json.loads(body.decode(errors="surrogateescape"))) | {"descriptors": descriptors}
+
+
+def _forked_twice(control: socket.socket) -> bool:
+    """Fork a process that becomes the child of who asked, since its parent ends; return whether this is it."""
+    reading, writing = os.pipe()
+    between = os.fork()
+    if between == 0:
+        child = os.fork()
+        if child == 0:
+            os.close(reading)
+            os.close(writing)
+            return True
+        os.write(writing, struct.pack("!i", child))
+        os._exit(0)
+    os.waitpid(between, 0)
+    control.sendall(os.read(reading, 4))  # not before: it is no child of who asked until now
+    os.close(reading)
+    os.close(writing)
+    return False
+
+
+def _watch(asking: socket.socket) -> None:
+    """Fork the process that a program asked for, and return in it.
+
+    What stays passes on the program's signals, kills the process when the program has been killed, and says how the
+    process ended.
+    """
+    child = os.fork()
+    if child == 0:
+        return
+    ended = os.pidfd_open(child)
+    while True:
+        ready, _, _ = select.select([asking, ended], [], [])
+        if ended in ready:
+            break
+        said = asking.recv(1)
+        os.kill(child, said[0] if said else signal.SIGKILL)
+        if not said:
+            break
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    with contextlib.suppress(OSError):
+        asking.sendall(struct.pack("!i", code))
+    os._exit(0)
+
+
+# The process that was forked.
+
+
+def begin(request: dict[str, Any]) -> str:
+    """Become the process that was asked for; return the module that it runs."""
+    words, environment = request["words"], request["environment"]
+    if request["session"]:
+        os.setsid()
+    if MODULES[words[2]]:
+        own = _begin_own_server(request)
+        if own is not None:
+            return begin(own)
+    _put(request["descriptors"], request["numbers"])
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(request["folder"])
+    sys.path[0] = str(Path.cwd())
+    sys.argv[:] = words[2:]
+    sys.orig_argv[:] = words
+    _show(words)
+    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - until the end
+    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", 1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, request["mask"])
+    return str(words[2])
+
+
+def _begin_own_server(request: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Fork the server of this process; return None in this process, and a request in each that the server forks."""
+    ours, theirs = socket.socketpair()
+    if os.fork() == 0:
+        ours.close()
+        for descriptor in request["descriptors"]:
+            os.close(descriptor)
+        return serve(theirs)
+    theirs.close()
+    high = fcntl.fcntl(ours, fcntl.F_DUPFD_CLOEXEC, HIGH)
+    ours.close()
+    become_subreaper()
+    use(Server(fixed_in(request["environment"]), socket.socket(fileno=high)))
+    return None
+
+
+def _put(descriptors: Sequence[int], numbers: Sequence[int]) -> None:
+    """Give descriptors the numbers that they are to have."""
+    high = [fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, HIGH) for descriptor in descriptors]
+    for descriptor in descriptors:
+        os.close(descriptor)
+    for descriptor, number in zip(high, numbers, strict=True):
+        os.dup2(descriptor, number)
+        os.close(descriptor)
+
+
+def _show(words: Sequence[str]) -> None:
+    """Have /proc show the command, where the server's arguments stand."""
+    fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+    start, end = int(fields[45]), int(fields[46])
+    shown = b"".join(os.fsencode(word) + b"\0" for word in words)[: end - start - 1]
+    ctypes.memmove(start, shown.ljust(end - start, b"\0"), end - start)
+
+
+def run(module: str) -> NoReturn:
+    """Run a module as `python -m` does, and end as Python does, but for taking all apart that was imported."""
+    if not hasattr(sys.modules[module], "__path__"):
+        del sys.modules[module]  # it is run anew, as the main module
+    code: Any = 0
+    try:
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+    except SystemExit as ended:
+        code = ended.code
+    if code is not None and not isinstance(code, int):
+        print(code, file=sys.stderr)
+        code = 1
+    threading._shutdown()  # type: ignore[attr-defined] - as multiprocessing ends a process that it forked
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code or 0)
+
+
+def main() -> None:
+    """Import, serve, and in each process that was forked run what was asked for."""
+    control, programs = (socket.socket(fileno=int(number)) for number in sys.argv[1:3])
+    for each in (control, programs):
+        each.set_inheritable(False)
+    for name in PRELOADED:
+        importlib.import_module(name)
+    gc.collect()
+    gc.freeze()
+    run(begin(serve(control, programs)))
+
+
+if __name__ == "__main__":
+    main()
