@@ -41,7 +41,7 @@ from study.data import load
 from study.home import Home
 from study.ledger import RESULT, ROUND, Ledger, quiet_optuna
 from study.running import Progress, run
-from study.search.coordinator import Listener, Search
+from study.search import Listener, Search
 from study.search.objective import Objective, direction_of
 from study.search.samplers import make_sampler
 from study.search.stopping import Budget

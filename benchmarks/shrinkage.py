@@ -19,12 +19,12 @@ from engine.metrics import METRICS
 from study.confirming import confirm_with
 from study.data import open_test
 from study.home import Home
-from study.ledger import Ledger, quiet_optuna
-from study.reopening import load_all
-from study.search.coordinator import Listener, Search
-from study.search.objective import Objective, direction_of
+from study.ledger import quiet_optuna
+from study.search import Listener, Search
+from study.search.objective import Objective
 from study.search.search_space import complete
 from study.search.stopping import Budget
+from study.session import StudySession
 from study.spec import parse_spec
 from study.workers import Workers
 
@@ -79,18 +79,18 @@ def one(data: str, seed: int, given: argparse.Namespace) -> tuple[float, float]:
     with tempfile.TemporaryDirectory() as place, quiet_optuna(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         folder = Home(Path(place)).folder(spec.name)
-        objective = Objective(spec, load_all(spec.data, Path(place)), folder)
+        session = StudySession(folder, spec, Path(place))
+        objective = session.objective
         objective.write_data()
-        ledger = Ledger(folder, spec.name, [direction_of(objective.metric)])
-        ledger.set(trials=given.trials, metric=objective.metric, objectives=list(objective.objectives))
-        with Workers(1) as workers:
+        with session.writing(), Workers(1) as workers:
+            ledger = session.ledger
+            ledger.set(trials=given.trials, metric=objective.metric, objectives=list(objective.objectives))
             Search(objective, ledger, Budget(given.trials, None, None, maximize=True), [], Listener()).run(workers)
-            outcome = confirm_with(objective, ledger, workers, lambda _: None, top=1, seeds=given.seeds)
-        (best,) = outcome["candidates"]
-        network = objective.architecture(complete(spec.space, ledger.trials()[best["trial"]].params))
-        with np.load(folder.confirm / f"trial-{best['trial']}.npz") as file:
+            (best,) = confirm_with(session, workers, lambda _: None, top=1, seeds=given.seeds).candidates
+        network = objective.architecture(complete(spec.space, ledger.trials()[best.trial].params))
+        with np.load(folder.confirm / f"trial-{best.trial}.npz") as file:
             tested = on_test(objective, network, file["parameters"])
-    return best["search_value"] - tested, best["value"] - tested
+    return best.search_value - tested, best.value - tested
 
 
 def on_test(objective: Objective, network: Architecture, rows: np.ndarray) -> float:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import optuna
     import pandas as pd
 
+    from study.comparison import Comparison
+    from study.confirmation import Confirmation
     from study.finalizing import Final
 
 TOP = 10
@@ -122,11 +124,11 @@ class Study:
 
     def confirm(
         self, top: int | None = None, seeds: int | None = None, jobs: int | None = None, *, quiet: bool = False
-    ) -> dict[str, Any]:
-        """Train the best settings again on fresh seeds; return what came out, as `study confirm --json` has it.
+    ) -> "Confirmation":
+        """Train the best configurations again on fresh seeds; return .winner, .recommended, .candidates, ….
 
         Args:
-            top: best settings to train again; None takes the spec's.
+            top: best configurations to train again; None takes the spec's.
             seeds: fresh seeds for each; None takes the spec's.
             jobs: worker processes; None is one a core.
             quiet: whether nothing is printed.
@@ -148,8 +150,8 @@ class Study:
         self._sync(line.said)
         return outcome
 
-    def compare(self, *trials: int | str, picture: str | Path | None = None) -> dict[str, Any]:
-        """Compare trials on dev, or with the best of other studies; return it as `study compare --json` has it.
+    def compare(self, *trials: int | str, picture: str | Path | None = None) -> "Comparison":
+        """Compare trials on dev, or with the best of other studies; return .pairs, .contenders, .parameters, ….
 
         Args:
             trials: numbers, "best", "confirmed", "recommended", names of other studies (their best), or "study:trial";

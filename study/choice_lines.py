@@ -1,9 +1,7 @@
 """The trials of a study that stand out, in sentences that are the same wherever they are shown."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from study.charts.words import short, title_of
+from study.confirmation import Confirmation
 from study.results import Summary
 
 
@@ -32,11 +30,10 @@ def _reasons(summary: Summary, number: int) -> str:
     reasons = []
     if number == choice.best and summary.best is not None:
         reasons.append(f"best in the search ({metric} {short(summary.best.value)} on dev)")
-    outcome = summary.confirm or {}
-    candidates = {each["trial"]: each for each in outcome.get("candidates", ())}
-    if number == choice.confirmed:
-        value = candidates[number]["value"]
-        reasons.append(f"confirmed ({metric} {short(value)}, the best on {outcome['seeds']} fresh seeds)")
+    confirmation = summary.confirm
+    if number == choice.confirmed and confirmation is not None:
+        value, seeds = confirmation.best.value, confirmation.seeds
+        reasons.append(f"confirmed ({metric} {short(value)}, the best on {seeds} fresh seeds)")
     if number == choice.recommended:
         why = "not significantly different, and the cheapest"
         if number == choice.confirmed:
@@ -45,9 +42,8 @@ def _reasons(summary: Summary, number: int) -> str:
     return ", ".join(reasons)
 
 
-def work_share(outcome: Mapping[str, Any]) -> str:
-    """Return what the recommended trial costs beside the confirmed one, by an outcome of `study confirm`."""
-    by_trial = {each["trial"]: each for each in outcome["candidates"]}
-    mine, theirs = (by_trial[outcome[which]]["work"] for which in ("recommended", "winner"))
-    share = mine / theirs if theirs else 1.0
+def work_share(confirmation: Confirmation) -> str:
+    """Return what the recommended trial costs beside the confirmed one."""
+    recommended, theirs = confirmation.candidate(confirmation.recommended), confirmation.best.work
+    share = recommended.work / theirs if recommended is not None and theirs else 1.0
     return f"{100 * share:.0f}% of its work" if share < 0.995 else "as much work, fewer parameters"

@@ -8,23 +8,23 @@ pairs. What that means: docs/comparison.md.
 from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from engine.arrays import Array, BoolArray, IntArray
 from engine.metrics import METRICS, labels
 from engine.worker_data import restore_pairs
+from study.candidates import CandidateNetworks, ComparedData, differing, gather
 from study.charts.curves import compared_curves
 from study.charts.svg import draw_charts
-from study.contenders import Contender, Contest, differing, examples_of, gather
+from study.comparison import ComparedNetwork, ComparedPair, Comparison
 from study.errors import UserError
 from study.home import Home
 from study.statistics import (
     ALPHA,
-    Crossed,
+    CrossedAnova,
     Interval,
-    crossed,
+    crossed_anova,
     generator,
     holm,
     paired_bootstrap,
@@ -36,52 +36,37 @@ FEWEST_DRAWS = 400
 EFFORT = 20_000_000  # examples that all draws go through
 
 
-def compare(home: Home, name: str, items: Sequence[str], picture: Path | None = None) -> dict[str, Any]:
-    """Compare trials; return what came out, as JSON has it.
+def compare(home: Home, name: str, items: Sequence[str], picture: Path | None = None) -> Comparison:
+    """Compare trials; return what came out.
 
     Args:
         home: where state lives.
         name: of the study.
-        items: what is compared, as `study.contenders.gather` takes it.
+        items: what is compared, as `study.candidates.gather` takes it.
         picture: where the curves are drawn as SVG; None is a file in the study's folder.
 
     Raises:
         UserError: one of them cannot be compared, or the picture cannot be written.
     """
-    contest = gather(home, name, items)
-    contenders = contest.contenders
-    table = crossed(np.stack([contender.table for contender in contenders]))
-    pairs = [(*pair, *_test(contest, table, *pair)) for pair in combinations(range(len(contenders)), 2)]
-    adjusted = holm([difference.p for _, _, difference, _ in pairs])
-    default = home.folder(name).path / "compare" / f"{'-'.join(c.label.replace(':', '_') for c in contenders)}.svg"
+    compared = gather(home, name, items)
+    candidates = compared.candidates
+    table = crossed_anova(np.stack([candidate.table for candidate in candidates]))
+    pairs = _pairs(compared, table)
+    default = home.folder(name).path / "compare" / f"{'-'.join(c.label.replace(':', '_') for c in candidates)}.svg"
     place = picture or default
-    _draw(place, draw_charts(compared_curves(contest.metric, [(_title(c, name), c.file) for c in contenders])))
-    return {
-        "metric": contest.metric,
-        "direction": METRICS[contest.metric].direction,
-        "part": contest.part,
-        "m": table.m,
-        "seeds": table.S,
-        "networks": "confirm" if contest.confirmed else "search",
-        "contenders": [_described(contest.metric, c, table, k) for k, c in enumerate(contenders)],
-        "pairs": [
-            {
-                "first": contenders[i].label,
-                "second": contenders[j].label,
-                "estimate": difference.estimate,
-                "low": difference.low,
-                "high": difference.high,
-                "p": difference.p,
-                "p_holm": p,
-                "different": p < ALPHA,
-                "test": test,
-                "effect": _effect(contest, i, j, difference),
-            }
-            for (i, j, difference, test), p in zip(pairs, adjusted, strict=True)
-        ],
-        "parameters": differing(contenders),
-        "picture": str(place),
-    }
+    _draw(place, draw_charts(compared_curves(compared.metric, [(_title(c, name), c.file) for c in candidates])))
+    return Comparison(
+        metric=compared.metric,
+        direction=METRICS[compared.metric].direction,
+        part=compared.part,
+        m=table.m,
+        seeds=table.S,
+        networks="confirm" if compared.confirmed else "search",
+        contenders=tuple(_described(compared.metric, c, table, k) for k, c in enumerate(candidates)),
+        pairs=pairs,
+        parameters=differing(candidates),
+        picture=str(place),
+    )
 
 
 def _draw(path: Path, picture: str) -> None:
@@ -94,72 +79,94 @@ def _draw(path: Path, picture: str) -> None:
         raise UserError(f"--picture {path}: cannot be written ({error.strerror}); name a file elsewhere") from None
 
 
-def _test(contest: Contest, table: Crossed, i: int, j: int) -> tuple[Interval, str]:
-    """Return the difference of two contenders and the name of the test."""
-    first, second = contest.contenders[i], contest.contenders[j]
+def _pairs(compared: ComparedData, table: CrossedAnova) -> tuple[ComparedPair, ...]:
+    """Return the difference of every pair of candidates, p adjusted for their number."""
+    candidates = compared.candidates
+    places = list(combinations(range(len(candidates)), 2))
+    tests = [_test(compared, table, i, j) for i, j in places]
+    adjusted = holm([difference.p for difference, _ in tests])
+    return tuple(
+        ComparedPair(
+            first=candidates[i].label,
+            second=candidates[j].label,
+            estimate=difference.estimate,
+            low=difference.low,
+            high=difference.high,
+            p=difference.p,
+            p_holm=p,
+            different=p < ALPHA,
+            test=test,
+            effect=_effect(compared, i, j, difference),
+        )
+        for (i, j), (difference, test), p in zip(places, tests, adjusted, strict=True)
+    )
+
+
+def _test(compared: ComparedData, table: CrossedAnova, i: int, j: int) -> tuple[Interval, str]:
+    """Return the difference of two candidates and the name of the test."""
+    first, second = compared.candidates[i], compared.candidates[j]
     if table.S > 1:
         return table.difference(i, j), "t test over seeds and examples"
-    if contest.metric == "accuracy":
-        one, other = _right(contest, first), _right(contest, second)
+    if compared.metric == "accuracy":
+        one, other = _right(compared, first), _right(compared, second)
         return paired_shares(int((one & ~other).sum()), int((other & ~one).sum()), len(one)), "McNemar, exact"
-    compute, m = METRICS[contest.metric].compute, table.m
-    (Y, A), (_, B) = _restored(contest, first), _restored(contest, second)
+    compute, m = METRICS[compared.metric].compute, table.m
+    (Y, A), (_, B) = _restored(first), _restored(second)
 
     def resampled(places: IntArray) -> tuple[float, float]:
         return compute(Y[:, places], A[:, places]), compute(Y[:, places], B[:, places])
 
-    rng = generator(first.study.spec.search.seed)
     draws = int(np.clip(EFFORT // m, FEWEST_DRAWS, DRAWS))
-    return paired_bootstrap(resampled, m, rng, draws), "paired bootstrap over examples"
+    return paired_bootstrap(resampled, m, generator(compared.seed), draws), "paired bootstrap over examples"
 
 
-def _right(contest: Contest, contender: Contender) -> BoolArray:
+def _right(compared: ComparedData, candidate: CandidateNetworks) -> BoolArray:
     """Return which examples a single network has right, (m,)."""
-    Y = np.concatenate([fold.dev_Y for fold in contest.folds], axis=1)
-    right: BoolArray = labels(Y) == labels(contender.predictions[0])
+    Y = np.concatenate([fold.dev_Y for fold in compared.candidates[0].folds], axis=1)
+    right: BoolArray = labels(Y) == labels(candidate.predictions[0])
     return right
 
 
-def _restored(contest: Contest, contender: Contender) -> tuple[Array, Array]:
+def _restored(candidate: CandidateNetworks) -> tuple[Array, Array]:
     """Return truth and prediction of a single network, or of one a fold, in the unit of the table."""
-    pairs = restore_pairs(examples_of(contest, contender), contender.predictions[0])
+    pairs = restore_pairs(candidate.folds, candidate.predictions[0])
     Y, A = (np.concatenate(arrays, axis=1) for arrays in zip(*pairs, strict=True))
     return Y, A
 
 
-def _described(metric: str, contender: Contender, table: Crossed, place: int) -> dict[str, Any]:
+def _described(metric: str, candidate: CandidateNetworks, table: CrossedAnova, place: int) -> ComparedNetwork:
     mean = table.interval(metric, place)
-    return {
-        "label": contender.label,
-        "study": contender.study.name,
-        "trial": contender.row.number,
-        "value": mean.estimate,
-        "low": mean.low,
-        "high": mean.high,
-        "by_seed": [float(value) for value in table.by_seed[place]],
-        "work": contender.work,
-        "parameters": int(contender.file.parameters.shape[1]),
-    }
+    return ComparedNetwork(
+        label=candidate.label,
+        study=candidate.study,
+        trial=candidate.row.number,
+        value=mean.estimate,
+        low=mean.low,
+        high=mean.high,
+        by_seed=tuple(float(value) for value in table.by_seed[place]),
+        work=candidate.row.work or 0.0,
+        parameters=int(candidate.file.parameters.shape[1]),
+    )
 
 
-def _effect(contest: Contest, i: int, j: int, difference: Interval) -> str:
+def _effect(compared: ComparedData, i: int, j: int, difference: Interval) -> str:
     """Return the difference in plain words."""
-    first, second = contest.contenders[i], contest.contenders[j]
+    first, second = compared.candidates[i], compared.candidates[j]
     m = first.table.shape[1]
-    if contest.metric == "accuracy" and len(first.table) == 1:
-        one, other = _right(contest, first), _right(contest, second)
+    if compared.metric == "accuracy" and len(first.table) == 1:
+        one, other = _right(compared, first), _right(compared, second)
         a, b = int((one & ~other).sum()), int((other & ~one).sum())
         return f"of {m} examples {first.label} alone gets {a} right, {second.label} alone {b}"
-    if contest.metric == "accuracy":
+    if compared.metric == "accuracy":
         ahead, behind = (first, second) if difference.estimate >= 0 else (second, first)
         more = abs(difference.estimate)
         return f"of 1000 examples {ahead.label} gets {1000 * more:.3g} more right than {behind.label}"
-    mine, theirs = (float(contender.table.mean()) for contender in (first, second))
-    said = f"{METRICS[contest.metric].title} {mine:.4g} of {first.label} against {theirs:.4g} of {second.label}"
+    mine, theirs = (float(candidate.table.mean()) for candidate in (first, second))
+    said = f"{METRICS[compared.metric].title} {mine:.4g} of {first.label} against {theirs:.4g} of {second.label}"
     if not theirs:
         return said
     return f"{said}, {100 * abs((mine - theirs) / theirs):.2g}% {'more' if mine > theirs else 'less'}"
 
 
-def _title(contender: Contender, name: str) -> str:
-    return f"trial {contender.label}" if contender.study.name == name else contender.label
+def _title(candidate: CandidateNetworks, name: str) -> str:
+    return f"trial {candidate.label}" if candidate.study == name else candidate.label

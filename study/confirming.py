@@ -1,25 +1,26 @@
-"""`study confirm`: the best settings of a search trained again on fresh seeds, and the verdict in the ledger.
+"""`study confirm`: the best configurations of a search trained again on fresh seeds, and the best of them selected.
 
 Fresh seeds take away the luck of the seed; the luck of the dev examples that chose the candidates stays, unless the
 spec sets a part aside (`[data] confirm`). What the figures mean: docs/comparison.md.
 """
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+
+from optuna.trial import FrozenTrial
 
 from engine.metrics import METRICS
-from study import holding
 from study.confirm_progress import ProgressFile
+from study.confirmation import Candidate, Confirmation, FailedCandidate, Part, SearchBest
 from study.errors import UserError
 from study.formatting import counted
 from study.home import Home
-from study.ledger import RESULT, Ledger, quiet_optuna, repair
-from study.reopening import reopen
-from study.results import TrialRow, candidates, digest, is_current, summarize_ledger
-from study.retraining import Part, Retraining
-from study.search.objective import Objective
+from study.ledger import RESULT
+from study.records import to_json
+from study.results import Summary, TrialRow, candidates, digest, is_current
+from study.retraining import Retrained, Retraining
+from study.selection import ScoredConfiguration, select_best
+from study.session import StudySession
 from study.spec import ConfirmSpec
-from study.verdict import Scored, judge
 from study.workers import Workers
 
 ATTRIBUTE = "confirm"  # of the ledger
@@ -34,7 +35,7 @@ def confirm(
     jobs: int | None = None,
     said: Callable[[str], None],
     progress: Callable[[float], None] = lambda _: None,
-) -> dict[str, Any]:
+) -> Confirmation:
     """Confirm a study; return the outcome, which is in the ledger then. What is known already is not trained again.
 
     Args:
@@ -48,40 +49,37 @@ def confirm(
     Raises:
         UserError: there is no such study, it has no complete trial, its data changed, or nothing trains.
     """
-    reopened = reopen(home, name)
-    usual = reopened.spec.confirm or ConfirmSpec.model_validate({})
-    top, seeds = top or usual.top, seeds or usual.seeds
-    known = reopened.attributes.get(ATTRIBUTE)
-    if known is not None and known["of"] == digest(reopened.summary, reopened.attributes, top, seeds):
-        return dict(known)
-    objective = reopened.objective()
-    with holding.hold(reopened.folder, name) as held, quiet_optuna():
-        repair(reopened.folder)
-        objective.write_data()
-        ledger = Ledger(reopened.folder, name, held=held)
-        with Workers.of(reopened.spec.search, jobs) as workers:
-            return confirm_with(objective, ledger, workers, said, progress, top=top, seeds=seeds)
+    with StudySession.open(home, name) as session:
+        usual = session.spec.confirm or ConfirmSpec.model_validate({})
+        top, seeds = top or usual.top, seeds or usual.seeds
+        known = _known(session, session.summary, top, seeds)
+        if known is not None:
+            return known
+        objective = session.objective
+        with session.writing():
+            objective.write_data()
+            with Workers.of(session.spec.search, jobs) as workers:
+                return confirm_with(session, workers, said, progress, top=top, seeds=seeds)
 
 
 def confirm_with(
-    objective: Objective,
-    ledger: Ledger,
+    session: StudySession,
     workers: Workers,
     said: Callable[[str], None],
     progress: Callable[[float], None] = lambda _: None,
     *,
     top: int,
     seeds: int,
-) -> dict[str, Any]:
-    """Confirm a study whose lease this process holds and whose data are written, with workers that are begun.
+) -> Confirmation:
+    """Confirm a study that is open for writing and whose data are written, with workers that have begun.
 
     Otherwise as `confirm`.
     """
-    summary = summarize_ledger(ledger, objective.folder)
-    known = ledger.attributes.get(ATTRIBUTE)
+    objective, ledger, summary = session.objective, session.ledger, session.summary
+    known = _known(session, summary, top, seeds)
+    if known is not None:
+        return known
     state = digest(summary, ledger.attributes, top, seeds)
-    if known is not None and known["of"] == state:
-        return dict(known)
     best = candidates(summary, top)
     if not best:
         raise UserError(f"study {summary.name!r} has no complete trial to confirm; run it first")
@@ -90,91 +88,103 @@ def confirm_with(
         ended = sum(row.state != "running" for row in summary.trials)
         said(f"the search is not complete: these are the best of {ended} of {summary.planned} trials")
     said(f"confirming {counted(len(best), 'setting')} on {seeds} fresh seeds each")
-    titles = {_file(row): row for row in best}
     trials = {trial.number: trial for trial in ledger.trials()}
     retraining = Retraining(objective, part, seeds, objective.folder.confirm)
-    with ProgressFile(objective.folder) as file:
+    trained = _train(retraining, best, trials, workers, said, progress)
+    good = [row for row in best if trained[row.number].reason is None]
+    failed = tuple(
+        FailedCandidate(trial=row.number, search_value=row.value, reason=reason)
+        for row in best
+        if (reason := trained[row.number].reason) is not None
+    )
+    if not good:
+        raise UserError(
+            f"none of the {len(best)} best settings trains again: trial {best[0].number} {failed[0].reason}"
+        )
+    scored = []
+    for row in good:
+        result = trials[row.number].user_attrs[RESULT]
+        table = retraining.table(trained[row.number].predictions)
+        scored.append(ScoredConfiguration(row.number, table, result["work"], result["parameters"]))
+    selection = select_best(objective.metric, scored, objective.spec.search.seed)
+    confirmation = Confirmation(
+        metric=objective.metric,
+        direction=METRICS[objective.metric].direction,
+        part=part,
+        m=int(scored[0].table.shape[1]),
+        seeds=seeds,
+        top=top,
+        search_best=SearchBest(trial=best[0].number, value=best[0].value),
+        candidates=tuple(
+            Candidate(trial=row.number, search_value=row.value, **vars(score), seconds=trained[row.number].seconds)
+            for row, score in zip(good, selection.scores, strict=True)
+        ),
+        failed=failed,
+        winner=selection.best,
+        recommended=selection.recommended,
+        power=selection.power,
+        of=state,
+    )
+    if all(network.lasting for network in trained.values()):
+        ledger.set(**{ATTRIBUTE: to_json(confirmation)})
+    return confirmation
+
+
+def confirm_once(
+    session: StudySession,
+    workers: Workers,
+    said: Callable[[str], None],
+    progress: Callable[[float], None] = lambda _: None,
+) -> Confirmation | None:
+    """Confirm as the spec says, at the end of a run; return None where the spec does not, or nothing trains again.
+
+    An outcome of this state of the study stays, also one with more seeds or configurations than the spec's.
+    """
+    wanted = session.spec.confirm
+    if wanted is None:
+        return None
+    summary = session.summary
+    known = summary.confirm
+    if (
+        known is not None
+        and is_current(known, summary, session.attributes)
+        and known.top >= wanted.top
+        and known.seeds >= wanted.seeds
+    ):
+        return known
+    try:
+        return confirm_with(session, workers, said, progress, top=wanted.top, seeds=wanted.seeds)
+    except UserError as error:
+        said(f"not confirmed: {error}")
+        return None
+
+
+def _known(session: StudySession, summary: Summary, top: int, seeds: int) -> Confirmation | None:
+    """Return the outcome that the ledger has, if it is of the study as it stands and of so many trials and seeds."""
+    known = summary.confirm
+    return known if known is not None and known.of == digest(summary, session.attributes, top, seeds) else None
+
+
+def _train(
+    retraining: Retraining,
+    rows: Sequence[TrialRow],
+    trials: Mapping[int, FrozenTrial],
+    workers: Workers,
+    said: Callable[[str], None],
+    progress: Callable[[float], None],
+) -> dict[int, Retrained]:
+    """Train the configurations of trials again, by trial; how far it is stands in a file as well."""
+    names = {f"trial-{row.number}": row.number for row in rows}
+    with ProgressFile(retraining.objective.folder) as file:
 
         def advanced(share: float) -> None:
             file.update(share)
             progress(share)
 
         trained = retraining.train(
-            {_file(row): trials[row.number].params for row in best},
+            {name: trials[number].params for name, number in names.items()},
             workers,
-            lambda name: said(f"trial {titles[name].number} trained again"),
+            lambda name: said(f"trial {names[name]} trained again"),
             advanced,
         )
-    good = [row for row in best if trained[_file(row)].reason is None]
-    failed = [
-        {"trial": row.number, "search_value": row.value, "reason": trained[_file(row)].reason}
-        for row in best
-        if row not in good
-    ]
-    if not good:
-        raise UserError(f"none of the {len(best)} best settings trains again: trial {best[0].number} {_why(failed)}")
-    scored = []
-    for row in good:
-        result = trials[row.number].user_attrs[RESULT]
-        table = retraining.table(trained[_file(row)].predictions)
-        scored.append(Scored(row.number, table, result["work"], result["parameters"]))
-    verdict = judge(objective.metric, scored, objective.spec.search.seed)
-    outcome = {
-        "metric": objective.metric,
-        "direction": METRICS[objective.metric].direction,
-        "part": part,
-        "m": int(scored[0].table.shape[1]),
-        "seeds": seeds,
-        "top": top,
-        "search_best": {"trial": best[0].number, "value": best[0].value},
-        "candidates": [
-            {"trial": row.number, "search_value": row.value, **record, "seconds": trained[_file(row)].seconds}
-            for row, record in zip(good, verdict["records"], strict=True)
-        ],
-        "failed": failed,
-        "winner": verdict["winner"],
-        "recommended": verdict["recommended"],
-        "power": verdict["power"],
-        "of": state,
-    }
-    if all(network.lasting for network in trained.values()):
-        ledger.set(**{ATTRIBUTE: outcome})
-    return outcome
-
-
-def confirm_once(
-    objective: Objective,
-    ledger: Ledger,
-    workers: Workers,
-    said: Callable[[str], None],
-    progress: Callable[[float], None] = lambda _: None,
-) -> dict[str, Any] | None:
-    """Confirm as the spec says, at the end of a run; return None where the spec does not, or nothing trains again.
-
-    An outcome of this state of the study stays, also one with more seeds or settings than the spec's.
-    """
-    wanted = objective.spec.confirm
-    if wanted is None:
-        return None
-    summary, attributes = summarize_ledger(ledger, objective.folder), ledger.attributes
-    known = attributes.get(ATTRIBUTE)
-    if (
-        known is not None
-        and is_current(known, summary, attributes)
-        and known["top"] >= wanted.top
-        and known["seeds"] >= wanted.seeds
-    ):
-        return dict(known)
-    try:
-        return confirm_with(objective, ledger, workers, said, progress, top=wanted.top, seeds=wanted.seeds)
-    except UserError as error:
-        said(f"not confirmed: {error}")
-        return None
-
-
-def _file(row: TrialRow) -> str:
-    return f"trial-{row.number}"
-
-
-def _why(failed: list[dict[str, Any]]) -> str:
-    return str(failed[0]["reason"])
+    return {number: trained[name] for name, number in names.items()}

@@ -1,16 +1,16 @@
 """A metric as a mean over examples: what single examples add to it, so that one can resample and compare examples.
 
-Called by `study.confirming` and `study.comparing`; `study.statistics` works on the tables.
+`study.statistics` works on the tables.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Literal
 
 import numpy as np
 
 from engine.activations import Array
 from engine.metrics import METRICS, labels
 from engine.worker_data import Fold, restore_pairs
+from study.confirmation import Part
 
 
 def example_values(metric: str, Y: Array, A: Array) -> Array:
@@ -35,7 +35,7 @@ def example_values(metric: str, Y: Array, A: Array) -> Array:
     return values
 
 
-def score_table(metric: str, folds: Sequence[Fold], part: Literal["dev", "confirm"], predictions: Array) -> Array:
+def score_table(metric: str, folds: Sequence[Fold], part: Part, predictions: Array) -> Array:
     """Return the values of single examples by seed, (S, m), whose mean is the mean of the metric over seeds.
 
     With folds each example is predicted by the network whose dev it is in, and the metric is of all of them together.

@@ -1,7 +1,7 @@
-"""`study finalize`: the chosen setting trained once more, judged once on the test set, kept as the final model."""
+"""`study finalize`: the chosen configuration trained again, evaluated once on the test set, kept as the final model."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,27 +10,26 @@ import numpy as np
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
-from engine import Architecture, Parameters, advance, start
 from engine.activations import Array
 from engine.metrics import METRICS, measure, metrics_for
 from engine.prediction import predict
-from engine.worker_data import Fold
-from study import holding
 from study.choice import Choice
-from study.data import Dataset, example_cells, load, load_combined, open_test
+from study.confirmation import Confirmation
+from study.data import Dataset, Part, example_cells, load, load_combined, open_test
 from study.data.fingerprint import explain_change
-from study.divergence import ConstantPrediction
 from study.errors import UserError
 from study.example_values import example_values
+from study.final_training import FinalNetwork, train_again
 from study.home import Home
 from study.ledger import Ledger, without_nan
 from study.model import FinalFiles, build_model, forget_models, keep_model
-from study.results import Summary, summarize_ledger
-from study.search.objective import network_seed, unit_of
-from study.search.search_space import architecture_of, complete, training_of
+from study.records import to_json
+from study.results import Summary
+from study.search.objective import unit_of
+from study.session import StudySession
 from study.shell import command
-from study.spec import Spec, parse_spec
-from study.statistics import BOUNDED, crossed
+from study.spec import Spec
+from study.statistics import BOUNDED, crossed_anova
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class TestEvaluation:
 
     Attributes:
         trial, setting: what was trained.
-        metric, value, low, high: on the test set, with a 95 % interval over its examples. The value is None where the
+        metric, value, low, high: on the test set, with a 95% interval over its examples. The value is None where the
             metric is undefined there, the ends also where one example says nothing of how examples differ.
         metrics: all metrics of the task; None where one is undefined.
         undefined: why, by metric.
@@ -95,17 +94,13 @@ class Final:
         Raises:
             UserError: its file is not there, or was changed.
         """
-        return FinalFiles.of(self.model.parent, asdict(self.opening)).load_model()
-
-    def plain(self) -> dict[str, Any]:
-        """Return it as JSON holds it."""
-        return asdict(self) | {"model": str(self.model)}
+        return FinalFiles.of(self.model.parent, to_json(self.opening)).load_model()
 
 
 def finalize(
     home: Home, name: str, *, trial: int | str | None = None, with_dev: bool = False, again: bool = False
 ) -> Final:
-    """Train a setting, open the test set, and keep score and model.
+    """Train a configuration, open the test set, and keep score and model.
 
     Args:
         home: where the study is.
@@ -117,11 +112,9 @@ def finalize(
     Raises:
         UserError: no such study or trial, it is running, its data changed, or the test set has been opened before.
     """
-    folder = home.existing(name)
-    with holding.hold(folder, name) as held:
-        ledger = Ledger(folder, name, held=held)
-        attributes = ledger.attributes
-        openings = attributes.get("finalized", [])
+    with StudySession.open(home, name, write=True) as session:
+        ledger, summary, folder = session.ledger, session.summary, session.folder
+        openings = ledger.attributes.get("finalized", [])
         if openings and not again:
             last = openings[-1]
             raise UserError(
@@ -129,47 +122,33 @@ def finalize(
                 f"({last['metric']} {'undefined' if last['value'] is None else format(last['value'], '.4g')});\n"
                 "--again opens it once more, and the score is then no longer that of an untouched test set"
             )
-        summary = summarize_ledger(ledger, folder)
         number = _choose(summary, trial)
-        spec, base = parse_spec(attributes["spec"], str(folder.ledger)), Path(attributes.get("folder", "."))
-        dataset, reads_dev = _load(spec, base, with_dev=with_dev)
-        _check(attributes, dataset, name)
-        setting = complete(spec.space, ledger.trials()[number].params)
-        architecture = architecture_of(setting, dataset.n_x, dataset.n_y, dataset.output_activation)
-        seed = network_seed(spec.search.seed, number)
-        state = start(
-            architecture, training_of(setting), seeds=[seed], initialization=setting["initialization"], dtype=np.float32
-        )
-        with threadpool_limits(1):
-            state = advance(state, dataset.train.X, dataset.train.Y)
-            parameters = state.replica(0)
-            if "diverged" in state.status or _is_far_off(dataset, summary.metric, architecture, parameters):
-                raise UserError(f"trial {number} of study {name!r} diverged when trained again; take another --trial")
-            _record_beginning(ledger, number, with_dev=reads_dev, again=again)
-            test = open_test(spec.data, base, combined=reads_dev)  # the seal is broken here, and nowhere else
-            A = predict(architecture, parameters, test.X)
-        unit = unit_of(dataset)
-        Y, A = unit.restore(test.Y), unit.restore(A)
-        metrics, undefined = measure_all(dataset.task, Y, A)
-        low, high = _ends(summary.metric, Y, A)
-        files = keep_model(build_model(dataset, architecture, parameters), example_cells(spec.data, base), folder.final)
+        dataset, reads_dev = _load(session.spec, session.base, with_dev=with_dev)
+        _check(ledger.attributes, dataset, name)
+        network = train_again(session, dataset, number)
+        _record_beginning(ledger, number, with_dev=reads_dev, again=again)
+        # The seal is broken here, and nowhere else.
+        test = open_test(session.spec.data, session.base, combined=reads_dev)
+        scores = _evaluate(dataset, network, test, summary.metric)
+        model = build_model(dataset, network.architecture, network.parameters)
+        files = keep_model(model, example_cells(session.spec.data, session.base), folder.final)
         opening = TestEvaluation(
             trial=number,
-            setting=setting,
+            setting=network.configuration,
             metric=summary.metric,
-            value=metrics[summary.metric],
-            low=low,
-            high=high,
-            metrics=metrics,
-            undefined=undefined,
+            value=scores.metrics[summary.metric],
+            low=scores.low,
+            high=scores.high,
+            metrics=scores.metrics,
+            undefined=scores.undefined,
             with_dev=reads_dev,
             m=test.m,
             at=_now(),
             files=files,
             dialect=dataset.dialect,
         )
-        ledger.set(finalized=[*openings, asdict(opening)])  # from here on this opening counts, and its model
-        kept = FinalFiles.of(folder.final, asdict(opening))
+        ledger.set(finalized=[*openings, to_json(opening)])  # from here on this opening counts, and its model
+        kept = FinalFiles.of(folder.final, to_json(opening))
         forget_models(folder.final, kept)
     return Final(
         name=name,
@@ -177,10 +156,30 @@ def finalize(
         times=len(openings) + 1,
         choice=summary.choice,
         dev_value=float(summary.trials[number].value or 0),
-        confirmed=_confirmed(attributes, number),
+        confirmed=_confirmed(summary.confirm, number),
         model=kept.model,
         notes=test.notes,
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _Scores:
+    """Metrics on the test set; those that are undefined are None. low, high: of the one that decides."""
+
+    metrics: dict[str, float | None]
+    undefined: dict[str, str]
+    low: float | None
+    high: float | None
+
+
+def _evaluate(dataset: Dataset, network: FinalNetwork, test: Part, metric: str) -> _Scores:
+    """Return what a network scores on the test set, in the unit of the table."""
+    with threadpool_limits(1):
+        A = predict(network.architecture, network.parameters, test.X)
+    unit = unit_of(dataset)
+    Y, A = unit.restore(test.Y), unit.restore(A)
+    metrics, undefined = measure_all(dataset.task, Y, A)
+    return _Scores(metrics, undefined, *_ends(metric, Y, A))
 
 
 def measure_all(task: str, Y: Array, A: Array) -> tuple[dict[str, float | None], dict[str, str]]:
@@ -198,7 +197,7 @@ def _ends(metric: str, Y: Array, A: Array) -> tuple[float | None, float | None]:
     if METRICS[metric].why_undefined(Y) or (Y.shape[1] < 2 and metric not in BOUNDED):
         return None, None
     with np.errstate(over="ignore", invalid="ignore"):
-        found = crossed(example_values(metric, Y, A)[None, None]).interval(metric, 0)
+        found = crossed_anova(example_values(metric, Y, A)[None, None]).interval(metric, 0)
     return (found.low, found.high) if np.isfinite([found.low, found.high]).all() else (None, None)
 
 
@@ -253,15 +252,6 @@ def _load(spec: Spec, base: Path, *, with_dev: bool) -> tuple[Dataset, bool]:
     return (load_combined if together else load)(spec.data, base), together
 
 
-def _is_far_off(dataset: Dataset, metric: str, architecture: Architecture, parameters: Parameters) -> bool:
-    """Return whether the network has diverged, by what it predicts for the examples that it was trained on."""
-    train = dataset.train
-    folds = [Fold(train.X, train.Y, train.X, train.Y, unit_of(dataset))]
-    A = predict(architecture, parameters, train.X)
-    constant = ConstantPrediction.on(folds, dataset.task)
-    return constant.why_predictions_diverged(folds, metric, A[np.newaxis], "train") is not None
-
-
 def _check(attributes: Mapping[str, Any], dataset: Dataset, name: str) -> None:
     known, now = attributes["parts"], dataset.part_fingerprints
     # Of parts that both know: train and dev differ where they are one, and with folds.
@@ -272,7 +262,6 @@ def _check(attributes: Mapping[str, Any], dataset: Dataset, name: str) -> None:
         )
 
 
-def _confirmed(attributes: Mapping[str, Any], number: int) -> tuple[float, float, float] | None:
-    candidates = (attributes.get("confirm") or {}).get("candidates", [])
-    found = next((each for each in candidates if each["trial"] == number), None)
-    return None if found is None else (found["value"], found["low"], found["high"])
+def _confirmed(confirmation: Confirmation | None, number: int) -> tuple[float, float, float] | None:
+    found = None if confirmation is None else confirmation.candidate(number)
+    return None if found is None else (found.value, found.low, found.high)

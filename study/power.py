@@ -1,6 +1,6 @@
 """How sure it is that a true difference is found: from the spread of a difference, seeds and examples to a probability.
 
-Called by `study.confirming`; the model and its sources are those of `study.statistics`.
+The model and its sources are those of `study.statistics`.
 """
 
 from collections.abc import Callable
@@ -10,7 +10,7 @@ import numpy as np
 from scipy import special, stats
 
 from engine.activations import Array
-from study.statistics import ALPHA, Crossed, crossed_variance
+from study.statistics import ALPHA, CrossedAnova, crossed_variance
 
 WANTED = 0.8
 MOST_SEEDS = 1000
@@ -20,7 +20,7 @@ MOST_EXAMPLES = 10_000_000
 
 @dataclass(frozen=True)
 class Spread:
-    """Variances of the difference of two settings.
+    """Variances of the difference of two configurations.
 
     Attributes:
         examples: between examples, of the mean over seeds.
@@ -37,7 +37,7 @@ class Spread:
         return S * self.examples + self.noise, m * self.seeds + self.noise, self.noise
 
 
-def spread_of(table: Crossed, contrasts: Array) -> Spread:
+def spread_of(table: CrossedAnova, contrasts: Array) -> Spread:
     """Return the mean spread of some differences, contrasts (n, k): variance components from mean squares."""
     a, b, e = (
         float(np.mean([c @ M @ c for c in contrasts])) if len(contrasts) else 0.0

@@ -1,34 +1,36 @@
 """`study recheck`: does the old best still hold, on data as they are now?
 
-The study's best settings are tried first by a short search on the new data, then they and the best that it found are
-trained on fresh seeds and judged as `study confirm` judges. All of it is kept in a folder of the study, one for each
-table, so that the same command goes on after an interrupt.
+The study's best configurations are tried first by a short search on the new data, then they and the best that it found
+are trained on fresh seeds and compared as `study confirm` compares. All of it is kept in a folder of the study, one for
+each table, so that the same command goes on after an interrupt.
 """
 
 import hashlib
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from pydantic import ValidationError
 
+from engine.activations import Array
 from engine.metrics import METRICS
-from study import holding
+from study.confirmation import FailedRecheck, OldBest, Part, Recheck, RecheckCandidate
 from study.errors import UserError
 from study.formatting import counted
 from study.home import Home, StudyFolder
-from study.ledger import Ledger, quiet_optuna, repair
-from study.reopening import Reopened, load_all, reopen
-from study.results import TrialRow, candidates, summarize_ledger
-from study.retraining import Part, Retrained, Retraining
+from study.records import to_json
+from study.results import TrialRow, candidates
+from study.retraining import Retrained, Retraining
 from study.search import Listener, Search
-from study.search.objective import Objective, direction_of
+from study.search.objective import Objective
 from study.search.search_space import complete, fixed, within
 from study.search.stopping import Budget
+from study.selection import ScoredConfiguration, select_best
+from study.session import StudySession, load_all
 from study.spec import ConfirmSpec, DataSpec, Spec, first_reason
-from study.verdict import Scored, judge
 from study.workers import Workers
 
 ATTRIBUTE = "recheck"  # of the ledger
@@ -46,7 +48,7 @@ def recheck(
     seeds: int | None = None,
     jobs: int | None = None,
     said: Callable[[str], None],
-) -> dict[str, Any]:
+) -> Recheck:
     """Look whether the best of a study still holds; return the outcome, which is in the ledger then.
 
     Args:
@@ -61,32 +63,33 @@ def recheck(
     Raises:
         UserError: there is no such study, it has no complete trial, the data cannot be used, or nothing trains.
     """
-    reopened = reopen(home, name)
-    usual = reopened.spec.confirm or ConfirmSpec.model_validate({})
-    old = candidates(reopened.summary, top or usual.top)
-    if not old:
-        raise UserError(f"study {name!r} has no complete trial to look at again; run it first")
-    spec = _spec(reopened, data, trials or max(2 * len(old), reopened.spec.search.trials // SHARE))
-    datasets = load_all(spec.data, reopened.base)
-    seeds = seeds or usual.seeds
-    of = _digest(spec, datasets[0].fingerprint, old, seeds)
-    folder = StudyFolder(reopened.folder.rechecks / of)
-    objective = Objective(spec, datasets, folder)
-    with holding.hold(reopened.folder, name) as held, quiet_optuna():
-        repair(reopened.folder)
-        same = datasets[0].fingerprint == reopened.attributes["fingerprint"]
-        said(f"{spec.data.source}: {'the same data as before' if same else 'other data than before'}")
-        with Workers.of(spec.search, jobs) as workers:
-            new = _search(objective, old, workers, said)
-            outcome = _judge(objective, old, new, seeds, workers, said)
-        outcome |= {"data": spec.data.source, "same_data": same, "trials": spec.search.trials, "of": of}
-        Ledger(reopened.folder, name, held=held).set(**{ATTRIBUTE: outcome})
+    with StudySession.open(home, name) as session:
+        summary = session.summary
+        usual = session.spec.confirm or ConfirmSpec.model_validate({})
+        old = candidates(summary, top or usual.top)
+        if not old:
+            raise UserError(f"study {name!r} has no complete trial to look at again; run it first")
+        spec = _spec(
+            session.spec, summary.metric, data, trials or max(2 * len(old), session.spec.search.trials // SHARE)
+        )
+        datasets = load_all(spec.data, session.base)
+        seeds = seeds or usual.seeds
+        of = _digest(spec, datasets[0].fingerprint, old, seeds)
+        folder = StudyFolder(session.folder.rechecks / of)
+        nested = session.nested(spec, datasets, folder)
+        with session.writing(), nested as inner:
+            same = datasets[0].fingerprint == session.attributes["fingerprint"]
+            said(f"{spec.data.source}: {'the same data as before' if same else 'other data than before'}")
+            with Workers.of(spec.search, jobs) as workers:
+                new = _search(inner, old, workers, said)
+                found = _train(inner.objective, old, new, seeds, workers, said)
+            outcome = _judge(inner.objective, found, seeds, same_data=same, of=of)
+            session.ledger.set(**{ATTRIBUTE: to_json(outcome)})
     return outcome
 
 
-def _spec(reopened: Reopened, data: Path | None, trials: int) -> Spec:
+def _spec(old: Spec, metric: str, data: Path | None, trials: int) -> Spec:
     """Return the spec of the search: that of the study, other data, fewer trials, none of its budgets."""
-    old = reopened.spec
     given = old.data.model_dump(exclude_unset=True)
     if data is not None:
         given["source"] = str(data.absolute())
@@ -98,7 +101,7 @@ def _spec(reopened: Reopened, data: Path | None, trials: int) -> Spec:
     search = old.search.model_copy(
         update={
             "trials": trials,
-            "metric": reopened.summary.metric if not old.search.several else old.search.metric,
+            "metric": metric if not old.search.several else old.search.metric,
             "seed": int(state[0]),
             "enqueue": (),
             "work": None,
@@ -115,13 +118,10 @@ def _digest(spec: Spec, fingerprint: str, old: Sequence[TrialRow], seeds: int) -
 
 
 def _search(
-    objective: Objective, old: Sequence[TrialRow], workers: Workers, said: Callable[[str], None]
+    inner: StudySession, old: Sequence[TrialRow], workers: Workers, said: Callable[[str], None]
 ) -> list[TrialRow]:
-    """Search on the new data, the old settings first; return the best that are none of them, as many."""
-    folder, spec = objective.folder, objective.spec
-    folder.path.mkdir(parents=True, exist_ok=True)
-    repair(folder)
-    ledger = Ledger(folder, spec.name, [direction_of(name) for name in objective.objectives])
+    """Search on the new data, the old configurations first; return the best that are none of them, as many."""
+    objective, spec, ledger = inner.objective, inner.spec, inner.ledger
     ledger.claim_format()
     ledger.set(settings=fixed(spec.space), metric=objective.metric, objectives=list(objective.objectives))
     objective.write_data()
@@ -129,50 +129,92 @@ def _search(
     drawn = [_drawn(objective, row) for row in old]
     said(f"searching {spec.search.trials} trials, the {len(old)} best settings of the study first")
     Search(objective, ledger, budget, drawn, Listener()).run(workers)
-    summary = summarize_ledger(ledger, folder)
-    return [row for row in summary.ranking() if row.number >= len(old)][: len(old)]
+    return [row for row in inner.summary.ranking() if row.number >= len(old)][: len(old)]
 
 
-def _judge(
+@dataclass(frozen=True, eq=False)
+class _Trained:
+    """A configuration trained on the new data. table: values of single examples by seed, (S, m)."""
+
+    name: str
+    row: TrialRow
+    params: dict[str, Any]
+    network: Retrained
+    table: Array | None
+
+
+def _train(
     objective: Objective,
     old: Sequence[TrialRow],
     new: Sequence[TrialRow],
     seeds: int,
     workers: Workers,
     said: Callable[[str], None],
-) -> dict[str, Any]:
-    part: Part = "dev" if objective.dataset.confirm is None else "confirm"
+) -> list[_Trained]:
+    """Train old and new configurations on fresh seeds, the old ones first.
+
+    Raises:
+        UserError: none of them trains.
+    """
     rows = {f"trial-{row.number}": row for row in old} | {f"new-{row.number}": row for row in new}
     drawn = {name: _drawn(objective, row) for name, row in rows.items()}
     said(f"training {counted(len(rows), 'setting')} on {seeds} fresh seeds each")
-    retraining = Retraining(objective, part, seeds, objective.folder.confirm)
+    retraining = Retraining(objective, _part(objective), seeds, objective.folder.confirm)
     trained = retraining.train(drawn, workers, lambda name: said(f"{name} trained"))
-    good = [name for name in rows if trained[name].reason is None]
-    if not good:
-        raise UserError(f"none of the {len(rows)} settings trains on these data: {next(iter(trained.values())).reason}")
-    scored = [_scored(objective, retraining, name, drawn[name], trained[name]) for name in good]
-    verdict = judge(objective.metric, scored, objective.spec.search.seed)
-    records = dict(zip(good, verdict["records"], strict=True))
-    best = f"trial-{old[0].number}"
-    return {
-        "metric": objective.metric,
-        "direction": METRICS[objective.metric].direction,
-        "part": part,
-        "m": int(scored[0].table.shape[1]),
-        "seeds": seeds,
-        "old_best": {"name": best, "trial": old[0].number, "value": old[0].value},
-        "holds": best in records and records[best]["indistinguishable"],
-        "candidates": [
-            {"name": name, "trial": rows[name].number, "search_value": rows[name].value, "params": drawn[name]}
-            | records[name]
-            | {"seconds": trained[name].seconds}
-            for name in good
-        ],
-        "failed": [{"name": name, "reason": trained[name].reason} for name in rows if name not in good],
-        "winner": verdict["winner"],
-        "recommended": verdict["recommended"],
-        "power": verdict["power"],
-    }
+    reasons = [network.reason for network in trained.values()]
+    if None not in reasons:
+        raise UserError(f"none of the {len(rows)} settings trains on these data: {reasons[0]}")
+    return [
+        _Trained(
+            name, row, drawn[name], network, retraining.table(network.predictions) if network.reason is None else None
+        )
+        for (name, row), network in zip(rows.items(), trained.values(), strict=True)
+    ]
+
+
+def _judge(objective: Objective, found: Sequence[_Trained], seeds: int, *, same_data: bool, of: str) -> Recheck:
+    """Select the best of what was trained, and say whether the old best, the first of them, is as good."""
+    scored = [_scored(objective, each, each.table) for each in found if each.table is not None]
+    selection = select_best(objective.metric, scored, objective.spec.search.seed)
+    scores = {each.label: score for each, score in zip(scored, selection.scores, strict=True)}
+    best = found[0]
+    return Recheck(
+        metric=objective.metric,
+        direction=METRICS[objective.metric].direction,
+        part=_part(objective),
+        m=int(scored[0].table.shape[1]),
+        seeds=seeds,
+        old_best=OldBest(name=best.name, trial=best.row.number, value=best.row.value),
+        holds=best.name in scores and scores[best.name].indistinguishable,
+        candidates=tuple(
+            RecheckCandidate(
+                name=each.name,
+                trial=each.row.number,
+                search_value=each.row.value,
+                params=each.params,
+                **vars(scores[each.name]),
+                seconds=each.network.seconds,
+            )
+            for each in found
+            if each.name in scores
+        ),
+        failed=tuple(
+            FailedRecheck(name=each.name, reason=each.network.reason)
+            for each in found
+            if each.network.reason is not None
+        ),
+        winner=selection.best,
+        recommended=selection.recommended,
+        power=selection.power,
+        data=objective.spec.data.source,
+        same_data=same_data,
+        trials=objective.spec.search.trials,
+        of=of,
+    )
+
+
+def _part(objective: Objective) -> Part:
+    return "dev" if objective.dataset.confirm is None else "confirm"
 
 
 def _drawn(objective: Objective, row: TrialRow) -> dict[str, Any]:
@@ -183,10 +225,8 @@ def _drawn(objective: Objective, row: TrialRow) -> dict[str, Any]:
     return drawn
 
 
-def _scored(
-    objective: Objective, retraining: Retraining, name: str, params: dict[str, Any], trained: Retrained
-) -> Scored:
-    setting = complete(objective.spec.space, params)
-    work = objective.iteration_work(setting, 1).units * setting["iterations"]
-    count = objective.architecture(setting).parameters_count
-    return Scored(name, retraining.table(trained.predictions), round(work, 6), count)
+def _scored(objective: Objective, trained: _Trained, table: Array) -> ScoredConfiguration[str]:
+    configuration = complete(objective.spec.space, trained.params)
+    work = objective.iteration_work(configuration, 1).units * configuration["iterations"]
+    count = objective.architecture(configuration).parameters_count
+    return ScoredConfiguration(trained.name, table, round(work, 6), count)

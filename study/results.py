@@ -9,9 +9,11 @@ from typing import Any
 
 from study import holding
 from study.choice import Choice
+from study.confirmation import Confirmation, read_confirmation
 from study.errors import UserError
 from study.home import Home, StudyFolder
 from study.ledger import RESULT, STATES, Ledger, without_nan
+from study.records import to_json
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ class Summary:
         objectives: names of all that is compared.
         values: with several objectives those of each complete trial, by number.
         front: with several objectives the trials that no other is better than in all of them.
-        confirm: what `study confirm` found, as the ledger keeps it; None before.
+        confirm: what `study confirm` found; None before.
         finalized: the openings of the test set, oldest first.
         choice: the trials that stand out.
         warnings: severe warnings about the data, which all results are to be read with.
@@ -78,7 +80,7 @@ class Summary:
     objectives: tuple[str, ...] = ()
     values: dict[int, list[float]] = field(default_factory=dict)
     front: tuple[int, ...] = ()
-    confirm: dict[str, Any] | None = None
+    confirm: Confirmation | None = None
     finalized: tuple[dict[str, Any], ...] = ()
     choice: Choice = field(default_factory=Choice)
     warnings: tuple[str, ...] = ()
@@ -128,7 +130,7 @@ class Summary:
             "confirmed": self.choice.confirmed,
             "recommended": self.choice.recommended,
             "finalize": self.choice.final,
-            "confirm": self.confirm,
+            "confirm": None if self.confirm is None else to_json(self.confirm),
             "finalized": list(self.finalized),
             "cautions": list(self.warnings),
         }
@@ -193,7 +195,7 @@ def summarize_ledger(ledger: Ledger, folder: StudyFolder) -> Summary:
         planned=planned,
         description=attributes.get("description", ""),
         objectives=tuple(attributes.get("objectives", ())),
-        confirm=attributes.get("confirm"),
+        confirm=read_confirmation(attributes.get("confirm")),
         finalized=tuple(attributes.get("finalized", ())),
         warnings=tuple(attributes.get("cautions", ())),
     )
@@ -213,12 +215,12 @@ def _choice(summary: Summary, attributes: Mapping[str, Any]) -> Choice:
         return Choice(best)
     if not is_current(summary.confirm, summary, attributes):
         return Choice(best, outdated=True)
-    return Choice(best, summary.confirm["winner"], summary.confirm.get("recommended"))
+    return Choice(best, summary.confirm.winner, summary.confirm.recommended)
 
 
-def is_current(outcome: Mapping[str, Any], summary: Summary, attributes: Mapping[str, Any]) -> bool:
+def is_current(outcome: Confirmation, summary: Summary, attributes: Mapping[str, Any]) -> bool:
     """Return whether an outcome of `study confirm` is of the study as it stands; the study may have gone on since."""
-    return bool(outcome["of"] == digest(summary, attributes, outcome["top"], outcome["seeds"]))
+    return outcome.of == digest(summary, attributes, outcome.top, outcome.seeds)
 
 
 def digest(summary: Summary, attributes: Mapping[str, Any], top: int, seeds: int) -> str:

@@ -1,7 +1,7 @@
-"""Settings trained again on fresh seeds: the same seeds for each setting, a stack of networks for each (or a few).
+"""Configurations trained again on fresh seeds: the same seeds for each, a stack of networks for each (or a few).
 
-Called by `study.confirming` and `study.rechecking`. What is trained is kept in a file for each setting, so that a
-process that dies has lost the settings that were not done, and a second call trains nothing.
+What is trained is kept in a file for each configuration, so that a process that dies has lost those that were not done,
+and a second call trains nothing.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from engine.activations import Array
 from engine.state import TORN, write_whole
 from engine.training_chunk import Outcome, TrainingChunk
 from engine.worker_data import write_data
+from study.confirmation import Part
 from study.divergence import ConstantPrediction
 from study.example_values import score_table
 from study.home import StudyFolder
@@ -31,21 +32,20 @@ from study.workers import Batch, Workers
 
 log = logging.getLogger("study")
 
-Part = Literal["dev", "confirm"]
 MEMORY = 1 << 30  # bytes that the networks of a stack may take; more of them are trained as several stacks
 CHUNK_WORK = 0.4  # units of work; nothing is decided between two of them, so fewer and larger ones than in the search
 _FRESH = 7  # purpose number of the seeds, beside those of `study.search.objective`
 
 
 def fresh_seed(seed: int, replica: int, fold: int = 0) -> int:
-    """Return the seed of a network: a function of (study seed, replica, fold), the same for all settings."""
+    """Return the seed of a network: a function of (study seed, replica, fold), the same for all configurations."""
     state = np.random.SeedSequence(seed, spawn_key=(_FRESH, replica, fold)).generate_state(1, np.uint64)
     return int(state[0] >> np.uint64(1))
 
 
 @dataclass(frozen=True, eq=False)
 class Retrained:
-    """A setting that was trained again.
+    """A configuration that was trained again.
 
     Attributes:
         parameters: (R, P), a row for each network; with folds those of a seed beside each other.
@@ -64,12 +64,12 @@ class Retrained:
 
 
 class Retraining:
-    """Trains settings of a study again.
+    """Trains configurations of a study again.
 
     Args:
         objective: of the study.
         part: what the networks predict; for "dev" the objective's data are written already.
-        seeds: networks for each setting; with folds for each setting and fold.
+        seeds: networks for each configuration; with folds for each configuration and fold.
         folder: where files are kept.
     """
 
@@ -84,7 +84,7 @@ class Retraining:
 
     def train(
         self,
-        settings: Mapping[str, Mapping[str, Any]],
+        configurations: Mapping[str, Mapping[str, Any]],
         workers: Workers,
         done: Callable[[str], None],
         progress: Callable[[float], None] = lambda _: None,
@@ -92,14 +92,14 @@ class Retraining:
         """Train what is not kept yet; return all.
 
         Args:
-            settings: parameters of the search space, by a name that can be one of a file.
+            configurations: parameters of the search space, by a name that can be one of a file.
             workers: within their `with` block; how many they are changes nothing but the time.
-            done: called with the name of a setting once it is trained.
+            done: called with the name of a configuration once it is trained.
             progress: called with the share of the work that is done, 0 to 1, whenever some more is.
         """
-        keys = {name: self._key(params) for name, params in settings.items()}
+        keys = {name: self._key(params) for name, params in configurations.items()}
         kept = {name: _read(self._path(name), key) for name, key in keys.items()}
-        missing = {name: settings[name] for name, found in kept.items() if found is None}
+        missing = {name: configurations[name] for name, found in kept.items() if found is None}
         trained = {name: found for name, found in kept.items() if found is not None}
         if missing:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -117,7 +117,7 @@ class Retraining:
                     if trained[stack.name].lasting:
                         _write(self._path(stack.name), keys[stack.name], trained[stack.name])
                     done(stack.name)
-        return {name: trained[name] for name in settings}
+        return {name: trained[name] for name in configurations}
 
     def table(self, predictions: Array) -> Array:
         """Return the values of single examples by seed, as `score_table`."""
@@ -125,12 +125,12 @@ class Retraining:
 
     def _stacks(self, name: str, params: Mapping[str, Any], memory: int) -> "list[_Stack]":
         objective, seed = self.objective, self.objective.spec.search.seed
-        setting = complete(objective.spec.space, params)
+        configuration = complete(objective.spec.space, params)
         folds = len(self.folds)
         if folds > 1:
             groups = [[replica] for replica in range(self.seeds)]
         else:
-            one, two = (objective.iteration_work(setting, replicas).memory for replicas in (1, 2))
+            one, two = (objective.iteration_work(configuration, replicas).memory for replicas in (1, 2))
             size = max(1, min(self.seeds, memory // max(1, two - one)))
             groups = [list(range(first, min(first + size, self.seeds))) for first in range(0, self.seeds, size)]
         return [
@@ -138,14 +138,14 @@ class Retraining:
                 name,
                 partial(
                     start,
-                    objective.architecture(setting),
-                    training_of(setting),
+                    objective.architecture(configuration),
+                    training_of(configuration),
                     seeds=[fresh_seed(seed, replica, fold) for replica in group for fold in range(folds)],
-                    initialization=setting["initialization"],
+                    initialization=configuration["initialization"],
                     dtype=np.float32,
                 ),
-                setting["iterations"],
-                objective.iteration_work(setting, len(group) * folds).units,
+                configuration["iterations"],
+                objective.iteration_work(configuration, len(group) * folds).units,
             )
             for group in groups
         ]
@@ -176,7 +176,7 @@ class Retraining:
         return self.folder / f"{name}.npz"
 
     def _key(self, params: Mapping[str, Any]) -> str:
-        """Return a digest of all that the networks of a setting depend on."""
+        """Return a digest of all that the networks of a configuration depend on."""
         objective = self.objective
         described = {
             "params": complete(objective.spec.space, params),
@@ -288,7 +288,7 @@ def _write(path: Path, key: str, trained: Retrained) -> None:
 
 
 def _read(path: Path, key: str) -> Retrained | None:
-    """Return what was trained, or None where there is nothing, or it is of other settings, seeds or data."""
+    """Return what was trained, or None where there is nothing, or it is of other configurations, seeds or data."""
     found = _arrays(path)
     if found is None:
         return None

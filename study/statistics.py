@@ -1,8 +1,8 @@
 """What can be said of networks that were scored on the same examples with the same seeds: means, intervals, tests.
 
-Pure functions of arrays. A table of values is (k, S, m): k settings, S seeds, m examples, as `study.example_values`
-makes them. Seeds and examples are both drawn at random and every seed sees every example, so the two are crossed: a
-value is mean + example + seed + noise, and the variance of a mean over both is
+Pure functions of arrays. A table of values is (k, S, m): k configurations, S seeds, m examples, as
+`study.example_values` makes them. Seeds and examples are both drawn at random and every seed sees every example, so the
+two are crossed: a value is mean + example + seed + noise, and the variance of a mean over both is
 σ²_examples/m + σ²_seeds/S + σ²_noise/(S m) (Owen 2007). Resampling rows and columns estimates it with a bias that is
 large where S is small; mean squares do it without (Searle, Casella & McCulloch 1992), and tell the degrees of freedom
 (Satterthwaite 1946). Formulas, sources and what they do not cover: docs/comparison.md.
@@ -43,8 +43,8 @@ class Interval:
 
 
 @dataclass(frozen=True, eq=False)
-class Crossed:
-    """Means of k settings over seeds and examples, and what is known of their variance.
+class CrossedAnova:
+    """Means of k configurations over seeds and examples, and what is known of their variance.
 
     Attributes:
         means: (k,).
@@ -84,7 +84,7 @@ class Crossed:
         return covariance
 
     def interval(self, metric: str, place: int) -> Interval:
-        """Return the mean of a setting with its interval, as `interval` says."""
+        """Return the mean of a configuration with its interval, as `interval` says."""
         variance, degrees = self.spread(np.eye(len(self.means))[place])
         skewness = float(self.third[place]) / (self.m**2 * variance**1.5) if variance > 0 else 0.0
         return interval(metric, float(self.means[place]), variance, degrees, self.m, skewness)
@@ -104,8 +104,8 @@ class Crossed:
         )
 
 
-def crossed(values: Array) -> Crossed:
-    """Return means and mean squares of a table of values (k, S, m); a row of settings is compared pair by pair."""
+def crossed_anova(values: Array) -> CrossedAnova:
+    """Return means and mean squares of a table of values (k, S, m); configurations are compared pair by pair."""
     values = np.asarray(values, dtype=np.float64)
     k, S, m = values.shape
     by_seed, by_example = values.mean(axis=2), values.mean(axis=1)
@@ -114,9 +114,9 @@ def crossed(values: Array) -> Crossed:
     examples = S * rows @ rows.T / max(m - 1, 1)
     third = np.mean(rows**3, axis=1)
     if S == 1:
-        return Crossed(means, by_seed, examples, np.zeros((k, k)), np.zeros((k, k)), third, m)
+        return CrossedAnova(means, by_seed, examples, np.zeros((k, k)), np.zeros((k, k)), third, m)
     left = (values - by_seed[:, :, None] - by_example[:, None, :] + means[:, None, None]).reshape(k, -1)
-    return Crossed(
+    return CrossedAnova(
         means=means,
         by_seed=by_seed,
         examples=examples,
@@ -155,7 +155,7 @@ def interval(metric: str, mean: float, variance: float, degrees: float, m: int, 
 
     Args:
         metric: a name in `engine.metrics.METRICS`.
-        mean, variance, degrees, skewness: of the mean, as `Crossed` has them.
+        mean, variance, degrees, skewness: of the mean, as `CrossedAnova` has them.
         m: examples.
     """
     t = float(stats.t.ppf(1 - ALPHA / 2, degrees))
@@ -180,8 +180,8 @@ def _bent(t: float, skewness: float) -> float:
 BOUNDED = ("accuracy", "balanced_accuracy", "f1", "auc")
 
 
-def probability_best(table: Crossed, rng: np.random.Generator, *, maximize: bool) -> Array:
-    """Return for each setting the probability that it is the best, (k,): how often it is in draws of the true means.
+def probability_best(table: CrossedAnova, rng: np.random.Generator, *, maximize: bool) -> Array:
+    """Return the probability of each configuration to be the best, (k,): how often it is in draws of the true means.
 
     Examples and seeds are drawn anew together: the means have a joint t distribution with the covariance above and the
     fewest degrees of freedom of any pair. Equals share.
@@ -198,19 +198,19 @@ def probability_best(table: Crossed, rng: np.random.Generator, *, maximize: bool
 
 
 def adjust_to_best(
-    table: Crossed, winner: int, p: Sequence[float], rng: np.random.Generator
+    table: CrossedAnova, winner: int, p: Sequence[float], rng: np.random.Generator
 ) -> tuple[list[float], list[float]]:
     """Return p values for differences to a winner that the same data chose, and the levels that single p have to meet.
 
-    Whoever leads may do so by luck, so a setting trails only if it does so by more than the best of the others would
-    lead it where all are equal (multiple comparisons with the best: Hsu 1984; by simulation from the joint normal
+    Whoever leads may do so by luck, so a configuration trails only if it does so by more than the best of the others
+    would lead it where all are equal (multiple comparisons with the best: Hsu 1984; by simulation from the joint normal
     distribution of the differences). So the truly best setting is called worse than the winner in at most 2.5 % of
-    studies, and with two settings nothing changes.
+    studies, and with two configurations nothing changes.
 
     Args:
-        table: of k settings.
+        table: of k configurations.
         winner: its place.
-        p: two-sided, of the difference of each setting to the winner, k of them; the winner's own does not count.
+        p: two-sided, of the difference of each configuration to the winner, k of them; the winner's own does not count.
         rng: what draws.
     """
     k, level = len(table.means), ALPHA

@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Any, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from rich import box
@@ -15,6 +15,7 @@ from rich.progress import (
     Progress,
     ProgressColumn,
     Task,
+    TaskID,
     TaskProgressColumn,
     TextColumn,
 )
@@ -29,9 +30,13 @@ from study.formatting import counted, figures, signed
 from study.glyphs import sparkline
 from study.home import StudyFolder
 from study.init import Written
+from study.records import to_json
 from study.results import Summary, TrialRow
 from study.shell import command
 from study.trial_file import find_curve
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 TOP = 10
 _KEPT = ("learning_rate", "units")
@@ -76,7 +81,7 @@ class ConfirmBar:
         console = console or make_console()
         columns = (TextColumn("confirming"), BarColumn(), TaskProgressColumn(), TimeColumn())
         self._bar = Progress(*columns, console=console, disable=quiet or not console.is_terminal, transient=True)
-        self._task: Any = None
+        self._task: TaskID | None = None
 
     def update(self, share: float) -> None:
         """Show which share of the work is done, 0 to 1."""
@@ -264,11 +269,16 @@ def print_written(written: Written) -> None:
     console.print(f"Run:   {command('run', written.path)}")
 
 
-def print_json(value: Any) -> None:
+def print_record(record: "DataclassInstance") -> None:
+    """Print a record as JSON."""
+    print_json(to_json(record))
+
+
+def print_json(value: object) -> None:
     """Print JSON, one document."""
     json.dump(value, sys.stdout, indent=2, allow_nan=False)
     sys.stdout.write("\n")
 
 
-def _cell(value: Any, digits: int = 4) -> str:
+def _cell(value: object, digits: int = 4) -> str:
     return f"{value:.{digits}g}" if isinstance(value, float) else str(value)

@@ -29,16 +29,16 @@ def run(home: Path) -> dict[str, Any]:
     found = search(spec, home)
     first = {str(row.params["depth"]): round(row.value or 0.0, 4) for row in found.summary.ranking()}
     said = recheck(Home(home), "stream", data=folder / "second.csv", trials=3, said=lambda _line: None)
-    second = {str(each["params"]["depth"]): each for each in said["candidates"]}
+    second = {str(each.params["depth"]): each for each in said.candidates}
     return {
         "first": dict(sorted(first.items())),
         "second": {
-            depth: {key: round(each[key], 4) for key in ("value", "low", "high")}
+            depth: {"value": round(each.value, 4), "low": round(each.low, 4), "high": round(each.high, 4)}
             for depth, each in sorted(second.items())
         },
-        "old_best": next(depth for depth, each in second.items() if each["name"] == said["old_best"]["name"]),
-        "new_best": next(depth for depth, each in second.items() if each["name"] == said["winner"]),
-        "holds": said["holds"],
+        "old_best": next(depth for depth, each in second.items() if each.name == said.old_best.name),
+        "new_best": next(depth for depth, each in second.items() if each.name == said.winner),
+        "holds": said.holds,
     }
 
 

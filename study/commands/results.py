@@ -106,13 +106,13 @@ def compare(
         from study.compare_view import print_comparison
         from study.comparing import compare as compare_trials
         from study.home import Home
-        from study.terminal import print_json
+        from study.terminal import print_record
 
-    outcome = compare_trials(Home.at(home, storage), name, trials, picture)
+    comparison = compare_trials(Home.at(home, storage), name, trials, picture)
     if json:
-        print_json(outcome)
+        print_record(comparison)
     else:
-        print_comparison(outcome)
+        print_comparison(comparison)
 
 
 def ui(
@@ -140,15 +140,13 @@ def ui(
 def sync(name: NameArgument, json: JsonOption = False, home: HomeOption = None, storage: StorageOption = None) -> None:
     """Write to MLflow what is missing there of a study."""
     with importing(*LIBRARIES):
-        from dataclasses import asdict
-
         from study.home import Home
-        from study.terminal import SyncView, print_json
+        from study.terminal import SyncView, print_record
         from study.tracking.sync import sync as sync_study
 
     with SyncView(quiet=json) as view:
         result = sync_study(Home.at(home, storage), name, view.written)
     if json:
-        print_json(asdict(result))
+        print_record(result)
     else:
         say(f"{name}: {result.trials} trials have a run each at {result.store}; {result.written} were written now")

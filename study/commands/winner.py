@@ -27,19 +27,21 @@ def confirm(
     with importing(*LIBRARIES):
         import study.data.loading  # noqa: F401 - later otherwise, where an interrupt would break it
         from study.confirm_view import print_confirmed
+        from study.confirmation import ConfirmAnswer
         from study.confirming import confirm as confirm_study
         from study.home import Home
         from study.results import summarize
-        from study.terminal import ConfirmBar, print_json, print_warnings
+        from study.terminal import ConfirmBar, print_record, print_warnings
 
     place, said = Home.at(home, storage), _say_nothing if json else say
     with kept_in(place.path), ConfirmBar(quiet=json) as bar:
-        outcome = confirm_study(place, name, top=top, seeds=seeds, jobs=jobs, said=said, progress=bar.update)
+        confirmation = confirm_study(place, name, top=top, seeds=seeds, jobs=jobs, said=said, progress=bar.update)
     summary = summarize(place, name)
     if json:
-        print_json(outcome | {"confirmed": outcome["winner"], "finalize": summary.choice.final})
+        answer = ConfirmAnswer(**vars(confirmation), confirmed=confirmation.winner, finalize=summary.choice.final)
+        print_record(answer)
     else:
-        print_confirmed(outcome, summary)
+        print_confirmed(confirmation, summary)
         print_warnings(summary.warnings)
     _sync(place, name)
 
@@ -67,7 +69,7 @@ def recheck(
         from study.confirm_view import print_rechecked
         from study.home import Home
         from study.rechecking import recheck as recheck_study
-        from study.terminal import print_json
+        from study.terminal import print_record
 
     place, said = Home.at(home, storage), _say_nothing if json else say
     with kept_in(place.path):
@@ -82,7 +84,7 @@ def recheck(
             said=said,
         )
     if json:
-        print_json(outcome)
+        print_record(outcome)
     else:
         print_rechecked(outcome)
 
@@ -107,13 +109,13 @@ def finalize(
         from study.finalizing import finalize as finalize_study
         from study.home import Home
         from study.results import read_warnings
-        from study.terminal import print_json, print_warnings
+        from study.terminal import print_record, print_warnings
 
     place = Home.at(home, storage)
     with kept_in(place.path):
         final = finalize_study(place, name, trial=trial, with_dev=with_dev, again=again)
     if json:
-        print_json(final.plain())
+        print_record(final)
     else:
         print_final(final, home)
         print_warnings(read_warnings(place, name))

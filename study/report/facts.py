@@ -9,12 +9,13 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 
 from study.charts.trials import TrialFacts, distributions_of, thin_curves
+from study.confirmation import Confirmation
 from study.data import Dataset, loading, overview
 from study.data.overview import DataSummary
 from study.errors import UserError
 from study.home import Home
 from study.ledger import Ledger
-from study.report.confirmation import Confirmation, TestEvaluation, read_confirmation, read_test_evaluations
+from study.report.openings import TestEvaluation, read_test_evaluations
 from study.report.winner import Winner, look_at_winner
 from study.results import summarize_ledger
 from study.search.importance import Importance, estimate
@@ -94,7 +95,7 @@ def gather(home: Home, name: str) -> Facts:
         trials=trials,
         attributes=attributes,
         curves=thin_curves(folder, summary),
-        confirmation=None if summary.choice.outdated else read_confirmation(summary.confirm),
+        confirmation=None if summary.choice.outdated else summary.confirm,
         openings=read_test_evaluations(summary.finalized),
         importance=estimate(trials, StudyDirection[ledger.direction.upper()]),
         winner=winner,

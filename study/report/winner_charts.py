@@ -6,8 +6,8 @@ from study.charts.chart import HEIGHT, WIDTH, Axis, Chart, Dots, Mark, path, run
 from study.charts.colors import CLASSES
 from study.charts.scales import Choices, Numbers
 from study.charts.words import short, title_of
+from study.confirmation import Confirmation
 from study.formatting import counted
-from study.report.confirmation import Confirmation
 from study.report.winner import Plane, Winner
 
 

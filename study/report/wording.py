@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 
 from study.charts.words import short, title_of
 from study.choice_lines import choice_lines
+from study.confirmation import Confirmation
 from study.formatting import counted
-from study.report.confirmation import Confirmation, TestEvaluation
 from study.report.facts import Facts
+from study.report.openings import TestEvaluation
 from study.shell import command
 
 _COMMAND = re.compile("`(.+?)`")
@@ -125,9 +126,8 @@ def _winner(facts: Facts) -> Verdict:
 
 def _confirmed(confirmation: Confirmation) -> tuple[Figure, str]:
     """Return the confirmed value, and the headline about it."""
-    metric, winner = title_of(confirmation.metric), confirmation.candidate(confirmation.winner)
-    value = short(winner.value) if winner is not None else "?"
-    within = interval(winner.low, winner.high) if winner is not None else ""
+    metric, best = title_of(confirmation.metric), confirmation.best
+    value, within = short(best.value), interval(best.low, best.high)
     part = "dev" if confirmation.part == "dev" else "a part held back for it"
     note = f"trial {confirmation.winner}, {confirmation.seeds} fresh seeds, on {part}"
     bounds = f" (95% interval {within})" if within else ""
@@ -139,13 +139,13 @@ def _confirmed(confirmation: Confirmation) -> tuple[Figure, str]:
 
 def _after_confirmation(confirmation: Confirmation) -> list[str]:
     remarks = []
-    again = confirmation.candidate(confirmation.search_best)
-    if again is not None and again.value is not None:
+    again = confirmation.candidate(confirmation.search_best.trial)
+    if again is not None:
         remarks.append(
             f"Trial {again.trial}, the best of the search with {short(again.search_value)}, comes to "
             f"{short(again.value)} on fresh seeds."
         )
-    alike = [str(c.trial) for c in confirmation.candidates if c.indistinguishable and c.trial != confirmation.winner]
+    alike = [str(candidate.trial) for candidate in confirmation.equals]
     if alike:
         trials = f"Trial {alike[0]} is" if len(alike) == 1 else f"Trials {', '.join(alike)} are"
         remarks.append(f"{trials} not significantly different from it (p ≥ 0.05).")

@@ -9,6 +9,7 @@ from fastapi.responses import Response
 from study.charts.chart import Chart
 from study.choice import Choice
 from study.choice_lines import choice_lines
+from study.records import to_json
 from study.results import Summary, TrialRow
 from study.service.limits import SPEC_BYTES
 from study.service.problems import Problem, declare
@@ -140,7 +141,7 @@ def study_routes(service: Service) -> APIRouter:
                 front=[] if summary is None else list(summary.front),
                 choice=ChoiceAnswer.model_validate(asdict(Choice() if summary is None else summary.choice)),
                 choice_lines=[] if summary is None else choice_lines(summary),
-                confirm=None if summary is None else summary.confirm,
+                confirm=None if summary is None or summary.confirm is None else to_json(summary.confirm),
                 finalized=[] if summary is None else list(summary.finalized),
                 spec=None if submission is None else submission.spec,
             )

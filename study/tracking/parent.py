@@ -12,6 +12,7 @@ from optuna.trial import FrozenTrial
 
 from study.choice import NAMES
 from study.choice_lines import choice_lines
+from study.confirmation import Confirmation
 from study.home import StudyFolder
 from study.ledger import RESULT, STATES, Ledger
 from study.markdown import inline, link
@@ -82,7 +83,7 @@ def describe_parent(ledger: Ledger, folder: StudyFolder, experiment_id: str) -> 
 
     return ParentContent(
         tags=tags,
-        points=[*_best_so_far(trials, ledger.direction), *_outcomes(attributes, len(trials))],
+        points=[*_best_so_far(trials, ledger.direction), *_outcomes(summary.confirm, attributes, len(trials))],
         status="FINISHED" if complete else "KILLED",
         ended=max((_completed(t) for t in trials), default=int(attributes["created"])),
         files=files,
@@ -133,15 +134,19 @@ def _best_so_far(trials: list[FrozenTrial], direction: str) -> list[tuple[str, f
     return points
 
 
-def _outcomes(attributes: Mapping[str, Any], step: int) -> list[tuple[str, float, int, int]]:
+def _outcomes(
+    confirmation: Confirmation | None, attributes: Mapping[str, Any], step: int
+) -> list[tuple[str, float, int, int]]:
     """Return what confirm and finalize found, as metrics of the parent."""
-    at, points = int(attributes["created"]), []
-    confirmed = attributes.get("confirm")
-    if confirmed:
-        winner = next(c for c in confirmed["candidates"] if c["trial"] == confirmed["winner"])
-        metric = confirmed["metric"]
-        points += [(f"confirmed_{metric}", winner["value"], at, step)]
-        points += [(f"confirmed_{metric}_{end}", winner[end], at, step) for end in ("low", "high")]
+    at = int(attributes["created"])
+    points: list[tuple[str, float, int, int]] = []
+    if confirmation is not None:
+        best, name = confirmation.best, f"confirmed_{confirmation.metric}"
+        points += [
+            (name, best.value, at, step),
+            (f"{name}_low", best.low, at, step),
+            (f"{name}_high", best.high, at, step),
+        ]
     for opening in attributes.get("finalized", [])[-1:]:
         known = {name: value for name, value in opening["metrics"].items() if value is not None}
         points += [(f"test_{name}", float(value), at, step) for name, value in known.items()]

@@ -90,13 +90,13 @@ def test_settings_are_confirmed_compared_and_finalized(
 ) -> None:
     outcome = table.confirm(top=2, seeds=3, jobs=1, quiet=True)
     assert capsys.readouterr().out == ""
-    assert len(outcome["candidates"]) == 2
+    assert len(outcome.candidates) == 2
     compared = table.compare(0, 1, picture=tmp_path / "curves.svg")
-    assert [each["label"] for each in compared["contenders"]] == ["0", "1"]
+    assert [each.label for each in compared.contenders] == ["0", "1"]
     assert (tmp_path / "curves.svg").exists()
     with pytest.raises(UserError, match="--again"):
         table.finalize()
-    assert table.finalize(again=True).opening.trial == outcome["winner"]
+    assert table.finalize(again=True).opening.trial == outcome.winner
     store = tracking_uri(table.home)
     assert MlflowClient(store, store).get_model_version_by_alias("table", "champion").version == 2
     assert not {"MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "MLFLOW_EXPERIMENT_ID"} & set(os.environ)

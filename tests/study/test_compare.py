@@ -14,8 +14,8 @@ from engine.metrics import METRICS, labels
 from study.comparing import compare
 from study.errors import UserError
 from study.home import Home
-from study.reopening import load_all
 from study.results import Summary
+from study.session import load_all
 from study.spec import parse_spec
 from study.statistics import mcnemar_exact
 from study.trial_file import read_result
@@ -43,17 +43,17 @@ def test_accuracy_of_single_networks_by_hand(searched: tuple[Path, Summary]) -> 
         for n in (first, last)
     )
     a, b = int((one & ~other).sum()), int((other & ~one).sum())
-    (pair,) = outcome["pairs"]
+    (pair,) = outcome.pairs
     assert a + b
-    assert pair["test"] == "McNemar, exact"
-    assert pair["estimate"] == pytest.approx((a - b) / 80)
-    assert pair["p"] == pair["p_holm"] == mcnemar_exact(a, b)
-    assert pair["effect"] == f"of 80 examples {first} alone gets {a} right, {last} alone {b}"
-    assert [c["value"] for c in outcome["contenders"]] == pytest.approx(
+    assert pair.test == "McNemar, exact"
+    assert pair.estimate == pytest.approx((a - b) / 80)
+    assert pair.p == pair.p_holm == mcnemar_exact(a, b)
+    assert pair.effect == f"of 80 examples {first} alone gets {a} right, {last} alone {b}"
+    assert [c.value for c in outcome.contenders] == pytest.approx(
         [summary.trials[n].value for n in (first, last)], abs=1e-6
     )
-    assert set(outcome["parameters"]) >= {"learning_rate"}
-    assert Path(outcome["picture"]).read_text(encoding="utf-8").startswith("<svg")
+    assert set(outcome.parameters) >= {"learning_rate"}
+    assert Path(outcome.picture).read_text(encoding="utf-8").startswith("<svg")
 
 
 @pytest.mark.slow
@@ -61,12 +61,12 @@ def test_three_trials_make_three_pairs_and_holm_raises_p(searched: tuple[Path, S
     folder, summary = searched
     items = [str(row.number) for row in summary.ranking()[:3]]
     outcome = compare(Home(folder), "small", items, tmp_path / "curves.svg")
-    assert [(pair["first"], pair["second"]) for pair in outcome["pairs"]] == [
+    assert [(pair.first, pair.second) for pair in outcome.pairs] == [
         (items[0], items[1]),
         (items[0], items[2]),
         (items[1], items[2]),
     ]
-    assert all(pair["p_holm"] >= pair["p"] for pair in outcome["pairs"])
+    assert all(pair.p_holm >= pair.p for pair in outcome.pairs)
     assert "<svg" in (tmp_path / "curves.svg").read_text()
 
 
@@ -74,14 +74,14 @@ def test_three_trials_make_three_pairs_and_holm_raises_p(searched: tuple[Path, S
 def test_all_seeds_and_folds_are_compared(tmp_path: Path) -> None:
     summary = ran(spec_with("seeds = 3\ntrials = 4\npruner = 'none'"), tmp_path / "seeds")
     outcome = compare(Home(tmp_path / "seeds"), "small", best_two(summary))
-    assert outcome["seeds"] == 3
-    assert outcome["pairs"][0]["test"] == "t test over seeds and examples"
+    assert outcome.seeds == 3
+    assert outcome.pairs[0].test == "t test over seeds and examples"
     summary = ran(spec_with("trials = 4\npruner = 'none'", "folds = 3"), tmp_path / "folds")
     outcome = compare(Home(tmp_path / "folds"), "small", best_two(summary))
-    assert (outcome["m"], outcome["seeds"]) == (320, 1)
-    assert outcome["pairs"][0]["test"] == "McNemar, exact"
-    for contender in outcome["contenders"]:
-        assert contender["value"] == pytest.approx(summary.trials[contender["trial"]].value, abs=1e-6)
+    assert (outcome.m, outcome.seeds) == (320, 1)
+    assert outcome.pairs[0].test == "McNemar, exact"
+    for contender in outcome.contenders:
+        assert contender.value == pytest.approx(summary.trials[contender.trial].value, abs=1e-6)
 
 
 @pytest.mark.slow
@@ -90,26 +90,26 @@ def test_other_metrics_by_bootstrap_in_the_unit_of_the_table(tmp_path: Path, met
     source = 'source = "synthetic:house_price"\nexamples = 120\nlog_target = true'
     summary = ran(spec_with(f'metric = "{metric}"\ntrials = 4\npruner = "none"', source), tmp_path)
     outcome = compare(Home(tmp_path), "small", best_two(summary))
-    (pair,) = outcome["pairs"]
-    assert pair["test"] == "paired bootstrap over examples"
+    (pair,) = outcome.pairs
+    assert pair.test == "paired bootstrap over examples"
     values = [summary.trials[int(n)].value for n in best_two(summary)]
-    assert pair["estimate"] == pytest.approx(values[0] - values[1], rel=1e-3, abs=1e-6)
-    assert pair["low"] <= pair["estimate"] <= pair["high"]
-    assert compare(Home(tmp_path), "small", best_two(summary))["pairs"] == outcome["pairs"]
-    assert METRICS[metric].title in pair["effect"]
+    assert pair.estimate == pytest.approx(values[0] - values[1], rel=1e-3, abs=1e-6)
+    assert pair.low <= pair.estimate <= pair.high
+    assert compare(Home(tmp_path), "small", best_two(summary)).pairs == outcome.pairs
+    assert METRICS[metric].title in pair.effect
 
 
 @pytest.mark.slow
 def test_confirmed_networks_are_compared_where_there_are_any(tmp_path: Path) -> None:
     ran(SMALL, tmp_path)
-    found = confirmed(SMALL, tmp_path)["candidates"]
-    outcome = compare(Home(tmp_path), "small", [str(candidate["trial"]) for candidate in found])
-    assert (outcome["networks"], outcome["seeds"]) == ("confirm", 4)
-    assert [c["value"] for c in outcome["contenders"]] == pytest.approx([c["value"] for c in found])
-    others = {str(candidate["trial"]) for candidate in found}
+    found = confirmed(SMALL, tmp_path).candidates
+    outcome = compare(Home(tmp_path), "small", [str(candidate.trial) for candidate in found])
+    assert (outcome.networks, outcome.seeds) == ("confirm", 4)
+    assert [c.value for c in outcome.contenders] == pytest.approx([c.value for c in found])
+    others = {str(candidate.trial) for candidate in found}
     summary = run_local(SMALL, tmp_path)
     outside = next(str(row.number) for row in summary.ranking() if str(row.number) not in others)
-    assert compare(Home(tmp_path), "small", [outside])["networks"] == "search"
+    assert compare(Home(tmp_path), "small", [outside]).networks == "search"
 
 
 @pytest.mark.slow
@@ -117,12 +117,12 @@ def test_the_best_of_two_studies_on_the_same_data(tmp_path: Path) -> None:
     first = ran(SMALL, tmp_path)
     second = ran(SMALL.replace('"small"', '"other"').replace("trials = 12", "trials = 5\nseed = 9"), tmp_path)
     outcome = compare(Home(tmp_path), "small", ["other"])
-    assert [c["label"] for c in outcome["contenders"]] == [
+    assert [c.label for c in outcome.contenders] == [
         str(first.ranking()[0].number),
         f"other:{second.ranking()[0].number}",
     ]
     number = second.ranking()[1].number
-    assert compare(Home(tmp_path), "small", [f"other:{number}", "other"])["contenders"][0]["trial"] == number
+    assert compare(Home(tmp_path), "small", [f"other:{number}", "other"]).contenders[0].trial == number
     ran(
         SMALL.replace('"small"', '"moved"').replace("seed = 0", "seed = 5").replace("trials = 12", "trials = 1"),
         tmp_path,

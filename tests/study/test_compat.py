@@ -16,15 +16,15 @@ from optuna.samplers import RandomSampler
 from optuna.storages import InMemoryStorage
 from optuna.trial import TrialState, create_trial
 from packaging.requirements import Requirement
-from study.mirror import Mirror
-from study.samplers import CmaSampler
-from study.space import _is_within
 
 import study
 from study import _compat
 from study.errors import UserError
 from study.home import StudyFolder
 from study.ledger import Ledger, TrialRecord, quiet_optuna
+from study.search.in_memory_study import Mirror
+from study.search.samplers import CmaSampler
+from study.search.search_space import _is_within
 
 ROOT = Path(study.__file__).parent
 

@@ -13,16 +13,18 @@ from support.processes import workers_of
 from support.small_study import SMALL
 
 from engine.metrics import METRICS, labels
-from study.confirm_view import verdict_lines
-from study.confirming import confirm, is_current
+from study.confirm_view import confirmation_lines
+from study.confirmation import Confirmation
+from study.confirming import confirm
 from study.errors import UserError
 from study.home import Home
 from study.ledger import Ledger
-from study.reopening import load_all, reopen
-from study.results import summarize
+from study.records import to_json
+from study.results import is_current, summarize
 from study.retraining import Retraining, fresh_seed
 from study.running import Progress, run
 from study.search.objective import network_seed
+from study.session import load_all
 from study.spec import parse_spec
 from study.workers import Workers
 
@@ -30,14 +32,14 @@ CONFIRMED = SMALL + "[confirm]\ntop = 3\nseeds = 4\n"
 
 
 @pytest.fixture(scope="module")
-def once(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
+def once(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Confirmation]:
     """The home of the small study, searched and confirmed by one job, and the outcome; tests do not change it."""
     folder = tmp_path_factory.mktemp("confirmed")
     return folder, confirmed(SMALL, folder)
 
 
-def figures(outcome: dict) -> dict:
-    plain = json.loads(json.dumps(outcome))
+def figures(outcome: Confirmation) -> dict:
+    plain = to_json(outcome)
     for candidate in plain["candidates"]:
         del candidate["seconds"]
     return plain
@@ -82,7 +84,7 @@ def test_run_with_confirm_table_ends_with_the_verdict_and_confirm_retrains_nothi
 
 
 @pytest.mark.slow
-def test_number_of_jobs_and_an_interruption_change_no_figure(once: tuple[Path, dict], tmp_path: Path) -> None:
+def test_number_of_jobs_and_an_interruption_change_no_figure(once: tuple[Path, Confirmation], tmp_path: Path) -> None:
     _, first = once
     assert figures(confirmed(SMALL, tmp_path / "two", jobs=2)) == figures(first)
 
@@ -110,7 +112,7 @@ def test_worker_processes_of_the_search_also_confirm(spec: Path, home: Path) -> 
     progress = Progress(lambda *_: None, lambda number, *_: look(f"trial {number} ended"), look)
     result = run(spec, Home(home), workers=crew, exporter=None, progress=progress)
     assert result.confirmed is not None
-    candidates = {candidate["trial"] for candidate in result.confirmed["candidates"]}
+    candidates = {candidate.trial for candidate in result.confirmed.candidates}
     assert {f"trial {number} trained again" for number in candidates} <= {what for what, _ in seen}
     (processes,) = {processes for _, processes in seen}
     assert len(processes) == 2
@@ -120,17 +122,17 @@ def test_worker_processes_of_the_search_also_confirm(spec: Path, home: Path) -> 
 def test_confirmation_stays_within_the_memory_limit_of_a_worker(tmp_path: Path) -> None:
     space = "units = 1100\ndepth = 2\niterations = 1\nlearning_rate = 0.01"
     outcome = confirmed(spec_with("trials = 1\nworker_memory = 256", space=space), tmp_path, top=1, seeds=12)
-    assert outcome["failed"] == []  # all twelve beside each other would take 300 MB
+    assert outcome.failed == ()  # all twelve beside each other would take 300 MB
 
 
-def test_values_are_those_of_the_kept_networks(once: tuple[Path, dict]) -> None:
+def test_values_are_those_of_the_kept_networks(once: tuple[Path, Confirmation]) -> None:
     folder, outcome = once
     dataset = load_all(parse_spec(SMALL, "").data, folder)[0]
-    for candidate in outcome["candidates"]:
-        with np.load(folder / f"studies/small/confirm/trial-{candidate['trial']}.npz") as file:
-            assert file["parameters"].shape == (4, candidate["parameters"])
+    for candidate in outcome.candidates:
+        with np.load(folder / f"studies/small/confirm/trial-{candidate.trial}.npz") as file:
+            assert file["parameters"].shape == (4, candidate.parameters)
             by_seed = [METRICS["accuracy"].compute(dataset.dev.Y, A) for A in file["predictions"]]
-        assert candidate["by_seed"] == pytest.approx(by_seed)
+        assert candidate.by_seed == pytest.approx(by_seed)
 
 
 def test_fresh_seeds_differ_from_those_of_the_search() -> None:
@@ -140,26 +142,24 @@ def test_fresh_seeds_differ_from_those_of_the_search() -> None:
 
 
 def test_a_stack_too_large_for_memory_is_trained_in_pieces_to_the_same_figures(
-    once: tuple[Path, dict], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    once: tuple[Path, Confirmation], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, whole = once
     monkeypatch.setattr("study.retraining.MEMORY", 1)
     pieces = confirmed(SMALL, tmp_path)
-    assert [c["value"] for c in pieces["candidates"]] == pytest.approx([c["value"] for c in whole["candidates"]])
+    assert [c.value for c in pieces.candidates] == pytest.approx([c.value for c in whole.candidates])
 
 
 def test_confirm_split_is_used_where_the_spec_has_one(tmp_path: Path) -> None:
     text = spec_with(data="confirm = 0.2")
     outcome = confirmed(text, tmp_path)
     dataset = load_all(parse_spec(text, "").data, tmp_path)[0]
-    assert outcome["part"] == "confirm"
-    assert outcome["m"] == dataset.confirm.m
-    best = outcome["candidates"][0]
-    with np.load(tmp_path / f"studies/small/confirm/trial-{best['trial']}.npz") as file:
-        assert best["by_seed"][0] == pytest.approx(
-            METRICS["accuracy"].compute(dataset.confirm.Y, file["predictions"][0])
-        )
-    assert not any("chose the candidates" in line for line in verdict_lines(outcome))
+    assert outcome.part == "confirm"
+    assert outcome.m == dataset.confirm.m
+    best = outcome.candidates[0]
+    with np.load(tmp_path / f"studies/small/confirm/trial-{best.trial}.npz") as file:
+        assert best.by_seed[0] == pytest.approx(METRICS["accuracy"].compute(dataset.confirm.Y, file["predictions"][0]))
+    assert not any("chose the candidates" in line for line in confirmation_lines(outcome))
 
 
 @pytest.mark.parametrize("confirm_part", [False, True])
@@ -168,13 +168,13 @@ def test_with_folds_each_example_counts_in_the_fold_whose_dev_it_is_in(tmp_path:
     outcome = confirmed(text, tmp_path, top=2, seeds=3)
     datasets = load_all(parse_spec(text, "").data, tmp_path)
     parts = [dataset.confirm if confirm_part else dataset.dev for dataset in datasets]
-    assert outcome["m"] == (parts[0].m if confirm_part else sum(part.m for part in parts))
-    best = outcome["candidates"][0]
-    with np.load(tmp_path / f"studies/small/confirm/trial-{best['trial']}.npz") as file:
+    assert outcome.m == (parts[0].m if confirm_part else sum(part.m for part in parts))
+    best = outcome.candidates[0]
+    with np.load(tmp_path / f"studies/small/confirm/trial-{best.trial}.npz") as file:
         assert len(file["parameters"]) == 9
         A = np.split(file["predictions"][1], np.cumsum([part.m for part in parts])[:-1], axis=1)
     right = [labels(part.Y) == labels(a) for part, a in zip(parts, A, strict=True)]
-    assert best["by_seed"][1] == pytest.approx(np.concatenate(right).mean())
+    assert best.by_seed[1] == pytest.approx(np.concatenate(right).mean())
 
 
 def test_regression_is_confirmed_in_the_unit_of_the_table(tmp_path: Path) -> None:
@@ -183,19 +183,19 @@ def test_regression_is_confirmed_in_the_unit_of_the_table(tmp_path: Path) -> Non
     )
     outcome = confirmed(text, tmp_path)
     dataset = load_all(parse_spec(text, "").data, tmp_path)[0]
-    best = outcome["candidates"][0]
-    assert outcome["direction"] == "minimize"
-    values = {candidate["trial"]: candidate["value"] for candidate in outcome["candidates"]}
-    assert outcome["winner"] == min(values, key=lambda trial: values[trial])
-    with np.load(tmp_path / f"studies/small/confirm/trial-{best['trial']}.npz") as file:
+    best = outcome.candidates[0]
+    assert outcome.direction == "minimize"
+    values = {candidate.trial: candidate.value for candidate in outcome.candidates}
+    assert outcome.winner == min(values, key=lambda trial: values[trial])
+    with np.load(tmp_path / f"studies/small/confirm/trial-{best.trial}.npz") as file:
         A, Y = (dataset.target_scale.to_units(values) for values in (file["predictions"][0], dataset.dev.Y))
-    assert best["by_seed"][0] == pytest.approx(METRICS["rmse"].compute(Y, A), rel=1e-4)
+    assert best.by_seed[0] == pytest.approx(METRICS["rmse"].compute(Y, A), rel=1e-4)
 
 
 def test_several_objectives_take_candidates_from_the_front(tmp_path: Path) -> None:
     outcome = confirmed(spec_with('metric = ["accuracy", "parameters"]'), tmp_path)
     front = summarize(Home(tmp_path), "small").front
-    assert {candidate["trial"] for candidate in outcome["candidates"]} <= set(front)
+    assert {candidate.trial for candidate in outcome.candidates} <= set(front)
 
 
 @pytest.mark.slow
@@ -206,7 +206,7 @@ def test_outcome_is_outdated_once_the_study_has_gone_on(tmp_path: Path) -> None:
     assert is_current(outcome, summarize(Home(tmp_path), "small"), ledger.attributes)
     run_local(spec_with("trials = 30"), tmp_path)
     later = summarize(Home(tmp_path), "small")
-    assert {row.number for row in later.ranking()[:3]} != {candidate["trial"] for candidate in outcome["candidates"]}
+    assert {row.number for row in later.ranking()[:3]} != {candidate.trial for candidate in outcome.candidates}
     assert not is_current(outcome, later, Ledger(place, "small").attributes)
 
 
@@ -224,9 +224,9 @@ def test_setting_that_fails_on_a_fresh_seed_is_excluded_and_named(
     unlucky = summary.ranking()[0].number
     monkeypatch.setattr(Retraining, "_gather", gather)
     outcome = confirmed(SMALL, tmp_path)
-    assert [failed["trial"] for failed in outcome["failed"]] == [unlucky]
-    assert unlucky not in {candidate["trial"] for candidate in outcome["candidates"]}
-    assert any("it failed" in line for line in verdict_lines(outcome))
+    assert [failed.trial for failed in outcome.failed] == [unlucky]
+    assert unlucky not in {candidate.trial for candidate in outcome.candidates}
+    assert any("it failed" in line for line in confirmation_lines(outcome))
     assert "confirm" not in Ledger(Home(tmp_path).folder("small"), "small").attributes  # a worker lost is no outcome
     with pytest.raises(UserError, match="none of the 1 best settings trains again"):
         confirmed(SMALL, tmp_path, top=1)
@@ -237,7 +237,7 @@ def test_study_that_is_missing_or_has_not_begun_is_refused(tmp_path: Path) -> No
         confirm(Home(tmp_path), "small", jobs=1, said=nobody)
     run_local(SMALL, tmp_path)
     with pytest.raises(UserError, match="has not begun"):
-        reopen(Home(tmp_path), "small")
+        confirm(Home(tmp_path), "small", jobs=1, said=nobody)
 
 
 def test_changed_data_are_refused(tmp_path: Path, home: Path) -> None:

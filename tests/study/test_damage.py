@@ -202,7 +202,7 @@ def test_flipped_bits_in_a_training_state_or_a_retrained_setting_are_noticed(tmp
     for _ in flips(path, FLIPS):
         found = read_predictions(path)
         assert found is None or np.array_equal(found, truth)
-    assert outcome["winner"] == int(path.stem.removeprefix("trial-"))
+    assert outcome.winner == int(path.stem.removeprefix("trial-"))
 
 
 @pytest.mark.parametrize("damage", ["garbage", "cut", "zeros"])

@@ -1,6 +1,5 @@
 """`study recheck`: the old best on the data as they are now, or on others."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +8,12 @@ from support.command import run_study
 from support.confirmed_study import nobody, ran
 from support.in_process import spec_with
 
+from study.confirmation import OldBest, Recheck
 from study.errors import UserError
 from study.home import Home
 from study.ledger import Ledger
 from study.rechecking import recheck
+from study.records import to_json
 
 TABLE = 'source = "t.csv"'
 LINE = "{ learning_rate = 0.5, iterations = 200, depth = 0 }"
@@ -27,8 +28,8 @@ def write(path: Path, xor: bool) -> Path:
     return path
 
 
-def figures(outcome: dict) -> dict:
-    plain = json.loads(json.dumps(outcome))
+def figures(outcome: Recheck) -> dict:
+    plain = to_json(outcome)
     for candidate in plain["candidates"]:
         del candidate["seconds"]
     return plain
@@ -47,14 +48,14 @@ def test_old_best_holds_on_the_same_data_for_any_number_of_jobs(home: Path) -> N
     said: list[str] = []
     first = recheck(Home(home), "small", trials=3, top=1, seeds=3, jobs=1, said=said.append)
     assert "the same data as before" in said[0]
-    assert first["holds"]
-    assert first["same_data"]
-    assert first["old_best"] == {"name": "trial-0", "trial": 0, "value": pytest.approx(1, abs=0.1)}
-    assert first["candidates"][0]["name"] == "trial-0"
-    assert first["candidates"][0]["params"]["depth"] == 0
+    assert first.holds
+    assert first.same_data
+    assert first.old_best == OldBest(name="trial-0", trial=0, value=pytest.approx(1, abs=0.1))
+    assert first.candidates[0].name == "trial-0"
+    assert first.candidates[0].params["depth"] == 0
     assert Home(home).names() == ["small"]
     place = Home(home).folder("small")
-    assert Ledger(place, "small").attributes["recheck"] == first
+    assert Ledger(place, "small").attributes["recheck"] == to_json(first)
     place.rechecks.rename(home / "kept")
     again = recheck(Home(home), "small", trials=3, top=1, seeds=3, jobs=2, said=nobody)
     assert figures(again) == figures(first)
@@ -68,15 +69,15 @@ def test_old_best_holds_on_the_same_data_for_any_number_of_jobs(home: Path) -> N
 def test_old_best_no_longer_holds_on_data_that_no_line_separates(home: Path) -> None:
     other = write(home / "xor.csv", xor=True)
     outcome = recheck(Home(home), "small", data=other, trials=12, top=1, seeds=3, jobs=1, said=nobody)
-    assert not outcome["holds"]
-    assert not outcome["same_data"]
-    assert outcome["winner"].startswith("new-")
+    assert not outcome.holds
+    assert not outcome.same_data
+    assert outcome.winner.startswith("new-")
     shown = run_study(
         "recheck", "small", "--data", other, "--trials", 12, "--top", 1, "--seeds", 3, "--jobs", 1, "--home", home
     )
     assert shown.returncode == 0, shown.stderr
     assert "The old best holds no longer" in shown.stdout
-    assert f"{outcome['recommended']}: learning_rate = " in shown.stdout
+    assert f"{outcome.recommended}: learning_rate = " in shown.stdout
 
 
 def test_unknown_study_or_unreadable_data_are_refused(home: Path, tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ from support.small_study import SMALL, fingerprints, show
 
 from study.errors import UserError
 from study.home import Home
+from study.identity import check_identity, identify
 from study.ledger import Ledger
-from study.running import _check_identity, _identity
 from study.search.objective import network_seed, sampler_seed
 from study.spec import parse_spec
 
@@ -79,21 +79,23 @@ def test_seeds_are_functions_of_study_seed_and_trial() -> None:
 
 
 def test_limits_may_change_and_what_a_trial_depends_on_may_not() -> None:
-    identity = _identity(parse_spec(SMALL, "small.toml"))
+    identity = identify(parse_spec(SMALL, "small.toml"))
     for line in ("trials = 99", "work = 5", "timeout = 5", "stop_after = 5", "worker_memory = 500"):
-        assert _identity(parse_spec(spec_with(line), "small.toml")) == identity
+        assert identify(parse_spec(spec_with(line), "small.toml")) == identity
     for line in ("seed = 1", "in_flight = 5", "warmup = 0.2"):
-        assert _identity(parse_spec(spec_with(line), "small.toml")) != identity
+        assert identify(parse_spec(spec_with(line), "small.toml")) != identity
 
 
 def test_a_key_that_an_earlier_version_did_not_have_was_not_set() -> None:
-    spec = parse_spec(SMALL, "small.toml")
-    now = _identity(spec)
-    known = {"identity": {key: value for key, value in now.items() if key != "[data] escape"}, "fingerprint": "f"}
-    objective: Any = SimpleNamespace(spec=spec, dataset=SimpleNamespace(fingerprint="f"))
-    _check_identity(known, now, objective, Path("small.toml"))
+    spec = parse_spec(spec_with(data='source = "t.csv"'), "small.toml")
+    now = identify(spec)
+    known = {"identity": {key: value for key, value in now.items() if key != "[data] escape"}}
+    known |= {"fingerprint": "f", "parts": {}}
+    dataset: Any = SimpleNamespace(fingerprint="f")
+    check_identity(known, spec, dataset, "small.toml")
+    other = parse_spec(spec_with(data='source = "t.csv"\nescape = "!"'), "small.toml")
     with pytest.raises(UserError, match=r"\[data\] escape changed"):
-        _check_identity(known, now | {"[data] escape": "other"}, objective, Path("small.toml"))
+        check_identity(known, other, dataset, "small.toml")
 
 
 def test_workers_see_train_and_dev_alone(finished: Path) -> None:

@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from study.power import Spread, detectable, examples_needed, power, seeds_needed, spread_of
+from study.selection import ScoredConfiguration, select_best
 from study.statistics import (
     adjust_to_best,
-    crossed,
+    crossed_anova,
     crossed_variance,
     generator,
     holm,
@@ -19,7 +20,6 @@ from study.statistics import (
     paired_shares,
     probability_best,
 )
-from study.verdict import Scored, judge
 
 
 def test_mcnemar_by_hand() -> None:
@@ -40,7 +40,7 @@ def test_holm_by_hand() -> None:
 
 def test_mean_squares_by_hand() -> None:
     # Seeds by examples: effects of ±1 and ±2 and nothing left over.
-    table = crossed(np.array([[[0.0, 2.0], [4.0, 6.0]]]))
+    table = crossed_anova(np.array([[[0.0, 2.0], [4.0, 6.0]]]))
     assert table.means == [3]
     assert table.examples.item() == pytest.approx(2 * (1 + 1) / 1)
     assert table.seeds.item() == pytest.approx(2 * (4 + 4) / 1)
@@ -53,7 +53,7 @@ def test_mean_squares_by_hand() -> None:
 def test_one_seed_is_the_paired_t_test() -> None:
     rng = np.random.default_rng(0)
     values = rng.standard_normal((2, 1, 50))
-    difference = crossed(values).difference(0, 1)
+    difference = crossed_anova(values).difference(0, 1)
     reference = stats.ttest_rel(values[0, 0], values[1, 0])
     assert difference.p == pytest.approx(reference.pvalue)
     low, high = reference.confidence_interval()
@@ -62,7 +62,7 @@ def test_one_seed_is_the_paired_t_test() -> None:
 
 def test_where_seeds_alone_vary_it_is_the_t_test_over_seeds() -> None:
     by_seed = np.random.default_rng(1).standard_normal((2, 6))
-    table = crossed(np.repeat(by_seed[:, :, None], 40, axis=2))
+    table = crossed_anova(np.repeat(by_seed[:, :, None], 40, axis=2))
     assert table.difference(0, 1).p == pytest.approx(stats.ttest_rel(*by_seed).pvalue)
 
 
@@ -96,7 +96,7 @@ tables = st.builds(
 @settings(max_examples=50)
 @given(tables)
 def test_a_difference_is_the_same_from_both_sides(values: np.ndarray) -> None:
-    table = crossed(values)
+    table = crossed_anova(values)
     one, other = table.difference(0, 1), table.difference(1, 0)
     assert (one.estimate, one.low, one.high) == pytest.approx((-other.estimate, -other.high, -other.low))
     assert one.p == pytest.approx(other.p)
@@ -106,16 +106,16 @@ def test_a_difference_is_the_same_from_both_sides(values: np.ndarray) -> None:
 @settings(max_examples=50)
 @given(tables, st.floats(0.01, 100))
 def test_the_unit_of_a_metric_changes_no_p(values: np.ndarray, unit: float) -> None:
-    assert crossed(values * unit).difference(0, 1).p == pytest.approx(crossed(values).difference(0, 1).p)
+    assert crossed_anova(values * unit).difference(0, 1).p == pytest.approx(crossed_anova(values).difference(0, 1).p)
 
 
 @settings(max_examples=30)
 @given(tables)
 def test_probabilities_of_being_best_sum_to_1_and_follow_the_means(values: np.ndarray) -> None:
-    table = crossed(values)
+    table = crossed_anova(values)
     shares = probability_best(table, generator(0), maximize=True)
     assert shares.sum() == pytest.approx(1)
-    better = crossed(values + np.arange(len(values))[::-1, None, None] * 100)
+    better = crossed_anova(values + np.arange(len(values))[::-1, None, None] * 100)
     assert probability_best(better, generator(0), maximize=True)[0] == pytest.approx(
         1, abs=0.02 if values.shape[1] > 2 else 0.2
     )
@@ -140,38 +140,44 @@ def test_holm_lowers_no_p_and_keeps_their_order(p: list[float]) -> None:
 
 
 def test_with_three_settings_it_takes_more_to_trail_the_best() -> None:
-    table = crossed(np.random.default_rng(3).standard_normal((4, 5, 60)))
+    table = crossed_anova(np.random.default_rng(3).standard_normal((4, 5, 60)))
     winner = int(np.argmax(table.means))
     p = [table.difference(place, winner).p for place in range(4)]
     adjusted, levels = adjust_to_best(table, winner, p, generator(0))
     others = [place for place in range(4) if place != winner]
     assert all(adjusted[place] > p[place] for place in others)
     assert all(0.01 < levels[place] < 0.05 for place in others)
-    assert adjust_to_best(crossed(np.ones((2, 2, 3))), 0, [1.0, 1.0], generator(0)) == ([1.0, 1.0], [0.05, 0.05])
+    assert adjust_to_best(crossed_anova(np.ones((2, 2, 3))), 0, [1.0, 1.0], generator(0)) == ([1.0, 1.0], [0.05, 0.05])
 
 
 def test_equal_predictions_share_the_first_place_and_the_cheapest_is_recommended() -> None:
     right = (np.random.default_rng(0).random((4, 50)) < 0.9).astype(float)
-    verdict = judge("accuracy", [Scored(7, right, 2.0, 10), Scored(8, right, 1.0, 10), Scored(9, 1 - right, 0.1, 1)], 0)
-    seven, eight, nine = verdict["records"]
-    assert seven["probability_best"] == eight["probability_best"] == pytest.approx(0.5, abs=1e-3)
-    assert nine["probability_best"] < 1e-3
-    assert (verdict["winner"], verdict["recommended"]) == (7, 8)
-    assert eight["indistinguishable"]
-    assert not nine["indistinguishable"]
+    configurations = [
+        ScoredConfiguration(7, right, 2.0, 10),
+        ScoredConfiguration(8, right, 1.0, 10),
+        ScoredConfiguration(9, 1 - right, 0.1, 1),
+    ]
+    selection = select_best("accuracy", configurations, 0)
+    seven, eight, nine = selection.scores
+    assert seven.probability_best == eight.probability_best == pytest.approx(0.5, abs=1e-3)
+    assert nine.probability_best < 1e-3
+    assert (selection.best, selection.recommended) == (7, 8)
+    assert eight.indistinguishable
+    assert not nine.indistinguishable
 
 
-def test_a_single_setting_has_nothing_to_be_compared_with() -> None:
-    verdict = judge("accuracy", [Scored(3, np.eye(4)[:2], 1.0, 1)], 0)
-    assert (verdict["winner"], verdict["recommended"], verdict["power"]) == (3, 3, None)
-    assert verdict["records"][0]["probability_best"] == 1
+def test_a_single_configuration_has_nothing_to_be_compared_with() -> None:
+    selection = select_best("accuracy", [ScoredConfiguration(3, np.eye(4)[:2], 1.0, 1)], 0)
+    assert (selection.best, selection.recommended, selection.power) == (3, 3, None)
+    assert selection.scores[0].probability_best == 1
 
 
 def test_smaller_errors_win() -> None:
     errors = np.random.default_rng(0).random((2, 4, 30)) + np.array([1.0, 0.0])[:, None, None]
-    verdict = judge("mae", [Scored(0, errors[0], 1.0, 1), Scored(1, errors[1], 1.0, 1)], 0)
-    assert verdict["winner"] == 1
-    assert verdict["records"][0]["difference"]["estimate"] > 0
+    configurations = [ScoredConfiguration(k, table, 1.0, 1) for k, table in enumerate(errors)]
+    selection = select_best("mae", configurations, 0)
+    assert selection.best == 1
+    assert selection.scores[0].difference.estimate > 0
 
 
 def test_paired_bootstrap_finds_a_difference_and_none_where_there_is_none() -> None:
@@ -224,7 +230,7 @@ def test_the_spread_comes_back_from_many_values() -> None:
     rng = np.random.default_rng(0)
     S, m = 60, 3000
     values = 0.3 * rng.standard_normal((1, 1, m)) + 0.2 * rng.standard_normal((1, S, 1))
-    found = spread_of(crossed(values + 0.5 * rng.standard_normal((1, S, m))), np.ones((1, 1)))
+    found = spread_of(crossed_anova(values + 0.5 * rng.standard_normal((1, S, m))), np.ones((1, 1)))
     assert found.examples == pytest.approx(0.09, rel=0.1)
     assert found.seeds == pytest.approx(0.04, rel=0.5)
     assert found.noise == pytest.approx(0.25, rel=0.05)

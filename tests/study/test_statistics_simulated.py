@@ -9,14 +9,14 @@ from engine.activations import Array
 from engine.metrics import METRICS
 from study.example_values import example_values
 from study.power import examples_needed, power, spread_of
-from study.statistics import Crossed, crossed, generator, mcnemar_exact, paired_bootstrap
-from study.verdict import Scored, judge
+from study.selection import ScoredConfiguration, select_best
+from study.statistics import CrossedAnova, crossed_anova, generator, mcnemar_exact, paired_bootstrap
 
 pytestmark = pytest.mark.slow
 PAIRS = 1000
 
 
-def covers(metric: str, table: Crossed, truth: float) -> bool:
+def covers(metric: str, table: CrossedAnova, truth: float) -> bool:
     found = table.interval(metric, 0)
     return found.low <= truth <= found.high
 
@@ -29,7 +29,7 @@ def test_equal_settings_are_called_different_in_5_percent_and_intervals_cover(
     rng = np.random.default_rng(2026)
     different = covered = 0
     for _ in range(PAIRS):
-        table = crossed(correctness(rng, [share, share], seeds=S, m=m, examples=examples, seed=seed))
+        table = crossed_anova(correctness(rng, [share, share], seeds=S, m=m, examples=examples, seed=seed))
         different += table.difference(0, 1).p < 0.05
         covered += covers("accuracy", table, share)
     assert 0.03 <= different / PAIRS <= 0.07
@@ -40,7 +40,7 @@ def test_the_difference_of_unequal_settings_is_covered() -> None:
     rng = np.random.default_rng(7)
     covered = 0
     for _ in range(PAIRS):
-        found = crossed(correctness(rng, [0.95, 0.91], seeds=5, m=360)).difference(0, 1)
+        found = crossed_anova(correctness(rng, [0.95, 0.91], seeds=5, m=360)).difference(0, 1)
         covered += found.low <= 0.04 <= found.high
     assert 0.93 <= covered / PAIRS <= 0.97
 
@@ -49,13 +49,13 @@ def test_two_points_are_found_with_the_power_that_is_stated() -> None:
     rng = np.random.default_rng(11)
     contrast = np.array([[1.0, -1.0]])
     S, m, shares = 10, 360, [0.95, 0.93]
-    truth = spread_of(crossed(correctness(rng, shares, seeds=60, m=20_000)), contrast)
+    truth = spread_of(crossed_anova(correctness(rng, shares, seeds=60, m=20_000)), contrast)
     enough = examples_needed(0.02, truth, S)
     assert enough is not None
     for size, repeats in ((m, 600), (enough, 600)):
         found, stated = 0, []
         for _ in range(repeats):
-            table = crossed(correctness(rng, shares, seeds=S, m=size))
+            table = crossed_anova(correctness(rng, shares, seeds=S, m=size))
             difference = table.difference(0, 1)
             found += difference.p < 0.05 and difference.estimate > 0
             stated.append(power(0.02, spread_of(table, contrast), S, size))
@@ -64,13 +64,13 @@ def test_two_points_are_found_with_the_power_that_is_stated() -> None:
     assert power(0.02, truth, S, enough) == pytest.approx(0.8, abs=0.01)
 
 
-def test_of_five_equal_settings_each_is_called_worse_in_some_percent() -> None:
+def test_of_five_equal_configurations_each_is_called_worse_in_some_percent() -> None:
     rng = np.random.default_rng(3)
     out = 0
     for study in range(100):
         tables = correctness(rng, [0.93] * 5, seeds=5, m=200)
-        verdict = judge("accuracy", [Scored(k, table, 1.0, 1) for k, table in enumerate(tables)], study)
-        out += sum(not record["indistinguishable"] for record in verdict["records"])
+        configurations = [ScoredConfiguration(k, table, 1.0, 1) for k, table in enumerate(tables)]
+        out += sum(not score.indistinguishable for score in select_best("accuracy", configurations, study).scores)
     assert 0.01 <= out / 500 <= 0.05
 
 
@@ -88,7 +88,7 @@ def test_intervals_of_auc_cover() -> None:
     covered = 0
     for _ in range(500):
         Y, A = scores(rng, 5, 200)
-        table = crossed(np.array([[example_values("auc", Y, a[None]) for a in A]]))
+        table = crossed_anova(np.array([[example_values("auc", Y, a[None]) for a in A]]))
         covered += covers("auc", table, float(truth))
     assert 0.93 <= covered / 500 <= 0.975
 
@@ -98,7 +98,7 @@ def test_intervals_of_rmse_cover() -> None:
     covered = 0
     for _ in range(PAIRS):
         errors = np.sqrt(0.7) * rng.standard_normal((1, 150)) + np.sqrt(0.3) * rng.standard_normal((5, 150))
-        table = crossed(np.array([[example_values("rmse", np.zeros((1, 150)), e[None]) for e in errors]]))
+        table = crossed_anova(np.array([[example_values("rmse", np.zeros((1, 150)), e[None]) for e in errors]]))
         covered += covers("rmse", table, 1.0)
     assert 0.93 <= covered / PAIRS <= 0.97
 
@@ -108,7 +108,7 @@ def test_intervals_of_a_skewed_loss_cover() -> None:
     covered = 0
     for _ in range(PAIRS):
         losses = np.exp(rng.standard_normal((1, 200)) + 0.3 * rng.standard_normal((5, 200)))
-        covered += covers("log_loss", crossed(losses[None]), float(np.exp((1 + 0.3**2) / 2)))
+        covered += covers("log_loss", crossed_anova(losses[None]), float(np.exp((1 + 0.3**2) / 2)))
     assert 0.93 <= covered / PAIRS <= 0.97
 
 

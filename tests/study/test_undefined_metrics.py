@@ -14,7 +14,7 @@ from engine.metrics import METRICS
 from study.errors import UserError
 from study.home import Home
 from study.ledger import Ledger
-from study.reopening import load_all
+from study.session import load_all
 from study.spec import parse_spec
 from study.trial_file import read_result
 
@@ -66,10 +66,10 @@ def test_confirm_pools_folds_too(tmp_path: Path) -> None:
     outcome = confirmed(text, tmp_path, top=1, seeds=2)
     datasets = load_all(parse_spec(text, "").data, tmp_path)
     Y = np.concatenate([dataset.dev.Y for dataset in datasets], axis=1)
-    (candidate,) = outcome["candidates"]
-    with np.load(tmp_path / f"studies/rare/confirm/trial-{candidate['trial']}.npz") as file:
+    (candidate,) = outcome.candidates
+    with np.load(tmp_path / f"studies/rare/confirm/trial-{candidate.trial}.npz") as file:
         values = [METRICS["balanced_accuracy"].compute(Y, A) for A in file["predictions"]]
-    assert candidate["by_seed"] == pytest.approx(values, abs=1e-12)
+    assert candidate.by_seed == pytest.approx(values, abs=1e-12)
 
 
 @pytest.mark.parametrize(("metric", "refused"), [("balanced_accuracy", True), ("auc", True), ("accuracy", False)])

@@ -2,17 +2,12 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from support.in_process import run_local
+from support.in_process import local_session, run_local
 
+from study.confirmation import Confirmation
 from study.confirming import confirm_with
-from study.home import Home
-from study.ledger import Ledger, quiet_optuna
-from study.reopening import load_all
 from study.results import Summary
-from study.search.objective import Objective
-from study.spec import parse_spec
 from study.workers import Workers
 
 
@@ -29,26 +24,21 @@ def confirmed(
     jobs: int = 1,
     said: Callable[[str], None] = nobody,
     progress: Callable[[float], None] = lambda _: None,
-) -> dict[str, Any]:
+) -> Confirmation:
     """Run a spec without MLflow, and confirm it."""
     run_local(text, folder)
-    spec = parse_spec(text, "test.toml")
-    place = Home(folder).folder(spec.name)
-    objective = Objective(spec, load_all(spec.data, folder), place)
-    with quiet_optuna(), Workers.of(spec.search, jobs) as workers:
-        return confirm_with(objective, Ledger(place, spec.name), workers, said, progress, top=top, seeds=seeds)
+    session = local_session(text, folder)
+    with session.writing(), Workers.of(session.spec.search, jobs) as workers:
+        return confirm_with(session, workers, said, progress, top=top, seeds=seeds)
 
 
 def ran(text: str, folder: Path) -> Summary:
     """Run a spec in process, with all that a run writes into the ledger."""
-    spec = parse_spec(text, "test.toml")
     summary = run_local(text, folder)
-    place = Home(folder).folder(spec.name)
-    objective = Objective(spec, load_all(spec.data, folder), place)
-    Ledger(place, spec.name).set(
-        spec=text,
-        folder=str(folder),
-        fingerprint=objective.dataset.fingerprint,
-        parts=objective.dataset.part_fingerprints,
-    )
+    session = local_session(text, folder)
+    dataset = session.objective.dataset
+    with session.writing():
+        session.ledger.set(
+            spec=text, folder=str(folder), fingerprint=dataset.fingerprint, parts=dataset.part_fingerprints
+        )
     return summary

@@ -1,20 +1,16 @@
 """A study run in the test's own process, without MLflow: milliseconds instead of seconds."""
 
 from collections.abc import Callable
-from contextlib import nullcontext
 from pathlib import Path
 
 from support.small_study import SMALL
 
-from study import holding
 from study.clusters import Cluster
-from study.data import load, load_folds
 from study.home import Home
-from study.ledger import Ledger, quiet_optuna
-from study.results import Summary, summarize_ledger
-from study.search.coordinator import Listener, Search
-from study.search.objective import Objective, direction_of
+from study.results import Summary
+from study.search import Listener, Search
 from study.search.stopping import Budget
+from study.session import StudySession
 from study.spec import parse_spec
 from study.workers import Workers
 
@@ -44,24 +40,25 @@ def run_local(
     cluster: Cluster | None = None,
 ) -> Summary:
     """Run a spec, or go on with it, in a home and a storage; return what came out."""
-    spec = parse_spec(text, "test.toml")
-    place = Home(folder, storage).folder(spec.name)
-    base = base or folder
-    datasets = load_folds(spec.data, base) if spec.data.folds else (load(spec.data, base),)
-    objective = Objective(spec, datasets, place)
-    with quiet_optuna(), holding.hold(place, spec.name) if storage else nullcontext() as held:
-        ledger = Ledger(place, spec.name, [direction_of(name) for name in objective.objectives], held)
+    session = local_session(text, folder, base, storage)
+    search, objective = session.spec.search, session.objective
+    with session.writing():
+        ledger = session.ledger
         if storage:
             ledger.claim_format()  # by which a database's studies are known
-        ledger.set(trials=spec.search.trials, metric=objective.metric, objectives=list(objective.objectives))
+        ledger.set(trials=search.trials, metric=objective.metric, objectives=list(objective.objectives))
         objective.write_data()
-        budget = Budget(
-            spec.search.trials, spec.search.work, spec.search.stop_after, maximize=ledger.direction == "maximize"
-        )
-        enqueued = [dict(setting) for setting in spec.search.enqueue]
-        search = Search(objective, ledger, budget, enqueued, Listener(stop=stop))
-        with Workers.of(spec.search, jobs, cluster) as workers:
-            search.run(workers)
-        if not search.open:
-            ledger.set(ended=search.ended)
-        return summarize_ledger(ledger, place)
+        budget = Budget(search.trials, search.work, search.stop_after, maximize=ledger.direction == "maximize")
+        enqueued = [dict(setting) for setting in search.enqueue]
+        searching = Search(objective, ledger, budget, enqueued, Listener(stop=stop))
+        with Workers.of(search, jobs, cluster) as workers:
+            searching.run(workers)
+        if not searching.open:
+            ledger.set(ended=searching.ended)
+        return session.summary
+
+
+def local_session(text: str, folder: Path, base: Path | None = None, storage: str | None = None) -> StudySession:
+    """Return a session of a spec's text in a home; base: where its data are, None is the home."""
+    spec = parse_spec(text, "test.toml")
+    return StudySession(Home(folder, storage).folder(spec.name), spec, base or folder)

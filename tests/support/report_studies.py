@@ -8,9 +8,9 @@ from support.in_process import run_local
 
 from study.home import Home
 from study.ledger import Ledger, quiet_optuna
-from study.reopening import load_all
 from study.report.facts import Facts
 from study.results import digest
+from study.session import load_all
 from study.spec import parse_spec
 
 
@@ -44,7 +44,7 @@ def times(facts: Facts, count: int) -> Facts:
 def confirmation(winner: int, best: int, recommended: int | None = None) -> dict[str, Any]:
     """Return what `study confirm` leaves in the ledger, for two trials or three; recommended is the last of them."""
 
-    def candidate(trial: int, search: float, value: float, difference: dict[str, float] | None) -> dict[str, Any]:
+    def candidate(trial: int, search: float, value: float, difference: dict[str, float]) -> dict[str, Any]:
         return {
             "trial": trial,
             "search_value": search,
@@ -71,13 +71,13 @@ def confirmation(winner: int, best: int, recommended: int | None = None) -> dict
         "top": 3,
         "search_best": {"trial": best, "value": 0.91},
         "candidates": [
-            candidate(winner, 0.9, 0.8765, None),
+            candidate(winner, 0.9, 0.8765, {"estimate": 0.0, "low": 0.0, "high": 0.0, "p": 1.0}),
             candidate(best, 0.91, 0.8321, difference),
             *third,
         ],
         "winner": winner,
         "recommended": best if recommended is None else recommended,
-        "power": {},
+        "power": None,
     }
 
 
