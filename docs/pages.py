@@ -1,5 +1,6 @@
-"""Writes the pages that are generated: docs/spec.md from the spec's model, docs/commands.md from the command line, and
-the README's table of measured figures from benchmarks/results/jobs.json. `make docs` calls it.
+"""Writes the pages that are generated: docs/spec.md from the spec's model, docs/commands.md from the command line,
+docs/schemas/*.json from the records that --json prints, and the README's table of measured figures from
+benchmarks/results/jobs.json. `make docs` calls it.
 
 python docs/pages.py
 """
@@ -8,12 +9,14 @@ import json
 import statistics
 import typing
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import typer
 
 from study.cli import app
+from study.json_schemas import ANSWERS, json_schema
 from study.spec import Spec
 
 DOCS = Path(__file__).resolve().parent
@@ -103,11 +106,16 @@ def comparison(results: dict[str, Any]) -> str:
     return f"\n{_table(head, rows)}\n{stands} ({results['processor']}).\n\n"
 
 
+def schema_file(command: str) -> str:
+    """Return the JSON Schema of what a command prints with --json, as text."""
+    return json.dumps(json_schema(command), indent=1) + "\n"
+
+
 PAGES: dict[Path, Callable[[], str]] = {
     DOCS / "spec.md": spec_page,
     DOCS / "commands.md": commands_page,
     README: readme,
-}
+} | {DOCS / "schemas" / f"{command}.json": partial(schema_file, command) for command in ANSWERS}
 
 
 def _keys(properties: dict[str, Any], required: list[str], models: dict[str, Any]) -> str:

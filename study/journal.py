@@ -35,8 +35,9 @@ class Journal(BaseJournalBackend):
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
         self._gathered: list[dict[str, Any]] | None = None
         self._next = (0, 0)  # number and offset of the line after the last one that was read
 

@@ -7,7 +7,7 @@ engine's model of it, and the seconds from a short calibration on this machine.
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -106,10 +106,6 @@ class Plan:
     raised: float | None
     speed: float
     defaults: dict[str, Any]
-
-    def plain(self) -> dict[str, Any]:
-        """Return all of it as dicts, lists, text and numbers, for JSON."""
-        return asdict(self) | {"look": self.look.plain(), "times": {str(jobs): s for jobs, s in self.times.items()}}
 
 
 def make_plan(path: Path, jobs: int | None = None) -> Plan:

@@ -4,10 +4,10 @@ import math
 import types
 import typing
 from collections.abc import Mapping
-from dataclasses import MISSING, field, fields, is_dataclass
+from dataclasses import MISSING, Field, fields, is_dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 R = TypeVar("R", bound="DataclassInstance")
 
-LEFT_OUT = "left_out"  # metadata of a field that has no key in JSON where it is None
+IF_ANY = {"if_any": True}
+"""Metadata of a field that has no key in JSON where it is None."""
 
 
-def left_out() -> None:
-    """Return a field that is None by default, and then has no key in JSON."""
-    made: None = field(default=None, metadata={LEFT_OUT: True})
-    return made
+def key_of(each: "Field[Any]") -> str:
+    """Return the key of a field in JSON: its name, or what its metadata name as "key"."""
+    return str(each.metadata.get("key", each.name))
 
 
 def to_json(record: "DataclassInstance") -> dict[str, Json]:
@@ -29,9 +29,14 @@ def to_json(record: "DataclassInstance") -> dict[str, Json]:
     plain = {}
     for each in fields(record):
         value = getattr(record, each.name)
-        if value is not None or not each.metadata.get(LEFT_OUT):
-            plain[each.name] = json_value(value)
-    return plain
+        if value is not None or each.metadata != IF_ANY:
+            plain[key_of(each)] = json_value(value)
+    return plain | {name: json_value(getattr(record, name)) for name in properties_of(type(record))}
+
+
+def properties_of(kind: type) -> tuple[str, ...]:
+    """Return the properties that JSON has as keys as well: those that a record names in JSON_PROPERTIES."""
+    return getattr(kind, "JSON_PROPERTIES", ())
 
 
 def json_value(value: object) -> Json:
@@ -64,8 +69,8 @@ def from_json(kind: type[R], plain: Mapping[str, object]) -> R:
     hints = _hints(kind)
     given = {}
     for each in fields(kind):
-        if each.name in plain:
-            given[each.name] = _typed(hints[each.name], plain[each.name])
+        if key_of(each) in plain:
+            given[each.name] = _typed(hints[each.name], plain[key_of(each)])
         elif each.default is MISSING and each.default_factory is MISSING:
             raise KeyError(f"{kind.__name__}: {each.name} is missing")
     return kind(**given)

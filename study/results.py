@@ -4,8 +4,8 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 from study import holding
 from study.choice import Choice
@@ -13,7 +13,6 @@ from study.confirmation import Confirmation, read_confirmation
 from study.errors import UserError
 from study.home import Home, StudyFolder
 from study.ledger import RESULT, STATES, Ledger, without_nan
-from study.records import to_json
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ class Summary:
     """
 
     name: str
-    state: str
+    state: Literal["complete", "running", "interrupted"]
     direction: str
     metric: str
     best: TrialRow | None
@@ -111,29 +110,6 @@ class Summary:
             UserError: there is no such trial.
         """
         return self.row(self.choice.number(item, self.name))
-
-    def as_json(self) -> dict[str, Any]:
-        """Return what `study show --json` prints; several objectives add "objectives", "values" and "front"."""
-        several: dict[str, Any] = {}
-        if len(self.objectives) > 1:
-            values = {str(number): given for number, given in self.values.items()}
-            several = {"objectives": list(self.objectives), "values": values, "front": list(self.front)}
-        return several | {
-            "name": self.name,
-            "state": self.state,
-            "direction": self.direction,
-            "metric": self.metric,
-            "best": None if self.best is None else asdict(self.best),
-            "trials": [asdict(row) for row in self.trials],
-            "planned": self.planned,
-            "description": self.description,
-            "confirmed": self.choice.confirmed,
-            "recommended": self.choice.recommended,
-            "finalize": self.choice.final,
-            "confirm": None if self.confirm is None else to_json(self.confirm),
-            "finalized": list(self.finalized),
-            "cautions": list(self.warnings),
-        }
 
 
 def summarize(home: Home, name: str) -> Summary:
@@ -184,7 +160,7 @@ def summarize_ledger(ledger: Ledger, folder: StudyFolder) -> Summary:
     planned = attributes.get("trials", len(rows))
     finished = sum(row.state != "running" for row in rows)
     ended = attributes.get("ended") is not None and finished == len(rows)
-    unfinished = "running" if holding.is_held(folder, ledger.name) else "interrupted"
+    unfinished: Literal["running", "interrupted"] = "running" if holding.is_held(folder, ledger.name) else "interrupted"
     summary = Summary(
         name=ledger.name,
         state="complete" if finished >= planned or ended else unfinished,

@@ -2,8 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from rich import box
 from rich.table import Table
@@ -15,7 +14,6 @@ from study.console import make_console
 from study.formatting import counted, figure, figures
 from study.glyphs import draw_curve
 from study.home import Home
-from study.ledger import without_nan
 from study.results import Summary, TrialRow, summarize
 from study.trial_file import find_result
 
@@ -41,10 +39,25 @@ class TrialView:
     costs: Sequence[float]
     evaluations: list[Evaluation]
 
-    def as_json(self) -> dict[str, Any]:
-        """Return what `study show NAME TRIAL --json` prints: the trial as in `show NAME --json`, and its file."""
-        file = {"layer_sizes": self.layer_sizes, "costs": list(self.costs), "evaluations": self.evaluations}
-        return asdict(self.row) | dict(without_nan(file))
+
+@dataclass(frozen=True, kw_only=True)
+class TrialAnswer(TrialRow):
+    """A trial as `study show NAME TRIAL --json` prints it: as in `study show NAME --json`, and what its file holds.
+
+    Attributes:
+        layer_sizes, costs, evaluations: as in `TrialView`; null for what is not finite.
+    """
+
+    layer_sizes: tuple[int, ...]
+    costs: tuple[float | None, ...]
+    evaluations: tuple[Evaluation, ...]
+
+
+def describe_trial(view: TrialView) -> TrialAnswer:
+    """Return a trial as JSON has it."""
+    return TrialAnswer(
+        **vars(view.row), layer_sizes=view.layer_sizes, costs=tuple(view.costs), evaluations=tuple(view.evaluations)
+    )
 
 
 def view_trial(home: Home, name: str, trial: str) -> TrialView:
@@ -124,5 +137,5 @@ def draw_costs(costs: Sequence[float], width: int) -> list[str]:
     ]
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     return figure(value) if isinstance(value, float) else str(value)

@@ -22,22 +22,23 @@ def show(
 ) -> None:
     """Show a study's trials, best first, or one of them."""
     with importing("numpy"):
+        from study.answers import describe_study
         from study.home import Home
         from study.results import summarize
-        from study.terminal import print_json, print_summary
-        from study.trial_view import print_trial, view_trial
+        from study.terminal import print_record, print_summary
+        from study.trial_view import describe_trial, print_trial, view_trial
 
     place = Home.at(home, storage)
     if trial is not None:
         view = view_trial(place, name, trial)
         if json:
-            print_json(view.as_json())
+            print_record(describe_trial(view))
         else:
             print_trial(view)
         return
     summary = summarize(place, name)
     if json:
-        print_json(summary.as_json())
+        print_record(describe_study(summary))
     else:
         print_summary(summary, place.folder(name))
 
@@ -55,12 +56,12 @@ def report(
     """Write a page about a study: one HTML file that needs nothing else."""
     with importing(*LIBRARIES):
         from study.home import Home
-        from study.report import report_json, write_report
+        from study.report import report_answer, write_report
 
     if json:
-        from study.terminal import print_json
+        from study.terminal import print_record
 
-        print_json(report_json(Home.at(home, storage), name))
+        print_record(report_answer(Home.at(home, storage), name))
     else:
         say(str(write_report(Home.at(home, storage), name, output, markdown=markdown)))
 
@@ -68,7 +69,9 @@ def report(
 def list_studies(json: JsonOption = False, home: HomeOption = None, storage: StorageOption = None) -> None:
     """List the studies in the home."""
     with importing("numpy"):
+        from study.answers import describe_line
         from study.home import Home
+        from study.records import to_json
         from study.results import summarize
         from study.terminal import print_json, print_list
 
@@ -80,7 +83,7 @@ def list_studies(json: JsonOption = False, home: HomeOption = None, storage: Sto
         except UserError as error:
             refused.append(error)
     if json:
-        print_json([{key: value for key, value in s.as_json().items() if key != "trials"} for s in summaries])
+        print_json([to_json(describe_line(summary)) for summary in summaries])
     else:
         print_list(summaries, place.place)
     if refused:

@@ -86,11 +86,11 @@ def plan(
     with importing(*LIBRARIES):
         from study.plan_view import print_plan
         from study.planning import make_plan
-        from study.terminal import print_json
+        from study.terminal import print_record
 
     made = make_plan(spec, jobs)
     if json:
-        print_json(made.plain())
+        print_record(made)
     else:
         print_plan(made)
 

@@ -6,9 +6,9 @@ are counted, and compared cell by cell as read when duplicates are looked for, a
 
 import json
 from collections.abc import Container, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -64,13 +64,17 @@ class DataSummary:
     n_y: int
     compared_on: int
     smallest_difference: float
-    warnings: tuple[TableWarning, ...]
+    warnings: tuple[TableWarning, ...] = field(
+        metadata={"key": "cautions"}
+    )  # as JSON has had it from the first version on
     notes: tuple[str, ...]
     fingerprint: str
     folds: tuple[tuple[int, int], ...] = ()
     metric_reason: str = ""
     task_reason: str = ""
     decisions: tuple[str, ...] = ()
+
+    JSON_PROPERTIES: ClassVar[tuple[str, ...]] = ("split", "columns_by_kind", "missing_cells")
 
     @property
     def split(self) -> str:
@@ -93,15 +97,6 @@ class DataSummary:
     def missing_cells(self) -> int:
         """Cells without a value in train and dev."""
         return sum(column.missing for column in self.columns)
-
-    def plain(self) -> dict[str, Any]:
-        """Return all of it as dicts, lists, text and numbers, for printing or JSON."""
-        names = {"warnings": "cautions"}  # as JSON has had it from the first version on
-        return {names.get(key, key): value for key, value in asdict(self).items()} | {
-            "split": self.split,
-            "columns_by_kind": self.columns_by_kind,
-            "missing_cells": self.missing_cells,
-        }
 
 
 def _range(numbers: set[int]) -> str:

@@ -5,9 +5,12 @@ written here, so that the file has no library in it, needs no script to be read,
 """
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from study.home import Home
+
+if TYPE_CHECKING:
+    from study.report.facts import ReportAnswer
 
 
 def write_report(home: Home, name: str, output: Path | None = None, *, markdown: bool = False) -> Path:
@@ -36,12 +39,12 @@ def write_report(home: Home, name: str, output: Path | None = None, *, markdown:
     return path
 
 
-def report_json(home: Home, name: str) -> dict[str, Any]:
+def report_answer(home: Home, name: str) -> "ReportAnswer":
     """Return the figures of the report: those of `study show --json`, and what the report adds to them.
 
     Raises:
         UserError: there is no such study.
     """
-    from study.report.facts import gather
+    from study.report.facts import describe_facts, gather
 
-    return gather(home, name).as_json()
+    return describe_facts(gather(home, name))

@@ -1,6 +1,6 @@
 """What a report stands on, gathered once: the ledger, the trials' files, and the data where they are still there."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 
+from study.answers import StudyAnswer, describe_study
 from study.charts.trials import TrialFacts, distributions_of, thin_curves
 from study.confirmation import Confirmation
 from study.data import Dataset, loading, overview
@@ -16,7 +17,7 @@ from study.errors import UserError
 from study.home import Home
 from study.ledger import Ledger
 from study.report.openings import TestEvaluation, read_test_evaluations
-from study.report.winner import Winner, look_at_winner
+from study.report.winner import Winner, WinnerAnswer, describe_winner, look_at_winner
 from study.results import summarize_ledger
 from study.search.importance import Importance, estimate
 from study.spec import Spec
@@ -63,17 +64,41 @@ class Facts(TrialFacts):
         times = [trial.datetime_complete for trial in self.trials if trial.datetime_complete is not None]
         return _utc(max(times)) if times else None
 
-    def as_json(self) -> dict[str, Any]:
-        """Return the figures of the report as plain data; those of `study show --json` are in it as they are."""
-        return self.summary.as_json() | {
-            "began": self.began,
-            "ended": self.ended,
-            "importance": None if self.importance is None else asdict(self.importance),
-            "on_dev": None if self.winner is None else self.winner.as_json(),
-            "data": None if self.look is None else self.look.plain(),
-            "problem": self.problem,
-            "versions": self.attributes.get("versions", {}),
-        }
+
+@dataclass(frozen=True, kw_only=True)
+class ReportAnswer(StudyAnswer):
+    """The figures of a report: those of `study show --json`, and what the report adds to them.
+
+    Attributes:
+        began, ended: when the first trial began and the last one ended, in UTC.
+        importance: of the hyperparameters.
+        on_dev: what the winner does on dev.
+        data: what the data look like.
+        problem: why the data are not there.
+        versions: of the packages that the study began with.
+    """
+
+    began: str | None
+    ended: str | None
+    importance: Importance | None
+    on_dev: WinnerAnswer | None
+    data: DataSummary | None
+    problem: str | None
+    versions: dict[str, str]
+
+
+def describe_facts(facts: Facts) -> ReportAnswer:
+    """Return the figures of a report."""
+    return ReportAnswer(
+        **vars(describe_study(facts.summary)),
+        began=facts.began,
+        ended=facts.ended,
+        importance=facts.importance,
+        on_dev=None if facts.winner is None else describe_winner(facts.winner),
+        data=facts.look,
+        problem=facts.problem,
+        versions=facts.attributes.get("versions", {}),
+    )
 
 
 def gather(home: Home, name: str) -> Facts:

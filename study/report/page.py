@@ -12,6 +12,7 @@ import jinja2
 import numpy as np
 from markupsafe import Markup
 
+from study.answers import describe_study
 from study.charts import setting_charts, trial_charts
 from study.charts.colors import color_rules
 from study.charts.trials import Curve
@@ -21,6 +22,7 @@ from study.formatting import counted
 from study.glyphs import sparkline
 from study.markdown import Markdown, block, inline
 from study.printable import printable
+from study.records import to_json
 from study.report import winner_charts, wording
 from study.report.facts import Facts
 from study.results import TrialRow
@@ -51,7 +53,7 @@ def as_html(facts: Facts) -> str:
     template = _environment(markdown=False).get_template("page.html")
     css, js = ((_TEMPLATES / f"page.{name}").read_text(encoding="utf-8") for name in ("css", "js"))
     files = {"css": Markup(color_rules() + css), "js": Markup(js)}  # noqa: S704 - our own
-    return template.render(**_content(facts), **files, data=_embed(facts.summary.as_json()))
+    return template.render(**_content(facts), **files, data=_embed(to_json(describe_study(facts.summary))))
 
 
 def as_markdown(facts: Facts) -> str:

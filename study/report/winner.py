@@ -79,18 +79,34 @@ class Winner:
     examples: int
     plane: Plane | None
 
-    def as_json(self) -> dict[str, Any]:
-        """Return it as plain data, without the plane."""
-        return {
-            "number": self.number,
-            "layer_sizes": list(self.layer_sizes),
-            "networks": self.networks,
-            "classes": list(self.classes),
-            "confusion": None if self.confusion is None else self.confusion.tolist(),
-            "truth": self.truth.tolist(),
-            "prediction": self.prediction.tolist(),
-            "examples": self.examples,
-        }
+
+@dataclass(frozen=True, kw_only=True)
+class WinnerAnswer:
+    """The winner on dev as JSON has it, without the plane; attributes as in `Winner`."""
+
+    number: int
+    layer_sizes: tuple[int, ...]
+    networks: int
+    classes: tuple[str, ...]
+    confusion: tuple[tuple[int, ...], ...] | None
+    truth: tuple[float, ...]
+    prediction: tuple[float, ...]
+    examples: int
+
+
+def describe_winner(winner: Winner) -> WinnerAnswer:
+    """Return the winner as JSON has it."""
+    confusion = None if winner.confusion is None else tuple(map(tuple, winner.confusion.tolist()))
+    return WinnerAnswer(
+        number=winner.number,
+        layer_sizes=winner.layer_sizes,
+        networks=winner.networks,
+        classes=winner.classes,
+        confusion=confusion,
+        truth=tuple(winner.truth.tolist()),
+        prediction=tuple(winner.prediction.tolist()),
+        examples=winner.examples,
+    )
 
 
 def look_at_winner(spec: Spec, datasets: Sequence[Dataset], row: TrialRow, folder: StudyFolder) -> Winner | None:

@@ -17,8 +17,9 @@ from support.small_study import show
 import study.data
 from study.data import loading
 from study.home import Home
-from study.report import report_json, write_report
-from study.report.facts import gather
+from study.records import to_json
+from study.report import report_answer, write_report
+from study.report.facts import describe_facts, gather
 from study.report.page import as_html, as_markdown
 from study.results import summarize
 
@@ -215,7 +216,7 @@ def test_every_kind_of_study_has_a_report(tmp_path: Path, search: str, data: str
     for expected in words:
         assert expected in page.said
     assert not re.search(r' d="[^"]*(nan|inf)', text)
-    json.dumps(facts.as_json(), allow_nan=False)
+    json.dumps(to_json(describe_facts(facts)), allow_nan=False)
     _check_tables(as_markdown(facts))
 
 
@@ -265,7 +266,7 @@ def test_the_confirmed_trial_leads_and_the_test_set_is_told(tmp_path: Path) -> N
     assert "-0.0444 (-0.09 to 0.001)" in said
     assert facts.winner is not None
     assert facts.winner.number == 4
-    told = report_json(home, "small")
+    told = to_json(report_answer(home, "small"))
     assert told["confirm"]["winner"] == 4
     assert [one["value"] for one in told["finalized"]] == [0.8413, 0.8555]
     assert "0.8765" in as_markdown(facts)

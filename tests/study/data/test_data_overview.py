@@ -16,6 +16,7 @@ from study.data import draft_spec, load, load_folds, look
 from study.data.draft_text import study_name
 from study.data.overview import smallest_difference
 from study.errors import UserError
+from study.records import to_json
 from study.spec import parse_spec
 from study.spec.data import DataSpec
 
@@ -99,7 +100,7 @@ def test_what_is_printed(tmp_path: Path) -> None:
     assert view.missing_cells == frame["length"].iloc[rows].isna().sum()
     assert view.n_x == seen.n_x
     assert view.fingerprint == seen.fingerprint
-    assert json.loads(json.dumps(view.plain()))["columns"][2]["distinct"] == 3
+    assert json.loads(json.dumps(to_json(view)))["columns"][2]["distinct"] == 3
 
 
 def test_columns_that_repeat_the_target_are_called_out(tmp_path: Path) -> None:
