@@ -21,7 +21,7 @@ def run_page(page: str, folder: Path, also: str = "", **variables: str) -> str:
     script = folder / "snippet.py"
     script.write_text(f"{block}{also}\n", encoding="utf-8")
     command = [sys.executable, script.name]
-    known = environment() | {"PYTHONPATH": str(ROOT)} | variables
+    known = environment() | variables
     done = subprocess.run(command, cwd=folder, env=known, capture_output=True, text=True, timeout=LIMIT, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout

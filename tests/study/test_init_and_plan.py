@@ -29,7 +29,7 @@ def test_what_init_writes_runs_unedited_and_learns(table: Path, home: Path) -> N
     assert done.returncode == 0, done.stderr
     spec = table.with_suffix(".toml")
     assert f"study run {spec}" in done.stdout
-    done = run_study("run", spec, "--home", home, "--no-tracking", "--jobs", 1, "--trials", 3)
+    done = run_study("run", spec, "--home", home, "--no-tracking", "--jobs", 1, "--trials", 1)
     assert done.returncode == 0, done.stderr
     assert show(home, "animals")["best"]["value"] > 0.8
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from support import forking
 from support.command import environment
 from support.mlflow_server import assert_whole
 from support.ports import answers, free_port
@@ -34,9 +35,16 @@ def commands(heading: str) -> str:
 
 def surroundings(server: Server) -> dict[str, str]:
     """Return an environment in which the programs of PostgreSQL reach the server."""
-    path = os.pathsep.join([str(Path(sys.executable).parent), str(programs()), os.environ["PATH"]])
+    path = os.pathsep.join(
+        [str(forking.PROGRAMS), str(Path(sys.executable).parent), str(programs()), os.environ["PATH"]]
+    )
     where = {"PGHOST": "127.0.0.1", "PGPORT": str(server.port), "PGUSER": "study"}
-    return environment() | where | {"PATH": path, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    return (
+        environment()
+        | forking.variables_for_scripts()
+        | where
+        | {"PATH": path, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    )
 
 
 def needs(*names: str) -> None:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
-from optuna.storages import JournalStorage
+from optuna.storages import InMemoryStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
@@ -64,18 +64,19 @@ class Loop:
         self.search, self.space = search, space
         self.storage = JournalStorage(JournalFileBackend(str(path)))
         self.directions = ["maximize", "minimize"] if search.several else ["maximize"]
-        ledger = optuna.create_study(
-            storage=self.storage, study_name="s", directions=self.directions, load_if_exists=True
-        )
-        self.ledger = ledger._study_id
-        self.mirror = optuna.create_study(study_name="s", directions=self.directions)
+        optuna.create_study(storage=self.storage, study_name="s", directions=self.directions, load_if_exists=True)
+        self.ledger = self.storage.get_study_id_from_name("s")
+        self.rebuild()
+
+    def rebuild(self) -> None:
+        self.memory = InMemoryStorage()
+        self.mirror = optuna.create_study(storage=self.memory, study_name="s", directions=self.directions)
         self.mirror.add_trials(self.storage.get_all_trials(self.ledger))
 
     def run(self, trials: int, *, rebuild: Callable[[int], bool] = lambda _: False) -> list[FrozenTrial]:
         for step in range(10 * trials):
             if rebuild(step):
-                self.mirror = optuna.create_study(study_name="s", directions=self.directions)
-                self.mirror.add_trials(self.storage.get_all_trials(self.ledger))
+                self.rebuild()
             known = self.mirror.get_trials(deepcopy=False)
             running = [trial for trial in known if not trial.state.is_finished()]
             if len(running) < IN_FLIGHT and len(known) < trials:
@@ -106,7 +107,9 @@ class Loop:
         values = [value(trial.params), float(trial.params["depth"])][: len(self.directions)]
         trial_id = self.storage.get_trial_id_from_study_id_trial_number(self.ledger, trial.number)
         if state == TrialState.PRUNED and not self.search.several:
-            optuna.trial.Trial(self.mirror, trial._trial_id).report(values[0], 10)
+            study_id = self.memory.get_study_id_from_name("s")
+            in_memory = self.memory.get_trial_id_from_study_id_trial_number(study_id, trial.number)
+            optuna.trial.Trial(self.mirror, in_memory).report(values[0], 10)
             self.storage.set_trial_intermediate_value(trial_id, 10, values[0])
         if state == TrialState.PRUNED and self.search.several:
             state = TrialState.FAIL
@@ -133,8 +136,7 @@ def test_proposals_repeat_and_survive_a_rebuild(sampler: str, tmp_path: Path) ->
     assert drawn(whole) == drawn(rebuilt)
     assert len(whole) == trials
     for trial in whole:
-        for name, distribution in trial.distributions.items():
-            assert distribution._contains(distribution.to_internal_repr(trial.params[name]))
+        create_trial(params=trial.params, distributions=trial.distributions, value=0.0)  # refuses what is out of range
     other = Loop(searching(sampler, seed=1), tmp_path / "other").run(12)
     assert [trial.params for trial in other] != [trial.params for trial in whole[:12]]
 
@@ -213,7 +215,7 @@ distributions = st.one_of(
 @given(distributions, st.floats(0, 1))
 def test_unit_interval_and_range_are_inverse(distribution: Any, u: float) -> None:
     number = from_unit(distribution, u)
-    assert distribution._contains(number)
+    create_trial(params={"x": number}, distributions={"x": distribution}, value=0.0)  # refuses what is out of range
     assert isinstance(number, int) == isinstance(distribution, IntDistribution)
     there = to_unit(distribution, number)
     assert 0 <= there <= 1

@@ -15,7 +15,8 @@ import socket
 import struct
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -118,12 +119,13 @@ def _watch(asking: socket.socket) -> None:
 # The process that was forked.
 
 
-def begin(request: dict[str, Any]) -> str:
-    """Become the process that was asked for; return the module that it runs."""
+def begin(request: dict[str, Any]) -> Callable[[], object]:
+    """Become the process that was asked for; return what runs its program."""
     words, environment = request["words"], request["environment"]
     if request["session"]:
         os.setsid()
-    if MODULES[words[2]]:
+    is_module = words[1] == "-m"
+    if not is_module or MODULES[words[2]]:
         own = _begin_own_server(request)
         if own is not None:
             return begin(own)
@@ -131,8 +133,8 @@ def begin(request: dict[str, Any]) -> str:
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(request["folder"])
-    sys.path[0] = str(Path.cwd())
-    sys.argv[:] = words[2:]
+    sys.argv[:] = words[1 + is_module :]
+    sys.path[0] = str(Path.cwd() if is_module else Path(words[1]).absolute().parent)
     sys.orig_argv[:] = words
     _show(words)
     sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - until the end
@@ -141,7 +143,7 @@ def begin(request: dict[str, Any]) -> str:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, request["mask"])
-    return str(words[2])
+    return partial(run_module if is_module else partial(runpy.run_path, run_name="__main__"), sys.argv[0])
 
 
 def _begin_own_server(request: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -178,13 +180,18 @@ def _show(words: Sequence[str]) -> None:
     ctypes.memmove(start, shown.ljust(end - start, b"\0"), end - start)
 
 
-def run(module: str) -> NoReturn:
-    """Run a module as `python -m` does, and end as Python does, but for taking all apart that was imported."""
-    if not hasattr(sys.modules[module], "__path__"):
-        del sys.modules[module]  # it is run anew, as the main module
+def run_module(name: str) -> None:
+    """Run a module as `python -m` does."""
+    if not hasattr(sys.modules[name], "__path__"):
+        del sys.modules[name]  # it is run anew, as the main module
+    runpy.run_module(name, run_name="__main__", alter_sys=True)
+
+
+def run(program: Callable[[], object]) -> NoReturn:
+    """Run a program, and end as Python does, but for taking all apart that was imported."""
     code: Any = 0
     try:
-        runpy.run_module(module, run_name="__main__", alter_sys=True)
+        program()
     except SystemExit as ended:
         code = ended.code
     if code is not None and not isinstance(code, int):

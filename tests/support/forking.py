@@ -1,12 +1,12 @@
 """Processes of Python that begin in milliseconds: forked from one that has imported what they need.
 
-`python -m study.cli …` imports for two to seven seconds, and many tests begin it. So `subprocess.Popen` is replaced, by
-`install`, in the processes that run the tests: where a command is one of MODULES, a server (fork_server.py), which has
-imported all that these need, forks the process instead. It is a process like any other: a child of who began it, with
-the arguments, environment, folder, descriptors, session and mask of signals that were asked for, shown by /proc as that
-command, and it ends with the code or by the signal that a new one would. What it begins itself is forked too, by a
-server of its own. Every other command begins as ever: one with a prefix or `preexec_fn`, or whose environment differs
-in what Python, a linker or BLAS read when they start (FIXED).
+`python -m study.cli …` imports for two to seven seconds, and many tests begin it. So `subprocess.Popen` is replaced,
+by `install`, in the processes that run the tests: where a command is one of MODULES or a script, a server
+(fork_server.py), which has imported all that these need, forks the process instead. It is a process like any other: a
+child of who began it, with the arguments, environment, folder, descriptors, session and mask of signals that were
+asked for, shown by /proc as that command, and it ends with the code or by the signal that a new one would. What it
+begins itself is forked too, by a server of its own. Every other command begins as ever: one with a prefix or
+`preexec_fn`, or whose environment differs in what Python, a linker or BLAS read when they start (FIXED).
 
 A script of bash has no Popen to replace. `programs/study`, first in its PATH, asks the server that VARIABLE names for
 the process, passes on signals, and ends as it ends.
@@ -27,7 +27,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-# Run as `python -m`; whether they begin others.
+# Run as `python -m`; whether they begin others. Scripts (`python PATH.py`) do.
 MODULES = {"study.cli": True, "study.tracking.follower": False, "mlflow": True, "uvicorn": False}
 FIXED = ("PYTHON", "OMP_", "OPENBLAS_", "MKL_", "LD_", "LC_", "LANG", "COVERAGE_")  # beginnings of names
 PADDING = "-" * 4000  # an argument in whose place forked processes write their own, for /proc to show
@@ -125,11 +125,12 @@ def _environment_of(call: Mapping[str, Any]) -> dict[str, str]:
 
 def _can_be_forked(server: Server, call: Mapping[str, Any]) -> bool:
     words = call["args"]
-    if isinstance(words, (str, bytes, os.PathLike)) or list(words[:2]) != [sys.executable, "-m"]:
+    if isinstance(words, (str, bytes, os.PathLike)) or words[0] != sys.executable:
         return False
+    known = words[2] in MODULES if words[1] == "-m" else str(words[1]).endswith(".py")
     plain = not (call["shell"] or call["preexec_fn"]) and call["close_fds"] and call["executable"] is None
     there = Path(call["cwd"] or ".").is_dir()
-    return bool(words[2] in MODULES and plain and there and fixed_in(_environment_of(call)) == server.fixed)
+    return bool(known and plain and there and fixed_in(_environment_of(call)) == server.fixed)
 
 
 def fixed_in(environment: Mapping[str, str]) -> dict[str, str]:

@@ -30,7 +30,7 @@ def write(folder: Path, table: pd.DataFrame) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_cell_of_dev_or_test_changes_nothing_that_is_fitted(tmp_path: Path, data: Any) -> None:
     table = mixed_table().astype(str).replace("nan", "")
