@@ -38,7 +38,7 @@ test-ci: $(VENV)/.ready-dev ## run those three at once, which takes less time th
 	$(PYTEST) --numprocesses 4 -m "not exhaustive"
 
 test-fast: $(VENV)/.ready-dev ## run the tests that take seconds
-	$(PYTEST) -m "not slow and not exhaustive and not documents and not faults"
+	$(PYTEST) --numprocesses 2 -m "not slow and not exhaustive and not documents and not faults"
 
 coverage: $(VENV)/.ready-dev ## run the tests, and say which lines and branches no test has been through
 	rm -rf .coverage

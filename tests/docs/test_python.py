@@ -41,6 +41,7 @@ def test_a_study_is_run_confirmed_and_finalized(tmp_path: Path, empty_store: Pat
     assert said.splitlines()[-1] == "Pipeline True"
 
 
+@pytest.mark.slow
 def test_a_study_is_submitted_to_a_service(tmp_path: Path) -> None:
     with answering(settings_for(tmp_path)) as port:
         said = run_page("docs/service.md", tmp_path, STUDY_SERVER=f"http://127.0.0.1:{port}")

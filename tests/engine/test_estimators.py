@@ -24,17 +24,22 @@ QUICK = {"hidden_layer_sizes": (8,), "iterations": 60, "learning_rate": 0.02, "r
 
 
 @pytest.mark.slow
+@parametrize_with_checks([DNNClassifier(), DNNRegressor()], expected_failed_checks=None)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
+def test_scikit_learns_own_checks(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.exhaustive
 @parametrize_with_checks(
     [
-        DNNClassifier(),
-        DNNRegressor(),
         DNNClassifier(hidden_layer_sizes=(), optimizer="momentum", learning_rate=0.1, class_weight="balanced"),
         DNNRegressor(hidden_layer_sizes=(20,), hidden_activation="tanh", optimizer="rmsprop", standardize=False),
     ],
     expected_failed_checks=None,
 )
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
-def test_scikit_learns_own_checks(estimator, check):
+def test_scikit_learns_own_checks_of_other_settings(estimator, check):
     check(estimator)
 
 

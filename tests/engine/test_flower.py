@@ -21,6 +21,7 @@ def test_logistic_regression_is_no_better_than_a_coin(flower):
     assert accuracy(architecture, result.parameters, *flower) == pytest.approx(0.47, abs=0.0026)  # one point of 400
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("units", "published"), [(1, 0.675), (2, 0.6725), (3, 0.9075), (4, 0.905), (5, 0.9125)])
 def test_hidden_units(units, published, flower):
     architecture = Architecture((2, units, 1), "tanh")

@@ -34,6 +34,7 @@ def assert_same(stacked, alone):
     np.testing.assert_allclose(stacked.parameters.vector, alone.parameters.vector, rtol=1e-8, atol=1e-11)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("sizes", [(3, 1), (3, 5, 1), (3, 6, 4, 1)], ids=["depth0", "depth1", "depth2"])

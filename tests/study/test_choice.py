@@ -105,6 +105,7 @@ def test_finalize_takes_the_confirmed_trial_or_the_one_that_is_named(tmp_path: P
     assert finalize(home, "small", trial="best", again=True).opening.trial == best
 
 
+@pytest.mark.slow
 def test_what_was_confirmed_of_an_earlier_state_no_longer_counts(tmp_path: Path) -> None:
     summary = run_local(TEXT, tmp_path)
     best, other = (row.number for row in summary.ranking()[:2])

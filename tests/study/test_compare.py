@@ -33,6 +33,7 @@ def best_two(summary: Summary) -> tuple[str, str]:
     return str(first.number), str(second.number)
 
 
+@pytest.mark.slow
 def test_accuracy_of_single_networks_by_hand(searched: tuple[Path, Summary]) -> None:
     folder, summary = searched
     first, last = summary.ranking()[0].number, summary.ranking()[-1].number

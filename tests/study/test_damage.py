@@ -188,6 +188,7 @@ def test_folder_whose_owner_is_damaged_is_refused_in_a_line(tmp_path: Path) -> N
             own(folder, "0123456789abcdef")
 
 
+@pytest.mark.slow
 def test_flipped_bits_in_a_training_state_or_a_retrained_setting_are_noticed(tmp_path: Path) -> None:
     state = start(Architecture((2, 3, 1)), TrainingSettings(0.1, iterations=3), seeds=[1])
     state.save(tmp_path / "state.npz")

@@ -93,6 +93,7 @@ def test_a_column_of_missing_cells_is_neither_said_nor_refused(mixed: Path) -> N
     assert made["prediction"].notna().all()
 
 
+@pytest.mark.slow
 def test_a_file_is_read_as_the_training_file_is_written(german: Path, tmp_path: Path) -> None:
     """By itself, the one row would be taken for a header, and 1,80 for two cells."""
     frame = rows("german")
@@ -121,6 +122,7 @@ def test_a_file_that_is_written_in_another_way_is_read_as_it_is_and_says_so(germ
     assert (same.stdout, same.stderr) == (done.stdout, "")
 
 
+@pytest.mark.slow
 def test_zeros_in_front_are_refused_in_a_frame_and_kept_in_text(tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = made_once(tmp_path_factory, "codes", lambda folder: make_study(folder, "codes"))
     study = Study.load("codes", folder / "home")

@@ -109,6 +109,7 @@ def test_the_same_study_gives_the_same_bytes(plane: Home, tmp_path: Path) -> Non
     assert write_report(plane, "small", tmp_path / "second.md", markdown=True).read_bytes() == markdown
 
 
+@pytest.mark.slow
 def test_the_page_has_every_section_and_says_what_pictures_show(plane: Home) -> None:
     text = as_html(gather(plane, "small"))
     page = Page(text)
@@ -148,6 +149,7 @@ def test_nothing_in_the_page_is_fetched(plane: Home) -> None:
             assert (attributes.get(name) or "#").startswith(("#", "data:,")), (tag, attributes)
 
 
+@pytest.mark.slow
 def test_the_confusion_matrix_adds_up_to_the_accuracy(plane: Home) -> None:
     facts = gather(plane, "small")
     assert facts.winner is not None
@@ -171,6 +173,7 @@ def test_the_ground_of_the_boundary_is_what_the_network_answers(plane: Home) -> 
     assert 0 < np.mean(ground.levels) < 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("search", "data", "space", "words"),
     [

@@ -295,7 +295,7 @@ steps = st.lists(
 
 
 @pytest.mark.slow
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=steps)
 def test_after_any_steps_a_name_is_active_once_and_order_is_kept(
     make_place: Callable[[], Home], steps: list[tuple[str, str, str]]

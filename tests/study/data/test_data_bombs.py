@@ -132,6 +132,7 @@ def test_too_little_memory_after_reading_is_answered_in_a_line(tmp_path: Path, m
     assert done.stderr == f"study: out of memory (Unable to allocate 6.00 GiB); {REMEDY}\n"
 
 
+@pytest.mark.slow
 def test_what_is_available_respects_the_limits_of_the_process() -> None:
     code = (
         "import resource; from study.data import memory; resource.setrlimit(resource.{0}, (1 << 32, 1 << 32)); "
@@ -165,6 +166,7 @@ def test_bombs_under_a_limit_of_four_gigabytes(tmp_path: Path) -> None:
         assert words in done.stderr
 
 
+@pytest.mark.slow
 def test_a_parquet_file_whose_bytes_are_damaged_is_refused_in_a_line(tmp_path: Path) -> None:
     """In a process of its own, since pyarrow ends the process where a footer is damaged in one way or another."""
     parquet(tmp_path, pa.array([f"row {i}" for i in range(500)]), compression="zstd")

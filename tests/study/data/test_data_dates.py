@@ -39,6 +39,7 @@ def read(cells: list[str], **keys: Any) -> list[pd.Timestamp]:
     return stamps.tolist()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", BY_FORMAT)
 def test_a_column_of_dates_is_read_as_pandas_reads_it_by_its_format(form: str) -> None:
     cells = WHEN.dt.strftime(form).tolist()
@@ -81,6 +82,7 @@ def test_dates_are_found_without_being_named(tmp_path: Path, form: str) -> None:
     assert {"when_year", "when_month", "when_day"} <= set(data.feature_names)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cells", [["08:05:07", "09:00:00"], ["03-01", "03-02"], ["43525", "43526"], ["2010-11-31"]])
 @pytest.mark.parametrize("key", [{"dates": ("when",)}])
 def test_what_is_no_date_is_refused_in_a_line(tmp_path: Path, cells: list[str], key: dict[str, Any]) -> None:

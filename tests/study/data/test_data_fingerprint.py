@@ -23,6 +23,7 @@ def frame_of(columns: dict[str, Any]) -> pd.DataFrame:
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=50)
 @given(cells=CELLS, data=st.data())
 def test_a_change_of_a_cell_is_seen(cells: list[str], data: Any) -> None:

@@ -60,6 +60,7 @@ def test_related_columns_are_no_leak(tmp_path: Path) -> None:
     assert not [each for each in warnings_of(tmp_path, "y", a=a, b=b, y=y) if each.severe]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "values", "code"),
     [

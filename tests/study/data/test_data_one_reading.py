@@ -55,6 +55,7 @@ def assert_alike(data: Dataset, frames: dict[str, pd.DataFrame]) -> None:
         np.testing.assert_allclose(data.preprocessing.transform(frame), expected, atol=2e-6, err_msg=way)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", SOURCES)
 @pytest.mark.parametrize("kind", ["mixed", "codes", "integers"])
 def test_every_kind_of_column(tmp_path: Path, kind: str, source: str) -> None:

@@ -169,6 +169,7 @@ def test_the_smallest_difference_is_where_the_paired_test_turns(m: int) -> None:
     assert smallest_difference(4 * m) < different
 
 
+@pytest.mark.slow
 def test_init_writes_a_spec_that_loads(tmp_path: Path) -> None:
     mixed_table().to_csv(tmp_path / "my data.csv", index=False)
     text = draft_spec(tmp_path / "my data.csv", "grade").text
@@ -188,6 +189,7 @@ def test_init_serves_every_kind_of_file(files: Path, name: str) -> None:
     assert load(DataSpec(**spec["data"]), files).task in ("binary", "multiclass")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["%Y-%m-%d", "%d.%m.%Y %H:%M", None])
 def test_a_date_of_its_own_in_each_row_is_no_identifier(tmp_path: Path, form: str | None) -> None:
     days = pd.date_range("2024-01-31", periods=ROWS, freq="h" if form is None else "D")
@@ -226,6 +228,7 @@ def test_init_passes_over_what_cannot_be_a_target(tmp_path: Path) -> None:
     assert "cannot be the target" in text
 
 
+@pytest.mark.slow
 def test_init_sets_what_would_stop_the_run(tmp_path: Path) -> None:
     frame = people(
         number=range(ROWS),
@@ -272,6 +275,7 @@ def test_init_drafts_folds_for_few_rows(tmp_path: Path, rows: int, folds: int | 
         assert len(load_folds(parse_spec(text, "t.toml").data, tmp_path)) == folds
 
 
+@pytest.mark.slow
 def test_with_folds_candidates_are_compared_on_train_and_dev(tmp_path: Path) -> None:
     frame = people(weight=np.random.default_rng(0).normal(70, 9, ROWS).round(3))
     (warning,) = looked(tmp_path, frame).warnings

@@ -55,6 +55,7 @@ def _check_part(part: Part, data: Dataset) -> None:
         np.testing.assert_array_equal(part.Y.sum(axis=0), 1.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("keys", "task", "n_x", "n_y"), TABLE, ids=[str(list(row[0].values())) for row in TABLE])
 def test_every_source_keeps_the_promises(files: Path, keys: dict[str, Any], task: str, n_x: int, n_y: int) -> None:
     spec = DataSpec(**keys)
