@@ -37,6 +37,9 @@ PROGRAM = str(Path(__file__).with_name("fork_server.py"))
 PROGRAMS = Path(__file__).with_name("programs")  # for the PATH of scripts
 VARIABLE = "FORK_SERVER"  # of their environment
 
+PIPES = ("p2cread", "p2cwrite", "c2pread", "c2pwrite", "errread", "errwrite")
+NEEDED = {"args", "executable", "preexec_fn", "close_fds", "pass_fds", "cwd", "env", "shell", "start_new_session"}
+
 _server: "Server | None" = None
 
 
@@ -93,13 +96,13 @@ class Popen(subprocess.Popen[Any]):
     """A process, forked where it can be.
 
     The step that begins a process is the one that differs, and it has no public name: all around it, pipes and waiting,
-    stays. Should a version of Python name or call it otherwise, nothing here is called, and processes begin as ever.
+    stays. Should a version of Python name or call it otherwise, processes begin as ever.
     """
 
     def _execute_child(self, *given: Any) -> None:
         begin = super()._execute_child  # type: ignore[misc]
         call = inspect.signature(begin).bind(*given).arguments
-        if _server is None or not _can_be_forked(_server, call):
+        if _server is None or not call.keys() >= {*NEEDED, *PIPES} or not _can_be_forked(_server, call):
             begin(*given)
             return
         standard = [
@@ -115,8 +118,7 @@ class Popen(subprocess.Popen[Any]):
         }
         self.pid = _server.fork(request, [*standard, *call["pass_fds"]])
         self._child_created = True
-        ends = ("p2cread", "p2cwrite", "c2pread", "c2pwrite", "errread", "errwrite")
-        self._close_pipe_fds(*(call[name] for name in ends))  # type: ignore[attr-defined]
+        self._close_pipe_fds(*(call[name] for name in PIPES))  # type: ignore[attr-defined]
 
 
 def _environment_of(call: Mapping[str, Any]) -> dict[str, str]:
@@ -139,8 +141,9 @@ def fixed_in(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def install() -> None:
-    """Have processes forked from now on, where they can be."""
-    use(Server(fixed_in(os.environ)))
+    """Have processes forked from now on, where they can be: on Linux."""
+    if sys.platform == "linux":
+        use(Server(fixed_in(os.environ)))
 
 
 def use(server: Server) -> None:
@@ -156,7 +159,8 @@ def become_subreaper() -> None:
 
 
 def variables_for_scripts() -> dict[str, str]:
-    """Return the environment with which `programs/study` finds the server of this process."""
-    assert _server is not None
+    """Return the environment with which `programs/study` finds the server of this process, if it has one."""
+    if _server is None:
+        return {}
     _server.start()
     return {VARIABLE: _server.name}
