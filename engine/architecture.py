@@ -1,11 +1,10 @@
-"""The shape of a network: layer sizes, activations and output; what every other module is given first."""
+"""The shape of a network: layer sizes, activations and output."""
 
 import numbers
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import Any
 
 from engine.activations import Activation, get_activation
 from engine.outputs import Output, get_output
@@ -19,11 +18,11 @@ class Architecture:
         layer_sizes: at least (n_x, n_y); depth 0 (no hidden layer) is linear or logistic regression.
         hidden_activation: one name for all hidden layers, or one for each.
         output_activation: "sigmoid", "softmax", "identity" or "relu".
-        cost: "cross_entropy" or "squared_error"; None takes the usual one of the output.
+        cost: "cross_entropy" or "squared_error"; None is the usual one of the output.
 
     Raises:
-        ValueError: a size below 1, fewer than two sizes, an unknown name, another number of activations
-            than hidden layers, a softmax with one output.
+        ValueError: a size below 1, fewer than two sizes, an unknown name, a number of activations that is not the
+            number of hidden layers, a softmax with one output.
     """
 
     layer_sizes: tuple[int, ...]
@@ -38,12 +37,12 @@ class Architecture:
         output_activation: str = "sigmoid",
         cost: str | None = None,
     ) -> None:
-        given: tuple[Any, ...] = tuple(layer_sizes)
+        given: tuple[object, ...] = tuple(layer_sizes)
         if len(given) < 2:
             raise ValueError(f"layer_sizes must hold at least (n_x, n_y), got {given}")
-        if any(not isinstance(n, numbers.Integral) or n < 1 for n in given):
+        sizes = tuple(int(n) for n in given if isinstance(n, numbers.Integral) and int(n) >= 1)
+        if len(sizes) < len(given):
             raise ValueError(f"layer_sizes must be whole numbers of at least 1, got {given}")
-        sizes = tuple(int(n) for n in given)
         if not isinstance(hidden_activation, str):
             hidden_activation = tuple(hidden_activation)
             if len(hidden_activation) != len(sizes) - 2:
@@ -57,10 +56,10 @@ class Architecture:
         object.__setattr__(self, "hidden_activation", hidden_activation)
         object.__setattr__(self, "output_activation", output_activation)
         object.__setattr__(self, "cost", get_output(output_activation, cost).cost)
-        _ = self.activations  # an unknown name is reported here, where it was written
+        _ = self.activations  # raises if a name is unknown
 
     def __getstate__(self) -> dict[str, object]:
-        # The fields alone: activations with a parameter are closures, which pickle does not take.
+        # The fields alone: activations with a parameter are closures, which cannot be pickled.
         names = ("layer_sizes", "hidden_activation", "output_activation", "cost")
         return {name: getattr(self, name) for name in names}
 

@@ -1,6 +1,4 @@
-"""What enters the engine, checked once at the border: shapes first, then values; called by every public function."""
-
-from typing import Any
+"""Validation of arrays that are passed to the engine: shapes first, then values."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -16,8 +14,8 @@ def check_X(X: ArrayLike, n_x: int | None = None, name: str = "X", *, stack: boo
     Args:
         X: the features. float32 stays float32; every other numeric type becomes float64.
         n_x: rows expected; None takes any.
-        name: what the message calls it.
-        stack: whether (R, n_x, m) is welcome too.
+        name: its name in messages.
+        stack: whether (R, n_x, m) is allowed as well.
 
     Raises:
         ShapeError: rank 1, examples as rows, another number of features.
@@ -63,7 +61,7 @@ def check_XY(
 
 
 def check_sample_weight(sample_weight: ArrayLike | None, m: int, replicas: int = 1) -> Array | None:
-    """Return the weights of examples as (1, m), or as given with a row for each replica, or None.
+    """Return the weights of examples as (1, m), or as given if there is a row for each replica; None stays None.
 
     Raises:
         ShapeError: not (m,), (1, m) or (R, 1, m).
@@ -81,10 +79,10 @@ def check_sample_weight(sample_weight: ArrayLike | None, m: int, replicas: int =
 
 
 def balanced_weights(Y: Array) -> Array:
-    """Return weights (1, m) under which every class counts the same: m / (classes · examples of the class).
+    """Return weights (1, m) that give every class the same total: m / (classes · examples of the class).
 
     Args:
-        Y: (1, m) of 0 and 1, or (K, m) one-hot. Classes without an example are left out.
+        Y: (1, m) of 0 and 1, or (K, m) one-hot. Classes without an example are ignored.
     """
     labels = Y[0].astype(int) if Y.shape[0] == 1 else Y.argmax(axis=0)
     present, inverse, counts = np.unique(labels, return_inverse=True, return_counts=True)
@@ -107,9 +105,9 @@ def _check_rank(array: Array, name: str, shape: str, stack: bool) -> None:
 
 
 def _check_finite(array: Array, name: str) -> None:
-    # The sum of finite numbers that overflow is inf too, so a bad sum is looked at again, number by number.
+    # A sum of finite numbers may overflow to inf as well, so only then is each number checked.
     with np.errstate(all="ignore"):
-        total: Any = array.sum()
+        total = np.asarray(array.sum())
     if np.isfinite(total) or np.isfinite(array).all():
         return
     place = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])

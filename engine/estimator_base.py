@@ -1,13 +1,13 @@
-"""What `DNNClassifier` and `DNNRegressor` share: settings, scaling, training in one piece or by `partial_fit`.
+"""The base class of `DNNClassifier` and `DNNRegressor`: parameters, scaling, `fit` and `partial_fit`.
 
-Examples are rows here, as everywhere in scikit-learn, and are turned into columns for the engine.
+Examples are rows here, as in all of scikit-learn, and are transposed to columns for the engine.
 """
 
 import numbers
 import warnings
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any, Literal, Self
+from dataclasses import KW_ONLY, dataclass, fields, replace
+from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -18,25 +18,25 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from engine.architecture import Architecture
-from engine.arrays import Array
+from engine.arrays import Array, BoolArray, IntArray
 from engine.parameters import Parameters
 from engine.prediction import predict
 from engine.settings import TrainingSettings
-from engine.state import TrainingState
+from engine.state import Status, TrainingState
 from engine.training import advance, results, start
 
-FULL_BATCH = 1000  # up to so many examples an epoch is one update; beyond, mini-batches learn faster
+FULL_BATCH = 1000  # most examples for which an epoch is one update; with more, mini-batches learn faster
 MINI_BATCH = 128
 LEAST_ITERATIONS = 500
 EPOCHS = 30
 
 
-class DenseNetworkEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
-    """The settings of a dense network and its training; the subclasses say what targets are."""
+class _Fitted:
+    """Attributes that training sets."""
 
     architecture_: Architecture
     parameters_: Parameters
-    status_: str
+    status_: Status
     loss_: float
     loss_curve_: list[float]
     validation_curve_: list[float]
@@ -45,72 +45,50 @@ class DenseNetworkEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-lear
     scale_: Array
     _state: TrainingState
 
-    def __init__(
-        self,
-        hidden_layer_sizes: Sequence[int] = (64, 32),
-        hidden_activation: str | Sequence[str] = "relu",
-        *,
-        learning_rate: float = 0.003,
-        iterations: int | None = None,
-        optimizer: str = "adam",
-        batch_size: int | Literal["auto"] | None = "auto",
-        schedule: str = "cosine",
-        final_fraction: float = 0.01,
-        momentum: float = 0.9,
-        beta2: float = 0.999,
-        epsilon: float = 1e-8,
-        l2: float = 0.01,
-        dropout: float = 0.0,
-        max_gradient_norm: float | None = None,
-        initialization: str = "auto",
-        standardize: bool = True,
-        early_stopping: bool = False,
-        validation_fraction: float = 0.1,
-        patience: int = 10,
-        evaluate_every: int = 10,
-        warm_start: bool = False,
-        random_state: int | np.random.RandomState | None = None,
-    ) -> None:
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.hidden_activation = hidden_activation
-        self.learning_rate = learning_rate
-        self.iterations = iterations
-        self.optimizer = optimizer
-        self.batch_size = batch_size
-        self.schedule = schedule
-        self.final_fraction = final_fraction
-        self.momentum = momentum
-        self.beta2 = beta2
-        self.epsilon = epsilon
-        self.l2 = l2
-        self.dropout = dropout
-        self.max_gradient_norm = max_gradient_norm
-        self.initialization = initialization
-        self.standardize = standardize
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.patience = patience
-        self.evaluate_every = evaluate_every
-        self.warm_start = warm_start
-        self.random_state = random_state
+
+# Compared by identity and shown by scikit-learn, as estimators are; the dataclass writes __init__ from the list.
+@dataclass(eq=False, repr=False)
+class DenseNetworkEstimator(_Fitted, BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
+    """The parameters of a dense network and its training; subclasses define the targets.
+
+    `DNNClassifier` describes each parameter.
+    """
+
+    hidden_layer_sizes: Sequence[int] = (64, 32)
+    hidden_activation: str | Sequence[str] = "relu"
+    _: KW_ONLY
+    learning_rate: float = 0.003
+    iterations: int | None = None
+    optimizer: str = "adam"
+    batch_size: int | Literal["auto"] | None = "auto"
+    schedule: str = "cosine"
+    final_fraction: float = 0.01
+    momentum: float = 0.9
+    beta2: float = 0.999
+    epsilon: float = 1e-8
+    l2: float = 0.01
+    dropout: float = 0.0
+    max_gradient_norm: float | None = None
+    initialization: str = "auto"
+    standardize: bool = True
+    early_stopping: bool = False
+    validation_fraction: float = 0.1
+    patience: int = 10
+    evaluate_every: int = 10
+    warm_start: bool = False
+    random_state: int | np.random.RandomState | None = None
 
     def _fit(self, X: Array, Y: Array, output: str, sample_weight: Array | None, stratify: Array | None) -> Self:
-        """Train on rows X and Y, in one piece."""
-        goes_on = self.warm_start and hasattr(self, "_state")
-        if not goes_on:
+        """Train on rows X and Y without interruption."""
+        resumes = self.warm_start and hasattr(self, "_state")
+        if not resumes:
             self._measure(X, Y, sample_weight)
         architecture = self._architecture(X, Y, output)
         seed = self._seed()
         inputs, targets, dev = self._scaled(X), self._scaled_targets(Y), None
         if self.early_stopping:
-            if not 0 < self.validation_fraction < 1:
-                raise ValueError(f"validation_fraction must be above 0 and below 1, got {self.validation_fraction}")
-            if stratify is not None and np.unique(stratify, return_counts=True)[1].min() < 2:
-                stratify = None
-            kept, held = train_test_split(
-                np.arange(len(X)), test_size=self.validation_fraction, random_state=seed, stratify=stratify
-            )
-            dev = (inputs[:, held], targets[:, held])
+            kept, held_out = self._split(len(X), seed, stratify)
+            dev = (inputs[:, held_out], targets[:, held_out])
             inputs, targets = inputs[:, kept], targets[:, kept]
             sample_weight = None if sample_weight is None else sample_weight[kept]
         m = inputs.shape[1]
@@ -118,19 +96,31 @@ class DenseNetworkEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-lear
         iterations = self.iterations
         if iterations is None:
             iterations = max(LEAST_ITERATIONS, EPOCHS * -(-m // size))
-        settings = self._settings(iterations, size, self.schedule, self.patience if self.early_stopping else None)
         state = start(
             architecture,
-            settings,
+            self._settings(
+                iterations=iterations, batch_size=size, patience=self.patience if self.early_stopping else None
+            ),
             seeds=[seed],
             initialization=self.initialization,
-            parameters=[self.parameters_] if goes_on else None,
+            parameters=[self.parameters_] if resumes else None,
             dtype=inputs.dtype,
         )
         return self._finish(advance(state, inputs, targets, dev=dev, sample_weight=sample_weight))
 
+    def _split(self, m: int, seed: int, stratify: Array | None) -> tuple[IntArray, IntArray]:
+        """Return the indices of the rows to train on, and of those held out for early stopping."""
+        if not 0 < self.validation_fraction < 1:
+            raise ValueError(f"validation_fraction must be above 0 and below 1, got {self.validation_fraction}")
+        if stratify is not None and np.unique(stratify, return_counts=True)[1].min() < 2:
+            stratify = None
+        kept, held_out = train_test_split(
+            np.arange(m), test_size=self.validation_fraction, random_state=seed, stratify=stratify
+        )
+        return kept, held_out
+
     def _partial_fit(self, X: Array, Y: Array, output: str, sample_weight: Array | None) -> Self:
-        """Go through rows X and Y once, from where training stands; optimizer vectors are kept."""
+        """Train on rows X and Y for one epoch, from the current state; optimizer vectors are kept."""
         first = not hasattr(self, "_state")
         if first:
             self._measure(X, Y, sample_weight)
@@ -140,7 +130,7 @@ class DenseNetworkEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-lear
         if first:
             state = start(
                 self._architecture(X, Y, output),
-                self._settings(updates, size, "constant", None),
+                self._settings(iterations=updates, batch_size=size, schedule="constant", patience=None),
                 seeds=[self._seed()],
                 initialization=self.initialization,
                 dtype=inputs.dtype,
@@ -148,11 +138,11 @@ class DenseNetworkEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-lear
             return self._finish(advance(state, inputs, targets, sample_weight=sample_weight))
         # The order of examples is that of an epoch, so the count of updates is moved on to where one begins.
         begin = -(-self._state.iteration // updates) * updates
-        settings = self._settings(begin + updates, size, "constant", None)
+        settings = self._settings(iterations=begin + updates, batch_size=size, schedule="constant", patience=None)
         if self._state.settings.optimizer != settings.optimizer:
             raise ValueError(
-                f"partial_fit goes on with the optimizer that it began with, {self._state.settings.optimizer!r}, "
-                f"got {settings.optimizer!r}; call fit to begin again"
+                f"partial_fit cannot change the optimizer from {self._state.settings.optimizer!r} to "
+                f"{settings.optimizer!r}; call fit to start again"
             )
         state = replace(
             self._state,
@@ -169,7 +159,7 @@ class DenseNetworkEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-lear
         return self._finish(state, begin, self.loss_curve_)
 
     def _finish(self, state: TrainingState, begin: int = 0, earlier: Sequence[float] = ()) -> Self:
-        """Take over what training gave; `earlier` is the curve up to the iteration `begin`."""
+        """Set the fitted attributes from a state; `earlier` is the loss curve up to the iteration `begin`."""
         (result,) = results(state)
         self._state = state
         self.architecture_ = state.architecture
@@ -188,23 +178,10 @@ class DenseNetworkEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-lear
             )
         return self
 
-    def _settings(self, iterations: int, size: int, schedule: str, patience: int | None) -> TrainingSettings:
-        return TrainingSettings(
-            learning_rate=self.learning_rate,
-            iterations=iterations,
-            optimizer=self.optimizer,
-            batch_size=size,
-            schedule=schedule,
-            final_fraction=self.final_fraction,
-            momentum=self.momentum,
-            beta2=self.beta2,
-            epsilon=self.epsilon,
-            l2=self.l2,
-            dropout=self.dropout,
-            max_gradient_norm=self.max_gradient_norm,
-            patience=patience,
-            evaluate_every=self.evaluate_every,
-        )
+    def _settings(self, **chosen: int | str | None) -> TrainingSettings:
+        """Return the training settings: the parameters of the same names, with those in `chosen` in their place."""
+        own = {name: getattr(self, name) for name in _SETTINGS}
+        return TrainingSettings(**(own | chosen))
 
     def _architecture(self, X: Array, Y: Array, output: str) -> Architecture:
         hidden = np.atleast_1d(np.asarray(self.hidden_layer_sizes, dtype=object)).tolist()
@@ -214,7 +191,7 @@ class DenseNetworkEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-lear
         return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
 
     def _size(self, m: int) -> int:
-        size: Any = self.batch_size
+        size: object = self.batch_size
         if size is None or size == "auto":
             return m if size is None or m <= FULL_BATCH else MINI_BATCH
         if not isinstance(size, numbers.Integral) or int(size) < 1:
@@ -222,7 +199,7 @@ class DenseNetworkEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-lear
         return min(int(size), m)
 
     def _measure(self, X: Array, Y: Array, sample_weight: Array | None) -> None:  # noqa: ARG002 - for regression
-        """Keep the mean and the standard deviation of each feature, by which predictions are scaled too."""
+        """Set the mean and the standard deviation of each feature, for training and for predictions."""
         self.mean_, self.scale_ = mean_and_scale(X, sample_weight, self.standardize)
 
     def _scaled(self, X: Array) -> Array:
@@ -240,19 +217,19 @@ class DenseNetworkEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-lear
 
 
 def mean_and_scale(rows: Array, sample_weight: Array | None, standardize: bool) -> tuple[Array, Array]:
-    """Return the weighted mean and standard deviation of each column; 0 and 1 where nothing is to be scaled."""
+    """Return the weighted mean and standard deviation of each column; 0 and 1 for columns that are not scaled."""
     mean, scale = np.zeros(rows.shape[1], rows.dtype), np.ones(rows.shape[1], rows.dtype)
     if standardize:
         mean[...] = np.average(rows, axis=0, weights=sample_weight)
         deviation = np.sqrt(np.average(np.square(rows - mean), axis=0, weights=sample_weight))
-        # What is left of a constant column is rounding, not a spread.
+        # The deviation of a constant column is rounding error.
         constant = deviation <= 10 * np.finfo(rows.dtype).eps * np.abs(mean)
         scale[...] = np.where(constant, 1, deviation)
     return mean, scale
 
 
-def rows_that_count(X: Array, sample_weight: ArrayLike | None) -> tuple[Any, Array | None]:
-    """Return which rows count, and their weights."""
+def rows_that_count(X: Array, sample_weight: ArrayLike | None) -> tuple[slice | BoolArray, Array | None]:
+    """Return an index of the rows whose weight is above 0, and their weights."""
     if sample_weight is None:
         return slice(None), None
     weight = _check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
@@ -260,3 +237,9 @@ def rows_that_count(X: Array, sample_weight: ArrayLike | None) -> tuple[Any, Arr
     if not kept.any():
         raise ValueError("sample_weight must be above 0 for some example, got 0 for all")
     return kept, weight[kept]
+
+
+# The training settings that are parameters of the estimators.
+_SETTINGS = tuple(
+    {field.name for field in fields(TrainingSettings)} & {field.name for field in fields(DenseNetworkEstimator)}
+)

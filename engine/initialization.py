@@ -1,17 +1,16 @@
-"""Where training starts: zeros, small Gaussian, Xavier and He; called by `training` and by users.
+"""Initial parameters: zeros, small Gaussian, Xavier and He.
 
 Sources: Ng, Neural Networks and Deep Learning, week 3 (zeros, Gaussian × 0.01); Glorot and Bengio, 2010
 (Xavier, equation 12 as a Gaussian: variance 2 / (n[l−1] + n[l])); He, Zhang, Ren and Sun, 2015 (2 / n[l−1]).
 """
 
 import math
-from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from engine.architecture import Architecture
-from engine.arrays import Array
+from engine.arrays import FLOAT_TYPES, Array
 from engine.parameters import Layout, Parameters
 
 SCHEMES = ("auto", "zeros", "gaussian", "xavier", "he")
@@ -24,13 +23,13 @@ def initialize(
     scale: float = 0.01,
     dtype: DTypeLike = np.float64,
 ) -> Parameters:
-    """Return the parameters to start from; biases are 0.
+    """Return initial parameters; biases are 0.
 
     Args:
         architecture: the network.
         seed: a seed or a Generator; equal seeds give equal parameters, in float32 those of float64, rounded.
-        scheme: "he", "xavier", "gaussian" (standard deviation `scale`), "zeros" (all units of a layer stay equal
-            for ever), or "auto": for each layer what suits its activation.
+        scheme: "he", "xavier", "gaussian" (standard deviation `scale`), "zeros" (the units of a layer then stay equal
+            throughout training), or "auto": for each layer what suits its activation.
         scale: standard deviation of "gaussian".
         dtype: float32 or float64.
 
@@ -41,8 +40,8 @@ def initialize(
         raise ValueError(f"scheme must be one of {', '.join(SCHEMES)}, got {scheme!r}")
     if not (math.isfinite(scale) and scale > 0):
         raise ValueError(f"scale must be above 0, got {scale}")
-    kind: np.dtype[Any] = np.dtype(dtype)
-    if kind not in (np.float32, np.float64):
+    kind = np.dtype(dtype)
+    if kind not in FLOAT_TYPES:
         raise ValueError(f"dtype must be float32 or float64, got {kind}")
     generator = np.random.default_rng(seed)
     vector: Array = np.zeros(Layout(architecture.layer_sizes).size, kind)

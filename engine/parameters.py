@@ -1,4 +1,4 @@
-"""Where the parameters live: one flat vector, of which every W[l] and b[l] is a view.
+"""The parameters of a network: one flat vector, of which every W[l] and b[l] is a view.
 
 Layer l owns one block of shape (n[l], n[l−1] + 1): W[l] with b[l] as its last column, so that with a row of ones
 under A[l−1] one matrix product gives Z[l] = W[l] A[l−1] + b[l]. An optimizer step is a few operations on the
@@ -23,7 +23,7 @@ Scalar = TypeVar("Scalar", bound=np.generic)
 
 
 class Layout:
-    """Where each block lies in the vector of `replicas` networks of one architecture.
+    """The position of each block in the vector of `replicas` networks of one architecture.
 
     Args:
         layer_sizes: (n[0], …, n[L]).

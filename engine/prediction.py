@@ -1,4 +1,4 @@
-"""The forward pass once through, for predictions and for the cost on data that is not trained on."""
+"""A single forward pass, for predictions and for the cost on data that is not trained on."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -19,6 +19,16 @@ def predict(architecture: Architecture, parameters: Parameters, X: ArrayLike) ->
 
     Raises:
         ShapeError, DataError: X or the parameters do not fit the architecture.
+
+    Examples:
+        One neuron with w = (1, −1) and b = 0:
+
+        >>> import numpy as np
+        >>> from engine import Architecture, Parameters, predict
+        >>> neuron = Parameters.from_arrays([np.array([[1.0, -1.0]])], [np.array([[0.0]])])
+        >>> X = np.array([[2.0, 0.0], [2.0, 3.0]])  # two examples as columns
+        >>> predict(Architecture((2, 1)), neuron, X).round(3)
+        array([[0.5  , 0.047]])
     """
     check_fit(architecture, parameters)
     Z = output_Z(architecture, parameters, check_X(X, architecture.n_x))

@@ -1,9 +1,9 @@
-"""Matrix products of buffers that stay where they are, in pieces where the processor does those faster.
+"""Matrix products of fixed buffers, computed in pieces where that is faster.
 
-On processors with AVX-512 OpenBLAS has kernels for small products in float32 that go straight to the matrices, without
-packing them first. What they take is in its kernel/x86_64/sgemm_small_kernel_permit_skylakex.c. A layer of 64 units is
-a little too large for them; some rows at a time it is not, and a product with a transpose takes two thirds of the time
-or less. The sum that gives an element of the product is the same one.
+On processors with AVX-512 OpenBLAS has kernels for small products in float32 that do not pack the matrices first (their
+limits: kernel/x86_64/sgemm_small_kernel_permit_skylakex.c). A layer of 64 units is slightly too large for them, but some
+of its rows at a time are not: a product with a transpose then takes two thirds of the time or less. Each element of the
+product is the same sum.
 """
 
 import functools
@@ -19,7 +19,7 @@ LEAST_ROWS = 8  # of a piece; thinner ones gain nothing
 
 
 class Product:
-    """One product, out = left @ right; a call computes it.
+    """One product, out = left @ right, computed by calling it.
 
     Args:
         left: (…, n, k).
@@ -34,7 +34,7 @@ class Product:
         self.see(right)
 
     def see(self, right: Array) -> None:
-        """Take another matrix on the right, laid out as the one before."""
+        """Use another matrix on the right, of the same shape and memory layout."""
         self._right = right[..., None, :, :] if self._cut else right
 
     def __call__(self) -> None:
@@ -45,7 +45,7 @@ class Product:
 
 
 def pieces_of(left: Array, right: Array) -> int:
-    """Return into how many pieces the rows of left are cut; 1 where that would gain nothing."""
+    """Return the number of pieces into which the rows of left are cut; 1 if more would gain nothing."""
     (n, k), m = left.shape[-2:], right.shape[-1]
     if left.dtype != np.float32 or not has_small_kernels():
         return 1
@@ -60,12 +60,12 @@ def has_small_kernels() -> bool:
     """Return whether NumPy multiplies with OpenBLAS, on a processor with AVX-512."""
     known = np.show_config(mode="dicts")
     features = {*known["SIMD Extensions"]["baseline"], *known["SIMD Extensions"]["found"]}
-    # The name of the feature is another one from NumPy 2.4 on.
+    # NumPy 2.4 renamed the feature.
     return "openblas" in known["Build Dependencies"]["blas"]["name"] and bool(features & {"AVX512_SKX", "X86_V4"})
 
 
 def _cut(matrix: Array, count: int) -> list[Array]:
-    """Return the rows as views (…, pieces, rows, columns): pieces with a row more first, where there are any."""
+    """Return the rows as views (…, pieces, rows, columns), pieces with one more row first."""
     size, longer = divmod(matrix.shape[-2], count)
     first = longer * (size + 1)
     *lead, _, columns = matrix.shape

@@ -1,8 +1,8 @@
-"""The textbook, slow and plain: one derivation step a line, nothing shared with the fast code but names.
+"""The formulas of the course, slow and plain: one derivation step a line, sharing no code with the fast engine.
 
-The oracle of the tests and the baseline of the loop benchmark; nothing else calls it. Every formula is that of Ng,
-Neural Networks and Deep Learning, weeks 2 to 4, with the slips of common lecture notes put right: dz = a − y, and dw
-accumulates over examples. Numbers are float64 and costs take the log of A as written, so it is for moderate Z only.
+An oracle to compare the engine with. Every formula is that of Ng, Neural Networks and Deep Learning, weeks 2 to 4, with
+the slips of common lecture notes corrected: dz = a − y, and dw accumulates over examples. Numbers are float64 and costs
+take the log of A as written, so it works for moderate Z only.
 """
 
 import math
@@ -18,7 +18,7 @@ from engine.arrays import Array as Array
 
 
 def logistic_loops(w: Array, b: float, X: Array, Y: Array) -> tuple[float, Array, float]:
-    """Return (J, dw, db) with a loop over examples and, in it, loops over features."""
+    """Return (J, dw, db) with a loop over examples that contains loops over features."""
     n_x, m = X.shape
     J, dw, db = 0.0, [0.0] * n_x, 0.0
     for i in range(m):
@@ -36,7 +36,7 @@ def logistic_loops(w: Array, b: float, X: Array, Y: Array) -> tuple[float, Array
 
 
 def logistic_one_loop(w: Array, b: float, X: Array, Y: Array) -> tuple[float, Array, float]:
-    """Return (J, dw, db) with a loop over examples alone; features are vectors."""
+    """Return (J, dw, db) with one loop, over examples."""
     n_x, m = X.shape
     J, dw, db = 0.0, np.zeros((n_x, 1)), 0.0
     for i in range(m):
@@ -106,7 +106,7 @@ g_prime: dict[str, Callable[[Array], Array]] = {
 
 @dataclass(frozen=True)
 class Cache:
-    """What one layer keeps for the way back: Z[l], A[l−1] and W[l]."""
+    """What the backward pass needs of one layer: Z[l], A[l−1] and W[l]."""
 
     Z: Array
     A_prev: Array

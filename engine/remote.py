@@ -1,6 +1,6 @@
-"""What a worker of a cluster is sent: the work of `engine.training_chunk` on data that came with it.
+"""Training chunks on the workers of a cluster, which are sent the data with the chunks.
 
-Such workers import the engine, NumPy and threadpoolctl, and may be on another machine than the coordinator.
+Such workers import the engine, NumPy and threadpoolctl, and may run on another machine than the coordinator.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from engine.worker_data import PackedData
 
 
 def run_chunks_remotely(chunks: Sequence[TrainingChunk], packed: PackedData) -> list[Outcome]:
-    """Do chunks one after another, as a worker here does, with one thread of BLAS however the worker was started."""
+    """Run chunks one after another, with one BLAS thread however the worker was started."""
     _take_one_thread()
     return run_chunks(chunks, packed)
 

@@ -1,7 +1,7 @@
-"""A chunk of work on one trial, as a worker does it: state in, state and evaluations out, nothing else touched.
+"""Training chunks: what a worker does for one trial, as a function from state to state and evaluations.
 
-Workers import the engine and NumPy alone. What goes wrong with a trial comes back as a value, since an exception would
-end the whole round.
+Workers import the engine and NumPy alone. The error of a trial is returned as a value, since an exception would end the
+whole round.
 """
 
 import math
@@ -24,17 +24,17 @@ from engine.worker_data import PackedData, WorkerData, read_data, unpack_data, w
 
 @dataclass(frozen=True, eq=False)
 class TrainingChunk:
-    """What a worker is asked to do.
+    """A task for a worker: to train one trial up to some iteration.
 
     Attributes:
         trial: number of the trial.
-        state: where its training stands.
+        state: state of its training.
         until: iteration to train up to.
         grid: iterations at which dev is evaluated, in order.
         metrics: names of the metrics.
         data: folder that `write_data` wrote.
-        units: of work, which is about seconds; the dearest is begun first, and one that takes many times as long is
-            stuck.
+        units: units of work, each about a second; the most expensive chunk starts first, and a worker that takes many
+            times as long counts as stuck.
     """
 
     trial: int
@@ -47,23 +47,22 @@ class TrainingChunk:
 
 
 Evaluation = dict[str, Any]
-"""A look at a stack at some iteration: "iteration", and lists with a number for each replica under "dev_cost" and
-"dev_<metric>"; with folds "dev_<metric>" has one number, of the predictions of all folds together. None stands for a
-metric that is undefined. Plain JSON, so that it travels in the notes of the state."""
+"""An evaluation of a stack at some iteration: "iteration", and lists with a number for each replica under "dev_cost"
+and "dev_<metric>"; with folds "dev_<metric>" has one number, of the predictions of all folds together. None stands for an
+undefined metric. Plain JSON, so that it can be saved in the notes of the state."""
 
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What a worker gives back.
+    """The result of a chunk.
 
     Attributes:
         trial: number of the trial.
-        state: where its training stands now, with the evaluations so far in its notes; the one given where the
-            work failed.
+        state: state of its training now, with the evaluations so far in its notes; the one given if the chunk failed.
         train: metrics on train at the end, as those on dev in an `Evaluation`; empty before.
         dev_predictions: A[L] of each replica on dev at the end, (n_y, m); empty before.
-        seconds: processor time of the chunk, of the thread that worked on it.
-        error: traceback where something was raised.
+        seconds: processor time of the thread that ran the chunk.
+        error: the traceback if something was raised.
     """
 
     trial: int
@@ -75,32 +74,32 @@ class Outcome:
 
 
 def ignore_interrupts() -> None:
-    """Make this process a worker: Ctrl-C, which a terminal sends to all, is the coordinator's to answer."""
+    """Ignore SIGINT in this process; a terminal sends it to all processes, and only the coordinator must answer it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def run_chunk(chunk: TrainingChunk, packed: PackedData | None = None) -> Outcome:
-    """Train one trial by one chunk.
+    """Run one chunk and return its outcome.
 
     Args:
-        chunk: what to do.
-        packed: the data, where the worker cannot read the chunk's folder.
+        chunk: the chunk.
+        packed: the data, if the worker cannot read the chunk's folder.
 
     Raises:
-        OSError: the data cannot be read, which no trial is to blame for; anything else comes back as a value.
+        OSError: the data cannot be read, which is no fault of the trial. Other errors are returned in the outcome.
     """
-    started = time.thread_time()  # with one job the coordinator has other threads, which are not counted
+    started = time.thread_time()  # not that of the process: with one job the coordinator has other threads
     try:
         outcome = _run_chunk(chunk, read_data(chunk.data) if packed is None else unpack_data(packed))
     except OSError:
         raise
-    except Exception:  # noqa: BLE001 - travels to the coordinator as a value, into the ledger and the run
+    except Exception:  # noqa: BLE001 - recorded by the coordinator, in the ledger and the run
         outcome = Outcome(chunk.trial, chunk.state, error=traceback.format_exc())
     return replace(outcome, seconds=time.thread_time() - started)
 
 
 def run_chunks(chunks: Sequence[TrainingChunk], packed: PackedData | None = None) -> list[Outcome]:
-    """Do chunks one after another; see `run_chunk`."""
+    """Run chunks one after another; see `run_chunk`."""
     return [run_chunk(chunk, packed) for chunk in chunks]
 
 
@@ -110,7 +109,7 @@ def _run_chunk(chunk: TrainingChunk, data: WorkerData) -> Outcome:
     stops = [i for i in chunk.grid if state.iteration < i < min(chunk.until, end)]
     stops.append(min(chunk.until, end))
     seen, outputs = evaluations(state), list[Array]()
-    # Data are checked at a trial's first chunk.
+    # Data are checked in a trial's first chunk.
     known = state.iteration > 0
     for state in advance_by(chunk.state, data.X, data.Y, stops, sample_weight=data.weight, known=known):
         if "diverged" in state.status:
@@ -133,7 +132,7 @@ def evaluations(state: TrainingState) -> list[Evaluation]:
 
 
 def mean_value(evaluation: Evaluation, name: str) -> float:
-    """Return the mean over the networks of what an evaluation has under a name; NaN where it is undefined."""
+    """Return the mean of one entry of an evaluation over the networks; NaN if it is undefined for any."""
     return float(np.mean([math.nan if value is None else value for value in evaluation[name]]))
 
 
@@ -152,7 +151,7 @@ def _predict(state: TrainingState, data: WorkerData, part: str) -> tuple[list[Ar
 def _measure(
     data: WorkerData, part: str, outputs: list[Array], names: tuple[str, ...]
 ) -> dict[str, list[float | None]]:
-    """Return metrics on a part: a number for each network, or with folds one of all their predictions together."""
+    """Return metrics on a part: one number for each network, or with folds one for all their predictions together."""
     pairs = []
     for k, A in enumerate(outputs):
         fold = data.fold(k)

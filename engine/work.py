@@ -1,7 +1,6 @@
-"""How much work an iteration is: a function of shapes only, so that a search planned in work repeats anywhere.
+"""The work of an iteration: a function of shapes only, so that a search planned in work is the same on any machine.
 
-The search counts its chunks with it; `study plan` turns it into expected seconds and bytes on this machine. What is
-counted is what `propagation`, `loop`, `batches` and `optimizers` do; a test compares the memory with the measured one.
+Products are counted here; elementwise operations are counted in the registry entries that hold them.
 """
 
 from dataclasses import dataclass
@@ -12,8 +11,8 @@ from engine.optimizers import OPTIMIZERS
 from engine.propagation import COST_BUFFER, MOST_SLOTS, slots_for
 from engine.tiles import cut_tiles
 
-# Nominal rates of one core in float32, only to add up the three counts in one unit. They are part of the definition of
-# a unit of work and are never measured: another processor does the same units in another time.
+# Nominal rates of one core in float32, by which the three counts add up to units of work. They define the unit and are
+# never measured: another processor needs another time for the same units.
 FLOPS_PER_UNIT = 60e9
 ELEMENTS_PER_UNIT = 2e9
 STEPS_PER_UNIT = 1e6
@@ -25,8 +24,8 @@ class Work:
 
     Attributes:
         flops: floating-point operations of the matrix products.
-        elements: numbers that elementwise operations go through.
-        steps: array operations, each with a fixed cost that small networks feel.
+        elements: numbers processed by elementwise operations.
+        steps: array operations, each with a fixed cost, which matters for small networks.
         memory: bytes of data, buffers, parameters and optimizer vectors at the peak.
     """
 
@@ -37,7 +36,7 @@ class Work:
 
     @property
     def units(self) -> float:
-        """The three counts in one number; one unit is about a second of one core of 2024."""
+        """The three counts as one number; a unit is about one second on one core of 2024."""
         return self.flops / FLOPS_PER_UNIT + self.elements / ELEMENTS_PER_UNIT + self.steps / STEPS_PER_UNIT
 
 
@@ -58,10 +57,10 @@ def count_work(
         architecture: the network.
         m: examples.
         batch_size: examples in a mini-batch; None is all of them.
-        optimizer: its vectors and operations count.
+        optimizer: its name.
         replicas: networks in the stack, over one X that they share.
         itemsize: bytes of a number, 4 for float32, 8 for float64.
-        dropout: whether hidden units are left out.
+        dropout: whether hidden units are dropped.
         l2: whether there is a penalty.
     """
     b = min(batch_size or m, m)
@@ -92,9 +91,9 @@ def count_work(
 
 
 def evaluation_memory(architecture: Architecture, m: int, itemsize: int = 4) -> int:
-    """Return the bytes that predictions for m examples and their cost take beyond X, at the peak."""
+    """Return the peak memory, in bytes and without X, of predictions for m examples and their cost."""
     *hidden, n_y = architecture.layer_sizes[1:]
-    before = [0, *hidden[:-1]]  # X is there already
+    before = [0, *hidden[:-1]]  # X is not counted
     # A[l−1], Z[l], A[l] and scratch of a hidden layer; A[L], Z[L], and what the losses are computed in.
     widths = [n_prev + 3 * n for n_prev, n in zip(before, hidden, strict=False)]
     return itemsize * m * max([*widths, 4 * n_y + 1, (hidden[-1] if hidden else 0) + n_y])
@@ -123,7 +122,7 @@ def _propagation(architecture: Architecture, b: int) -> tuple[float, float, floa
 def _memory(
     architecture: Architecture, m: int, b: int, tiles: int, replicas: int, slots: int, vectors: int, *, dropout: bool
 ) -> float:
-    """Return numbers held at the peak, in units of the number type."""
+    """Return how many numbers are held at the peak."""
     sizes, n_y = architecture.layer_sizes, architecture.n_y
     with_ones = (sizes[0] + 1) * m
     held = (sizes[0] + n_y) * m + with_ones  # X, Y, and X with its row of ones

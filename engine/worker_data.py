@@ -1,9 +1,9 @@
-"""Train and dev as arrays on disk: written once by the coordinator, read by each worker once, never with a test row.
+"""Train and dev as arrays on disk, written once by the coordinator and read once by each worker. Test is never in them.
 
-Workers on other machines are sent the same files, once each, and keep what is in them in memory.
+Workers on other machines are sent the same files, once each, and keep the arrays in memory.
 
-With folds there is one pair of train and dev for each. Their trains are laid into one stack: narrower or shorter ones
-are filled up with features that are 0 and with examples of weight 0, which change nothing.
+With folds there is one pair of train and dev for each. Their training sets are stacked: narrower or shorter ones are
+padded with features that are 0 and with examples of weight 0, which change nothing.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ from engine.state import TEMPORARY, TORN, write_whole
 
 @dataclass(frozen=True)
 class Unit:
-    """How a prediction gets back to the unit of the table: times scale, plus mean, and eʸ − 1 where log1p was taken."""
+    """The scale of a target: values in the unit of the table are A · scale + mean, and eʸ − 1 of that with log1p."""
 
     mean: float = 0.0
     scale: float = 1.0
@@ -52,7 +52,7 @@ def restore_pairs(folds: Sequence[Fold], A: Array) -> list[tuple[Array, Array]]:
     """Return the targets and the predictions of each fold, in the unit of the table.
 
     Args:
-        folds: what was predicted, in the place of dev.
+        folds: the folds, with the examples that were predicted as dev.
         A: (n_y, M), the predictions of the folds side by side.
     """
     ends = np.cumsum([fold.dev_Y.shape[1] for fold in folds])
@@ -64,12 +64,12 @@ def restore_pairs(folds: Sequence[Fold], A: Array) -> list[tuple[Array, Array]]:
 
 @dataclass(frozen=True, eq=False)
 class WorkerData:
-    """What workers train on.
+    """The data that workers train on.
 
     Attributes:
         X: (n_x, m), or (K, n_x, m) with folds.
         Y: (n_y, m), or (K, n_y, m).
-        weight: (K, 1, m) with folds of different length, else None.
+        weight: (K, 1, m) with folds of different lengths, else None.
         folds: as written; one without folds.
     """
 
@@ -79,19 +79,19 @@ class WorkerData:
     folds: tuple[Fold, ...]
 
     def fold(self, replica: int) -> Fold:
-        """Return the fold of a replica: its own, or the one that all share."""
+        """Return the fold of a replica: its own, or the only one."""
         return self.folds[replica if len(self.folds) > 1 else 0]
 
 
-ALIGNMENT = 64  # bytes, of the data in a .npy file and of a page's beginning
-HEADER = 4096  # bytes, more than the header of a .npy file of plain arrays has
+ALIGNMENT = 64  # bytes; the data in a .npy file are aligned to it, as are pages of memory
+HEADER = 4096  # bytes; headers of .npy files of plain arrays are smaller
 _PARTS = ("train_X", "train_Y", "dev_X", "dev_Y")
 
 
 def write_data(folder: Path, folds: Sequence[Fold]) -> None:
-    """Write the arrays of all folds, and their units, for workers to read.
+    """Write the arrays of all folds, and their target scales, for workers to read.
 
-    Files are replaced, never written over: whoever has mapped the old ones keeps them.
+    Files are replaced, not overwritten, so processes that have mapped the old ones keep them.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for index, fold in enumerate(folds):
@@ -102,24 +102,24 @@ def write_data(folder: Path, folds: Sequence[Fold]) -> None:
             temporary.replace(folder / _file(part, index))
     write_whole(folder / "units.json", json.dumps([asdict(fold.unit) for fold in folds]).encode())
     write_whole(folder / "digest", pack_data(folder).digest.encode())
-    read_data.cache_clear()  # what this process has read from there before may be other data
+    read_data.cache_clear()  # the folder may have held other data before
 
 
 @lru_cache(maxsize=2)
 def read_data(folder: str) -> WorkerData:
-    """Return what `write_data` wrote; memory maps where there are no folds."""
+    """Return the data that `write_data` wrote, as memory maps if there are no folds."""
     place = Path(folder)
     units = (place / "units.json").read_text()
-    # As plain arrays: a memory map of NumPy's own class makes each small operation dearer.
+    # As plain arrays: NumPy's memmap class makes small operations slower.
     return _gather(units, lambda name: np.asarray(np.load(place / name, mmap_mode="r", allow_pickle=False)))
 
 
 def read_checked_data(folder: Path) -> WorkerData:
-    """Return what `read_data` does of files that have been there for a while.
+    """Return what `read_data` returns, after comparing the files with their digest.
 
     Raises:
-        FileNotFoundError: some of them is not there.
-        DataError: they are not what was written.
+        FileNotFoundError: a file is missing.
+        DataError: the files are damaged.
     """
     digest = folder / "digest"
     try:
@@ -134,7 +134,7 @@ def read_checked_data(folder: Path) -> WorkerData:
 
 @dataclass(frozen=True)
 class PackedData:
-    """The files that `write_data` wrote, to be sent; two of the same content are equal.
+    """The files that `write_data` wrote, to be sent to workers; two with the same content are equal.
 
     Attributes:
         digest: SHA-256 of all.
@@ -148,7 +148,7 @@ class PackedData:
 
 
 def pack_data(folder: Path) -> PackedData:
-    """Return what `write_data` wrote, to be sent to workers that cannot read the folder."""
+    """Return the files that `write_data` wrote, for workers that cannot read the folder."""
     units = (folder / "units.json").read_text()
     names = [_file(part, k) for k in range(len(json.loads(units))) for part in _PARTS]
     files = {name: np.fromfile(folder / name, np.uint8) for name in names}
@@ -160,12 +160,12 @@ def pack_data(folder: Path) -> PackedData:
 
 @lru_cache(maxsize=2)
 def unpack_data(packed: PackedData) -> WorkerData:
-    """Return what `read_data` returns, bit for bit and aligned like its memory maps, since sums hang on alignment."""
+    """Return what `read_data` returns, aligned like its memory maps, since the bits of sums depend on alignment."""
     return _gather(packed.units, lambda name: _as_mapped(packed.files[name]))
 
 
 def _as_mapped(content: ByteArray) -> Array:
-    """Return the array in a .npy file's bytes as a memory map would: read-only, beginning at a multiple of 64."""
+    """Return the array in the bytes of a .npy file as a memory map would: read-only, starting at a multiple of 64."""
     room = np.empty(content.size + ALIGNMENT, np.uint8)
     first = -room.ctypes.data % ALIGNMENT
     aligned = room[first : first + content.size]
@@ -193,7 +193,7 @@ def _file(part: str, fold: int) -> str:
 
 
 def stack_folds(folds: Sequence[Fold]) -> WorkerData:
-    """Return folds as one stack, filled up to the widest and the longest of them."""
+    """Return folds as one stack, padded to the widest and the longest of them."""
     width = max(fold.train_X.shape[0] for fold in folds)
     sizes = [fold.train_X.shape[1] for fold in folds]
     longest, n_y = max(sizes), folds[0].train_Y.shape[0]
@@ -208,7 +208,7 @@ def stack_folds(folds: Sequence[Fold]) -> WorkerData:
 
 
 def widen(X: Array, n_x: int) -> Array:
-    """Return X with rows of 0 below, so that it has n_x."""
+    """Return X padded with rows of 0 to n_x rows."""
     if X.shape[0] == n_x:
         return X
     return np.concatenate([X, np.zeros((n_x - X.shape[0], X.shape[1]), X.dtype)])

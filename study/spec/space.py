@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from engine.activations import get_activation
+from engine.activations import ACTIVATIONS, get_activation
 from engine.initialization import SCHEMES
 from engine.optimizers import OPTIMIZERS
 from engine.schedules import SCHEDULES
@@ -85,13 +85,12 @@ def _named(name: str, valid: Collection[str]) -> Any:
 
 
 def _check_activation(choice: Any) -> None:
-    names = ("relu", "leaky_relu", "tanh", "sigmoid", "elu", "gelu", "silu", "identity")
     try:
         get_activation(str(choice))
     except ValueError as error:
         if "(" in str(choice):
             raise
-        raise ValueError(f"activation {choice!r} is not known; {did_you_mean(str(choice), names)}") from error
+        raise ValueError(f"activation {choice!r} is not known; {did_you_mean(str(choice), ACTIVATIONS)}") from error
 
 
 def _check_batch(choice: Any) -> None:

@@ -1,4 +1,4 @@
-"""Every registered activation keeps the same promises."""
+"""Activations against the textbook, at 0, and by name."""
 
 import numpy as np
 import pytest
@@ -21,42 +21,10 @@ def derivative(activation, Z):
 
 
 @pytest.mark.parametrize("activation", ALL, ids=lambda a: a.name)
-class TestConformance:
-    def test_derivative_is_the_derivative(self, activation):
-        h = 1e-5
-        numeric = (forward(activation, Z_POINTS + h) - forward(activation, Z_POINTS - h)) / (2 * h)
-        np.testing.assert_allclose(derivative(activation, Z_POINTS), numeric, atol=2e-9)
-
-    def test_forward_may_write_over_its_input(self, activation):
-        expected, Z = forward(activation, Z_POINTS), Z_POINTS.copy()
-        activation.forward(Z, Z, np.empty_like(Z))
-        np.testing.assert_array_equal(Z, expected)
-
-    @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-    def test_number_type_is_kept_and_close(self, activation, dtype):
-        Z = Z_POINTS.astype(dtype)
-        A = forward(activation, Z)
-        assert A.dtype == dtype
-        np.testing.assert_allclose(A, forward(activation, Z.astype(float)), rtol=2e-6, atol=2e-6)
-        np.testing.assert_allclose(
-            derivative(activation, Z), derivative(activation, Z.astype(float)), rtol=1e-5, atol=1e-5
-        )
-
-    def test_finite_for_huge_Z(self, activation):
-        Z = np.array([[-1e4, -800.0, 800.0, 1e4]])
-        with np.errstate(over="ignore"):
-            assert np.isfinite(forward(activation, Z)).all()
-            assert np.isfinite(derivative(activation, Z)).all()
-
-    def test_leading_axes_change_nothing(self, activation):
-        stack = np.stack([Z_POINTS, Z_POINTS + 1])
-        np.testing.assert_array_equal(forward(activation, stack)[1], forward(activation, Z_POINTS + 1))
-        np.testing.assert_array_equal(derivative(activation, stack)[1], derivative(activation, Z_POINTS + 1))
-
-    def test_found_by_its_name(self, activation):
-        found = get_activation(activation.name)
-        assert found.name == activation.name
-        np.testing.assert_array_equal(forward(found, Z_POINTS), forward(activation, Z_POINTS))
+def test_found_by_its_name(activation):
+    found = get_activation(activation.name)
+    assert found.name == activation.name
+    np.testing.assert_array_equal(forward(found, Z_POINTS), forward(activation, Z_POINTS))
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)

@@ -1,0 +1,152 @@
+"""Conformance checks for activations, optimizers and schedules, as a test of an addition runs them.
+
+Each function raises AssertionError with the promise that is broken. An addition needs to be registered only for
+`check_training`, which trains with it.
+
+Examples:
+    >>> import numpy as np
+    >>> from engine import Activation
+    >>> from engine.testing import check_activation
+    >>> def forward(Z, A, scratch):
+    ...     np.maximum(Z, 0, out=scratch)
+    ...     np.multiply(scratch, scratch, out=A)
+    >>> def derivative(A, scratch):
+    ...     np.sqrt(A, out=scratch)  # g = z² above 0, so g′ = 2z = 2√a
+    ...     return np.multiply(scratch, 2, out=scratch)
+    >>> check_activation(Activation("squared_relu", forward, derivative, "A", "he"))
+"""
+
+import tempfile
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+
+from engine.activations import Activation, MaskDerivative
+from engine.architecture import Architecture
+from engine.arrays import FLOAT_TYPES, Array, FloatType
+from engine.optimizers import Optimizer, OptimizerState, Step
+from engine.schedules import Schedule
+from engine.settings import TrainingSettings
+from engine.state import TrainingState
+from engine.training import advance, start
+
+_H = 1e-5  # step of differences: their error is about _H², and rounding about 1e-16 / _H
+_TOLERANCE = {FLOAT_TYPES[0]: 1e-5, FLOAT_TYPES[1]: 1e-12}
+
+
+def check_activation(activation: Activation) -> None:
+    """Check an activation: its derivative, number types, aliasing of Z and A, leading axes, and large arguments."""
+    Z = np.concatenate([np.linspace(-6, 6, 121) + 0.013, [-30.0, 30.0]]).reshape(3, 41)
+    A, derivative = _forward(activation, Z), _derivative(activation, Z)
+    numeric = (_forward(activation, Z + _H) - _forward(activation, Z - _H)) / (2 * _H)
+    _assert_close(derivative, numeric, 1e-8, "the derivative must agree with differences of the function")
+
+    aliased = Z.copy()
+    activation.forward(aliased, aliased, np.empty_like(Z))
+    _assert_close(aliased, A, 0, "forward must allow Z and A to be the same memory")
+    stack = np.stack([Z, Z + 1])
+    _assert_close(_forward(activation, stack)[0], A, 0, "forward must treat leading axes alike")
+    _assert_close(_derivative(activation, stack)[0], derivative, 0, "derivative must treat leading axes alike")
+    for dtype in FLOAT_TYPES:
+        single = Z.astype(dtype)
+        _assert_close(_forward(activation, single), A, 2e-6, f"forward must work in {dtype}")
+        _assert_close(_derivative(activation, single), derivative, 1e-5, f"derivative must work in {dtype}")
+    with np.errstate(all="ignore"):
+        huge = np.array([[-1e4, -800.0, 800.0, 1e4]])
+        _require(np.isfinite(_derivative(activation, huge)).all(), "the derivative must be finite for huge Z")
+
+
+def check_optimizer(optimizer: Optimizer) -> None:
+    """Check an optimizer: that it descends, in both number types, in stacks, and with nothing outside its state."""
+    for dtype in FLOAT_TYPES:
+        theta, gradient = _vectors(dtype)
+        alone = _updated(optimizer, theta, gradient, np.array(0.01, dtype))
+        _require(alone.theta.dtype == dtype, f"an update must keep the number type {dtype}")
+        _require(np.isfinite(alone.theta).all(), "an update must keep finite parameters finite")
+        _require((alone.theta - theta) @ gradient < 0, "updates with a constant gradient must go down it")
+        again = _updated(optimizer, theta, gradient, np.array(0.01, dtype))
+        _assert_close(again.theta, alone.theta, 0, "an update must depend on its arguments alone")
+
+        stacked = _updated(
+            optimizer, np.tile(theta, 2), np.tile(gradient, 2), np.repeat(np.array([0.01, 0.02], dtype), len(theta))
+        )
+        first = stacked.theta[: len(theta)]
+        _assert_close(first, alone.theta, _TOLERANCE[dtype], "an update must compute element by element")
+
+
+def check_schedule(schedule: Schedule) -> None:
+    """Check a schedule: that it starts at 1, and is above 0 and finite until the end."""
+    for final in (0.01, 0.5, 1.0):
+        _require(schedule.factor(0.0, final) == 1, "a schedule must start at 1")
+        factors = [schedule.factor(t / 1000, final) for t in range(1000)]
+        _require(np.isfinite(factors).all(), "a schedule must be finite")
+        _require(min(factors) > 0, "a schedule must be above 0")
+
+
+def check_training(
+    *, activation: str = "tanh", optimizer: str = "gradient_descent", schedule: str = "constant"
+) -> None:
+    """Check that training with these names resumes bit for bit, through a file too, and gives the same in a stack."""
+    architecture = Architecture((3, 5, 4, 1), activation)
+    settings = TrainingSettings(0.01, 20, batch_size=8, l2=0.01, optimizer=optimizer, schedule=schedule)
+    generator = np.random.default_rng(0)
+    X = generator.standard_normal((3, 30))
+    Y = (X[:1] > 0).astype(np.float64)
+    for dtype in FLOAT_TYPES:
+        begun = start(architecture, settings, seeds=[0, 1], learning_rates=[0.01, 0.02], dtype=dtype)
+        whole = advance(begun, X, Y)
+        _require(set(whole.status) == {"complete"}, f"training must stay finite in {dtype}")
+        part = advance(begun, X, Y, iterations=7)
+        with tempfile.TemporaryDirectory() as folder:
+            part.save(Path(folder) / "state.npz")
+            resumed = advance(TrainingState.load(Path(folder) / "state.npz"), X, Y)
+        for name in ("parameters", "costs", *whole.slots):
+            found, expected = (_array(state, name) for state in (resumed, whole))
+            _assert_close(found, expected, 0, f"training must resume with the same {name} in {dtype}")
+        alone = advance(start(architecture, settings, seeds=[0], dtype=dtype), X, Y)
+        _assert_close(whole.parameters[0], alone.parameters[0], 1e-3, "a stack must train as its networks do alone")
+
+
+def _array(state: TrainingState, name: str) -> Array:
+    return state.slots[name] if name in state.slots else np.asarray(getattr(state, name))
+
+
+def _forward(activation: Activation, Z: Array) -> Array:
+    A = np.empty_like(Z)
+    activation.forward(Z.copy(), A, np.empty_like(Z))
+    return A
+
+
+def _derivative(activation: Activation, Z: Array) -> Array:
+    V = _forward(activation, Z) if activation.derivative_of == "A" else Z.copy()
+    if not activation.derivative_is_mask:
+        return np.asarray(activation.derivative(V, np.empty_like(Z)))
+    derivative = cast("MaskDerivative", activation.derivative)
+    return derivative(V, np.empty(Z.shape, np.bool_)).astype(Z.dtype)
+
+
+def _vectors(dtype: FloatType) -> tuple[Array, Array]:
+    """Return parameters and a gradient."""
+    generator = np.random.default_rng(0)
+    theta, gradient = generator.standard_normal((2, 12)).astype(dtype)
+    return theta, gradient
+
+
+def _updated(optimizer: Optimizer, theta: Array, gradient: Array, rate: Array) -> OptimizerState:
+    """Return the state after ten updates with the same gradient."""
+    slots = tuple(np.zeros_like(theta) for _ in optimizer.slots)
+    state = OptimizerState(theta.copy(), slots, np.empty_like(theta))
+    for number in range(1, 11):
+        optimizer.update(state, gradient.copy(), Step(number, rate, momentum=0.9, beta2=0.999, epsilon=1e-8))
+    return state
+
+
+def _assert_close(found: Array, expected: Array, tolerance: float, promise: str) -> None:
+    close = found.shape == expected.shape and np.allclose(found, expected, rtol=tolerance, atol=tolerance)
+    _require(close, promise)
+
+
+def _require(holds: object, promise: str) -> None:
+    if not holds:
+        raise AssertionError(promise)
