@@ -48,8 +48,8 @@ class TrainingChunk:
 
 Evaluation = dict[str, Any]
 """An evaluation of a stack at some iteration: "iteration", and lists with a number for each replica under "dev_cost"
-and "dev_<metric>"; with folds "dev_<metric>" has one number, of the predictions of all folds together. None stands for an
-undefined metric. Plain JSON, so that it can be saved in the notes of the state."""
+and "dev_<metric>"; with folds "dev_<metric>" has one number, of the predictions of all folds together. None stands for
+an undefined metric. Plain JSON, so that it can be saved in the notes of the state."""
 
 
 @dataclass(frozen=True, eq=False)
