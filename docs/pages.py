@@ -72,6 +72,9 @@ def commands_page() -> str:
         options = [each for each in command.params if each.param_type_name == "option" and each.name != "help"]
         usage = " ".join([f"study {name}", *(_argument(each) for each in arguments), *["[OPTIONS]"][: len(options)]])
         page += f"\n## study {name}\n\n{command.help}\n\n    {usage}\n\n"
+        if name in ANSWERS:
+            trial = "; of one trial, [this one](schemas/show-trial.json)" if name == "show" else ""
+            page += f"`--json` prints what [this JSON Schema](schemas/{name}.json) describes{trial}.\n\n"
         rows = [(_argument(each), _sentence(each)) for each in arguments]
         kinds = typing.get_type_hints(command.callback)
         rows += [(_option(each, kinds[each.name]), _sentence(each)) for each in options]
