@@ -271,7 +271,7 @@ class Study:
     def _sync(self, said: Callable[[str], None]) -> None:
         """Show in MLflow what has gone into the ledger; in a process of its own, as logging a model takes hold of the
         store and the experiment that a notebook may have set for itself."""
-        command = [sys.executable, "-m", "study.cli", "sync", self.name, "--home", str(self.home.path)]
+        command = [sys.executable, "-m", "study", "sync", self.name, "--home", str(self.home.path)]
         with tempfile.TemporaryDirectory(prefix="study-status-") as folder:
             path = Path(folder) / "status.json"
             known = os.environ | {"STUDY_STORAGE": self.home.storage or "", exit_status.VARIABLE: str(path)}

@@ -4,18 +4,19 @@ import atexit
 import gc
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from study import exit_status, interrupts, outputs
+from study import __version__, exit_status, interrupts, outputs
 from study.commands import results, search, service, winner
 from study.errors import MachineError, UserError, explain_os_error
 from study.exit_status import Cause, ExitCode, ExitStatus
 from study.importing import explain_import
 from study.printable import say
 from study.redaction import redact
+from study.verbosity import with_verbosity
 
 _RULES = {"int": "must be a whole number", "float": "must be a number", "finite": "must be a finite number"}
 
@@ -84,7 +85,22 @@ for command in (
     *(results.sync, results.ui),
     *(service.serve, service.submit, service.status, service.cancel, service.logs),
 ):
-    app.command("list" if command is results.list_studies else None)(command)
+    app.command("list" if command is results.list_studies else None)(with_verbosity(command))
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        say(f"study {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
 
 
 def main() -> None:

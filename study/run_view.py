@@ -1,5 +1,6 @@
 """What a person sees while a study runs: a live bar in a terminal, plain lines where there is none."""
 
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -18,6 +19,7 @@ from study.running import Progress as RunProgress
 from study.running import RunResult
 from study.shell import command
 from study.terminal import ConfirmBar, TimeColumn, leaderboard, print_warnings, read_curves
+from study.verbosity import PRINTER, is_told, log
 
 
 class RunView:
@@ -30,8 +32,8 @@ class RunView:
     def __init__(self, home: Home) -> None:
         self.home = home
         self.console = make_console(soft_wrap=True)
-        self.progress = RunProgress(self._begun, self._finished, self.console.print, self._ended, self._confirming)
-        self._confirm_bar = ConfirmBar(self.console)
+        self.progress = RunProgress(self._begun, self._finished, self._tell, self._ended, self._confirming)
+        self._confirm_bar = ConfirmBar(self.console, quiet=not is_told())
         self._bar: Progress | None = None
         self._task: Any = None
         self._done = self._planned = 0
@@ -46,7 +48,11 @@ class RunView:
     ) -> None:
         self._stop_bar()
         if kind is KeyboardInterrupt and self._planned:
-            self.console.print(f"{self._done} of {self._planned} trials are kept; the same command goes on from here.")
+            self._tell(f"{self._done} of {self._planned} trials are kept; the same command goes on from here.")
+
+    def _tell(self, text: str, style: str | None = None) -> None:
+        """Say something on the way; printed by the console that shows a bar, below which it would stand otherwise."""
+        log.info("%s", text, extra={PRINTER: partial(self.console.print, style=style)})
 
     def _begun(
         self, datasets: tuple[Dataset, ...], metric: str, direction: str, done: int, planned: int, best: float | None
@@ -55,17 +61,17 @@ class RunView:
         self._done, self._planned, self._best = done, planned, best
         dataset, sizes = datasets[0], describe_sizes(datasets)
         features = counted(dataset.n_x, "feature")
-        self.console.print(f"{dataset.source}: {dataset.task}, {features}, {sizes}; test stays sealed")
+        self._tell(f"{dataset.source}: {dataset.task}, {features}, {sizes}; test stays sealed")
         for note in dataset.notes:
-            self.console.print(f"  {note}", style="dim")
+            self._tell(f"  {note}", style="dim")
         title = METRICS[metric].title if metric in METRICS else metric
         because = dataset.metric_reason if metric == dataset.default_metric else ""
-        self.console.print(f"  compared by {title} on dev" + (f", since {because}" if because else ""))
+        self._tell(f"  compared by {title} on dev" + (f", since {because}" if because else ""))
         if done >= planned:
             return
         if done:
-            self.console.print(f"going on after {done} of {planned} trials")
-        if self.console.is_terminal:
+            self._tell(f"going on after {done} of {planned} trials")
+        if self.console.is_terminal and is_told():
             self._bar = Progress(
                 TextColumn("trials"),
                 BarColumn(),
@@ -86,7 +92,7 @@ class RunView:
             self._bar.update(self._task, completed=self._done, best=best)
         else:
             shown = "" if value is None else f" {self._metric} {figures([value])[0]}"
-            self.console.print(f"trial {number} {state}{shown} ({self._done}/{self._planned}) {best}".rstrip())
+            self._tell(f"trial {number} {state}{shown} ({self._done}/{self._planned}) {best}".rstrip())
 
     def _said_best(self) -> str:
         return "" if self._best is None else f"best dev {METRICS[self._metric].title} {figures([self._best])[0]}"
@@ -126,9 +132,9 @@ class RunView:
             self.console.print(missing)
         name = result.summary.name
         ui = "make ui" if not home and Path("Makefile").exists() else command("ui", home=home, storage=storage)
-        self.console.print(f"All trials:   {command('show', name, home=home, storage=storage)}")
-        self.console.print(f"As a page:    {command('report', name, home=home, storage=storage)}")
-        self.console.print(f"In MLflow:    {ui}")
+        self._tell(f"All trials:   {command('show', name, home=home, storage=storage)}")
+        self._tell(f"As a page:    {command('report', name, home=home, storage=storage)}")
+        self._tell(f"In MLflow:    {ui}")
 
 
 def _better(value: float, best: float | None, direction: str) -> bool:

@@ -20,6 +20,7 @@ from study.redaction import redact_address
 from study.results import read_experiment
 from study.tracking.store import tracking_uri
 from study.tracking.view import page_address
+from study.verbosity import log
 
 SHOWN = 5  # studies whose pages are named
 _LEDGER = "STUDY_DASHBOARD_LEDGER"
@@ -54,10 +55,10 @@ def serve(home: Home, port: int, name: str | None = None, *, browser: bool = Tru
         raise UserError(f"no runs in {home.path} yet; run a study first: study run SPEC.toml")
     command = [sys.executable, "-m", "mlflow", "server"]
     command += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1", "--no-serve-artifacts"]
-    print("starting MLflow …", flush=True)
+    log.info("starting MLflow …")
     with _running(command, port, "MLflow", variables={"MLFLOW_BACKEND_STORE_URI": uri}) as server:
         first = _say(home, f"http://127.0.0.1:{port}", names)
-        print("Ctrl-C stops it", flush=True)
+        log.info("Ctrl-C stops it")
         if browser:
             _open(first)
         server.wait()
@@ -123,7 +124,7 @@ def _running(
         _wait(server, port, what, path)
         yield server
     except KeyboardInterrupt:
-        print("stopped")
+        log.info("stopped")
     finally:
         server.terminate()
         server.wait()

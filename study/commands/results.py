@@ -9,6 +9,7 @@ from study.commands.options import TRIAL_NAMES, HomeOption, JsonOption, NameArgu
 from study.errors import UserError
 from study.importing import LIBRARIES, importing
 from study.printable import say
+from study.verbosity import is_told
 
 
 def show(
@@ -147,7 +148,7 @@ def sync(name: NameArgument, json: JsonOption = False, home: HomeOption = None, 
         from study.terminal import SyncView, print_record
         from study.tracking.sync import sync as sync_study
 
-    with SyncView(quiet=json) as view:
+    with SyncView(quiet=json or not is_told()) as view:
         result = sync_study(Home.at(home, storage), name, view.written)
     if json:
         print_record(result)

@@ -9,6 +9,7 @@ import typer
 from study.commands.options import HomeOption, JobsOption, JsonOption, StorageOption
 from study.errors import kept_in
 from study.importing import LIBRARIES, importing
+from study.verbosity import log
 
 
 def run(
@@ -40,6 +41,7 @@ def run(
         from study.spec import read_spec
     declared = read_spec(spec)  # a mistake in it is answered before what takes a second to import
     place = Home.at(home, storage)
+    log.debug("study %r, home %s", declared.name, place.path)
     with importing("numpy"):
         from study.clusters import connect
         from study.tracking.exporter import start_exporter

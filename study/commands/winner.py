@@ -9,6 +9,7 @@ from study.commands.options import TRIAL_NAMES, HomeOption, JobsOption, JsonOpti
 from study.errors import UserError, kept_in
 from study.importing import LIBRARIES, importing
 from study.printable import say
+from study.verbosity import is_told, log
 
 if TYPE_CHECKING:
     from study.home import Home
@@ -34,7 +35,7 @@ def confirm(
         from study.terminal import ConfirmBar, print_record, print_warnings
 
     place, said = Home.at(home, storage), _say_nothing if json else say
-    with kept_in(place.path), ConfirmBar(quiet=json) as bar:
+    with kept_in(place.path), ConfirmBar(quiet=json or not is_told()) as bar:
         confirmation = confirm_study(place, name, top=top, seeds=seeds, jobs=jobs, said=said, progress=bar.update)
     summary = summarize(place, name)
     if json:
@@ -145,7 +146,7 @@ def predict(
 
     made, notes = predict_file(Home.at(home, storage), name, file)
     for note in () if json else notes:
-        say(f"study: {note}", error=True)
+        log.warning("%s", note)
     write_predictions(made, out, safe_csv=safe_csv)
     if json:
         print_json({"rows": len(made), "out": str(out), "notes": list(notes)})
@@ -160,7 +161,7 @@ def _sync(place: "Home", name: str) -> None:
     try:
         sync_study(place, name)
     except UserError as error:
-        say(f"study: not in MLflow yet: {error}", error=True)
+        log.warning("not in MLflow yet: %s", error)
 
 
 def _say_nothing(_line: str) -> None:

@@ -39,7 +39,7 @@ class Commands:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            "study.cli",
+            "study",
             *arguments,
             "--home",
             str(self.home.path),

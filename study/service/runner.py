@@ -168,7 +168,7 @@ class Runner(threading.Thread):
             self._finish(submission, "failed", "its entry in the queue is damaged; hand it in again")
             return False
         files = StudyFiles(self.home, submission.name)
-        command = [sys.executable, "-m", "study.cli", "run", str(files.spec)]
+        command = [sys.executable, "-m", "study", "run", str(files.spec)]
         command += ["--home", str(self.home.path), "--jobs", str(self.jobs)]
         environment = _ENVIRONMENT | self.home.environment | {exit_status.VARIABLE: str(files.status)}
         try:

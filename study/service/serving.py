@@ -26,6 +26,7 @@ from study.service.queue import Queue
 from study.service.runner import Runner
 from study.service.settings import Settings
 from study.service.state import Service
+from study.verbosity import log as told
 
 GRACE = 3  # seconds that open answers have when the service stops
 
@@ -58,7 +59,7 @@ def serve(settings: Settings) -> None:
             runner.stop()
             if mlflow is not None:
                 mlflow.stop()
-    print("stopped; what ran goes on at the next start")
+    told.info("stopped; what ran goes on at the next start")
 
 
 def make_server(service: Service, connections: Connections | None = None) -> uvicorn.Server:
@@ -111,7 +112,7 @@ def _say(settings: Settings, listening: socket.socket, mlflow: MlflowServer | No
         say(f"queue and ledgers are in {settings.home.place}")
     for folder in settings.folders:
         say(f"data are read from {folder}")
-    print("Ctrl-C stops it", flush=True)
+    told.info("Ctrl-C stops it")
 
 
 @contextmanager
@@ -154,7 +155,8 @@ def _listen(settings: Settings) -> Iterator[socket.socket]:
 def _log_to_stderr() -> None:
     handler = BoundedHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    for name, level in (("study.service", logging.INFO), ("uvicorn", logging.WARNING), ("asyncio", logging.WARNING)):
+    own = told.level or logging.INFO
+    for name, level in (("study.service", own), ("uvicorn", logging.WARNING), ("asyncio", logging.WARNING)):
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [handler], False
         logger.setLevel(level)
