@@ -279,6 +279,7 @@ PARTS = {
         "MLflow imports it at the first run",
         _mlflow_store,
     ),
+    # Of the libraries that run workers: none yet; `study.workers` and `study.clusters` have what they use.
 }
 
 

@@ -129,7 +129,7 @@ def main() -> None:
     if code == ExitCode.INTERRUPTED:
         print("study: interrupted", file=sys.stderr)
     if not exit_status.is_reported():
-        exit_status.report(ExitStatus.of_code(code or 0))
+        exit_status.report(ExitStatus.of_code(code if isinstance(code, int) else int(code is not None)))
     if code in (ExitCode.FAULT, ExitCode.INTERRUPTED):
         interrupts.leave(code)  # something may still be at work
     sys.exit(code)
