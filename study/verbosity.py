@@ -16,7 +16,6 @@ from typing import Annotated, Any
 
 import typer
 
-from study import __version__
 from study.errors import UserError
 from study.printable import say
 
@@ -68,7 +67,7 @@ def with_verbosity(command: Callable[..., None]) -> Callable[..., None]:
         if verbose and quiet:
             raise UserError("--verbose --quiet: one of them says more and one less; take one")
         with telling(logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO):
-            log.debug("study %s, Python %s, process %d", __version__, platform.python_version(), os.getpid())
+            log.debug("Python %s, process %d", platform.python_version(), os.getpid())
             command(*given, **named)
             log.debug("took %.2f s of a processor", time.process_time())
 

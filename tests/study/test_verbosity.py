@@ -57,7 +57,7 @@ def test_progress_and_hints_go_by_it(tmp_path: Path) -> None:
     assert quiet.strip().splitlines()[0] in said
     assert (errors, still) == ("", "")
     assert f"study: study 'tiny', home {tmp_path}" in more
-    assert f"study: study {study.__version__}, Python" in more
+    assert "study: Python 3." in more
 
 
 def test_more_and_less_at_once_is_refused() -> None:
