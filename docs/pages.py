@@ -16,6 +16,7 @@ from typing import Any
 import typer
 
 from study.cli import app
+from study.exit_status import Cause
 from study.json_schemas import ANSWERS, json_schema
 from study.spec import Spec
 
@@ -24,6 +25,7 @@ README = DOCS.parent / "README.md"
 RESULTS = DOCS.parent / "benchmarks/results/jobs.json"
 BEGIN, END = "<!-- comparison: written by docs/pages.py -->\n", "<!-- end of comparison -->\n"
 OURS = "study"
+COMMON = ("help", "verbose", "quiet")  # options of every command
 PLURALS = {"text": "texts", "number": "numbers", "whole number": "whole numbers", "table": "tables"}
 TABLES = {
     "data": "`[data]`: where examples come from, and how they are split and prepared. [More on data](data.md).",
@@ -62,14 +64,20 @@ def spec_page() -> str:
 def commands_page() -> str:
     """Return the reference of the command line: each command with its arguments and options."""
     group: Any = typer.main.get_command(app)
+    causes = ", ".join(f"`{cause}`" for cause in Cause if cause != Cause.KILLED)
     page = (
         "<!-- Written by docs/pages.py from study/commands; edit the help there. -->\n# The command line\n\n"
         "Exit codes: 0 done; 1 a fault of ours or of the machine; 2 something to be put right in the spec, the data or "
-        "the arguments, said in a line; 130 interrupted, and the same command goes on.\n"
+        "the arguments, said in a line; 130 interrupted, and the same command goes on.\n\n"
+        "A program that starts a command and wants to know more names a file in `STUDY_STATUS_FILE`. At the end there "
+        f"is a JSON object in it: `code`; `cause`, one of {causes}; `message`; and `retryable`, whether the same "
+        "command may succeed later with nothing corrected.\n\n"
+        "Every command takes `-v, --verbose`, which says more of what happens, and `-q, --quiet`, which leaves "
+        "answers, warnings and errors. `study --version` prints the version.\n"
     )
     for name, command in group.commands.items():
         arguments = [each for each in command.params if each.param_type_name == "argument"]
-        options = [each for each in command.params if each.param_type_name == "option" and each.name != "help"]
+        options = [each for each in command.params if each.param_type_name == "option" and each.name not in COMMON]
         usage = " ".join([f"study {name}", *(_argument(each) for each in arguments), *["[OPTIONS]"][: len(options)]])
         page += f"\n## study {name}\n\n{command.help}\n\n    {usage}\n\n"
         if name in ANSWERS:
