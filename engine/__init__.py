@@ -15,7 +15,8 @@ from engine.prediction import cost, predict
 from engine.schedules import SCHEDULES, Schedule, register_schedule
 from engine.settings import TrainingOptions, TrainingSettings
 from engine.state import Status, TrainingState
-from engine.training import TrainingResult, advance, results, start, train, train_stack
+from engine.training import advance, start, train, train_stack
+from engine.training_result import TrainingResult, results
 
 if TYPE_CHECKING:
     from engine.estimators import DNNClassifier, DNNRegressor

@@ -23,7 +23,8 @@ from engine.parameters import Parameters
 from engine.prediction import predict
 from engine.settings import TrainingSettings
 from engine.state import Status, TrainingState
-from engine.training import advance, results, start
+from engine.training import advance, start
+from engine.training_result import results
 
 FULL_BATCH = 1000  # most examples for which an epoch is one update; with more, mini-batches learn faster
 MINI_BATCH = 128

@@ -1,9 +1,9 @@
 """Matrix products of fixed buffers, computed in pieces where that is faster.
 
 On processors with AVX-512 OpenBLAS has kernels for small products in float32 that do not pack the matrices first (their
-limits: kernel/x86_64/sgemm_small_kernel_permit_skylakex.c). A layer of 64 units is slightly too large for them, but
-some of its rows at a time are not: a product with a transpose then takes two thirds of the time or less. Each element
-of the product is the same sum.
+limits: kernel/x86_64/sgemm_small_kernel_permit_skylakex.c). A layer of 64 units is slightly too large for them, but a
+few of its rows at a time are not: a product with a transpose then takes two thirds of the time or less. Each element of
+the product is the same sum.
 """
 
 import functools

@@ -5,7 +5,7 @@ All of them end in `advance`, which checks its arguments and runs the one loop, 
 
 import numbers
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Unpack
 
 import numpy as np
@@ -21,28 +21,10 @@ from engine.loop import Trainer
 from engine.optimizers import OPTIMIZERS
 from engine.parameters import Parameters, check_fit
 from engine.settings import TrainingOptions, TrainingSettings
-from engine.state import Status, TrainingState
+from engine.state import TrainingState
+from engine.training_result import TrainingResult, results
 
 Pair = tuple[ArrayLike, ArrayLike]
-
-
-@dataclass(frozen=True, eq=False)
-class TrainingResult:
-    """The result of a training.
-
-    Attributes:
-        parameters: the last ones; with patience those with the lowest dev cost; after divergence the last finite ones.
-        costs: J before each update, shape (iterations done,); with mini-batches that of the mini-batch.
-        status: "complete", "stopped" (early, by patience) or "diverged"; "running" if iterations are left.
-        iterations: updates done; for "diverged" those before the cost or a parameter stopped being finite.
-        dev_costs: cost on dev at each multiple of evaluate_every, and at the end; empty without dev.
-    """
-
-    parameters: Parameters
-    costs: Array
-    status: Status
-    iterations: int
-    dev_costs: Array
 
 
 def train(
@@ -283,29 +265,3 @@ def _checked(
     if new_X.ndim == 3 and state.replicas == 1:
         return new_X[0], new_Y[0] if new_Y.ndim == 3 else new_Y
     return new_X, new_Y
-
-
-def results(state: TrainingState) -> list[TrainingResult]:
-    """Return the result of each replica of a state."""
-    return [
-        TrainingResult(
-            parameters=state.replica(k),
-            costs=state.curve(k).copy(),
-            status=state.status[k],
-            iterations=len(state.curve(k)),
-            dev_costs=_evaluations(state, k),
-        )
-        for k in range(state.replicas)
-    ]
-
-
-def _evaluations(state: TrainingState, k: int) -> Array:
-    """Return the dev costs of one replica up to where it ended, the same as when it is trained alone."""
-    dev_costs: Array = state.dev_costs[k].copy()
-    if state.ended[k] < 0 or not dev_costs.size:
-        return dev_costs
-    settings, end = state.settings, state.ended[k]
-    last_is_extra = end == settings.iterations and end % settings.evaluate_every != 0
-    dev_costs = dev_costs[: end // settings.evaluate_every + last_is_extra]
-    finite = np.flatnonzero(~np.isnan(dev_costs))
-    return dev_costs[: finite[-1] + 1] if finite.size else dev_costs[:0]

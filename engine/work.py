@@ -86,7 +86,7 @@ def count_work(
     penalty = _PENALTY if l2 else Operations(0, 0)
     steps += chosen.operations.steps + penalty.steps + (architecture.L if l2 else 0)
     elements += (2 + chosen.operations.elements + penalty.elements) * architecture.parameters_count
-    memory = _memory(architecture, m, b, tiles, replicas, slots, len(chosen.slots), dropout=dropout)
+    memory = _memory(architecture, _Shape(m, b, tiles, slots, replicas), len(chosen.slots), dropout=dropout)
     return Work(replicas * flops, replicas * elements, steps, round(memory * itemsize))
 
 
@@ -119,10 +119,20 @@ def _propagation(architecture: Architecture, b: int) -> tuple[float, float, floa
     return flops, elements + operations.elements * n_y * b, steps + operations.steps
 
 
-def _memory(
-    architecture: Architecture, m: int, b: int, tiles: int, replicas: int, slots: int, vectors: int, *, dropout: bool
-) -> float:
-    """Return how many numbers are held at the peak."""
+@dataclass(frozen=True)
+class _Shape:
+    """How examples pass through a stack: m in all, b an iteration, in so many tiles, with so many slots for costs."""
+
+    m: int
+    b: int
+    tiles: int
+    slots: int
+    replicas: int
+
+
+def _memory(architecture: Architecture, shape: _Shape, vectors: int, *, dropout: bool) -> float:
+    """Return how many numbers are held at the peak; the optimizer keeps so many vectors."""
+    m, b, tiles, slots, replicas = shape.m, shape.b, shape.tiles, shape.slots, shape.replicas
     sizes, n_y = architecture.layer_sizes, architecture.n_y
     with_ones = (sizes[0] + 1) * m
     held = (sizes[0] + n_y) * m + with_ones  # X, Y, and X with its row of ones
