@@ -103,6 +103,7 @@ def test_settings_are_confirmed_compared_and_finalized(
     assert "table" in table.report(tmp_path / "report.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_rows_of_a_frame_are_predicted_as_those_of_the_file(table: Study, tmp_path: Path) -> None:
     rows = pd.read_csv(tmp_path / "table.csv").drop(columns="kind").iloc[5:9]
     told = table.predict(rows)

@@ -84,6 +84,7 @@ def test_pictures_page_and_service_mark_the_trial_that_is_finalized(summary: tup
         assert "winner" not in re.sub(r'"winner":|id="winner[^"]*"|="winner-title"|#winner', "", text)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["best", "confirmed", "recommended"])
 def test_show_and_compare_take_the_same_names(summary: tuple[Home, Summary], name: str) -> None:
     home, found = summary
@@ -95,6 +96,7 @@ def test_show_and_compare_take_the_same_names(summary: tuple[Home, Summary], nam
     assert [each["label"] for each in json.loads(compared.stdout)["contenders"]] == [str(number), str(other)]
 
 
+@pytest.mark.slow
 def test_finalize_takes_the_confirmed_trial_or_the_one_that_is_named(tmp_path: Path) -> None:
     ranking = run_local(TEXT, tmp_path).ranking()
     best, confirmed, recommended = (row.number for row in ranking[:3])

@@ -210,6 +210,7 @@ def test_outcome_is_outdated_once_the_study_has_gone_on(tmp_path: Path) -> None:
     assert not is_current(outcome, later, Ledger(place, "small").attributes)
 
 
+@pytest.mark.slow
 def test_setting_that_fails_on_a_fresh_seed_is_excluded_and_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -42,6 +42,7 @@ spaces = st.fixed_dictionaries(
 spaces = spaces.filter(lambda finite: (space_size(finite) or 0) <= 2000)
 
 
+@pytest.mark.slow
 @given(spaces)
 def test_each_setting_is_listed_once_and_counted(finite: SpaceSpec) -> None:
     settings = enumerate_settings(finite)

@@ -137,6 +137,7 @@ def test_the_page_has_no_element_of_the_data(hostile: Home) -> None:
     assert not ACTING.search(text)
 
 
+@pytest.mark.slow
 @given(st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Zs", "Zl", "Zp"]), min_size=1))
 def test_inline_text_is_shown_as_it_is(text: str) -> None:
     html = RENDERERS["commonmark"](f"so {inline(text)} it is")

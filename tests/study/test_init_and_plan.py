@@ -108,6 +108,7 @@ def test_plan_json_holds_the_same(spec: Path) -> None:
     assert plan["work"]["least"] <= plan["work"]["median"] <= plan["work"]["most"]
 
 
+@pytest.mark.slow
 def test_a_warm_start_tries_the_best_of_another_study_first(spec: Path, home: Path) -> None:
     first = run_study("run", spec, "--home", home, "--no-tracking", "--jobs", 1)
     assert first.returncode == 0, first.stderr

@@ -72,6 +72,7 @@ def test_cells_that_cannot_be_read_are_said_and_a_whole_column_is_refused(
     assert str(refused.value).startswith(f"the table: {whole}")
 
 
+@pytest.mark.slow
 def test_several_columns_that_cannot_be_read_are_named_in_one_line(mixed: Path) -> None:
     with pytest.raises(UserError, match=r"height: 20 of 20 .* \(the same goes for children, seen\); write plain"):
         Study.load("mixed", mixed / "home").predict(rows().assign(height="x", children="x", seen="x"))
@@ -109,6 +110,7 @@ def test_a_file_is_read_as_the_training_file_is_written(german: Path, tmp_path: 
     pd.testing.assert_frame_equal(made[-1:].reset_index(drop=True), study.predict(one.assign(Größe=1.8)))
 
 
+@pytest.mark.slow
 def test_a_file_that_is_written_in_another_way_is_read_as_it_is_and_says_so(german: Path, tmp_path: Path) -> None:
     frame = rows("german")
     frame.to_csv(tmp_path / "commas.csv", index=False)

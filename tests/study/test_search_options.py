@@ -125,6 +125,7 @@ def test_a_grid_ends_when_it_is_done(tmp_path: Path) -> None:
     assert {row.state for row in summary.trials} == {"complete"}
 
 
+@pytest.mark.slow
 def test_networks_stay_within_max_parameters(tmp_path: Path) -> None:
     summary = run_local(spec_with("trials = 20", space="max_parameters = 30"), tmp_path)
     folder = tmp_path

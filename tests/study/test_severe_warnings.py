@@ -77,12 +77,14 @@ def test_a_study_that_is_older_than_a_key_had_its_default(ran: tuple[Path, str])
     assert run_study(*arguments).returncode == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [["show"], ["confirm", "--top", 2, "--seeds", 2]])
 def test_commands_that_show_results_say_them(ran: tuple[Path, str], command: list[object]) -> None:
     name, *options = command
     assert WARNING in run_study(name, "leak", *options, "--home", ran[0] / "home").stdout
 
 
+@pytest.mark.slow
 def test_a_report_begins_with_them_and_has_the_folds(ran: tuple[Path, str]) -> None:
     home = Home.at(str(ran[0] / "home"))
     text = write_report(home, "leak", ran[0] / "r.md", markdown=True).read_text()

@@ -253,6 +253,7 @@ def test_exporter_that_reads_nothing_does_not_hold_up_the_search(home: Path) -> 
     assert process.returncode is not None
 
 
+@pytest.mark.slow
 def test_runs_deleted_duplicated_or_left_running_are_repaired(finished: Path, tmp_path: Path) -> None:
     home = tmp_path / "home"
     shutil.copytree(finished, home)

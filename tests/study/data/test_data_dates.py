@@ -93,6 +93,7 @@ def test_what_is_no_date_is_refused_in_a_line(tmp_path: Path, cells: list[str], 
 AMBIGUOUS = [f"{1 + i % 12:02}/{1 + i % 11:02}/2020" for i in range(60)]
 
 
+@pytest.mark.slow
 def test_an_order_of_day_and_month_that_is_not_sure_is_said_and_can_be_set(tmp_path: Path) -> None:
     for keys in ({}, {"dates": ("when",)}, {"time": "when"}):
         notes = table(tmp_path, AMBIGUOUS, **keys).notes
