@@ -76,8 +76,7 @@ def confirm_with(
     Otherwise as `confirm`.
     """
     objective, ledger, summary = session.objective, session.ledger, session.summary
-    known = _known(session, summary, top, seeds)
-    if known is not None:
+    if (known := _known(session, summary, top, seeds)) is not None:
         return known
     state = digest(summary, ledger.attributes, top, seeds)
     best = candidates(summary, top)
@@ -85,8 +84,7 @@ def confirm_with(
         raise UserError(f"study {summary.name!r} has no complete trial to confirm; run it first")
     part: Part = "dev" if objective.dataset.confirm is None else "confirm"
     if summary.state != "complete":
-        ended = sum(row.state != "running" for row in summary.trials)
-        said(f"the search is not complete: these are the best of {ended} of {summary.planned} trials")
+        said(f"the search is not complete: these are the best of {_ended(summary)} of {summary.planned} trials")
     said(f"confirming {counted(len(best), 'setting')} on {seeds} fresh seeds each")
     trials = {trial.number: trial for trial in ledger.trials()}
     retraining = Retraining(objective, part, seeds, objective.folder.confirm)
@@ -101,11 +99,7 @@ def confirm_with(
         raise UserError(
             f"none of the {len(best)} best settings trains again: trial {best[0].number} {failed[0].reason}"
         )
-    scored = []
-    for row in good:
-        result = trials[row.number].user_attrs[RESULT]
-        table = retraining.table(trained[row.number].predictions)
-        scored.append(ScoredConfiguration(row.number, table, result["work"], result["parameters"]))
+    scored = [_scored(retraining, trials[row.number], trained[row.number]) for row in good]
     selection = select_best(objective.metric, scored, objective.spec.search.seed)
     confirmation = Confirmation(
         metric=objective.metric,
@@ -159,10 +153,19 @@ def confirm_once(
         return None
 
 
+def _ended(summary: Summary) -> int:
+    return sum(row.state != "running" for row in summary.trials)
+
+
 def _known(session: StudySession, summary: Summary, top: int, seeds: int) -> Confirmation | None:
     """Return the outcome that the ledger has, if it is of the study as it stands and of so many trials and seeds."""
     known = summary.confirm
     return known if known is not None and known.of == digest(summary, session.attributes, top, seeds) else None
+
+
+def _scored(retraining: Retraining, trial: FrozenTrial, trained: Retrained) -> ScoredConfiguration[int]:
+    result, table = trial.user_attrs[RESULT], retraining.table(trained.predictions)
+    return ScoredConfiguration(trial.number, table, result["work"], result["parameters"])
 
 
 def _train(

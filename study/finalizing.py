@@ -116,12 +116,7 @@ def finalize(
         ledger, summary, folder = session.ledger, session.summary, session.folder
         openings = ledger.attributes.get("finalized", [])
         if openings and not again:
-            last = openings[-1]
-            raise UserError(
-                f"the test set of study {name!r} was opened on {last['at'][:10]} for trial {last['trial']} "
-                f"({last['metric']} {'undefined' if last['value'] is None else format(last['value'], '.4g')});\n"
-                "--again opens it once more, and the score is then no longer that of an untouched test set"
-            )
+            raise UserError(_opened_before(name, openings[-1]))
         number = _choose(summary, trial)
         dataset, reads_dev = _load(session.spec, session.base, with_dev=with_dev)
         _check(ledger.attributes, dataset, name)
@@ -159,6 +154,14 @@ def finalize(
         confirmed=_confirmed(summary.confirm, number),
         model=kept.model,
         notes=test.notes,
+    )
+
+
+def _opened_before(name: str, last: Mapping[str, Any]) -> str:
+    return (
+        f"the test set of study {name!r} was opened on {last['at'][:10]} for trial {last['trial']} "
+        f"({last['metric']} {'undefined' if last['value'] is None else format(last['value'], '.4g')});\n"
+        "--again opens it once more, and the score is then no longer that of an untouched test set"
     )
 
 

@@ -122,16 +122,11 @@ def run(
             _announce(session, begun, workers.jobs, progress)
             if exporter is not None:
                 exporter.open()
-            searching = Search(
-                objective,
-                session.ledger,
-                begun.budget,
-                begun.enqueued,
-                Listener(
-                    _reporter(session.ledger, exporter, progress),
-                    lambda: deadline is not None and time.monotonic() - started > deadline,
-                ),
+            listener = Listener(
+                _reporter(session.ledger, exporter, progress),
+                lambda: deadline is not None and time.monotonic() - started > deadline,
             )
+            searching = Search(objective, session.ledger, begun.budget, begun.enqueued, listener)
             confirmed = None
             with workers:
                 searching.run(workers)
