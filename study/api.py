@@ -93,7 +93,7 @@ class Study:
             ValueError: jobs, trials or timeout out of range.
         """
         from study.running import run
-        from study.tracking.exporter import start_exporter
+        from study.tracking.exporter import make_exporter
         from study.workers import Workers
 
         if self.path is None:
@@ -101,7 +101,7 @@ class Study:
         _check(jobs=(jobs, 1), trials=(trials, 1), timeout=(timeout, 0))
         line = ProgressLine(quiet=quiet)
         try:
-            with start_exporter(self.home, self.name) as exporter:
+            with make_exporter(self.home, self.name) as exporter:
                 result = run(
                     self.path,
                     self.home,

@@ -121,7 +121,7 @@ def run(
             begun = _begin(session, path, home, trials, warm_start, progress)
             _announce(session, begun, workers.jobs, progress)
             if exporter is not None:
-                exporter.open()
+                exporter.start()
             listener = Listener(
                 _reporter(session.ledger, exporter, progress),
                 lambda: deadline is not None and time.monotonic() - started > deadline,
@@ -130,8 +130,6 @@ def run(
             confirmed = None
             with workers:
                 searching.run(workers)
-                if exporter is not None:
-                    exporter.searched()
                 if not searching.open:
                     session.ledger.set(ended=searching.ended)
                     confirmed = confirm_once(session, workers, progress.said, progress.confirming)

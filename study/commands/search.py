@@ -44,7 +44,7 @@ def run(
     log.debug("study %r, home %s", declared.name, place.path)
     with importing("numpy"):
         from study.clusters import connect
-        from study.tracking.exporter import start_exporter
+        from study.tracking.exporter import make_exporter
         from study.workers import Workers
 
     connected = connect(backend, scheduler=scheduler, address=address, jobs=jobs)
@@ -57,7 +57,7 @@ def run(
             workers.begin(min(declared.search.in_flight, trials or declared.search.trials))
         with importing("pandas"):
             import pandas  # noqa: F401 - while workers begin: a third process beside them would hold all up
-        with start_exporter(place, declared.name) if tracking else nullcontext() as exporter:
+        with make_exporter(place, declared.name) if tracking else nullcontext() as exporter:
             with importing("scipy"):
                 import study.data.loading  # noqa: F401 - later otherwise, where an interrupt would break it
                 from study.run_view import RunView

@@ -1,4 +1,4 @@
-"""The coordinator's end of tracking: the process that writes to MLflow is started, told when to look, and waited for.
+"""The coordinator's end of tracking: starts the process that writes to MLflow, tells it when to look, waits for it.
 
 A process and not a thread: in one interpreter MLflow's work would hold up asking and telling. At lower priority it
 takes most of its time where no worker has anything to do.
@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TextIO, cast
 
@@ -27,42 +27,51 @@ TICK = 0.1  # seconds
 
 
 class Exporter:
-    """Has a study written to MLflow while it runs; made by `start_exporter`.
+    """Has a study written to MLflow while it runs, by a process of its own.
 
     Args:
-        process: the follower, with pipes to it and from it.
-        home: where the default store lives.
+        home: where the study and the default store live.
+        name: of the study.
         silence: seconds without a sign of life after which the process is given up.
+        command: starts that process; None is `study.tracking.follower`.
 
     Attributes:
         said: called with a line for a person, from another thread.
         error: what kept runs out of MLflow, None where nothing did.
     """
 
-    def __init__(self, process: "subprocess.Popen[str]", home: Home, silence: float = SILENCE) -> None:
+    def __init__(self, home: Home, name: str, silence: float = SILENCE, command: Sequence[str] | None = None) -> None:
         self.home, self.silence = home, silence
+        self.command = command or [
+            *(sys.executable, "-m", "study.tracking.follower", str(home.path), name, str(silence / BEATS))
+        ]
         self.said: Callable[[str], None] = print
         self.error: str | None = None
-        self._process = process
-        self._words, self._answers = cast("TextIO", process.stdin), cast("TextIO", process.stdout)
-        os.set_blocking(self._words.fileno(), False)
         self._alive, self._answered = threading.Event(), threading.Event()
-        self._troubled = self._opened = False
-        self._listener = threading.Thread(target=self._listen, name="exporter", daemon=True)
-        self._listener.start()
+        self._troubled = self._started = False
 
-    def open(self) -> None:
-        """Say that the ledger is there, with the study's attributes in it, and that the search begins."""
-        self._opened = True
-        self._tell("open")
+    def start(self) -> None:
+        """Start the process; the ledger is there, with the study's attributes in it."""
+        self._process = subprocess.Popen(  # noqa: S603 - our own interpreter
+            self.command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            # The address of the database, which has a password perhaps, is no argument: those are for all to see.
+            env=os.environ
+            | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "STUDY_STORAGE": self.home.storage or ""},
+            start_new_session=True,
+        )
+        self._words, self._answers = cast("TextIO", self._process.stdin), cast("TextIO", self._process.stdout)
+        os.set_blocking(self._words.fileno(), False)
+        self._listener = threading.Thread(target=self._listen, name="exporter", daemon=True)
+        self._started = True
+        self._listener.start()
 
     def look(self) -> None:
         """Say that trials have finished."""
         self._tell("look")
-
-    def searched(self) -> None:
-        """Say that the search is over: the processor is free."""
-        self._tell("searched")
 
     def finish(self) -> None:
         """Say that all is in the ledger; wait until everything is written, or cannot be."""
@@ -98,10 +107,11 @@ class Exporter:
         return None
 
     def end(self) -> None:
-        """End the process: at once where it has nothing to do; whoever interrupts does not wait long."""
-        if self._opened:
-            self._tell("stop")
-            self._listener.join(PATIENCE)
+        """End the process, if it was started; whoever interrupts does not wait long."""
+        if not self._started:
+            return
+        self._tell("stop")
+        self._listener.join(PATIENCE)
         if self._listener.is_alive():
             self._process.terminate()
             self._listener.join(PATIENCE)
@@ -142,27 +152,9 @@ class Exporter:
 
 
 @contextmanager
-def start_exporter(home: Home, name: str, silence: float = SILENCE) -> Iterator[Exporter]:
-    """Start the process that writes a study to MLflow; it ends with the block.
-
-    Begin it before data are read: it imports MLflow meanwhile.
-
-    Args:
-        home: where the study and the default store live.
-        name: of the study.
-        silence: seconds without a sign of life after which the process is given up.
-    """
-    process = subprocess.Popen(  # noqa: S603 - our own interpreter
-        [sys.executable, "-m", "study.tracking.follower", str(home.path), name, str(silence / BEATS)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        # The address of the database, which has a password perhaps, is no argument: those are for all to see.
-        env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "STUDY_STORAGE": home.storage or ""},
-        start_new_session=True,
-    )
-    exporter = Exporter(process, home, silence)
+def make_exporter(home: Home, name: str, silence: float = SILENCE) -> Iterator[Exporter]:
+    """Return an exporter that is not started yet; its process ends with the block at the latest."""
+    exporter = Exporter(home, name, silence)
     try:
         yield exporter
     finally:

@@ -1,9 +1,8 @@
-"""The process that writes a running study to MLflow, at low priority; started by `exporter`.
+"""The process that writes a running study to MLflow, at low priority.
 
-It reads words from its standard input, one a line: "open" when the ledger is there and the search begins, "look" when
-trials have finished, "searched" when the search is over, "close" when all is in the ledger, "stop" when it was
-interrupted; the input's end means that too. It says on its standard output, as JSON lines, what is to be told to a
-person, and from a thread of its own that it is alive, however long a write takes.
+It reads words from its standard input, one a line: "look" when trials have finished, "close" when all is in the ledger,
+"stop" when the run was interrupted; the input's end means that too. It says on its standard output, as JSON lines, what
+is to be told to a person, and from a thread of its own that it is alive, however long a write takes.
 """
 
 import contextlib
@@ -20,7 +19,6 @@ from typing import TextIO
 
 from optuna.trial import FrozenTrial
 
-from study._compat import import_mlflow_store
 from study.errors import MachineError, UserError
 from study.home import Home
 from study.ledger import Ledger, quiet_optuna
@@ -28,13 +26,11 @@ from study.tracking.projection import Projection, catch_up, hold_projection
 from study.tracking.store import describe_error, quiet_mlflow, store_errors
 
 NICENESS = 5  # whoever trains goes first, but on a busy machine this goes on too
-HEAD_START = 3.0  # seconds in which a search has the processor to itself: whoever waits for a short one sees it sooner
 TOGETHER = 1.0  # seconds; trials that finish within are written together
 GROW_AFTER = GROW_EVERY = 10.0  # seconds; a trial that ends before is written in one go
 WAITS = (0.5, 1.0, 2.0, 5.0)  # seconds between attempts where the store does not answer
 GRACE = 10.0  # seconds that a store may take to answer again once the search is over
 END = ("close", "stop")
-PAUSE = signal.SIGUSR1
 
 
 class Follower:
@@ -96,7 +92,6 @@ class Follower:
         if time.monotonic() - self._grown >= GROW_EVERY:
             self._grow(self._projection)
             self._grown = time.monotonic()
-        import study.tracking.pictures  # noqa: F401 - a second, for which nobody waits yet
 
     def _grow(self, projection: Projection) -> None:
         for trial in self.ledger.trials():
@@ -128,7 +123,7 @@ class Follower:
 
 
 def follow(home: Home, name: str, words: TextIO, answers: "Answers") -> None:
-    """Wait until there is a ledger, and follow its study; called from the main thread.
+    """Follow a study until its coordinator ends, and write what is left.
 
     Args:
         home: where the study lives.
@@ -137,32 +132,17 @@ def follow(home: Home, name: str, words: TextIO, answers: "Answers") -> None:
         answers: to the coordinator.
     """
     queue: Queue[str] = Queue()
-    searched = threading.Event()
-
-    def pause(*_: object) -> None:
-        searched.wait(HEAD_START)
-
-    signal.signal(PAUSE, pause)  # whatever this thread is about, MLflow's import most likely, waits so long
-    threading.Thread(target=_listen, args=(words, queue, searched), name="words", daemon=True).start()
-    import_mlflow_store()  # takes seconds, in which data are still being read
-
-    if queue.get() in END:
-        return
+    threading.Thread(target=_listen, args=(words, queue), name="words", daemon=True).start()
     folder = home.folder(name)
     with quiet_mlflow(), quiet_optuna(), hold_projection(folder):
         Follower(home, Ledger(folder, name), queue, answers).follow()
 
 
-def _listen(words: TextIO, queue: "Queue[str]", searched: threading.Event) -> None:
+def _listen(words: TextIO, queue: "Queue[str]") -> None:
     word = ""
     for line in words:
         word = line.strip()
         queue.put(word)
-        if word == "open":
-            signal.pthread_kill(threading.main_thread().ident or 0, PAUSE)
-        elif word in ("searched", *END):
-            searched.set()
-    searched.set()
     if word not in END:
         queue.put("stop")
 

@@ -40,7 +40,7 @@ def test_a_finished_study_is_read(finished: Path) -> None:
 @pytest.fixture
 def untracked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is written to MLflow, which is not the point."""
-    monkeypatch.setattr("study.tracking.exporter.start_exporter", lambda *_: nullcontext())
+    monkeypatch.setattr("study.tracking.exporter.make_exporter", lambda *_: nullcontext())
 
 
 @pytest.mark.usefixtures("untracked")

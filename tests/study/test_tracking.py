@@ -4,13 +4,9 @@ import contextlib
 import io
 import json
 import shutil
-import signal
 import sqlite3
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 from queue import Queue
-from types import SimpleNamespace
 from typing import Any
 
 import mlflow
@@ -20,7 +16,6 @@ from support.command import run_study
 from support.exporter import impatient_exporter
 from support.mlflow_server import assert_whole
 from support.small_study import show
-from support.waiting import LIMIT
 
 from study.home import Home
 from study.tracking import follower
@@ -192,58 +187,6 @@ def snapshot(home: Path) -> list[Any]:
         (run.info.run_id, run.info.status, run.info.start_time, run.info.end_time, sorted(run.data.metrics.items()))
         for run in children
     )
-
-
-class Pauses:
-    """An event for `follower.threading.Event`: its pauses are noted, and end only where the event is set."""
-
-    def __init__(self, notes: list[str]) -> None:
-        self.notes, self.begun, self._event = notes, threading.Event(), threading.Event()
-
-    def wait(self, timeout: float | None = None) -> None:
-        self.notes.append(f"pauses {timeout}")
-        self.begun.set()
-        assert self._event.wait(LIMIT)
-        self.notes.append("goes on")
-
-    def set(self) -> None:
-        self._event.set()
-
-
-# What this is for are seconds that a search wins on a machine with nothing else to do, which no test can see; so the
-# process's own parts are put together here, with stand-ins for the event that it waits for and for the writing.
-@pytest.mark.parametrize("word", ["searched", "close", "stop", None])
-def test_exporter_leaves_the_processor_to_a_search_that_begins(
-    word: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "studies/small").mkdir(parents=True)
-    notes: list[str] = []
-    pauses = Pauses(notes)
-    answers = follower.Answers(io.StringIO())
-
-    class Writer:
-        def __init__(self, *_: object) -> None:
-            assert pauses.begun.wait(LIMIT)  # the signal may come a moment after the word
-
-        def follow(self) -> None:
-            notes.append("follows")
-
-    def words() -> Iterator[str]:
-        yield "open\n"
-        assert pauses.begun.wait(LIMIT)
-        if word is not None:  # None: the coordinator is gone
-            yield f"{word}\n"
-
-    own = {name: getattr(threading, name) for name in ("Thread", "main_thread")}
-    monkeypatch.setattr(follower, "threading", SimpleNamespace(Event=lambda: pauses, **own))
-    monkeypatch.setattr(follower, "Follower", Writer)
-    monkeypatch.setattr(follower, "Ledger", lambda *_: None)
-    before = signal.getsignal(follower.PAUSE)
-    try:
-        follower.follow(Home.at(tmp_path), "small", words(), answers)  # type: ignore[arg-type]  # lines alone
-    finally:
-        signal.signal(follower.PAUSE, before)
-    assert notes == [f"pauses {follower.HEAD_START}", "goes on", "follows"]
 
 
 class Slow(Queue[str]):

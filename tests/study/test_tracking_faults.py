@@ -21,13 +21,13 @@ from support.command import begin_process, environment, read_until, run_study
 from support.exporter import impatient_exporter
 from support.mlflow_server import Server, assert_whole, losing_replies, runs_in
 from support.ports import free_port
-from support.processes import exporters_of, gone, needs_proc, send
+from support.processes import exporters_of, gone, needs_proc, running, send
 from support.small_study import SMALL
 from support.waiting import LIMIT, wait_for
 
 from study.home import Home
 from study.running import Progress, run
-from study.tracking.exporter import Exporter, start_exporter
+from study.tracking.exporter import Exporter, make_exporter
 from study.tracking.projection import hold_projection
 from study.workers import Workers
 
@@ -191,11 +191,16 @@ def run_with_exporter(spec: Path, home: Path, silence: float, ended: Callable[[i
     """Run a study whose exporter is given up after so many seconds of silence; `ended` gets its process when the search
     has ended. Return what is said of missing runs in the end, and the lines before."""
     lines: list[str] = []
-    with start_exporter(Home(home), "small", silence) as exporter:
-        (process,) = exporters_of(os.getpid())
-        progress = Progress(lambda *_: None, lambda *_: None, lines.append, lambda _: ended(process))
+    with make_exporter(Home(home), "small", silence) as exporter:
+        processes: list[int] = []
+
+        def conclude(_: object) -> None:
+            processes.extend(exporters_of(os.getpid()))
+            ended(*processes)
+
+        progress = Progress(lambda *_: None, lambda *_: None, lines.append, conclude)
         result = run(spec, Home(home), workers=Workers(1), exporter=exporter, progress=progress)
-    assert gone([process])
+    assert gone(processes)
     return result.missing_runs(str(home)), lines
 
 
@@ -243,14 +248,15 @@ def test_exporter_that_is_busy_is_waited_for_however_long_it_writes(spec: Path, 
 
 def test_exporter_that_reads_nothing_does_not_hold_up_the_search(home: Path) -> None:
     """A pipe takes 64 KB: some thirteen thousand words."""
-    process = subprocess.Popen(["sleep", "1000"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    exporter = Exporter(process, Home(home))
+    exporter = Exporter(Home(home), "small", command=["sleep", "1000"])
+    exporter.start()
+    (process,) = running("sleep 1000", parent=os.getpid())
     try:
         for _ in range(20_000):
             exporter.look()
     finally:
         exporter.end()
-    assert process.returncode is not None
+    assert gone([process])
 
 
 @pytest.mark.slow
@@ -266,7 +272,8 @@ def test_runs_deleted_duplicated_or_left_running_are_repaired(finished: Path, tm
     client.set_terminated(double.info.run_id, "FINISHED")
     client.set_tag(trials[3].info.run_id, "mlflow.parentRunId", "of another store")
     done = run_study("sync", "small", "--home", home)
-    assert (done.returncode, done.stderr) == (0, "")
+    moved = f"study: {home} was moved or copied: MLflow's paths of its artifacts were corrected\n"
+    assert (done.returncode, done.stderr) == (0, moved)
     assert "2 were written now" in done.stdout
     assert_whole(home)
 
