@@ -84,7 +84,7 @@ class StudySession:
         Raises:
             UserError: another process holds it, or the place cannot be written to.
         """
-        directions = None if self._known else self._directions()
+        directions = None if self._known else _directions(self.objective)
         with holding.hold(self.folder, self.name) as held, quiet_optuna():
             self.torn_bytes = repair(self.folder)
             self._ledger = Ledger(self.folder, self.name, directions, held)
@@ -99,11 +99,11 @@ class StudySession:
             datasets: its train and dev; with folds one for each.
             folder: where its files are.
         """
-        inner = StudySession(folder, spec, self.base)
-        inner.objective = Objective(spec, datasets, folder)
+        objective = Objective(spec, datasets, folder)
         folder.path.mkdir(parents=True, exist_ok=True)
-        inner.torn_bytes = repair(folder)
-        inner._ledger = Ledger(folder, spec.name, inner._directions())
+        torn_bytes = repair(folder)
+        inner = StudySession(folder, spec, self.base, Ledger(folder, spec.name, _directions(objective)))
+        inner.objective, inner.torn_bytes = objective, torn_bytes
         yield inner
 
     @property
@@ -144,8 +144,9 @@ class StudySession:
                 f"bring the old data back, or look whether its best still holds: {command('recheck', self.name)}"
             )
 
-    def _directions(self) -> list[str]:
-        return [direction_of(name) for name in self.objective.objectives]
+
+def _directions(objective: Objective) -> list[str]:
+    return [direction_of(name) for name in objective.objectives]
 
 
 def load_all(spec: DataSpec, base: Path) -> tuple[Dataset, ...]:

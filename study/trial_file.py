@@ -122,7 +122,7 @@ def _found(read: Callable[[], Read]) -> Read | None:
     except FileNotFoundError:
         return None
     except DamagedError as error:
-        log.warning("study: %s", error)
+        log.warning("%s", error)
         return None
 
 

@@ -26,13 +26,19 @@ QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print answers,
 
 
 class TerminalHandler(logging.Handler):
-    """Shows records in a terminal: warnings on standard error, others where the answer is."""
+    """Shows records in a terminal: warnings on standard error, each once, and others where the answer is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._warned: set[str] = set()
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print a record as a line."""
         text, printer = record.getMessage(), getattr(record, PRINTER, None)
         if record.levelno >= logging.WARNING:
-            say(f"study: {text}", error=True)
+            if text not in self._warned:
+                say(f"study: {text}", error=True)
+            self._warned.add(text)
         elif record.levelno < logging.INFO:
             say(f"{record.name}: {text}", error=True)
         elif printer is not None:

@@ -70,7 +70,7 @@ def private_names(tree: ast.AST) -> set[str]:
             found.add(ast.unparse(node))
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             parts = [*node.module.split("."), *(alias.name for alias in node.names)]
-            if any(map(_is_private, parts)) and not node.module.startswith(("study", "engine")):
+            if any(map(_is_private, parts)) and not node.module.startswith(("study", "engine", "_typeshed")):
                 found.add(ast.unparse(node))
         elif isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names if any(map(_is_private, alias.name.split(".")))}

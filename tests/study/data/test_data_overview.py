@@ -291,6 +291,6 @@ def test_with_folds_candidates_are_compared_on_train_and_dev(tmp_path: Path) -> 
 
 def test_json_names_the_warnings_as_it_always_has(tmp_path: Path) -> None:
     view = looked(tmp_path, pd.DataFrame({"a": [1.0, 2.0] * 30, "b": [3.0] * 60, "y": [0, 1] * 30}))
-    plain = view.plain()
+    plain = to_json(view)
     assert "warnings" not in plain
     assert [each["subject"] for each in plain["cautions"]] == [each.subject for each in view.warnings] != []
