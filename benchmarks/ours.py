@@ -180,8 +180,8 @@ def part_of(kind: str, frames: Sequence[str]) -> str:
         return "imports"
     if kind == "coordinator":
         for mark, part in (
-            ("study/search.py", "asking, telling, keeping"),
             ("importance.py", "importance"),
+            ("study/search/", "asking, telling, keeping"),
             ("study/data/", "data"),
         ):
             if mark in text:

@@ -41,8 +41,9 @@ from study.data import load
 from study.home import Home
 from study.ledger import RESULT, ROUND, Ledger, quiet_optuna
 from study.running import Progress, run
-from study.search import Listener, Search
+from study.search import Listener, Search, coordinator
 from study.search.objective import Objective, direction_of
+from study.search.proposals import Proposer
 from study.search.samplers import make_sampler
 from study.search.stopping import Budget
 from study.spec import parse_spec
@@ -199,10 +200,16 @@ def measure(home: Home, workers: int, marks: Sequence[int], sampler: str) -> lis
 
     progress = Progress(begun=lambda *_: None, finished=count, said=lambda _: None)
     with ExitStack() as patches:
-        for part, method in (("ask", "_fill"), ("checkpoint", "_checkpoint"), ("tell", "_commit")):
-            timed = watch.over(part, getattr(Search, method))
-            patches.enter_context(patch.object(Search, method, timed))
-        patches.enter_context(patch("study.search.coordinator.make_sampler", sampler_near(marks, workers)))
+        parts = (
+            ("ask", Proposer, "propose"),
+            ("ask", Search, "_begin"),
+            ("checkpoint", Search, "_checkpoint"),
+            ("tell", coordinator, "decide"),
+            ("tell", Search, "apply"),
+        )
+        for part, owner, name in parts:
+            patches.enter_context(patch.object(owner, name, watch.over(part, getattr(owner, name))))
+        patches.enter_context(patch("study.search.proposals.make_sampler", sampler_near(marks, workers)))
         run(path, home, workers=Workers(workers, cluster=Looking(workers)), exporter=None, progress=progress)
     seen.append((finished, dict(watch.seconds)))
     rows = []

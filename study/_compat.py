@@ -93,17 +93,6 @@ def set_sampler_attribute(study: optuna.Study, trial: FrozenTrial, key: str, val
     study._storage.set_trial_system_attr(trial._trial_id, key, value)
 
 
-class RewindableStorage(InMemoryStorage):
-    """Optuna's storage in memory, which can take back its last trial; only with "trials in memory" usable."""
-
-    def forget_last(self) -> None:
-        """Remove the trial that was created last."""
-        with self._lock:
-            study_id, _ = self._trial_id_to_study_id_and_number.pop(self._max_trial_id)
-            self._studies[study_id].trials.pop()
-            self._max_trial_id -= 1
-
-
 class CachedStorage(_CachedStorage):
     """What Optuna wraps its database storage in, with its cache open to a subclass; only with "cache" usable."""
 
@@ -197,17 +186,6 @@ def _study_storage() -> str | None:
         optuna.logging.set_verbosity(before)
 
 
-def _in_memory() -> str | None:
-    from optuna.storages._in_memory import _StudyInfo
-
-    held = vars(InMemoryStorage())
-    if (type(held["_trial_id_to_study_id_and_number"]), type(held["_studies"])) != (dict, dict):
-        return "InMemoryStorage keeps trials in another way"
-    if (held["_max_trial_id"], _StudyInfo("", []).trials) != (-1, []):
-        return "InMemoryStorage counts trials in another way"
-    return None if hasattr(held["_lock"], "acquire") else "InMemoryStorage has no _lock"
-
-
 def _cache() -> str | None:
     if not hasattr(optuna.storages, "_CachedStorage"):
         return "optuna.storages has no _CachedStorage"
@@ -247,13 +225,6 @@ PARTS = {
     ),
     "storage of a study": Part(
         "optuna", "Study._storage", "CMA-ES keeps its point with a trial", "cmaes is refused in a line", _study_storage
-    ),
-    "trials in memory": Part(
-        "optuna",
-        "InMemoryStorage._lock, ._studies, ._trial_id_to_study_id_and_number, ._max_trial_id",
-        "a draw that is not acceptable is taken back",
-        "the study in memory is built anew from its other trials",
-        _in_memory,
     ),
     "cache": Part(
         "optuna",

@@ -8,7 +8,7 @@ import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from study.search.coordinator import group_places
+from study.search.coordinator import slots_of_groups
 
 START = 1.75  # imports, ledger, the end
 MLFLOW = 2.5  # importing MLflow, its schema in an empty home, the experiment: in a process beside the search
@@ -78,7 +78,7 @@ def expected_seconds(
 def _search(courses: Sequence[Course], trials: int, jobs: int, in_flight: int, slowness: float) -> float:
     """Return the seconds of the rounds: two groups of trials take turns, a chunk for each, the dearest first."""
     task = TASK * slowness if jobs > 1 else 0.0
-    places = group_places(in_flight)
+    places = slots_of_groups(in_flight)
     groups = len(places)
     left: list[list[tuple[int, float]]] = [[] for _ in range(groups)]  # chunks left, and seconds of one, of open trials
     ready = [0.0] * groups  # when the chunks of a group are done

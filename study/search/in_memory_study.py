@@ -1,97 +1,206 @@
-"""The ledger's study in memory, where samplers and pruners look and decisions are taken before they are written.
+"""The trials of a study in memory, where samplers and pruners look before anything is written.
 
-Rebuilt from the ledger on opening; from then on every ask, report and tell goes here first and to the ledger after.
+Made from the ledger's trials. A copy costs a list: trials are replaced, never changed in place.
 """
 
-from collections.abc import Callable, Sequence
+# ruff: noqa: ARG002 - the arguments of a storage are Optuna's to name, and there is one study in this one
+
+import copy
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any
 
 import optuna
+from optuna.distributions import BaseDistribution
 from optuna.pruners import BasePruner
-from optuna.samplers import BaseSampler
+from optuna.samplers import BaseSampler, RandomSampler
+from optuna.storages import BaseStorage
+from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from study._compat import RewindableStorage, is_usable, trial_id
+from study.ledger import RESULT
 
-ATTEMPTS = 50  # draws for one trial before what is not acceptable is taken all the same
+ATTEMPTS = 50  # draws for one trial before the last one is taken although it is not acceptable
 
 
-class Mirror:
+class InMemoryStudy:
     """An Optuna study in memory.
 
     Args:
         name: of the study; some pruners hash it.
         directions: "maximize" or "minimize" for each objective.
-        pruner: asked after each round.
+        pruner: asked whether a trial is pruned.
         trials: of the ledger, by number.
     """
 
-    def __init__(self, name: str, directions: Sequence[Any], pruner: BasePruner, trials: Sequence[FrozenTrial]) -> None:
-        self._name, self._directions, self._pruner = name, list(directions), pruner
-        self._build(trials)
+    def __init__(
+        self, name: str, directions: Sequence[str], pruner: BasePruner, trials: Sequence[FrozenTrial] = ()
+    ) -> None:
+        self._name, self._directions, self._pruner = name, tuple(directions), pruner
+        ways = [StudyDirection[direction.upper()] for direction in directions]
+        self._table = _TrialTable(name, ways, [_numbered(trial, trial.number) for trial in trials])
+        # Every draw brings its own sampler.
+        self._study = optuna.load_study(study_name=name, storage=self._table, sampler=RandomSampler(0), pruner=pruner)
 
-    def _build(self, trials: Sequence[FrozenTrial]) -> None:
-        self._storage = RewindableStorage()
-        self.study = optuna.create_study(
-            storage=self._storage, study_name=self._name, directions=self._directions, pruner=self._pruner
-        )
-        self._id = self._storage.get_study_id_from_name(self._name)
-        self.study.add_trials(trials)
+    def copy(self) -> "InMemoryStudy":
+        """Return a study with the same trials, which may go another way."""
+        other = InMemoryStudy(self._name, self._directions, self._pruner)
+        other._table.trials = list(self._table.trials)
+        return other
 
     @property
     def trials(self) -> list[FrozenTrial]:
         """All trials by number; they are not to be changed."""
-        return self.study.get_trials(deepcopy=False)
+        return self._table.trials
 
     def draw(
         self,
         sampler: Callable[[int], BaseSampler],
-        suggest: Callable[[Trial], Any],
+        suggest: Callable[[Trial], object],
         acceptable: Callable[[FrozenTrial], bool],
-        fixed: dict[str, Any] | None = None,
+        fixed: Mapping[str, object] | None = None,
     ) -> tuple[FrozenTrial, bool]:
-        """Draw the next trial; return it, and whether it is acceptable.
+        """Draw the next trial without adding it; return it, and whether it is acceptable.
 
         Args:
-            sampler: gives a fresh sampler for each attempt, so that a draw hangs on the attempt's number alone.
+            sampler: gives a fresh sampler for each attempt, so that a draw depends on the attempt's number alone.
             suggest: draws all parameters.
-            acceptable: whether a draw may stay; after ATTEMPTS the last one stays anyhow.
-            fixed: parameters that are given; the draw is then taken as it comes.
+            acceptable: whether a draw may be taken; after ATTEMPTS the last one is returned anyway.
+            fixed: parameters that are given; the first draw is then returned.
         """
-        for attempt in range(ATTEMPTS):
+        attempt = 0
+        while True:
             if fixed is not None:
-                self.study.enqueue_trial(fixed)
-            self.study.sampler = sampler(attempt)
-            trial = self.study.ask()
-            suggest(trial)
-            drawn = self.trials[trial.number]
+                self._study.enqueue_trial(dict(fixed))
+            self._study.sampler = sampler(attempt)
+            suggest(self._study.ask())
+            drawn = self._table.trials.pop()
+            attempt += 1
             fits = acceptable(drawn)
-            if fits or fixed is not None or attempt == ATTEMPTS - 1:
+            if fits or fixed is not None or attempt == ATTEMPTS:
                 return drawn, fits
-            self.forget_last()
-        raise AssertionError("unreachable")
 
-    def forget_last(self) -> None:
-        """Take the last drawn trial back."""
-        if is_usable("trials in memory"):
-            self._storage.forget_last()
-        else:
-            self._build(self.trials[:-1])
+    def add(self, drawn: FrozenTrial) -> None:
+        """Add the trial that `draw` returned."""
+        self._table.trials.append(drawn)
 
-    def report(self, number: int, reports: dict[int, float]) -> None:
-        """Report values by iteration."""
-        view = self._view(number)
-        for step, value in reports.items():
-            view.report(value, step)
+    def report(self, number: int, reports: Mapping[int, float]) -> None:
+        """Add reported values by iteration."""
+        for iteration, value in reports.items():
+            self._table.set_trial_intermediate_value(number, iteration, value)
 
     def should_prune(self, number: int) -> bool:
         """Ask the pruner."""
-        return self._view(number).should_prune()
+        return self._pruner.prune(self._study, self.trials[number])
 
-    def _view(self, number: int) -> Trial:
-        return Trial(self.study, trial_id(self.trials[number], self._storage, self._id))
+    def end(self, number: int, state: TrialState, values: Sequence[float] | None, result: Mapping[str, object]) -> None:
+        """End a trial, with its values and what the ledger keeps of it."""
+        self._table.set_trial_user_attr(number, RESULT, result)
+        self._table.set_trial_state_values(number, state, values)
 
-    def tell(self, number: int, state: TrialState, values: Sequence[float] | None) -> dict[str, Any]:
-        """End a trial; return the system attributes that the sampler wrote to it."""
-        self.study.tell(number, list(values) if values is not None and state == TrialState.COMPLETE else None, state)
-        return dict(self.trials[number].system_attrs)
+
+def _numbered(trial: FrozenTrial, number: int) -> FrozenTrial:
+    """Return a trial with a number, which is its id in the table below."""
+    return FrozenTrial(
+        number=number,
+        trial_id=number,
+        state=trial.state,
+        value=None,
+        values=trial.values,
+        datetime_start=trial.datetime_start,
+        datetime_complete=trial.datetime_complete,
+        params=trial.params,
+        distributions=trial.distributions,
+        user_attrs=trial.user_attrs,
+        system_attrs=trial.system_attrs,
+        intermediate_values=trial.intermediate_values,
+    )
+
+
+class _TrialTable(BaseStorage):
+    """Optuna's storage of one study as a list of trials, which may be copied, and cut short by its last one.
+
+    The id of a trial is its number. No time is kept.
+    """
+
+    def __init__(self, name: str, directions: list[StudyDirection], trials: list[FrozenTrial]) -> None:
+        self._name, self._directions, self.trials = name, directions, trials
+        self._attributes: tuple[dict[str, Any], dict[str, Any]] = ({}, {})  # of the user, of Optuna
+
+    def create_new_study(self, directions: Sequence[StudyDirection], study_name: str | None = None) -> int:
+        raise NotImplementedError
+
+    def delete_study(self, study_id: int) -> None:
+        raise NotImplementedError
+
+    def set_study_user_attr(self, study_id: int, key: str, value: Any) -> None:
+        self._attributes[0][key] = value
+
+    def set_study_system_attr(self, study_id: int, key: str, value: Any) -> None:
+        self._attributes[1][key] = value
+
+    def get_study_id_from_name(self, study_name: str) -> int:
+        return 0
+
+    def get_study_name_from_id(self, study_id: int) -> str:
+        return self._name
+
+    def get_study_directions(self, study_id: int) -> list[StudyDirection]:
+        return self._directions
+
+    def get_study_user_attrs(self, study_id: int) -> dict[str, Any]:
+        return self._attributes[0]
+
+    def get_study_system_attrs(self, study_id: int) -> dict[str, Any]:
+        return self._attributes[1]
+
+    def get_all_studies(self) -> list[Any]:
+        raise NotImplementedError
+
+    def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
+        number = len(self.trials)
+        if template_trial is None:
+            trial = FrozenTrial(number, TrialState.RUNNING, None, None, None, {}, {}, {}, {}, {}, trial_id=number)
+        else:
+            trial = _numbered(template_trial, number)
+        self.trials.append(trial)
+        return number
+
+    def set_trial_param(
+        self, trial_id: int, param_name: str, param_value_internal: float, distribution: BaseDistribution
+    ) -> None:
+        trial = self._replace(trial_id)
+        trial.params = trial.params | {param_name: distribution.to_external_repr(param_value_internal)}
+        trial.distributions = trial.distributions | {param_name: distribution}
+
+    def set_trial_state_values(self, trial_id: int, state: TrialState, values: Sequence[float] | None = None) -> bool:
+        trial = self._replace(trial_id)
+        trial.state = state
+        if values is not None:
+            trial.values = values
+        return True
+
+    def set_trial_intermediate_value(self, trial_id: int, step: int, intermediate_value: float) -> None:
+        trial = self._replace(trial_id)
+        trial.intermediate_values = trial.intermediate_values | {step: intermediate_value}
+
+    def set_trial_user_attr(self, trial_id: int, key: str, value: Any) -> None:
+        trial = self._replace(trial_id)
+        trial.user_attrs = trial.user_attrs | {key: value}
+
+    def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
+        trial = self._replace(trial_id)
+        trial.system_attrs = trial.system_attrs | {key: value}
+
+    def get_trial(self, trial_id: int) -> FrozenTrial:
+        return self.trials[trial_id]
+
+    def get_all_trials(
+        self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
+    ) -> list[FrozenTrial]:
+        found = [trial for trial in self.trials if states is None or trial.state in states]
+        return copy.deepcopy(found) if deepcopy else found
+
+    def _replace(self, trial_id: int) -> FrozenTrial:
+        """Put a copy of a trial in its place, and return it."""
+        self.trials[trial_id] = trial = copy.copy(self.trials[trial_id])
+        return trial

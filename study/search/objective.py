@@ -41,17 +41,16 @@ def network_seed(seed: int, trial: int, replica: int = 0) -> int:
     return int(state[0] >> np.uint64(1))
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True, eq=False)
 class OpenTrial:
-    """A trial that is being worked on."""
+    """A trial that is being trained."""
 
     number: int
     setting: dict[str, Any]
     state: TrainingState
-    iterations: int  # that have been told to the ledger; the state may be older where a process died
+    iterations: int  # done, as the ledger has them; the state may be older where a process died
     chunk_iterations: int
     units: float  # of work of one iteration
-    group: int = 0  # that takes turns with the other
     seconds: float = 0.0
 
 
@@ -105,7 +104,7 @@ class Objective:
             l2=settings.l2 > 0,
         )
 
-    def open(self, number: int, params: Mapping[str, Any], group: int = 0) -> OpenTrial:
+    def open(self, number: int, params: Mapping[str, Any]) -> OpenTrial:
         """Return a trial before its first iteration."""
         setting = complete(self.spec.space, params)
         state = start(
@@ -116,7 +115,7 @@ class Objective:
             dtype=np.float32,
         )
         units = self.iteration_work(setting).units
-        return OpenTrial(number, setting, state, 0, self.chunk_iterations(setting), units, group)
+        return OpenTrial(number, setting, state, 0, self.chunk_iterations(setting), units)
 
     def chunk_iterations(self, setting: Mapping[str, Any]) -> int:
         """Return the iterations of a chunk of a trial."""

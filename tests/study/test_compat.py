@@ -11,9 +11,6 @@ from typing import Any
 import optuna
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-from optuna.pruners import MedianPruner
-from optuna.samplers import RandomSampler
-from optuna.storages import InMemoryStorage
 from optuna.trial import TrialState, create_trial
 from packaging.requirements import Requirement
 
@@ -22,7 +19,6 @@ from study import _compat
 from study.errors import UserError
 from study.home import StudyFolder
 from study.ledger import Ledger, TrialRecord, quiet_optuna
-from study.search.in_memory_study import Mirror
 from study.search.samplers import CmaSampler
 from study.search.search_space import _is_within
 
@@ -127,41 +123,6 @@ def test_what_differs_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
         _compat.check_optuna_tables()
     monkeypatch.delattr(optuna.storages, "_CachedStorage")
     assert _compat.difference("cache") == "optuna.storages has no _CachedStorage"
-    monkeypatch.setattr(InMemoryStorage, "__init__", lambda _: None)
-    assert _compat.difference("trials in memory") == "KeyError: '_trial_id_to_study_id_and_number'"
-    assert not _compat.is_usable("trials in memory")
-
-
-def mirror_after_draws() -> tuple[Mirror, list[Any]]:
-    """Return a study in memory after draws of which every other one is taken back, and what was drawn."""
-    done = create_trial(value=0.5, params={"x": 0.5}, distributions={"x": FloatDistribution(0, 1)})
-    mirror = Mirror("mine", ["maximize"], MedianPruner(n_startup_trials=0), [done])
-    drawn = []
-    for number in range(1, 5):
-        trial, fits = mirror.draw(
-            lambda attempt, seed=number: RandomSampler(seed=10 * seed + attempt),  # type: ignore[misc]
-            lambda trial: trial.suggest_float("x", 0, 1),
-            lambda trial: trial.params["x"] > 0.5,
-        )
-        mirror.report(number, {10: trial.params["x"]})
-        pruned = mirror.should_prune(number)
-        mirror.tell(number, TrialState.PRUNED if pruned else TrialState.COMPLETE, [trial.params["x"]])
-        drawn.append((trial.number, trial.params, fits, pruned))
-    return mirror, drawn
-
-
-def test_a_draw_is_taken_back_without_private_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    with quiet_optuna():
-        mirror, drawn = mirror_after_draws()
-        monkeypatch.setattr(_compat, "difference", lambda _: "another one")
-        _compat.is_usable.cache_clear()
-        monkeypatch.setattr(_compat.RewindableStorage, "forget_last", None)
-        slow, drawn_slowly = mirror_after_draws()
-    assert drawn_slowly == drawn
-    assert [(t.number, t.params, t.state, t.values, t.intermediate_values) for t in slow.trials] == [
-        (t.number, t.params, t.state, t.values, t.intermediate_values) for t in mirror.trials
-    ]
-    assert len(slow.trials) == 5
 
 
 def test_a_ledger_is_written_without_private_parts(tmp_path: Path, unusable: None) -> None:

@@ -1,0 +1,116 @@
+"""Which configuration is tried next: one that was given, the next of a grid, or the sampler's."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from typing import Any
+
+from optuna.samplers import BaseSampler
+from optuna.trial import FrozenTrial
+
+from study.search.grid import enumerate_settings, grid_order
+from study.search.in_memory_study import InMemoryStudy
+from study.search.objective import sampler_seed
+from study.search.samplers import make_sampler
+from study.search.search_space import suggest
+from study.spec import SpaceSpec
+from study.spec.search import SearchSpec
+
+ConfigurationKey = tuple[tuple[str, Any], ...]
+"""The parameters of a configuration, comparable and hashable."""
+
+
+class NoFittingNetworkError(Exception):
+    """No network within max_parameters was found."""
+
+
+@dataclass(frozen=True)
+class Proposer:
+    """Proposes configurations; a function of what is given here and of the trials.
+
+    Attributes:
+        search: the [search] table.
+        space: the [space] table.
+        enqueued: parameters to try first, by trial number.
+        fits: whether the network of some parameters is within max_parameters.
+        finite: the parameters of all configurations of a small discrete space, of which none is tried twice; None
+            where there are too many.
+    """
+
+    search: SearchSpec
+    space: SpaceSpec
+    enqueued: Sequence[Mapping[str, Any]]
+    fits: Callable[[Mapping[str, Any]], bool]
+    finite: Sequence[Mapping[str, Any]] | None
+
+    @classmethod
+    def of(
+        cls,
+        search: SearchSpec,
+        space: SpaceSpec,
+        enqueued: Sequence[Mapping[str, Any]],
+        fits: Callable[[Mapping[str, Any]], bool],
+    ) -> "Proposer":
+        """Return the proposer of a study.
+
+        Raises:
+            UserError: the sampler is a grid, and the space is not finite.
+        """
+        every = grid_order(space, search.seed) if search.sampler == "grid" else enumerate_settings(space)
+        finite = None if every is None else [params for params in every if fits(params)]
+        return cls(search, space, enqueued, fits, finite)
+
+    def exhausted(self, tried: AbstractSet[ConfigurationKey]) -> str | None:
+        """Return why there is nothing left to propose, or None."""
+        if self.finite is None or len(tried) < len(self.finite):
+            return None
+        return f"all {len(self.finite)} settings of the space have been tried"
+
+    def propose(self, study: InMemoryStudy, tried: AbstractSet[ConfigurationKey]) -> FrozenTrial:
+        """Return the next trial, which is not added to the study.
+
+        Args:
+            study: its trials so far.
+            tried: the configurations of these trials.
+
+        Raises:
+            NoFittingNetworkError: no network within max_parameters was found.
+        """
+        number = len(study.trials)
+
+        def sampler(attempt: int) -> BaseSampler:
+            return make_sampler(self.search, sampler_seed(self.search.seed, number, attempt), number, attempt)
+
+        def acceptable(trial: FrozenTrial) -> bool:
+            new = self.finite is None or key_of(trial.params) not in tried
+            return new and self.fits(trial.params)
+
+        def draw(fixed: Mapping[str, Any] | None) -> tuple[FrozenTrial, bool]:
+            return study.draw(sampler, lambda trial: suggest(trial, self.space), acceptable, fixed)
+
+        fixed = self.enqueued[number] if number < len(self.enqueued) else None
+        if fixed is None and self.search.sampler == "grid":
+            fixed = self._untried(tried)
+        drawn, taken = draw(fixed)
+        if not taken and fixed is None and self.finite is not None:
+            # The sampler keeps proposing what has been tried, so the first untried configuration is taken.
+            drawn, taken = draw(self._untried(tried))
+        if not self.fits(drawn.params):
+            raise NoFittingNetworkError(
+                f"[space] max_parameters: no network of at most {self.space.max_parameters} parameters was "
+                "found; raise it, or lower depth and units"
+            )
+        return drawn
+
+    def _untried(self, tried: AbstractSet[ConfigurationKey]) -> Mapping[str, Any]:
+        return next(params for params in self.finite or () if key_of(params) not in tried)
+
+
+def key_of(params: Mapping[str, Any]) -> ConfigurationKey:
+    """Return what tells configurations apart."""
+    return tuple(sorted(params.items()))
+
+
+def keys_of(trials: Iterable[FrozenTrial]) -> frozenset[ConfigurationKey]:
+    """Return the keys of the configurations of trials."""
+    return frozenset(key_of(trial.params) for trial in trials)
