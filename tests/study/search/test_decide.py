@@ -111,6 +111,7 @@ def simulations(*pruners: str) -> st.SearchStrategy[Simulated]:
 SEVERAL = simulations("none", "median", "successive_halving", "patient", "asha")
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(SEVERAL, st.randoms(use_true_random=False))
 def test_decisions_do_not_depend_on_the_order_of_arrival(simulated: Simulated, order: random.Random) -> None:
@@ -118,6 +119,7 @@ def test_decisions_do_not_depend_on_the_order_of_arrival(simulated: Simulated, o
     assert shuffled == [decisions for _, decisions, _ in simulated.steps(random.Random(0))]
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None)
 @given(SEVERAL)
 def test_deciding_changes_nothing_and_repeats(simulated: Simulated) -> None:
@@ -130,6 +132,7 @@ def test_deciding_changes_nothing_and_repeats(simulated: Simulated) -> None:
         assert (state.study.trials, state.open, state.paused, state.tried, state.round) == before
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(SEVERAL)
 def test_each_trial_is_asked_once_and_ends_once(simulated: Simulated) -> None:
@@ -149,6 +152,7 @@ def test_each_trial_is_asked_once_and_ends_once(simulated: Simulated) -> None:
     }
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(simulations("asha"))
 def test_trials_are_paused_and_resumed_as_a_naive_reference_says(simulated: Simulated) -> None:
