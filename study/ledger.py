@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from study.database import Connection
 
 ROUND, RESULT, PLACE = "study:round", "study:result", "study:place"
+GROUP, RUNG, PAUSED = "group", "rung", "held"  # keys of a place, as ledgers have had them from the beginning
 FORMAT = 3  # of what is kept of open trials and rounds; a search goes on only in the format it was begun in
 STATES = {
     TrialState.COMPLETE: "complete",
@@ -55,7 +56,7 @@ class TrialRecord:
         outcome: "complete", "pruned" or "failed"; None where it stays open.
         values: one for each objective, where there are any.
         result: what is kept of a finished trial (see `study.search.objective`).
-        rung: iteration at which the trial is held, where it is.
+        rung: iteration at which the trial is paused, where it is.
         sampler: attributes that the sampler keeps with a trial that ended.
     """
 
@@ -148,7 +149,7 @@ class Ledger:
             params=drawn.params,
             distributions=drawn.distributions,
             system_attrs=drawn.system_attrs,
-            user_attrs={PLACE: {"group": group, "rung": 0, "held": False}},
+            user_attrs={PLACE: {GROUP: group, RUNG: 0, PAUSED: False}},
         )
         trial.datetime_start = datetime.now(UTC)
         return self.storage.get_trial_number_from_id(self.storage.create_new_trial(self._id, template_trial=trial))
@@ -171,10 +172,10 @@ class Ledger:
                 self._apply(trials[int(number)], record)
         return last["number"], {int(n): record["iterations"] for n, record in last["trials"].items()}
 
-    def release(self, number: int, group: int) -> None:
-        """Write that a held trial goes on, in this group."""
+    def resume(self, number: int, group: int) -> None:
+        """Write that a paused trial is trained again, in this group."""
         trial = self.trials()[number]
-        place = {**trial.user_attrs[PLACE], "group": group, "held": False}
+        place = {**trial.user_attrs[PLACE], GROUP: group, PAUSED: False}
         self.storage.set_trial_user_attr(trial_id(trial, self.storage, self._id), PLACE, place)
 
     def _apply(self, trial: FrozenTrial, record: dict[str, Any]) -> None:
@@ -186,8 +187,8 @@ class Ledger:
                 self.storage.set_trial_intermediate_value(known, int(step), value)
         rung = record["rung"]
         place = trial.user_attrs[PLACE]
-        if rung is not None and place["rung"] != rung:
-            self.storage.set_trial_user_attr(known, PLACE, {**place, "rung": rung, "held": True})
+        if rung is not None and place[RUNG] != rung:
+            self.storage.set_trial_user_attr(known, PLACE, {**place, RUNG: rung, PAUSED: True})
         if record["outcome"] is not None:
             for key, value in record["sampler"].items():
                 if trial.system_attrs.get(key) != value:

@@ -1,6 +1,6 @@
-"""Pause and promote: at which iterations trials are held, and which of those held go on.
+"""Pause and promote: at which iterations trials are paused, and which of them are resumed.
 
-Asynchronous successive halving (Li et al., 2020), but that nothing is thrown away: a held trial keeps its training
+Asynchronous successive halving (Li et al., 2020), but that nothing is thrown away: a paused trial keeps its training
 state, and goes on from there when it turns out to be among the best.
 """
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 
 def rungs_of(grid: tuple[int, ...], reduction: int) -> tuple[int, ...]:
-    """Return the iterations at which trials are held, in order; points of the grid on which values are reported.
+    """Return the iterations at which trials are paused, in order; points of the grid on which values are reported.
 
     Args:
         grid: iterations at which values are reported; the last is the longest training.
@@ -23,13 +23,13 @@ def rungs_of(grid: tuple[int, ...], reduction: int) -> tuple[int, ...]:
 
 
 def to_promote(
-    reached: Mapping[int, Mapping[int, float]], held: Mapping[int, int], reduction: int, *, maximize: bool
+    reached: Mapping[int, Mapping[int, float]], paused: Mapping[int, int], reduction: int, *, maximize: bool
 ) -> int | None:
     """Return the trial to promote next, or None: from the highest rung that has one, the best first.
 
     Args:
         reached: for each rung the value of each trial that got there, by trial number.
-        held: the rung at which each held trial is.
+        paused: the rung at which each paused trial waits.
         reduction: one in so many goes on.
         maximize: whether larger values are better.
     """
@@ -37,6 +37,6 @@ def to_promote(
         values = reached[rung]
         best = sorted(values, key=lambda number: (-values[number] if maximize else values[number], number))
         for number in best[: len(values) // reduction]:
-            if held.get(number) == rung:
+            if paused.get(number) == rung:
                 return number
     return None

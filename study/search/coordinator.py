@@ -17,7 +17,7 @@ from optuna.trial import FrozenTrial
 from engine import DataError, TrainingState
 from engine.training_chunk import Outcome, TrainingChunk, evaluations, run_chunk
 from study.errors import UserError
-from study.ledger import PLACE, Ledger, TrialRecord
+from study.ledger import GROUP, PAUSED, PLACE, RUNG, Ledger, TrialRecord
 from study.search.asha import rungs_of
 from study.search.decide import SearchRules, SearchState, decide, end_paused, fill, next_rung
 from study.search.decisions import (
@@ -173,10 +173,10 @@ class Search:
             if trial.state.is_finished():
                 continue
             place = trial.user_attrs[PLACE]
-            if place["held"]:
-                paused[trial.number] = place["rung"]
+            if place[PAUSED]:
+                paused[trial.number] = place[RUNG]
             else:
-                slots[trial.number] = Slot(place["group"], iterations.get(trial.number, place["rung"]))
+                slots[trial.number] = Slot(place[GROUP], iterations.get(trial.number, place[RUNG]))
         self.state = SearchState(self._study(trials), slots, paused, keys_of(trials), last_round)
         self.open = {number: self._reopen(trials[number], slot.iterations) for number, slot in slots.items()}
         self._checkpointed = time.monotonic()
@@ -259,7 +259,7 @@ class Search:
     def _begin(self, decision: Resumed | Asked) -> None:
         """Write that a trial is resumed or new, and open it."""
         if isinstance(decision, Resumed):
-            self.ledger.release(decision.number, decision.group)
+            self.ledger.resume(decision.number, decision.group)
             frozen = self.state.study.trials[decision.number]
             self.open[decision.number] = self._reopen(frozen, decision.rung)
             return

@@ -106,7 +106,7 @@ def end_paused(state: SearchState) -> list[Decision]:
     ends: list[Decision] = []
     for number, rung in sorted(state.paused.items()):
         value = state.study.trials[number].intermediate_values[rung]
-        reason = f"held at iteration {rung}, not promoted"
+        reason = f"paused at iteration {rung}, not promoted"
         ends.append(Ended(number, rung, {}, "pruned", (value,), reason, work=0.0))
     return [RoundEnded(), *ends] if ends else []
 

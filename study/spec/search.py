@@ -33,7 +33,7 @@ class SearchSpec(BaseModel):
     )
     pruner: Literal[
         "none", "median", "percentile", "successive_halving", "hyperband", "patient", "threshold", "asha"
-    ] = Field("median", description="Which trials are stopped early; asha holds them instead and promotes the best.")
+    ] = Field("median", description="Which trials are stopped early; asha pauses them instead and promotes the best.")
     metric: Annotated[
         str | tuple[str, ...] | None, BeforeValidator(lambda v: v if v is None else _known_metrics(v))
     ] = Field(

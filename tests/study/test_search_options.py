@@ -36,7 +36,7 @@ def file_of(folder: Path, number: int) -> TrialFile:
     return read_result(Home(folder).folder("small").result(number))
 
 
-def test_asha_holds_trials_and_promotes_the_best(tmp_path: Path) -> None:
+def test_asha_pauses_trials_and_promotes_the_best(tmp_path: Path) -> None:
     summary = run_local(spec_with('pruner = "asha"\ntrials = 30', space="iterations = 200"), tmp_path)
     states = [row.state for row in summary.trials]
     assert summary.state == "complete"

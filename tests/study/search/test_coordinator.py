@@ -19,7 +19,7 @@ def test_making_a_search_neither_reads_nor_writes_its_ledger(tmp_path: Path, mon
     with quiet_optuna():
         ledger = Ledger(folder, spec.name, ["maximize"])
         objective = Objective(spec, (load(spec.data, tmp_path),), folder)
-        for name in ("settle", "trials", "set", "create", "commit", "release"):
+        for name in ("settle", "trials", "set", "create", "commit", "resume"):
             monkeypatch.delattr(Ledger, name)
         search = Search(objective, ledger, Budget(12, None, None, maximize=True), [], Listener())
     assert (search.open, search.ended) == ({}, None)
