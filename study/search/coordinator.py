@@ -10,7 +10,7 @@ import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from optuna.trial import FrozenTrial
 
@@ -37,6 +37,7 @@ from study.search.in_memory_study import InMemoryStudy
 from study.search.objective import Objective, OpenTrial
 from study.search.proposals import Proposer, keys_of
 from study.search.pruners import make_pruner
+from study.search.search_space import Configuration
 from study.search.stopping import Budget
 
 GROUPS = 2  # of open trials, which take turns
@@ -87,7 +88,7 @@ class Search:
         objective: Objective,
         ledger: Ledger,
         budget: Budget,
-        enqueued: Sequence[Mapping[str, Any]],
+        enqueued: Sequence[Configuration],
         listener: Listener,
     ) -> None:
         self.objective, self.ledger, self.listener = objective, ledger, listener

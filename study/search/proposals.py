@@ -1,9 +1,8 @@
 """Which configuration is tried next: one that was given, the next of a grid, or the sampler's."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import Any
 
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial
@@ -12,11 +11,11 @@ from study.search.grid import enumerate_settings, grid_order
 from study.search.in_memory_study import InMemoryStudy
 from study.search.objective import sampler_seed
 from study.search.samplers import make_sampler
-from study.search.search_space import suggest
+from study.search.search_space import Configuration, ParameterValue, suggest
 from study.spec import SpaceSpec
 from study.spec.search import SearchSpec
 
-ConfigurationKey = tuple[tuple[str, Any], ...]
+ConfigurationKey = tuple[tuple[str, ParameterValue], ...]
 """The parameters of a configuration, comparable and hashable."""
 
 
@@ -39,17 +38,17 @@ class Proposer:
 
     search: SearchSpec
     space: SpaceSpec
-    enqueued: Sequence[Mapping[str, Any]]
-    fits: Callable[[Mapping[str, Any]], bool]
-    finite: Sequence[Mapping[str, Any]] | None
+    enqueued: Sequence[Configuration]
+    fits: Callable[[Configuration], bool]
+    finite: Sequence[Configuration] | None
 
     @classmethod
     def of(
         cls,
         search: SearchSpec,
         space: SpaceSpec,
-        enqueued: Sequence[Mapping[str, Any]],
-        fits: Callable[[Mapping[str, Any]], bool],
+        enqueued: Sequence[Configuration],
+        fits: Callable[[Configuration], bool],
     ) -> "Proposer":
         """Return the proposer of a study.
 
@@ -85,7 +84,7 @@ class Proposer:
             new = self.finite is None or key_of(trial.params) not in tried
             return new and self.fits(trial.params)
 
-        def draw(fixed: Mapping[str, Any] | None) -> tuple[FrozenTrial, bool]:
+        def draw(fixed: Configuration | None) -> tuple[FrozenTrial, bool]:
             return study.draw(sampler, lambda trial: suggest(trial, self.space), acceptable, fixed)
 
         fixed = self.enqueued[number] if number < len(self.enqueued) else None
@@ -102,11 +101,11 @@ class Proposer:
             )
         return drawn
 
-    def _untried(self, tried: AbstractSet[ConfigurationKey]) -> Mapping[str, Any]:
+    def _untried(self, tried: AbstractSet[ConfigurationKey]) -> Configuration:
         return next(params for params in self.finite or () if key_of(params) not in tried)
 
 
-def key_of(params: Mapping[str, Any]) -> ConfigurationKey:
+def key_of(params: Configuration) -> ConfigurationKey:
     """Return what tells configurations apart."""
     return tuple(sorted(params.items()))
 

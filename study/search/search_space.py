@@ -12,6 +12,10 @@ from engine import Architecture, TrainingSettings
 from study.spec import Range, SpaceSpec
 from study.spec.space import FULL_BATCH
 
+ParameterValue = float | int | str | bool
+Configuration = Mapping[str, ParameterValue]
+"""The hyperparameters of a trial by name: those that are drawn, or all of them."""
+
 # Hyperparameters that only some optimizers have; drawn for the others they would be noise to the sampler.
 _MOMENTUM_USERS = ("momentum", "nesterov", "adam", "adamw")
 _SHAPING = ("units_pattern", "activation", "optimizer", "batch_size")
