@@ -25,13 +25,12 @@ from unittest.mock import patch
 from engine.remote import run_chunks_remotely
 from engine.training_chunk import Outcome, TrainingChunk
 from engine.worker_data import PackedData
-from study.clusters import connect
 from study.data import load
+from study.execution import Workers, connect
 from study.home import Home
 from study.search.coordinator import GROUPS
 from study.search.objective import Objective
 from study.spec import parse_spec
-from study.workers import Workers
 
 HERE = Path(__file__).resolve().parent
 sys.path.append(str(HERE.parent / "tests/study"))
@@ -88,11 +87,11 @@ def measure(rounds: int, workers: int) -> dict[str, Any]:
         with (
             start_cluster(Path(place) / "dask", workers) as dask,
             connect("dask", scheduler=dask.address) as cluster,
-            Workers(workers, cluster=cluster) as pool,
+            Workers(workers, backend=cluster) as pool,
         ):
             groups = first_chunks(objective)
             by_processor = take_turns(groups, pool, rounds + 1)[1:]
-            with patch("study.clusters.run_chunks_remotely", work_by_the_clock):
+            with patch("study.execution.joblib_backend.run_chunks_remotely", work_by_the_clock):
                 by_clock = take_turns(groups, pool, rounds + 1)[1:]
     return {
         "workers": workers,

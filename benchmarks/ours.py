@@ -146,7 +146,7 @@ def kind_of(words: str) -> str:
     for mark, kind in (
         ("LokyProcess", "worker"),
         ("study.tracking.follower", "writing to MLflow"),
-        ("resource_tracker", "loky's and Python's helpers"),
+        ("resource_tracker", "joblib's and Python's helpers"),
     ):
         if mark in words:
             return kind

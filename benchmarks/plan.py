@@ -26,12 +26,12 @@ from scipy.optimize import nnls
 
 from study import calibration, forecast
 from study.data import load
+from study.execution import Workers
 from study.home import Home, StudyFolder
 from study.ledger import RESULT, ROUND, Ledger
 from study.planning import draw_trials, make_plan
 from study.search.objective import Objective
 from study.spec import parse_spec
-from study.workers import Workers
 
 SPEC = Path(__file__).resolve().parent.parent / "experiments/digits.toml"
 SOURCES = {

@@ -38,6 +38,8 @@ from simulated_cluster import Costs, simulate
 
 from engine.training_chunk import Outcome, TrainingChunk, run_chunk
 from study.data import load
+from study.execution import Workers
+from study.execution.backends import ConfiguredBackend
 from study.home import Home
 from study.ledger import RESULT, ROUND, Ledger, quiet_optuna
 from study.running import Progress, run
@@ -50,7 +52,6 @@ from study.spec import parse_spec
 from study.spec.search import SearchSpec
 from study.tracking.sync import sync
 from study.versions import installed_versions
-from study.workers import Workers
 
 HERE = Path(__file__).resolve().parent
 sys.path.append(str(HERE.parent / "tests/study"))
@@ -193,10 +194,10 @@ def measure(home: Home, workers: int, marks: Sequence[int], sampler: str) -> lis
         finished += 1
 
     class Looking(Instant):
-        def submit(self, chunks: Sequence[TrainingChunk]) -> "Future[list[Outcome]]":
+        def submit(self, func: Any, callback: Any = None) -> "Future[Any]":
             if finished > seen[-1][0]:
                 seen.append((finished, dict(watch.seconds)))
-            return super().submit(chunks)
+            return super().submit(func, callback)
 
     progress = Progress(begun=lambda *_: None, finished=count, said=lambda _: None)
     with ExitStack() as patches:
@@ -210,7 +211,8 @@ def measure(home: Home, workers: int, marks: Sequence[int], sampler: str) -> lis
         for part, owner, name in parts:
             patches.enter_context(patch.object(owner, name, watch.over(part, getattr(owner, name))))
         patches.enter_context(patch("study.search.proposals.make_sampler", sampler_near(marks, workers)))
-        run(path, home, workers=Workers(workers, cluster=Looking(workers)), exporter=None, progress=progress)
+        crew = Workers(workers, backend=ConfiguredBackend(Looking(workers), workers))
+        run(path, home, workers=crew, exporter=None, progress=progress)
     seen.append((finished, dict(watch.seconds)))
     rows = []
     for mark in marks:
@@ -296,7 +298,7 @@ def check(place: Path, workers: int, costs: Costs) -> dict[str, Any]:
         objective.write_data()
         search = Search(objective, ledger, Budget(trials, None, None, maximize=True), [], Listener())
         started = time.perf_counter()
-        with patch("study.workers.run_chunks", work_and_pause), Workers(workers) as crew:
+        with patch("study.execution.joblib_backend.run_chunks", work_and_pause), Workers(workers) as crew:
             search.run(crew)
         real = time.perf_counter() - started
         lengths = [trial.user_attrs[RESULT]["seconds"] for trial in ledger.trials()]

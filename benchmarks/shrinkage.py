@@ -18,6 +18,7 @@ from engine import Architecture, Parameters, predict
 from engine.metrics import METRICS
 from study.confirming import confirm_with
 from study.data import open_test
+from study.execution import Workers
 from study.home import Home
 from study.ledger import quiet_optuna
 from study.search import Listener, Search
@@ -26,7 +27,6 @@ from study.search.search_space import complete
 from study.search.stopping import Budget
 from study.session import StudySession
 from study.spec import parse_spec
-from study.workers import Workers
 
 DATA = {
     "breast_cancer": 'source = "sklearn:breast_cancer"',

@@ -86,12 +86,13 @@ def run_chunk(chunk: TrainingChunk, packed: PackedData | None = None) -> Outcome
         packed: the data, if the worker cannot read the chunk's folder.
 
     Raises:
-        OSError: the data cannot be read, which is no fault of the trial. Other errors are returned in the outcome.
+        OSError: the data cannot be read, which is no fault of the trial.
+        MemoryError: there was not enough, which may be another's fault. Other errors are returned in the outcome.
     """
     started = time.thread_time()  # not that of the process: with one job the coordinator has other threads
     try:
         outcome = _run_chunk(chunk, read_data(chunk.data) if packed is None else unpack_data(packed))
-    except OSError:
+    except (OSError, MemoryError):
         raise
     except Exception:  # noqa: BLE001 - recorded by the coordinator, in the ledger and the run
         outcome = Outcome(chunk.trial, chunk.state, error=traceback.format_exc())

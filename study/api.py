@@ -82,7 +82,7 @@ class Study:
         An interrupt leaves it as it stands: the same call goes on from there.
 
         Args:
-            jobs: worker processes; None is one a core.
+            jobs: worker processes; None takes what `joblib.parallel_config` says, and otherwise one a core.
             trials: how many in the end, in place of the spec's number.
             timeout: seconds after which the run stops at the end of a round.
             warm_start: name of another study, whose best settings are tried first.
@@ -92,6 +92,7 @@ class Study:
             UserError: the spec or the data cannot be used, or the study was loaded by name.
             ValueError: jobs, trials or timeout out of range.
         """
+        from study.execution import Workers
         from study.running import run
         from study.tracking.exporter import make_exporter
         from study.workers import Workers
@@ -130,7 +131,7 @@ class Study:
         Args:
             top: best configurations to train again; None takes the spec's.
             seeds: fresh seeds for each; None takes the spec's.
-            jobs: worker processes; None is one a core.
+            jobs: worker processes; None takes what `joblib.parallel_config` says, and otherwise one a core.
             quiet: whether nothing is printed.
 
         Raises:

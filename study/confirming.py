@@ -12,6 +12,7 @@ from engine.metrics import METRICS
 from study.confirm_progress import ProgressFile
 from study.confirmation import Candidate, Confirmation, FailedCandidate, Part, SearchBest
 from study.errors import UserError
+from study.execution import Workers
 from study.formatting import counted
 from study.home import Home
 from study.ledger import RESULT
@@ -21,7 +22,6 @@ from study.retraining import Retrained, Retraining
 from study.selection import ScoredConfiguration, select_best
 from study.session import StudySession
 from study.spec import ConfirmSpec
-from study.workers import Workers
 
 ATTRIBUTE = "confirm"  # of the ledger
 

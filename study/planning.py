@@ -21,6 +21,7 @@ from study.calibration import DrawnTrial, Rates, calibrate
 from study.data import loading, overview
 from study.data.overview import DataSummary
 from study.errors import UserError
+from study.execution import default_jobs
 from study.forecast import KEPT, Course, expected_seconds
 from study.home import StudyFolder
 from study.ledger import quiet_optuna
@@ -30,7 +31,6 @@ from study.search.objective import Objective, sampler_seed
 from study.search.samplers import check_available
 from study.search.search_space import suggest
 from study.spec import Range, Spec, read_spec
-from study.workers import default_jobs
 
 SAMPLES = 64
 ATTEMPTS = 50  # draws until one is within max_parameters

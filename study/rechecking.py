@@ -19,6 +19,7 @@ from engine.activations import Array
 from engine.metrics import METRICS
 from study.confirmation import FailedRecheck, OldBest, Part, Recheck, RecheckCandidate
 from study.errors import UserError
+from study.execution import Workers
 from study.formatting import counted
 from study.home import Home, StudyFolder
 from study.records import to_json
@@ -31,7 +32,6 @@ from study.search.stopping import Budget
 from study.selection import ScoredConfiguration, select_best
 from study.session import StudySession, load_all
 from study.spec import ConfirmSpec, DataSpec, Spec, first_reason
-from study.workers import Workers
 
 ATTRIBUTE = "recheck"  # of the ledger
 SHARE = 4  # the search is a quarter of the study's

@@ -25,10 +25,10 @@ from engine.worker_data import write_data
 from study.confirmation import Part
 from study.divergence import ConstantPrediction
 from study.example_values import score_table
+from study.execution import Batch, Workers
 from study.home import StudyFolder
 from study.search.objective import Objective, folds_of
 from study.search.search_space import complete, training_of
-from study.workers import Batch, Workers
 
 log = logging.getLogger("study")
 

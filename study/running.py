@@ -11,6 +11,7 @@ from optuna.study import StudyDirection
 from study.confirmation import Confirmation
 from study.confirming import confirm_once
 from study.data import Dataset
+from study.execution import Workers
 from study.home import Home
 from study.ledger import RESULT, Ledger
 from study.memory import check_memory
@@ -25,7 +26,6 @@ from study.session import StudySession
 from study.shell import command
 from study.spec import Spec
 from study.tracking.exporter import Exporter
-from study.workers import Workers
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def run(
         check_available(search)
         objective = session.objective  # what is wrong with the data is said before anything is written
         home.make()
-        check_memory(objective, 0 if workers.cluster is not None else workers.jobs)
+        check_memory(objective, 0 if workers.backend is not None else workers.jobs)
         deadline = timeout or search.timeout
         with session.writing():
             begun = _begin(session, path, home, trials, warm_start, progress)

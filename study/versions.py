@@ -4,7 +4,7 @@ import platform
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 
-PACKAGES = ("dnn-study", "numpy", "scipy", "scikit-learn", "pandas", "pyarrow", "optuna", "loky")
+PACKAGES = ("dnn-study", "numpy", "scipy", "scikit-learn", "pandas", "pyarrow", "optuna", "joblib")
 
 
 def installed_versions(packages: Sequence[str] = PACKAGES) -> dict[str, str]:

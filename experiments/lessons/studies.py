@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from study import Study
+from study.execution import Workers, default_jobs
 from study.home import Home
 from study.running import Progress, run
-from study.workers import Workers, default_jobs
 
 EXPERIMENTS = Path(__file__).resolve().parents[1]
 

@@ -44,6 +44,7 @@ def run(
     log.debug("study %r, home %s", declared.name, place.path)
     with importing("numpy"):
         from study.clusters import connect
+        from study.execution import Workers, connect
         from study.tracking.exporter import make_exporter
         from study.workers import Workers
 

@@ -52,12 +52,12 @@ def serve(
 ) -> None:
     """Take studies over HTTP, run them one after another, and show them in a page."""
     with importing("numpy"):
+        from study.execution import default_jobs
         from study.home import Home
         from study.service.data_files import allowed_folders
         from study.service.limits import Limits
         from study.service.serving import serve as serve_studies
         from study.service.settings import Settings, read_token
-        from study.workers import default_jobs
 
     limits = Limits(
         trials=max_trials,

@@ -8,6 +8,7 @@ from fastapi.responses import Response
 from starlette.types import ASGIApp
 
 from study import __version__
+from study.execution import default_jobs
 from study.service.commanding import Commands
 from study.service.metrics import Metrics
 from study.service.mlflow_server import MlflowServer
@@ -23,7 +24,6 @@ from study.service.schemas import FinalizeRequest
 from study.service.security import Guard
 from study.service.settings import Settings
 from study.service.state import Service
-from study.workers import default_jobs
 
 _DESCRIPTION = (
     "Studies are handed in, run one after another, and looked at. Errors are problem details (RFC 9457). "

@@ -144,7 +144,7 @@ def test_numbers_out_of_range_are_refused(finished: Path, name: str) -> None:
         Study.from_toml(finished.parent / "small.toml", finished).run(**{name: 0})
 
 
-@pytest.mark.parametrize("module", ["study", "engine.training_chunk", "study.workers"])
+@pytest.mark.parametrize("module", ["study", "engine.training_chunk", "study.execution"])
 def test_workers_import_neither_optuna_nor_mlflow(module: str) -> None:
     code = f"import sys, study, {module}; print(sorted({{'optuna', 'mlflow', 'pandas', 'sklearn'}} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -19,7 +19,7 @@ def test_help_imports_nothing_heavy() -> None:
         "from study.cli import main\n"
         "try: main()\n"
         "except SystemExit: pass\n"
-        "heavy = {'numpy', 'optuna', 'mlflow', 'pandas', 'sklearn', 'pydantic', 'loky', 'fastapi', 'uvicorn'}\n"
+        "heavy = {'numpy', 'optuna', 'mlflow', 'pandas', 'sklearn', 'pydantic', 'joblib', 'fastapi', 'uvicorn'}\n"
         "print(sorted(heavy & set(sys.modules)), file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -17,6 +17,7 @@ from study.confirm_view import confirmation_lines
 from study.confirmation import Confirmation
 from study.confirming import confirm
 from study.errors import UserError
+from study.execution import Workers
 from study.home import Home
 from study.ledger import Ledger
 from study.records import to_json
@@ -26,7 +27,6 @@ from study.running import Progress, run
 from study.search.objective import network_seed
 from study.session import load_all
 from study.spec import parse_spec
-from study.workers import Workers
 
 CONFIRMED = SMALL + "[confirm]\ntop = 3\nseeds = 4\n"
 

@@ -10,13 +10,13 @@ from support.in_process import spec_with
 
 from study import memory
 from study.data import load
+from study.execution import Workers
 from study.home import StudyFolder
 from study.planning import draw_trials
 from study.retraining import Retraining, _side_by_side
 from study.search.objective import Objective
 from study.search.search_space import largest_settings
 from study.spec import parse_spec
-from study.workers import Workers
 
 WIDE = "units = { low = 4, high = 5000 }\ndepth = { low = 0, high = 3 }\niterations = 10"
 

@@ -25,11 +25,11 @@ from support.processes import exporters_of, gone, needs_proc, running, send
 from support.small_study import SMALL
 from support.waiting import LIMIT, wait_for
 
+from study.execution import Workers
 from study.home import Home
 from study.running import Progress, run
 from study.tracking.exporter import Exporter, make_exporter
 from study.tracking.projection import hold_projection
-from study.workers import Workers
 
 KILLS = int(os.environ.get("STUDY_TEST_KILLS", "4"))
 SIX = SMALL.replace("trials = 12", "trials = 6")

@@ -7,8 +7,8 @@ from support.in_process import local_session, run_local
 
 from study.confirmation import Confirmation
 from study.confirming import confirm_with
+from study.execution import Workers
 from study.results import Summary
-from study.workers import Workers
 
 
 def nobody(_line: str) -> None:

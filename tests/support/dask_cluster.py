@@ -71,6 +71,7 @@ class DaskCluster:
 
     def have_workers(self, count: int) -> None:
         """Start workers until there are so many."""
+        self.workers = [each for each in self.workers if each.poll() is None]
         while len(self.workers) < count:
             self.start_worker()
         self.wait_for_workers(count)
@@ -113,7 +114,8 @@ class DaskCluster:
         self.workers = []
 
     def _begin(self, host: Host, code: str, *options: str) -> "subprocess.Popen[bytes]":
-        path = os.pathsep.join([str(self.place / "alone"), str(Path(engine.__file__).parents[1])])
+        root = Path(engine.__file__).parents[1]
+        path = os.pathsep.join([str(self.place / "alone"), str(root), str(root / "tests")])
         with (self.place / "log").open("ab") as log:
             command = [*host.prefix, sys.executable, "-W", "ignore", "-c", code, *options]
             environment = os.environ | {"PYTHONPATH": path}

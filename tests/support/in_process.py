@@ -5,14 +5,14 @@ from pathlib import Path
 
 from support.small_study import SMALL
 
-from study.clusters import Cluster
+from study.execution import Workers
+from study.execution.clusters import Cluster
 from study.home import Home
 from study.results import Summary
 from study.search import Listener, Search
 from study.search.stopping import Budget
 from study.session import StudySession
 from study.spec import parse_spec
-from study.workers import Workers
 
 
 def spec_with(search: str = "", data: str = "", space: str = "", text: str = SMALL) -> str:
@@ -33,7 +33,7 @@ def run_local(
     text: str,
     folder: Path,
     *,
-    jobs: int = 1,
+    jobs: int | None = 1,
     stop: Callable[[], bool] = lambda: False,
     base: Path | None = None,
     storage: str | None = None,

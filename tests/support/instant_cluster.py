@@ -1,32 +1,37 @@
-"""A cluster that has done a task when it is handed out."""
+"""A joblib backend that has done a call when it is submitted, as a user may register one."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future
+from typing import Any
 
-from engine.training_chunk import Outcome, TrainingChunk, run_chunks
+from joblib import ParallelBackendBase
 
 
-class Instant:
+class Instant(ParallelBackendBase):  # type: ignore[misc]  # joblib has no types
     """Workers that take no time.
 
     Args:
         jobs: tasks that are done at once.
-        do: a task; what it raises is how the task ends.
+        call: a call that joblib has packed; what it raises is how the task ends.
     """
 
-    def __init__(self, jobs: int, do: Callable[[Sequence[TrainingChunk]], list[Outcome]] = run_chunks) -> None:
-        self.jobs, self.do = jobs, do
+    supports_retrieve_callback = True
 
-    def submit(self, chunks: Sequence[TrainingChunk]) -> "Future[list[Outcome]]":
-        future: Future[list[Outcome]] = Future()
+    def __init__(self, jobs: int = 2, call: Callable[[Any], Any] = lambda calls: calls(), **options: Any) -> None:
+        super().__init__(nesting_level=0, **options)
+        self.jobs, self.call = jobs, call
+
+    def effective_n_jobs(self, n_jobs: int) -> int:  # noqa: ARG002
+        return self.jobs
+
+    def submit(self, func: Any, callback: Any = None) -> "Future[Any]":
+        future: Future[Any] = Future()
         try:
-            future.set_result(self.do(chunks))
-        except RuntimeError as error:
+            future.set_result(self.call(func))
+        except Exception as error:  # noqa: BLE001 - how the task ends
             future.set_exception(error)
+        callback(future)
         return future
 
-    def check(self) -> None: ...
-
-    def forget(self) -> None: ...
-
-    def close(self) -> None: ...
+    def retrieve_result_callback(self, out: "Future[Any]") -> Any:
+        return out.result()

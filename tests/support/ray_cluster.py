@@ -14,7 +14,7 @@ from support.ports import free_port
 from support.waiting import wait_for
 
 TOKEN = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0123456789abcdef" * 4}
-WORKER = "ray::run_chunks_remotely"  # what ray calls a process that does chunks
+WORKER = "ray::PoolActor.run_batch"  # what ray calls a process that does chunks
 
 
 class RayCluster:

@@ -16,14 +16,12 @@ from support.in_process import run_local, spec_with
 from support.ray_cluster import TOKEN, RayCluster, start_ray
 
 from engine.worker_data import Fold, pack_data, read_data, unpack_data, write_data
-from study import clusters
-from study.clusters import connect
 from study.data import load
+from study.execution import Workers, clusters, connect
 from study.home import Home
 from study.results import summarize
 from study.search.objective import Objective
 from study.spec import parse_spec
-from study.workers import Workers
 
 DIGITS = spec_with(
     data="source = 'sklearn:digits'",
@@ -136,7 +134,7 @@ def test_data_lost_with_their_only_worker_are_sent_again(cluster: DaskCluster, t
     batch = [objective.next_chunk(objective.open(number, setting)) for number in range(4)]
     with connect("dask", scheduler=cluster.address) as workers:
         assert workers is not None
-        with Workers(workers.jobs, cluster=workers) as crew:
+        with Workers(workers.jobs, backend=workers) as crew:
             first = crew.run(batch)
             cluster.kill_worker(cluster.only_keeper_of_data())
             again = crew.run(batch)

@@ -1,10 +1,7 @@
-"""Clusters that people already run, as workers: dask and ray.
+"""Clusters that people already run, by the backends that dask and ray have for joblib.
 
-Both take chunks and give a future, as loky's executor does, so that `study.workers` waits for all three alike; the
-future tells at once where `joblib.Parallel` looks every 10 ms, and a lost node is not the end of a whole call. A task
-is all that one worker does of a round, since each costs a cluster some 10 ms. Data are sent once to each node and stay
-there; a node that joins later fetches them once. Work of a lost node is begun again elsewhere by the cluster itself,
-from the states that the chunks carry.
+Data are sent once to each node and stay there. Work of a lost node is begun again elsewhere by the cluster itself, from
+the states that the chunks carry.
 """
 
 import logging
@@ -16,26 +13,30 @@ import tempfile
 import threading
 import time
 import warnings
-from collections.abc import Iterator, Sequence
-from concurrent.futures import CancelledError, Future
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, Protocol
 
-from engine.remote import run_chunks_remotely
-from engine.training_chunk import Outcome, TrainingChunk
-from engine.worker_data import pack_data
+import joblib
+from joblib.parallel import ParallelBackendBase
+
+from engine.worker_data import PackedData, pack_data
 from study.errors import MachineError, UserError
+from study.execution.backends import configured
+from study.execution.executor import WorkerLostError
+from study.execution.joblib_backend import Backend
 
 BACKENDS = ("loky", "dask", "ray")
 ANSWERS_WITHIN = 10.0  # seconds
 TICK = 0.1  # seconds between two looks at a connection
 RETRIES = 2  # of a task whose ray worker is lost; dask counts for itself
+LEAST_RAY = 2  # workers; with fewer joblib takes this process
 _DASK_SPEAKS_BY = ("distributed", "tornado", "asyncio")  # loggers; the last two tell of a result nobody waits for
-_LOST = ("KilledWorker", "WorkerCrashedError", "NodeDiedError", "LocalRayletDiedError")
 
 
-class Cluster(Protocol):
+class Cluster(Backend, Protocol):
     """Workers somewhere else.
 
     Attributes:
@@ -43,19 +44,6 @@ class Cluster(Protocol):
     """
 
     jobs: int
-
-    def submit(self, chunks: Sequence[TrainingChunk]) -> "Future[list[Outcome]]":
-        """Begin chunks on the same data, one after another, as soon as there is a worker for them."""
-
-    def check(self) -> None:
-        """Look whether the cluster is there.
-
-        Raises:
-            MachineError: it is lost.
-        """
-
-    def forget(self) -> None:
-        """Give up what is under way."""
 
     def close(self) -> None:
         """Leave the cluster."""
@@ -104,9 +92,11 @@ class Dask:
         UserError: distributed is not installed, nobody answers, or there are no workers.
     """
 
+    at_once = None
+
     def __init__(self, scheduler: str) -> None:
         try:
-            from distributed import Client
+            from distributed import Client, KilledWorker
         except ImportError:
             raise UserError("--backend dask needs distributed; install dnn-study[dask]") from None
         for name in [name for name in logging.root.manager.loggerDict if name.startswith(_DASK_SPEAKS_BY)]:
@@ -123,30 +113,29 @@ class Dask:
         if not self.jobs:
             self._client.close()
             raise UserError(f"--scheduler {scheduler}: has no workers; start some with `dask worker {scheduler}`")
-        self._executor = self._client.get_executor(pure=False)
+        self.lost_errors: tuple[type[BaseException], ...] = (KilledWorker,)
         self._data: dict[str, Any] = {}
 
-    def submit(self, chunks: Sequence[TrainingChunk]) -> "Future[list[Outcome]]":
-        """Begin a task; its data are sent to all workers where they have not been, or have been lost.
+    def configure(self) -> tuple[joblib.Parallel, ParallelBackendBase]:
+        """Return joblib's dask backend."""
+        self.check()
+        return configured(self.jobs, backend="dask", client=self._client)
+
+    def data(self, folder: str) -> Any:
+        """Return dask's future of the data; they are sent to all workers where they have not been, or have been lost.
 
         Dask keeps data on a single worker once no two of them use it at the same time, and loses it with that worker.
+        So the data are not left to joblib's dask backend, which would not send them again.
         """
-        self.check()
-        data = chunks[0].data
-        future: Future[list[Outcome]]
         try:
-            if data not in self._data or self._data[data].status != "finished":
-                packed = pack_data(Path(data))
-                (self._data[data],) = self._client.scatter([packed], broadcast=True, hash=False)
-            future = self._executor.submit(run_chunks_remotely, chunks, self._data[data])
+            if folder not in self._data or self._data[folder].status != "finished":
+                (self._data[folder],) = self._client.scatter([pack_data(Path(folder))], broadcast=True, hash=False)
+            return self._data[folder]
         except FileNotFoundError:
             raise
-        except Exception:  # noqa: BLE001 - a worker ended just now, or the scheduler; what is raised then is not documented
+        except Exception as error:  # a worker ended just now, or the scheduler; what is raised then is not documented
             self._ask()
-            future = Future()
-            future.cancel()
-            future.set_running_or_notify_cancel()  # for whoever waits for it
-        return future
+            raise WorkerLostError from error
 
     def check(self) -> None:
         """Look whether the scheduler is there; while the client connects again, which ANSWERS_WITHIN bounds, wait."""
@@ -166,12 +155,6 @@ class Dask:
         except Exception as error:
             raise _gone(self._place) from error
 
-    def forget(self) -> None:
-        """Give up what is under way."""
-        if self._client.status == "running":
-            self._executor.shutdown(wait=False)
-            self._executor = self._client.get_executor(pure=False)
-
     def close(self) -> None:
         """Leave the cluster, which goes on."""
         self._client.close(timeout=1)
@@ -185,19 +168,22 @@ class Ray:
         jobs: worker processes where one is begun; None is one a core.
 
     Raises:
-        UserError: ray is not installed, nobody answers, or the cluster asks for a token.
+        UserError: ray is not installed, nobody answers, the cluster has one CPU, or it asks for a token.
     """
 
     def __init__(self, address: str | None, jobs: int | None) -> None:
         try:
             import ray
+            from ray.util.joblib import register_ray
         except ImportError:
             raise UserError("--backend ray needs ray; install dnn-study[ray]") from None
         if address is not None:
             _knock(address)
         self._place = f"the ray cluster at {address or 'this machine'}"
+        self.at_once = 1 if address is None and jobs == 1 else None
+        cores = None if jobs is None else max(LEAST_RAY, jobs)
         options = (
-            {"address": address} if address else {"address": "local", "num_cpus": jobs, "include_dashboard": False}
+            {"address": address} if address else {"address": "local", "num_cpus": cores, "include_dashboard": False}
         )
         with tempfile.TemporaryFile() as aside:
             try:
@@ -215,44 +201,35 @@ class Ray:
                     "start it, or correct the address"
                 ) from None
         self._ray = ray
-        self.jobs = max(1, int(ray.cluster_resources().get("CPU", 1)))
-        self._work = ray.remote(num_cpus=1, max_retries=RETRIES)(run_chunks_remotely)
-        self._under_way: dict[Future[list[Outcome]], Any] = {}
-        self._data: dict[str, Any] = {}
+        self.lost_errors: tuple[type[BaseException], ...] = (ray.exceptions.RayError,)
+        self._workers = int(ray.cluster_resources().get("CPU", 1))
+        if self._workers < LEAST_RAY:
+            ray.shutdown()
+            raise UserError(f"{self._place} has one CPU, and joblib's backend for ray needs two; use --backend loky")
+        self.jobs = self.at_once or self._workers
+        register_ray()
+        self._data: dict[str, Callable[[], PackedData]] = {}
 
-    def submit(self, chunks: Sequence[TrainingChunk]) -> "Future[list[Outcome]]":
-        """Begin a task; its data are kept by ray, which copies them to each node once."""
-        self.check()
-        data = chunks[0].data
-        if data not in self._data:
-            self._data[data] = self._ray.put(pack_data(Path(data)))
-        reference = self._work.remote(chunks, self._data[data])
-        future: Future[list[Outcome]] = reference.future()
-        self._under_way[future] = reference
-        future.add_done_callback(lambda done: self._under_way.pop(done, None))
-        return future
+    def configure(self) -> tuple[joblib.Parallel, ParallelBackendBase]:
+        """Return joblib's ray backend, whose workers are begun again where they are lost."""
+        again = {"num_cpus": 1, "max_restarts": -1, "max_task_retries": RETRIES}
+        return configured(self._workers, backend="ray", ray_remote_args=again)
+
+    def data(self, folder: str) -> Callable[[], PackedData]:
+        """Return what fetches the data from ray, which copies them to each node once."""
+        if folder not in self._data:
+            self._data[folder] = partial(self._ray.get, self._ray.put(pack_data(Path(folder))))
+        return self._data[folder]
 
     def check(self) -> None:
         """Look whether the cluster is there."""
         if not self._ray.is_initialized():
             raise _gone(self._place)
 
-    def forget(self) -> None:
-        """Give up what is under way."""
-        for reference in list(self._under_way.values()):
-            self._ray.cancel(reference, force=True)
-
     def close(self) -> None:
         """Leave the cluster, or end the one that was begun here."""
         with _same_signals():
             self._ray.shutdown()
-
-
-def why_lost(error: BaseException) -> str:
-    """Return why a task of a cluster has come to nothing."""
-    if isinstance(error, CancelledError) or type(error).__name__ in _LOST:  # dask cancels a task whose data are lost
-        return "its worker was lost, by a lack of memory perhaps"
-    return f"{type(error).__name__}: {_first_line(error)}"
 
 
 def _gone(place: str) -> MachineError:

@@ -1,0 +1,38 @@
+"""An executor that does tasks in this process, one after another, when they are waited for."""
+
+from collections.abc import Sequence
+
+from engine.training_chunk import run_chunks
+from study.execution.executor import FailureKind, TaskError, TaskOutcome, TrainingTask, raised
+
+
+class InProcessExecutor:
+    """Does tasks in this process, without a limit on memory or time."""
+
+    def __init__(self) -> None:
+        self._waiting: set[TrainingTask] = set()
+
+    def submit(self, task: TrainingTask) -> None:
+        """Put a task aside until it is waited for."""
+        self._waiting.add(task)
+
+    def wait(self, tasks: Sequence[TrainingTask]) -> list[TaskOutcome]:
+        """Do tasks; return their outcomes in this order."""
+        return [self._do(task) for task in tasks]
+
+    def _do(self, task: TrainingTask) -> TaskOutcome:
+        if task not in self._waiting:
+            return TaskOutcome(task, error=TaskError(FailureKind.CANCELED, "it was canceled"))
+        self._waiting.remove(task)
+        try:
+            return TaskOutcome(task, tuple(run_chunks(task.chunks)))
+        except Exception as error:  # noqa: BLE001 - an error of a task is a value
+            return TaskOutcome(task, error=raised(error))
+
+    def cancel(self) -> None:
+        """Give up all tasks that wait."""
+        self._waiting.clear()
+
+    def close(self) -> None:
+        """Give up all tasks that wait."""
+        self.cancel()
