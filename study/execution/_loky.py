@@ -1,16 +1,27 @@
-"""The one place that reaches beyond joblib's public names: its loky executor ends after a worker died amid a result.
+"""What only joblib's loky tells, by names that are not joblib's public ones. Checked with joblib 1.6.
 
 A worker that is killed while it writes a large result leaves half of it in the pipe. The thread that reads results
 then waits for the rest as long as anybody could write it, this process included. So `abort_everything`, which joins the
-thread, would hang, and so would the end of Python. joblib has no public way to close the pipe. Checked with joblib 1.6.
+thread, would hang, and so would the end of Python. joblib has no public way to close the pipe.
 Where a name is gone nothing is closed, and `test_workers_end_though_one_was_killed_amid_its_result` fails.
 """
 
 import contextlib
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import Pipe
 from typing import Any
 
+from joblib.externals.loky.process_executor import TerminatedWorkerError
+
 PATIENCE = 1.0  # seconds until a thread counts as stuck
+
+
+def is_unreadable(error: BaseException | None) -> bool:
+    """Return whether a worker ended since it could not read its task, or this process not its result.
+
+    Tasks and results are plain arrays: only memory can be missing.
+    """
+    return isinstance(error, BrokenProcessPool) and not isinstance(error, TerminatedWorkerError)
 
 
 def release_reader(backend: Any) -> None:

@@ -16,7 +16,7 @@ from joblib.parallel import BatchedCalls, LokyBackend, ParallelBackendBase
 
 from engine.remote import run_chunks_remotely
 from engine.training_chunk import Outcome, run_chunks
-from study.execution._loky import release_reader
+from study.execution._loky import is_unreadable, release_reader
 from study.execution.executor import FailureKind, TaskError, TaskOutcome, TrainingTask, WorkerLostError, lost, raised
 from study.execution.local_processes import LocalProcesses
 from study.interrupts import block_sigint
@@ -26,6 +26,7 @@ SLOWER = 100
 TICK = 1.0  # seconds
 UNSEEN = 2 * TICK  # without any result, from which on worker processes are looked at
 
+_UNREADABLE = TaskError(FailureKind.OUT_OF_MEMORY, "out of memory where its worker's task or result was read")
 _CANCELED = TaskError(FailureKind.CANCELED, "it was canceled")
 
 
@@ -156,7 +157,7 @@ class JoblibExecutor:
             if future.done() and not self._is_lost(error):
                 self._end(task, future)
         if worst is not None:
-            self._restart(None)
+            self._restart(_UNREADABLE if is_unreadable(worst) else None)
 
     def _end(self, task: TrainingTask, future: "Future[list[Outcome]]") -> None:
         del self._under_way[task]

@@ -94,7 +94,8 @@ class DaskCluster:
         with Client(self.address, set_as_default=False) as client:
 
             def keepers() -> list[str]:
-                return [where for each in client.who_has().values() for where in each]
+                held = {str(key): list(where) for key, where in client.who_has().items()}
+                return [where for key, found in held.items() if key.startswith("PackedData") for where in found]
 
             (keeper,) = wait_for(lambda: len(found := keepers()) == 1 and found, "one worker alone that has the data")
             return int(client.run(os.getpid)[keeper])
