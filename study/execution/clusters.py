@@ -97,6 +97,7 @@ class Dask:
     def __init__(self, scheduler: str) -> None:
         try:
             from distributed import Client, KilledWorker
+            from distributed.comm import CommClosedError
         except ImportError:
             raise UserError("--backend dask needs distributed; install dnn-study[dask]") from None
         for name in [name for name in logging.root.manager.loggerDict if name.startswith(_DASK_SPEAKS_BY)]:
@@ -113,12 +114,12 @@ class Dask:
         if not self.jobs:
             self._client.close()
             raise UserError(f"--scheduler {scheduler}: has no workers; start some with `dask worker {scheduler}`")
-        self.lost_errors: tuple[type[BaseException], ...] = (KilledWorker,)
+        self.lost_errors: tuple[type[BaseException], ...] = (KilledWorker, CommClosedError, TimeoutError)
         self._data: dict[str, Any] = {}
 
     def configure(self) -> tuple[joblib.Parallel, ParallelBackendBase]:
         """Return joblib's dask backend."""
-        self.check()
+        self._ask()
         return configured(self.jobs, backend="dask", client=self._client)
 
     def data(self, folder: str) -> Any:
@@ -145,15 +146,22 @@ class Dask:
             raise _gone(self._place)
 
     def _ask(self) -> None:
-        """Have the scheduler answer a question.
+        """Have the scheduler answer a question; it may be away for a while.
 
         Raises:
-            MachineError: it does not.
+            MachineError: it does not answer.
         """
-        try:
-            self._client.nthreads()
-        except Exception as error:
-            raise _gone(self._place) from error
+        deadline = time.monotonic() + ANSWERS_WITHIN
+        while True:
+            self.check()
+            try:
+                self._client.nthreads()
+            except Exception as error:
+                if time.monotonic() > deadline:
+                    raise _gone(self._place) from error
+                time.sleep(TICK)
+            else:
+                return
 
     def close(self) -> None:
         """Leave the cluster, which goes on."""

@@ -137,6 +137,9 @@ class JoblibExecutor:
         except BrokenExecutor:  # a worker was lost while it had nothing to do
             self._restart(None)
             return self._start_session().submit(*self._call(task))
+        except self.backend.lost_errors as error:  # of a cluster
+            self._restart(None)
+            raise WorkerLostError from error
 
     def _start_session(self) -> "_Session":
         if self._session is None:
