@@ -56,7 +56,7 @@ def needs(*names: str) -> None:
 def run(script: str, server: Server, folder: Path) -> str:
     """Run commands as the page has them, with the names of this server; return what they print."""
     script = script.replace("postgresql://user@host:5432/", f"postgresql://study@127.0.0.1:{server.port}/")
-    script = script.replace("study run SPEC", "study run small.toml --jobs 1")
+    script = script.replace("study run experiments/digits.toml", "study run small.toml --jobs 1")
     done = subprocess.run(
         ["bash", "-euc", script],
         cwd=folder,
@@ -126,7 +126,7 @@ def test_mlflow_on_postgresql_serves_several_workers_as_the_page_says(postgres: 
 
         wait_for(healthy, "the MLflow server to answer")
         (tmp_path / "small.toml").write_text(SMALL.replace("trials = 12", "trials = 6"))
-        run(f"export MLFLOW_TRACKING_URI={address}\nstudy run SPEC --home home", postgres, tmp_path)
+        run(f"export MLFLOW_TRACKING_URI={address}\nstudy run small.toml --jobs 1 --home home", postgres, tmp_path)
         assert_whole(tmp_path / "home", address)
         with psycopg.connect(f"postgresql://study@127.0.0.1:{postgres.port}/mlflow") as connection:
             assert connection.execute("SELECT count(*) FROM runs").fetchone() == (7,)  # the parent and six trials
