@@ -47,7 +47,7 @@ the seeds:
 RANKS = """
 ![Mean ranks of the systems](pictures/{picture})
 
-Mean ranks over the data sets, 1 is best. Systems under one bar are not told apart by Nemenyi's test at 5 % (critical
+Mean ranks over the data sets, 1 is best. Systems under one bar are not told apart by Nemenyi's test at 5% (critical
 difference {difference:.2f}; Demšar, JMLR 7, 2006).
 
 """
@@ -132,7 +132,7 @@ def describe_ours(results: dict[str, Any]) -> str:
         for kind, parts in sorted(kinds.items(), key=lambda item: -sum(item[1].values())):
             total = sum(parts.values())
             shares = sorted(parts.items(), key=lambda item: -item[1])
-            said = ", ".join(f"{name} {100 * part / total:.0f} %" for name, part in shares if part > 0.02 * total)
+            said = ", ".join(f"{name} {100 * part / total:.0f}%" for name, part in shares if part > 0.02 * total)
             memory = results["memory"][data].get(kind)
             rows.append([kind, f"{memory / 1e6:.0f} MB" if memory else "", f"{total:.1f}", said])
         text += table(rows) + "\n"

@@ -26,7 +26,7 @@ def mean_ranks(scores: list[dict[str, Any]], systems: list[str]) -> dict[str, fl
 
 
 def critical_difference(systems: int, sets: int) -> float:
-    """Return Nemenyi's critical difference of mean ranks at 5 %."""
+    """Return Nemenyi's critical difference of mean ranks at 5%."""
     return float(
         studentized_range.ppf(0.95, systems, np.inf) / np.sqrt(2) * np.sqrt(systems * (systems + 1) / (6 * sets))
     )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from study import exit_status
 from study.errors import UserError
 from study.exit_status import ExitCode
+from study.formatting import agree, counted
 from study.home import Home, StudyFolder
 from study.ledger import Ledger, quiet_optuna
 from study.progress_line import ProgressLine
@@ -95,7 +96,6 @@ class Study:
         from study.execution import Workers
         from study.running import run
         from study.tracking.exporter import make_exporter
-        from study.workers import Workers
 
         if self.path is None:
             raise UserError(f"study {self.name!r} was loaded by name, to look at; Study.from_toml(path) can run it")
@@ -114,7 +114,8 @@ class Study:
                     progress=line.progress(),
                 )
         except KeyboardInterrupt:
-            line.said(f"{line.done} of {line.planned} trials are kept; the same call goes on from here.")
+            kept = f"{line.done} of {counted(line.planned, 'trial')} {agree(line.done, 'is', 'are')} kept"
+            line.said(f"{kept}; the same call goes on from here.")
             raise
         finally:
             line.end()
@@ -301,7 +302,7 @@ class Study:
         best = best.rename(columns={"value": f"dev {summary.metric}"})
         finished = sum(row.state != "running" for row in summary.trials)
         shown = best.to_html(na_rep="", float_format="{:.4g}".format, index_names=False)
-        return f"{title}, {finished} of {summary.planned} trials{shown}"
+        return f"{title}, {finished} of {counted(summary.planned, 'trial')}{shown}"
 
 
 def _check(**given: tuple[float | None, int]) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from study.errors import UserError
+from study.shell import next_command
 
 NAMES = {"best": "best in the search", "confirmed": "confirmed", "recommended": "recommended"}
 """What a trial is called on the command line, and in sentences."""
@@ -69,4 +70,4 @@ class Choice:
         if item == "best":
             raise UserError(f"study {study!r} has no complete trial yet, so none is the best")
         why = "went on since it was confirmed" if self.outdated else "has not been confirmed"
-        raise UserError(f"study {study!r} {why}, so no trial is {item}; run `study confirm {study}` first")
+        raise UserError(f"study {study!r} {why}, so no trial is {item}; run `{next_command('confirm', study)}` first")

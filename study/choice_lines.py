@@ -1,27 +1,36 @@
 """The trials of a study that stand out, in sentences that are the same wherever they are shown."""
 
+from collections.abc import Callable
+
 from study.charts.words import short, title_of
 from study.confirmation import Confirmation
+from study.formatting import counted
 from study.results import Summary
+from study.shell import command
 
 
-def choice_lines(summary: Summary) -> list[str]:
-    """Return a line for each trial that stands out, and one on which of them `study finalize` takes."""
+def choice_lines(summary: Summary, command: Callable[..., str] = command) -> list[str]:
+    """Return a line for each trial that stands out, and one on which of them `study finalize` takes.
+
+    command: writes command lines; `next_command` for a screen.
+    """
     if summary.best is None:
         return []
     return [
         *(f"Trial {number}: {_reasons(summary, number)}." for number in summary.choice.numbers()),
-        final_line(summary),
+        _final_line(summary, command),
     ]
 
 
-def final_line(summary: Summary) -> str:
+def _final_line(summary: Summary, command: Callable[..., str]) -> str:
     """Return which trial `study finalize` takes, and how to have it take another."""
     name, final = summary.name, summary.choice.final
     if final is None:
-        return f"The study went on since it was confirmed: run `study confirm {name}` before `study finalize {name}`."
+        confirm, finalize = command("confirm", name), command("finalize", name)
+        return f"The study went on since it was confirmed: run `{confirm}` before `{finalize}`."
     words = ", ".join(summary.choice.words(final))
-    return f"`study finalize {name}` takes trial {final} ({words}); `study finalize {name} --trial N` takes another."
+    finalize, other = command("finalize", name), command("finalize", name, "--trial", "N")
+    return f"`{finalize}` takes trial {final} ({words}); `{other}` takes another."
 
 
 def _reasons(summary: Summary, number: int) -> str:
@@ -32,8 +41,8 @@ def _reasons(summary: Summary, number: int) -> str:
         reasons.append(f"best in the search ({metric} {short(summary.best.value)} on dev)")
     confirmation = summary.confirm
     if number == choice.confirmed and confirmation is not None:
-        value, seeds = confirmation.best.value, confirmation.seeds
-        reasons.append(f"confirmed ({metric} {short(value)}, the best on {seeds} fresh seeds)")
+        value, seeds = confirmation.best.value, counted(confirmation.seeds, "fresh seed")
+        reasons.append(f"confirmed ({metric} {short(value)}, the best on {seeds})")
     if number == choice.recommended:
         why = "not significantly different, and the cheapest"
         if number == choice.confirmed:

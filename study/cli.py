@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from study import __version__, exit_status, interrupts, outputs
 from study.commands import results, search, service, winner
@@ -16,6 +16,7 @@ from study.exit_status import Cause, ExitCode, ExitStatus
 from study.importing import explain_import
 from study.printable import say
 from study.redaction import redact
+from study.shell import running_with
 from study.verbosity import with_verbosity
 
 _RULES = {"int": "must be a whole number", "float": "must be a number", "finite": "must be a finite number"}
@@ -49,6 +50,15 @@ class Commands(TyperGroup):
         say(f"study: {message}", error=True)
         exit_status.report(ExitStatus(code, cause, message))
         raise typer.Exit(code)
+
+
+class Command(TyperCommand):
+    """A command. What it prints as the next one goes to the same place."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command with the options that were given."""
+        with running_with(ctx.params):
+            return super().invoke(ctx)
 
 
 def wrong_value(error: typer.BadParameter) -> str | None:
@@ -85,7 +95,7 @@ for command in (
     *(results.sync, results.ui),
     *(service.serve, service.submit, service.status, service.cancel, service.logs),
 ):
-    app.command("list" if command is results.list_studies else None)(with_verbosity(command))
+    app.command("list" if command is results.list_studies else None, cls=Command)(with_verbosity(command))
 
 
 def _print_version(wanted: bool) -> None:

@@ -19,6 +19,7 @@ from study.charts.curves import compared_curves
 from study.charts.svg import draw_charts
 from study.comparison import ComparedNetwork, ComparedPair, Comparison
 from study.errors import UserError
+from study.formatting import counted
 from study.home import Home
 from study.statistics import (
     ALPHA,
@@ -156,7 +157,7 @@ def _effect(compared: ComparedData, i: int, j: int, difference: Interval) -> str
     if compared.metric == "accuracy" and len(first.table) == 1:
         one, other = _right(compared, first), _right(compared, second)
         a, b = int((one & ~other).sum()), int((other & ~one).sum())
-        return f"of {m} examples {first.label} alone gets {a} right, {second.label} alone {b}"
+        return f"of {counted(m, 'example')} {first.label} alone gets {a} right, {second.label} alone {b}"
     if compared.metric == "accuracy":
         ahead, behind = (first, second) if difference.estimate >= 0 else (second, first)
         more = abs(difference.estimate)

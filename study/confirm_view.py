@@ -6,8 +6,9 @@ from rich.table import Table
 from engine.metrics import METRICS
 from study.choice_lines import choice_lines, work_share
 from study.confirmation import Candidate, Confirmation, Power, Recheck, RecheckCandidate, Score
-from study.formatting import figure, figures, signed
+from study.formatting import counted, figure, figures, signed
 from study.results import Summary
+from study.shell import next_command
 from study.terminal import console_for_sentences
 
 
@@ -24,18 +25,17 @@ def print_confirmed(confirmation: Confirmation, summary: Summary, *, table: bool
         console.print(line)
     if table:
         console.print(candidates_table(confirmation), soft_wrap=False)
-    for line in choice_lines(summary):
+    for line in choice_lines(summary, next_command):
         console.print(line)
 
 
 def confirmation_lines(confirmation: Confirmation) -> list[str]:
     """Return what was selected, what it rests on, and what it does not say."""
     best, title = confirmation.best, METRICS[confirmation.metric].title
-    examples = "dev examples" if confirmation.part == "dev" else "examples set aside for it"
-    lines = [
-        f"Confirmed on {confirmation.seeds} fresh seeds and {confirmation.m:,} {examples}: trial {best.trial}, "
-        f"{title} {_value(best)}."
-    ]
+    seeds = counted(confirmation.seeds, "fresh seed")
+    examples = counted(confirmation.m, "dev example" if confirmation.part == "dev" else "example")
+    aside = "" if confirmation.part == "dev" else " set aside for it"
+    lines = [f"Confirmed on {seeds} and {examples}{aside}: trial {best.trial}, {title} {_value(best)}."]
     equal = [candidate.trial for candidate in confirmation.equals]
     if not equal:
         if len(confirmation.candidates) > 1:
@@ -80,7 +80,7 @@ def print_rechecked(recheck: Recheck) -> None:
 def _holding_lines(recheck: Recheck, title: str) -> list[str]:
     """Return whether the old best still holds."""
     old, best = recheck.candidate(recheck.old_best.name), recheck.candidate(recheck.winner)
-    where = f"{recheck.seeds} fresh seeds and {recheck.m} examples of {recheck.data}"
+    where = f"{counted(recheck.seeds, 'fresh seed')} and {counted(recheck.m, 'example')} of {recheck.data}"
     if old is None or best is None:
         return [f"The old best holds no longer. Recommended: {recheck.recommended}."]
     if recheck.holds and old is best:

@@ -16,9 +16,11 @@ from study.execution import Workers
 from study.formatting import counted
 from study.home import Home
 from study.ledger import RESULT
+from study.memory import check_retraining
 from study.records import to_json
 from study.results import Summary, TrialRow, candidates, digest, is_current
 from study.retraining import Retrained, Retraining
+from study.search.search_space import complete
 from study.selection import ScoredConfiguration, select_best
 from study.session import StudySession
 from study.spec import ConfirmSpec
@@ -58,8 +60,22 @@ def confirm(
         objective = session.objective
         with session.writing():
             objective.write_data()
-            with Workers.of(session.spec.search, jobs) as workers:
+            workers = Workers.of(session.spec.search, jobs)
+            _check_memory(session, top, seeds, workers.jobs)
+            with workers:
                 return confirm_with(session, workers, said, progress, top=top, seeds=seeds)
+
+
+def _check_memory(session: StudySession, top: int, seeds: int, jobs: int) -> None:
+    """Check that this machine can train the best again.
+
+    Raises:
+        UserError: there is not as much memory.
+    """
+    trials = session.ledger.trials()
+    best = candidates(session.summary, top)
+    configurations = [complete(session.spec.space, trials[row.number].params) for row in best]
+    check_retraining(session.objective, configurations, seeds, jobs)
 
 
 def confirm_with(
@@ -84,8 +100,11 @@ def confirm_with(
         raise UserError(f"study {summary.name!r} has no complete trial to confirm; run it first")
     part: Part = "dev" if objective.dataset.confirm is None else "confirm"
     if summary.state != "complete":
-        said(f"the search is not complete: these are the best of {_ended(summary)} of {summary.planned} trials")
-    said(f"confirming {counted(len(best), 'setting')} on {seeds} fresh seeds each")
+        said(
+            f"the search is not complete: these are the best of {_ended(summary)} of "
+            f"{counted(summary.planned, 'trial')}"
+        )
+    said(f"confirming {counted(len(best), 'setting')} on {counted(seeds, 'fresh seed')} each")
     trials = {trial.number: trial for trial in ledger.trials()}
     retraining = Retraining(objective, part, seeds, objective.folder.confirm)
     trained = _train(retraining, best, trials, workers, said, progress)
@@ -97,7 +116,7 @@ def confirm_with(
     )
     if not good:
         raise UserError(
-            f"none of the {len(best)} best settings trains again: trial {best[0].number} {failed[0].reason}"
+            f"of the {counted(len(best), 'best setting')} none trains again: trial {best[0].number} {failed[0].reason}"
         )
     scored = [_scored(retraining, trials[row.number], trained[row.number]) for row in good]
     selection = select_best(objective.metric, scored, objective.spec.search.seed)

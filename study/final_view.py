@@ -6,10 +6,10 @@ from engine.metrics import METRICS
 from study.console import make_console
 from study.finalizing import Final, TestEvaluation
 from study.formatting import counted, figure, figures
-from study.shell import command
+from study.shell import next_command
 
 
-def print_final(final: Final, home: str | None) -> None:
+def print_final(final: Final) -> None:
     """Print the score, how it compares, and where the model is."""
     console = make_console(soft_wrap=True)
     opening = final.opening
@@ -31,7 +31,7 @@ def print_final(final: Final, home: str | None) -> None:
             "them as those of an untouched test set."
         )
     console.print(f"Model:    {final.model}")
-    predict = command("predict", final.name, "FILE.csv", "-o", "predictions.csv", home=home)
+    predict = next_command("predict", final.name, "FILE.csv", "-o", "predictions.csv")
     console.print(f"Predict:  {predict}")
 
 

@@ -27,7 +27,7 @@ from study.records import to_json
 from study.results import Summary
 from study.search.objective import unit_of
 from study.session import StudySession
-from study.shell import command
+from study.shell import next_command
 from study.spec import Spec
 from study.statistics import BOUNDED, crossed_anova
 
@@ -232,9 +232,9 @@ def _choose(summary: Summary, trial: int | str | None) -> int:
     """Return the number of the trial to finalize."""
     if trial is None:
         if summary.choice.outdated:
+            confirm = next_command("confirm", summary.name)
             raise UserError(
-                f"study {summary.name!r} went on since it was confirmed; `{command('confirm', summary.name)}` first, "
-                "or name a --trial"
+                f"study {summary.name!r} went on since it was confirmed; `{confirm}` first, or name a --trial"
             )
         if summary.choice.final is None:
             raise UserError(f"study {summary.name!r} has no complete trial; run it first")

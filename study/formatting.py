@@ -8,8 +8,13 @@ _SMALL, _SCIENTIFIC = 1e-4, 1e12  # beyond these nobody counts the digits
 
 
 def counted(number: int, thing: str) -> str:
-    """Return "1 trial", "2 trials"."""
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+    """Return "1 trial", "2 trials"; the last word of the thing is its noun."""
+    return f"{number:,} {thing}{agree(number, '', 's')}"
+
+
+def agree(number: float, one: str, more: str) -> str:
+    """Return the form of a word that goes with so many things: `agree(number, "is", "are")`."""
+    return one if number == 1 else more
 
 
 def figures(values: Sequence[float | None], digits: int = DIGITS) -> list[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from study import database
 from study.errors import UserError, did_you_mean
 from study.redaction import redact_address
+from study.shell import next_command
 
 
 @dataclass(frozen=True)
@@ -155,7 +156,7 @@ class Home:
         """
         names = self.names()
         if name not in names:
-            remedy = did_you_mean(name, names) if names else "run one with `study run SPEC.toml`"
+            remedy = did_you_mean(name, names) if names else f"run one with `{next_command('run', 'SPEC.toml')}`"
             raise UserError(f"no study {name!r} in {self.place}; {remedy}")
         return self.folder(name)
 

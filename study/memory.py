@@ -3,13 +3,14 @@
 import contextlib
 import os
 import resource
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from engine.optimizers import OPTIMIZERS
 from engine.work import evaluation_memory
 from study.errors import UserError
+from study.formatting import counted
 from study.search.objective import Objective
 from study.search.search_space import largest_settings, training_of
 
@@ -44,20 +45,49 @@ def check_memory(objective: Objective, jobs: int) -> None:
         return  # it is the data that are too large, and they have been read
     workers = f" and --jobs {jobs}" if jobs else ""
     raise UserError(
-        f"[space] max_parameters: the largest network has {_count(objective, largest):,} parameters; with in_flight = "
-        f"{search.in_flight}{workers} that takes {_gigabytes(needed)} of memory, "
+        f"[space] max_parameters: the largest network has {counted(_count(objective, largest), 'parameter')}; "
+        f"with in_flight = {search.in_flight}{workers} that takes {_gigabytes(needed)} of memory, "
         f"and this process may use {_gigabytes(available)};\n"
         f"set max_parameters = {_rounded(_count(objective, fitting))}, or lower units, depth or [search] in_flight"
     )
 
 
+def check_retraining(objective: Objective, settings: Sequence[Mapping[str, Any]], seeds: int, jobs: int) -> None:
+    """Check that settings, if there are any, can be trained again here, each on so many seeds.
+
+    Args:
+        objective: of the study.
+        settings: complete ones.
+        seeds: of each.
+        jobs: workers on this machine; 0 where all are elsewhere.
+
+    Raises:
+        UserError: there is not as much memory.
+    """
+    available = available_memory()
+    if not settings:
+        return
+    largest = max(settings, key=lambda setting: _count(objective, setting))
+    needed = COORDINATOR + _kept(objective, largest, seeds) + _workers(objective, largest, jobs)
+    if available is not None and needed > available:
+        raise UserError(
+            f"the largest network to train again has {counted(_count(objective, largest), 'parameter')}; "
+            f"--seeds {seeds} and --jobs {jobs} take {_gigabytes(needed)} of memory, "
+            f"and this process may use {_gigabytes(available)}; lower one of them, or take a larger machine"
+        )
+
+
 def study_memory(objective: Objective, setting: Mapping[str, Any], jobs: int) -> int:
     """Return the bytes that coordinator and workers take where all that is open has this setting."""
+    return coordinator_memory(objective, setting) + _workers(objective, setting, jobs)
+
+
+def _workers(objective: Objective, setting: Mapping[str, Any], jobs: int) -> int:
     search = objective.spec.search
     worker = worker_memory(objective, setting)
     if search.worker_memory is not None:
         worker = min(worker, search.worker_memory << 20)
-    return coordinator_memory(objective, setting) + min(jobs, search.in_flight) * worker
+    return min(jobs, search.in_flight) * worker
 
 
 def worker_memory(objective: Objective, setting: Mapping[str, Any]) -> int:
@@ -74,9 +104,13 @@ def coordinator_memory(objective: Objective, setting: Mapping[str, Any]) -> int:
     network = NUMBER * _count(objective, setting)
     state = network * objective.replicas * (1 + len(OPTIMIZERS[training_of(setting).optimizer].slots))
     states = search.in_flight + -(-search.in_flight // 2) + 2  # half of them come back at once; two are on the way
-    # Networks of confirm as they were trained, stacked, and written.
-    kept = 0 if confirm is None else 3 * network * confirm.seeds * len(objective.datasets)
+    kept = 0 if confirm is None else _kept(objective, setting, confirm.seeds)
     return COORDINATOR + max(states * state, kept)
+
+
+def _kept(objective: Objective, setting: Mapping[str, Any], seeds: int) -> int:
+    """Return the bytes of a setting's networks in confirm: as they were trained, stacked, and written."""
+    return 3 * NUMBER * _count(objective, setting) * seeds * len(objective.datasets)
 
 
 def available_memory() -> int | None:

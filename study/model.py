@@ -22,6 +22,7 @@ from engine.parameters import Parameters
 from engine.state import write_whole
 from study.data import Dataset, TargetScale
 from study.errors import UserError
+from study.shell import next_command
 
 # What skops does not know by itself; a file that names anything else is not read.
 TRUSTED = (
@@ -212,7 +213,8 @@ class FinalFiles:
 
     @staticmethod
     def _refuse(path: Path, why: str) -> UserError:
-        return UserError(f"{path}: {why}; bring a backup of it back, or train it again: study finalize NAME --again")
+        again = next_command("finalize", "NAME", "--again")
+        return UserError(f"{path}: {why}; bring a backup of it back, or train it again: {again}")
 
 
 def keep_model(model: Pipeline, example: pd.DataFrame, folder: Path) -> dict[str, str]:

@@ -63,7 +63,7 @@ def _metric(plan: Plan) -> str:
 def _search(plan: Plan) -> list[tuple[str, str]]:
     rows = [(name.replace("_", " "), said) for name, said in plan.searched.items()]
     fixed = ", ".join(f"{name} {value}" for name, value in plan.fixed.items())
-    size = f"{plan.settings:,} settings" if plan.settings is not None else "unlimited, since a range has no step"
+    size = counted(plan.settings, "setting") if plan.settings is not None else "unlimited, since a range has no step"
     networks = f", {plan.networks} networks each" if plan.networks > 1 else ""
     return [
         *rows,
@@ -106,7 +106,7 @@ def _spread(spread: Spread, form: str) -> str:
 
 def _seconds(seconds: float) -> str:
     if seconds < 120:
-        return f"{seconds:.0f} seconds"
+        return counted(round(seconds), "second")
     return f"{seconds / 60:.0f} minutes" if seconds < 7200 else f"{seconds / 3600:.1f} hours"
 
 

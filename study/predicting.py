@@ -15,7 +15,7 @@ from study.home import Home
 from study.ledger import Ledger
 from study.model import FinalFiles, predictions
 from study.safe_csv import guard_formulas
-from study.shell import command
+from study.shell import next_command
 from study.spec import DataSpec, parse_spec
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def _load(home: Home, name: str) -> tuple[dict[str, Any], Any]:
     folder = home.existing(name)
     attributes = Ledger(folder, name).attributes
     if not attributes.get("finalized"):
-        raise UserError(f"study {name!r} has no final model yet; {command('finalize', name)} makes it")
+        raise UserError(f"study {name!r} has no final model yet; `{next_command('finalize', name)}` makes it")
     return attributes, FinalFiles.of(folder.final, attributes["finalized"][-1]).load_model()
 
 

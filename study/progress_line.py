@@ -3,7 +3,7 @@
 import sys
 from typing import TYPE_CHECKING
 
-from study.formatting import figures
+from study.formatting import counted, figures
 
 if TYPE_CHECKING:
     from study.data import Dataset
@@ -58,7 +58,7 @@ class ProgressLine:
         if state == "complete" and value is not None and (self.best is None or (value > self.best) == self.maximize):
             self.best = value
         best = "" if self.best is None else f", best dev {self.metric} {figures([self.best])[0]}"
-        self._write(f"\r{self.done}/{self.planned} trials{best}   ")
+        self._write(f"\r{self.done}/{counted(self.planned, 'trial')}{best}   ")
         self.open = True
 
     def confirming(self, share: float) -> None:

@@ -22,6 +22,7 @@ from study.errors import UserError
 from study.execution import Workers
 from study.formatting import counted
 from study.home import Home, StudyFolder
+from study.memory import check_memory, check_retraining
 from study.records import to_json
 from study.results import TrialRow, candidates
 from study.retraining import Retrained, Retraining
@@ -76,16 +77,28 @@ def recheck(
         seeds = seeds or usual.seeds
         of = _digest(spec, datasets[0].fingerprint, old, seeds)
         folder = StudyFolder(session.folder.rechecks / of)
-        nested = session.nested(spec, datasets, folder)
-        with session.writing(), nested as inner:
+        workers = Workers.of(spec.search, jobs)
+        _check_memory(Objective(spec, datasets, folder), old, seeds, workers.jobs)
+        with session.writing(), session.nested(spec, datasets, folder) as inner:
             same = datasets[0].fingerprint == session.attributes["fingerprint"]
             said(f"{spec.data.source}: {'the same data as before' if same else 'other data than before'}")
-            with Workers.of(spec.search, jobs) as workers:
+            with workers:
                 new = _search(inner, old, workers, said)
                 found = _train(inner.objective, old, new, seeds, workers, said)
             outcome = _judge(inner.objective, found, seeds, same_data=same, of=of)
             session.ledger.set(**{ATTRIBUTE: to_json(outcome)})
     return outcome
+
+
+def _check_memory(objective: Objective, old: Sequence[TrialRow], seeds: int, jobs: int) -> None:
+    """Check that this machine can search, and train the old configurations again.
+
+    Raises:
+        UserError: there is not as much memory.
+    """
+    check_memory(objective, jobs)
+    configurations = [complete(objective.spec.space, _drawn(objective, row)) for row in old]
+    check_retraining(objective, configurations, seeds, jobs)
 
 
 def _spec(old: Spec, metric: str, data: Path | None, trials: int) -> Spec:
@@ -127,7 +140,9 @@ def _search(
     objective.write_data()
     budget = Budget(spec.search.trials, None, None, maximize=ledger.direction == "maximize")
     drawn = [_drawn(objective, row) for row in old]
-    said(f"searching {spec.search.trials} trials, the {len(old)} best settings of the study first")
+    said(
+        f"searching {counted(spec.search.trials, 'trial')}, the {counted(len(old), 'best setting')} of the study first"
+    )
     Search(objective, ledger, budget, drawn, Listener()).run(workers)
     return [row for row in inner.summary.ranking() if row.number >= len(old)][: len(old)]
 
@@ -158,12 +173,12 @@ def _train(
     """
     rows = {f"trial-{row.number}": row for row in old} | {f"new-{row.number}": row for row in new}
     drawn = {name: _drawn(objective, row) for name, row in rows.items()}
-    said(f"training {counted(len(rows), 'setting')} on {seeds} fresh seeds each")
+    said(f"training {counted(len(rows), 'setting')} on {counted(seeds, 'fresh seed')} each")
     retraining = Retraining(objective, _part(objective), seeds, objective.folder.confirm)
     trained = retraining.train(drawn, workers, lambda name: said(f"{name} trained"))
     reasons = [network.reason for network in trained.values()]
     if None not in reasons:
-        raise UserError(f"none of the {len(rows)} settings trains on these data: {reasons[0]}")
+        raise UserError(f"of the {counted(len(rows), 'setting')} none trains on these data: {reasons[0]}")
     return [
         _Trained(
             name, row, drawn[name], network, retraining.table(network.predictions) if network.reason is None else None

@@ -12,12 +12,12 @@ from study.choice_lines import choice_lines
 from study.confirm_view import print_confirmed
 from study.console import make_console
 from study.data import Dataset
-from study.formatting import counted, figures
+from study.formatting import agree, counted, figures
 from study.home import Home
 from study.progress_line import describe_sizes
 from study.running import Progress as RunProgress
 from study.running import RunResult
-from study.shell import command
+from study.shell import is_place_given, next_command
 from study.terminal import ConfirmBar, TimeColumn, leaderboard, print_warnings, read_curves
 from study.verbosity import PRINTER, is_told, log
 
@@ -48,7 +48,8 @@ class RunView:
     ) -> None:
         self._stop_bar()
         if kind is KeyboardInterrupt and self._planned:
-            self._tell(f"{self._done} of {self._planned} trials are kept; the same command goes on from here.")
+            kept = f"{self._done} of {counted(self._planned, 'trial')} {agree(self._done, 'is', 'are')} kept"
+            self._tell(f"{kept}; the same command goes on from here.")
 
     def _tell(self, text: str, style: str | None = None) -> None:
         """Say something on the way; printed by the console that shows a bar, below which it would stand otherwise."""
@@ -70,7 +71,7 @@ class RunView:
         if done >= planned:
             return
         if done:
-            self._tell(f"going on after {done} of {planned} trials")
+            self._tell(f"going on after {done} of {counted(planned, 'trial')}")
         if self.console.is_terminal and is_told():
             self._bar = Progress(
                 TextColumn("trials"),
@@ -121,19 +122,19 @@ class RunView:
         if result.confirmed is not None:
             print_confirmed(result.confirmed, summary, table=False)
         else:
-            for line in choice_lines(summary):
+            for line in choice_lines(summary, next_command):
                 self.console.print(line)
         print_warnings(summary.warnings)
 
-    def conclude(self, result: RunResult, home: str | None, storage: str | None = None) -> None:
+    def conclude(self, result: RunResult) -> None:
         """Say where to look next."""
-        missing = result.missing_runs(home, storage)
+        missing = result.missing_runs()
         if missing:
             self.console.print(missing)
         name = result.summary.name
-        ui = "make ui" if not home and Path("Makefile").exists() else command("ui", home=home, storage=storage)
-        self._tell(f"All trials:   {command('show', name, home=home, storage=storage)}")
-        self._tell(f"As a page:    {command('report', name, home=home, storage=storage)}")
+        ui = "make ui" if not is_place_given() and Path("Makefile").exists() else next_command("ui")
+        self._tell(f"All trials:   {next_command('show', name)}")
+        self._tell(f"As a page:    {next_command('report', name)}")
         self._tell(f"In MLflow:    {ui}")
 
 

@@ -12,6 +12,7 @@ from study.confirmation import Confirmation
 from study.confirming import confirm_once
 from study.data import Dataset
 from study.execution import Workers
+from study.formatting import agree, counted
 from study.home import Home
 from study.ledger import RESULT, Ledger
 from study.memory import check_memory
@@ -23,7 +24,7 @@ from study.search.objective import Objective, direction_of
 from study.search.samplers import check_available
 from study.search.stopping import Budget
 from study.session import StudySession
-from study.shell import command
+from study.shell import next_command
 from study.spec import Spec
 from study.tracking.exporter import Exporter
 
@@ -66,19 +67,16 @@ class RunResult:
     tracking_error: str | None = None
     confirmed: Confirmation | None = None
 
-    def missing_runs(self, home: str | None = None, storage: str | None = None) -> str:
-        """Return a line on what is not in MLflow, and the command that writes it; "" where all is.
-
-        Args:
-            home, storage: options as they were given.
-        """
+    def missing_runs(self) -> str:
+        """Return a line on what is not in MLflow, and the command that writes it; "" where all is."""
         if not self.untracked and self.tracking_error is None:
             return ""
         why = f" ({self.tracking_error})" if self.tracking_error else ""
-        remedy = f"`{command('sync', self.summary.name, home=home, storage=storage)}` writes"
+        remedy = f"`{next_command('sync', self.summary.name)}` writes"
         if not self.untracked:
             return f"the study's summary is not in MLflow yet{why}; {remedy} it"
-        return f"{self.untracked} trials are not in MLflow yet{why}; {remedy} them"
+        missing = f"{counted(self.untracked, 'trial')} {agree(self.untracked, 'is', 'are')} not in MLflow yet"
+        return f"{missing}{why}; {remedy} {agree(self.untracked, 'it', 'them')}"
 
 
 def run(
@@ -133,8 +131,9 @@ def run(
                 if not searching.open:
                     session.ledger.set(ended=searching.ended)
                     confirmed = confirm_once(session, workers, progress.said, progress.confirming)
-            if searching.open:
-                progress.said(f"stopped after {deadline:g} seconds; the same command goes on from here")
+            if searching.open and deadline is not None:
+                seconds = f"{deadline:g} {agree(deadline, 'second', 'seconds')}"
+                progress.said(f"stopped after {seconds}; the same command goes on from here")
             return _conclude(session, begun, confirmed, exporter, progress, done=not searching.open)
 
 
@@ -153,7 +152,8 @@ def _begin(
     """Write into the ledger what the study is, and its data where workers read them."""
     if session.torn_bytes:
         progress.said(
-            f"the ledger's last line was torn ({session.torn_bytes} bytes); it was cut off, nothing finished is lost"
+            f"the ledger's last line was torn ({counted(session.torn_bytes, 'byte')}); it was cut off, "
+            "nothing finished is lost"
         )
     ledger, spec = session.ledger, session.spec
     planned = int(ledger.attributes.get("trials", 0))
@@ -165,8 +165,8 @@ def _begin(
         ledger.set(made_with=describe_origin(path.parent))
     if before and before == planned < budget.trials and _hangs_on_results(spec):
         progress.said(
-            f"raised from {planned} to {budget.trials} trials: the new ones are chosen after all others have "
-            f"ended, so they differ from those of a run of {budget.trials} from the start"
+            f"raised from {planned} to {counted(budget.trials, 'trial')}: the new ones are chosen after all others "
+            f"have ended, so they differ from those of a run of {budget.trials} from the start"
         )
     return _Begun(budget, enqueued, before)
 
@@ -183,7 +183,7 @@ def _announce(session: StudySession, begun: _Begun, jobs: int, progress: Progres
         progress.said(f"! {warning}")
     if jobs > in_flight:
         progress.said(
-            f"{jobs} workers share {in_flight} trials in flight; [search] in_flight = "
+            f"{counted(jobs, 'worker')} share {counted(in_flight, 'trial')} in flight; [search] in_flight = "
             f"{jobs} would keep all of them busy, and makes another study (give it another name)"
         )
 

@@ -19,7 +19,7 @@ from study.home import Home, StudyFolder
 from study.ledger import Ledger, quiet_optuna, repair
 from study.results import Summary, summarize_ledger
 from study.search.objective import Objective, direction_of
-from study.shell import command
+from study.shell import next_command
 from study.spec import DataSpec, Spec, parse_spec, read_spec
 
 
@@ -141,7 +141,7 @@ class StudySession:
             where = explain_change(attributes["parts"], dataset.part_fingerprints)
             raise UserError(
                 f"[data] source: {self.spec.data.source!r} changed since study {self.name!r} ran ({where});\n"
-                f"bring the old data back, or look whether its best still holds: {command('recheck', self.name)}"
+                f"bring the old data back, or look whether its best still holds: {next_command('recheck', self.name)}"
             )
 
 

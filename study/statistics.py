@@ -16,7 +16,7 @@ from scipy import special, stats
 
 from engine.arrays import Array, IntArray
 
-ALPHA = 0.05  # intervals of 95 %, tests at 5 %
+ALPHA = 0.05  # intervals of 95%, tests at 5%
 DRAWS = 20_000
 LEAST = 0.5  # of the mean square of examples; less is taken for luck, with two seeds all that is below it
 _STATISTICS = 6  # purpose number of the generator, beside those of `study.search.objective`
@@ -204,7 +204,7 @@ def adjust_to_best(
 
     Whoever leads may do so by luck, so a configuration trails only if it does so by more than the best of the others
     would lead it where all are equal (multiple comparisons with the best: Hsu 1984; by simulation from the joint normal
-    distribution of the differences). So the truly best setting is called worse than the winner in at most 2.5 % of
+    distribution of the differences). So the truly best setting is called worse than the winner in at most 2.5% of
     studies, and with two configurations nothing changes.
 
     Args:

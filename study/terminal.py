@@ -32,7 +32,7 @@ from study.home import StudyFolder
 from study.init import Written
 from study.records import to_json
 from study.results import Summary, TrialRow
-from study.shell import command
+from study.shell import next_command
 from study.trial_file import find_curve
 
 if TYPE_CHECKING:
@@ -213,7 +213,7 @@ def print_summary(summary: Summary, folder: StudyFolder) -> None:
     trials = f"{finished} of {counted(summary.planned, 'trial')}"
     console.print(f"{summary.name}: {summary.state}, {trials}. {summary.description}".rstrip())
     console.print(leaderboard(summary, console.width, read_curves(folder, summary)), soft_wrap=False)
-    for line in choice_lines(summary):
+    for line in choice_lines(summary, next_command):
         console.print(line)
     print_warnings(summary.warnings)
 
@@ -229,7 +229,7 @@ def print_list(summaries: Sequence[Summary], place: str) -> None:
     """Print one line a study."""
     console = make_console(soft_wrap=True)
     if not summaries:
-        console.print(f"no study in {place}; run one with `study run SPEC.toml`")
+        console.print(f"no study in {place}; run one with `{next_command('run', 'SPEC.toml')}`")
         return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for title in ("study", "state", "trials", "best on dev", "metric", "description"):
@@ -255,7 +255,7 @@ def print_written(written: Written) -> None:
         if draft.task is not None:
             console.print(f"task: {draft.task}")
         if written.guessed:
-            again = command("init", written.table, "--target", "COL", "--force")
+            again = next_command("init", written.table, "--target", "COL", "--force")
             console.print(f"  another of its columns: {again}")
     if draft.ignored:
         console.print(f"left out as identifiers: {', '.join(draft.ignored)}")
@@ -265,8 +265,8 @@ def print_written(written: Written) -> None:
         console.print(f"! {warning}")
     if draft.trouble is not None:
         console.print(f"! it cannot be the target as it stands: {draft.trouble}")
-    console.print(f"Look:  {command('plan', written.path)}")
-    console.print(f"Run:   {command('run', written.path)}")
+    console.print(f"Look:  {next_command('plan', written.path)}")
+    console.print(f"Run:   {next_command('run', written.path)}")
 
 
 def print_record(record: "DataclassInstance") -> None:

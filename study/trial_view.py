@@ -94,7 +94,8 @@ def _lines(view: TrialView) -> list[tuple[str, str]]:
     row = view.row
     lines = [("setting", ", ".join(f"{name} {_short(value)}" for name, value in row.params.items()))]
     if view.layer_sizes:
-        lines.append(("network", f"{'-'.join(map(str, view.layer_sizes))}, {row.parameters:,} parameters"))
+        sizes = "-".join(map(str, view.layer_sizes))
+        lines.append(("network", f"{sizes}, {counted(row.parameters or 0, 'parameter')}"))
     if row.value is not None:
         lines.append(("value", f"{view.summary.metric} on dev: {figures([row.value])[0]}"))
     took = f"{row.seconds:.2g}" if row.seconds < 10 else f"{row.seconds:,.0f}"

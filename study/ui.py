@@ -18,6 +18,7 @@ from study.home import Home, StudyFolder
 from study.printable import say
 from study.redaction import redact_address
 from study.results import read_experiment
+from study.shell import next_command
 from study.tracking.store import tracking_uri
 from study.tracking.view import page_address
 from study.verbosity import log
@@ -52,7 +53,7 @@ def serve(home: Home, port: int, name: str | None = None, *, browser: bool = Tru
         _say(home, redact_address(uri), names)
         return
     if not os.environ.get("MLFLOW_TRACKING_URI") and not home.mlflow_database.exists():
-        raise UserError(f"no runs in {home.path} yet; run a study first: study run SPEC.toml")
+        raise UserError(f"no runs in {home.path} yet; run a study first: {next_command('run', 'SPEC.toml')}")
     command = [sys.executable, "-m", "mlflow", "server"]
     command += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1", "--no-serve-artifacts"]
     log.info("starting MLflow …")

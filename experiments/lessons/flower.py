@@ -41,7 +41,7 @@ def draw(outcome: dict[str, Any]) -> str:
     X, Y = flower_points()
     panels = []
     for row in outcome["rows"]:
-        title = f"{row['units']} unit{'s' * (row['units'] > 1)}: {row['accuracy']:.4g} %"
+        title = f"{row['units']} unit{'s' * (row['units'] > 1)}: {row['accuracy']:.4g}%"
         panel = Panel(title, Numbers(-SIDE, SIDE), Numbers(-SIDE, SIDE), width=190, height=190, left=16)
         marks = panel.regions(row["sides"])
         marks += "".join(panel.dots(X[:, Y[0] == label].T.tolist(), label, 1.3) for label in (0, 1))

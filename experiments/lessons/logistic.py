@@ -34,7 +34,7 @@ def draw(outcome: dict[str, Any]) -> str:
     curve = outcome["breast_cancer"]["curve"]
     right = outcome["breast_cancer"]["dev_accuracy"]
     panel = Panel(
-        f"breast_cancer: {100 * right:.1f} % of dev right",
+        f"breast_cancer: {100 * right:.1f}% of dev right",
         Numbers(0, curve[-1][0]),
         Numbers(0, curve[0][1]),
         "iteration",
@@ -43,7 +43,7 @@ def draw(outcome: dict[str, Any]) -> str:
     )
     share = outcome["flower"]["accuracy"]
     plane = Panel(
-        f"flower: {100 * share:.0f} % right", Numbers(-SIDE, SIDE), Numbers(-SIDE, SIDE), width=260, height=260
+        f"flower: {100 * share:.0f}% right", Numbers(-SIDE, SIDE), Numbers(-SIDE, SIDE), width=260, height=260
     )
     X, Y = flower_points()
     marks = plane.regions(outcome["flower"]["sides"])

@@ -12,7 +12,7 @@ BITS = {4: 2, 8: 3}  # bits: log2 of them
 
 
 def run(home: Path) -> dict[str, Any]:
-    """Return for each number of bits and depth the best accuracy by units, and the fewest units that reach 100 %."""
+    """Return for each number of bits and depth the best accuracy by units, and the fewest units that reach 100%."""
     rows = []
     for bits, deep in BITS.items():
         found = search(EXPERIMENTS / f"parity_{bits}.toml", home).summary

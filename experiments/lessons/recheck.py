@@ -64,7 +64,7 @@ def draw(outcome: dict[str, Any]) -> str:
         Numbers(0.4, 0.95),
         "hidden layers",
         "accuracy",
-        ((0, "first half, dev"), (1, "second half, fresh seeds, with 95 % interval")),
+        ((0, "first half, dev"), (1, "second half, fresh seeds, with 95% interval")),
     )
     first = [(depth, outcome["first"][depth]) for depth in depths]
     second = {depth: outcome["second"][depth] for depth in depths if depth in outcome["second"]}

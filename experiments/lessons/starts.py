@@ -46,7 +46,7 @@ def draw(outcome: dict[str, Any]) -> str:
         Numbers.covering(costs, log=True),
         "iteration",
         "J",
-        tuple((k, f"{name}: {100 * outcome[name]['accuracy']:.0f} % right") for k, name in enumerate(STARTS)),
+        tuple((k, f"{name}: {100 * outcome[name]['accuracy']:.0f}% right") for k, name in enumerate(STARTS)),
         width=480,
     )
     marks = "".join(panel.line(outcome[name]["curve"], k) for k, name in enumerate(STARTS))

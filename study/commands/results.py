@@ -7,8 +7,10 @@ import typer
 
 from study.commands.options import TRIAL_NAMES, HomeOption, JsonOption, NameArgument, StorageOption
 from study.errors import UserError
+from study.formatting import agree, counted
 from study.importing import LIBRARIES, importing
 from study.printable import say
+from study.shell import next_command
 from study.verbosity import is_told
 
 
@@ -134,7 +136,7 @@ def ui(
 
     place = Home.at(home, storage)
     if optuna and name is None:
-        raise UserError("--optuna shows one study; name it: study ui NAME --optuna")
+        raise UserError(f"--optuna shows one study; name it: {next_command('ui', 'NAME', '--optuna')}")
     if optuna and name:
         serve_dashboard(place, port, name)
     else:
@@ -153,4 +155,5 @@ def sync(name: NameArgument, json: JsonOption = False, home: HomeOption = None, 
     if json:
         print_record(result)
     else:
-        say(f"{name}: {result.trials} trials have a run each at {result.store}; {result.written} were written now")
+        has = f"{counted(result.trials, 'trial')} {agree(result.trials, 'has a run', 'have a run each')}"
+        say(f"{name}: {has} at {result.store}; {result.written} {agree(result.written, 'was', 'were')} written now")

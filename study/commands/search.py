@@ -43,10 +43,8 @@ def run(
     place = Home.at(home, storage)
     log.debug("study %r, home %s", declared.name, place.path)
     with importing("numpy"):
-        from study.clusters import connect
         from study.execution import Workers, connect
         from study.tracking.exporter import make_exporter
-        from study.workers import Workers
 
     connected = connect(backend, scheduler=scheduler, address=address, jobs=jobs)
     with (
@@ -74,7 +72,7 @@ def run(
                     exporter=exporter,
                     progress=view.progress,
                 )
-    view.conclude(result, home, storage)
+    view.conclude(result)
 
 
 def plan(

@@ -10,7 +10,7 @@ from study import outputs
 from study.commands.options import HomeOption, JsonOption, NameArgument, StorageOption
 from study.importing import importing
 from study.printable import printable, say
-from study.shell import command
+from study.shell import next_command
 
 if TYPE_CHECKING:
     from study.service.client import Client
@@ -100,8 +100,8 @@ def submit(
     if json:
         print_json(submission)
     else:
-        name = submission["name"]
-        say(f"{name}: {submission['state']}, submission {submission['id']}; {command('logs', name, '-f')} follows it")
+        name, follow = submission["name"], next_command("logs", submission["name"], "-f")
+        say(f"{name}: {submission['state']}, submission {submission['id']}; `{follow}` follows it")
 
 
 def status(

@@ -118,7 +118,7 @@ def finalize(
     if json:
         print_record(final)
     else:
-        print_final(final, home)
+        print_final(final)
         print_warnings(read_warnings(place, name))
     _sync(place, name)
 

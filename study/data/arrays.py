@@ -17,6 +17,7 @@ import numpy.typing as npt
 from engine.state import TORN
 from study.data.memory import Room
 from study.errors import UserError, did_you_mean
+from study.formatting import counted
 
 _X_NAMES = ("x", "data", "images", "features", "inputs")
 _Y_NAMES = ("y", "labels", "label", "target", "targets", "classes")
@@ -75,7 +76,9 @@ def read_arrays(
     if images:
         top = 255.0 if np.issubdtype(X.dtype, np.integer) or X.max() > 1 else 1.0
         X = X.astype(np.float32) / np.float32(top)
-        notes.append(f"{path.name}: images of {X.shape[1]} values, flattened" + (" and divided by 255" * (top > 1)))
+        notes.append(
+            f"{path.name}: images of {counted(X.shape[1], 'value')}, flattened" + (" and divided by 255" * (top > 1))
+        )
     elif X.dtype != np.float64:
         wide = X.dtype.kind in "iu" and (X.astype(np.float32) != X).any()  # whole numbers that float32 does not hold
         X = X.astype(np.float64 if wide else np.float32)
@@ -234,7 +237,8 @@ def _oriented(
         X = np.ascontiguousarray(X.T)
     if len(X) != len(y):
         raise UserError(
-            f"{path.name}: {len(X)} examples (first axis) and {len(y)} labels; they must be equal in number"
+            f"{path.name}: {counted(len(X), 'example')} (first axis) and {counted(len(y), 'label')}; "
+            "they must be equal in number"
         )
     if len(X) == 0:
         raise UserError(f"{path.name}: there are no examples")

@@ -151,7 +151,7 @@ def _columns(opened: Opened, dataset: Dataset) -> list[TableWarning]:
             TableWarning("constant", f"constant in train: {some(constant)}; they say nothing", tuple(constant))
         )
     if empty:
-        message = f"more than 90 % missing in train: {some(empty)}; consider [data] drop"
+        message = f"more than 90% missing in train: {some(empty)}; consider [data] drop"
         found.append(TableWarning("mostly_missing", message, tuple(empty)))
     if identifiers:
         message = f"a different whole number in each row: {some(identifiers)}; an identifier? Add it to [data] ignore"
@@ -212,11 +212,12 @@ def _small_dev(opened: Opened, smallest: float) -> list[TableWarning]:
     if smallest <= SMALL_DEV:
         return []
     folds, m = opened.spec.folds, len(opened.parts["dev"])
-    rows = f"train and dev have {m + len(opened.parts['train'])}" if folds else f"dev has {m}"
+    if folds:
+        rows = f"train and dev have {counted(m + len(opened.parts['train']), 'example')}"
+    else:
+        rows = f"dev has {counted(m, 'example')}"
     remedy = "bring more rows" if folds else "consider [data] folds = 5 or more rows"
     regression = opened.target.task == "regression"
-    unit = f"{100 * smallest:.1f} % of the RMSE" if regression else f"{100 * smallest:.1f} points of accuracy"
-    message = (
-        f"{rows} examples and cannot tell candidates apart that differ by less than {unit} (paired, 5% level); {remedy}"
-    )
+    unit = f"{100 * smallest:.1f}% of the RMSE" if regression else f"{100 * smallest:.1f} points of accuracy"
+    message = f"{rows} and cannot tell candidates apart that differ by less than {unit} (paired, 5% level); {remedy}"
     return [TableWarning("small_dev", message)]

@@ -78,7 +78,7 @@ class Dataset:
 
     classes: labels in the order of Y's rows (for two classes: of 0 and 1), () for regression.
     column_names and feature_names: before and after preprocessing. default_metric: accuracy,
-    balanced_accuracy where the rarest class has under 10 % of the rows, or rmse. fingerprint: SHA-256
+    balanced_accuracy where the rarest class has under 10% of the rows, or rmse. fingerprint: SHA-256
     (hex) over column names and values as read; part_fingerprints: the same for train, dev, test and confirm.
     preprocessing: the fitted scikit-learn transformer from a DataFrame of raw cells (columns by name) to an
     (m, n_x) matrix. dialect: the keys of `[data]` that say how the text file is written, {} of other sources.

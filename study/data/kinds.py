@@ -15,6 +15,7 @@ from study.data import cells, dates
 from study.data.misfits import Kind, find_misfits
 from study.data.thousands import hint
 from study.errors import UserError, did_you_mean
+from study.formatting import agree, counted
 from study.spec.data import DataSpec
 from study.toml_text import toml_key
 
@@ -237,7 +238,8 @@ def _found(
         first = int(np.flatnonzero(bad)[0])
         value = cells.quoted(column.iloc[first])
         raise ColumnError(
-            f"{label}: column {name!r} mixes numbers and text: {wrong} of {present} cells are no number "
+            f"{label}: column {name!r} mixes numbers and text: "
+            f"{wrong} of {counted(present, 'cell')} {agree(wrong, 'is', 'are')} no number "
             f"(row {rows[first] + 1}: {value}); {hint(str(column.iloc[first]), decimal) or _remedy(name)}",
             name,
             _different(column, bad),
@@ -247,7 +249,9 @@ def _found(
         return Column(name, "date", form)
     distinct = pc.count_distinct(texts, mode="only_valid").as_py()
     if distinct > max(IDENTIFIER_LEAST, IDENTIFIER_SHARE * present):
-        left_out[name] = f"{distinct} different texts in {present} cells, such as {example(texts)}"
+        left_out[name] = (
+            f"{counted(distinct, 'different text')} in {counted(present, 'cell')}, such as {example(texts)}"
+        )
         return None
     return Column(name, "categorical")
 

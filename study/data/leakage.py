@@ -22,6 +22,7 @@ ALMOST_EXACT = 0.99
 MOST_IN_SUMS = 60
 FEWEST_IN_SUMS = 40
 LEAVES = 64
+MOSTLY_POSITIVE = 0.9  # share of rows from which on a column is looked for in products
 
 
 def find_duplicates(opened: Opened) -> list[TableWarning]:
@@ -50,7 +51,7 @@ def find_duplicates(opened: Opened) -> list[TableWarning]:
 
 
 def find_repeated_target(opened: Opened, dataset: Dataset) -> list[TableWarning]:
-    """Columns that predict the target almost perfectly: one alone, or two in a sum."""
+    """Columns that predict the target almost perfectly: one alone, or two in a sum, a product or a ratio."""
     if len(dataset.column_names) > WIDEST:  # pixels or the like, not columns that a person named
         return []
     examples = np.random.default_rng(0).permutation(np.concatenate([opened.parts["train"], opened.parts["dev"]]))
@@ -66,7 +67,8 @@ def find_repeated_target(opened: Opened, dataset: Dataset) -> list[TableWarning]
         for name, kind, _ in dataset.preprocessing.named_steps["cells"].columns
         if kind == "numeric" and name not in found
     ]
-    return [*alone, *_in_a_sum(frame[numeric[:MOST_IN_SUMS]], y, dataset.target_name)]
+    few = frame[numeric[:MOST_IN_SUMS]]
+    return [*alone, *(_in_a_sum(few, y, dataset.target_name) or _in_a_product(few, y, dataset.target_name))]
 
 
 def _alone(opened: Opened, dataset: Dataset, frame: pd.DataFrame, y: npt.NDArray[np.float64]) -> list[TableWarning]:
@@ -152,6 +154,49 @@ def _in_a_sum(frame: pd.DataFrame, y: npt.NDArray[np.float64], target: str) -> l
         )
         found.append(TableWarning("sums_to_target", message, both, severe=True))
     return found
+
+
+def _in_a_product(frame: pd.DataFrame, y: npt.NDArray[np.float64], target: str) -> list[TableWarning]:
+    """Two columns of which the target is the product or the ratio: a quantity, and a price for each.
+
+    On logarithms it is their sum or difference, and a number of its own (a factor). Other weights are a power law, as
+    volume has of height, which gives nothing away. Rows where one of the three is not positive are left out.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        logs, goal = np.log(frame.to_numpy(dtype=np.float64)), np.log(y)
+    positive = np.isfinite(goal)
+    places = np.flatnonzero(np.isfinite(logs[positive]).sum(axis=0) >= MOSTLY_POSITIVE * positive.sum())
+    rows = positive & np.isfinite(logs[:, places]).all(axis=1)
+    if len(places) < 2 or rows.sum() < FEWEST_IN_SUMS:
+        return []
+    logs, goal = logs[np.ix_(rows, places)], goal[rows]
+    found: list[tuple[float, str, int, int]] = []
+    for what, signs in (("product", (1, 1)), ("ratio", (1, -1))):
+        r2 = np.minimum(*(_explained_as_it_is(logs[part::2], goal[part::2], *signs) for part in (0, 1)))
+        first, second = np.unravel_index(int(np.argmax(r2)), r2.shape)
+        found.append((float(r2[first, second]), what, int(places[first]), int(places[second])))
+    best, what, *columns = max(found)
+    if best < ALMOST_EXACT:
+        return []
+    names = (str(frame.columns[columns[0]]), str(frame.columns[columns[1]]))
+    message = (
+        f"{names[0]!r} and {names[1]!r} together predict the target {target!r} almost perfectly "
+        f"(R² {best:.4f} of logarithms, as a {what}): was it computed from them? Then add one to [data] drop"
+    )
+    return [TableWarning("product_is_target", message, names, severe=True)]
+
+
+def _explained_as_it_is(
+    X: npt.NDArray[np.float64], y: npt.NDArray[np.float64], first: int, second: int
+) -> npt.NDArray[np.float64]:
+    """Return (n, n), the share of the variance of y that each pair of columns explains with these two as weights."""
+    covariances = np.cov(X, y, rowvar=False)
+    C, c, whole = covariances[:-1, :-1], covariances[:-1, -1], covariances[-1, -1]
+    alone = np.diag(C)
+    rest = whole + alone[:, None] + alone[None, :] + 2 * (first * second * C - first * c[:, None] - second * c[None, :])
+    r2: npt.NDArray[np.float64] = 1 - rest / whole if whole > 0 else np.zeros_like(C)
+    np.fill_diagonal(r2, 0.0)
+    return r2
 
 
 def _explained(frame: pd.DataFrame, y: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

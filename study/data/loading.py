@@ -21,7 +21,7 @@ from study.data.presence import note_absent_classes, read_test_target
 from study.data.sources import RawTable, read_source
 from study.data.target import Target, fit_scale, read_target, to_outputs
 from study.errors import UserError
-from study.formatting import counted
+from study.formatting import agree, counted
 from study.spec.data import DataSpec
 
 Rows = npt.NDArray[np.int64]
@@ -166,8 +166,8 @@ def _split(spec: DataSpec, raw: RawTable, target: Target) -> dict[str, Rows]:
     for name, examples in parts.items():
         if len(examples) == 0:
             raise UserError(
-                f"{raw.label}: the part {name} would be empty ({len(everything)} rows, split {list(spec.split)}); "
-                f"give it a larger share or bring more rows"
+                f"{raw.label}: the part {name} would be empty ({counted(len(everything), 'row')}, "
+                f"split {list(spec.split)}); give it a larger share or bring more rows"
             )
     if target.task != "regression":
         absent = set(range(len(target.classes))) - set(target.codes[parts["train"]].astype(int).tolist())
@@ -198,7 +198,10 @@ def _cut(opened: Opened, examples: Rows, shares: Sequence[float], generator: np.
         raise UserError(f"{raw.label}: the group column {spec.group!r} has no value in row {row}; fill it")
     names, groups = np.unique(words.astype(str), return_inverse=True)
     if len(names) < len(shares):
-        raise UserError(f"{raw.label}: {len(names)} groups in {spec.group!r} are too few for {len(shares)} parts")
+        raise UserError(
+            f"{raw.label}: {counted(len(names), 'group')} in {spec.group!r} "
+            f"{agree(len(names), 'is', 'are')} too few for {len(shares)} parts"
+        )
     return splits.split_groups(groups.astype(np.int64), strata, shares, generator)
 
 

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from study.errors import UserError
+from study.formatting import counted
 
 LARGEST = 1 << 34  # bytes that are read from one file, however large the machine
 COPIES = 4  # what was read is held about as often on its way to the network
@@ -29,7 +30,7 @@ class Room:
         if self.taken + size > self.bytes:
             left = f"{max(0, self.bytes - self.taken):,}{' more' if self.taken else ''}"
             raise UserError(
-                f"{self.path.name}: {what} is said to have {size:,} bytes, and there is room for {left}; "
+                f"{self.path.name}: {what} is said to have {counted(size, 'byte')}, and there is room for {left}; "
                 f"use a smaller file, or a machine with more memory"
             )
 

@@ -14,10 +14,17 @@ import pandas as pd
 
 from study.data import cells
 from study.errors import UserError
+from study.formatting import agree, counted
 
 Kind = Literal["numeric", "categorical", "boolean", "date"]
 
 _IS_NO = {"numeric": "no number", "boolean": "neither true nor false", "date": "no date"}
+_IS_NOT = {
+    "numeric": "is not a number",
+    "boolean": "is neither true nor false",
+    "date": "is not a date",
+    "categorical": "is a category that train did not have",
+}
 _ARE_NOT = {
     "numeric": "are not numbers",
     "boolean": "are neither true nor false",
@@ -62,12 +69,15 @@ class Misfits:
     def description(self) -> str:
         """How many there are, and the first, such as "income: 2 of 20 cells are not numbers (row 1: '$38')"."""
         first = f"(row {self.row}: {self.value})"
-        return f"{self.column}: {self.count} of {self.present} cells {_ARE_NOT[self.kind]} {first}"
+        said = agree(self.count, _IS_NOT[self.kind], _ARE_NOT[self.kind])
+        return f"{self.column}: {self.count} of {counted(self.present, 'cell')} {said} {first}"
 
     @property
     def note(self) -> str:
         """The description, and what becomes of the cells."""
-        return self.description if self.kind == "categorical" else f"{self.description} and count as missing"
+        if self.kind == "categorical":
+            return self.description
+        return f"{self.description} and {agree(self.count, 'counts', 'count')} as missing"
 
     @property
     def remedy(self) -> str:

@@ -104,7 +104,7 @@ def _range(numbers: set[int]) -> str:
 
 
 def smallest_difference(m: int, disagreement: float = DISAGREEMENT) -> float:
-    """Return the smallest difference in accuracy that m examples can show at the 5 % level, two-sided, paired.
+    """Return the smallest difference in accuracy that m examples can show at the 5% level, two-sided, paired.
 
     Both candidates answer the same m examples and disagree on a share d of them. The variance of the difference
     δ of the paired proportions is (d - δ²)/m (Agresti, Categorical Data Analysis, section on McNemar's test), so

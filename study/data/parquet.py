@@ -13,6 +13,7 @@ from study.data.cells import NUMBER
 from study.data.memory import Room
 from study.data.tables import Table, unique
 from study.errors import UserError
+from study.formatting import counted
 from study.spec.data import DataSpec
 
 BATCH, FEW = 1 << 16, 1 << 6  # rows that are unpacked at a time
@@ -68,7 +69,7 @@ def read_parquet(path: Path, _spec: DataSpec) -> Table:
 def _read(path: Path, schema: pa.Schema, rows: int) -> pa.Table:
     """Read the rows in batches. A few bytes of a file can stand for any number of rows, so room is asked for before."""
     width = sum(_width(column.type) for column in schema)
-    Room(path).check(f"its table of {rows:,} rows", rows * width)
+    Room(path).check(f"its table of {counted(rows, 'row')}", rows * width)
     texts = [column.name for column in schema if _is_text(column.type)]
     try:
         # Texts stay in dictionaries until it is known how long they are: one takes no room however often it occurs.

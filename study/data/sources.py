@@ -15,6 +15,7 @@ import pandas as pd
 from study.data import arrays, parquet, synthetic, tables
 from study.data.memory import answered
 from study.errors import UserError, did_you_mean
+from study.formatting import counted
 from study.spec.data import DataSpec
 
 TARGET_NAMES = ("target", "label", "labels", "outcome", "response", "class", "y")
@@ -94,7 +95,7 @@ def choose_target(columns: list[str], target: str | int | None, label: str) -> t
     if isinstance(target, int):
         if not -len(columns) <= target < len(columns):
             raise UserError(
-                f"{label}: [data] target {target} is no position of its {len(columns)} columns; "
+                f"{label}: [data] target {target} is no position of its {counted(len(columns), 'column')}; "
                 f"use 0 to {len(columns) - 1}, or -1 for the last"
             )
         return columns[target], f"target: column {target}, named {columns[target]!r}"
@@ -183,7 +184,7 @@ def _read_arrays(spec: DataSpec, path: Path, test_path: Path | None) -> RawTable
     apart = arrays.read_arrays(test_path or path, x=x, y=y, role="test", fallback=(spec.x, spec.y))
     if apart.X.shape[1] != loaded.X.shape[1]:
         raise UserError(
-            f"[data] test: {(test_path or path).name} has {apart.X.shape[1]} features an example, "
+            f"[data] test: {(test_path or path).name} has {counted(apart.X.shape[1], 'feature')} an example, "
             f"{path.name} has {loaded.X.shape[1]}"
         )
     return replace(raw, test=_frame_of(apart.X, features, apart.y, "label"))

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from study.errors import UserError
+from study.formatting import agree, counted
 from study.spec.data import DataSpec
 
 Array = npt.NDArray[np.float64]
@@ -118,7 +119,10 @@ def parity(examples: int, noise: float, rng: np.random.Generator, spec: DataSpec
     X = (patterns[:, None] >> np.arange(bits) & 1).astype(np.float64)
     y = X.sum(axis=1) % 2
     if y.min() == y.max():
-        raise UserError(f"[data] synthetic:parity: {examples} examples of {bits} bits are of one class; ask for more")
+        raise UserError(
+            f"[data] synthetic:parity: {counted(examples, 'example')} of {counted(bits, 'bit')} "
+            f"{agree(examples, 'is', 'are')} of one class; ask for more"
+        )
     return X + rng.standard_normal(X.shape) * noise, y
 
 

@@ -7,6 +7,7 @@ Subject = Literal[
     "duplicates",
     "repeats_target",
     "sums_to_target",
+    "product_is_target",
     "rows_left_out",
     "grouped_digits",
     "code",

@@ -21,6 +21,7 @@ from study.data.lines import MAXIMUM_LINE_BYTES, CountedLines, RewrittenFile, sh
 from study.data.memory import Room
 from study.data.thousands import ungroup
 from study.errors import UserError
+from study.formatting import counted
 from study.spec.data import DataSpec
 
 _BYTES_A_CELL = 9  # of an Arrow column, beside the text
@@ -155,7 +156,7 @@ def _explain(path: Path, dialect: Dialect, error: pa.ArrowInvalid) -> UserError:
             where = f"line {first}" if first == last else f"the row from line {first} to {last}"
             hint = "" if first == last else "close its quotes, "
             return UserError(
-                f"{path.name}: {where} has {len(cells)} cells where the first has {expected}; "
+                f"{path.name}: {where} has {counted(len(cells), 'cell')} where the first has {expected}; "
                 f"mend the line, {hint}or set [data] separator or quote"
             )
     if count == 0:

@@ -15,6 +15,7 @@ import pandas as pd
 from study.data import cells, thousands
 from study.data.dataset import FloatArray, TargetScale, Task
 from study.errors import UserError
+from study.formatting import agree, counted
 from study.spec.data import TARGET_MARKERS, DataSpec
 
 MAXIMUM_CLASSES_OF_NUMBERS = 20
@@ -146,7 +147,8 @@ def left_out_by_marker(column: pd.Series, absent: npt.NDArray[np.bool_]) -> dict
 def _describe_left_out(column: pd.Series, absent: npt.NDArray[np.bool_], name: str, *, classes: bool) -> str:
     """Return a note on the rows that are left out since their target is missing."""
     found = left_out_by_marker(column, absent)
-    share = f"{absent.sum():,} of {len(absent):,} rows are left out"
+    left = int(absent.sum())
+    share = f"{left:,} of {counted(len(absent), 'row')} {agree(left, 'is', 'are')} left out"
     if not found:
         return f"target {name!r}: {share}, whose cell is empty"
     said = ", ".join(f"{cells.quoted(marker)} in {count:,}" for marker, count in found.items())
@@ -183,7 +185,7 @@ def _find_task(numeric: Any, words: Any, spec: DataSpec, label: str, name: str) 
     if numeric is None:
         distinct = len({word for word in words if word is not None})
         found: Task = "binary" if distinct == 2 else "multiclass"
-        why = f"{distinct} different labels"
+        why = counted(distinct, "different label")
     else:
         values = numeric[~np.isnan(numeric)]
         different = np.unique(values)

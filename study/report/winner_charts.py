@@ -104,7 +104,8 @@ def boundary(winner: Winner) -> Chart | None:
     networks = " Of several networks it is the first one's." if winner.networks > 1 else ""
     return Chart(
         key="boundary-chart",
-        label=f"Answer of the network over {plane.names[0]} and {plane.names[1]}, with {len(plane.x)} dev examples.",
+        label=f"Answer of the network over {plane.names[0]} and {plane.names[1]}, "
+        f"with {counted(len(plane.x), 'dev example')}.",
         x=Axis.of(plane.names[0], x),
         y=Axis.of(plane.names[1], y),
         marks=tuple(marks),

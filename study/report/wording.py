@@ -129,11 +129,10 @@ def _confirmed(confirmation: Confirmation) -> tuple[Figure, str]:
     metric, best = title_of(confirmation.metric), confirmation.best
     value, within = short(best.value), interval(best.low, best.high)
     part = "dev" if confirmation.part == "dev" else "a part held back for it"
-    note = f"trial {confirmation.winner}, {confirmation.seeds} fresh seeds, on {part}"
+    note = f"trial {confirmation.winner}, {counted(confirmation.seeds, 'fresh seed')}, on {part}"
     bounds = f" (95% interval {within})" if within else ""
-    headline = (
-        f"Trial {confirmation.winner} is confirmed: {metric} {value}{bounds} on {confirmation.seeds} fresh seeds."
-    )
+    seeds = counted(confirmation.seeds, "fresh seed")
+    headline = f"Trial {confirmation.winner} is confirmed: {metric} {value}{bounds} on {seeds}."
     return Figure(f"Confirmed {metric}", value, f"{within}; {note}" if within else note), headline
 
 
@@ -182,7 +181,7 @@ def _warnings(facts: Facts) -> list[str]:
     if summary.metric == "accuracy":
         near = [row for row in summary.ranking() if abs((row.value or 0) - (summary.best.value or 0)) < _apart(facts)]
         remarks.append(
-            f"{look.compared_on:,} dev examples can tell apart differences from about "
+            f"{counted(look.compared_on, 'dev example')} can tell apart differences from about "
             f"{100 * look.smallest_difference:.1f} points of accuracy on; {counted(len(near), 'trial')} "
             f"{'lies' if len(near) == 1 else 'lie'} within that of the best."
         )

@@ -12,6 +12,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.trial import FixedTrial
 
 from study.errors import UserError
+from study.formatting import counted
 from study.search.search_space import suggest
 from study.spec import SpaceSpec
 
@@ -47,7 +48,7 @@ def grid_order(space: SpaceSpec, seed: int, limit: int = LIMIT) -> list[dict[str
         raise UserError(f"[space] {endless.name}: sampler grid needs choices or a step, got a range") from None
     if size > limit:
         raise UserError(
-            f"[space] has {size:,} settings, sampler grid takes at most {limit:,}; "
+            f"[space] has {counted(size, 'setting')}, sampler grid takes at most {limit:,}; "
             "give larger steps or fewer choices, or take another sampler"
         )
     settings = list(_settings(space))

@@ -63,7 +63,7 @@ class Proposer:
         """Return why there is nothing left to propose, or None."""
         if self.finite is None or len(tried) < len(self.finite):
             return None
-        return f"all {len(self.finite)} settings of the space have been tried"
+        return f"every configuration of the space has been tried ({len(self.finite):,})"
 
     def propose(self, study: InMemoryStudy, tried: AbstractSet[ConfigurationKey]) -> FrozenTrial:
         """Return the next trial, which is not added to the study.
@@ -96,8 +96,8 @@ class Proposer:
             drawn, taken = draw(self._untried(tried))
         if not self.fits(drawn.params):
             raise NoFittingNetworkError(
-                f"[space] max_parameters: no network of at most {self.space.max_parameters} parameters was "
-                "found; raise it, or lower depth and units"
+                f"[space] max_parameters = {self.space.max_parameters}: no network as small was found; "
+                "raise it, or lower depth and units"
             )
         return drawn
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from optuna.trial import FrozenTrial, TrialState
 
+from study.formatting import agree, counted
 from study.ledger import RESULT
 
 
@@ -27,7 +28,7 @@ class Budget:
     def spent(self, trials: Sequence[FrozenTrial]) -> str | None:
         """Return why no further trial is to be asked for, or None; a function of the ledger's trials alone."""
         if len(trials) >= self.trials:
-            return f"{self.trials} trials are done"
+            return f"{counted(self.trials, 'trial')} {agree(self.trials, 'is', 'are')} done"
         if self.work is None and self.stop_after is None:
             return None
         ended = [trial for trial in trials if trial.state.is_finished()]

@@ -5,6 +5,8 @@ import time
 from dataclasses import dataclass
 from typing import TextIO
 
+from study.formatting import agree, counted
+
 MOST = 60  # lines of a kind in PERIOD
 PERIOD = 60.0  # seconds
 
@@ -28,7 +30,8 @@ class BoundedHandler(logging.StreamHandler):  # type: ignore[type-arg]  # of tex
         kind = self._kinds.setdefault((record.pathname, str(record.lineno)), _Kind(now))
         if now - kind.begun >= PERIOD:
             if kind.lines > MOST:
-                self._tell(record, f"{kind.lines - MOST:,} such lines were left out")
+                more = kind.lines - MOST
+                self._tell(record, f"{counted(more, 'such line')} {agree(more, 'was', 'were')} left out")
             kind.begun, kind.lines = now, 0
         kind.lines += 1
         if kind.lines <= MOST:

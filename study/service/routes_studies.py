@@ -117,7 +117,7 @@ def study_routes(service: Service) -> APIRouter:
             detail = f"study {name!r} waits or runs with another spec; wait for it, cancel it, or take another name"
             raise Problem(409, detail, "name") from None
         except Full:
-            raise Problem(429, f"{service.queue.most:,} studies wait; try again later", "full") from None
+            raise Problem(429, f"the queue is full, {service.queue.most:,} wait; try again later", "full") from None
         service.changed()
         return answer(describe(kept), 201 if new else 200, {"Location": f"/studies/{name}"})
 

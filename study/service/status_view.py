@@ -8,13 +8,14 @@ from rich.table import Table
 
 from study.charts.words import short, title_of
 from study.console import make_console
+from study.shell import next_command
 
 
 def print_status(studies: Sequence[dict[str, Any]]) -> None:
     """Print how studies stand, as the service answers it."""
     console = make_console(soft_wrap=True)
     if not studies:
-        console.print("no study was handed in yet; study submit SPEC does it")
+        console.print(f"no study was handed in yet; {next_command('submit', 'SPEC')} does it")
         return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for title in ("study", "state", "trials", "best on dev", "metric", "description"):

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from study.data.preprocessing import first_lost
+from study.formatting import counted
 from study.home import StudyFolder
 from study.model import TRUSTED, FinalFiles, predictions
 
@@ -132,7 +133,7 @@ def _describe(opening: Mapping[str, Any]) -> str:
     within = "" if low is None or high is None else f" ({low:.4g} to {high:.4g}, 95%)"
     return (
         f"Trial {opening['trial']}, trained on {part}: test {opening['metric']} {score}{within} "
-        f"on {opening['m']} examples, {opening['at']}."
+        f"on {counted(opening['m'], 'example')}, {opening['at']}."
     )
 
 

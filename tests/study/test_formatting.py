@@ -1,9 +1,14 @@
 """Numbers as people read them."""
 
+import ast
 import math
+import re
+from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
+from study import formatting
 from study.formatting import counted, figure, figures, signed
 
 
@@ -38,3 +43,56 @@ def test_differences_have_a_sign() -> None:
 )
 def test_a_single_figure_has_the_digits_that_count(value: float, text: str) -> None:
     assert figure(value) == text
+
+
+THINGS = (
+    *(
+        "bytes",
+        "cells",
+        "characters",
+        "classes",
+        "columns",
+        "examples",
+        "features",
+        "files",
+        "folds",
+        "groups",
+        "images",
+    ),
+    *(
+        "iterations",
+        "jobs",
+        "labels",
+        "lines",
+        "networks",
+        "parameters",
+        "rows",
+        "runs",
+        "seconds",
+        "seeds",
+        "settings",
+    ),
+    *("studies", "times", "trials", "units", "values", "workers"),
+)
+NEVER_ONE = {  # or not whole, or said of one in other words
+    *("done", "took", "len(look.classes)", "len(self.folds)", "len(names)", "distinct", "final.times", "len(openings)"),
+    *("state.replicas", "plan.networks", "len(datasets)", "name", "where", "values[0]", "most", "short(again.value)"),
+}
+
+
+def test_what_is_counted_in_a_message_is_counted_by_the_helper() -> None:
+    """`f"{n} trials"` says "1 trials"; `counted` does not."""
+    said = re.compile(rf"(?: (?!has |and |of )[a-z]+){{0,2}} (?:{'|'.join(THINGS)})\b(?! too large)")
+    found = []
+    for path in sorted(Path(formatting.__file__).parent.rglob("*.py")):
+        strings = [node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.JoinedStr)]
+        for value, words in [pair for string in strings for pair in pairwise(string.values)]:
+            if isinstance(value, ast.FormattedValue) and isinstance(words, ast.Constant):
+                number = ast.unparse(value.value)
+                if said.match(str(words.value)) and number not in NEVER_ONE and not number.isupper():
+                    found.append(f"{path.name}:{value.lineno}: {number}{words.value}")
+    assert not found
+
+
+def test_words_go_with_their_number() -> None:
+    assert [formatting.agree(number, "is", "are") for number in (0, 1, 2)] == ["are", "is", "are"]

@@ -148,11 +148,11 @@ def test_study_is_finalized_once_and_predicts(searched: int) -> None:
     assert (safe.status, safe.body) == (200, made.body)
     assert "study-notes" not in made.headers
     noted = ask(searched, "POST", "/studies/small/predict", b"x_1,x_2\n0.1,0.2\none,2\n", csv)
-    notes = ["x_1: 1 of 2 cells are not numbers (row 2: 'one') and count as missing"]
+    notes = ["x_1: 1 of 2 cells is not a number (row 2: 'one') and counts as missing"]
     assert (noted.status, json.loads(noted.headers["study-notes"])) == (200, notes)
     whole = ask(searched, "POST", "/studies/small/predict", b"x_1,x_2\none,0.2\n", csv)
     assert whole.status == 409
-    assert "x_1: 1 of 1 cells are not numbers (row 1: 'one')" in whole.json()["detail"]
+    assert "x_1: 1 of 1 cell is not a number (row 1: 'one')" in whole.json()["detail"]
 
 
 def test_health_metrics_and_documentation(port: int) -> None:

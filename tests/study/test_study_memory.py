@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from support.command import run_study
+from support.confirmed_study import ran
 from support.in_process import spec_with
 
 from study import memory
@@ -90,3 +91,14 @@ def test_stacks_of_confirm_begin_as_others_end_where_memory_is_short(
             most.append(sum(stack.state is not None and not stack.ended for stack in stacks))
     assert len(most) == 6
     assert max(most) <= 2  # of a worker, and the one that waits for it
+
+
+@pytest.mark.parametrize("command", ["confirm", "recheck"])
+def test_networks_that_do_not_fit_are_not_trained_again(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran(spec_with("trials = 2"), tmp_path)
+    monkeypatch.setattr(memory, "available_memory", lambda: 300_000_000)
+    done = run_study(command, "small", "--home", tmp_path, "--jobs", 2, "--seeds", 3)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--seeds 3 and --jobs 2 take 0.4 GB of memory, and this process may use 0.3 GB; lower" in done.stderr

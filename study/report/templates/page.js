@@ -71,7 +71,7 @@
       : row.value === null ? [] : [`dev ${study.metric} ${short(row.value)}`];
     const text = document.createElement("span");
     const drawn = Object.entries(row.params).filter(([name]) => varying.has(name)).map(([name, value]) => `${name} ${short(value)}`);
-    text.textContent = [...values, `${row.iterations} iterations done`, ...drawn].join(", ");
+    text.textContent = [...values, `${row.iterations} iteration${row.iterations === 1 ? "" : "s"} done`, ...drawn].join(", ");
     tip.append(head, text);
     tip.hidden = false;
   }

@@ -86,7 +86,7 @@
     $("description").textContent = line.description;
     const best = line.best === null ? "" : `, best dev ${line.metric} ${short(line.best)}`;
     const confirming = line.confirming === null ? "" : `, confirming the best: ${Math.round(100 * line.confirming)}%`;
-    $("standing").textContent = line.planned === null ? line.state : `${line.state}, ${line.finished} of ${line.planned} trials${best}${confirming}`;
+    $("standing").textContent = line.planned === null ? line.state : `${line.state}, ${line.finished} of ${line.planned} trial${line.planned === 1 ? "" : "s"}${best}${confirming}`;
     tell($("message"), line.submission ? line.submission.message : "");
     $("progress").value = line.confirming !== null ? line.confirming : line.planned ? Math.min(1, line.finished / line.planned) : 0;
     $("progress").setAttribute("aria-label", line.confirming !== null ? "work of confirming that is done" : "trials that have ended");

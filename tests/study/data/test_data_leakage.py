@@ -39,6 +39,35 @@ def test_a_total_less_what_was_added_to_it_is_the_target(tmp_path: Path) -> None
     assert "R² 0.99" in found[0].message
 
 
+def sales(rng: np.random.Generator) -> dict[str, Any]:
+    """Sales of which the price is the quantity times the price of one; some of them are none."""
+    quantity, unit_price = rng.integers(0, 40, ROWS), np.round(rng.lognormal(2, 0.8, ROWS), 2)
+    return {
+        "weight": rng.lognormal(size=ROWS).round(3),
+        "quantity": quantity,
+        "discount": rng.random(ROWS).round(2),
+        "unit_price": unit_price,
+        "price": np.round(quantity * unit_price, 2),
+    }
+
+
+@pytest.mark.parametrize(("target", "what"), [("price", "product"), ("unit_price", "ratio")])
+def test_a_product_or_a_ratio_of_two_columns_is_the_target(target: str, what: str, tmp_path: Path) -> None:
+    table = sales(np.random.default_rng(0))
+    found = [each for each in warnings_of(tmp_path, target, **table) if each.severe]
+    assert [(each.subject, set(each.columns)) for each in found] == [
+        ("product_is_target", {"price", "quantity", "unit_price"} - {target})
+    ]
+    assert f"as a {what}" in found[0].message
+
+
+def test_a_product_with_noise_and_a_power_law_give_nothing_away(tmp_path: Path) -> None:
+    rng = np.random.default_rng(4)
+    a, b = rng.lognormal(0, 1, (2, ROWS))
+    for y in (a * b * rng.lognormal(0, 0.3, ROWS), a**2.5 * b**0.4):
+        assert not [each for each in warnings_of(tmp_path, "y", a=a, b=b, y=y) if each.severe]
+
+
 def test_a_column_that_is_the_target_along_a_line_is_found_whatever_its_ranks(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     y = np.where(rng.random(ROWS) < 0.5, rng.normal(0, 1, ROWS), rng.normal(1000, 1, ROWS))
