@@ -19,7 +19,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 PICTURES = Path(__file__).resolve().parent / "pictures"
 NAME, PORT = "digits", 5198
-REPORT, PAGES = (1000, 1250), (1900, 900)  # width and height of the windows
+REPORT, PAGES = (1000, 1080), (1900, 900)  # width and height of the windows
 
 
 def main() -> None:

@@ -1,6 +1,5 @@
 """Tables, keys and values as TOML text."""
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -16,13 +15,13 @@ def write_toml(table: Mapping[str, Any]) -> str:
     Raises:
         UserError: it holds null, which TOML does not have.
     """
-    plain = [f"{toml_key(key)} = {_value(value)}" for key, value in table.items() if not isinstance(value, dict)]
+    plain = [f"{toml_key(key)} = {toml_value(value)}" for key, value in table.items() if not isinstance(value, dict)]
     for key, value in table.items():
         if isinstance(value, dict):
             plain += [
                 "",
                 f"[{toml_key(key)}]",
-                *(f"{toml_key(name)} = {_value(given)}" for name, given in value.items()),
+                *(f"{toml_key(name)} = {toml_value(given)}" for name, given in value.items()),
             ]
     return "\n".join(plain) + "\n"
 
@@ -32,7 +31,12 @@ def toml_key(key: str) -> str:
     return key if _BARE.fullmatch(key) else _text(key)
 
 
-def _value(value: Any) -> str:
+def toml_value(value: Any) -> str:
+    """Return a value as TOML, tables inline.
+
+    Raises:
+        UserError: it is or holds null.
+    """
     if value is None:
         raise UserError("null is no value; leave the key out")
     if isinstance(value, bool):
@@ -41,13 +45,17 @@ def _value(value: Any) -> str:
         return _text(value)
     if isinstance(value, float):
         return repr(value)  # nan and inf are written as in TOML
-    if isinstance(value, list):
-        return f"[{', '.join(map(_value, value))}]"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(toml_value, value))}]"
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{toml_key(key)} = {_value(given)}" for key, given in value.items()) + "}"
+        return "{ " + ", ".join(f"{toml_key(key)} = {toml_value(given)}" for key, given in value.items()) + " }"
     return str(value)
 
 
 def _text(value: str) -> str:
-    # JSON's escapes are TOML's, but for characters beyond 16 bits, which are left as they are, and for DEL.
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + "".join(each if each.isprintable() else _escape(ord(each)) for each in escaped) + '"'
+
+
+def _escape(code: int) -> str:
+    return f"\\u{code:04x}" if code < 1 << 16 else f"\\U{code:08x}"

@@ -7,7 +7,7 @@ from typing import Any
 
 from study.data import overview
 from study.formatting import counted
-from study.toml_text import toml_key
+from study.toml_text import toml_value
 
 # Rows of train from which on a spec has longer trainings, and larger batches too.
 LONG, LARGE = 1_000, 5_000
@@ -37,11 +37,11 @@ def render(
     """
     lines = [
         f"# A study of {file.name}. Edit it, look with `study plan`, run with `study run`.",
-        f"name = {_toml(study_name(file))}",
+        f"name = {toml_value(study_name(file))}",
         'description = ""',
         "",
         "[data]",
-        f"source = {_toml(settings['source'])}",
+        f"source = {toml_value(settings['source'])}",
     ]
     if read_as is not None:
         lines.append(f"# read as: {_comment(read_as)}")
@@ -58,7 +58,7 @@ def render(
     }
     for key, value in settings.items():
         if key not in ("source", "target"):
-            lines.append(f"{key} = {_toml(value)}" + (f"     # {comments[key]}" if comments.get(key) else ""))
+            lines.append(f"{key} = {toml_value(value)}" + (f"     # {comments[key]}" if comments.get(key) else ""))
     lines += [f"# Decided: {_comment(each)}" for each in decisions]
     lines += _warning_lines(look)
     dates = [column.name for column in look.columns if column.kind == "date"] if look is not None else []
@@ -67,7 +67,7 @@ def render(
         lines.append(f"# folds = {FOLDS}                 # cross-validation over train and dev")
     lines += [
         '# group = "patient"         # rows of one patient stay in one part',
-        f"{f'# time = {_toml(date)}':<28}# train before dev before test",
+        f"{f'# time = {toml_value(date)}':<28}# train before dev before test",
     ]
     metric = look.default_metric if look is not None else "accuracy"
     lines += _search_lines(look, metric)
@@ -95,7 +95,7 @@ def _target_lines(
     lines = []
     if "target" in settings:
         why = "guessed; name the column that you want to predict" if guessed else ""
-        lines.append(f"target = {_toml(settings['target'])}" + (f"     # {why}" if why else ""))
+        lines.append(f"target = {toml_value(settings['target'])}" + (f"     # {why}" if why else ""))
     if trouble:
         lines.append(f"# This column cannot be the target as it stands: {trouble}")
     if look is not None:
@@ -114,7 +114,7 @@ def _warning_lines(look: overview.DataSummary | None) -> list[str]:
     if look is not None:
         lines += [f"# Warning: {_comment(each.message)}" for each in look.warnings if each.subject != "identifier"]
         drop = [name for each in look.warnings if each.subject == "repeats_target" for name in each.columns]
-        lines.append(f"# drop = {_toml(drop)}     # columns that the network may not use")
+        lines.append(f"# drop = {toml_value(drop)}     # columns that the network may not use")
     return lines
 
 
@@ -124,7 +124,7 @@ def _search_lines(look: overview.DataSummary | None, metric: str) -> list[str]:
     # Mini-batches alone: a pass over all rows at each iteration takes minutes a trial on a large table, and teaches
     # it little more. At least two batches make a pass.
     sizes = [size for size in ((128, 512, 2048) if large else (32, 128)) if size * 2 <= rows]
-    batches = _toml(sizes) if sizes else '"full"'
+    batches = toml_value(sizes) if sizes else '"full"'
     iterations = "low = 500, high = 4000, step = 500" if rows > LONG else "low = 200, high = 2000, step = 200"
     # With squared errors a step of Adam is bounded, one of Nesterov's momentum is not, and outliers make it diverge.
     regression = look is not None and look.task == "regression"
@@ -140,7 +140,7 @@ def _search_lines(look: overview.DataSummary | None, metric: str) -> list[str]:
         "depth         = { low = 0, high = 3 }                       # hidden layers; 0 is the linear model",
         "units         = { low = 8, high = 128, log = true }         # drawn for each hidden layer",
         'activation    = ["relu", "tanh"]                            # also leaky_relu, elu, gelu, silu, sigmoid',
-        f"{f'optimizer     = {_toml(optimizers)}':<60}# also {', '.join(others)}",
+        f"{f'optimizer     = {toml_value(optimizers)}':<60}# also {', '.join(others)}",
         f"batch_size    = {batches}",
         "l2            = { low = 1e-6, high = 1e-2, log = true }",
         'schedule      = "cosine"                                    # down to a hundredth at the end',
@@ -149,26 +149,13 @@ def _search_lines(look: overview.DataSummary | None, metric: str) -> list[str]:
         "trials = 60",
         'sampler = "tpe"',
         'pruner = "median"',
-        f"# metric = {_toml(metric)}     # the default for this target",
+        f"# metric = {toml_value(metric)}     # the default for this target",
         "seed = 0",
         "",
         "[confirm]",
         "top = 5",
         "seeds = 10",
     ]
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int | float):
-        return repr(value)
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(_toml(each) for each in value) + "]"
-    if isinstance(value, dict):
-        return "{ " + ", ".join(f"{toml_key(name)} = {_toml(each)}" for name, each in value.items()) + " }"
-    escaped = str(value).replace("\\", "\\\\").replace('"', '\\"')
-    return '"' + "".join(each if each.isprintable() else f"\\u{ord(each):04x}" for each in escaped) + '"'
 
 
 def _comment(text: str) -> str:
