@@ -154,9 +154,11 @@ def check_cells(
     if what.named and bad.any():
         found = find_misfits(column, what.name, what.kind, what.form, values, bad, rows)
         key = {"numeric": "numeric", "boolean": "boolean", "date": "dates"}[what.kind]
+        first = str(column.iloc[int(np.flatnonzero(bad)[0])])
+        remedy = hint(first, decimal) if what.kind == "numeric" else ""
         raise UserError(
             f"{label}: column {what.name!r} is named in [data] {key}, and row {found.row} has {found.value}, "
-            f"{found.is_no}; add it to [data] missing, or take the column out of {key}"
+            f"{found.is_no}; {remedy or f'add it to [data] missing, or take the column out of {key}'}"
         )
 
 

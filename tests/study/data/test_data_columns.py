@@ -11,6 +11,7 @@ import pyarrow.parquet
 import pytest
 
 from study.data import load, load_combined, load_folds, open_test
+from study.errors import UserError
 from study.spec.data import DataSpec
 
 ROWS = 200
@@ -224,3 +225,10 @@ def test_names_that_would_collide_are_told_apart(tmp_path: Path) -> None:
     assert {"when_year", "when_year_"} <= set(data.feature_names)
     np.testing.assert_array_equal(feature(data, "when_year"), data.train.rows)
     np.testing.assert_array_equal(feature(data, "numbers__town_Rome"), data.train.rows)
+
+
+def test_grouped_digits_in_a_column_named_numeric_are_answered_with_the_key_that_reads_them(tmp_path: Path) -> None:
+    rows = "".join(f'"1,{200 + i}",{"ab"[i % 2]}\n' for i in range(60))
+    (tmp_path / "t.csv").write_text(f"income,kind\n{rows}")
+    with pytest.raises(UserError, match=r"'1,2\d\d', no number; if 1,2\d\d is a number, set \[data\] thous"):
+        load(DataSpec(source="t.csv", target="kind", numeric=("income",)), tmp_path)
