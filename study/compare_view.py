@@ -5,7 +5,7 @@ from rich.table import Table
 
 from engine.metrics import METRICS
 from study.comparison import ComparedPair, Comparison
-from study.formatting import figures, signed
+from study.formatting import counted, figures, signed
 from study.terminal import console_for_sentences
 
 
@@ -39,9 +39,10 @@ def _named(label: str) -> str:
 
 
 def _basis(comparison: Comparison) -> str:
-    examples = f"{comparison.m} {'dev examples' if comparison.part == 'dev' else 'examples set aside'}"
+    dev = comparison.part == "dev"
+    examples = counted(comparison.m, "dev example" if dev else "example") + ("" if dev else " set aside")
     if comparison.seeds > 1:
-        whose = "fresh seeds of `study confirm`" if comparison.networks == "confirm" else "seeds of the search"
+        whose = "fresh seeds of the confirmation" if comparison.networks == "confirm" else "seeds of the search"
         return f"By {comparison.seeds} {whose} and {examples}."
     return (
         f"By one network of each and {examples}: this compares networks, not settings; "

@@ -34,10 +34,10 @@ def predict(folder: Path, name: str, file: Path) -> Any:
 
 
 UNREADABLE = {
-    "height": ("$38,166.33", "are not numbers", "write plain numbers"),
-    "children": ("forty", "are not numbers", "write plain numbers"),
-    "smoker": ("Oui", "are neither true nor false", "write true or false, yes or no"),
-    "seen": ("31. Dezember", "are not dates", "write dates as 2024-12-31"),
+    "height": ("$38,166.33", "is not a number", "are not numbers", "write plain numbers"),
+    "children": ("forty", "is not a number", "are not numbers", "write plain numbers"),
+    "smoker": ("Oui", "is neither true nor false", "are neither true nor false", "write true or false, yes or no"),
+    "seen": ("31. Dezember", "is not a date", "are not dates", "write dates as 2024-12-31"),
 }
 
 
@@ -46,11 +46,11 @@ UNREADABLE = {
 def test_cells_that_cannot_be_read_are_said_and_a_whole_column_is_refused(
     mixed: Path, tmp_path: Path, column: str
 ) -> None:
-    value, are_not, remedy = UNREADABLE[column]
+    value, is_not, are_not, remedy = UNREADABLE[column]
     study, frame = Study.load("mixed", mixed / "home"), rows()
     frame.loc[2, column] = value
     count = frame[column].notna().sum()
-    note = f"{column}: 1 of {count} cells {are_not} (row 3: '{value}') and count as missing"
+    note = f"{column}: 1 of {count} cells {is_not} (row 3: '{value}') and counts as missing"
     frame.to_csv(tmp_path / "new.csv", index=False)
     done = predict(mixed, "mixed", tmp_path / "new.csv")
     assert (done.returncode, done.stderr) == (0, f"study: {note}\n")
