@@ -187,7 +187,7 @@ def _cut(opened: Opened, examples: Rows, shares: Sequence[float], generator: np.
     if spec.duplicates == "group":
         equal = equal_rows(raw.frame, compared_columns(spec, raw))[target.rows[examples]]
         _, groups = np.unique(equal, return_inverse=True)
-        return splits.split_groups(groups.astype(np.int64), strata, shares, generator)
+        return splits.split_groups(groups.astype(np.int64), strata, shares, generator, everywhere=bool(target.classes))
     if spec.group is None:
         return splits.split_stratified(strata, shares, generator, everywhere=bool(target.classes))
     column = raw.frame[spec.group].take(target.rows[examples])
@@ -202,7 +202,7 @@ def _cut(opened: Opened, examples: Rows, shares: Sequence[float], generator: np.
             f"{raw.label}: {counted(len(names), 'group')} in {spec.group!r} "
             f"{agree(len(names), 'is', 'are')} too few for {len(shares)} parts"
         )
-    return splits.split_groups(groups.astype(np.int64), strata, shares, generator)
+    return splits.split_groups(groups.astype(np.int64), strata, shares, generator, everywhere=bool(target.classes))
 
 
 @dataclass(frozen=True, eq=False)

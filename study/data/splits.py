@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 Rows = npt.NDArray[np.int64]
 QUANTILES = 10
+MOST_MOVES = 100  # groups that are tried for one gap, the smallest first
 
 
 def strata_of(codes: npt.NDArray[np.float64], regression: bool) -> Rows:
@@ -86,11 +87,20 @@ def _fill_gaps(counts: Rows, wanted: npt.NDArray[np.float64]) -> None:
                 counts[[stratum, back], giver] += [-1, 1]
 
 
-def split_groups(groups: Rows, strata: Rows, shares: Sequence[float], generator: np.random.Generator) -> list[Rows]:
+def split_groups(
+    groups: Rows, strata: Rows, shares: Sequence[float], generator: np.random.Generator, *, everywhere: bool = False
+) -> list[Rows]:
     """Return the examples of each part so that no group is in two, sizes and strata as near as groups allow.
 
-    groups: (m,), numbers from 0. Largest group first, each to the part that it brings nearest to its due
-    (the rule of scikit-learn's StratifiedGroupKFold, for parts of unequal size).
+    Largest group first, each to the part that it brings nearest to its due (the rule of scikit-learn's
+    StratifiedGroupKFold, for parts of unequal size).
+
+    Args:
+        groups: (m,), numbers from 0.
+        strata: (m,), numbers from 0.
+        shares: of the parts; their sum does not matter.
+        generator: what draws.
+        everywhere: whether groups are moved after that, where a part would have no example of a stratum.
     """
     weights = np.asarray(shares, dtype=np.float64) / np.sum(shares)
     n_groups, n_strata = int(groups.max()) + 1, int(strata.max()) + 1
@@ -109,8 +119,60 @@ def split_groups(groups: Rows, strata: Rows, shares: Sequence[float], generator:
         part = int(np.argmin((after - before) / weights))
         part_of[group] = part
         given[part] += counts[group]
+    if everywhere:
+        there = counts.any(axis=0)
+        _fill_gaps_by_groups(part_of, counts[:, there], due[:, there])
     parts = part_of[groups]
     return [np.flatnonzero(parts == part).astype(np.int64) for part in range(len(weights))]
+
+
+def _fill_gaps_by_groups(part_of: Rows, counts: npt.NDArray[np.float64], due: npt.NDArray[np.float64]) -> None:
+    """Move groups, alone or in exchange for another, while that leaves fewer parts without a stratum.
+
+    Each time the move with the fewest gaps, and of these the one with sizes nearest to what is due. A gap of the first
+    part counts more than all others: without it nothing can be learned of the stratum.
+
+    Args:
+        part_of: (groups,), the part of each; changed.
+        counts: (groups, strata), examples.
+        due: (parts, strata), examples that each part should have.
+    """
+    given = np.stack([counts[part_of == part].sum(axis=0) for part in range(len(due))])
+    while True:
+        moves = [move for part, stratum in np.argwhere(given == 0) for move in _moves(part, stratum, part_of, counts)]
+        best, best_key = None, (int(_gaps(given)), -np.inf)
+        for part, group, others in moves:
+            after = np.repeat(given[None], len(others), axis=0)
+            gained = counts[group] - np.where(others[:, None] >= 0, counts[others], 0.0)
+            after[:, part] += gained
+            after[:, part_of[group]] -= gained
+            gaps, distances = _gaps(after), ((after - due) ** 2 / due).sum(axis=(1, 2))
+            place = int(np.lexsort((distances, gaps))[0])
+            key = (int(gaps[place]), float(distances[place]))
+            if key < best_key:
+                best, best_key = (part, group, others[place], after[place]), key
+        if best is None:
+            return
+        part, group, other, given = best
+        if other >= 0:
+            part_of[other] = part_of[group]
+        part_of[group] = part
+
+
+def _moves(part: int, stratum: int, part_of: Rows, counts: npt.NDArray[np.float64]) -> list[tuple[int, int, Rows]]:
+    """Return moves that give a part a stratum: (part, group that comes, groups that may go in exchange; -1 is none)."""
+    coming = np.flatnonzero(counts[:, stratum] > 0)
+    if len(coming) == len(np.unique(part_of[coming])) and part > 0:
+        return []  # each is the only one that its part has
+    coming = coming[np.argsort(counts[coming].sum(axis=1), kind="stable")][:MOST_MOVES]
+    others = np.concatenate([[-1], np.flatnonzero(part_of == part)])
+    return [(part, int(group), others) for group in coming]
+
+
+def _gaps(given: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+    """Return how many strata parts (the last axes: parts, strata) are without; those of the first part count most."""
+    empty = given == 0
+    return np.asarray(empty.sum(axis=(-1, -2)) + empty[..., 0, :].sum(axis=-1) * given.shape[-1] * given.shape[-2])
 
 
 def split_in_time(times: npt.NDArray[np.float64], shares: Sequence[float]) -> list[Rows]:

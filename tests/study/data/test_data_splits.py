@@ -24,8 +24,8 @@ def covers(parts: list[Any], m: int) -> bool:
 
 @given(strata=LABELS, shares=SHARES, seed=st.integers(0, 2**32))
 def test_stratified(strata: Any, shares: list[float], seed: int) -> None:
-    parts = split_stratified(strata, shares, np.random.default_rng(seed))
-    again = split_stratified(strata, shares, np.random.default_rng(seed))
+    parts = split_stratified(strata, shares, np.random.default_rng(seed), everywhere=True)
+    again = split_stratified(strata, shares, np.random.default_rng(seed), everywhere=True)
     assert covers(parts, len(strata))
     for part, same in zip(parts, again, strict=True):
         np.testing.assert_array_equal(part, same)
@@ -38,7 +38,7 @@ def test_stratified(strata: Any, shares: list[float], seed: int) -> None:
 
 @given(strata=LABELS, shares=SHARES, seed=st.integers(0, 2**32))
 def test_everywhere_moves_single_examples_and_keeps_sizes(strata: Any, shares: list[float], seed: int) -> None:
-    plain = split_stratified(strata, shares, np.random.default_rng(seed))
+    plain = split_stratified(strata, shares, np.random.default_rng(seed), everywhere=True)
     parts = split_stratified(strata, shares, np.random.default_rng(seed), everywhere=True)
     assert covers(parts, len(strata))
     assert [len(part) for part in parts] == [len(part) for part in plain]
@@ -89,6 +89,41 @@ def test_many_groups_come_near_their_shares() -> None:
     for part, share in zip(parts, [0.6, 0.2, 0.2], strict=True):
         assert abs(len(part) / 2000 - share) < 0.02
         assert abs(strata[part].mean() - strata.mean()) < 0.03
+
+
+def gaps(parts: Any, strata: Any) -> int:
+    """Return how often a part is without a stratum."""
+    return sum(len(set(strata.tolist()) - set(strata[part].tolist())) for part in parts)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_each_class_is_in_each_part_where_groups_allow_it(seed: int) -> None:
+    """Class 2 is in three groups, of which two are small; one part or another would do without them."""
+    groups = np.repeat(np.arange(9), [30, 30, 20, 20, 10, 10, 10, 4, 4])
+    strata = np.arange(len(groups)) % 2
+    for group in (0, 7, 8):
+        strata[np.flatnonzero(groups == group)[0]] = 2
+    parts = split_groups(groups, strata, [0.6, 0.2, 0.2], np.random.default_rng(seed), everywhere=True)
+    assert covers(parts, len(groups))
+    assert gaps(parts, strata) == 0
+    assert not set(groups[parts[0]]) & set(groups[parts[1]])
+    assert len(parts[0]) / len(groups) == pytest.approx(0.6, abs=0.1)
+    again = split_groups(groups, strata, [0.6, 0.2, 0.2], np.random.default_rng(seed), everywhere=True)
+    assert [part.tolist() for part in again] == [part.tolist() for part in parts]
+
+
+@given(groups=LABELS, m_strata=st.integers(1, 3), seed=st.integers(0, 99), data=st.data())
+def test_groups_are_moved_only_where_a_class_is_missing(groups: Any, m_strata: int, seed: int, data: Any) -> None:
+    strata = np.array(data.draw(st.lists(st.integers(0, m_strata), min_size=len(groups), max_size=len(groups))))
+    _, groups = np.unique(groups, return_inverse=True)
+    near, filled = (
+        split_groups(groups, strata, [0.6, 0.2, 0.2], np.random.default_rng(seed), everywhere=everywhere)
+        for everywhere in (False, True)
+    )
+    assert covers(filled, len(groups))
+    if gaps(near, strata) == 0:
+        assert [part.tolist() for part in filled] == [part.tolist() for part in near]
+    assert len(set(strata[near[0]].tolist())) <= len(set(strata[filled[0]].tolist()))
 
 
 @given(times=st.lists(st.integers(0, 30), min_size=5, max_size=100).map(lambda each: np.array(each, dtype=float)))
