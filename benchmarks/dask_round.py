@@ -27,7 +27,7 @@ from engine.training_chunk import Outcome, TrainingChunk
 from engine.worker_data import PackedData
 from study.data import load
 from study.execution import Workers, connect
-from study.home import Home
+from study.ledger.home import Home
 from study.search.coordinator import GROUPS
 from study.search.objective import Objective
 from study.spec import parse_spec

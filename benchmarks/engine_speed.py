@@ -28,7 +28,7 @@ from sklearn.neural_network import MLPClassifier
 from threadpoolctl import threadpool_limits
 
 from engine import Architecture, reference, train, train_stack
-from study.versions import installed_versions
+from study.ledger.versions import installed_versions
 
 try:
     import torch

@@ -32,10 +32,10 @@ from rich.table import Table
 from sklearn.datasets import make_classification
 
 from study.data import Dataset, load
-from study.home import Home
-from study.results import summarize
+from study.ledger.home import Home
+from study.ledger.results import summarize
+from study.ledger.versions import installed_versions
 from study.spec import parse_spec
-from study.versions import installed_versions
 
 HERE = Path(__file__).resolve().parent
 PACKAGES = ("mlflow", "optuna", "scikit-learn", "torch", "ray", "numpy", "joblib")
@@ -165,7 +165,7 @@ def run(system: str, data: str, settings: Sequence[dict[str, Any]], place: Path)
     prepared = write_data(data, place)
     if system == OURS:
         write_spec(data, settings, place)
-        command = [sys.executable, "-m", "study.cli", "run", "spec.toml", "--home", "kept", "--jobs", "2"]
+        command = [sys.executable, "-m", "study.cli.main", "run", "spec.toml", "--home", "kept", "--jobs", "2"]
     else:
         parts = {"train": prepared.train, "dev": prepared.dev}
         arrays: dict[str, Any] = {f"X_{name}": part.X.T.astype(np.float64) for name, part in parts.items()}

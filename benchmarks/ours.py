@@ -23,7 +23,7 @@ from jobs import PACKAGES, draw_settings, write_spec
 from machine import environment, keep
 from rich.console import Console
 
-from study.versions import installed_versions
+from study.ledger.versions import installed_versions
 
 PROFILED = ("digits", "table")
 RATE = 100  # looks a second
@@ -82,7 +82,7 @@ def command(folder: Path, home: str) -> list[str]:
     return [
         sys.executable,
         "-m",
-        "study.cli",
+        "study.cli.main",
         "run",
         str(folder / "spec.toml"),
         "--home",
@@ -145,7 +145,7 @@ def kind_of(words: str) -> str:
     """Return which of our processes a command line is."""
     for mark, kind in (
         ("LokyProcess", "worker"),
-        ("study.tracking.follower", "writing to MLflow"),
+        ("study.tracking.exporter_process", "writing to MLflow"),
         ("resource_tracker", "joblib's and Python's helpers"),
     ):
         if mark in words:

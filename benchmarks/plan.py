@@ -4,7 +4,7 @@
 
 Each study is run as a person runs it, from an empty home, right after its plan. The ratio of expected to real seconds
 is to be from 0.65 to 1.35; other work on the machine's cores makes it mean nothing. --constants measures, before that,
-those of `study/forecast.py`, each beside the value that is there. All of it takes about four minutes.
+those of `study/planning/forecast.py`, each beside the value that is there. All of it takes about four minutes.
 """
 
 import argparse
@@ -24,12 +24,12 @@ from rich.console import Console
 from rich.table import Table
 from scipy.optimize import nnls
 
-from study import calibration, forecast
 from study.data import load
 from study.execution import Workers
-from study.home import Home, StudyFolder
-from study.ledger import RESULT, ROUND, Ledger
-from study.planning import draw_trials, make_plan
+from study.ledger.home import Home, StudyFolder
+from study.ledger.ledger import RESULT, ROUND, Ledger
+from study.planning.plan import draw_trials, forecast, make_plan
+from study.planning.plan import throughput as calibration
 from study.search.objective import Objective
 from study.spec import parse_spec
 
@@ -46,7 +46,9 @@ WITHIN = 0.35
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--constants", action="store_true", help="measure the constants of study/forecast.py too")
+    parser.add_argument(
+        "--constants", action="store_true", help="measure the constants of study/planning/forecast.py too"
+    )
     parser.add_argument("--studies", nargs="*", choices=SOURCES, default=list(SOURCES))
     parser.add_argument("--jobs", nargs="*", type=int, default=[1, 2])
     chosen = parser.parse_args()
@@ -78,11 +80,12 @@ def compare(console: Console, place: Path, studies: Sequence[str], jobs: Sequenc
 
 
 def measure_constants(console: Console, place: Path) -> None:
-    """Print the constants of `study.forecast` as they are here, over how slowly Python runs here, and as they stand."""
+    """Print the constants of `study.planning.forecast`: here, over how slowly Python runs here, and as they stand."""
     slowness = calibration._python() / calibration.PYTHON
     measured = coordinator_seconds(place) | tracking_seconds(place) | worker_seconds(place)
     table = Table(
-        title=f"Constants of study/forecast.py\n(Python takes {slowness:.2f} times as long here)", title_justify="left"
+        title=f"Constants of study/planning/forecast.py\n(Python takes {slowness:.2f} times as long here)",
+        title_justify="left",
     )
     for heading in ("constant", "measured", "stands as"):
         table.add_column(heading, justify="left" if heading == "constant" else "right")
@@ -161,7 +164,7 @@ def write_spec(path: Path, name: str, *, trials: int = TRIALS, in_flight: int = 
 
 def run(spec: Path, home: Path, *, jobs: int, tracked: bool = True) -> float:
     """Run a study in a process of its own; return its seconds."""
-    command = [sys.executable, "-m", "study.cli", "run", str(spec), "--home", str(home), "--jobs", str(jobs)]
+    command = [sys.executable, "-m", "study.cli.main", "run", str(spec), "--home", str(home), "--jobs", str(jobs)]
     command += [] if tracked else ["--no-tracking"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "STUDY_"))}
     began = time.perf_counter()

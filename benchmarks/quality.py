@@ -25,7 +25,7 @@ from rich.console import Console
 from sklearn import datasets
 from sklearn.model_selection import train_test_split
 
-from study.versions import installed_versions
+from study.ledger.versions import installed_versions
 
 HERE = Path(__file__).resolve().parent
 PACKAGES = ("mlflow", "optuna", "scikit-learn", "flaml", "lightgbm", "xgboost", "numpy")
@@ -102,7 +102,7 @@ def judge(system: str, data: str, seed: int, seconds: float) -> tuple[float, flo
 
 def ours(folder: Path, seconds: float, seed: int) -> float:
     """Return the accuracy on test of a study as `study init` drafts it."""
-    command = [sys.executable, "-m", "study.cli"]
+    command = [sys.executable, "-m", "study.cli.main"]
     call([*command, "init", "train.csv"], folder)
     spec = (folder / "train.toml").read_text()
     spec = re.sub(r"(?m)^(source = .*)$", r'\1\ntest = "test.csv"', spec, count=1)

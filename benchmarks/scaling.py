@@ -40,9 +40,10 @@ from engine.training_chunk import Outcome, TrainingChunk, run_chunk
 from study.data import load
 from study.execution import Workers
 from study.execution.backends import ConfiguredBackend
-from study.home import Home
-from study.ledger import RESULT, ROUND, Ledger, quiet_optuna
-from study.running import Progress, run
+from study.ledger.home import Home
+from study.ledger.ledger import RESULT, ROUND, Ledger, quiet_optuna
+from study.ledger.versions import installed_versions
+from study.run import Progress, run
 from study.search import Listener, Search, coordinator
 from study.search.objective import Objective, direction_of
 from study.search.proposals import Proposer
@@ -51,7 +52,6 @@ from study.search.stopping import Budget
 from study.spec import parse_spec
 from study.spec.search import SearchSpec
 from study.tracking.sync import sync
-from study.versions import installed_versions
 
 HERE = Path(__file__).resolve().parent
 sys.path.append(str(HERE.parent / "tests/study"))

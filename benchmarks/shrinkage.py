@@ -16,16 +16,16 @@ import numpy as np
 
 from engine import Architecture, Parameters, predict
 from engine.metrics import METRICS
-from study.confirming import confirm_with
 from study.data import open_test
+from study.evaluation.confirm import confirm_with
 from study.execution import Workers
-from study.home import Home
-from study.ledger import quiet_optuna
+from study.ledger.home import Home
+from study.ledger.ledger import quiet_optuna
 from study.search import Listener, Search
 from study.search.objective import Objective
 from study.search.search_space import complete
+from study.search.session import StudySession
 from study.search.stopping import Budget
-from study.session import StudySession
 from study.spec import parse_spec
 
 DATA = {

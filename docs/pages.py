@@ -15,9 +15,9 @@ from typing import Any
 
 import typer
 
-from study.cli import app
+from study.cli.json_schemas import ANSWERS, json_schema
+from study.cli.main import app
 from study.exit_status import Cause
-from study.json_schemas import ANSWERS, json_schema
 from study.spec import Spec
 
 DOCS = Path(__file__).resolve().parent

@@ -27,7 +27,7 @@ def main() -> None:
     PICTURES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, browser() as driver:
         report = Path(folder) / "report.html"
-        command = [sys.executable, "-m", "study.cli"]
+        command = [sys.executable, "-m", "study.cli.main"]
         subprocess.run([*command, "report", NAME, "-o", str(report)], check=True, stdout=subprocess.DEVNULL)
         take(driver, f"{report.as_uri()}#curves", "Cost curves", "report.png", REPORT)
         pages = [*command, "ui", NAME, "--port", str(PORT), "--no-browser"]

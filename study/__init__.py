@@ -15,7 +15,7 @@ def __getattr__(name: str) -> Any:
 
         with warnings.catch_warnings():  # of a notebook without ipywidgets: Optuna's own bars are not shown
             warnings.filterwarnings("ignore", message="IProgress not found")
-            from study.api import Study
+            from study.api.study import Study
 
         return Study
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

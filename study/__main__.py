@@ -1,6 +1,6 @@
 """`python -m study`: the command `study`."""
 
-from study.cli import main
+from study.cli.main import main
 
 if __name__ == "__main__":
     main()

@@ -22,7 +22,7 @@ try:
 except ImportError:  # another version; the guard below says so
     _CachedStorage = BaseStorage  # type: ignore[assignment, misc]
 
-# Optuna's tables and their columns, as `study.tables` writes them and `study.database` reads them.
+# Optuna's tables and their columns, as `study.ledger.tables` writes them and `study.ledger.postgres` reads them.
 OPTUNA_COLUMNS = {
     "studies": "study_id study_name",
     "study_user_attributes": "study_user_attribute_id study_id key value_json",
@@ -34,7 +34,7 @@ OPTUNA_COLUMNS = {
     "trial_values": "trial_value_id trial_id objective value value_type",
     "version_info": "version_info_id schema_version library_version",
 }
-# MLflow's tables and their columns, as `study.tracking.tables` writes them.
+# MLflow's tables and their columns, as `study.tracking.bulk_insert` writes them.
 MLFLOW_COLUMNS = {
     "runs": "run_uuid name source_type source_name entry_point_name user_id status start_time end_time deleted_time "
     "source_version lifecycle_stage artifact_uri experiment_id",

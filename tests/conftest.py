@@ -54,7 +54,7 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """MLflow's schema, made once: two seconds that most tests need not spend again."""
 
     def make(folder: Path) -> None:
-        from study.home import Home
+        from study.ledger.home import Home
         from study.tracking.store import make_store
 
         make_store(Home(folder))

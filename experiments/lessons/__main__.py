@@ -9,7 +9,7 @@ import sys
 from experiments.lessons.page import write_page
 from experiments.lessons.registry import LESSONS, keep
 from study.errors import UserError
-from study.home import Home
+from study.ledger.home import Home
 
 
 def main() -> None:

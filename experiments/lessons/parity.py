@@ -6,7 +6,7 @@ from typing import Any
 from experiments.lessons.pictures import Panel, figure
 from experiments.lessons.studies import EXPERIMENTS, search
 from study.charts.scales import Numbers
-from study.results import TrialRow
+from study.ledger.results import TrialRow
 
 BITS = {4: 2, 8: 3}  # bits: log2 of them
 

@@ -13,8 +13,8 @@ import pandas as pd
 from experiments.lessons.pictures import Panel, figure
 from experiments.lessons.studies import EXPERIMENTS, search
 from study.charts.scales import Choices, Numbers
-from study.home import Home
-from study.rechecking import recheck
+from study.evaluation.recheck import recheck
+from study.ledger.home import Home
 
 ROWS, FEATURES, WRONG, BEND = 1600, 8, 0.12, 4.0
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from study import Study
 from study.execution import Workers, default_jobs
-from study.home import Home
-from study.running import Progress, run
+from study.ledger.home import Home
+from study.run import Progress, run
 
 EXPERIMENTS = Path(__file__).resolve().parents[1]
 

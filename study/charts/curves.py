@@ -12,7 +12,7 @@ from study.charts.chart import WIDTH, Axis, Chart, Dots, Mark, path
 from study.charts.colors import CLASSES
 from study.charts.scales import Numbers
 from study.charts.words import shorten
-from study.trial_file import TrialFile
+from study.ledger.trial_artifact import TrialFile
 
 MOST = 300  # points of the curve of one trial, which every trial's run has: a millisecond, a few kilobytes
 

@@ -8,8 +8,8 @@ from study.charts.chart import HEIGHT, WIDTH, Axis, Chart, Dots, Mark, path
 from study.charts.scales import Choices, Numbers, Scale, robust, write
 from study.charts.trials import TrialFacts
 from study.charts.words import shorten, title_of
-from study.formatting import counted
-from study.results import TrialRow
+from study.ledger.results import TrialRow
+from study.text.formatting import counted
 
 LEAST = 3  # complete trials that have a hyperparameter, for a chart of it
 BANDS = 5  # of the value, each a colour of its own

@@ -11,7 +11,7 @@ from study.charts.chart import HEIGHT, WIDTH, Axis, Chart, Mark
 from study.charts.colors import CLASSES, LIGHT
 from study.charts.labels import fits, width_of, within
 from study.charts.scales import Ticks
-from study.printable import printable
+from study.text.printable import printable
 
 PLOT_WIDTH, PLOT_HEIGHT, ROW = 640, 300, 48  # pixels; of a row of names beside the axis
 FONT, LINE, MARGIN = 13, 17, 20  # size of texts, distance of lines, empty border

@@ -7,8 +7,8 @@ from study.charts.chart import Axis, Chart, Dots, Mark, path
 from study.charts.scales import Numbers, robust
 from study.charts.trials import TrialFacts
 from study.charts.words import short, title_of
-from study.formatting import counted
-from study.results import TrialRow
+from study.ledger.results import TrialRow
+from study.text.formatting import counted
 
 STATES = {"complete": "complete", "pruned": "pruned", "failed": "failed", "running": "still running"}
 FALL = 10.0  # times that costs differ, from which the axis is logarithmic

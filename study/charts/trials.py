@@ -8,9 +8,9 @@ from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial
 
 from engine.activations import Array
-from study.home import StudyFolder
-from study.results import Summary
-from study.trial_file import find_curve
+from study.ledger.home import StudyFolder
+from study.ledger.results import Summary
+from study.ledger.trial_artifact import find_curve
 
 POINTS, MANY, POINTS_OF_MANY = 60, 300, 24  # of a drawn curve; and of each where there are many
 

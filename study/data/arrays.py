@@ -17,7 +17,7 @@ import numpy.typing as npt
 from engine.state import TORN
 from study.data.memory import Room
 from study.errors import UserError, did_you_mean
-from study.formatting import counted
+from study.text.formatting import counted
 
 _X_NAMES = ("x", "data", "images", "features", "inputs")
 _Y_NAMES = ("y", "labels", "label", "target", "targets", "classes")

@@ -6,8 +6,8 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from study.data import overview
-from study.formatting import counted
-from study.toml_text import toml_value
+from study.text.formatting import counted
+from study.text.toml_text import toml_value
 
 # Rows of train from which on a spec has longer trainings, and larger batches too.
 LONG, LARGE = 1_000, 5_000

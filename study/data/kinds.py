@@ -15,9 +15,9 @@ from study.data import cells, dates
 from study.data.misfits import Kind, find_misfits
 from study.data.thousands import hint
 from study.errors import UserError, did_you_mean
-from study.formatting import agree, counted
 from study.spec.data import DataSpec
-from study.toml_text import toml_key
+from study.text.formatting import agree, counted
+from study.text.toml_text import toml_key
 
 # A column with this share of numbers and some text is neither surely a number nor surely a category.
 MIXED_SHARE = 0.8

@@ -21,8 +21,8 @@ from study.data.presence import note_absent_classes, read_test_target
 from study.data.sources import RawTable, read_source
 from study.data.target import Target, fit_scale, read_target, to_outputs
 from study.errors import UserError
-from study.formatting import agree, counted
 from study.spec.data import DataSpec
+from study.text.formatting import agree, counted
 
 Rows = npt.NDArray[np.int64]
 

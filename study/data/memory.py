@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from study.errors import UserError
-from study.formatting import counted
+from study.text.formatting import counted
 
 LARGEST = 1 << 34  # bytes that are read from one file, however large the machine
 COPIES = 4  # what was read is held about as often on its way to the network

@@ -14,7 +14,7 @@ import pandas as pd
 
 from study.data import cells
 from study.errors import UserError
-from study.formatting import agree, counted
+from study.text.formatting import agree, counted
 
 Kind = Literal["numeric", "categorical", "boolean", "date"]
 

@@ -17,8 +17,8 @@ import pandas as pd
 from study.data import cells, data_warnings, kinds, loading
 from study.data.dataset import Dataset
 from study.data.table_warning import TableWarning, some
-from study.formatting import counted
 from study.spec.data import DataSpec
+from study.text.formatting import counted
 
 # Candidates near the top of a search disagree on about this share of the examples.
 DISAGREEMENT = 0.10

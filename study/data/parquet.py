@@ -13,8 +13,8 @@ from study.data.cells import NUMBER
 from study.data.memory import Room
 from study.data.tables import Table, unique
 from study.errors import UserError
-from study.formatting import counted
 from study.spec.data import DataSpec
+from study.text.formatting import counted
 
 BATCH, FEW = 1 << 16, 1 << 6  # rows that are unpacked at a time
 _NAMELESS = re.compile(r"__index_level_\d+__")  # what pandas calls an index without a name

@@ -15,8 +15,8 @@ import pandas as pd
 from study.data import arrays, parquet, synthetic, tables
 from study.data.memory import answered
 from study.errors import UserError, did_you_mean
-from study.formatting import counted
 from study.spec.data import DataSpec
+from study.text.formatting import counted
 
 TARGET_NAMES = ("target", "label", "labels", "outcome", "response", "class", "y")
 

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from study.errors import UserError
-from study.formatting import agree, counted
 from study.spec.data import DataSpec
+from study.text.formatting import agree, counted
 
 Array = npt.NDArray[np.float64]
 Points = tuple[Array, Array]

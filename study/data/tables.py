@@ -21,8 +21,8 @@ from study.data.lines import MAXIMUM_LINE_BYTES, CountedLines, RewrittenFile, sh
 from study.data.memory import Room
 from study.data.thousands import ungroup
 from study.errors import UserError
-from study.formatting import counted
 from study.spec.data import DataSpec
+from study.text.formatting import counted
 
 _BYTES_A_CELL = 9  # of an Arrow column, beside the text
 

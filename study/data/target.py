@@ -15,8 +15,8 @@ import pandas as pd
 from study.data import cells, thousands
 from study.data.dataset import FloatArray, TargetScale, Task
 from study.errors import UserError
-from study.formatting import agree, counted
 from study.spec.data import TARGET_MARKERS, DataSpec
+from study.text.formatting import agree, counted
 
 MAXIMUM_CLASSES_OF_NUMBERS = 20
 MAXIMUM_CLASSES = 1000

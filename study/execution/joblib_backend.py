@@ -19,7 +19,7 @@ from engine.training_chunk import Outcome, run_chunks
 from study.execution._loky import is_unreadable, release_reader
 from study.execution.executor import FailureKind, TaskError, TaskOutcome, TrainingTask, WorkerLostError, lost, raised
 from study.execution.local_processes import LocalProcesses
-from study.interrupts import block_sigint
+from study.signals import block_sigint
 
 PATIENCE = 60.0  # seconds without any result, on top of SLOWER times the expected ones, until workers count as stuck
 SLOWER = 100

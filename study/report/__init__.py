@@ -7,7 +7,7 @@ written here, so that the file has no library in it, needs no script to be read,
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from study.home import Home
+from study.ledger.home import Home
 
 if TYPE_CHECKING:
     from study.report.facts import ReportAnswer

@@ -8,17 +8,17 @@ from typing import Any
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 
-from study.answers import StudyAnswer, describe_study
 from study.charts.trials import TrialFacts, distributions_of, thin_curves
-from study.confirmation import Confirmation
 from study.data import Dataset, loading, overview
 from study.data.overview import DataSummary
 from study.errors import UserError
-from study.home import Home
-from study.ledger import Ledger
+from study.ledger.answers import StudyAnswer, describe_study
+from study.ledger.confirmation import Confirmation
+from study.ledger.home import Home
+from study.ledger.ledger import Ledger
+from study.ledger.results import summarize_ledger
 from study.report.openings import TestEvaluation, read_test_evaluations
 from study.report.winner import Winner, WinnerAnswer, describe_winner, look_at_winner
-from study.results import summarize_ledger
 from study.search.importance import Importance, estimate
 from study.spec import Spec
 from study.spec.reading import parse_spec

@@ -12,21 +12,21 @@ import jinja2
 import numpy as np
 from markupsafe import Markup
 
-from study.answers import describe_study
 from study.charts import setting_charts, trial_charts
 from study.charts.colors import color_rules
 from study.charts.trials import Curve
 from study.charts.words import short, title_of
-from study.columns import cell_of, columns_of
-from study.formatting import counted
-from study.glyphs import sparkline
-from study.markdown import Markdown, block, inline
-from study.printable import printable
-from study.records import to_json
+from study.ledger.answers import describe_study
+from study.ledger.columns import cell_of, columns_of
+from study.ledger.results import TrialRow
 from study.report import winner_charts, wording
 from study.report.facts import Facts
-from study.results import TrialRow
-from study.shell import command
+from study.text.formatting import counted
+from study.text.markdown import Markdown, block, inline
+from study.text.printable import printable
+from study.text.records import to_json
+from study.text.shell import command
+from study.text.sparkline import sparkline
 
 TOP = 20  # trials on the leaderboard; the table of all of them is folded away
 MOST_CLASSES = 20  # of a confusion matrix; with more the most frequent confusions are listed

@@ -16,11 +16,11 @@ from engine.arrays import IntArray
 from engine.metrics import labels
 from study.data import Dataset
 from study.data.overview import dataset_columns
-from study.home import StudyFolder
-from study.results import TrialRow
+from study.ledger.home import StudyFolder
+from study.ledger.results import TrialRow
+from study.ledger.trial_artifact import TrialFile, find_result
 from study.search.search_space import architecture_of, complete
 from study.spec import Spec
-from study.trial_file import TrialFile, find_result
 
 SHOWN = 1500  # points of a picture
 COLUMNS, ROWS = 160, 120  # of the grid that a boundary is computed on

@@ -6,9 +6,9 @@ from study.charts.chart import HEIGHT, WIDTH, Axis, Chart, Dots, Mark, path, run
 from study.charts.colors import CLASSES
 from study.charts.scales import Choices, Numbers
 from study.charts.words import short, title_of
-from study.confirmation import Confirmation
-from study.formatting import counted
+from study.ledger.confirmation import Confirmation
 from study.report.winner import Plane, Winner
+from study.text.formatting import counted
 
 
 def candidates(confirmation: Confirmation) -> Chart | None:

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from study.charts.words import short, title_of
-from study.choice_lines import choice_lines
-from study.confirmation import Confirmation
-from study.formatting import counted
+from study.evaluation.choice_lines import choice_lines
+from study.ledger.confirmation import Confirmation
 from study.report.facts import Facts
 from study.report.openings import TestEvaluation
-from study.shell import command
+from study.text.formatting import counted
+from study.text.shell import command
 
 _COMMAND = re.compile("`(.+?)`")
 _NUMBER = re.compile(r"(?<![\w.])\d+(?![\w.]\w)")

@@ -17,7 +17,7 @@ from optuna.trial import FrozenTrial
 from engine import DataError, TrainingState
 from engine.training_chunk import Outcome, TrainingChunk, evaluations, run_chunk
 from study.errors import UserError
-from study.ledger import GROUP, PAUSED, PLACE, RUNG, Ledger, TrialRecord
+from study.ledger.ledger import GROUP, PAUSED, PLACE, RUNG, Ledger, TrialRecord
 from study.search.asha import rungs_of
 from study.search.decide import SearchRules, SearchState, decide, end_paused, fill, next_rung
 from study.search.decisions import (

@@ -12,9 +12,9 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.trial import FixedTrial
 
 from study.errors import UserError
-from study.formatting import counted
 from study.search.search_space import suggest
 from study.spec import SpaceSpec
+from study.text.formatting import counted
 
 LIMIT = 10_000  # settings that are listed; more are only counted
 _ORDER = 3  # spawn key of the order's seed; the seeds of samplers and networks have 1 and 2

@@ -14,7 +14,7 @@ from optuna.importance import FanovaImportanceEvaluator, PedAnovaImportanceEvalu
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from study.ledger import quiet_optuna
+from study.ledger.ledger import quiet_optuna
 
 LEAST, FEW = 10, 40  # complete trials below which nothing is said, and below which it is said with a caution
 MOST = 400  # complete trials that the trees of fANOVA are grown from; with 2,000 they take 16 seconds

@@ -17,7 +17,7 @@ from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from study.ledger import RESULT
+from study.ledger.ledger import RESULT
 
 ATTEMPTS = 50  # draws for one trial before the last one is taken although it is not acceptable
 

@@ -16,13 +16,13 @@ from engine.training_chunk import Evaluation, Outcome, TrainingChunk, evaluation
 from engine.work import Work, count_work
 from engine.worker_data import Fold, Unit, write_data
 from study.data import Dataset
-from study.divergence import ConstantPrediction
 from study.errors import UserError
-from study.home import StudyFolder
+from study.ledger.home import StudyFolder
+from study.ledger.trial_artifact import write_result
+from study.search.divergence import ConstantPrediction
 from study.search.search_space import architecture_of, complete, middle, training_of, upper
 from study.spec import Spec
 from study.spec.search import OTHER_OBJECTIVES
-from study.trial_file import write_result
 
 POINTS = 20  # values that a trial of full length reports to the pruner
 CHUNKS_PER_TRIAL = 8  # chunks of a trial in the middle of the space

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from optuna.trial import FrozenTrial, TrialState
 
-from study.formatting import agree, counted
-from study.ledger import RESULT
+from study.ledger.ledger import RESULT
+from study.text.formatting import agree, counted
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass
 from typing import TextIO
 
-from study.formatting import agree, counted
+from study.text.formatting import agree, counted
 
 MOST = 60  # lines of a kind in PERIOD
 PERIOD = 60.0  # seconds

@@ -13,8 +13,8 @@ from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from study.errors import UserError
-from study.redaction import redact_address
 from study.spec import read_spec
+from study.text.redaction import redact_address
 
 SERVER = "http://127.0.0.1:5050"
 PATIENCE = 30.0  # seconds that a server may be away while a study is handed in

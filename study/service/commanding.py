@@ -11,7 +11,7 @@ from pathlib import Path
 
 from study import exit_status
 from study.exit_status import ExitCode
-from study.home import Home
+from study.ledger.home import Home
 from study.service.problems import Problem, log
 
 AT_ONCE = 2

@@ -11,10 +11,10 @@ import urllib.error
 import urllib.request
 from typing import Literal
 
-from study.home import Home
-from study.redaction import redact_address
+from study.ledger.home import Home
 from study.service import children
 from study.service.problems import log
+from study.text.redaction import redact_address
 from study.tracking.store import make_store, quiet_mlflow, tracking_uri
 
 ENDS_WITHIN = 5.0  # seconds

@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, func, insert, select, update
 
-from study.home import Home
+from study.ledger.home import Home
 from study.service.queue_table import ACTIVE, STATES, open_place
 
 

@@ -33,10 +33,10 @@ from sqlalchemy import (
 from sqlalchemy.exc import DatabaseError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from study.database import connect, explain, in_transactions, lock_of, say_refusals
 from study.errors import UserError
-from study.home import Home
-from study.redaction import redact_address
+from study.ledger.home import Home
+from study.ledger.postgres import connect, explain, in_transactions, lock_of, say_refusals
+from study.text.redaction import redact_address
 
 ACTIVE = ("queued", "running")
 ENDED = ("complete", "failed", "cancelled")

@@ -14,20 +14,20 @@ from typing import Literal
 import numpy as np
 
 from engine import DataError, TrainingState
-from study import database, lease
 from study.charts.chart import Chart
 from study.charts.trial_charts import cost_curves
 from study.charts.trials import Curve, TrialFacts, thin
-from study.confirm_progress import read_progress
 from study.errors import UserError
-from study.home import Home, StudyFolder
-from study.ledger import EmptyLedgerError, Ledger, quiet_optuna
-from study.results import Summary, read_experiment, summarize_ledger
+from study.evaluation.confirm_progress import read_progress
+from study.ledger import lock, postgres
+from study.ledger.home import Home, StudyFolder
+from study.ledger.ledger import EmptyLedgerError, Ledger, quiet_optuna
+from study.ledger.results import Summary, read_experiment, summarize_ledger
+from study.ledger.trial_artifact import find_curve
 from study.service.problems import log
 from study.service.queue import Queue, Submission
 from study.service.schemas import Studies, StudyLine, StudyState, SubmissionAnswer, when
-from study.tracking.view import page_address
-from study.trial_file import find_curve
+from study.tracking.views import page_address
 
 FRESH = 0.5  # seconds that an answer is given again
 OPEN = 16  # ledgers that are kept open
@@ -220,7 +220,7 @@ class StudyReader:
     def _look(self, storage: str) -> dict[str, Stamp]:
         """Return the stamps of all ledgers in a database, at most half a second old."""
         if time.monotonic() - self._stamped >= FRESH:
-            found = database.versions(storage)
+            found = postgres.versions(storage)
             self._stamps = {name: (number, last, 0, held) for name, (number, last, held) in found.items()}
             self._stamped = time.monotonic()
         return self._stamps
@@ -233,7 +233,7 @@ class StudyReader:
             found = folder.ledger.stat()
         except OSError:
             return None
-        return found.st_ino, found.st_size, found.st_mtime_ns, lease.is_held(folder.lease)
+        return found.st_ino, found.st_size, found.st_mtime_ns, lock.is_held(folder.lease)
 
 
 def read_open_curve(folder: StudyFolder, number: int) -> Curve:

@@ -14,7 +14,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 from pydantic import ValidationError
 
-from study import holding
+from study.ledger import holding
 from study.service.data_files import check_upload_name, keep_upload
 from study.service.limits import SPEC_BYTES
 from study.service.problems import Problem, declare

@@ -7,10 +7,9 @@ from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import Response
 
 from study.charts.chart import Chart
-from study.choice import Choice
-from study.choice_lines import choice_lines
-from study.records import to_json
-from study.results import Summary, TrialRow
+from study.evaluation.choice_lines import choice_lines
+from study.ledger.choice import Choice
+from study.ledger.results import Summary, TrialRow
 from study.service.limits import SPEC_BYTES
 from study.service.problems import Problem, declare
 from study.service.queue import Full, Taken
@@ -32,6 +31,7 @@ from study.service.schemas import (
 from study.service.state import Name, Service, answer, body_of, media_type_of
 from study.service.submitting import JSON, TOML, read_submission
 from study.spec.whole import NAME
+from study.text.records import to_json
 
 LOG_BYTES = 1 << 20  # of a log, in one answer
 _TABLE = {"type": "object"}

@@ -11,10 +11,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from study import exit_status, holding
+from study import exit_status
 from study.errors import MachineError, UserError
 from study.exit_status import Cause, ExitCode, ExitStatus
-from study.home import Home
+from study.ledger import holding
+from study.ledger.home import Home
 from study.service import children
 from study.service.problems import log
 from study.service.queue import Queue, Submission

@@ -13,8 +13,7 @@ from typing import Any, cast
 import uvicorn
 
 from study.errors import UserError
-from study.home import Home
-from study.printable import say
+from study.ledger.home import Home
 from study.service.app import create_app, make_service
 from study.service.bounded_log import BoundedHandler
 from study.service.connections import ACCEPTED_AT_ONCE, BACKLOG, Connections
@@ -26,7 +25,8 @@ from study.service.queue import Queue
 from study.service.runner import Runner
 from study.service.settings import Settings
 from study.service.state import Service
-from study.verbosity import log as told
+from study.text.printable import say
+from study.text.verbosity import log as told
 
 GRACE = 3  # seconds that open answers have when the service stops
 

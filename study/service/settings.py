@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from study.errors import UserError
-from study.home import Home
+from study.ledger.home import Home
 from study.service.limits import Limits
 
 LEAST_TOKEN = 16  # characters

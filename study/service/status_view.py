@@ -7,8 +7,8 @@ from rich import box
 from rich.table import Table
 
 from study.charts.words import short, title_of
-from study.console import make_console
-from study.shell import next_command
+from study.text.console import make_console
+from study.text.shell import next_command
 
 
 def print_status(studies: Sequence[dict[str, Any]]) -> None:

@@ -11,7 +11,7 @@ from study.service.data_files import RESERVED, find_links
 from study.service.limits import Limits, check_limits
 from study.service.problems import Problem
 from study.spec import NotTomlError, Spec, parse_spec
-from study.toml_text import write_toml
+from study.text.toml_text import write_toml
 
 TOML, JSON = "application/toml", "application/json"
 

@@ -13,7 +13,7 @@ def dataset_inputs(name: str, attributes: Mapping[str, Any]) -> list[Any]:
 
     Args:
         name: of the study.
-        attributes: of the ledger: "parts" (SHA-256 by part) and "data" (what `study.running` says of the data).
+        attributes: of the ledger: "parts" (SHA-256 by part) and "data" (what `study.run` says of the data).
     """
     from mlflow.entities import Dataset, DatasetInput, InputTag
 

@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TextIO, cast
 
-from study.home import Home
-from study.redaction import redact_address
+from study.ledger.home import Home
+from study.text.redaction import redact_address
 from study.tracking.store import tracking_uri
 
 PATIENCE = 1.0  # seconds that an interrupted run gives the process to end
@@ -33,7 +33,7 @@ class Exporter:
         home: where the study and the default store live.
         name: of the study.
         silence: seconds without a sign of life after which the process is given up.
-        command: starts that process; None is `study.tracking.follower`.
+        command: starts that process; None is `study.tracking.exporter_process`.
 
     Attributes:
         said: called with a line for a person, from another thread.
@@ -43,7 +43,7 @@ class Exporter:
     def __init__(self, home: Home, name: str, silence: float = SILENCE, command: Sequence[str] | None = None) -> None:
         self.home, self.silence = home, silence
         self.command = command or [
-            *(sys.executable, "-m", "study.tracking.follower", str(home.path), name, str(silence / BEATS))
+            *(sys.executable, "-m", "study.tracking.exporter_process", str(home.path), name, str(silence / BEATS))
         ]
         self.said: Callable[[str], None] = print
         self.error: str | None = None

@@ -9,9 +9,9 @@ from typing import Any
 import pandas as pd
 
 from study.data.preprocessing import first_lost
-from study.formatting import counted
-from study.home import StudyFolder
-from study.model import TRUSTED, FinalFiles, predictions
+from study.ledger.home import StudyFolder
+from study.model.pipeline import TRUSTED, FinalFiles, predictions
+from study.text.formatting import counted
 
 ALIAS = "champion"
 _OPENING = "study.opening"

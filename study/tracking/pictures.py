@@ -6,10 +6,10 @@ from study.charts.setting_charts import parallel, slices
 from study.charts.svg import draw_chart, draw_charts
 from study.charts.trial_charts import cost_curves, progress
 from study.charts.trials import TrialFacts, distributions_of, thin_curves
-from study.formatting import counted
-from study.home import StudyFolder
-from study.ledger import Ledger
-from study.results import Summary
+from study.ledger.home import StudyFolder
+from study.ledger.ledger import Ledger
+from study.ledger.results import Summary
+from study.text.formatting import counted
 
 BEST = 10  # trials whose curves are drawn together
 

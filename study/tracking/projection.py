@@ -20,18 +20,18 @@ from optuna.trial import FrozenTrial
 from engine import DataError, TrainingState
 from engine.state import write_whole
 from study.errors import UserError
-from study.home import Home, StudyFolder
-from study.ledger import RESULT, STATES, Ledger
-from study.redaction import redact_address
-from study.results import read_exports
+from study.ledger.home import Home, StudyFolder
+from study.ledger.ledger import RESULT, STATES, Ledger
+from study.ledger.results import read_exports
+from study.ledger.trial_artifact import find_result
 from study.spec import parse_spec
-from study.tracking.content import STATUS, RunContent, TrialDescriber, milliseconds
+from study.text.redaction import redact_address
+from study.tracking.bulk_insert import RunTables, open_tables
 from study.tracking.datasets import dataset_inputs
-from study.tracking.parent import ParentContent, describe_parent
 from study.tracking.store import is_database, make_store, tracking_uri
-from study.tracking.tables import RunTables, open_tables
-from study.tracking.view import missing_tags, view_tags
-from study.trial_file import find_result
+from study.tracking.study_run import ParentContent, describe_parent
+from study.tracking.trial_run import STATUS, RunContent, TrialDescriber, milliseconds
+from study.tracking.views import missing_tags, view_tags
 
 BATCH = 1000  # metrics that MLflow takes at once
 REMEMBER_EVERY = 2.0  # seconds between two writings of which run shows which trial; the store knows it too

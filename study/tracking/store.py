@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from engine.state import write_whole
-from study.home import Home
-from study.redaction import redact
+from study.ledger.home import Home
+from study.text.redaction import redact
 
 log = logging.getLogger("study.tracking")
 _DATABASES = ("sqlite", "postgresql", "mysql", "mssql")

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from study import holding
 from study.errors import UserError
-from study.home import Home
-from study.ledger import Ledger, quiet_optuna
-from study.redaction import redact_address
+from study.ledger import holding
+from study.ledger.home import Home
+from study.ledger.ledger import Ledger, quiet_optuna
+from study.text.redaction import redact_address
 from study.tracking.projection import Projection, catch_up, hold_projection
 from study.tracking.store import describe_error, quiet_mlflow, store_errors, tracking_uri
 

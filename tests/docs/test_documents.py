@@ -16,7 +16,7 @@ import typer
 from support.documents import USAGE, python_blocks, runnable, with_fewer_iterations
 from support.shell import DOCUMENTS, ROOT, commands, mentioned, run_script, shown
 
-from study.cli import app
+from study.cli.main import app
 
 TUTORIAL, TRACKING = ROOT / "docs/tutorial.md", ROOT / "docs/tracking.md"
 GENERATED = runpy.run_path(str(ROOT / "docs/pages.py"), run_name="pages")

@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 import pytest
 from support.shell import ROOT, sections
 
-import study.cli
+import study.cli.main
 from experiments.lessons import __main__ as lessons
 from experiments.lessons import activations, dimensions, page, registry, vectorization
 from experiments.lessons.registry import KEPT, LESSONS, kept
@@ -59,7 +59,9 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         (commands,) = (section for section in sections(KEPT.parent / "lessons.md").values() if command in section)
         for each in commands:
             monkeypatch.setattr(sys, "argv", shlex.split(each.removeprefix("python -m ")))
-            assert _status(lessons.main if each.startswith("python -m ") else study.cli.app) == 0, capsys.readouterr()
+            assert _status(lessons.main if each.startswith("python -m ") else study.cli.main.app) == 0, (
+                capsys.readouterr()
+            )
         assert page.PAGE.read_text(encoding="utf-8") == page.page()  # written again
         if LESSONS[name].draw is not None:
             picture = (registry.KEPT / f"{name}.svg").read_text(encoding="utf-8")

@@ -13,10 +13,10 @@ from mlflow import MlflowClient
 from support.small_study import show
 
 from study import Study
+from study.cli.terminal import leaderboard
 from study.errors import UserError
-from study.home import Home
-from study.results import summarize
-from study.terminal import leaderboard
+from study.ledger.home import Home
+from study.ledger.results import summarize
 from study.tracking.store import tracking_uri
 
 

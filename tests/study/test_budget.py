@@ -2,7 +2,7 @@
 
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from study.ledger import RESULT
+from study.ledger.ledger import RESULT
 from study.search.stopping import Budget
 
 

@@ -10,18 +10,18 @@ from support.command import run_study
 from support.in_process import run_local, spec_with
 from support.report_studies import confirmation, run_for_report
 
-from study.choice import Choice
-from study.choice_lines import choice_lines
 from study.errors import UserError
-from study.finalizing import finalize
-from study.home import Home
-from study.ledger import Ledger
+from study.evaluation.choice_lines import choice_lines
+from study.ledger.choice import Choice
+from study.ledger.home import Home
+from study.ledger.ledger import Ledger
+from study.ledger.results import Summary, summarize
+from study.model.finalize import finalize
 from study.report.facts import gather
 from study.report.page import as_html, as_markdown
-from study.results import Summary, summarize
 from study.service.reading import StudyReader
-from study.tracking.parent import describe_parent
 from study.tracking.pictures import draw_pictures
+from study.tracking.study_run import describe_parent
 
 TEXT = spec_with("trials = 12")
 

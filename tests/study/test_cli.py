@@ -16,7 +16,7 @@ from support.small_study import ENDLESS, SMALL, fingerprints, show
 def test_help_imports_nothing_heavy() -> None:
     code = (
         "import sys; sys.argv = ['study', '--help']\n"
-        "from study.cli import main\n"
+        "from study.cli.main import main\n"
         "try: main()\n"
         "except SystemExit: pass\n"
         "heavy = {'numpy', 'optuna', 'mlflow', 'pandas', 'sklearn', 'pydantic', 'joblib', 'fastapi', 'uvicorn'}\n"

@@ -11,14 +11,14 @@ from support.in_process import run_local, spec_with
 from support.small_study import SMALL
 
 from engine.metrics import METRICS, labels
-from study.comparing import compare
 from study.errors import UserError
-from study.home import Home
-from study.results import Summary
-from study.session import load_all
+from study.evaluation.compare import compare
+from study.evaluation.statistics import mcnemar_exact
+from study.ledger.home import Home
+from study.ledger.results import Summary
+from study.ledger.trial_artifact import read_result
+from study.search.session import load_all
 from study.spec import parse_spec
-from study.statistics import mcnemar_exact
-from study.trial_file import read_result
 
 
 @pytest.fixture(scope="module")

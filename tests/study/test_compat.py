@@ -17,8 +17,8 @@ from packaging.requirements import Requirement
 import study
 from study import _compat
 from study.errors import UserError
-from study.home import StudyFolder
-from study.ledger import Ledger, TrialRecord, quiet_optuna
+from study.ledger.home import StudyFolder
+from study.ledger.ledger import Ledger, TrialRecord, quiet_optuna
 from study.search.samplers import CmaSampler
 from study.search.search_space import _is_within
 

@@ -13,20 +13,20 @@ from support.processes import workers_of
 from support.small_study import SMALL
 
 from engine.metrics import METRICS, labels
-from study.confirm_view import confirmation_lines
-from study.confirmation import Confirmation
-from study.confirming import confirm
+from study.cli.views.confirm import confirmation_lines
 from study.errors import UserError
+from study.evaluation.confirm import confirm
+from study.evaluation.retrain import Retraining, fresh_seed
 from study.execution import Workers
-from study.home import Home
-from study.ledger import Ledger
-from study.records import to_json
-from study.results import is_current, summarize
-from study.retraining import Retraining, fresh_seed
-from study.running import Progress, run
+from study.ledger.confirmation import Confirmation
+from study.ledger.home import Home
+from study.ledger.ledger import Ledger
+from study.ledger.results import is_current, summarize
+from study.run import Progress, run
 from study.search.objective import network_seed
-from study.session import load_all
+from study.search.session import load_all
 from study.spec import parse_spec
+from study.text.records import to_json
 
 CONFIRMED = SMALL + "[confirm]\ntop = 3\nseeds = 4\n"
 
@@ -145,7 +145,7 @@ def test_a_stack_too_large_for_memory_is_trained_in_pieces_to_the_same_figures(
     once: tuple[Path, Confirmation], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, whole = once
-    monkeypatch.setattr("study.retraining.MEMORY", 1)
+    monkeypatch.setattr("study.evaluation.retrain.MEMORY", 1)
     pieces = confirmed(SMALL, tmp_path)
     assert [c.value for c in pieces.candidates] == pytest.approx([c.value for c in whole.candidates])
 

@@ -8,12 +8,12 @@ from rich.console import Console
 from support.confirmed_study import confirmed
 from support.in_process import run_local, spec_with
 
-from study import holding
-from study.confirm_progress import ProgressFile, read_progress
-from study.home import Home
-from study.run_view import RunView
+from study.cli.progress import RunView
+from study.cli.terminal import ConfirmBar
+from study.evaluation.confirm_progress import ProgressFile, read_progress
+from study.ledger import holding
+from study.ledger.home import Home
 from study.service.reading import StudyReader
-from study.terminal import ConfirmBar
 
 TEXT = spec_with("trials = 4")
 

@@ -10,7 +10,7 @@ import typer
 from support.command import environment
 from support.ports import free_port
 
-from study.cli import app
+from study.cli.main import app
 
 SCRIPT = Path(sys.executable).parent / "study"
 # Of each command: arguments, exit code, and words of what it prints. Those that need a server of their own, or minutes,

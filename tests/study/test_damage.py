@@ -18,15 +18,15 @@ from support.waiting import wait_for
 from engine import Architecture, TrainingSettings, TrainingState, start
 from engine.errors import DataError
 from engine.worker_data import read_checked_data, read_data
-from study import lease
 from study.errors import UserError
-from study.holding import own
-from study.home import Home, StudyFolder
-from study.results import read_exports, summarize
-from study.retraining import read_predictions
+from study.evaluation.retrain import read_predictions
+from study.ledger import lock as lease
+from study.ledger.holding import own
+from study.ledger.home import Home, StudyFolder
+from study.ledger.results import read_exports, summarize
+from study.ledger.trial_artifact import DamagedError, read_result
 from study.service.queue import Queue
 from study.service.runner import Runner
-from study.trial_file import DamagedError, read_result
 
 FLIPS = 400
 

@@ -20,9 +20,9 @@ from support.small_study import show
 from support.waiting import wait_for
 
 from study.data import Dataset, load
-from study.home import Home
-from study.ledger import repair
-from study.results import Summary
+from study.ledger.home import Home
+from study.ledger.ledger import repair
+from study.ledger.results import Summary
 from study.spec import DataSpec
 
 SAMPLERS = ["tpe", "random", "qmc", "grid", "cmaes", "nsga2", "gp"]

@@ -5,7 +5,7 @@ import pytest
 
 from engine.activations import Array
 from engine.metrics import METRICS
-from study.example_values import example_values
+from study.evaluation.influence import example_values
 
 M = 400
 

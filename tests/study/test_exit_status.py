@@ -13,10 +13,11 @@ from support.command import environment, run_process, run_study
 from support.waiting import wait_for
 
 import study
-from study import exit_status, lease
+from study import exit_status
 from study.errors import DatabaseLostError, DatabaseRefusedError, MachineError, StudyHeldError, UserError
 from study.exit_status import Cause, ExitCode, ExitStatus, read_status
-from study.home import Home
+from study.ledger import lock as lease
+from study.ledger.home import Home
 from study.service import children
 from study.service.queue import Queue
 from study.service.runner import Runner, StudyFiles
@@ -58,7 +59,7 @@ def test_a_kind_of_error_says_how_the_command_ends(
 ) -> None:
     """Whatever its message is: here always the same one."""
     path = tmp_path / "status.json"
-    with mock.patch("study.home.Home.at", side_effect=kind("anything at all")):
+    with mock.patch("study.ledger.home.Home.at", side_effect=kind("anything at all")):
         done = run_study("list", env=asking(path))
     assert (done.returncode, done.stderr) == (code, "study: anything at all\n")
     told = json.loads(path.read_text())

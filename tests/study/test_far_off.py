@@ -7,7 +7,7 @@ import pytest
 from support.in_process import run_local
 
 from engine.worker_data import Fold, Unit
-from study.divergence import FAR, ConstantPrediction
+from study.search.divergence import FAR, ConstantPrediction
 
 # Gradient descent on squared errors multiplies the error by about 1 - learning_rate · λ in each iteration.
 GROWS = """

@@ -13,9 +13,9 @@ from support.processes import exporters_of, fate, gone, needs_proc, send, worker
 from support.small_study import SMALL
 from support.waiting import wait_for
 
-from study.home import Home
-from study.ledger import RESULT, Ledger, repair
-from study.results import summarize
+from study.ledger.home import Home
+from study.ledger.ledger import RESULT, Ledger, repair
+from study.ledger.results import summarize
 
 pytestmark = needs_proc
 

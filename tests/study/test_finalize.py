@@ -17,11 +17,11 @@ from support.small_study import show
 from support.studies import TABLE, write_table
 
 from study.errors import UserError
-from study.finalizing import finalize
-from study.home import Home
-from study.ledger import Ledger
-from study.predicting import predict_table
-from study.results import summarize
+from study.ledger.home import Home
+from study.ledger.ledger import Ledger
+from study.ledger.results import summarize
+from study.model.finalize import finalize
+from study.model.predict import predict_table
 
 
 @pytest.fixture
@@ -209,7 +209,7 @@ def test_test_set_is_recorded_as_being_opened_before_it_is(
         raise DiedError
 
     with monkeypatch.context() as patched:
-        patched.setattr("study.finalizing.open_test", die)
+        patched.setattr("study.model.finalize.open_test", die)
         with pytest.raises(DiedError):
             finalize(home, "table")
     with pytest.raises(UserError, match="has no final model yet"):

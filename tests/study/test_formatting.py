@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from study import formatting
-from study.formatting import counted, figure, figures, signed
+from study.text import formatting
+from study.text.formatting import counted, figure, figures, signed
 
 
 @pytest.mark.parametrize(("number", "text"), [(0, "0 rows"), (1, "1 row"), (2, "2 rows"), (1200, "1,200 rows")])

@@ -21,16 +21,16 @@ from support.report_studies import run_for_report
 from study.charts.chart import Axis, Chart
 from study.charts.scales import Choices, Numbers
 from study.charts.svg import draw_chart
-from study.console import make_console
-from study.home import Home
-from study.ledger import Ledger
-from study.markdown import block, inline, link
-from study.printable import printable
+from study.ledger.home import Home
+from study.ledger.ledger import Ledger
+from study.ledger.results import summarize
 from study.report.facts import gather
 from study.report.page import as_html, as_markdown
-from study.results import summarize
-from study.safe_csv import guard_formulas
-from study.tracking.parent import describe
+from study.text.console import make_console
+from study.text.markdown import block, inline, link
+from study.text.printable import printable
+from study.text.safe_csv import guard_formulas
+from study.tracking.study_run import describe
 
 HOSTILE = [
     "<img src=x onerror=alert(1)>",
@@ -236,7 +236,7 @@ def test_formulas_are_guarded_and_numbers_stay(cell: Any, guarded: Any) -> None:
 def test_predictions_are_guarded_where_that_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     figures = np.array([-0.5, 0.1, 1.0], dtype=np.float32)
     made = pd.DataFrame({"prediction": ["=1+1", "-1", "yes"], "probability_=1+1": figures})
-    monkeypatch.setattr("study.predicting.predict_file", lambda *_: (made, ()))
+    monkeypatch.setattr("study.model.predict.predict_file", lambda *_: (made, ()))
     command = ("predict", "small", "a.csv", "--home", tmp_path)
     plain = "prediction,probability_=1+1\n=1+1,-0.5\n-1,0.1\nyes,1.0\n"
     assert run_study(*command).stdout == plain

@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 from support.command import environment, run_process, run_study
 
-from study import importing
 from study.errors import MachineError
+from study.runtime import importing
 
 HANGS = """
 import ctypes
-from study import importing, interrupts
-interrupts.raise_once()
+from study.runtime import importing
+from study import signals
+signals.raise_once()
 importing.LIMIT = 0.5
 with importing.importing():
     ctypes.PyDLL(None).sleep(1000)  # as a library does that loops in C: it does not give Python's lock back
@@ -54,10 +55,10 @@ def test_import_that_hangs_in_c_is_ended_where_memory_is_limited() -> None:
 
 
 def test_module_that_cannot_be_imported_is_named_in_a_line(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "study.trial_view", None)
+    monkeypatch.setitem(sys.modules, "study.cli.views.trial", None)
     done = run_study("show", "small", "--home", home)
     assert done.returncode == 1
-    assert done.stderr.startswith("study: study.trial_view cannot be imported (")
+    assert done.stderr.startswith("study: study.cli.views.trial cannot be imported (")
     assert len(done.stderr.splitlines()) == 1
 
 
@@ -65,7 +66,7 @@ def test_lack_of_memory_is_a_line(home: Path, monkeypatch: pytest.MonkeyPatch) -
     def summarize(*_: object) -> None:
         raise MemoryError("Unable to allocate 4 TiB")
 
-    monkeypatch.setattr("study.results.summarize", summarize)
+    monkeypatch.setattr("study.ledger.results.summarize", summarize)
     done = run_study("show", "small", "--home", home)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == f"study: out of memory (Unable to allocate 4 TiB); {importing.REMEDY}\n"

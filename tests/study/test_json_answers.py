@@ -12,7 +12,7 @@ from support.command import run_study
 from support.in_process import run_local, spec_with
 from support.small_study import SMALL
 
-from study.json_schemas import ANSWERS, json_schema
+from study.cli.json_schemas import ANSWERS, json_schema
 from study.service.schemas import SubmissionAnswer
 
 KEYS = json.loads(Path(__file__).with_name("json_keys.json").read_text())
@@ -56,7 +56,7 @@ def answers(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[st
     }
     found = {}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("study.commands.winner._sync", lambda *_: None)
+        patch.setattr("study.cli.winner._sync", lambda *_: None)
         for name, words in commands.items():
             home = folder if "two" in words else folder / "home"
             done = run_study(*words, "--json", *(() if name == "plan" else ("--home", home)))

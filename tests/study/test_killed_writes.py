@@ -13,13 +13,13 @@ from support.command import run_study
 from support.confirmed_study import nobody
 from support.killing import kill_at_each_step
 
-from study.confirming import confirm
 from study.errors import UserError
-from study.finalizing import finalize
-from study.home import Home
-from study.ledger import Ledger
-from study.predicting import predict_table
-from study.rechecking import recheck
+from study.evaluation.confirm import confirm
+from study.evaluation.recheck import recheck
+from study.ledger.home import Home
+from study.ledger.ledger import Ledger
+from study.model.finalize import finalize
+from study.model.predict import predict_table
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
 

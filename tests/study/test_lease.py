@@ -14,13 +14,13 @@ from pathlib import Path
 import pytest
 from support.waiting import wait_for
 
-from study import lease
 from study.errors import UserError
+from study.ledger import lock as lease
 
 HOLD = """
 import sys
 from pathlib import Path
-from study import lease
+from study.ledger import lock as lease
 with lease.hold(Path(sys.argv[1]), "small"):
     print("held", flush=True)
     sys.stdin.read()

@@ -13,8 +13,8 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState, create_trial
 
 from study.errors import UserError
-from study.home import StudyFolder
-from study.ledger import RESULT, Ledger, TrialRecord, repair
+from study.ledger.home import StudyFolder
+from study.ledger.ledger import RESULT, Ledger, TrialRecord, repair
 
 
 @pytest.fixture

@@ -19,8 +19,8 @@ from support.small_study import SMALL
 from support.waiting import wait_for
 
 import engine
-from study.home import Home
-from study.results import summarize
+from study.ledger.home import Home
+from study.ledger.results import summarize
 
 PAGE = (Path(engine.__file__).parents[1] / "docs/operations.md").read_text(encoding="utf-8")
 

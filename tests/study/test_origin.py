@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from study.origin import describe_origin
+from study.ledger.provenance import describe_origin
 
 
 def test_command_and_host_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,12 +7,12 @@ from support.small_study import SMALL
 
 from engine import Architecture
 from engine.work import count_work
-from study.calibration import _fit
 from study.data import load
 from study.errors import UserError
-from study.forecast import KEPT, Course, expected_seconds
-from study.home import StudyFolder
-from study.planning import _count_trials, describe_space, draw_trials, find_defaults
+from study.ledger.home import StudyFolder
+from study.planning.forecast import KEPT, Course, expected_seconds
+from study.planning.plan import _count_trials, describe_space, draw_trials, find_defaults
+from study.planning.throughput import _fit
 from study.search.objective import LEAST, MOST, Objective
 from study.spec import parse_spec
 from study.spec.search import SearchSpec

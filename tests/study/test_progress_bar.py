@@ -2,7 +2,7 @@
 
 from rich.progress import Progress
 
-from study.terminal import TimeColumn
+from study.cli.terminal import TimeColumn
 
 
 def test_time_is_said_to_be_left_or_taken() -> None:

@@ -20,8 +20,8 @@ from support.mlflow_server import assert_whole
 from support.small_study import fingerprints
 from support.stores import give_store
 
-from study.home import Home
-from study.ledger import Ledger
+from study.ledger.home import Home
+from study.ledger.ledger import Ledger
 
 KILLS = int(os.environ.get("STUDY_TEST_KILLS", "10"))
 COMMANDS = {

@@ -8,12 +8,12 @@ from support.command import run_study
 from support.confirmed_study import nobody, ran
 from support.in_process import spec_with
 
-from study.confirmation import OldBest, Recheck
 from study.errors import UserError
-from study.home import Home
-from study.ledger import Ledger
-from study.rechecking import recheck
-from study.records import to_json
+from study.evaluation.recheck import recheck
+from study.ledger.confirmation import OldBest, Recheck
+from study.ledger.home import Home
+from study.ledger.ledger import Ledger
+from study.text.records import to_json
 
 TABLE = 'source = "t.csv"'
 LINE = "{ learning_rate = 0.5, iterations = 200, depth = 0 }"

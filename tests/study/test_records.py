@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from study.records import IF_ANY, from_json, to_json
+from study.text.records import IF_ANY, from_json, to_json
 
 
 @dataclass(frozen=True)

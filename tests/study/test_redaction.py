@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from study.redaction import is_percent_encoded, redact, redact_address, redact_command, redact_line
+from study.text.redaction import is_percent_encoded, redact, redact_address, redact_command, redact_line
 
 NAME = st.text("abcdefghijklmnopqrstuvwxyz", min_size=1, max_size=12)
 # No letters of the other parts: otherwise a host that repeats the password would fail the test.

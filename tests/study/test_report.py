@@ -16,12 +16,12 @@ from support.small_study import show
 
 import study.data
 from study.data import loading
-from study.home import Home
-from study.records import to_json
+from study.ledger.home import Home
+from study.ledger.results import summarize
 from study.report import report_answer, write_report
 from study.report.facts import describe_facts, gather
 from study.report.page import as_html, as_markdown
-from study.results import summarize
+from study.text.records import to_json
 
 VOID = {"meta", "link", "br", "img", "path"}
 

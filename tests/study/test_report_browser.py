@@ -17,12 +17,12 @@ from study.charts.curves import compared_curves, trial_curve
 from study.charts.setting_charts import parallel, slices
 from study.charts.svg import draw_chart, draw_charts
 from study.charts.trial_charts import cost_curves
-from study.home import Home
+from study.ledger.home import Home
+from study.ledger.results import summarize
+from study.ledger.trial_artifact import read_result
 from study.report import write_report
 from study.report.facts import Facts, gather
 from study.report.page import as_html
-from study.results import summarize
-from study.trial_file import read_result
 
 pytestmark = [pytest.mark.slow, needs_driver]
 

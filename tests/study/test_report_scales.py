@@ -15,8 +15,8 @@ from study.charts.scales import Choices, Numbers, robust
 from study.charts.setting_charts import slices
 from study.charts.svg import draw_chart
 from study.charts.trials import TrialFacts
-from study.choice import Choice
-from study.results import Summary, TrialRow
+from study.ledger.choice import Choice
+from study.ledger.results import Summary, TrialRow
 
 
 @pytest.mark.parametrize("ends", [(0, 1), (-3.7, 12.1), (0.001, 0.0012), (1e6, 3e9), (-5, -4.999)])

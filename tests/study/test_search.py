@@ -13,9 +13,9 @@ from support.in_process import spec_with
 from support.small_study import SMALL, fingerprints, show
 
 from study.errors import UserError
-from study.home import Home
-from study.identity import check_identity, identify
-from study.ledger import Ledger
+from study.ledger.home import Home
+from study.ledger.ledger import Ledger
+from study.search.identity import check_identity, identify
 from study.search.objective import network_seed, sampler_seed
 from study.spec import parse_spec
 

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from support.in_process import run_local, spec_with
 
-from study.answers import describe_study
 from study.errors import UserError
-from study.home import Home
-from study.results import Summary
-from study.trial_file import TrialFile, read_result
+from study.ledger.answers import describe_study
+from study.ledger.home import Home
+from study.ledger.results import Summary
+from study.ledger.trial_artifact import TrialFile, read_result
 
 DISCRETE = """
 learning_rate = [0.1, 1.0]

@@ -11,7 +11,7 @@ from support.service_server import TINY, answering, ask, settings_for, submit
 
 from study.service.events import changes
 from study.spec import parse_spec
-from study.toml_text import write_toml
+from study.text.toml_text import write_toml
 
 
 @pytest.fixture

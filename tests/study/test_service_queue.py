@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from support.postgres import Server, start_server
 
 from study.errors import MachineError, UserError
-from study.home import Home
+from study.ledger.home import Home
 from study.service.queue import Full, Queue, Submission, Taken
 from study.service.queue_table import ENDED
 

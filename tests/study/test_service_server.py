@@ -32,10 +32,10 @@ from support.service_server import (
 from support.small_study import ENDLESS, fingerprints
 from support.waiting import wait_for
 
-from study import lease
 from study.errors import UserError
-from study.home import Home
-from study.results import summarize
+from study.ledger import lock
+from study.ledger.home import Home
+from study.ledger.results import summarize
 from study.service.client import Client
 from study.service.queue import Queue, Submission
 from study.service.queue_table import ENDED
@@ -184,7 +184,7 @@ def test_study_that_is_run_by_hand_is_waited_for_and_delays_no_other(home: Path)
     for name in ("held", "free"):
         queue.submit(name, TINY.format(name=name), {})
     with instant_studies("held", "free"), ExitStack() as begun:
-        with lease.hold(place.folder("held").lease, "held"):
+        with lock.hold(place.folder("held").lease, "held"):
             begun.enter_context(running(queue, place))
             wait_for(lambda: queue.counts()["complete"] == 1, "one study to be complete")
             assert [each.state for each in queue.all()] == ["queued", "complete"]
@@ -204,7 +204,7 @@ def test_study_that_is_begun_by_hand_just_before_the_server_does_waits_again(
         found = claim(is_left)
         if found is not None and not faster_has.is_set():
             faster_has.set()
-            faster.enter_context(lease.hold(place.folder("held").lease, "held"))
+            faster.enter_context(lock.hold(place.folder("held").lease, "held"))
         return found
 
     monkeypatch.setattr(queue, "claim", claim_late)

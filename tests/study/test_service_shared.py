@@ -26,10 +26,10 @@ from support.service_server import (
 from support.small_study import SMALL, fingerprints
 from support.waiting import wait_for
 
-from study import holding
 from study.errors import MachineError
-from study.home import Home
-from study.results import summarize
+from study.ledger import holding
+from study.ledger.home import Home
+from study.ledger.results import summarize
 from study.service import reading
 from study.service.queue import Queue, Submission
 from study.service.reading import StudyReader

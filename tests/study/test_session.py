@@ -7,10 +7,10 @@ from support.confirmed_study import ran
 from support.in_process import local_session, spec_with
 from support.small_study import SMALL
 
-from study import holding
 from study.errors import UserError
-from study.home import Home
-from study.session import StudySession
+from study.ledger import holding
+from study.ledger.home import Home
+from study.search.session import StudySession
 
 SHORT = spec_with("trials = 1", space="iterations = 5")
 

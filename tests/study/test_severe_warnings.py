@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from support.command import run_study
 
-from study.home import Home
-from study.ledger import Ledger
+from study.ledger.home import Home
+from study.ledger.ledger import Ledger
 from study.report import write_report
-from study.tracking.parent import describe_parent
+from study.tracking.study_run import describe_parent
 
 SPEC = """
 name = "leak"

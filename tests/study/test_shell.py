@@ -9,7 +9,7 @@ from support.command import run_study
 from support.small_study import SMALL
 from support.stores import give_store
 
-from study.shell import command, next_command, running_with
+from study.text.shell import command, next_command, running_with
 
 
 def test_words_come_back_as_they_were() -> None:

@@ -10,11 +10,11 @@ from support.command import run_study
 from support.in_process import run_local, spec_with
 from support.small_study import show
 
-from study.glyphs import draw_curve, sparkline, thin
-from study.home import Home
-from study.results import Summary, TrialRow, summarize
-from study.terminal import console_for_sentences, leaderboard, read_curves
-from study.trial_file import find_curve, read_result
+from study.cli.terminal import console_for_sentences, leaderboard, read_curves
+from study.ledger.home import Home
+from study.ledger.results import Summary, TrialRow, summarize
+from study.ledger.trial_artifact import find_curve, read_result
+from study.text.sparkline import draw_curve, sparkline, thin
 
 
 def _printed(table: object, width: int) -> str:

@@ -26,7 +26,7 @@ def test_letters_that_cannot_be_shown_are_replaced(encoding: str, spec: Path, ho
 
 def shell(line: str, home: Path, *arguments: object) -> "subprocess.CompletedProcess[str]":
     """Run `study` with these arguments, and with its output as the line says."""
-    command = ["bash", "-c", f'"$@" {line}', "bash", sys.executable, "-m", "study.cli", *map(str, arguments)]
+    command = ["bash", "-c", f'"$@" {line}', "bash", sys.executable, "-m", "study.cli.main", *map(str, arguments)]
     return subprocess.run(
         [*command, "--home", str(home)], env=environment(), capture_output=True, text=True, timeout=200, check=False
     )

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from study.power import Spread, detectable, examples_needed, power, seeds_needed, spread_of
-from study.selection import ScoredConfiguration, select_best
-from study.statistics import (
+from study.evaluation.power import Spread, detectable, examples_needed, power, seeds_needed, spread_of
+from study.evaluation.selection import ScoredConfiguration, select_best
+from study.evaluation.statistics import (
     adjust_to_best,
     crossed_anova,
     crossed_variance,

@@ -7,10 +7,10 @@ from support.simulated import correctness
 
 from engine.activations import Array
 from engine.metrics import METRICS
-from study.example_values import example_values
-from study.power import examples_needed, power, spread_of
-from study.selection import ScoredConfiguration, select_best
-from study.statistics import CrossedAnova, crossed_anova, generator, mcnemar_exact, paired_bootstrap
+from study.evaluation.influence import example_values
+from study.evaluation.power import examples_needed, power, spread_of
+from study.evaluation.selection import ScoredConfiguration, select_best
+from study.evaluation.statistics import CrossedAnova, crossed_anova, generator, mcnemar_exact, paired_bootstrap
 
 pytestmark = pytest.mark.slow
 PAIRS = 1000

@@ -15,11 +15,11 @@ from support.postgres import Server, start_server
 from support.small_study import SMALL, fingerprints
 from support.stores import give_store
 
-from study import holding
 from study.errors import MachineError, UserError
-from study.home import Home, StudyFolder
-from study.ledger import Ledger
-from study.results import summarize
+from study.ledger import holding
+from study.ledger.home import Home, StudyFolder
+from study.ledger.ledger import Ledger
+from study.ledger.results import summarize
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,8 @@ from support.processes import command_of, exporters_of, needs_proc, workers_of
 from support.small_study import ENDLESS
 from support.waiting import wait_for
 
-from study.home import Home
-from study.ledger import Ledger
+from study.ledger.home import Home
+from study.ledger.ledger import Ledger
 
 PASSWORD = "hush hush@/%#?"  # noqa: S105 - of a role that the tests make
 

@@ -9,12 +9,12 @@ from support.command import run_study
 from support.confirmed_study import ran
 from support.in_process import spec_with
 
-from study import memory
 from study.data import load
+from study.evaluation.retrain import Retraining, _side_by_side
 from study.execution import Workers
-from study.home import StudyFolder
-from study.planning import draw_trials
-from study.retraining import Retraining, _side_by_side
+from study.ledger.home import StudyFolder
+from study.planning.plan import draw_trials
+from study.search import memory
 from study.search.objective import Objective
 from study.search.search_space import largest_settings
 from study.spec import parse_spec
@@ -79,8 +79,8 @@ def test_plan_draws_settings_without_their_networks(tmp_path: Path) -> None:
 def test_stacks_of_confirm_begin_as_others_end_where_memory_is_short(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("study.retraining.MEMORY", 1)
-    monkeypatch.setattr("study.retraining.CHUNK_WORK", 1e-6)
+    monkeypatch.setattr("study.evaluation.retrain.MEMORY", 1)
+    monkeypatch.setattr("study.evaluation.retrain.CHUNK_WORK", 1e-6)
     objective = objective_of(spec_with(space="units = 4\ndepth = 1\niterations = 5"), tmp_path)
     objective.write_data()
     retraining = Retraining(objective, "dev", 6, tmp_path)

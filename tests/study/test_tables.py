@@ -18,11 +18,11 @@ from psycopg.rows import dict_row
 from sqlalchemy import event
 from support.postgres import Server
 
-from study import holding
 from study.errors import MachineError
-from study.home import StudyFolder
-from study.ledger import Ledger, TrialRecord
-from study.tables import Tables
+from study.ledger import holding
+from study.ledger.home import StudyFolder
+from study.ledger.ledger import Ledger, TrialRecord
+from study.ledger.tables import Tables
 
 TABLES = {"study_user_attributes", "trial_intermediate_values", "trial_user_attributes", "trial_values", "trials"}
 
@@ -85,7 +85,7 @@ def test_rows_are_those_that_optuna_writes(postgres: Server, tmp_path: Path, mon
             keep(ledger)
             known = ledger.trials()
         with (
-            mock.patch("study.storage.is_usable", lambda part: part != "cache"),
+            mock.patch("study.ledger.storage.is_usable", lambda part: part != "cache"),
             opened(theirs, tmp_path / "theirs", ("maximize", "minimize")) as ledger,
         ):
             assert not isinstance(ledger.storage, Tables)

@@ -4,7 +4,7 @@ import tomllib
 
 import pytest
 
-from study.toml_text import toml_value, write_toml
+from study.text.toml_text import toml_value, write_toml
 
 
 @pytest.mark.parametrize(

@@ -17,9 +17,9 @@ from support.exporter import impatient_exporter
 from support.mlflow_server import assert_whole
 from support.small_study import show
 
-from study.home import Home
+from study.ledger.home import Home
 from study.tracking import follower
-from study.tracking.content import STATUS, spread
+from study.tracking.trial_run import STATUS, spread
 
 
 @pytest.fixture(scope="module")

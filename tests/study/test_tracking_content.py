@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from support.in_process import run_local, spec_with
 
-from study.home import Home
-from study.ledger import Ledger
+from study.ledger.home import Home
+from study.ledger.ledger import Ledger
+from study.ledger.trial_artifact import find_result
 from study.spec import parse_spec
-from study.tracking.content import RunContent, TrialDescriber
-from study.tracking.view import page_address
-from study.trial_file import find_result
+from study.tracking.trial_run import RunContent, TrialDescriber
+from study.tracking.views import page_address
 
 MEANS = {"cost", "dev_cost", *(f"dev_{name}" for name in ("accuracy", "balanced_accuracy", "f1", "auc", "log_loss"))}
 

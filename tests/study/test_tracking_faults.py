@@ -26,8 +26,8 @@ from support.small_study import SMALL
 from support.waiting import LIMIT, wait_for
 
 from study.execution import Workers
-from study.home import Home
-from study.running import Progress, run
+from study.ledger.home import Home
+from study.run import Progress, run
 from study.tracking.exporter import Exporter, make_exporter
 from study.tracking.projection import hold_projection
 
@@ -49,9 +49,9 @@ COUNTED = """
             os._exit(9)
         setattr(MlflowClient, name, call)
 """
-BY_THE_CLIENT = "import study.tracking.tables\n    study.tracking.tables.open_tables = lambda *a: None\n    "
+BY_THE_CLIENT = "import study.tracking.bulk_insert\n    study.tracking.bulk_insert.open_tables = lambda *a: None\n    "
 IN_TABLES = (
-    "from study.tracking.tables import RunTables\n    original = RunTables.{name}\n"
+    "from study.tracking.bulk_insert import RunTables\n    original = RunTables.{name}\n"
     "    def call(self, *a):\n        {body}\n        os._exit(9)\n    RunTables.{name} = call"
 )
 FAULTS = {
@@ -99,7 +99,7 @@ def test_export_that_dies_half_done_is_completed_by_sync(fault: str, spec: Path,
 
 @pytest.mark.faults
 @pytest.mark.slow
-@pytest.mark.parametrize("place", ["study.ledger.Ledger.commit", "study.tracking.exporter.Exporter.look"])
+@pytest.mark.parametrize("place", ["study.ledger.ledger.Ledger.commit", "study.tracking.exporter.Exporter.look"])
 def test_coordinator_that_dies_leaves_no_run_behind_that_stays_wrong(place: str, spec: Path, home: Path) -> None:
     module, _, rest = place.rpartition(".")
     module, _, owner = module.rpartition(".")
@@ -114,7 +114,7 @@ def call(self, *a):
     return original(self, *a)
 owner.{rest} = call
 sys.argv = ["study", "run", {str(spec)!r}, "--home", {str(home)!r}, "--jobs", "1"]
-from study.cli import main
+from study.cli.main import main
 main()
 """
     died = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, check=False)

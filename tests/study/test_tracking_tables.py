@@ -10,7 +10,7 @@ import pytest
 from support.mlflow_server import assert_whole
 
 from study import _compat
-from study.home import Home
+from study.ledger.home import Home
 from study.tracking import store, tables
 from study.tracking.store import make_store
 from study.tracking.sync import sync

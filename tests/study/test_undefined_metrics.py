@@ -12,11 +12,11 @@ from support.in_process import run_local
 
 from engine.metrics import METRICS
 from study.errors import UserError
-from study.home import Home
-from study.ledger import Ledger
-from study.session import load_all
+from study.ledger.home import Home
+from study.ledger.ledger import Ledger
+from study.ledger.trial_artifact import read_result
+from study.search.session import load_all
 from study.spec import parse_spec
-from study.trial_file import read_result
 
 SPEC = """
 name = "rare"

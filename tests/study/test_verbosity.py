@@ -12,9 +12,9 @@ import typer
 from support.command import environment, run_study
 
 import study
-from study.cli import app
-from study.console import make_console
-from study.verbosity import TerminalHandler, telling
+from study.cli.main import app
+from study.text.console import make_console
+from study.text.verbosity import TerminalHandler, telling
 
 SPEC = """
 name = "tiny"

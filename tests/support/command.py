@@ -32,7 +32,7 @@ def run_study(*arguments: object, env: Mapping[str, str] | None = None, cwd: Pat
     It imports in milliseconds what is imported already. What is about signals, imports, exits or two processes at once
     needs `run_process`.
     """
-    from study.cli import app
+    from study.cli.main import app
 
     words = list(map(str, arguments))
     with _surroundings(words, environment() if env is None else env, cwd):
@@ -74,7 +74,7 @@ def begin_process(*arguments: object, **options: Any) -> Process:
 
 
 def _command(arguments: tuple[object, ...]) -> list[str]:
-    return [sys.executable, "-m", "study.cli", *map(str, arguments)]
+    return [sys.executable, "-m", "study.cli.main", *map(str, arguments)]
 
 
 def read_until(process: Process, words: str, limit: float = LIMIT) -> str:

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from support.in_process import local_session, run_local
 
-from study.confirmation import Confirmation
-from study.confirming import confirm_with
+from study.evaluation.confirm import confirm_with
 from study.execution import Workers
-from study.results import Summary
+from study.ledger.confirmation import Confirmation
+from study.ledger.results import Summary
 
 
 def nobody(_line: str) -> None:

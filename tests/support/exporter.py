@@ -8,7 +8,7 @@ from support.command import environment
 # Runs as sitecustomize. There is no setting for how long that process waits for a store, so its constant is changed.
 _IN_THE_EXPORTER = """
 import os, sys
-if "study.tracking.follower" in sys.orig_argv:
+if "study.tracking.exporter_process" in sys.orig_argv:
 {fault}
     import functools, sqlite3
     from study.tracking import follower

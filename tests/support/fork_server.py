@@ -23,9 +23,22 @@ from typing import Any, NoReturn
 from forking import MODULES, Server, become_subreaper, fixed_in, use
 
 PRELOADED = (
-    *("study.cli", "study.running", "study.finalizing", "study.rechecking", "study.predicting", "study.confirming"),
-    *("study.comparing", "study.report", "study.service.app", "study.service.serving", "study.service.runner"),
-    *("study.tracking.follower", "study.tracking.sync", "study.tracking.pictures", "skops.io", "pyarrow.parquet"),
+    *(
+        "study.cli.main",
+        "study.run",
+        "study.model.finalize",
+        "study.evaluation.recheck",
+        "study.model.predict",
+        "study.evaluation.confirm",
+    ),
+    *("study.evaluation.compare", "study.report", "study.service.app", "study.service.serving", "study.service.runner"),
+    *(
+        "study.tracking.exporter_process",
+        "study.tracking.sync",
+        "study.tracking.pictures",
+        "skops.io",
+        "pyarrow.parquet",
+    ),
     *("mlflow.store.tracking.sqlalchemy_store", "mlflow.sklearn", "mlflow.server.fastapi_app", "mlflow.cli", "uvicorn"),
 )
 HIGH = 500  # descriptors from here on are nobody's

@@ -1,7 +1,7 @@
 """Processes of Python that begin in milliseconds: forked from one that has imported what they need.
 
-`python -m study.cli …` imports for two to seven seconds, and many tests begin it. So `subprocess.Popen` is replaced,
-by `install`, in the processes that run the tests: where a command is one of MODULES or a script, a server
+`python -m study.cli.main …` imports for two to seven seconds, and many tests begin it. So `subprocess.Popen` is
+replaced, by `install`, in the processes that run the tests: where a command is one of MODULES or a script, a server
 (fork_server.py), which has imported all that these need, forks the process instead. It is a process like any other: a
 child of who began it, with the arguments, environment, folder, descriptors, session and mask of signals that were
 asked for, shown by /proc as that command, and it ends with the code or by the signal that a new one would. What it
@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 # Run as `python -m`; whether they begin others. Scripts (`python PATH.py`) do.
-MODULES = {"study.cli": True, "study.tracking.follower": False, "mlflow": True, "uvicorn": False}
+MODULES = {"study.cli.main": True, "study.tracking.exporter_process": False, "mlflow": True, "uvicorn": False}
 FIXED = ("PYTHON", "OMP_", "OPENBLAS_", "MKL_", "LD_", "LC_", "LANG", "COVERAGE_")  # beginnings of names
 PADDING = "-" * 4000  # an argument in whose place forked processes write their own, for /proc to show
 QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true"}  # is read at import

@@ -7,11 +7,11 @@ from support.small_study import SMALL
 
 from study.execution import Workers
 from study.execution.clusters import Cluster
-from study.home import Home
-from study.results import Summary
+from study.ledger.home import Home
+from study.ledger.results import Summary
 from study.search import Listener, Search
+from study.search.session import StudySession
 from study.search.stopping import Budget
-from study.session import StudySession
 from study.spec import parse_spec
 
 

@@ -14,7 +14,14 @@ from support.command import run_study
 # One process imports what is needed; those that are killed are forked from it, which takes milliseconds.
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(
-    ["support.killing", "study.api", "study.finalizing", "study.rechecking", "study.tracking.sync", "skops.io"]
+    [
+        "support.killing",
+        "study.api.study",
+        "study.model.finalize",
+        "study.evaluation.recheck",
+        "study.tracking.sync",
+        "skops.io",
+    ]
 )
 
 _CHANGES = ("os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.truncate")

@@ -20,7 +20,7 @@ from support.ports import answers, free_port
 from support.small_study import show
 from support.waiting import wait_for
 
-from study.tracking.content import STATUS
+from study.tracking.trial_run import STATUS
 
 
 class Server:

@@ -39,7 +39,7 @@ def workers_of(pid: int) -> list[int]:
 
 def exporters_of(pid: int) -> list[int]:
     """Return the processes that write to MLflow for a coordinator."""
-    return running("study.tracking.follower", parent=pid)
+    return running("study.tracking.exporter_process", parent=pid)
 
 
 def gone(pids: list[int]) -> bool:

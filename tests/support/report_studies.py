@@ -6,11 +6,11 @@ from typing import Any
 
 from support.in_process import run_local
 
-from study.home import Home
-from study.ledger import Ledger, quiet_optuna
+from study.ledger.home import Home
+from study.ledger.ledger import Ledger, quiet_optuna
+from study.ledger.results import digest
 from study.report.facts import Facts
-from study.results import digest
-from study.session import load_all
+from study.search.session import load_all
 from study.spec import parse_spec
 
 

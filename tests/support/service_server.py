@@ -21,7 +21,7 @@ from support.command import Completed, environment, run_study
 from support.ports import free_port
 from support.waiting import wait_for
 
-from study.home import Home
+from study.ledger.home import Home
 from study.service import children
 from study.service.app import make_service
 from study.service.connections import Connections
@@ -148,7 +148,7 @@ class Served(Service):
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "study.cli", "serve", "--home", str(self.home), "--port", str(self.port)]
+        command = [sys.executable, "-m", "study.cli.main", "serve", "--home", str(self.home), "--port", str(self.port)]
         variables = environment() | ({} if self.storage is None else {"STUDY_STORAGE": self.storage})
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
-from study.choice import Choice
+from study.ledger.choice import Choice
 from study.report.facts import Facts
 
 # Boxes of all lines of text that are shown. A text that a reader has to scroll to within a table is not clipped.

@@ -17,7 +17,7 @@ from support.command import run_process, run_study
 from study.data import memory
 from study.data.sources import read_cells, read_source
 from study.errors import UserError
-from study.importing import REMEDY
+from study.runtime.importing import REMEDY
 from study.spec.data import DataSpec
 
 ROOM = 10_000_000  # bytes that a file may take in these tests

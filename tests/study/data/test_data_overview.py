@@ -16,9 +16,9 @@ from study.data import draft_spec, load, load_folds, look
 from study.data.draft_text import study_name
 from study.data.overview import smallest_difference
 from study.errors import UserError
-from study.records import to_json
 from study.spec import parse_spec
 from study.spec.data import DataSpec
+from study.text.records import to_json
 
 ROWS = 300
 

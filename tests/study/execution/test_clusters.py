@@ -18,8 +18,8 @@ from support.ray_cluster import TOKEN, RayCluster, start_ray
 from engine.worker_data import Fold, pack_data, read_data, unpack_data, write_data
 from study.data import load
 from study.execution import Workers, clusters, connect
-from study.home import Home
-from study.results import summarize
+from study.ledger.home import Home
+from study.ledger.results import summarize
 from study.search.objective import Objective
 from study.spec import parse_spec
 

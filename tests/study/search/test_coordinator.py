@@ -6,8 +6,8 @@ import pytest
 from support.small_study import SMALL
 
 from study.data import load
-from study.home import Home
-from study.ledger import Ledger, quiet_optuna
+from study.ledger.home import Home
+from study.ledger.ledger import Ledger, quiet_optuna
 from study.search import Budget, Listener, Objective, Search
 from study.search.coordinator import slots_of_groups
 from study.spec import parse_spec

@@ -1,0 +1,1 @@
+"""The command `study`: arguments in, lines and exit codes out."""

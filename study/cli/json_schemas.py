@@ -1,0 +1,71 @@
+"""JSON Schemas of what the commands print with --json, made from the records that they print."""
+
+import typing
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from study.cli.views.trial import TrialAnswer
+from study.evaluation.comparison import Comparison
+from study.ledger.answers import StudyAnswer, StudyLine
+from study.ledger.confirmation import ConfirmAnswer, Recheck
+from study.model.finalize import Final
+from study.planning.plan import Plan
+from study.report.facts import ReportAnswer
+from study.service import schemas as service
+from study.text.records import IF_ANY, key_of, properties_of
+from study.tracking.sync import SyncResult
+
+ANSWERS: dict[str, Any] = {
+    "cancel": service.SubmissionAnswer,
+    "compare": Comparison,
+    "confirm": ConfirmAnswer,
+    "finalize": Final,
+    "list": list[StudyLine],
+    "plan": Plan,
+    "recheck": Recheck,
+    "report": ReportAnswer,
+    "show": StudyAnswer,
+    "show-trial": TrialAnswer,
+    "status": list[service.StudyLine] | service.StudyAnswer,
+    "submit": service.SubmissionAnswer,
+    "sync": SyncResult,
+}
+"""What each command prints; "show-trial" is `study show NAME TRIAL`."""
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def json_schema(command: str) -> dict[str, Any]:
+    """Return the JSON Schema of what a command prints with --json, a key of `ANSWERS`."""
+    kind = ANSWERS[command]
+    made = TypeAdapter(kind).json_schema()
+    for record in set(_records(kind)):
+        _describe(record, made.get("$defs", {}).get(record.__name__, made))
+    made.pop("title", None)
+    return {"$schema": DIALECT, "title": f"study {command.partition('-')[0]} --json", **made}
+
+
+def _describe(record: type, described: dict[str, Any]) -> None:
+    """Say in a record's schema what `study.text.records.to_json` writes: fields, and the properties that it names."""
+    renamed = {each.name: key_of(each) for each in fields(record)}
+    for name in properties_of(record):
+        returned = typing.get_type_hints(getattr(record, name).fget)["return"]
+        described["properties"][name] = TypeAdapter(returned).json_schema()
+    described["properties"] = {renamed.get(name, name): said for name, said in described["properties"].items()}
+    always = [key_of(each) for each in fields(record) if each.metadata != IF_ANY]
+    described["required"] = [*always, *properties_of(record)]
+    described["additionalProperties"] = False
+
+
+def _records(kind: object) -> Iterator[type]:
+    """Yield the records that a type consists of."""
+    if isinstance(kind, type) and is_dataclass(kind):
+        yield kind
+        hints = typing.get_type_hints(kind)
+        for each in fields(kind):
+            yield from _records(hints[each.name])
+    for argument in typing.get_args(kind):
+        yield from _records(argument)

@@ -1,0 +1,150 @@
+"""The command `study`. What it exits with is in `study.exit_status`."""
+
+import atexit
+import gc
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from study import __version__, exit_status, signals
+from study.cli import results, search, service, winner
+from study.errors import MachineError, UserError, explain_os_error
+from study.exit_status import Cause, ExitCode, ExitStatus
+from study.runtime.importing import explain_import
+from study.text import outputs
+from study.text.printable import say
+from study.text.redaction import redact
+from study.text.shell import running_with
+from study.text.verbosity import with_verbosity
+
+_RULES = {"int": "must be a whole number", "float": "must be a number", "finite": "must be a finite number"}
+
+
+class Commands(TyperGroup):
+    """The commands. An error that a user is to see ends one with a line on standard error and an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was asked for.
+
+        Raises:
+            typer.Exit: with the exit code, where the user or the machine got something wrong.
+        """
+        try:
+            return super().invoke(ctx)
+        except (UserError, MachineError) as error:
+            message, code, cause = str(error), error.exit_code, error.cause
+        except typer.BadParameter as error:
+            wrong = wrong_value(error)
+            if wrong is None:
+                raise
+            message, code, cause = wrong, ExitCode.USER, Cause.USER
+        except OSError as error:
+            if error.filename is None:
+                raise
+            message, code, cause = explain_os_error(error, Path(error.filename)), ExitCode.FAULT, Cause.MACHINE
+        except (ImportError, MemoryError) as error:
+            message, code, cause = explain_import(error), ExitCode.FAULT, Cause.MACHINE
+        message = redact(message)
+        say(f"study: {message}", error=True)
+        exit_status.report(ExitStatus(code, cause, message))
+        raise typer.Exit(code)
+
+
+class Command(TyperCommand):
+    """A command. What it prints as the next one goes to the same place."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command with the options that were given."""
+        with running_with(ctx.params):
+            return super().invoke(ctx)
+
+
+def wrong_value(error: typer.BadParameter) -> str | None:
+    """Return what is wrong with the value of an option or argument, where typer has it said by pydantic; else None."""
+    cause: Any = error.__cause__  # pydantic, which takes long to import, is there only if this is its error
+    parameter: Any = error.param
+    if parameter is None or not hasattr(cause, "errors"):
+        return None
+    first = cause.errors(include_url=False)[0]
+    limits = first.get("ctx", {})
+    if "ge" in limits:
+        rule = f"must be at least {limits['ge']:g}"
+    elif "le" in limits:
+        rule = f"must be at most {limits['le']:g}"
+    else:
+        rule = next((rule for kind, rule in _RULES.items() if first["type"].startswith(kind)), "is not valid")
+    name = parameter.opts[0] if parameter.param_type_name == "option" else parameter.metavar
+    return f"{name}: {rule}, got {first['input']!r}"
+
+
+app = typer.Typer(
+    name="study",
+    cls=Commands,
+    help="Tune dense neural networks from one TOML file, and keep a record that can be trusted.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for command in (
+    *(search.run, search.plan, search.init),
+    *(results.show, results.report, results.list_studies, results.compare),
+    *(winner.confirm, winner.recheck, winner.finalize, winner.predict),
+    *(results.sync, results.ui),
+    *(service.serve, service.submit, service.status, service.cancel, service.logs),
+):
+    app.command("list" if command is results.list_studies else None, cls=Command)(with_verbosity(command))
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        say(f"study {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line in a process of its own."""
+    signals.raise_once()
+    # Collecting again and again what was imported and read takes half the time of a command on 5,000 trials.
+    gc.set_threshold(100_000, 20, 20)
+    atexit.register(gc.freeze)
+    outputs.make_lasting()
+    try:
+        app()
+    except KeyboardInterrupt:
+        code: Any = ExitCode.INTERRUPTED
+    except SystemExit as ended:  # typer makes one of Ctrl-C, too
+        code = ended.code
+    except Exception as error:  # of the program; Python prints the traceback
+        message = redact(f"{type(error).__name__}: {error}")
+        exit_status.report(ExitStatus(ExitCode.FAULT, Cause.FAULT, message))
+        raise
+    failure = outputs.failure()
+    if failure is not None:
+        print(f"study: {failure}; what came after that is not shown", file=sys.stderr)
+        if not code:
+            code = ExitCode.FAULT
+            exit_status.report(ExitStatus(code, Cause.MACHINE, failure))
+    if code == ExitCode.INTERRUPTED:
+        print("study: interrupted", file=sys.stderr)
+    if not exit_status.is_reported():
+        exit_status.report(ExitStatus.of_code(code if isinstance(code, int) else int(code is not None)))
+    if code in (ExitCode.FAULT, ExitCode.INTERRUPTED):
+        signals.leave(code)  # something may still be at work
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

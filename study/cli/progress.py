@@ -1,0 +1,142 @@
+"""What a person sees while a study runs: a live bar in a terminal, plain lines where there is none."""
+
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from engine.metrics import METRICS
+from study.api.progress_line import describe_sizes
+from study.cli.terminal import ConfirmBar, TimeColumn, leaderboard, print_warnings, read_curves
+from study.cli.views.confirm import print_confirmed
+from study.data import Dataset
+from study.evaluation.choice_lines import choice_lines
+from study.ledger.home import Home
+from study.run import Progress as RunProgress
+from study.run import RunResult
+from study.text.console import make_console
+from study.text.formatting import agree, counted, figures
+from study.text.shell import is_place_given, next_command
+from study.text.verbosity import PRINTER, is_told, log
+
+
+class RunView:
+    """The view of one run: a bar in a terminal, a line a trial elsewhere; use as a context manager.
+
+    Args:
+        home: where the study is.
+    """
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+        self.console = make_console(soft_wrap=True)
+        self.progress = RunProgress(self._begun, self._finished, self._tell, self._ended, self._confirming)
+        self._confirm_bar = ConfirmBar(self.console, quiet=not is_told())
+        self._bar: Progress | None = None
+        self._task: Any = None
+        self._done = self._planned = 0
+        self._best: float | None = None
+        self._metric, self._direction = "value", "maximize"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._stop_bar()
+        if kind is KeyboardInterrupt and self._planned:
+            kept = f"{self._done} of {counted(self._planned, 'trial')} {agree(self._done, 'is', 'are')} kept"
+            self._tell(f"{kept}; the same command goes on from here.")
+
+    def _tell(self, text: str, style: str | None = None) -> None:
+        """Say something on the way; printed by the console that shows a bar, below which it would stand otherwise."""
+        log.info("%s", text, extra={PRINTER: partial(self.console.print, style=style)})
+
+    def _begun(
+        self, datasets: tuple[Dataset, ...], metric: str, direction: str, done: int, planned: int, best: float | None
+    ) -> None:
+        self._metric, self._direction = metric, direction
+        self._done, self._planned, self._best = done, planned, best
+        dataset, sizes = datasets[0], describe_sizes(datasets)
+        features = counted(dataset.n_x, "feature")
+        self._tell(f"{dataset.source}: {dataset.task}, {features}, {sizes}; test stays sealed")
+        for note in dataset.notes:
+            self._tell(f"  {note}", style="dim")
+        title = METRICS[metric].title if metric in METRICS else metric
+        because = dataset.metric_reason if metric == dataset.default_metric else ""
+        self._tell(f"  compared by {title} on dev" + (f", since {because}" if because else ""))
+        if done >= planned:
+            return
+        if done:
+            self._tell(f"going on after {done} of {counted(planned, 'trial')}")
+        if self.console.is_terminal and is_told():
+            self._bar = Progress(
+                TextColumn("trials"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[best]}"),
+                TimeColumn(),
+                console=self.console,
+            )
+            self._task = self._bar.add_task("trials", total=planned, completed=done, best=self._said_best())
+            self._bar.start()
+
+    def _finished(self, number: int, state: str, value: float | None) -> None:
+        self._done += 1
+        if state == "complete" and value is not None and _better(value, self._best, self._direction):
+            self._best = value
+        best = self._said_best()
+        if self._bar is not None:
+            self._bar.update(self._task, completed=self._done, best=best)
+        else:
+            shown = "" if value is None else f" {self._metric} {figures([value])[0]}"
+            self._tell(f"trial {number} {state}{shown} ({self._done}/{self._planned}) {best}".rstrip())
+
+    def _said_best(self) -> str:
+        return "" if self._best is None else f"best dev {METRICS[self._metric].title} {figures([self._best])[0]}"
+
+    def _confirming(self, share: float) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+        self._confirm_bar.update(share)
+
+    def _stop_bar(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+        self._confirm_bar.stop()
+
+    def _ended(self, result: RunResult) -> None:
+        """Print the ten best trials; MLflow is still being written."""
+        self._stop_bar()
+        summary = result.summary
+        if not result.new:
+            self.console.print(
+                f"study {summary.name!r} is complete with {counted(len(summary.trials), 'trial')}; nothing to do. "
+                "--trials N raises the number."
+            )
+        curves = read_curves(self.home.folder(summary.name), summary)
+        self.console.print(leaderboard(summary, self.console.width, curves), soft_wrap=False)
+        if result.confirmed is not None:
+            print_confirmed(result.confirmed, summary, table=False)
+        else:
+            for line in choice_lines(summary, next_command):
+                self.console.print(line)
+        print_warnings(summary.warnings)
+
+    def conclude(self, result: RunResult) -> None:
+        """Say where to look next."""
+        missing = result.missing_runs()
+        if missing:
+            self.console.print(missing)
+        name = result.summary.name
+        ui = "make ui" if not is_place_given() and Path("Makefile").exists() else next_command("ui")
+        self._tell(f"All trials:   {next_command('show', name)}")
+        self._tell(f"As a page:    {next_command('report', name)}")
+        self._tell(f"In MLflow:    {ui}")
+
+
+def _better(value: float, best: float | None, direction: str) -> bool:
+    return best is None or (value > best if direction == "maximize" else value < best)

@@ -1,0 +1,161 @@
+"""The commands of the service: serve, submit, status, cancel, logs."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from study.cli.options import HomeOption, JsonOption, NameArgument, StorageOption
+from study.runtime.importing import importing
+from study.text import outputs
+from study.text.printable import printable, say
+from study.text.shell import next_command
+
+if TYPE_CHECKING:
+    from study.service.client import Client
+
+ServerOption = Annotated[
+    str | None, typer.Option("--server", metavar="URL", help="STUDY_SERVER, or http://127.0.0.1:5050.")
+]
+TokenOption = Annotated[
+    Path | None, typer.Option("--token-file", metavar="FILE", help="The token is in this file; chmod 600.")
+]
+MEGABYTE = 1 << 20
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on; another than loopback needs a token.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 5050,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Workers of all studies; left out, one a core.")] = None,
+    concurrent: Annotated[int, typer.Option(min=1, max=64, help="Studies at a time; they share the jobs.")] = 1,
+    token_file: TokenOption = None,
+    allow_host: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Another name under which it may be asked; repeatable.")
+    ] = None,
+    data_folder: Annotated[
+        list[Path] | None, typer.Option(metavar="DIR", help="Data are read from here; left out, the current folder.")
+    ] = None,
+    max_trials: Annotated[int, typer.Option(help="Largest [search] trials.")] = 1_000,
+    max_iterations: Annotated[int, typer.Option(help="Largest [space] iterations.")] = 1_000_000,
+    max_depth: Annotated[int, typer.Option(help="Largest [space] depth.")] = 20,
+    max_units: Annotated[int, typer.Option(help="Largest [space] units.")] = 4_096,
+    max_batch: Annotated[int, typer.Option(help="Largest [space] batch_size.")] = 1_000_000,
+    max_examples: Annotated[int, typer.Option(help="Largest [data] examples, of generated data.")] = 1_000_000,
+    max_upload: Annotated[int, typer.Option(help="Largest uploaded file, MB.")] = 100,
+    max_uploads: Annotated[int, typer.Option(help="All uploaded files together, MB.")] = 1_024,
+    mlflow: Annotated[
+        bool, typer.Option("--mlflow/--no-mlflow", help="Serve MLflow's pages, write runs to it.")
+    ] = True,
+    home: HomeOption = None,
+    storage: StorageOption = None,
+) -> None:
+    """Take studies over HTTP, run them one after another, and show them in a page."""
+    with importing("numpy"):
+        from study.execution import default_jobs
+        from study.ledger.home import Home
+        from study.service.data_files import allowed_folders
+        from study.service.limits import Limits
+        from study.service.serving import serve as serve_studies
+        from study.service.settings import Settings, read_token
+
+    limits = Limits(
+        trials=max_trials,
+        iterations=max_iterations,
+        depth=max_depth,
+        units=max_units,
+        batch=max_batch,
+        examples=max_examples,
+        upload=max_upload * MEGABYTE,
+        uploads=max_uploads * MEGABYTE,
+    )
+    serve_studies(
+        Settings(
+            home=Home.at(home, storage),
+            host=host,
+            port=port,
+            jobs=jobs or default_jobs(),
+            concurrent=concurrent,
+            token=None if token_file is None else read_token(token_file),
+            folders=allowed_folders(data_folder or [Path.cwd()]),
+            hosts=tuple(allow_host or ()),
+            mlflow=mlflow,
+            limits=limits,
+        )
+    )
+
+
+def submit(
+    spec: Annotated[Path, typer.Argument(metavar="SPEC", help="The study's TOML file.")],
+    upload: Annotated[bool, typer.Option("--upload", help="Send the data files that it names along.")] = False,
+    server: ServerOption = None,
+    token_file: TokenOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Hand a study in to a service."""
+    from study.cli.terminal import print_json
+
+    client = _client(server, token_file)
+    submission = client.submit(spec, upload=upload)
+    if json:
+        print_json(submission)
+    else:
+        name, follow = submission["name"], next_command("logs", submission["name"], "-f")
+        say(f"{name}: {submission['state']}, submission {submission['id']}; `{follow}` follows it")
+
+
+def status(
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="One study; left out, all.")] = None,
+    server: ServerOption = None,
+    token_file: TokenOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Show how the studies of a service stand."""
+    from study.cli.terminal import print_json
+    from study.service.status_view import print_status
+
+    client = _client(server, token_file)
+    found = client.studies() if name is None else client.study(name)
+    if json:
+        print_json(found)
+    else:
+        print_status(found if isinstance(found, list) else [found])
+
+
+def cancel(
+    name: NameArgument, server: ServerOption = None, token_file: TokenOption = None, json: JsonOption = False
+) -> None:
+    """Take a study out of a service's queue, or stop it; what is finished is kept."""
+    from study.cli.terminal import print_json
+
+    submission = _client(server, token_file).cancel(name)
+    if json:
+        print_json(submission)
+    elif submission["state"] == "running":
+        say(f"{name}: is being stopped; what is finished is kept")
+    else:
+        say(f"{name}: {submission['state']}")
+
+
+def logs(
+    name: NameArgument,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the study has ended.")] = False,
+    server: ServerOption = None,
+    token_file: TokenOption = None,
+) -> None:
+    """Print what a study of a service printed."""
+    for piece in _client(server, token_file).log(name, follow=follow):
+        sys.stdout.write(printable(piece))
+        sys.stdout.flush()
+        if not outputs.is_shown():
+            return
+
+
+def _client(server: str | None, token_file: Path | None) -> "Client":
+    from study.service.client import Client
+
+    if token_file is None:
+        return Client(server)
+    from study.service.settings import read_token
+
+    return Client(server, read_token(token_file))

@@ -1,0 +1,1 @@
+"""What commands print: each result as lines and tables for a terminal."""

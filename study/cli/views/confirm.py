@@ -1,0 +1,180 @@
+"""What `study confirm` and `study recheck` found, in the terminal: in plain words, then a table."""
+
+from rich import box
+from rich.table import Table
+
+from engine.metrics import METRICS
+from study.cli.terminal import console_for_sentences
+from study.evaluation.choice_lines import choice_lines, work_share
+from study.ledger.confirmation import Candidate, Confirmation, Power, Recheck, RecheckCandidate, Score
+from study.ledger.results import Summary
+from study.text.formatting import counted, figure, figures, signed
+from study.text.shell import next_command
+
+
+def print_confirmed(confirmation: Confirmation, summary: Summary, *, table: bool = True) -> None:
+    """Print a confirmation.
+
+    Args:
+        confirmation: what was found.
+        summary: of the study, with this confirmation.
+        table: whether the candidates follow the sentences.
+    """
+    console = console_for_sentences()
+    for line in confirmation_lines(confirmation):
+        console.print(line)
+    if table:
+        console.print(candidates_table(confirmation), soft_wrap=False)
+    for line in choice_lines(summary, next_command):
+        console.print(line)
+
+
+def confirmation_lines(confirmation: Confirmation) -> list[str]:
+    """Return what was selected, what it rests on, and what it does not say."""
+    best, title = confirmation.best, METRICS[confirmation.metric].title
+    seeds = counted(confirmation.seeds, "fresh seed")
+    examples = counted(confirmation.m, "dev example" if confirmation.part == "dev" else "example")
+    aside = "" if confirmation.part == "dev" else " set aside for it"
+    lines = [f"Confirmed on {seeds} and {examples}{aside}: trial {best.trial}, {title} {_value(best)}."]
+    equal = [candidate.trial for candidate in confirmation.equals]
+    if not equal:
+        if len(confirmation.candidates) > 1:
+            lines.append(f"All others ({len(confirmation.candidates) - 1}) are significantly worse (p < 0.05).")
+    else:
+        alike = f"Not significantly different from it (p ≥ 0.05): {_names(equal)}"
+        cheapest = confirmation.recommended
+        if cheapest == best.trial:
+            lines.append(f"{alike}. Recommended: trial {cheapest}, the cheapest.")
+        else:
+            lines.append(f"{alike}. Recommended: trial {cheapest}, the cheapest ({work_share(confirmation)}).")
+    lines += _shrunk(confirmation)
+    lines += [f"Trial {each.trial} {each.reason}." for each in confirmation.failed]
+    lines += _power(confirmation.power, title)
+    if confirmation.seeds == 2:
+        lines.append("Two seeds say little about how much seeds differ; use five or more.")
+    if confirmation.part == "dev":
+        lines.append(
+            "The candidates were chosen on these examples, so the values are slightly optimistic; "
+            "[data] confirm = 0.1 sets other examples aside."
+        )
+    return lines
+
+
+def print_rechecked(recheck: Recheck) -> None:
+    """Print what a recheck found."""
+    console = console_for_sentences()
+    title = METRICS[recheck.metric].title
+    for line in (*_holding_lines(recheck, title), *(f"{each.name} {each.reason}." for each in recheck.failed)):
+        console.print(line)
+    for line in _power(recheck.power, title):
+        console.print(line)
+    if recheck.part == "dev" and not recheck.holds:
+        console.print("These examples chose the new settings, which favours them a little.")
+    console.print(candidates_table(recheck), soft_wrap=False)
+    recommended = recheck.candidate(recheck.recommended)
+    if recommended is not None and recommended.name != recheck.old_best.name:
+        drawn = ", ".join(f"{key} = {_plain(value)}" for key, value in recommended.params.items())
+        console.print(f"{recommended.name}: {drawn}")
+
+
+def _holding_lines(recheck: Recheck, title: str) -> list[str]:
+    """Return whether the old best still holds."""
+    old, best = recheck.candidate(recheck.old_best.name), recheck.candidate(recheck.winner)
+    where = f"{counted(recheck.seeds, 'fresh seed')} and {counted(recheck.m, 'example')} of {recheck.data}"
+    if old is None or best is None:
+        return [f"The old best holds no longer. Recommended: {recheck.recommended}."]
+    if recheck.holds and old is best:
+        return [f"The old best still holds: {old.name} is best on {where}, {title} {_value(best)}."]
+    if recheck.holds:
+        return [f"The old best still holds: {old.name} is not significantly different from {best.name} on {where}."]
+    return [
+        f"The old best holds no longer: on {where} {best.name} is better, "
+        f"{title} {_value(best)} against {_value(old)}. Recommended: {recheck.recommended}."
+    ]
+
+
+def candidates_table(found: Confirmation | Recheck) -> Table:
+    """Return the candidates, the best value on fresh seeds first."""
+    sign = -1 if found.direction == "maximize" else 1
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("trial", justify="right", no_wrap=True)
+    same_data = isinstance(found, Confirmation)  # values of the search are comparable then
+    titles = ("again", "95%\ninterval", "best\nwith", "difference\n95%", "p", "work", "para-\nmeters")
+    for title in ("search", *titles) if same_data else titles:
+        table.add_column(title, justify="right", no_wrap=True)
+    candidates: tuple[Candidate | RecheckCandidate, ...] = found.candidates
+    ranked = sorted(candidates, key=lambda c: (sign * c.value, c.trial))
+    most = max((c.work for c in ranked if _name(c) == found.winner), default=0)
+    shown = [[c.search_value, c.value, c.low, c.high] if same_data else [c.value, c.low, c.high] for c in ranked]
+    values = iter(figures([value for row in shown for value in row], 3))
+    gaps = iter(signed([end for c in ranked for end in (c.difference.low, c.difference.high)], 3))
+    for c, row in zip(ranked, shown, strict=True):
+        *before, low, high = (next(values) for _ in row)
+        gap = f"{next(gaps)} {next(gaps)}"
+        best = _name(c) == found.winner
+        table.add_row(
+            f"{_name(c)}{'*' if _name(c) == found.recommended else ' '}",
+            *before,
+            f"{low} {high}",
+            f"{100 * c.probability_best:.0f}%",
+            "" if best else gap,
+            "" if best else _p(c.difference.p),
+            f"{100 * c.work / most:.0f}%" if most else "",
+            f"{c.parameters:,}",
+        )
+    table.caption = (
+        "* recommended: the cheapest that is not significantly different from the best\n"
+        "work: of its training, relative to the best; best with: probability"
+    )
+    table.caption_justify = "left"
+    return table
+
+
+def _name(candidate: Candidate | RecheckCandidate) -> int | str:
+    return candidate.name if isinstance(candidate, RecheckCandidate) else candidate.trial
+
+
+def _shrunk(confirmation: Confirmation) -> list[str]:
+    best = confirmation.search_best
+    again = confirmation.candidate(best.trial)
+    if again is None or best.value is None:
+        return []
+    half = (again.high - again.low) / 2
+    return [
+        f"The search's best, trial {best.trial}: {_short(best.value)} in the search, "
+        f"{_short(again.value)} ± {figure(half, 2)} confirmed."
+    ]
+
+
+def _power(power: Power | None, title: str) -> list[str]:
+    if power is None:
+        return []
+    found = f"would be found with probability {power.power:.2f}"
+    said = f"A true difference of {figure(power.difference, 3)} in {title} {found}"
+    if power.power >= power.wanted:
+        return [f"{said}; with {power.wanted}, one of {figure(power.detectable, 2)}."]
+    needed = ((power.seeds_needed, "seeds"), (power.examples_needed, "examples"))
+    ways = [f"{count:,} {what}" for count, what in needed if count is not None]
+    return [f"{said}; {power.wanted} takes {' or '.join(ways) or 'more seeds and more examples'}."]
+
+
+def _value(score: Score) -> str:
+    return f"{_short(score.value)} ({_short(score.low)} to {_short(score.high)})"
+
+
+def _names(trials: list[int]) -> str:
+    if len(trials) == 1:
+        return f"trial {trials[0]}"
+    return f"trials {', '.join(map(str, trials[:-1]))} and {trials[-1]}"
+
+
+def _short(value: float) -> str:
+    return f"{value:.3f}" if 1e-3 <= abs(value) < 100 else figure(value, 3)
+
+
+def _plain(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _p(value: float) -> str:
+    return "<.001" if value < 0.001 else f"{value:.3f}".removeprefix("0")

@@ -1,0 +1,56 @@
+"""`study finalize` as a person reads it: what the test set said, beside what dev and confirm said before."""
+
+from collections.abc import Sequence
+
+from engine.metrics import METRICS
+from study.model.finalize import Final, TestEvaluation
+from study.text.console import make_console
+from study.text.formatting import counted, figure, figures
+from study.text.shell import next_command
+
+
+def print_final(final: Final) -> None:
+    """Print the score, how it compares, and where the model is."""
+    console = make_console(soft_wrap=True)
+    opening = final.opening
+    title = METRICS[opening.metric].title
+    part = "train and dev" if opening.with_dev else "train"
+    examples = counted(opening.m, "test example")
+    confirmed = final.confirmed or (None, None, None)
+    shown = figures([opening.value, opening.low, opening.high, final.dev_value, *confirmed])
+    console.print(f"{final.name}: {_title(final)}, trained on {part}, evaluated on {examples}")
+    console.print(f"  {title} on test: {_score(opening, shown)}")
+    console.print(f"  in the search, on dev: {shown[3]}")
+    if final.confirmed is not None:
+        console.print(f"  confirmed on fresh seeds: {shown[4]} ({shown[5]} to {shown[6]})")
+    for note in final.notes:
+        console.print(f"  test rows: {note}")
+    if final.times > 1:
+        console.print(
+            f"The test set has been opened {final.times} times: whoever chooses by these scores can no longer take "
+            "them as those of an untouched test set."
+        )
+    console.print(f"Model:    {final.model}")
+    predict = next_command("predict", final.name, "FILE.csv", "-o", "predictions.csv")
+    console.print(f"Predict:  {predict}")
+
+
+def _title(final: Final) -> str:
+    """Return the trial with the name under which it is taken, if it has one."""
+    number = final.opening.trial
+    return f"trial {number} (confirmed)" if number == final.choice.confirmed else final.choice.title(number)
+
+
+def _score(opening: TestEvaluation, shown: Sequence[str]) -> str:
+    """Return the value with its interval, or why there is none and what else is known.
+
+    shown: value, low and high as they are printed.
+    """
+    if opening.value is None:
+        others = ", ".join(
+            f"{METRICS[name].title} {figure(value)}" for name, value in opening.metrics.items() if value is not None
+        )
+        return f"undefined, {opening.undefined[opening.metric]} in the test set ({others})"
+    if opening.low is None or opening.high is None:
+        return shown[0]
+    return f"{shown[0]} (95% interval {shown[1]} to {shown[2]})"

@@ -1,0 +1,118 @@
+"""`study plan` as a person reads it: the data, the space, the work, what this machine makes of it, the defaults."""
+
+from rich import box
+from rich.table import Table
+
+from study.cli.terminal import console_for_sentences
+from study.planning.plan import Plan, Spread
+from study.search.memory import available_memory
+from study.text.formatting import counted
+
+WIDE = 12  # classes and settings that are listed; more are counted
+
+
+def print_plan(plan: Plan) -> None:
+    """Print a plan."""
+    console = console_for_sentences()
+    console.print(f"{plan.name}: what a run will do; nothing is trained")
+    for title, rows in (("Data", _data(plan)), ("Search", _search(plan)), ("This machine", _machine(plan))):
+        table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, show_header=False, pad_edge=False)
+        table.add_column(no_wrap=True)
+        table.add_column(overflow="fold")
+        for key, value in rows:
+            table.add_row(key, value)
+        console.print(table, soft_wrap=False)
+    for decision in plan.look.decisions:
+        console.print(f"  {decision}", style="dim")
+    for warning in plan.look.warnings:
+        console.print(f"! {warning.message}")
+    left = ", ".join(f"{key} = {value}" for key, value in plan.defaults.items())
+    if left:
+        console.print(f"Left to defaults: {left}", style="dim")
+
+
+def _data(plan: Plan) -> list[tuple[str, str]]:
+    look = plan.look
+    kinds = ", ".join(f"{count} {kind}" for kind, count in look.columns_by_kind.items())
+    rows = [
+        ("rows", f"{look.rows:,}; {look.split}"),
+        (
+            "columns",
+            f"{kinds}; {counted(look.missing_cells, 'cell')} missing; {counted(look.n_x, 'feature')} for the network",
+        ),
+        ("target", f"{look.target_name}, {look.task} ({look.task_reason})"),
+        ("compared by", _metric(plan)),
+    ]
+    if look.classes:
+        counts = [f"{name} ({count:,})" for name, count in look.classes.items()]
+        more = f", … ({len(counts)} in all)" if len(counts) > WIDE else ""
+        rows.append(("rows of each class", ", ".join(counts[:WIDE]) + more))
+    share = "points of accuracy" if look.classes else "% of the RMSE"
+    smallest = f"{100 * look.smallest_difference:.1f} {share}"
+    examples = counted(look.compared_on, "dev example")
+    rows.append(("detectable", f"differences between trials from about {smallest} on, by {examples}"))
+    return rows
+
+
+def _metric(plan: Plan) -> str:
+    if plan.metric != plan.look.default_metric:
+        return f"{plan.metric}, as the spec sets it; {plan.look.default_metric} would be the default"
+    return plan.metric + (f", since {plan.look.metric_reason}" if plan.look.metric_reason else "")
+
+
+def _search(plan: Plan) -> list[tuple[str, str]]:
+    rows = [(name.replace("_", " "), said) for name, said in plan.searched.items()]
+    fixed = ", ".join(f"{name} {value}" for name, value in plan.fixed.items())
+    size = counted(plan.settings, "setting") if plan.settings is not None else "unlimited, since a range has no step"
+    networks = f", {plan.networks} networks each" if plan.networks > 1 else ""
+    return [
+        *rows,
+        ("fixed", fixed or "nothing"),
+        ("size of the space", size),
+        (
+            "trials",
+            f"{plan.trials}{networks}, {plan.in_flight} in flight; sampler {plan.sampler}, pruner {plan.pruner}",
+        ),
+        ("parameters", _spread(plan.parameters, ",.0f")),
+        ("seconds of a trial", _spread(plan.seconds, ".2g")),
+    ]
+
+
+def _machine(plan: Plan) -> list[tuple[str, str]]:
+    memory = available_memory()
+    of = f"; this machine has {_bytes(memory)}" if memory else ""
+    rows = [(f"{jobs} job{'s' * (jobs > 1)}", f"about {_seconds(seconds)}") for jobs, seconds in plan.times.items()]
+    if plan.kept < 1:
+        rows.append(("", f"if the pruner spares {1 - plan.kept:.0%} of the work, as it often does"))
+    if plan.confirm:
+        rows.append(("", f"of which [confirm] takes {_seconds(plan.confirm)} of one core"))
+    rows += [
+        ("memory", f"at most {_bytes(plan.worker_memory)} a worker{of}"),
+        ("disk", f"about {_bytes(plan.disk)}, {_bytes(plan.trial_disk)} a trial"),
+    ]
+    if plan.raised is not None:
+        rows.append(
+            (
+                f"{plan.cores} cores",
+                f"in_flight = {plan.cores} would take about {_seconds(plan.raised)}; that is another study",
+            )
+        )
+    return rows
+
+
+def _spread(spread: Spread, form: str) -> str:
+    return f"{spread.least:{form}} to {spread.most:{form}}, median {spread.median:{form}}"
+
+
+def _seconds(seconds: float) -> str:
+    if seconds < 120:
+        return counted(round(seconds), "second")
+    return f"{seconds / 60:.0f} minutes" if seconds < 7200 else f"{seconds / 3600:.1f} hours"
+
+
+def _bytes(count: float) -> str:
+    for unit in ("B", "KB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"

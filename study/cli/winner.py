@@ -1,0 +1,168 @@
+"""The commands that judge and use the best of a study: confirm, recheck, finalize, predict."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from study.cli.options import TRIAL_NAMES, HomeOption, JobsOption, JsonOption, NameArgument, StorageOption
+from study.errors import UserError, kept_in
+from study.runtime.importing import LIBRARIES, importing
+from study.text.printable import say
+from study.text.verbosity import is_told, log
+
+if TYPE_CHECKING:
+    from study.ledger.home import Home
+
+
+def confirm(
+    name: NameArgument,
+    top: Annotated[int | None, typer.Option(min=1, help="Best settings to train again; left out, the spec's.")] = None,
+    seeds: Annotated[int | None, typer.Option(min=2, help="Fresh seeds for each; left out, the spec's.")] = None,
+    jobs: JobsOption = None,
+    json: JsonOption = False,
+    home: HomeOption = None,
+    storage: StorageOption = None,
+) -> None:
+    """Train the best settings again on fresh seeds, and say which is best and which are not significantly different."""
+    with importing(*LIBRARIES):
+        import study.data.loading  # noqa: F401 - later otherwise, where an interrupt would break it
+        from study.cli.terminal import ConfirmBar, print_record, print_warnings
+        from study.cli.views.confirm import print_confirmed
+        from study.evaluation.confirm import confirm as confirm_study
+        from study.ledger.confirmation import ConfirmAnswer
+        from study.ledger.home import Home
+        from study.ledger.results import summarize
+
+    place, said = Home.at(home, storage), _say_nothing if json else say
+    with kept_in(place.path), ConfirmBar(quiet=json or not is_told()) as bar:
+        confirmation = confirm_study(place, name, top=top, seeds=seeds, jobs=jobs, said=said, progress=bar.update)
+    summary = summarize(place, name)
+    if json:
+        answer = ConfirmAnswer(**vars(confirmation), confirmed=confirmation.winner, finalize=summary.choice.final)
+        print_record(answer)
+    else:
+        print_confirmed(confirmation, summary)
+        print_warnings(summary.warnings)
+    _sync(place, name)
+
+
+def recheck(
+    name: NameArgument,
+    data: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A table in place of the study's; left out, that as it is now.")
+    ] = None,
+    trials: Annotated[
+        int | None, typer.Option(min=1, help="Of the search; left out, a quarter of the study's.")
+    ] = None,
+    top: Annotated[
+        int | None, typer.Option(min=1, help="Best settings of the study to try; left out, the spec's.")
+    ] = None,
+    seeds: Annotated[int | None, typer.Option(min=2, help="Fresh seeds for each; left out, the spec's.")] = None,
+    jobs: JobsOption = None,
+    json: JsonOption = False,
+    home: HomeOption = None,
+    storage: StorageOption = None,
+) -> None:
+    """Look whether the best of a study still holds on data as they are now."""
+    with importing(*LIBRARIES):
+        import study.data.loading  # noqa: F401 - later otherwise, where an interrupt would break it
+        from study.cli.terminal import print_record
+        from study.cli.views.confirm import print_rechecked
+        from study.evaluation.recheck import recheck as recheck_study
+        from study.ledger.home import Home
+
+    place, said = Home.at(home, storage), _say_nothing if json else say
+    with kept_in(place.path):
+        outcome = recheck_study(
+            place,
+            name,
+            data=data,
+            trials=trials,
+            top=top,
+            seeds=seeds,
+            jobs=jobs,
+            said=said,
+        )
+    if json:
+        print_record(outcome)
+    else:
+        print_rechecked(outcome)
+
+
+def finalize(
+    name: NameArgument,
+    trial: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TRIAL", help=f"{TRIAL_NAMES.capitalize()}; left out, the confirmed trial, or else the best."
+        ),
+    ] = None,
+    with_dev: Annotated[bool, typer.Option("--with-dev", help="Train on train and dev together.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Open the test set although it was opened before.")] = False,
+    json: JsonOption = False,
+    home: HomeOption = None,
+    storage: StorageOption = None,
+) -> None:
+    """Train one trial again, by default the confirmed one; open the test set once, keep score and model."""
+    with importing(*LIBRARIES):
+        from study.cli.terminal import print_record, print_warnings
+        from study.cli.views.final import print_final
+        from study.ledger.home import Home
+        from study.ledger.results import read_warnings
+        from study.model.finalize import finalize as finalize_study
+
+    place = Home.at(home, storage)
+    with kept_in(place.path):
+        final = finalize_study(place, name, trial=trial, with_dev=with_dev, again=again)
+    if json:
+        print_record(final)
+    else:
+        print_final(final)
+        print_warnings(read_warnings(place, name))
+    _sync(place, name)
+
+
+def predict(
+    name: NameArgument,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A table: .csv, .tsv or .parquet.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="OUT", help=".csv or .parquet; left out, CSV to the terminal.")
+    ] = None,
+    safe_csv: Annotated[
+        bool, typer.Option("--safe-csv", help="Put ' before text that a spreadsheet would take for a formula.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print what was written as JSON; needs --out.")] = False,
+    home: HomeOption = None,
+    storage: StorageOption = None,
+) -> None:
+    """Predict for the rows of a table with the finalized model."""
+    if json and out is None:
+        raise UserError("--json: needs --out, since predictions would be printed in the same place; add --out FILE")
+    with importing(*LIBRARIES):
+        from study.cli.terminal import print_json
+        from study.ledger.home import Home
+        from study.model.predict import predict_file, write_predictions
+
+    made, notes = predict_file(Home.at(home, storage), name, file)
+    for note in () if json else notes:
+        log.warning("%s", note)
+    write_predictions(made, out, safe_csv=safe_csv)
+    if json:
+        print_json({"rows": len(made), "out": str(out), "notes": list(notes)})
+    elif out is not None:
+        say(f"wrote {len(made)} predictions to {out}")
+
+
+def _sync(place: "Home", name: str) -> None:
+    """Show in MLflow what has just gone into the ledger, which is what counts."""
+    from study.tracking.sync import sync as sync_study
+
+    try:
+        sync_study(place, name)
+    except UserError as error:
+        log.warning("not in MLflow yet: %s", error)
+
+
+def _say_nothing(_line: str) -> None:
+    pass

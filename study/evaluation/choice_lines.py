@@ -1,0 +1,58 @@
+"""The trials of a study that stand out, in sentences that are the same wherever they are shown."""
+
+from collections.abc import Callable
+
+from study.charts.words import short, title_of
+from study.ledger.confirmation import Confirmation
+from study.ledger.results import Summary
+from study.text.formatting import counted
+from study.text.shell import command
+
+
+def choice_lines(summary: Summary, command: Callable[..., str] = command) -> list[str]:
+    """Return a line for each trial that stands out, and one on which of them `study finalize` takes.
+
+    command: writes command lines; `next_command` for a screen.
+    """
+    if summary.best is None:
+        return []
+    return [
+        *(f"Trial {number}: {_reasons(summary, number)}." for number in summary.choice.numbers()),
+        _final_line(summary, command),
+    ]
+
+
+def _final_line(summary: Summary, command: Callable[..., str]) -> str:
+    """Return which trial `study finalize` takes, and how to have it take another."""
+    name, final = summary.name, summary.choice.final
+    if final is None:
+        confirm, finalize = command("confirm", name), command("finalize", name)
+        return f"The study went on since it was confirmed: run `{confirm}` before `{finalize}`."
+    words = ", ".join(summary.choice.words(final))
+    finalize, other = command("finalize", name), command("finalize", name, "--trial", "N")
+    return f"`{finalize}` takes trial {final} ({words}); `{other}` takes another."
+
+
+def _reasons(summary: Summary, number: int) -> str:
+    """Return why a trial stands out, each reason with its figure."""
+    choice, metric = summary.choice, title_of(summary.metric)
+    reasons = []
+    if number == choice.best and summary.best is not None:
+        reasons.append(f"best in the search ({metric} {short(summary.best.value)} on dev)")
+    confirmation = summary.confirm
+    if number == choice.confirmed and confirmation is not None:
+        value, seeds = confirmation.best.value, counted(confirmation.seeds, "fresh seed")
+        reasons.append(f"confirmed ({metric} {short(value)}, the best on {seeds})")
+    if number == choice.recommended:
+        why = "not significantly different, and the cheapest"
+        if number == choice.confirmed:
+            why = "none that is not significantly different is cheaper"
+        reasons.append(f"recommended ({why})")
+    return ", ".join(reasons)
+
+
+def work_share(confirmation: Confirmation) -> str:
+    """Return what the recommended trial costs beside the confirmed one."""
+    recommended, theirs = confirmation.candidate(confirmation.recommended), confirmation.best.work
+    share = recommended.work / theirs if recommended is not None and theirs else 1.0
+    return f"{100 * share:.0f}% of its work" if share < 0.995 else "as much work, fewer parameters"

@@ -1,0 +1,212 @@
+"""`study confirm`: the best configurations of a search trained again on fresh seeds, and the best of them selected.
+
+Fresh seeds take away the luck of the seed; the luck of the dev examples that chose the candidates stays, unless the
+spec sets a part aside (`[data] confirm`). What the figures mean: docs/comparison.md.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from optuna.trial import FrozenTrial
+
+from engine.metrics import METRICS
+from study.errors import UserError
+from study.evaluation.confirm_progress import ProgressFile
+from study.evaluation.retrain import Retrained, Retraining
+from study.evaluation.selection import ScoredConfiguration, select_best
+from study.execution import Workers
+from study.ledger.confirmation import Candidate, Confirmation, FailedCandidate, Part, SearchBest
+from study.ledger.home import Home
+from study.ledger.ledger import RESULT
+from study.ledger.results import Summary, TrialRow, candidates, digest, is_current
+from study.search.memory import check_retraining
+from study.search.search_space import complete
+from study.search.session import StudySession
+from study.spec import ConfirmSpec
+from study.text.formatting import counted
+from study.text.records import to_json
+
+ATTRIBUTE = "confirm"  # of the ledger
+
+
+def confirm(
+    home: Home,
+    name: str,
+    *,
+    top: int | None = None,
+    seeds: int | None = None,
+    jobs: int | None = None,
+    said: Callable[[str], None],
+    progress: Callable[[float], None] = lambda _: None,
+) -> Confirmation:
+    """Confirm a study; return the outcome, which is in the ledger then. What is known already is not trained again.
+
+    Args:
+        home: where state lives.
+        name: of the study.
+        top, seeds: in place of [confirm] in the spec.
+        jobs: worker processes; None is one a core.
+        said: called with lines on how it goes.
+        progress: called with the share of the work that is done, 0 to 1.
+
+    Raises:
+        UserError: there is no such study, it has no complete trial, its data changed, or nothing trains.
+    """
+    with StudySession.open(home, name) as session:
+        usual = session.spec.confirm or ConfirmSpec.model_validate({})
+        top, seeds = top or usual.top, seeds or usual.seeds
+        known = _known(session, session.summary, top, seeds)
+        if known is not None:
+            return known
+        objective = session.objective
+        with session.writing():
+            objective.write_data()
+            workers = Workers.of(session.spec.search, jobs)
+            _check_memory(session, top, seeds, workers.jobs)
+            with workers:
+                return confirm_with(session, workers, said, progress, top=top, seeds=seeds)
+
+
+def _check_memory(session: StudySession, top: int, seeds: int, jobs: int) -> None:
+    """Check that this machine can train the best again.
+
+    Raises:
+        UserError: there is not as much memory.
+    """
+    trials = session.ledger.trials()
+    best = candidates(session.summary, top)
+    configurations = [complete(session.spec.space, trials[row.number].params) for row in best]
+    check_retraining(session.objective, configurations, seeds, jobs)
+
+
+def confirm_with(
+    session: StudySession,
+    workers: Workers,
+    said: Callable[[str], None],
+    progress: Callable[[float], None] = lambda _: None,
+    *,
+    top: int,
+    seeds: int,
+) -> Confirmation:
+    """Confirm a study that is open for writing and whose data are written, with workers that have begun.
+
+    Otherwise as `confirm`.
+    """
+    objective, ledger, summary = session.objective, session.ledger, session.summary
+    if (known := _known(session, summary, top, seeds)) is not None:
+        return known
+    state = digest(summary, ledger.attributes, top, seeds)
+    best = candidates(summary, top)
+    if not best:
+        raise UserError(f"study {summary.name!r} has no complete trial to confirm; run it first")
+    part: Part = "dev" if objective.dataset.confirm is None else "confirm"
+    if summary.state != "complete":
+        said(
+            f"the search is not complete: these are the best of {_ended(summary)} of "
+            f"{counted(summary.planned, 'trial')}"
+        )
+    said(f"confirming {counted(len(best), 'setting')} on {counted(seeds, 'fresh seed')} each")
+    trials = {trial.number: trial for trial in ledger.trials()}
+    retraining = Retraining(objective, part, seeds, objective.folder.confirm)
+    trained = _train(retraining, best, trials, workers, said, progress)
+    good = [row for row in best if trained[row.number].reason is None]
+    failed = tuple(
+        FailedCandidate(trial=row.number, search_value=row.value, reason=reason)
+        for row in best
+        if (reason := trained[row.number].reason) is not None
+    )
+    if not good:
+        raise UserError(
+            f"of the {counted(len(best), 'best setting')} none trains again: trial {best[0].number} {failed[0].reason}"
+        )
+    scored = [_scored(retraining, trials[row.number], trained[row.number]) for row in good]
+    selection = select_best(objective.metric, scored, objective.spec.search.seed)
+    confirmation = Confirmation(
+        metric=objective.metric,
+        direction=METRICS[objective.metric].direction,
+        part=part,
+        m=int(scored[0].table.shape[1]),
+        seeds=seeds,
+        top=top,
+        search_best=SearchBest(trial=best[0].number, value=best[0].value),
+        candidates=tuple(
+            Candidate(trial=row.number, search_value=row.value, **vars(score), seconds=trained[row.number].seconds)
+            for row, score in zip(good, selection.scores, strict=True)
+        ),
+        failed=failed,
+        winner=selection.best,
+        recommended=selection.recommended,
+        power=selection.power,
+        of=state,
+    )
+    if all(network.lasting for network in trained.values()):
+        ledger.set(**{ATTRIBUTE: to_json(confirmation)})
+    return confirmation
+
+
+def confirm_once(
+    session: StudySession,
+    workers: Workers,
+    said: Callable[[str], None],
+    progress: Callable[[float], None] = lambda _: None,
+) -> Confirmation | None:
+    """Confirm as the spec says, at the end of a run; return None where the spec does not, or nothing trains again.
+
+    An outcome of this state of the study stays, also one with more seeds or configurations than the spec's.
+    """
+    wanted = session.spec.confirm
+    if wanted is None:
+        return None
+    summary = session.summary
+    known = summary.confirm
+    if (
+        known is not None
+        and is_current(known, summary, session.attributes)
+        and known.top >= wanted.top
+        and known.seeds >= wanted.seeds
+    ):
+        return known
+    try:
+        return confirm_with(session, workers, said, progress, top=wanted.top, seeds=wanted.seeds)
+    except UserError as error:
+        said(f"not confirmed: {error}")
+        return None
+
+
+def _ended(summary: Summary) -> int:
+    return sum(row.state != "running" for row in summary.trials)
+
+
+def _known(session: StudySession, summary: Summary, top: int, seeds: int) -> Confirmation | None:
+    """Return the outcome that the ledger has, if it is of the study as it stands and of so many trials and seeds."""
+    known = summary.confirm
+    return known if known is not None and known.of == digest(summary, session.attributes, top, seeds) else None
+
+
+def _scored(retraining: Retraining, trial: FrozenTrial, trained: Retrained) -> ScoredConfiguration[int]:
+    result, table = trial.user_attrs[RESULT], retraining.table(trained.predictions)
+    return ScoredConfiguration(trial.number, table, result["work"], result["parameters"])
+
+
+def _train(
+    retraining: Retraining,
+    rows: Sequence[TrialRow],
+    trials: Mapping[int, FrozenTrial],
+    workers: Workers,
+    said: Callable[[str], None],
+    progress: Callable[[float], None],
+) -> dict[int, Retrained]:
+    """Train the configurations of trials again, by trial; how far it is stands in a file as well."""
+    names = {f"trial-{row.number}": row.number for row in rows}
+    with ProgressFile(retraining.objective.folder) as file:
+
+        def advanced(share: float) -> None:
+            file.update(share)
+            progress(share)
+
+        trained = retraining.train(
+            {name: trials[number].params for name, number in names.items()},
+            workers,
+            lambda name: said(f"trial {names[name]} trained again"),
+            advanced,
+        )
+    return {number: trained[name] for name, number in names.items()}

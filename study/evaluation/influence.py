@@ -1,0 +1,145 @@
+"""A metric as a mean over examples: what single examples add to it, so that one can resample and compare examples.
+
+`study.evaluation.statistics` works on the tables.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from engine.activations import Array
+from engine.metrics import METRICS, labels
+from engine.worker_data import Fold, restore_pairs
+from study.ledger.confirmation import Part
+
+
+def example_values(metric: str, Y: Array, A: Array) -> Array:
+    """Return a number for each example, (m,) float64, whose mean is the metric.
+
+    Of accuracy, log loss and MAE it is the example's own score. The other metrics are smooth functions of means; theirs
+    is the metric plus the example's influence on it, the derivative by the example's weight (the infinitesimal
+    jackknife: Jaeckel 1972; Efron & Tibshirani 1993, chapter 21; for AUC the placements of DeLong et al. 1988).
+
+    With folds, Y and A hold the examples of all folds: the metric and its influences are of all of them together. Where
+    the metric is undefined every value is NaN.
+
+    Args:
+        metric: a name in `engine.metrics.METRICS`.
+        Y: (n_y, m), the truth as the metric takes it.
+        A: (n_y, m), predictions.
+    """
+    if METRICS[metric].why_undefined(Y):
+        return np.full(Y.shape[1], np.nan)
+    value = METRICS[metric].compute(Y, A)
+    values: Array = value + _INFLUENCE[metric](Y, A)
+    return values
+
+
+def score_table(metric: str, folds: Sequence[Fold], part: Part, predictions: Array) -> Array:
+    """Return the values of single examples by seed, (S, m), whose mean is the mean of the metric over seeds.
+
+    With folds each example is predicted by the network whose dev it is in, and the metric is of all of them together.
+
+    Args:
+        metric: a name in `engine.metrics.METRICS`.
+        folds: what was predicted, in the place of dev; one without folds.
+        part: of which; "confirm" is the same examples for all folds.
+        predictions: (S, n_y, M), those of the folds one after the other.
+    """
+    rows = []
+    for A in predictions:
+        pairs = restore_pairs(folds, A)
+        if part == "confirm":
+            rows.append(np.mean([example_values(metric, *pair) for pair in pairs], axis=0))
+        else:
+            rows.append(
+                example_values(metric, *(np.concatenate(arrays, axis=1) for arrays in zip(*pairs, strict=True)))
+            )
+    return np.stack(rows)
+
+
+def _accuracy(Y: Array, A: Array) -> Array:
+    return _centred(labels(Y) == labels(A))
+
+
+def _log_loss(Y: Array, A: Array) -> Array:
+    tiny = np.finfo(A.dtype).eps
+    P = np.clip(A.astype(np.float64), tiny, 1 - tiny)
+    if len(P) == 1:
+        P, Y = np.vstack([1 - P, P]), np.vstack([1 - Y, Y])
+    return _centred(-np.log(np.sum(P * Y, axis=0) / P.sum(axis=0)))
+
+
+def _mae(Y: Array, A: Array) -> Array:
+    return _centred(np.abs(Y.astype(np.float64) - A).mean(axis=0))
+
+
+def _rmse(Y: Array, A: Array) -> Array:
+    squares = np.square(Y.astype(np.float64) - A).mean(axis=0)
+    root = np.sqrt(squares.mean())
+    influence: Array = _centred(squares) / (2 * root) if root else np.zeros(len(squares))
+    return influence
+
+
+def _r2(Y: Array, A: Array) -> Array:
+    Y = Y.astype(np.float64)
+    spread = np.square(Y - Y.mean(axis=1, keepdims=True))
+    left = np.square(Y - A)
+    total = spread.mean(axis=1, keepdims=True)
+    share = left.mean(axis=1, keepdims=True) / total
+    influence: Array = ((share * spread - left) / total).mean(axis=0)  # d(1 − L/S) = (L/S dS − dL) / S
+    return influence
+
+
+def _balanced_accuracy(Y: Array, A: Array) -> Array:
+    truth, right = labels(Y), (labels(Y) == labels(A)).astype(np.float64)
+    influence = np.zeros(len(truth))
+    classes = np.unique(truth)
+    for k in classes:
+        inside = truth == k
+        influence[inside] = _centred(right[inside]) * len(truth) / (inside.sum() * len(classes))
+    return influence
+
+
+def _f1(Y: Array, A: Array) -> Array:
+    truth, guess = labels(Y), labels(A)
+    influence = np.zeros(len(truth))
+    classes = np.union1d(truth, guess)
+    for k in classes:
+        hit, named = (truth == k) & (guess == k), (truth == k).astype(np.float64) + (guess == k)
+        score = 2 * hit.sum() / named.sum()
+        influence += (2 * hit - score * named) / named.mean() / len(classes)  # d(2h/n) = (2 dh − (2h/n) dn) / n
+    return influence
+
+
+def _auc(Y: Array, A: Array) -> Array:
+    influence, areas = np.zeros(Y.shape[1]), 0
+    for y, a in zip(Y.astype(bool), A, strict=True):
+        if not y.any() or y.all():
+            continue
+        areas += 1
+        # A positive's placement is the share of negatives ranked below it, ties counted half; a negative's likewise.
+        for inside, sign in ((y, 1), (~y, -1)):
+            others = np.sort(sign * a[~inside])
+            mine = sign * a[inside]
+            placement = (np.searchsorted(others, mine, "left") + np.searchsorted(others, mine, "right")) / 2
+            influence[inside] += _centred(placement / len(others)) * len(y) / inside.sum()
+    return influence / max(areas, 1)
+
+
+def _centred(values: Array) -> Array:
+    values = values.astype(np.float64)
+    centred: Array = values - values.mean()
+    return centred
+
+
+_INFLUENCE: dict[str, Callable[[Array, Array], Array]] = {
+    "accuracy": _accuracy,
+    "balanced_accuracy": _balanced_accuracy,
+    "f1": _f1,
+    "auc": _auc,
+    "log_loss": _log_loss,
+    "rmse": _rmse,
+    "mae": _mae,
+    "r2": _r2,
+}

@@ -1,0 +1,99 @@
+"""How sure it is that a true difference is found: from the spread of a difference, seeds and examples to a probability.
+
+The model and its sources are those of `study.evaluation.statistics`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import special, stats
+
+from engine.activations import Array
+from study.evaluation.statistics import ALPHA, CrossedAnova, crossed_variance
+
+WANTED = 0.8
+MOST_SEEDS = 1000
+_GRID = (np.arange(500) + 0.5) / 500
+MOST_EXAMPLES = 10_000_000
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Variances of the difference of two configurations.
+
+    Attributes:
+        examples: between examples, of the mean over seeds.
+        seeds: between seeds, of the mean over examples.
+        noise: of what is left, of one example with one seed.
+    """
+
+    examples: float
+    seeds: float
+    noise: float
+
+    def squares(self, S: int, m: int) -> tuple[float, float, float]:
+        """Return the mean squares to be expected with S seeds and m examples."""
+        return S * self.examples + self.noise, m * self.seeds + self.noise, self.noise
+
+
+def spread_of(table: CrossedAnova, contrasts: Array) -> Spread:
+    """Return the mean spread of some differences, contrasts (n, k): variance components from mean squares."""
+    a, b, e = (
+        float(np.mean([c @ M @ c for c in contrasts])) if len(contrasts) else 0.0
+        for M in (table.examples, table.seeds, table.noise)
+    )
+    return Spread(max(0.0, a - e) / table.S, max(0.0, b - e) / table.m, max(0.0, e))
+
+
+def power(difference: float, spread: Spread, seeds: int, examples: int, level: float = ALPHA) -> float:
+    """Return the probability that a true difference is found, on the right side.
+
+    Args:
+        difference: true, in the unit of the metric; its sign does not count.
+        spread: of the difference.
+        seeds, examples: how many of each; at least 2 seeds.
+        level: what p has to be below.
+    """
+    variance, degrees = crossed_variance(*spread.squares(seeds, examples), seeds, examples)
+    if variance <= 0:
+        return 1.0 if difference else level / 2
+    critical = float(stats.t.ppf(1 - level / 2, degrees))
+    distance = abs(difference) / variance**0.5
+    # P(T > critical) for a noncentral t, which is a normal variable over an independent root of χ²: the mean of the
+    # normal's share over quantiles of χ². SciPy's own noncentral t gives NaN far out.
+    return float(np.mean(special.ndtr(distance - critical * np.sqrt(stats.chi2.ppf(_GRID, degrees) / degrees))))
+
+
+def detectable(spread: Spread, seeds: int, examples: int, level: float = ALPHA) -> float:
+    """Return the smallest true difference that is found with probability WANTED."""
+    variance, _ = crossed_variance(*spread.squares(seeds, examples), seeds, examples)
+    low, high = 0.0, float(variance**0.5)
+    if not high:
+        return 0.0
+    while power(high, spread, seeds, examples, level) < WANTED:
+        low, high = high, 2 * high
+    for _ in range(30):
+        middle = (low + high) / 2
+        low, high = (low, middle) if power(middle, spread, seeds, examples, level) >= WANTED else (middle, high)
+    return high
+
+
+def seeds_needed(difference: float, spread: Spread, examples: int, level: float = ALPHA) -> int | None:
+    """Return the seeds with which a difference is found with probability WANTED; None where no number would do."""
+    return _least(lambda n: power(difference, spread, n, examples, level), MOST_SEEDS, first=2)
+
+
+def examples_needed(difference: float, spread: Spread, seeds: int, level: float = ALPHA) -> int | None:
+    """Return the examples with which a difference is found with probability WANTED; None where no number would do."""
+    return _least(lambda n: power(difference, spread, seeds, n, level), MOST_EXAMPLES, first=10)
+
+
+def _least(found: Callable[[int], float], most: int, first: int) -> int | None:
+    if found(most) < WANTED:
+        return None
+    low, high = first - 1, most
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if found(middle) >= WANTED else (middle, high)
+    return high

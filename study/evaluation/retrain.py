@@ -1,0 +1,298 @@
+"""Configurations trained again on fresh seeds: the same seeds for each, a stack of networks for each (or a few).
+
+What is trained is kept in a file for each configuration, so that a process that dies has lost those that were not done,
+and a second call trains nothing.
+"""
+
+import hashlib
+import io
+import json
+import logging
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engine import TrainingState, start
+from engine.activations import Array
+from engine.state import TORN, write_whole
+from engine.training_chunk import Outcome, TrainingChunk
+from engine.worker_data import write_data
+from study.evaluation.influence import score_table
+from study.execution import Batch, Workers
+from study.ledger.confirmation import Part
+from study.ledger.home import StudyFolder
+from study.search.divergence import ConstantPrediction
+from study.search.objective import Objective, folds_of
+from study.search.search_space import complete, training_of
+
+log = logging.getLogger("study")
+
+MEMORY = 1 << 30  # bytes that the networks of a stack may take; more of them are trained as several stacks
+CHUNK_WORK = 0.4  # units of work; nothing is decided between two of them, so fewer and larger ones than in the search
+_FRESH = 7  # purpose number of the seeds, beside those of `study.search.objective`
+
+
+def fresh_seed(seed: int, replica: int, fold: int = 0) -> int:
+    """Return the seed of a network: a function of (study seed, replica, fold), the same for all configurations."""
+    state = np.random.SeedSequence(seed, spawn_key=(_FRESH, replica, fold)).generate_state(1, np.uint64)
+    return int(state[0] >> np.uint64(1))
+
+
+@dataclass(frozen=True, eq=False)
+class Retrained:
+    """A configuration that was trained again.
+
+    Attributes:
+        parameters: (R, P), a row for each network; with folds those of a seed beside each other.
+        predictions: A[L] on the part, (S, n_y, M), float32; with folds their examples one after the other. Empty
+            where a network diverged.
+        seconds: processor time.
+        reason: why there are no predictions.
+        lasting: whether it would come out the same once more; not where a worker was lost.
+    """
+
+    parameters: Array
+    predictions: Array
+    seconds: float
+    reason: str | None
+    lasting: bool = True
+
+
+class Retraining:
+    """Trains configurations of a study again.
+
+    Args:
+        objective: of the study.
+        part: what the networks predict; for "dev" the objective's data are written already.
+        seeds: networks for each configuration; with folds for each configuration and fold.
+        folder: where files are kept.
+    """
+
+    def __init__(self, objective: Objective, part: Part, seeds: int, folder: Path) -> None:
+        self.objective, self.seeds, self.folder = objective, seeds, folder
+        self.folds = folds_of(objective.datasets, part)
+        self.constant = (
+            objective.constant if part == "dev" else ConstantPrediction.on(self.folds, objective.dataset.task)
+        )
+        self.part = part
+        self.data = data_of(objective.folder, part)
+
+    def train(
+        self,
+        configurations: Mapping[str, Mapping[str, Any]],
+        workers: Workers,
+        done: Callable[[str], None],
+        progress: Callable[[float], None] = lambda _: None,
+    ) -> dict[str, Retrained]:
+        """Train what is not kept yet; return all.
+
+        Args:
+            configurations: parameters of the search space, by a name that can be one of a file.
+            workers: within their `with` block; how many they are changes nothing but the time.
+            done: called with the name of a configuration once it is trained.
+            progress: called with the share of the work that is done, 0 to 1, whenever some more is.
+        """
+        keys = {name: self._key(params) for name, params in configurations.items()}
+        kept = {name: _read(self._path(name), key) for name, key in keys.items()}
+        missing = {name: configurations[name] for name, found in kept.items() if found is None}
+        trained = {name: found for name, found in kept.items() if found is not None}
+        if missing:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            if self.part != "dev":
+                write_data(self.data, self.folds)
+            memory = MEMORY if workers.memory_limit is None else min(MEMORY, workers.memory_limit // 2)
+            stacks = [stack for name, params in missing.items() for stack in self._stacks(name, params, memory)]
+            waiting = {name: sum(stack.name == name for stack in stacks) for name in missing}
+            workers.need(len(stacks))
+            for stack in _side_by_side(workers, stacks, self._next_chunk, progress):
+                waiting[stack.name] -= 1
+                if not waiting[stack.name]:
+                    mine = [other for other in stacks if other.name == stack.name]
+                    trained[stack.name] = self._gather(mine)
+                    if trained[stack.name].lasting:
+                        _write(self._path(stack.name), keys[stack.name], trained[stack.name])
+                    done(stack.name)
+        return {name: trained[name] for name in configurations}
+
+    def table(self, predictions: Array) -> Array:
+        """Return the values of single examples by seed, as `score_table`."""
+        return score_table(self.objective.metric, self.folds, self.part, predictions)
+
+    def _stacks(self, name: str, params: Mapping[str, Any], memory: int) -> "list[_Stack]":
+        objective, seed = self.objective, self.objective.spec.search.seed
+        configuration = complete(objective.spec.space, params)
+        folds = len(self.folds)
+        if folds > 1:
+            groups = [[replica] for replica in range(self.seeds)]
+        else:
+            one, two = (objective.iteration_work(configuration, replicas).memory for replicas in (1, 2))
+            size = max(1, min(self.seeds, memory // max(1, two - one)))
+            groups = [list(range(first, min(first + size, self.seeds))) for first in range(0, self.seeds, size)]
+        return [
+            _Stack(
+                name,
+                partial(
+                    start,
+                    objective.architecture(configuration),
+                    training_of(configuration),
+                    seeds=[fresh_seed(seed, replica, fold) for replica in group for fold in range(folds)],
+                    initialization=configuration["initialization"],
+                    dtype=np.float32,
+                ),
+                configuration["iterations"],
+                objective.iteration_work(configuration, len(group) * folds).units,
+            )
+            for group in groups
+        ]
+
+    def _next_chunk(self, stack: "_Stack") -> TrainingChunk:
+        state = stack.started()
+        until = state.iteration + max(1, int(CHUNK_WORK / stack.units))
+        return TrainingChunk(0, state, until, (), (self.objective.metric,), str(self.data), CHUNK_WORK)
+
+    def _gather(self, stacks: "Sequence[_Stack]") -> Retrained:
+        states = [stack.started() for stack in stacks]
+        parameters = np.stack([state.replica(k).vector for state in states for k in range(state.replicas)])
+        seconds = round(sum(stack.seconds for stack in stacks), 6)
+        errors = [stack.error.rstrip().rpartition("\n")[2] for stack in stacks if stack.error]
+        if errors or any("diverged" in state.status for state in states):
+            reason = errors[0] if errors else "diverges on a fresh seed; a lower learning_rate would help"
+            return Retrained(parameters, np.zeros((0, 0, 0), np.float32), seconds, reason, lasting=not errors)
+        flat = [A.astype(np.float32) for stack in stacks for A in stack.predictions]
+        folds = len(self.folds)
+        by_seed = [np.concatenate(flat[first : first + folds], axis=1) for first in range(0, len(flat), folds)]
+        predictions = np.stack(by_seed)
+        failed = self.constant.why_predictions_diverged(self.folds, self.objective.metric, predictions, self.part)
+        if failed is not None:
+            predictions = np.zeros((0, 0, 0), np.float32)
+        return Retrained(parameters, predictions, seconds, failed)
+
+    def _path(self, name: str) -> Path:
+        return self.folder / f"{name}.npz"
+
+    def _key(self, params: Mapping[str, Any]) -> str:
+        """Return a digest of all that the networks of a configuration depend on."""
+        objective = self.objective
+        described = {
+            "params": complete(objective.spec.space, params),
+            "seeds": self.seeds,
+            "seed": objective.spec.search.seed,
+            "part": self.part,
+            "data": objective.spec.data.model_dump(mode="json"),
+            "fingerprints": [dataset.part_fingerprints for dataset in objective.datasets],
+        }
+        return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(eq=False)
+class _Stack:
+    name: str
+    begin: Callable[[], TrainingState]
+    iterations: int
+    units: float  # of work of an iteration
+    state: TrainingState | None = None  # there once its training has begun: it may be large
+    seconds: float = 0.0
+    predictions: tuple[Array, ...] = ()
+    error: str | None = None
+    ended: bool = field(default=False)
+
+    @property
+    def left(self) -> float:
+        """Units of work that are left to do."""
+        return self.units * (self.iterations - (0 if self.state is None else self.state.iteration))
+
+    @property
+    def memory(self) -> int:
+        """Bytes of the state, 0 before the training has begun."""
+        return 0 if self.state is None else self.state.parameters.nbytes * (1 + len(self.state.slots))
+
+    def started(self) -> TrainingState:
+        """Return the state, of the beginning at first."""
+        if self.state is None:
+            self.state = self.begin()
+        return self.state
+
+    def take(self, outcome: Outcome) -> None:
+        self.state, self.predictions, self.error = outcome.state, outcome.dev_predictions, outcome.error
+        self.seconds += outcome.seconds
+        self.ended = self.error is not None or outcome.state.done or "diverged" in outcome.state.status
+
+
+def _side_by_side(
+    workers: Workers,
+    stacks: Sequence[_Stack],
+    next_chunk: Callable[[_Stack], TrainingChunk],
+    progress: Callable[[float], None],
+) -> Iterator[_Stack]:
+    """Train stacks in chunks, always those that have most left to do, so that they end together; yield each then.
+
+    Where the stacks that have begun take MEMORY, they are trained to their end before others begin.
+    """
+    whole = sum(stack.left for stack in stacks)
+    resting, under_way = list(stacks), deque[tuple[_Stack, Batch]]()
+    while resting or under_way:
+        while resting and len(under_way) <= workers.jobs:  # one more than there are workers: none waits for orders
+            begun = [stack for stack in resting if stack.state is not None]
+            taken = sum(stack.memory for stack in [*begun, *(stack for stack, _ in under_way)])
+            stack = max(begun if begun and taken > MEMORY else resting, key=lambda stack: stack.left)
+            resting.remove(stack)
+            under_way.append((stack, workers.submit([next_chunk(stack)])))
+        stack, batch = under_way.popleft()
+        (outcome,) = workers.collect(batch).values()
+        stack.take(outcome)
+        progress(1 - sum(0 if other.ended else other.left for other in stacks) / whole)
+        if stack.ended:
+            yield stack
+        else:
+            resting.append(stack)
+
+
+def data_of(folder: StudyFolder, part: Part) -> Path:
+    """Return where workers read train and a part to predict; for dev it is where the search's read theirs."""
+    return folder.data if part == "dev" else folder.confirm / "data"
+
+
+def read_predictions(path: Path) -> Array | None:
+    """Return the predictions that are kept in a file, (S, n_y, M), or None where there are none."""
+    found = _arrays(path)
+    return found["predictions"] if found is not None and len(found["predictions"]) else None
+
+
+def _arrays(path: Path) -> dict[str, Array] | None:
+    """Return what a file holds; None where it is not there, or is damaged and so has to be made again."""
+    try:
+        with path.open("rb") as content, np.load(content, allow_pickle=False) as file:
+            return {name: file[name] for name in ("parameters", "predictions", "head")}
+    except FileNotFoundError:
+        return None
+    except TORN:
+        log.warning("%s is damaged; what it holds is trained again", path)
+        return None
+
+
+def _write(path: Path, key: str, trained: Retrained) -> None:
+    buffer = io.BytesIO()
+    np.savez_compressed(
+        buffer,
+        allow_pickle=False,
+        parameters=trained.parameters,
+        predictions=trained.predictions,
+        head=np.array(json.dumps({"key": key, "seconds": trained.seconds, "reason": trained.reason})),
+    )
+    write_whole(path, buffer.getvalue())
+
+
+def _read(path: Path, key: str) -> Retrained | None:
+    """Return what was trained, or None where there is nothing, or it is of other configurations, seeds or data."""
+    found = _arrays(path)
+    if found is None:
+        return None
+    head = json.loads(str(found["head"]))
+    if head["key"] != key:
+        return None
+    return Retrained(found["parameters"], found["predictions"], head["seconds"], head["reason"])

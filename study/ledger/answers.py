@@ -1,0 +1,74 @@
+"""A study as `study show --json`, `study list --json` and the report print it."""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from study.ledger.confirmation import Confirmation
+from study.ledger.results import Summary, TrialRow
+from study.text.records import IF_ANY
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyLine:
+    """A study without its trials.
+
+    Attributes:
+        objectives, values, front: with several objectives alone: names of all that is compared, its values of each
+            complete trial, and the trials that no other is better than in all of them.
+        best: the best complete trial; with several objectives by the first.
+        planned: trials asked for.
+        confirmed, recommended, finalize: numbers of trials: confirmed, recommended, and taken by `study finalize`.
+        confirm: what `study confirm` found.
+        finalized: the openings of the test set, oldest first.
+        warnings: severe warnings about the data.
+    """
+
+    objectives: tuple[str, ...] | None = field(default=None, metadata=IF_ANY)
+    values: dict[int, tuple[float, ...]] | None = field(default=None, metadata=IF_ANY)
+    front: tuple[int, ...] | None = field(default=None, metadata=IF_ANY)
+    name: str
+    state: Literal["complete", "running", "interrupted"]
+    direction: str
+    metric: str
+    best: TrialRow | None
+    planned: int
+    description: str
+    confirmed: int | None
+    recommended: int | None
+    finalize: int | None
+    confirm: Confirmation | None
+    finalized: tuple[dict[str, Any], ...]
+    warnings: tuple[str, ...] = field(metadata={"key": "cautions"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyAnswer(StudyLine):
+    """A study with all its trials, by number."""
+
+    trials: tuple[TrialRow, ...]
+
+
+def describe_line(summary: Summary) -> StudyLine:
+    """Return a study without its trials."""
+    return StudyLine(**_of_study(summary))
+
+
+def describe_study(summary: Summary) -> StudyAnswer:
+    """Return a study with all its trials."""
+    return StudyAnswer(**_of_study(summary), trials=tuple(summary.trials))
+
+
+def _of_study(summary: Summary) -> dict[str, Any]:
+    """Return the fields of a line."""
+    several: dict[str, Any] = {}
+    if len(summary.objectives) > 1:
+        values = {number: tuple(given) for number, given in summary.values.items()}
+        several = {"objectives": summary.objectives, "values": values, "front": summary.front}
+    names = ("name", "state", "direction", "metric", "best", "planned", "description", "confirm", "finalized")
+    return several | {
+        **{name: getattr(summary, name) for name in names},
+        "confirmed": summary.choice.confirmed,
+        "recommended": summary.choice.recommended,
+        "finalize": summary.choice.final,
+        "warnings": summary.warnings,
+    }

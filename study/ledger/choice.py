@@ -1,0 +1,73 @@
+"""The trials of a study that stand out: best, confirmed, recommended; and which one is finalized."""
+
+from dataclasses import dataclass
+
+from study.errors import UserError
+from study.text.shell import next_command
+
+NAMES = {"best": "best in the search", "confirmed": "confirmed", "recommended": "recommended"}
+"""What a trial is called on the command line, and in sentences."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Numbers of trials; None where there is none.
+
+    Attributes:
+        best: the best value on dev in the search; with several objectives, by the first.
+        confirmed: the best value on fresh seeds, by `study confirm`.
+        recommended: the cheapest that is not significantly different from the confirmed trial.
+        outdated: whether the study has gone on since it was confirmed; `confirmed` and `recommended` are None then.
+    """
+
+    best: int | None = None
+    confirmed: int | None = None
+    recommended: int | None = None
+    outdated: bool = False
+
+    @property
+    def main(self) -> int | None:
+        """The confirmed trial, or else the best in the search: the one that stands out in charts."""
+        return self.best if self.confirmed is None else self.confirmed
+
+    @property
+    def final(self) -> int | None:
+        """The trial that `study finalize` takes if none is named; None where it asks for one."""
+        return None if self.outdated else self.main
+
+    def numbers(self) -> list[int]:
+        """Return the trials that stand out, without repetition."""
+        found = (self.best, self.confirmed, self.recommended)
+        return list(dict.fromkeys(number for number in found if number is not None))
+
+    def words(self, number: int) -> list[str]:
+        """Return what a trial is called in sentences; nothing for one that does not stand out."""
+        return [words for name, words in NAMES.items() if getattr(self, name) == number]
+
+    def title(self, number: int) -> str:
+        """Return "trial 9 (confirmed)", or "trial 9"."""
+        words = ", ".join(self.words(number))
+        return f"trial {number} ({words})" if words else f"trial {number}"
+
+    def number(self, item: str, study: str) -> int:
+        """Return the number that a name or a number as text stands for.
+
+        Args:
+            item: "best", "confirmed", "recommended" or a number.
+            study: its name, for messages.
+
+        Raises:
+            UserError: it is neither, or the study has no such trial.
+        """
+        digits = item.removeprefix("-")
+        if digits.isascii() and digits.isdecimal():
+            return int(item)
+        if item not in NAMES:
+            raise UserError(f"{item!r} is not a trial: give a number, {', '.join(NAMES)}")
+        found: int | None = getattr(self, item)
+        if found is not None:
+            return found
+        if item == "best":
+            raise UserError(f"study {study!r} has no complete trial yet, so none is the best")
+        why = "went on since it was confirmed" if self.outdated else "has not been confirmed"
+        raise UserError(f"study {study!r} {why}, so no trial is {item}; run `{next_command('confirm', study)}` first")

@@ -1,0 +1,310 @@
+"""A PostgreSQL database that keeps ledgers: its address, its connections, whose tables it has, and the lock on a study.
+
+Optuna's own storage does the reading and writing (`study.ledger.storage`). Here is what it leaves open: a wrong address
+said in a line, tables of another version left alone, and a lock that dies with its holder.
+"""
+
+import hashlib
+import logging
+import os
+import re
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from study.errors import DatabaseLostError, DatabaseRefusedError, StudyHeldError, UserError
+from study.text.redaction import is_percent_encoded, redact, redact_address
+
+if TYPE_CHECKING:
+    import psycopg
+    from sqlalchemy import Engine, ExceptionContext
+
+    Connection = psycopg.Connection[Any]
+
+PATIENCE = 2.0  # seconds in which the server notices that a holder has died
+CONNECT_WITHIN = 10  # seconds, unless the address says otherwise
+_KEEPALIVE = {"idle": 30, "interval": 10, "count": 3}  # a holder whose machine is gone is let go after a minute
+_TABLES = ("alembic_version", "studies", "version_info")
+_HOLDER = """
+    SELECT application_name, to_char(backend_start, 'YYYY-MM-DD HH24:MI:SS')
+    FROM pg_locks JOIN pg_stat_activity USING (pid)
+    WHERE locktype = 'advisory' AND granted AND objsubid = 1 AND classid = %s::bigint::oid AND objid = %s::bigint::oid
+      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+_HELD = """
+    SELECT classid::bigint, objid::bigint FROM pg_locks
+    WHERE locktype = 'advisory' AND granted AND objsubid = 1
+      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+_LAST = """
+    SELECT study_name, study_id, greatest(
+        (SELECT max(a.xmin::text::bigint) FROM study_user_attributes AS a WHERE a.study_id = studies.study_id),
+        (SELECT max(t.xmin::text::bigint) FROM trials AS t WHERE t.study_id = studies.study_id)
+    )
+    FROM studies JOIN study_user_attributes USING (study_id) WHERE key = 'format' ORDER BY study_name
+"""
+_OURS = """
+    SELECT study_name FROM studies JOIN study_user_attributes USING (study_id) WHERE key = 'format'
+"""
+
+
+def storage_address(given: str | None) -> str | None:
+    """Return the address of the database: as given, else STUDY_STORAGE; None where ledgers are files of the home.
+
+    Raises:
+        UserError: it is not one of PostgreSQL, or its user or password is not percent-encoded.
+    """
+    address = given or os.environ.get("STUDY_STORAGE")
+    if not address:
+        return None
+    plain = re.sub(r"^postgres(ql)?(\+psycopg)?://", "postgresql://", address)
+    said = f"{'--storage' if given else 'STUDY_STORAGE'} {redact_address(address)}"
+    if not plain.startswith("postgresql://"):
+        raise UserError(f"{said}: is no address of PostgreSQL, such as postgresql://user@host:5432/studies")
+    if not is_percent_encoded(plain):
+        raise UserError(
+            f"{said}: has a character in its user or password that must be percent-encoded; write %20 for a "
+            "space, %40 for @, %2F for /, %25 for %"
+        )
+    return plain
+
+
+def for_optuna(address: str) -> str:
+    """Return the address as Optuna's own programs take it, with its secrets."""
+    return address.replace("postgresql://", "postgresql+psycopg://", 1)
+
+
+def connect(address: str) -> "Connection":
+    """Return a connection, on which every statement counts at once.
+
+    Raises:
+        UserError: psycopg is not installed, or the database refuses.
+    """
+    try:
+        import psycopg
+    except ImportError:
+        raise UserError("--storage needs psycopg; install dnn-study[postgresql]") from None
+    # A pipeline cut off by a lost connection is logged as a warning; the error itself is answered in a line.
+    logging.getLogger("psycopg").setLevel(logging.ERROR)
+    try:
+        options = psycopg.conninfo.conninfo_to_dict(address)
+        options.setdefault("connect_timeout", CONNECT_WITHIN)
+        options.setdefault("application_name", _name_of_this_process())
+        return psycopg.connect(autocommit=True, **options)  # type: ignore[arg-type]  # what libpq names, all of it text
+    except psycopg.Error as error:
+        said = f"--storage {redact_address(address)}: {explain(error, address)}"
+        raise DatabaseRefusedError(f"{said}; correct the address, or have the server started") from None
+
+
+def in_transactions(connection: "Connection") -> "Connection":
+    """Return a connection as SQLAlchemy expects it, on which statements count at the end of a transaction."""
+    if connection.autocommit:
+        connection.autocommit = False
+    return connection
+
+
+def say_refusals(engine: "Engine", address: str, then: str = "") -> None:
+    """Have what the database refuses an engine said in a line, in place of what the libraries between raise.
+
+    Args:
+        engine: of SQLAlchemy, whose statements raise DatabaseLostError from now on; but for IntegrityError, which says
+            that another was faster.
+        address: of the database.
+        then: what is said after the refusal.
+    """
+    from sqlalchemy import event
+    from sqlalchemy.exc import IntegrityError
+
+    def refused(context: "ExceptionContext") -> None:
+        if context.is_pre_ping or isinstance(context.sqlalchemy_exception, IntegrityError):
+            return
+        if not isinstance(context.original_exception, Exception):  # Ctrl-C
+            return
+        said = explain(context.original_exception, address)
+        raise DatabaseLostError(
+            f"the database at {redact_address(address)}: {said}{then}"
+        ) from context.original_exception
+
+    event.listen(engine, "handle_error", refused)
+
+
+@contextmanager
+def _looking(address: str) -> Iterator["Connection"]:
+    """Have a connection to look something up with; what the database refuses is said in a line."""
+    with connect(address) as connection:
+        try:
+            yield connection
+        except _errors() as error:
+            raise DatabaseRefusedError(f"--storage {redact_address(address)}: {explain(error, address)}") from None
+
+
+def check(address: str) -> None:
+    """Look whether ledgers can be in the database; nothing is written.
+
+    Raises:
+        UserError: the database refuses, or its tables are of another version.
+    """
+    with _looking(address) as connection:
+        has_tables(connection, address)
+
+
+def names(address: str) -> list[str]:
+    """Return the names of the studies in the database, sorted; those that are other programs' are left out.
+
+    Raises:
+        UserError: the database refuses, or its tables are of another version.
+    """
+    with _looking(address) as connection:
+        if not has_tables(connection, address):
+            return []
+        return sorted(name for (name,) in connection.execute(_OURS))
+
+
+def versions(address: str) -> dict[str, tuple[int, int, bool]]:
+    """Return for each study in the database its number, a number that grows with all that is written, and whether it
+    is held: one look for all of them.
+
+    The second is the transaction that wrote last; only one process at a time writes to a study.
+
+    Raises:
+        UserError: the database refuses.
+    """
+    with _looking(address) as connection:
+        if connection.execute("SELECT to_regclass('studies')").fetchone() == (None,):
+            return {}
+        held = set(connection.execute(_HELD))
+        return {name: (number, last, tuple(_halves(name)) in held) for name, number, last in connection.execute(_LAST)}
+
+
+def has_tables(connection: "Connection", address: str) -> bool:
+    """Return whether Optuna's tables are there, in the version that is installed here; nothing is written.
+
+    Raises:
+        UserError: they are of another version, or the tables of another program.
+    """
+    from study._compat import check_optuna_tables
+
+    check_optuna_tables()
+    place = redact_address(address)
+    try:
+        query = "SELECT relname FROM pg_class WHERE pg_table_is_visible(oid) AND relname = ANY(%s)"
+        there = {name for (name,) in connection.execute(query, [list(_TABLES)])}
+        if "studies" not in there:
+            if "alembic_version" in there:
+                raise UserError(
+                    f"--storage {place}: has the tables of another program, such as MLflow; "
+                    "ledgers need a database of their own"
+                )
+            return False
+        query = "SELECT version_num FROM alembic_version"
+        revision = connection.execute(query).fetchone() if "alembic_version" in there else None
+        if revision is None:  # whoever made the tables died over it; the next who writes completes them
+            return False
+        library = connection.execute("SELECT library_version FROM version_info").fetchone()
+    except _errors() as error:
+        raise DatabaseRefusedError(f"--storage {place}: {explain(error, address)}") from None
+    _check_revision(str(revision[0]), str(library[0]) if library else "unknown", place)
+    return True
+
+
+def _check_revision(revision: str, library: str, place: str) -> None:
+    import optuna
+
+    head, known = _revisions()
+    if revision == head:
+        return
+    if revision in known:
+        raise UserError(
+            f"--storage {place}: its tables are of an older Optuna ({library}); "
+            "`optuna storage upgrade --storage ADDRESS` brings them up to date"
+        )
+    raise UserError(
+        f"--storage {place}: its tables are of a newer Optuna than {optuna.__version__}, which is installed here; "
+        "install that one"
+    )
+
+
+@cache
+def _revisions() -> tuple[str, frozenset[str]]:
+    """Return the revision of Optuna's tables that is installed here, and all that it knows."""
+    from optuna.storages import RDBStorage
+
+    storage = RDBStorage("sqlite://")  # in memory, to ask it
+    try:
+        return storage.get_head_version(), frozenset(storage.get_all_versions())
+    finally:
+        storage.engine.dispose()
+
+
+@contextmanager
+def hold(address: str, name: str) -> Iterator["Connection"]:
+    """Hold the lock on a study while the block runs; yield the connection that has it, the only one to write with.
+
+    The lock belongs to the connection: whoever has lost the one has lost the other, and can write no more.
+
+    Raises:
+        UserError: another process holds it, and the message says which; or as `connect` and `has_tables`.
+    """
+    with connect(address) as connection:
+        has_tables(connection, address)
+        for setting, value in _KEEPALIVE.items():
+            connection.execute(f"SET tcp_keepalives_{setting} = {value}")
+        deadline = time.monotonic() + PATIENCE
+        while not _try_lock(connection, name):
+            if time.monotonic() > deadline:
+                raise StudyHeldError(
+                    f"study {name!r} is being run by {_holder(connection, name)}; wait for it, or stop it first"
+                )
+            time.sleep(0.05)
+        yield connection
+
+
+def is_held(address: str, name: str) -> bool:
+    """Return whether a living process holds the lock on a study."""
+    with _looking(address) as connection:
+        return connection.execute(_HOLDER, _halves(name)).fetchone() is not None
+
+
+def _errors() -> type[Exception]:
+    """Return what psycopg raises; whoever has a connection has psycopg."""
+    import psycopg
+
+    return psycopg.Error
+
+
+def _try_lock(connection: "Connection", name: str) -> bool:
+    row = connection.execute("SELECT pg_try_advisory_lock(%s)", [lock_of(name)]).fetchone()
+    return row is not None and bool(row[0])
+
+
+def _holder(connection: "Connection", name: str) -> str:
+    row = connection.execute(_HOLDER, _halves(name)).fetchone()
+    if row is None or not row[0]:
+        return "another process"
+    return f"{row[0]} since {row[1]}" if row[1] else str(row[0])
+
+
+def lock_of(name: str) -> int:
+    """Return the number of a study's lock; "" is that of all who make tables."""
+    return int.from_bytes(hashlib.sha256(f"study:{name}".encode()).digest()[:8], signed=True)
+
+
+def _halves(name: str) -> list[int]:
+    """Return the number of a study's lock as the server lists it."""
+    return list(divmod(lock_of(name) % (1 << 64), 1 << 32))
+
+
+def _name_of_this_process() -> str:
+    """Return what others are told of this process; the server keeps 63 bytes."""
+    return f"process {os.getpid()} on {socket.gethostname()}".encode("ascii", "replace")[:63].decode()
+
+
+def explain(error: BaseException, address: str) -> str:
+    """Return in a line what the server or its absence said, without the secrets of its address."""
+    lines = [line.strip(" \t-") for line in str(error).splitlines() if line.strip()]
+    said = next((line for line in lines if " failed: " in line), lines[0] if lines else type(error).__name__)
+    said = re.sub(r"^(FATAL|ERROR|PANIC):\s*", "", said.rpartition(" failed: ")[2])
+    return redact(said, address)

@@ -1,0 +1,257 @@
+"""What a study has found, read from its ledger: rows for the terminal, for JSON and for MLflow."""
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from study.errors import UserError
+from study.ledger import holding
+from study.ledger.choice import Choice
+from study.ledger.confirmation import Confirmation, read_confirmation
+from study.ledger.home import Home, StudyFolder
+from study.ledger.ledger import RESULT, STATES, Ledger, without_nan
+
+
+@dataclass(frozen=True)
+class TrialRow:
+    """One trial as people see it.
+
+    Attributes:
+        number: from 0, in the order asked.
+        state: "complete", "pruned", "failed" or "running".
+        params: the whole setting, fixed values included.
+        value: the metric on dev; of a pruned trial the last one reported; None of a failed or running one.
+        iterations: done.
+        fingerprint: SHA-256 over parameters, curve and dev values; None while running.
+        run_id: of its MLflow run, None where there is none yet.
+        seconds: processor time of its training.
+        metrics: at the end, means over the networks of a trial: "cost", "dev_<metric>", "train_<metric>", …
+        gap: the metric on train less the metric on dev; None of a trial that was not trained to its end.
+        parameters: weights and biases of its network.
+        work: units of work done (see docs/plan.md).
+        reason: why it was pruned or failed.
+    """
+
+    number: int
+    state: str
+    params: dict[str, Any]
+    value: float | None
+    iterations: int
+    fingerprint: str | None
+    run_id: str | None
+    seconds: float
+    metrics: dict[str, float] = field(default_factory=dict)
+    gap: float | None = None
+    parameters: int | None = None
+    work: float | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One study as people see it.
+
+    Attributes:
+        state: "complete", "running" or "interrupted".
+        direction, metric: of what is compared; with several objectives those of the first.
+        best: the best complete trial; with several objectives the one that is best by the first.
+        planned: trials asked for.
+        objectives: names of all that is compared.
+        values: with several objectives those of each complete trial, by number.
+        front: with several objectives the trials that no other is better than in all of them.
+        confirm: what `study confirm` found; None before.
+        finalized: the openings of the test set, oldest first.
+        choice: the trials that stand out.
+        warnings: severe warnings about the data, which all results are to be read with.
+    """
+
+    name: str
+    state: Literal["complete", "running", "interrupted"]
+    direction: str
+    metric: str
+    best: TrialRow | None
+    trials: list[TrialRow]
+    planned: int
+    description: str
+    objectives: tuple[str, ...] = ()
+    values: dict[int, list[float]] = field(default_factory=dict)
+    front: tuple[int, ...] = ()
+    confirm: Confirmation | None = None
+    finalized: tuple[dict[str, Any], ...] = ()
+    choice: Choice = field(default_factory=Choice)
+    warnings: tuple[str, ...] = ()
+
+    def ranking(self) -> list[TrialRow]:
+        """Return the complete trials, best first; of equal values that of the lower cost on dev, then by number."""
+        complete = [row for row in self.trials if row.state == "complete" and row.value is not None]
+        sign = -1 if self.direction == "maximize" else 1
+        return sorted(
+            complete, key=lambda row: (sign * (row.value or 0), row.metrics.get("dev_cost", math.inf), row.number)
+        )
+
+    def row(self, number: int) -> TrialRow:
+        """Return a trial.
+
+        Raises:
+            UserError: there is none of this number.
+        """
+        if not 0 <= number < len(self.trials):
+            there = f"there are {len(self.trials)}, from 0 on" if self.trials else "there is none yet"
+            raise UserError(f"study {self.name!r} has no trial {number}; {there}")
+        return self.trials[number]
+
+    def find(self, item: str) -> TrialRow:
+        """Return a trial by its number, or as "best", "confirmed" or "recommended".
+
+        Raises:
+            UserError: there is no such trial.
+        """
+        return self.row(self.choice.number(item, self.name))
+
+
+def summarize(home: Home, name: str) -> Summary:
+    """Read a study.
+
+    Raises:
+        UserError: there is none of this name.
+    """
+    folder = home.existing(name)
+    return summarize_ledger(Ledger(folder, name), folder)
+
+
+def read_warnings(home: Home, name: str) -> tuple[str, ...]:
+    """Return the severe warnings about the data of a study.
+
+    Raises:
+        UserError: there is none of this name.
+    """
+    return tuple(Ledger(home.existing(name), name).attributes.get("cautions", ()))
+
+
+def summarize_ledger(ledger: Ledger, folder: StudyFolder) -> Summary:
+    """Read a study from an open ledger."""
+    attributes = ledger.attributes
+    settings, metric = attributes.get("settings", {}), attributes.get("metric", "value")
+    run_ids = read_exports(folder)
+    rows = []
+    for trial in ledger.trials():
+        result = trial.user_attrs.get(RESULT, {})
+        metrics = result.get("metrics", {})
+        rows.append(
+            TrialRow(
+                number=trial.number,
+                state=STATES[trial.state],
+                params={**settings, **trial.params},
+                value=without_nan(trial.values[0]) if trial.values else None,
+                iterations=result.get("iterations", trial.last_step or 0),
+                fingerprint=result.get("fingerprint"),
+                run_id=run_ids.get(str(trial.number)),
+                seconds=result.get("seconds", 0.0),
+                metrics=metrics,
+                gap=_gap(metrics, metric),
+                parameters=result.get("parameters"),
+                work=result.get("work"),
+                reason=result.get("reason"),
+            )
+        )
+    planned = attributes.get("trials", len(rows))
+    finished = sum(row.state != "running" for row in rows)
+    ended = attributes.get("ended") is not None and finished == len(rows)
+    unfinished: Literal["running", "interrupted"] = "running" if holding.is_held(folder, ledger.name) else "interrupted"
+    summary = Summary(
+        name=ledger.name,
+        state="complete" if finished >= planned or ended else unfinished,
+        direction=ledger.direction,
+        metric=metric,
+        best=None,
+        trials=rows,
+        planned=planned,
+        description=attributes.get("description", ""),
+        objectives=tuple(attributes.get("objectives", ())),
+        confirm=read_confirmation(attributes.get("confirm")),
+        finalized=tuple(attributes.get("finalized", ())),
+        warnings=tuple(attributes.get("cautions", ())),
+    )
+    ranking = summary.ranking()
+    if not ranking:
+        return summary
+    summary = replace(summary, best=ranking[0])
+    if len(ledger.directions) > 1:
+        complete = {trial.number: list(trial.values) for trial in ledger.trials() if STATES[trial.state] == "complete"}
+        summary = replace(summary, values=complete, front=front_of(complete, ledger.directions))
+    return replace(summary, choice=_choice(summary, attributes))
+
+
+def _choice(summary: Summary, attributes: Mapping[str, Any]) -> Choice:
+    best = None if summary.best is None else summary.best.number
+    if summary.confirm is None:
+        return Choice(best)
+    if not is_current(summary.confirm, summary, attributes):
+        return Choice(best, outdated=True)
+    return Choice(best, summary.confirm.winner, summary.confirm.recommended)
+
+
+def is_current(outcome: Confirmation, summary: Summary, attributes: Mapping[str, Any]) -> bool:
+    """Return whether an outcome of `study confirm` is of the study as it stands; the study may have gone on since."""
+    return outcome.of == digest(summary, attributes, outcome.top, outcome.seeds)
+
+
+def digest(summary: Summary, attributes: Mapping[str, Any], top: int, seeds: int) -> str:
+    """Return a digest of what an outcome of `study confirm` is computed from: candidates, seeds and data.
+
+    Args:
+        summary: of the study.
+        attributes: of its ledger.
+        top, seeds: as given to `confirm`.
+    """
+    rows = [[row.number, row.value, row.params] for row in candidates(summary, top)]
+    described = [rows, seeds, summary.metric, attributes.get("parts"), attributes.get("identity")]
+    return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def candidates(summary: Summary, top: int) -> list[TrialRow]:
+    """Return the best complete trials by dev value, with several objectives those of the front by the first."""
+    several = len(summary.objectives) > 1
+    return [row for row in summary.ranking() if not several or row.number in summary.front][:top]
+
+
+def _gap(metrics: Mapping[str, float], metric: str) -> float | None:
+    """Return the metric on train less the metric on dev, where both are known."""
+    if f"train_{metric}" not in metrics or f"dev_{metric}" not in metrics:
+        return None
+    return metrics[f"train_{metric}"] - metrics[f"dev_{metric}"]
+
+
+def front_of(values: Mapping[int, Sequence[float]], directions: Sequence[str]) -> tuple[int, ...]:
+    """Return the trials of the Pareto front by number: no other is at least as good in all, and better in one."""
+    signs = [-1 if direction == "maximize" else 1 for direction in directions]
+    losses = {n: [s * v for s, v in zip(signs, given, strict=True)] for n, given in values.items()}
+
+    def beaten(mine: list[float]) -> bool:
+        return any(all(a <= b for a, b in zip(o, mine, strict=True)) and o != mine for o in losses.values())
+
+    return tuple(n for n, mine in sorted(losses.items()) if not beaten(mine))
+
+
+def read_exports(folder: StudyFolder) -> dict[str, str]:
+    """Return the MLflow run of each exported trial, by number as text; "study" is the parent."""
+    return dict(_exports(folder).get("runs", {}))
+
+
+def read_experiment(folder: StudyFolder) -> str | None:
+    """Return the id of the MLflow experiment that shows the study, None where there is none yet."""
+    return _exports(folder).get("experiment")
+
+
+def _exports(folder: StudyFolder) -> dict[str, Any]:
+    """Return what is kept of MLflow's ids; nothing where that is damaged, since MLflow is asked then."""
+    try:
+        kept = json.loads(folder.exports.read_bytes())
+    except (FileNotFoundError, ValueError):
+        return {}
+    runs = kept.get("runs") if isinstance(kept, dict) else None
+    sound = isinstance(runs, dict) and all(isinstance(run, str) for run in runs.values())
+    return {"runs": runs, "experiment": kept.get("experiment")} if sound else {}

@@ -1,0 +1,61 @@
+"""A trial's network trained again for the final model, with the seed that it had in the search."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from engine import Architecture, Parameters, advance, start
+from engine.prediction import predict
+from engine.worker_data import Fold
+from study.data import Dataset
+from study.errors import UserError
+from study.search.divergence import ConstantPrediction
+from study.search.objective import network_seed, unit_of
+from study.search.search_space import architecture_of, complete, training_of
+from study.search.session import StudySession
+
+
+@dataclass(frozen=True, eq=False)
+class FinalNetwork:
+    """A trial's network, trained again."""
+
+    configuration: dict[str, Any]
+    architecture: Architecture
+    parameters: Parameters
+
+
+def train_again(session: StudySession, dataset: Dataset, number: int) -> FinalNetwork:
+    """Train the configuration of a trial.
+
+    Raises:
+        UserError: it diverges.
+    """
+    spec, metric = session.spec, session.summary.metric
+    configuration = complete(spec.space, session.ledger.trials()[number].params)
+    architecture = architecture_of(configuration, dataset.n_x, dataset.n_y, dataset.output_activation)
+    state = start(
+        architecture,
+        training_of(configuration),
+        seeds=[network_seed(spec.search.seed, number)],
+        initialization=configuration["initialization"],
+        dtype=np.float32,
+    )
+    with threadpool_limits(1):
+        state = advance(state, dataset.train.X, dataset.train.Y)
+        parameters = state.replica(0)
+        if "diverged" in state.status or _is_far_off(dataset, metric, architecture, parameters):
+            raise UserError(
+                f"trial {number} of study {session.name!r} diverged when trained again; take another --trial"
+            )
+    return FinalNetwork(configuration, architecture, parameters)
+
+
+def _is_far_off(dataset: Dataset, metric: str, architecture: Architecture, parameters: Parameters) -> bool:
+    """Return whether the network has diverged, by what it predicts for the examples that it was trained on."""
+    train = dataset.train
+    folds = [Fold(train.X, train.Y, train.X, train.Y, unit_of(dataset))]
+    A = predict(architecture, parameters, train.X)
+    constant = ConstantPrediction.on(folds, dataset.task)
+    return constant.why_predictions_diverged(folds, metric, A[np.newaxis], "train") is not None

@@ -1,0 +1,270 @@
+"""`study finalize`: the chosen configuration trained again, evaluated once on the test set, kept as the final model."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.pipeline import Pipeline
+from threadpoolctl import threadpool_limits
+
+from engine.activations import Array
+from engine.metrics import METRICS, measure, metrics_for
+from engine.prediction import predict
+from study.data import Dataset, Part, example_cells, load, load_combined, open_test
+from study.data.fingerprint import explain_change
+from study.errors import UserError
+from study.evaluation.influence import example_values
+from study.evaluation.statistics import BOUNDED, crossed_anova
+from study.ledger.choice import Choice
+from study.ledger.confirmation import Confirmation
+from study.ledger.home import Home
+from study.ledger.ledger import Ledger, without_nan
+from study.ledger.results import Summary
+from study.model.final_training import FinalNetwork, train_again
+from study.model.pipeline import FinalFiles, build_model, forget_models, keep_model
+from study.search.objective import unit_of
+from study.search.session import StudySession
+from study.spec import Spec
+from study.text.records import to_json
+from study.text.shell import next_command
+
+
+@dataclass(frozen=True)
+class TestEvaluation:
+    """One opening of the test set, as the ledger keeps it.
+
+    Attributes:
+        trial, setting: what was trained.
+        metric, value, low, high: on the test set, with a 95% interval over its examples. The value is None where the
+            metric is undefined there, the ends also where one example says nothing of how examples differ.
+        metrics: all metrics of the task; None where one is undefined.
+        undefined: why, by metric.
+        with_dev: whether it was trained on train and dev together.
+        m: test examples.
+        at: when, in UTC, ISO 8601.
+        files: SHA-256 of the model and of its example rows, by which `study.model.pipeline.FinalFiles` finds them.
+        dialect: how the text file that was trained on is written, as keys of `[data]`.
+    """
+
+    trial: int
+    setting: dict[str, Any]
+    metric: str
+    value: float | None
+    low: float | None
+    high: float | None
+    metrics: dict[str, float | None]
+    undefined: dict[str, str]
+    with_dev: bool
+    m: int
+    at: str
+    files: dict[str, str]
+    dialect: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Final:
+    """What `finalize` did.
+
+    Attributes:
+        name: of the study.
+        opening: this one.
+        times: how often the test set has been opened, this time included.
+        choice: the trials of the study that stand out.
+        dev_value: of the trial in the search.
+        confirmed: (value, low, high) from `study confirm`, where it was run for this trial.
+        model: path of the file that keeps the model.
+        notes: on test cells that do not fit their column.
+    """
+
+    name: str
+    opening: TestEvaluation
+    times: int
+    choice: Choice
+    dev_value: float
+    confirmed: tuple[float, float, float] | None
+    model: Path
+    notes: tuple[str, ...]
+
+    def load_model(self) -> Pipeline:
+        """Return the model: a scikit-learn pipeline that takes rows of the table, as `pandas.DataFrame`.
+
+        Raises:
+            UserError: its file is not there, or was changed.
+        """
+        return FinalFiles.of(self.model.parent, to_json(self.opening)).load_model()
+
+
+def finalize(
+    home: Home, name: str, *, trial: int | str | None = None, with_dev: bool = False, again: bool = False
+) -> Final:
+    """Train a configuration, open the test set, and keep score and model.
+
+    Args:
+        home: where the study is.
+        name: of the study.
+        trial: a number, "best", "confirmed" or "recommended"; None takes the confirmed trial, or else the best.
+        with_dev: train on train and dev together, for as many iterations.
+        again: open the test set although it has been opened before.
+
+    Raises:
+        UserError: no such study or trial, it is running, its data changed, or the test set has been opened before.
+    """
+    with StudySession.open(home, name, write=True) as session:
+        ledger, summary, folder = session.ledger, session.summary, session.folder
+        openings = ledger.attributes.get("finalized", [])
+        if openings and not again:
+            raise UserError(_opened_before(name, openings[-1]))
+        number = _choose(summary, trial)
+        dataset, reads_dev = _load(session.spec, session.base, with_dev=with_dev)
+        _check(ledger.attributes, dataset, name)
+        network = train_again(session, dataset, number)
+        _record_beginning(ledger, number, with_dev=reads_dev, again=again)
+        # The seal is broken here, and nowhere else.
+        test = open_test(session.spec.data, session.base, combined=reads_dev)
+        scores = _evaluate(dataset, network, test, summary.metric)
+        model = build_model(dataset, network.architecture, network.parameters)
+        files = keep_model(model, example_cells(session.spec.data, session.base), folder.final)
+        opening = TestEvaluation(
+            trial=number,
+            setting=network.configuration,
+            metric=summary.metric,
+            value=scores.metrics[summary.metric],
+            low=scores.low,
+            high=scores.high,
+            metrics=scores.metrics,
+            undefined=scores.undefined,
+            with_dev=reads_dev,
+            m=test.m,
+            at=_now(),
+            files=files,
+            dialect=dataset.dialect,
+        )
+        ledger.set(finalized=[*openings, to_json(opening)])  # from here on this opening counts, and its model
+        kept = FinalFiles.of(folder.final, to_json(opening))
+        forget_models(folder.final, kept)
+    return Final(
+        name=name,
+        opening=opening,
+        times=len(openings) + 1,
+        choice=summary.choice,
+        dev_value=float(summary.trials[number].value or 0),
+        confirmed=_confirmed(summary.confirm, number),
+        model=kept.model,
+        notes=test.notes,
+    )
+
+
+def _opened_before(name: str, last: Mapping[str, Any]) -> str:
+    return (
+        f"the test set of study {name!r} was opened on {last['at'][:10]} for trial {last['trial']} "
+        f"({last['metric']} {'undefined' if last['value'] is None else format(last['value'], '.4g')});\n"
+        "--again opens it once more, and the score is then no longer that of an untouched test set"
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Scores:
+    """Metrics on the test set; those that are undefined are None. low, high: of the one that decides."""
+
+    metrics: dict[str, float | None]
+    undefined: dict[str, str]
+    low: float | None
+    high: float | None
+
+
+def _evaluate(dataset: Dataset, network: FinalNetwork, test: Part, metric: str) -> _Scores:
+    """Return what a network scores on the test set, in the unit of the table."""
+    with threadpool_limits(1):
+        A = predict(network.architecture, network.parameters, test.X)
+    unit = unit_of(dataset)
+    Y, A = unit.restore(test.Y), unit.restore(A)
+    metrics, undefined = measure_all(dataset.task, Y, A)
+    return _Scores(metrics, undefined, *_ends(metric, Y, A))
+
+
+def measure_all(task: str, Y: Array, A: Array) -> tuple[dict[str, float | None], dict[str, str]]:
+    """Return all metrics of a task, and why some of them have no value (they are None)."""
+    values, undefined = dict[str, float | None](), dict[str, str]()
+    for metric in metrics_for(task):
+        values[metric.name] = without_nan(measure(metric.name, Y, A))
+        if values[metric.name] is None:
+            undefined[metric.name] = metric.why_undefined(Y) or "a prediction is too large"
+    return values, undefined
+
+
+def _ends(metric: str, Y: Array, A: Array) -> tuple[float | None, float | None]:
+    """Return the ends of the interval of a metric; None where there is no interval."""
+    if METRICS[metric].why_undefined(Y) or (Y.shape[1] < 2 and metric not in BOUNDED):
+        return None, None
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = crossed_anova(example_values(metric, Y, A)[None, None]).interval(metric, 0)
+    return (found.low, found.high) if np.isfinite([found.low, found.high]).all() else (None, None)
+
+
+def _record_beginning(ledger: Ledger, number: int, *, with_dev: bool, again: bool) -> None:
+    """Write that the test set is about to be opened, so that an opening is known though the process dies in it.
+
+    Raises:
+        UserError: the last opening was not finished, and was another one.
+    """
+    attributes = ledger.attributes
+    times, begun = len(attributes.get("finalized", [])) + 1, attributes.get("opening", {})
+    if begun.get("times") == times:
+        if (begun["trial"], begun["with_dev"]) == (number, with_dev):
+            return
+        if not again:
+            same = f"--trial {begun['trial']}{' --with-dev' if begun['with_dev'] else ''}"
+            raise UserError(
+                f"the test set of study {ledger.name!r} was being opened on {begun['at'][:10]} when the command ended; "
+                f"{same} finishes that, --again opens it for another"
+            )
+    ledger.set(opening={"times": times, "trial": number, "with_dev": with_dev, "at": _now()})
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _choose(summary: Summary, trial: int | str | None) -> int:
+    """Return the number of the trial to finalize."""
+    if trial is None:
+        if summary.choice.outdated:
+            confirm = next_command("confirm", summary.name)
+            raise UserError(
+                f"study {summary.name!r} went on since it was confirmed; `{confirm}` first, or name a --trial"
+            )
+        if summary.choice.final is None:
+            raise UserError(f"study {summary.name!r} has no complete trial; run it first")
+        return summary.choice.final
+    try:
+        row = summary.find(str(trial))
+    except UserError as error:
+        raise UserError(f"--trial {trial}: {error}") from None
+    if row.state != "complete":
+        best = ", ".join(str(each.number) for each in summary.ranking()[:3])
+        raise UserError(f"--trial {trial}: is {row.state}, not complete; the best complete ones are {best}")
+    return row.number
+
+
+def _load(spec: Spec, base: Path, *, with_dev: bool) -> tuple[Dataset, bool]:
+    """Return what to train on, and whether that is train and dev together, as it is where dev was cut into folds."""
+    together = with_dev or spec.data.folds is not None
+    return (load_combined if together else load)(spec.data, base), together
+
+
+def _check(attributes: Mapping[str, Any], dataset: Dataset, name: str) -> None:
+    known, now = attributes["parts"], dataset.part_fingerprints
+    # Of parts that both know: train and dev differ where they are one, and with folds.
+    if attributes["fingerprint"] != dataset.fingerprint:
+        raise UserError(
+            f"the data of study {name!r} changed since it began ({explain_change(known, now)}); "
+            "bring the old data back, or study the new data under another name"
+        )
+
+
+def _confirmed(confirmation: Confirmation | None, number: int) -> tuple[float, float, float] | None:
+    found = None if confirmation is None else confirmation.candidate(number)
+    return None if found is None else (found.value, found.low, found.high)

@@ -1,0 +1,237 @@
+"""The final model: preprocessing and network in one scikit-learn pipeline, from a table of raw cells to predictions.
+
+Saved with skops, which holds plain data and the names of classes, and never runs code from the file.
+"""
+
+import hashlib
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+import skops.io
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.pipeline import Pipeline
+
+from engine import Architecture, predict
+from engine.activations import Array
+from engine.parameters import Parameters
+from engine.state import write_whole
+from study.data import Dataset, TargetScale
+from study.errors import UserError
+from study.text.shell import next_command
+
+# What skops does not know by itself; a file that names anything else is not read.
+TRUSTED = (
+    "numpy.dtype",
+    "study.data.preprocessing.CellReader",
+    "study.model.pipeline.NetworkClassifier",
+    "study.model.pipeline.NetworkRegressor",
+)
+
+
+class _Network(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
+    """A trained network as the last step of a pipeline; examples are rows here.
+
+    Args:
+        layer_sizes: (n[0], …, n[L]).
+        hidden_activation, output_activation: by name.
+        vector: all parameters, as the engine has them.
+    """
+
+    def __init__(
+        self, layer_sizes: tuple[int, ...], hidden_activation: str, output_activation: str, vector: Array
+    ) -> None:
+        self.layer_sizes = layer_sizes
+        self.hidden_activation = hidden_activation
+        self.output_activation = output_activation
+        self.vector = vector
+
+    def fit(self, _X: Any, _y: Any = None) -> Self:
+        """Learn nothing: the network has been trained."""
+        return self
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True
+
+    def _outputs(self, X: Any) -> Array:
+        """Return A[L], (n_y, m), of rows X, (m, n_x)."""
+        sizes = tuple(int(n) for n in self.layer_sizes)
+        architecture = Architecture(sizes, self.hidden_activation, self.output_activation)
+        columns = np.ascontiguousarray(np.asarray(X).T, dtype=np.float32)
+        return predict(architecture, Parameters(sizes, self.vector), columns)
+
+
+class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
+    """A trained network that names classes.
+
+    Args:
+        layer_sizes, hidden_activation, output_activation, vector: as above.
+        classes: labels in the order of the network's outputs.
+    """
+
+    def __init__(
+        self,
+        layer_sizes: tuple[int, ...],
+        hidden_activation: str,
+        output_activation: str,
+        vector: Array,
+        classes: list[str],
+    ) -> None:
+        super().__init__(layer_sizes, hidden_activation, output_activation, vector)
+        self.classes = classes
+
+    @property
+    def classes_(self) -> Array:
+        """Labels, in the order of the columns of `predict_proba`."""
+        return np.array(self.classes, dtype=object)
+
+    def predict(self, X: Any) -> Array:
+        """Return the most probable label of each row, (m,)."""
+        A = self._outputs(X)
+        chosen = (A[0] > 0.5).astype(np.intp) if len(A) == 1 else A.argmax(axis=0)
+        labels: Array = self.classes_[chosen]
+        return labels
+
+    def predict_proba(self, X: Any) -> Array:
+        """Return the probability of each class, (m, classes)."""
+        A = self._outputs(X)
+        return (np.vstack([1 - A, A]) if len(A) == 1 else A).T
+
+
+class NetworkRegressor(RegressorMixin, _Network):  # type: ignore[misc]
+    """A trained network that gives numbers, in the target's own unit.
+
+    Args:
+        layer_sizes, hidden_activation, output_activation, vector: as above.
+        mean, scale, log1p: how the target was brought to the network's unit.
+    """
+
+    def __init__(
+        self,
+        layer_sizes: tuple[int, ...],
+        hidden_activation: str,
+        output_activation: str,
+        vector: Array,
+        mean: float,
+        scale: float,
+        log1p: bool,
+    ) -> None:
+        super().__init__(layer_sizes, hidden_activation, output_activation, vector)
+        self.mean, self.scale, self.log1p = mean, scale, log1p
+
+    def predict(self, X: Any) -> Array:
+        """Return a number for each row, (m,), float64."""
+        return TargetScale(self.mean, self.scale, self.log1p).to_units(self._outputs(X)[0])
+
+
+def build_model(dataset: Dataset, architecture: Architecture, parameters: Parameters) -> Pipeline:
+    """Return the pipeline of a dataset's fitted preprocessing and a trained network."""
+    hidden = architecture.hidden_activation
+    parts: dict[str, Any] = {
+        "layer_sizes": list(architecture.layer_sizes),
+        "hidden_activation": hidden if isinstance(hidden, str) else list(hidden),
+        "output_activation": architecture.output_activation,
+        "vector": parameters.vector.copy(),
+    }
+    scale = dataset.target_scale
+    if scale is None:
+        network: _Network = NetworkClassifier(**parts, classes=[str(label) for label in dataset.classes])
+    else:
+        network = NetworkRegressor(**parts, mean=float(scale.mean), scale=float(scale.scale), log1p=scale.log1p)
+    return Pipeline([*dataset.preprocessing.steps, ("network", network)])
+
+
+def predictions(model: Pipeline, typed: pd.DataFrame) -> pd.DataFrame:
+    """Return the column "prediction" and, for classes, "probability_<class>" for each row that the cell reader read."""
+    network = model.named_steps["network"]
+    X = model.named_steps["columns"].transform(typed)
+    out = pd.DataFrame({"prediction": network.predict(X)})
+    if isinstance(network, NetworkClassifier):
+        shares = network.predict_proba(X)
+        for k, label in enumerate(network.classes):
+            out[f"probability_{label}"] = shares[:, k]
+    return out
+
+
+@dataclass(frozen=True)
+class FinalFiles:
+    """Where the final model of one opening of the test set is.
+
+    A file's name holds its digest, which the opening in the ledger has: what is read belongs to what is recorded, and
+    until the record is written that of the opening before counts.
+
+    Attributes:
+        model: the pipeline.
+        example: raw cells of a few rows of train: what the model is given.
+        digests: SHA-256 of both, by name; none of a model that was kept before there were digests.
+    """
+
+    model: Path
+    example: Path
+    digests: Mapping[str, str]
+
+    @classmethod
+    def of(cls, folder: Path, opening: Mapping[str, Any]) -> "FinalFiles":
+        """Return those of an opening, in the folder of final models."""
+        digests = opening.get("files") or {}
+        if not digests:
+            return cls(folder / "model.skops", folder / "example.parquet", {})
+        return cls(
+            folder / f"model-{digests['model'][:16]}.skops",
+            folder / f"example-{digests['example'][:16]}.parquet",
+            digests,
+        )
+
+    def load_model(self) -> Pipeline:
+        """Return the model.
+
+        Raises:
+            UserError: it is not there, or is not the one that was kept.
+        """
+        content = self._read(self.model, "model")
+        try:
+            return skops.io.loads(content, trusted=list(TRUSTED))
+        except Exception as error:  # noqa: BLE001 - whatever a file that somebody changed leads skops to
+            raise self._refuse(self.model, f"is no model of this program ({type(error).__name__})") from None
+
+    def load_example(self) -> pd.DataFrame:
+        """Return the rows; errors as `load_model`."""
+        return pd.read_parquet(io.BytesIO(self._read(self.example, "example")))
+
+    def _read(self, path: Path, name: str) -> bytes:
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:
+            raise self._refuse(path, "is not there") from None
+        if self.digests and hashlib.sha256(content).hexdigest() != self.digests[name]:
+            raise self._refuse(path, "was changed since it was kept")
+        return content
+
+    @staticmethod
+    def _refuse(path: Path, why: str) -> UserError:
+        again = next_command("finalize", "NAME", "--again")
+        return UserError(f"{path}: {why}; bring a backup of it back, or train it again: {again}")
+
+
+def keep_model(model: Pipeline, example: pd.DataFrame, folder: Path) -> dict[str, str]:
+    """Write a model and raw cells of a few rows, whole; return the digests by which `FinalFiles` finds them."""
+    rows = io.BytesIO()
+    example.astype(object).to_parquet(rows)
+    contents = {"model": skops.io.dumps(model), "example": rows.getvalue()}
+    digests = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
+    files = FinalFiles.of(folder, {"files": digests})
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(files.model, contents["model"])
+    write_whole(files.example, contents["example"])
+    return digests
+
+
+def forget_models(folder: Path, kept: FinalFiles) -> None:
+    """Delete the final models of openings before, and of those that died before their record."""
+    for path in folder.iterdir():
+        if path not in (kept.model, kept.example):
+            path.unlink()

@@ -1,0 +1,149 @@
+"""`study predict`: what the final model says of the rows of a file."""
+
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from study.data import read_cells
+from study.data.misfits import notes_on
+from study.errors import DataWarning, UserError, did_you_mean
+from study.ledger.home import Home
+from study.ledger.ledger import Ledger
+from study.model.pipeline import FinalFiles, predictions
+from study.spec import DataSpec, parse_spec
+from study.text.formatting import counted
+from study.text.safe_csv import guard_formulas
+from study.text.shell import next_command
+
+if TYPE_CHECKING:
+    from study.data.tables import Table
+
+
+def predict_file(home: Home, name: str, file: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Return a row of predictions for each row of a file, and notes on what was passed over or does not fit.
+
+    A text file is read as the one that was trained on is written; where that gives none of the columns, as it is
+    written itself.
+
+    Args:
+        home: where the study is.
+        name: of the study, which has been finalized.
+        file: .csv, .tsv or .parquet, with the columns that the model was trained on, in any order.
+
+    Raises:
+        UserError: no such study or file, no model yet, a column that is missing, or one of which no cell can be read.
+    """
+    attributes, model = _load(home, name)
+    spec, dialect = parse_spec(attributes["spec"], name).data, attributes["finalized"][-1].get("dialect", {})
+    table, notes = _read_file(file, spec, dialect, model)
+    if file.suffix.lower() != ".parquet":
+        model.named_steps["cells"].set_params(decimal=table.decimal)
+    made, misfits = _predict(model, table.frame, str(file))
+    return made, (*notes, *_passed_over(attributes, model, table.frame), *misfits)
+
+
+def predict_table(home: Home, name: str, table: pd.DataFrame) -> pd.DataFrame:
+    """Return a row of predictions for each row of a table, under the table's index; warn of cells that do not fit.
+
+    Raises:
+        UserError: as `predict_file`.
+    """
+    _, model = _load(home, name)
+    _check_columns(model, table, "the table")
+    made, misfits = _predict(model, table, "the table")
+    warn_of(misfits)
+    return made.set_axis(table.index)
+
+
+def warn_of(notes: tuple[str, ...]) -> None:
+    """Give notes as warnings, to who called the function that calls this."""
+    for note in notes:
+        warnings.warn(note, DataWarning, stacklevel=3)
+
+
+def _load(home: Home, name: str) -> tuple[dict[str, Any], Any]:
+    """Return a study's attributes and its final model."""
+    folder = home.existing(name)
+    attributes = Ledger(folder, name).attributes
+    if not attributes.get("finalized"):
+        raise UserError(f"study {name!r} has no final model yet; `{next_command('finalize', name)}` makes it")
+    return attributes, FinalFiles.of(folder.final, attributes["finalized"][-1]).load_model()
+
+
+def _read_file(file: Path, spec: DataSpec, dialect: Mapping[str, Any], model: Any) -> tuple["Table", tuple[str, ...]]:
+    """Return a table with the columns of the model, and notes where it is not written as the training file is."""
+    if dialect and file.suffix.lower() != ".parquet":
+        try:
+            table = read_cells(file, spec.model_copy(update=dialect))
+            _check_columns(model, table.frame, str(file))
+        except UserError:
+            pass  # written in another way, or not a table: what follows says it
+        else:
+            return table, ()
+    table = read_cells(file, spec)
+    _check_columns(model, table.frame, str(file))
+    if not dialect:
+        return table, ()
+    notes = [f"{file.name}: {table.read_as}"] if table.read_as else []
+    return table, tuple(f"not written as the training file: {note}" for note in (*notes, *table.notes))
+
+
+def _check_columns(model: Any, cells: pd.DataFrame, where: str) -> None:
+    there = [str(column) for column in cells.columns]
+    missing = [column for column in _columns(model) if column not in there]
+    if missing:
+        more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
+        raise UserError(
+            f"{where}: has no column {missing[0]!r}{more}, which the model was trained on; "
+            f"{did_you_mean(missing[0], there)}"
+        )
+
+
+def _passed_over(attributes: Mapping[str, Any], model: Any, cells: pd.DataFrame) -> tuple[str, ...]:
+    """Return a note on columns that are neither the model's nor the target."""
+    known = {*_columns(model), attributes.get("data", {}).get("target")}
+    over = [str(column) for column in cells.columns if str(column) not in known]
+    return (f"ignoring {counted(len(over), 'column')} unknown to the model: {', '.join(over[:5])}",) if over else ()
+
+
+def _columns(model: Any) -> list[str]:
+    return [column for column, _, _ in model.named_steps["cells"].columns]
+
+
+def _predict(model: Any, cells: pd.DataFrame, where: str) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Return the predictions, and notes on cells that do not fit their column."""
+    typed, misfits = model.named_steps["cells"].read(cells, where=where)
+    notes = notes_on(misfits, where)
+    return predictions(model, typed), notes
+
+
+def write_predictions(made: pd.DataFrame, out: Path | None, *, safe_csv: bool = False) -> None:
+    """Write predictions to a .csv or .parquet file; None prints CSV.
+
+    Args:
+        made: the predictions.
+        out: the file.
+        safe_csv: put ' before text that a spreadsheet would take for a formula.
+
+    Raises:
+        UserError: the file has another ending, is a .parquet that is to be safe, or cannot be written.
+    """
+    if safe_csv:
+        made = guard_formulas(made)
+    if out is None:
+        print(made.to_csv(index=False), end="")
+        return
+    if out.suffix.lower() not in (".csv", ".parquet"):
+        raise UserError(f"--out {out}: is to end in .csv or .parquet")
+    if safe_csv and out.suffix.lower() == ".parquet":
+        raise UserError(f"--out {out}: --safe-csv is for CSV, since a Parquet file has no formulas; leave it out")
+    try:
+        if out.suffix.lower() == ".csv":
+            made.to_csv(out, index=False)
+        else:
+            made.to_parquet(out, index=False)
+    except OSError as error:
+        raise UserError(f"--out {out}: cannot be written ({error.strerror}); name another place") from None

@@ -1,0 +1,299 @@
+"""`study plan`: what a study will do before anything is trained: data, space, work, memory, disk and expected time.
+
+Settings are drawn at random from the spec's space, with seeds derived from the spec's; their work comes from the
+engine's model of it, and the seconds from a short calibration on this machine.
+"""
+
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.samplers import RandomSampler
+from pydantic import BaseModel
+
+from engine.work import Work
+from study.data import loading, overview
+from study.data.overview import DataSummary
+from study.errors import UserError
+from study.execution import default_jobs
+from study.ledger.home import StudyFolder
+from study.ledger.ledger import quiet_optuna
+from study.planning.forecast import KEPT, Course, expected_seconds
+from study.planning.throughput import DrawnTrial, Rates, calibrate
+from study.search.grid import space_size
+from study.search.memory import check_memory, worker_memory
+from study.search.objective import Objective, sampler_seed
+from study.search.samplers import check_available
+from study.search.search_space import suggest
+from study.spec import Range, Spec, read_spec
+
+SAMPLES = 64
+ATTEMPTS = 50  # draws until one is within max_parameters
+# Keys of [search] that only some pruners read.
+_PRUNER_KEYS = {
+    "percentile": ("percentile",),
+    "patience": ("patient",),
+    "reduction": ("successive_halving", "hyperband", "asha"),
+}
+# Bytes of a trial in the ledger and in MLflow beside its arrays, of a report, and of a point of its curve.
+TRIAL_BYTES, POINT_BYTES, ITERATION_BYTES = 26_000, 500, 24
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Smallest, middle and largest of a quantity over random settings."""
+
+    least: float
+    median: float
+    most: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> "Spread":
+        """Return the spread of these values."""
+        return cls(min(values), float(np.median(values)), max(values))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What `study plan` prints.
+
+    Attributes:
+        look: at the data.
+        searched, fixed: hyperparameters that are drawn, with their range, and those that have one value.
+        settings: distinct settings, None where a range has no steps.
+        parameters, work, seconds: of a trial trained to its end: numbers of a network, units of work, a core's seconds.
+        metric: that trials are compared by.
+        total_work: units, with what the pruner usually leaves.
+        kept: share of the work that the pruner usually leaves.
+        worker_memory: bytes of one worker process at most.
+        trial_disk, disk: bytes that a trial and the whole study add to the home.
+        cores: that this process may use.
+        times: expected seconds of a run by jobs, [confirm] included.
+        confirm: seconds of one core that [confirm] takes of it.
+        raised: expected seconds with a job for each core and as many trials in flight, where there are more cores
+            than trials in flight; else None.
+        speed: units of work a second, of one core, as measured.
+        defaults: what the spec leaves out, with the value that is taken.
+    """
+
+    name: str
+    look: DataSummary
+    searched: dict[str, str]
+    fixed: dict[str, Any]
+    metric: str
+    settings: int | None
+    trials: int
+    in_flight: int
+    networks: int
+    sampler: str
+    pruner: str
+    parameters: Spread
+    work: Spread
+    seconds: Spread
+    total_work: float
+    kept: float
+    worker_memory: int
+    trial_disk: int
+    disk: int
+    cores: int
+    times: dict[int, float]
+    confirm: float
+    raised: float | None
+    speed: float
+    defaults: dict[str, Any]
+
+
+def make_plan(path: Path, jobs: int | None = None) -> Plan:
+    """Read the spec and the data, draw settings, calibrate.
+
+    Args:
+        path: of the spec.
+        jobs: a number of jobs to expect a time for, beside 1, 2, 4, … up to one a core.
+
+    Raises:
+        UserError: the spec or the data cannot be used, or no network is within max_parameters.
+    """
+    spec = read_spec(path)
+    check_available(spec.search)
+    began = time.perf_counter()
+    opened = loading.open_source(spec.data, path.parent)
+    dataset = loading.prepare(opened, opened.parts["train"], opened.parts["dev"])
+    reading = time.perf_counter() - began
+    folds = loading.load_fold_datasets(spec.data, path.parent) if spec.data.folds else ()
+    look, datasets = overview.describe(opened, dataset, folds), folds or (dataset,)
+    with tempfile.TemporaryDirectory() as place:
+        objective = Objective(spec, datasets, StudyFolder(Path(place)))
+        check_memory(objective, jobs or default_jobs())
+        trials = draw_trials(objective)
+        works = [objective.iteration_work(trial.setting) for trial in trials]
+        objective.write_data()
+        rates = calibrate(objective, trials, works)
+    return _assemble(objective, look, trials, works, rates, reading, jobs)
+
+
+def draw_trials(objective: Objective, count: int = SAMPLES) -> list[DrawnTrial]:
+    """Draw settings at random: the same ones for the same spec; no network is made of them.
+
+    Raises:
+        UserError: no network is within max_parameters.
+    """
+    spec, trials = objective.spec, []
+    with quiet_optuna():
+        study = optuna.create_study()
+        for number in range(count):
+            for attempt in range(ATTEMPTS):
+                study.sampler = RandomSampler(sampler_seed(spec.search.seed, number, attempt))
+                trial = study.ask()
+                suggest(trial, spec.space)
+                if objective.fits(trial.params):
+                    trials.append(DrawnTrial.of(objective, number, trial.params))
+                    break
+    if not trials:
+        most = spec.space.max_parameters
+        raise UserError(f"[space] max_parameters: no network of at most {most} was found; raise it, or lower units")
+    return trials
+
+
+def _assemble(
+    objective: Objective,
+    look: DataSummary,
+    trials: Sequence[DrawnTrial],
+    works: Sequence[Work],
+    rates: Rates,
+    reading: float,
+    jobs: int | None,
+) -> Plan:
+    spec = objective.spec
+    kept = KEPT[spec.search.pruner]
+    courses, seconds = [], []
+    for trial, work in zip(trials, works, strict=True):
+        iterations = trial.iterations
+        looks = sum(point < iterations for point in objective.grid) + 1 + objective.m / objective.dataset.dev.m
+        pieces = -(-iterations // trial.chunk_iterations)
+        whole = iterations * rates.seconds(work) + looks * rates.evaluation + pieces * rates.beginning
+        seconds.append(whole)
+        courses.append(Course(max(1, round(kept * pieces)), kept * whole))
+    units = [trial.iterations * work.units for trial, work in zip(trials, works, strict=True)]
+    mean = kept * float(np.mean(units))
+    planned = _count_trials(spec, mean)
+    confirm = _confirm_seconds(objective, trials, rates)
+    cores = default_jobs()
+
+    def expect(jobs: int, in_flight: int) -> float:
+        run = expected_seconds(
+            courses,
+            planned,
+            jobs=jobs,
+            in_flight=in_flight,
+            cores=cores,
+            slowness=rates.slowness,
+            confirm=confirm,
+        )
+        return min(reading + run, spec.search.timeout or float("inf"))
+
+    in_flight = spec.search.in_flight
+    counts = {2**power for power in range(cores.bit_length()) if 2**power <= cores} | {1, cores, jobs or 1}
+    per_trial = _disk(objective, trials)
+    data = sum(array.nbytes for d in objective.datasets for part in (d.train, d.dev) for array in (part.X, part.Y))
+    return Plan(
+        name=spec.name,
+        look=look,
+        searched=describe_space(spec),
+        fixed=_fixed(spec),
+        metric=objective.metric,
+        settings=space_size(spec.space),
+        trials=planned,
+        in_flight=in_flight,
+        networks=objective.replicas,
+        sampler=spec.search.sampler,
+        pruner=spec.search.pruner,
+        parameters=Spread.of([float(trial.parameters) for trial in trials]),
+        work=Spread.of(units),
+        seconds=Spread.of(seconds),
+        total_work=planned * mean,
+        kept=kept,
+        worker_memory=max(worker_memory(objective, trial.setting) for trial in trials),
+        trial_disk=per_trial,
+        disk=data + planned * per_trial,
+        cores=cores,
+        times={count: expect(count, in_flight) for count in sorted(counts)},
+        confirm=sum(confirm),
+        raised=expect(cores, cores) if cores > in_flight else None,
+        speed=rates.speed,
+        defaults=find_defaults(spec),
+    )
+
+
+def _confirm_seconds(objective: Objective, trials: Sequence[DrawnTrial], rates: Rates) -> list[float]:
+    """Return the seconds of each training that follows the search.
+
+    What does best is mostly dear: the best of digits, breast_cancer and planar_flower took 2.4, 2.4 and 1.5 times as
+    long as random settings. So they are taken for as dear as the dearest quarter of those.
+    """
+    confirm, folds = objective.spec.confirm, len(objective.datasets)
+    if confirm is None:
+        return []
+    together, apart = (confirm.seeds, 1) if folds == 1 else (folds, confirm.seeds)
+    each = [trial.iterations * rates.seconds(objective.iteration_work(trial.setting, together)) for trial in trials]
+    dearest = sorted(each)[-max(1, len(each) // 4) :]
+    return [float(np.mean(dearest))] * (confirm.top * apart)
+
+
+def _count_trials(spec: Spec, mean_work: float) -> int:
+    """Return how many trials there will be: fewer than asked for where settings or the work run out."""
+    limits = [spec.search.trials]
+    size = space_size(spec.space)
+    if size is not None:
+        limits.append(size)
+    if spec.search.work is not None:
+        limits.append(max(1, round(spec.search.work / mean_work)))
+    return min(limits)
+
+
+def _disk(objective: Objective, trials: Sequence[DrawnTrial]) -> int:
+    """Return the bytes that a trial adds: parameters, curves and dev predictions, ledger and MLflow."""
+    networks, dataset = objective.replicas, objective.dataset
+    numbers = float(np.mean([trial.parameters for trial in trials]))
+    iterations = float(np.mean([trial.iterations for trial in trials]))
+    arrays = networks * (4 * numbers + 8 * iterations + 4 * dataset.n_y * dataset.dev.m)
+    return round(arrays + ITERATION_BYTES * iterations + POINT_BYTES * len(objective.grid) + TRIAL_BYTES)
+
+
+def describe_space(spec: Spec) -> dict[str, str]:
+    """Return the hyperparameters that are drawn, each with its range or choices in words."""
+    said = {}
+    for name in type(spec.space).model_fields:
+        field = getattr(spec.space, name)
+        if isinstance(field, Range):
+            scale = ", log" if field.log else f", step {field.step:g}" if field.step else ""
+            said[name] = f"{field.low:g} to {field.high:g}{scale}"
+        elif isinstance(field, tuple) and len(field) > 1:
+            said[name] = ", ".join(map(str, field))
+    return said
+
+
+def _fixed(spec: Spec) -> dict[str, Any]:
+    fields = {name: getattr(spec.space, name) for name in type(spec.space).model_fields}
+    return {name: field[0] for name, field in fields.items() if isinstance(field, tuple) and len(field) == 1}
+
+
+def find_defaults(spec: Spec) -> dict[str, Any]:
+    """Return what the spec leaves out and what is taken then, by "table.key"; what is off unless given is left out."""
+    left = {}
+    for table in ("data", "space", "search", "confirm"):
+        model: BaseModel | None = getattr(spec, table)
+        if model is None:
+            continue
+        for name in type(model).model_fields:
+            value = getattr(model, name)
+            if spec.search.pruner not in _PRUNER_KEYS.get(name, (spec.search.pruner,)):
+                continue
+            if name not in model.model_fields_set and value is not None and value != () and value is not False:
+                one = isinstance(value, tuple) and len(value) == 1
+                left[f"{table}.{name}"] = value[0] if one else list(value) if isinstance(value, tuple) else value
+    return left

@@ -1,0 +1,89 @@
+"""What a run writes into the ledger before it searches: what the study is, its budget, and warnings."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from study.data import find_severe_warnings
+from study.errors import UserError
+from study.ledger import holding
+from study.ledger.home import Home
+from study.ledger.results import summarize
+from study.ledger.versions import installed_versions
+from study.search.identity import check_identity, identify
+from study.search.search_space import check_setting, fixed, within
+from study.search.session import StudySession
+from study.search.stopping import Budget
+
+WARM = 5  # configurations that another study gives to begin with
+
+
+def record_study(session: StudySession, path: Path, trials: int | None) -> Budget:
+    """Write what identifies the study into the ledger, or check that it is the one there; return its budget.
+
+    Raises:
+        UserError: the data or the spec changed since the study began.
+    """
+    ledger, objective = session.ledger, session.objective
+    ledger.claim_format()
+    spec, dataset, known = session.spec, objective.dataset, ledger.attributes
+    check_identity(known, spec, dataset, str(path))
+    # A number given once with --trials counts until the spec asks for more.
+    raised = trials or known.get("raised", 0)
+    planned = trials or max(spec.search.trials, raised)
+    holding.own(session.folder, ledger.identify())
+    ledger.set(
+        identity=identify(spec),
+        spec=path.read_text(encoding="utf-8-sig"),
+        folder=str(path.parent.absolute()),
+        description=spec.description,
+        settings=fixed(spec.space),
+        metric=objective.metric,
+        objectives=list(objective.objectives),
+        fingerprint=dataset.fingerprint,
+        parts=dataset.part_fingerprints,
+        trials=planned,
+        raised=raised,
+        versions=known.get("versions", installed_versions()),
+        created=known.get("created", int(time.time() * 1000)),
+        data={
+            "source": dataset.source,
+            "task": dataset.task,
+            "target": dataset.target_name,
+            "n_x": dataset.n_x,
+            "rows": {"train": dataset.train.m, "dev": dataset.dev.m},
+        },
+    )
+    return Budget(planned, spec.search.work, spec.search.stop_after, maximize=ledger.direction == "maximize")
+
+
+def first_configurations(session: StudySession, home: Home, warm_start: str | None) -> list[dict[str, Any]]:
+    """Return the configurations to try first: those of the spec, then the best of another study.
+
+    Raises:
+        UserError: there is no such study, it is this one, or none of its configurations is within this space.
+    """
+    ledger, spec = session.ledger, session.spec
+    if warm_start is not None and not ledger.trials():
+        if warm_start == spec.name:
+            raise UserError(f"--warm-start {warm_start}: is this study itself; name another one")
+        ranking = summarize(home, warm_start).ranking()
+        fitting = [params for row in ranking[:WARM] if (params := within(spec.space, row.params)) is not None]
+        if not fitting:
+            raise UserError(f"--warm-start {warm_start}: none of its best settings is within [space] of {spec.name!r}")
+        ledger.set(warm=fitting)
+    for configuration in spec.search.enqueue:
+        try:
+            check_setting(spec.space, configuration)
+        except ValueError as error:
+            raise UserError(f"[search] enqueue: {error}, in {configuration}") from None
+    return [*(dict(configuration) for configuration in spec.search.enqueue), *ledger.attributes.get("warm", [])]
+
+
+def record_warnings(session: StudySession) -> tuple[str, ...]:
+    """Return the severe warnings about the data; they are looked for when a study begins, and kept in its ledger."""
+    ledger = session.ledger
+    if "cautions" not in ledger.attributes:
+        found = find_severe_warnings(session.spec.data, session.base, session.objective.dataset)
+        ledger.set(cautions=list(found))
+    return tuple(ledger.attributes["cautions"])

@@ -1,0 +1,1 @@
+"""Text as people, shells, spreadsheets and pages read it: counted, quoted, escaped, redacted."""

@@ -1,0 +1,149 @@
+"""`study ui`: MLflow's own pages on the store of the home, on loopback, until Ctrl-C."""
+
+import importlib.util
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+import webbrowser
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from study.errors import UserError
+from study.ledger.home import Home, StudyFolder
+from study.ledger.postgres import for_optuna
+from study.ledger.results import read_experiment
+from study.text.printable import say
+from study.text.redaction import redact_address
+from study.text.shell import next_command
+from study.text.verbosity import log
+from study.tracking.store import tracking_uri
+from study.tracking.views import page_address
+
+SHOWN = 5  # studies whose pages are named
+_LEDGER = "STUDY_DASHBOARD_LEDGER"
+_DASHBOARD = f"""
+import os, sys
+from optuna_dashboard import run_server
+run_server(os.environ[{_LEDGER!r}], "127.0.0.1", int(sys.argv[1]))
+"""
+READY_WITHIN = 90.0  # seconds; a first start on a slow disk takes a while
+
+
+def serve(home: Home, port: int, name: str | None = None, *, browser: bool = True) -> None:
+    """Start the server, say where it is once it answers, wait, and stop it.
+
+    Args:
+        home: where the store is.
+        port: on 127.0.0.1.
+        name: of the study whose page is opened; None takes the one that ran last.
+        browser: whether to open the page, where there is a screen.
+
+    Raises:
+        UserError: there is nothing to show, the port is taken, or the server did not start.
+    """
+    names = [name] if name else sorted(home.names(), key=lambda each: -_last_written(home.folder(each)))
+    if name:
+        home.existing(name)
+    uri = tracking_uri(home)
+    if uri.startswith("http"):
+        _say(home, redact_address(uri), names)
+        return
+    if not os.environ.get("MLFLOW_TRACKING_URI") and not home.mlflow_database.exists():
+        raise UserError(f"no runs in {home.path} yet; run a study first: {next_command('run', 'SPEC.toml')}")
+    command = [sys.executable, "-m", "mlflow", "server"]
+    command += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1", "--no-serve-artifacts"]
+    log.info("starting MLflow …")
+    with _running(command, port, "MLflow", variables={"MLFLOW_BACKEND_STORE_URI": uri}) as server:
+        first = _say(home, f"http://127.0.0.1:{port}", names)
+        log.info("Ctrl-C stops it")
+        if browser:
+            _open(first)
+        server.wait()
+
+
+def serve_dashboard(home: Home, port: int, name: str) -> None:
+    """Serve optuna-dashboard on a study's ledger until Ctrl-C.
+
+    Raises:
+        UserError: no such study, optuna-dashboard is not installed, the port is taken, or the server did not start.
+    """
+    folder = home.existing(name)
+    if importlib.util.find_spec("optuna_dashboard") is None:
+        raise UserError("--optuna needs optuna-dashboard; install dnn-study[dashboard]")
+    variables = {_LEDGER: str(folder.ledger) if folder.storage is None else for_optuna(folder.storage)}
+    command = [sys.executable, "-c", _DASHBOARD, str(port)]
+    with _running(command, port, "optuna-dashboard", path="/", variables=variables) as server:
+        say(f"optuna-dashboard is at http://127.0.0.1:{port} (Ctrl-C stops it)")
+        server.wait()
+
+
+def _last_written(folder: StudyFolder) -> float:
+    """Return when a study last wrote, in seconds since 1970; 0 where that was on another machine."""
+    path = folder.ledger if folder.storage is None else folder.exports
+    return path.stat().st_mtime if path.exists() else 0.0
+
+
+def _say(home: Home, server: str, names: Sequence[str]) -> str:
+    """Print where the pages are; return the first."""
+    say(f"MLflow is at {server}")
+    pages = []
+    for name in names[:SHOWN]:
+        experiment = read_experiment(home.folder(name))
+        if experiment is not None:
+            pages.append(page_address(server, experiment, name))
+            say(f"  {name}: {pages[-1]}")
+    return pages[0] if pages else server
+
+
+def _open(address: str) -> None:
+    """Open a page where there is a screen to show it on."""
+    if sys.platform in ("darwin", "win32") or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
+        webbrowser.open(address)
+
+
+@contextmanager
+def _running(
+    command: list[str], port: int, what: str, path: str = "/health", variables: Mapping[str, str] | None = None
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run a server while the block does, from when it answers on; Ctrl-C ends both without fuss.
+
+    An address that may have a password is among `variables`: the words of a command are for all to see.
+    """
+    if _taken(port):
+        raise UserError(f"--port {port}: something else listens there; name another port, such as {port + 1}")
+    environment = os.environ | {
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        **(variables or {}),
+    }
+    server = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603 - our own interpreter
+    try:
+        _wait(server, port, what, path)
+        yield server
+    except KeyboardInterrupt:
+        log.info("stopped")
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def _wait(server: "subprocess.Popen[bytes]", port: int, what: str, path: str) -> None:
+    deadline = time.monotonic() + READY_WITHIN
+    while time.monotonic() < deadline:
+        if server.poll() is not None:
+            raise UserError(f"{what} stopped with exit code {server.returncode} before it answered")
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=1):
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.2)
+    raise UserError(f"{what} did not answer on port {port} within {READY_WITHIN:.0f} seconds")
+
+
+def _taken(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
