@@ -250,7 +250,7 @@ PARTS = {
         "MLflow imports it at the first run",
         _mlflow_store,
     ),
-    # Of the libraries that run workers: none yet; `study.workers` and `study.clusters` have what they use.
+    # Of joblib and loky: `study.execution._loky` has what is used of them.
 }
 
 

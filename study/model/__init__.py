@@ -1,1 +1,14 @@
 """The model that is kept: one scikit-learn pipeline, evaluated once on the test set, then used to predict."""
+
+from typing import Any
+
+_STEPS = ("NetworkClassifier", "NetworkRegressor")
+
+
+def __getattr__(name: str) -> Any:
+    """Return a step of a pipeline: models kept by version 0.1 name their steps as of this module."""
+    if name in _STEPS:
+        from study.model import pipeline
+
+        return getattr(pipeline, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

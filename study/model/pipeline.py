@@ -30,6 +30,8 @@ TRUSTED = (
     "study.data.preprocessing.CellReader",
     "study.model.pipeline.NetworkClassifier",
     "study.model.pipeline.NetworkRegressor",
+    "study.model.NetworkClassifier",  # of version 0.1, and the next
+    "study.model.NetworkRegressor",
 )
 
 

@@ -65,7 +65,7 @@ def describe_parent(ledger: Ledger, folder: StudyFolder, experiment_id: str) -> 
         shown = redact_line(str(value)) if name == "command" else str(value)
         tags["mlflow.source.git.commit" if name == "git" else f"study.{name}"] = shown
     versions = attributes.get("versions", {})
-    tags["study.ledger.versions"] = ", ".join(f"{package} {version}" for package, version in versions.items())
+    tags["study.versions"] = ", ".join(f"{package} {version}" for package, version in versions.items())
     seen = [
         tags,
         attributes["spec"],

@@ -137,7 +137,7 @@
 
   // Which trials stand out, and which one is finalized; while the search runs that changes with every trial.
   function showChoice(study) {
-    const lines = study && !active(study) ? study.evaluation.choice_lines : [];
+    const lines = study && !active(study) ? study.choice_lines : [];
     $("choice").replaceChildren(...lines.map((text) => put("p", { class: "note" }, text)));
   }
 
