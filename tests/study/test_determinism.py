@@ -107,7 +107,7 @@ def loaded(data: DataSpec, folder: Path) -> Dataset:
 def compare(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deaths: int = DEATHS) -> None:
     monkeypatch.setattr("study.search.objective.LEAST", 1e-4)  # several chunks a trial
     chance = random.Random(text)
-    monkeypatch.setattr("support.in_process.load", lambda data, _: loaded(data, Path()))  # half of the time otherwise
+    monkeypatch.setattr("study.search.session.load", lambda data, _: loaded(data, Path()))  # half of the time otherwise
     # Training states are written after some rounds and not after others.
     monkeypatch.setattr("study.search.coordinator.CHECKPOINT_EVERY", chance.choice([0.0, 0.02]))
     folder = Home(tmp_path / "crashed").folder("same")
