@@ -2,7 +2,7 @@
 
     python benchmarks/dask_round.py [--rounds 60] [--workers 2] [--json FILE]
 
-A scheduler and worker processes of its own, as in tests/study/dask_cluster.py. Trials are in two groups that take
+A scheduler and worker processes of its own, as in tests/support/dask_cluster.py. Trials are in two groups that take
 turns, as in a search: while the results of one come back the workers have the other. A round is both groups once; its
 overhead is its time less what the workers spent in its chunks, divided by the number of workers. What a worker spends
 is told twice: by the clock; and by the processor's time of its thread alone, so that what dask's own threads, scheduler
@@ -33,9 +33,9 @@ from study.search.objective import Objective
 from study.spec import parse_spec
 
 HERE = Path(__file__).resolve().parent
-sys.path.append(str(HERE.parent / "tests/study"))
+sys.path.append(str(HERE.parent / "tests"))
 
-from dask_cluster import start_cluster  # noqa: E402
+from support.dask_cluster import start_cluster  # noqa: E402
 
 IN_FLIGHT = 8
 PARAMS = {"learning_rate": 0.01, "units_1": 64, "units_2": 32}

@@ -54,9 +54,9 @@ from study.spec.search import SearchSpec
 from study.tracking.sync import sync
 
 HERE = Path(__file__).resolve().parent
-sys.path.append(str(HERE.parent / "tests/study"))
+sys.path.append(str(HERE.parent / "tests"))
 
-from instant_cluster import Instant  # noqa: E402
+from support.instant_cluster import Instant  # noqa: E402
 
 PACKAGES = ("optuna", "mlflow", "sqlalchemy", "psycopg", "distributed", "numpy")
 PARTS = ("ask", "tell", "checkpoint", "export")
