@@ -207,9 +207,9 @@ def test_the_search_stops_where_no_network_fits() -> None:
     assert "max_parameters" in stopped.reason
 
 
-@pytest.mark.parametrize("trials", [0, 1])
-def test_a_search_that_has_had_its_trials_asks_for_none(trials: int) -> None:
+@pytest.mark.parametrize(("trials", "reason"), [(0, "0 trials are done"), (1, "1 trial is done")])
+def test_a_search_that_has_had_its_trials_asks_for_none(trials: int, reason: str) -> None:
     simulated = Simulated("none", 4, trials, ((0.5,) * 9,), (9,), frozenset())
     decisions = fill(simulated.state(), 0, simulated.rules)
     assert [type(decision) for decision in decisions] == [Asked] * trials + [Stopped]
-    assert decisions[-1] == Stopped(f"{trials} trials are done")
+    assert decisions[-1] == Stopped(reason)
