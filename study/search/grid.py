@@ -1,4 +1,4 @@
-"""The distinct settings of a finite space: how many, which, and in what order a grid tries them.
+"""The distinct configurations of a finite space: how many, which, and in what order a grid tries them.
 
 `search_space.suggest` itself is driven through all its answers, so the conditions of a space are written once.
 """
@@ -16,31 +16,31 @@ from study.search.search_space import suggest
 from study.spec import SpaceSpec
 from study.text.formatting import counted
 
-LIMIT = 10_000  # settings that are listed; more are only counted
+LIMIT = 10_000  # configurations that are listed; more are only counted
 _ORDER = 3  # spawn key of the order's seed; the seeds of samplers and networks have 1 and 2
 
 
 def space_size(space: SpaceSpec) -> int | None:
-    """Return how many distinct settings there are; None where a float range has no step."""
+    """Return how many distinct configurations there are; None where a float range has no step."""
     try:
         return _count(space, (), {})
     except _EndlessError:
         return None
 
 
-def enumerate_settings(space: SpaceSpec, limit: int = LIMIT) -> list[dict[str, Any]] | None:
-    """Return the parameters of all distinct settings in a fixed order; None where they are endless, or over `limit`."""
+def enumerate_configurations(space: SpaceSpec, limit: int = LIMIT) -> list[dict[str, Any]] | None:
+    """Return all distinct configurations in a fixed order, as drawn; None where they are endless, or over `limit`."""
     size = space_size(space)
-    return None if size is None or size > limit else list(_settings(space))
+    return None if size is None or size > limit else list(_configurations(space))
 
 
 def grid_order(space: SpaceSpec, seed: int, limit: int = LIMIT) -> list[dict[str, Any]]:
-    """Return the parameters of all distinct settings in the order a grid tries them: shuffled by the study's seed.
+    """Return all distinct configurations, as drawn, in the order a grid tries them: shuffled by the study's seed.
 
     A study that ends early has then seen all corners of the space.
 
     Raises:
-        UserError: a range has no step, or there are more settings than `limit`.
+        UserError: a range has no step, or there are more configurations than `limit`.
     """
     try:
         size = _count(space, (), {})
@@ -48,12 +48,12 @@ def grid_order(space: SpaceSpec, seed: int, limit: int = LIMIT) -> list[dict[str
         raise UserError(f"[space] {endless.name}: sampler grid needs choices or a step, got a range") from None
     if size > limit:
         raise UserError(
-            f"[space] has {counted(size, 'setting')}, sampler grid takes at most {limit:,}; "
+            f"[space] has {counted(size, 'configuration')}, sampler grid takes at most {limit:,}; "
             "give larger steps or fewer choices, or take another sampler"
         )
-    settings = list(_settings(space))
-    order = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_ORDER,))).permutation(len(settings))
-    return [settings[index] for index in order]
+    configurations = list(_configurations(space))
+    order = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_ORDER,))).permutation(len(configurations))
+    return [configurations[index] for index in order]
 
 
 class _EndlessError(Exception):
@@ -123,8 +123,8 @@ def _walk(space: SpaceSpec, digits: tuple[int, ...]) -> _Walk:
     return walk
 
 
-def _settings(space: SpaceSpec) -> Iterator[dict[str, Any]]:
-    """Yield the parameters of each setting; the last draw changes fastest."""
+def _configurations(space: SpaceSpec) -> Iterator[dict[str, Any]]:
+    """Yield each configuration, as drawn; the last draw changes fastest."""
     digits: tuple[int, ...] | None = ()
     while digits is not None:
         walk = _walk(space, digits)
@@ -141,10 +141,10 @@ def _next(walk: _Walk) -> tuple[int, ...] | None:
 
 
 def _count(space: SpaceSpec, digits: tuple[int, ...], known: dict[tuple[_Draw, ...], int]) -> int:
-    """Return the number of settings that begin with `digits`, without listing them.
+    """Return the number of configurations that begin with `digits`, without listing them.
 
-    Choices after which the same draws follow lead to equally many settings, so one of them is counted for all; `known`
-    keeps what was counted, by the draws that follow.
+    Choices after which the same draws follow lead to equally many configurations, so one of them is counted for all;
+    `known` keeps what was counted, by the draws that follow.
     """
     following = _following(space, digits)
     if not following:

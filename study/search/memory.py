@@ -11,7 +11,7 @@ from engine.optimizers import OPTIMIZERS
 from engine.work import evaluation_memory
 from study.errors import UserError
 from study.search.objective import Objective
-from study.search.search_space import largest_settings, training_of
+from study.search.search_space import largest_configurations, training_of
 from study.text.formatting import counted
 
 PROCESS = 60 << 20  # bytes of a worker before it has any data
@@ -34,7 +34,7 @@ def check_memory(objective: Objective, jobs: int) -> None:
     available, search = available_memory(), objective.spec.search
     settings = [
         _shrink(setting, lambda setting: _within(objective, setting))
-        for setting in largest_settings(objective.spec.space)
+        for setting in largest_configurations(objective.spec.space)
     ]
     largest = max(settings, key=lambda setting: study_memory(objective, setting, jobs))
     needed = study_memory(objective, largest, jobs)

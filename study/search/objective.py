@@ -1,4 +1,4 @@
-"""What a trial is: from a setting to a training that starts, in chunks, and from its end to a value and a record.
+"""What a trial is: from a configuration to a training that starts, in chunks, and from its end to a value and a record.
 
 The coordinator calls it; the work itself is `engine.training_chunk.run_chunk`, which runs in the workers.
 """
@@ -46,7 +46,7 @@ class OpenTrial:
     """A trial that is being trained."""
 
     number: int
-    setting: dict[str, Any]
+    configuration: dict[str, Any]
     state: TrainingState
     iterations: int  # done, as the ledger has them; the state may be older where a process died
     chunk_iterations: int
@@ -82,20 +82,20 @@ class Objective:
         """Write train and dev where workers read them; never a row of test."""
         write_data(self.folder.data, folds_of(self.datasets))
 
-    def architecture(self, setting: Mapping[str, Any]) -> Architecture:
-        """Return the network of a setting."""
-        return architecture_of(setting, self.n_x, self.dataset.n_y, self.dataset.output_activation)
+    def architecture(self, configuration: Mapping[str, Any]) -> Architecture:
+        """Return the network of a configuration."""
+        return architecture_of(configuration, self.n_x, self.dataset.n_y, self.dataset.output_activation)
 
     def fits(self, params: Mapping[str, Any]) -> bool:
         """Return whether the network of these parameters is within max_parameters."""
         most = self.spec.space.max_parameters
         return most is None or self.architecture(complete(self.spec.space, params)).parameters_count <= most
 
-    def iteration_work(self, setting: Mapping[str, Any], replicas: int | None = None) -> Work:
-        """Return the work of one iteration of a setting; replicas: networks in the stack, None those of a trial."""
-        settings = training_of(setting)
+    def iteration_work(self, configuration: Mapping[str, Any], replicas: int | None = None) -> Work:
+        """Return the work of one iteration; replicas: networks in the stack, None those of a trial."""
+        settings = training_of(configuration)
         return count_work(
-            self.architecture(setting),
+            self.architecture(configuration),
             self.m,
             batch_size=settings.batch_size,
             optimizer=settings.optimizer,
@@ -106,20 +106,20 @@ class Objective:
 
     def open(self, number: int, params: Mapping[str, Any]) -> OpenTrial:
         """Return a trial before its first iteration."""
-        setting = complete(self.spec.space, params)
+        configuration = complete(self.spec.space, params)
         state = start(
-            self.architecture(setting),
-            training_of(setting),
+            self.architecture(configuration),
+            training_of(configuration),
             seeds=[network_seed(self.spec.search.seed, number, k) for k in range(self.replicas)],
-            initialization=setting["initialization"],
+            initialization=configuration["initialization"],
             dtype=np.float32,
         )
-        units = self.iteration_work(setting).units
-        return OpenTrial(number, setting, state, 0, self.chunk_iterations(setting), units)
+        units = self.iteration_work(configuration).units
+        return OpenTrial(number, configuration, state, 0, self.chunk_iterations(configuration), units)
 
-    def chunk_iterations(self, setting: Mapping[str, Any]) -> int:
+    def chunk_iterations(self, configuration: Mapping[str, Any]) -> int:
         """Return the iterations of a chunk of a trial."""
-        return max(1, int(self.chunk_work / self.iteration_work(setting).units))
+        return max(1, int(self.chunk_work / self.iteration_work(configuration).units))
 
     def next_chunk(self, trial: OpenTrial, stop: int | None = None) -> TrainingChunk:
         """Return the next chunk of work on a trial, at most up to the iteration `stop`."""
@@ -206,10 +206,10 @@ class Objective:
         """Return the units of a chunk: an eighth of a trial in the middle of the space, of its batch sizes' mean."""
         space = self.spec.space
         depth = round(middle(space.depth))
-        setting: dict[str, Any] = {f"units_{k}": round(middle(space.units)) for k in range(1, depth + 1)}
-        setting |= {"depth": depth, "learning_rate": 1.0, "iterations": 1, "optimizer": space.optimizer[0]}
-        setting |= {"schedule": "constant", "l2": middle(space.l2), "dropout": middle(space.dropout)}
-        each = [self.iteration_work(setting | {"batch_size": size}).units for size in space.batch_size]
+        configuration: dict[str, Any] = {f"units_{k}": round(middle(space.units)) for k in range(1, depth + 1)}
+        configuration |= {"depth": depth, "learning_rate": 1.0, "iterations": 1, "optimizer": space.optimizer[0]}
+        configuration |= {"schedule": "constant", "l2": middle(space.l2), "dropout": middle(space.dropout)}
+        each = [self.iteration_work(configuration | {"batch_size": size}).units for size in space.batch_size]
         units = sum(each) / len(each) * middle(space.iterations) / CHUNKS_PER_TRIAL
         return min(MOST, max(LEAST, units))
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial
 
-from study.search.grid import enumerate_settings, grid_order
+from study.search.grid import enumerate_configurations, grid_order
 from study.search.in_memory_study import InMemoryStudy
 from study.search.objective import sampler_seed
 from study.search.samplers import make_sampler
@@ -55,7 +55,7 @@ class Proposer:
         Raises:
             UserError: the sampler is a grid, and the space is not finite.
         """
-        every = grid_order(space, search.seed) if search.sampler == "grid" else enumerate_settings(space)
+        every = grid_order(space, search.seed) if search.sampler == "grid" else enumerate_configurations(space)
         finite = None if every is None else [params for params in every if fits(params)]
         return cls(search, space, enqueued, fits, finite)
 

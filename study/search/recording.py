@@ -11,7 +11,7 @@ from study.ledger.home import Home
 from study.ledger.results import summarize
 from study.ledger.versions import installed_versions
 from study.search.identity import check_identity, identify
-from study.search.search_space import check_setting, fixed, within
+from study.search.search_space import check_configuration, fixed, within
 from study.search.session import StudySession
 from study.search.stopping import Budget
 
@@ -74,7 +74,7 @@ def first_configurations(session: StudySession, home: Home, warm_start: str | No
         ledger.set(warm=fitting)
     for configuration in spec.search.enqueue:
         try:
-            check_setting(spec.space, configuration)
+            check_configuration(spec.space, configuration)
         except ValueError as error:
             raise UserError(f"[search] enqueue: {error}, in {configuration}") from None
     return [*(dict(configuration) for configuration in spec.search.enqueue), *ledger.attributes.get("warm", [])]

@@ -1,4 +1,4 @@
-"""Samplers by the name in the spec: how the next setting is proposed.
+"""Samplers by the name in the spec: how the next configuration is proposed.
 
 A sampler is made anew for each ask. What it proposes is a function of its seed, the trial's number, and the trials of
 the study with their system attributes; nothing hides in a process, in the study's own attributes or in a pickle. So
@@ -67,7 +67,7 @@ def make_sampler(search: SearchSpec, seed: int, number: int, attempt: int = 0) -
         case "nsga2":
             # Not of `trials`: a study that is given more trials later goes on as if it had had them from the start.
             return _StatelessNSGA2(population_size=max(16, 2 * search.in_flight), seed=seed)
-        case _:  # random; and grid, where the search says which setting is next
+        case _:  # random; and grid, where the search says which configuration is next
             return RandomSampler(seed=seed)
 
 

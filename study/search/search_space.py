@@ -23,12 +23,12 @@ _WHOLE = ("iterations", "depth", "units")
 
 
 def suggest(trial: BaseTrial, space: SpaceSpec) -> dict[str, Any]:
-    """Draw one setting; fixed values are part of it, but not of the trial's parameters."""
-    setting: dict[str, Any] = {}
+    """Draw one configuration; fixed values are part of it, but not of the trial's parameters."""
+    configuration: dict[str, Any] = {}
 
     def draw(name: str, field: str | None = None) -> Any:
-        setting[name] = _draw(trial, name, getattr(space, field or name), whole=(field or name) in _WHOLE)
-        return setting[name]
+        configuration[name] = _draw(trial, name, getattr(space, field or name), whole=(field or name) in _WHOLE)
+        return configuration[name]
 
     draw("learning_rate")
     draw("iterations")
@@ -40,7 +40,7 @@ def suggest(trial: BaseTrial, space: SpaceSpec) -> dict[str, Any]:
     else:
         units = draw("units")
         for layer in range(depth):
-            setting[f"units_{layer + 1}"] = units if pattern == "constant" else max(1, units >> layer)
+            configuration[f"units_{layer + 1}"] = units if pattern == "constant" else max(1, units >> layer)
     if depth:
         draw("activation")
         draw("dropout")
@@ -48,11 +48,11 @@ def suggest(trial: BaseTrial, space: SpaceSpec) -> dict[str, Any]:
         draw("momentum")
     for name in ("batch_size", "l2", "schedule", "initialization"):
         draw(name)
-    return setting
+    return configuration
 
 
 def complete(space: SpaceSpec, params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the whole setting of a trial from the parameters that the ledger keeps."""
+    """Return the whole configuration of a trial from the parameters that the ledger keeps."""
     return suggest(FixedTrial(dict(params)), space)
 
 
@@ -78,23 +78,23 @@ def _last_step(field: Range) -> float:
     return float(low + (high - low) // step * step)
 
 
-def architecture_of(setting: Mapping[str, Any], n_x: int, n_y: int, output_activation: str) -> Architecture:
-    """Return the network of a setting."""
-    hidden = [setting[f"units_{layer}"] for layer in range(1, setting["depth"] + 1)]
-    return Architecture((n_x, *hidden, n_y), setting.get("activation", "relu"), output_activation)
+def architecture_of(configuration: Mapping[str, Any], n_x: int, n_y: int, output_activation: str) -> Architecture:
+    """Return the network of a configuration."""
+    hidden = [configuration[f"units_{layer}"] for layer in range(1, configuration["depth"] + 1)]
+    return Architecture((n_x, *hidden, n_y), configuration.get("activation", "relu"), output_activation)
 
 
-def training_of(setting: Mapping[str, Any]) -> TrainingSettings:
-    """Return how the network of a setting is trained."""
+def training_of(configuration: Mapping[str, Any]) -> TrainingSettings:
+    """Return how the network of a configuration is trained."""
     return TrainingSettings(
-        learning_rate=setting["learning_rate"],
-        iterations=setting["iterations"],
-        optimizer=setting["optimizer"],
-        batch_size=None if setting["batch_size"] == FULL_BATCH else setting["batch_size"],
-        schedule=setting["schedule"],
-        momentum=setting.get("momentum", 0.9),
-        l2=setting["l2"],
-        dropout=setting.get("dropout", 0.0),
+        learning_rate=configuration["learning_rate"],
+        iterations=configuration["iterations"],
+        optimizer=configuration["optimizer"],
+        batch_size=None if configuration["batch_size"] == FULL_BATCH else configuration["batch_size"],
+        schedule=configuration["schedule"],
+        momentum=configuration.get("momentum", 0.9),
+        l2=configuration["l2"],
+        dropout=configuration.get("dropout", 0.0),
     )
 
 
@@ -103,8 +103,8 @@ def upper(field: Any) -> float:
     return float(field.high if isinstance(field, Range) else max(field))
 
 
-def largest_settings(space: SpaceSpec) -> list[dict[str, Any]]:
-    """Return the settings with the upper end of every range, one for each combination of what shapes and buffers."""
+def largest_configurations(space: SpaceSpec) -> list[dict[str, Any]]:
+    """Return configurations with the upper end of every range, one for each combination of what shapes and buffers."""
     names = [name for name in _SHAPING if len(getattr(space, name)) > 1]
     combinations = product(*(getattr(space, name) for name in names))
     return [suggest(_Largest(dict(zip(names, choices, strict=True))), space) for choices in combinations]
@@ -136,13 +136,13 @@ def within(space: SpaceSpec, params: Mapping[str, Any]) -> dict[str, Any] | None
     return checked.drawn
 
 
-def check_setting(space: SpaceSpec, setting: Mapping[str, Any]) -> None:
-    """Raise ValueError where a setting to try first names what this space does not draw, or is out of range."""
-    checked = _Checked(dict(setting), partial=True)
+def check_configuration(space: SpaceSpec, configuration: Mapping[str, Any]) -> None:
+    """Raise ValueError where a configuration to try first names what this space does not draw, or is out of range."""
+    checked = _Checked(dict(configuration), partial=True)
     suggest(checked, space)
-    unused = sorted(set(setting) - set(checked.drawn))
+    unused = sorted(set(configuration) - set(checked.drawn))
     if unused:
-        raise ValueError(f"{unused[0]} is not drawn with this setting; it may name {', '.join(checked.names)}")
+        raise ValueError(f"{unused[0]} is not drawn with this configuration; it may name {', '.join(checked.names)}")
 
 
 class _Largest(FixedTrial):

@@ -14,7 +14,7 @@ class Budget:
     """What ends a search; None is no limit.
 
     Attributes:
-        trials: settings to try.
+        trials: configurations to try.
         work: units of work, of all trials that have ended.
         stop_after: trials without a better one.
         maximize: whether larger values are better.

@@ -11,7 +11,7 @@ from optuna.study import create_study
 from optuna.trial import create_trial
 
 from study.errors import UserError
-from study.search.grid import enumerate_settings, grid_order, space_size
+from study.search.grid import enumerate_configurations, grid_order, space_size
 from study.search.search_space import complete, suggest
 from study.spec import SpaceSpec
 
@@ -45,7 +45,7 @@ spaces = spaces.filter(lambda finite: (space_size(finite) or 0) <= 2000)
 @pytest.mark.slow
 @given(spaces)
 def test_each_setting_is_listed_once_and_counted(finite: SpaceSpec) -> None:
-    settings = enumerate_settings(finite)
+    settings = enumerate_configurations(finite)
     assert settings is not None
     assert len({key(params) for params in settings}) == len(settings) == space_size(finite)
     for params in settings[:50]:
@@ -55,7 +55,7 @@ def test_each_setting_is_listed_once_and_counted(finite: SpaceSpec) -> None:
 @pytest.mark.slow
 @given(spaces, st.integers(0, 3))
 def test_what_a_sampler_draws_is_in_the_list(finite: SpaceSpec, seed: int) -> None:
-    listed = {key(params) for params in enumerate_settings(finite) or []}
+    listed = {key(params) for params in enumerate_configurations(finite) or []}
     study = create_study(sampler=RandomSampler(seed=seed))
     for _ in range(10):
         trial = study.ask()
@@ -67,19 +67,19 @@ def test_conditions_worked_by_hand() -> None:
     # Depth 0: 2 rates. Depth 1: 2 rates × 3 units. Depth 2: 2 rates × 3 × 3 units.
     small = space(learning_rate=[0.1, 1.0], depth={"low": 0, "high": 2}, units=[2, 4, 8])
     assert space_size(small) == 2 + 2 * 3 + 2 * 9
-    settings = enumerate_settings(small)
+    settings = enumerate_configurations(small)
     assert settings is not None
     assert settings[0] == {"learning_rate": 0.1, "depth": 0}
     assert settings[-1] == {"learning_rate": 1.0, "depth": 2, "units_1": 8, "units_2": 8}
 
 
 def test_one_setting_is_a_grid_too() -> None:
-    assert enumerate_settings(space()) == [{}]
+    assert enumerate_configurations(space()) == [{}]
     assert space_size(space()) == 1
 
 
 def test_steps_are_those_of_optuna() -> None:
-    stepped = enumerate_settings(space(learning_rate={"low": 0.1, "high": 0.7, "step": 0.2})) or []
+    stepped = enumerate_configurations(space(learning_rate={"low": 0.1, "high": 0.7, "step": 0.2})) or []
     values = [params["learning_rate"] for params in stepped]
     assert values == pytest.approx([0.1, 0.3, 0.5, 0.7])
     distribution = FloatDistribution(0.1, 0.7, step=0.2)
@@ -90,8 +90,8 @@ def test_steps_are_those_of_optuna() -> None:
 def test_a_large_space_is_counted_without_being_listed() -> None:
     large = space(depth={"low": 0, "high": 5}, units={"low": 1, "high": 1000}, iterations={"low": 1, "high": 10_000})
     assert space_size(large) == 10_000 * sum(1000**depth for depth in range(6))
-    assert enumerate_settings(large) is None
-    assert enumerate_settings(space(units=[1, 2, 3]), limit=2) is None
+    assert enumerate_configurations(large) is None
+    assert enumerate_configurations(space(units=[1, 2, 3]), limit=2) is None
 
 
 @pytest.mark.parametrize(
@@ -105,20 +105,20 @@ def test_a_large_space_is_counted_without_being_listed() -> None:
 def test_a_range_without_step_is_named(fields: dict[str, Any], name: str) -> None:
     endless = space(**fields)
     assert space_size(endless) is None
-    assert enumerate_settings(endless) is None
+    assert enumerate_configurations(endless) is None
     with pytest.raises(UserError) as caught:
         grid_order(endless, 0)
     assert str(caught.value) == f"[space] {name}: sampler grid needs choices or a step, got a range"
 
 
 def test_a_grid_too_large_is_refused() -> None:
-    with pytest.raises(UserError, match=r"has 12 settings, sampler grid takes at most 10; give larger steps"):
+    with pytest.raises(UserError, match=r"has 12 configurations, sampler grid takes at most 10; give larger steps"):
         grid_order(space(learning_rate=[0.1, 0.2, 0.3], units=[1, 2, 3, 4]), 0, limit=10)
 
 
 def test_the_order_is_a_shuffle_that_hangs_on_the_seed_alone() -> None:
     small = space(learning_rate=[0.1, 1.0], depth={"low": 0, "high": 2}, units=[2, 4, 8])
-    settings = enumerate_settings(small) or []
+    settings = enumerate_configurations(small) or []
     first, again, other = grid_order(small, 0), grid_order(small, 0), grid_order(small, 1)
     assert first == again != other
     assert sorted(map(key, first)) == sorted(map(key, settings)) == sorted(map(key, other))

@@ -103,7 +103,7 @@ def test_what_is_left_out_is_named_and_what_is_given_is_not() -> None:
 
 def test_work_counts_dropout_and_the_penalty_as_the_engine_does(tmp_path: Path) -> None:
     small = objective(SMALL.replace("[search]", "dropout = [0.0, 0.2]\nl2 = [0.0, 1e-3]\n[search]"), tmp_path)
-    setting = small.open(0, {**PARAMS, "dropout": 0.0, "l2": 0.0}).setting
+    setting = small.open(0, {**PARAMS, "dropout": 0.0, "l2": 0.0}).configuration
     works = [
         small.iteration_work({**setting, "dropout": dropout, "l2": l2}) for dropout in (0.0, 0.2) for l2 in (0.0, 1e-3)
     ]

@@ -16,7 +16,7 @@ from study.ledger.home import StudyFolder
 from study.planning.plan import draw_trials
 from study.search import memory
 from study.search.objective import Objective
-from study.search.search_space import largest_settings
+from study.search.search_space import largest_configurations
 from study.spec import parse_spec
 
 WIDE = "units = { low = 4, high = 5000 }\ndepth = { low = 0, high = 3 }\niterations = 10"
@@ -57,9 +57,9 @@ def test_what_the_message_proposes_fits(tmp_path: Path, small_machine: int) -> N
     assert 1_000_000 < (objective.spec.space.max_parameters or 0) < 50_000_000
 
 
-def test_the_largest_settings_have_the_upper_end_of_every_range(tmp_path: Path) -> None:
+def test_the_largest_configurations_have_the_upper_end_of_every_range(tmp_path: Path) -> None:
     space = 'units = { low = 4, high = 9, step = 2 }\ndepth = 2\nunits_pattern = ["constant", "taper"]\n'
-    found = largest_settings(parse_spec(spec_with(space=space + 'optimizer = ["adam", "momentum"]'), "").space)
+    found = largest_configurations(parse_spec(spec_with(space=space + 'optimizer = ["adam", "momentum"]'), "").space)
     assert len(found) == 2 * 2 * 2  # two activations of the small study
     assert {(each["units_1"], each["units_2"]) for each in found} == {(8, 8), (8, 4)}
     assert {each["optimizer"] for each in found} == {"adam", "momentum"}
