@@ -5,6 +5,7 @@ from itertools import pairwise
 
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 COMMA_NUMBER = re.compile(r"[+-]?\d+,\d+")
+_GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}([.,'’ \u00a0\u202f])\d{3}(\1\d{3})*")  # 1'250, 1,250,000
 _YEAR = re.compile(r"(1[89]|20)\d\d")
 _FEW = 3  # numbers that are names only if there are as many, or all are years
 
@@ -16,7 +17,8 @@ def is_number(cell: str) -> bool:
 
 def has_header(rows: list[list[str]]) -> bool:
     """Whether the first row names the columns, as words do, or numbers that are no values (0, 1, 2; 2018, 2019)."""
-    first = [cell.strip() for cell in rows[0]]
+    rows = [[_without_marks(cell.strip()) for cell in row] for row in rows]
+    first = rows[0]
     numbers = [cell for cell in first if is_number(cell)]
     if numbers:
         if len(numbers) >= _FEW and numbers == [str(index) for index in range(len(numbers))]:
@@ -57,6 +59,11 @@ def _is_far(label: float, values: list[float]) -> bool:
         return False
     low, high = min(values), max(values)
     return max(low - label, label - high) > high - low
+
+
+def _without_marks(cell: str) -> str:
+    """Return a cell without the marks that group its digits, where it is no number with them."""
+    return re.sub(r"[^\d+-]", "", cell) if _GROUPED.fullmatch(cell) and not is_number(cell) else cell
 
 
 def _value(cell: str) -> float:

@@ -10,6 +10,7 @@ import pytest
 from support.command import run_study
 
 from study.data import load
+from study.data.header import has_header
 from study.data.sources import read_source
 from study.errors import UserError
 from study.spec import read_spec
@@ -309,3 +310,14 @@ def test_init_answers_a_wrong_option(tmp_path: Path, options: list[str], words: 
     done = run_study("init", tmp_path / "t.csv", *options)
     assert done.returncode == 2
     assert words in done.stderr
+
+
+@pytest.mark.parametrize("mark", [",", ".", "'", "’", "\u202f"])
+def test_a_first_row_of_grouped_digits_is_no_header(mark: str) -> None:
+    rows = [[f"{n * 1_234_567:,}".replace(",", mark), f"{n * 76_543:,}".replace(",", mark)] for n in (5, 3, 9, 2, 7)]
+    assert not has_header(rows)
+    assert has_header([["income", "rent"], *rows])
+
+
+def test_grouped_digits_name_columns_as_others_do() -> None:
+    assert has_header([["1'000", "5'000", "10'000"], *([f"0.{n}", f"0.{n + 1}", f"0.{n}"] for n in range(10, 30))])
