@@ -20,6 +20,7 @@ from study.model.finalize import finalize
 from study.report.facts import gather
 from study.report.page import as_html, as_markdown
 from study.service.reading import StudyReader
+from study.text.shell import next_command, running_with
 from study.tracking.pictures import draw_pictures
 from study.tracking.study_run import describe_parent
 
@@ -61,8 +62,9 @@ def test_every_place_says_the_same_of_the_trials_that_stand_out(summary: tuple[H
     facts = gather(home, "small")
     ledger = Ledger(home.folder("small"), "small")
     parent = describe_parent(ledger, home.folder("small"), "1")
-    for text in (shown, parent.tags["mlflow.note.content"]):
-        assert all(line in text for line in lines)
+    with running_with({"home": home.path}):  # a screen has commands that say where the study is
+        assert all(line in shown for line in choice_lines(found, next_command))
+    assert all(line in parent.tags["mlflow.note.content"] for line in lines)
     plain = [_bare(line) for line in lines]
     assert all(line in _bare(as_html(facts)) and line in _bare(as_markdown(facts)) for line in plain)
     tags = {name: parent.tags[f"study.{name}"] for name in ("best", "confirmed", "recommended", "finalize")}
