@@ -6,6 +6,7 @@ what the machine refuses with 1.
 
 import difflib
 import errno
+import shlex
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -76,6 +77,18 @@ def kept_in(place: Path) -> Iterator[None]:
     except OSError as error:
         said = explain_os_error(error, place)
         raise MachineError(f"{said}, then the same command goes on from here.\nNothing finished is lost.") from error
+
+
+def needs_package(what: str, package: str, or_else: str = "") -> UserError:
+    """Return the error that something needs a package that is not installed.
+
+    Args:
+        what: needs it.
+        package: as pip takes it.
+        or_else: another way, said after the command.
+    """
+    remedy = f"`pip install {shlex.quote(package)}`{f', {or_else}' if or_else else ''}"
+    return UserError(f"{what} needs {package.partition('[')[0]}; run {remedy}")
 
 
 def did_you_mean(name: str, valid: Iterable[str]) -> str:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from engine.state import TORN
 from study.data.memory import Room
-from study.errors import UserError, did_you_mean
+from study.errors import UserError, did_you_mean, needs_package
 from study.text.formatting import counted
 
 _X_NAMES = ("x", "data", "images", "features", "inputs")
@@ -185,7 +185,7 @@ def _h5py(path: Path) -> Any:
     try:
         import h5py
     except ImportError as error:
-        raise UserError(f"{path.name}: .h5 files need h5py; install dnn-study[hdf5], or save an .npz") from error
+        raise needs_package(f"{path.name}: a .h5 file", "h5py", "or save an .npz") from error
     return h5py
 
 

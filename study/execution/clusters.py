@@ -23,7 +23,7 @@ import joblib
 from joblib.parallel import ParallelBackendBase
 
 from engine.worker_data import PackedData, pack_data
-from study.errors import MachineError, UserError
+from study.errors import MachineError, UserError, needs_package
 from study.execution.backends import configured
 from study.execution.executor import WorkerLostError
 from study.execution.joblib_backend import Backend
@@ -99,7 +99,7 @@ class Dask:
             from distributed import Client, KilledWorker
             from distributed.comm import CommClosedError
         except ImportError:
-            raise UserError("--backend dask needs distributed; install dnn-study[dask]") from None
+            raise needs_package("--backend dask", "distributed") from None
         for name in [name for name in logging.root.manager.loggerDict if name.startswith(_DASK_SPEAKS_BY)]:
             logging.getLogger(name).setLevel(logging.CRITICAL)  # what matters is said by this class, in a line
         self._place = f"the dask scheduler at {scheduler}"
@@ -184,7 +184,7 @@ class Ray:
             import ray
             from ray.util.joblib import register_ray
         except ImportError:
-            raise UserError("--backend ray needs ray; install dnn-study[ray]") from None
+            raise needs_package("--backend ray", "ray") from None
         if address is not None:
             _knock(address)
         self._place = f"the ray cluster at {address or 'this machine'}"

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from study.errors import DatabaseLostError, DatabaseRefusedError, StudyHeldError, UserError
+from study.errors import DatabaseLostError, DatabaseRefusedError, StudyHeldError, UserError, needs_package
 from study.text.redaction import is_percent_encoded, redact, redact_address
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def connect(address: str) -> "Connection":
     try:
         import psycopg
     except ImportError:
-        raise UserError("--storage needs psycopg; install dnn-study[postgresql]") from None
+        raise needs_package("--storage", "psycopg[binary]") from None
     # A pipeline cut off by a lost connection is logged as a warning; the error itself is answered in a line.
     logging.getLogger("psycopg").setLevel(logging.ERROR)
     try:

@@ -23,7 +23,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from study._compat import set_sampler_attribute
-from study.errors import UserError
+from study.errors import needs_package
 from study.spec.search import SearchSpec
 
 _EXTRAS = {"gp": "torch", "cmaes": "cmaes"}  # the module that each extra brings; extras have the sampler's name
@@ -37,10 +37,7 @@ def check_available(search: SearchSpec) -> None:
     """
     module = _EXTRAS.get(search.sampler)
     if module is not None and importlib.util.find_spec(module) is None:
-        raise UserError(
-            f"[search] sampler: {search.sampler} needs {module}, which is not installed; "
-            f'pip install "dnn-study[{search.sampler}]"'
-        )
+        raise needs_package(f"[search] sampler: {search.sampler}", module)
 
 
 def make_sampler(search: SearchSpec, seed: int, number: int, attempt: int = 0) -> BaseSampler:

@@ -9,10 +9,9 @@ import time
 import urllib.error
 import urllib.request
 import webbrowser
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 
-from study.errors import UserError
+from study.errors import UserError, needs_package
 from study.ledger.home import Home, StudyFolder
 from study.ledger.postgres import for_optuna
 from study.ledger.results import read_experiment
@@ -57,12 +56,14 @@ def serve(home: Home, port: int, name: str | None = None, *, browser: bool = Tru
     command = [sys.executable, "-m", "mlflow", "server"]
     command += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1", "--no-serve-artifacts"]
     log.info("starting MLflow …")
-    with _running(command, port, "MLflow", variables={"MLFLOW_BACKEND_STORE_URI": uri}) as server:
+
+    def ready() -> None:
         first = _say(home, f"http://127.0.0.1:{port}", names)
         log.info("Ctrl-C stops it")
         if browser:
             _open(first)
-        server.wait()
+
+    _run(command, port, "MLflow", ready, variables={"MLFLOW_BACKEND_STORE_URI": uri})
 
 
 def serve_dashboard(home: Home, port: int, name: str) -> None:
@@ -73,12 +74,14 @@ def serve_dashboard(home: Home, port: int, name: str) -> None:
     """
     folder = home.existing(name)
     if importlib.util.find_spec("optuna_dashboard") is None:
-        raise UserError("--optuna needs optuna-dashboard; install dnn-study[dashboard]")
+        raise needs_package("--optuna", "optuna-dashboard")
     variables = {_LEDGER: str(folder.ledger) if folder.storage is None else for_optuna(folder.storage)}
     command = [sys.executable, "-c", _DASHBOARD, str(port)]
-    with _running(command, port, "optuna-dashboard", path="/", variables=variables) as server:
+
+    def ready() -> None:
         say(f"optuna-dashboard is at http://127.0.0.1:{port} (Ctrl-C stops it)")
-        server.wait()
+
+    _run(command, port, "optuna-dashboard", ready, path="/", variables=variables)
 
 
 def _last_written(folder: StudyFolder) -> float:
@@ -105,13 +108,24 @@ def _open(address: str) -> None:
         webbrowser.open(address)
 
 
-@contextmanager
-def _running(
-    command: list[str], port: int, what: str, path: str = "/health", variables: Mapping[str, str] | None = None
-) -> Iterator["subprocess.Popen[bytes]"]:
-    """Run a server while the block does, from when it answers on; Ctrl-C ends both without fuss.
+def _run(
+    command: list[str],
+    port: int,
+    what: str,
+    ready: Callable[[], None],
+    path: str = "/health",
+    variables: Mapping[str, str] | None = None,
+) -> None:
+    """Run a server until it ends or Ctrl-C ends it, which it may do while the server starts.
 
-    An address that may have a password is among `variables`: the words of a command are for all to see.
+    Args:
+        command: starts it.
+        port: on 127.0.0.1.
+        what: its name.
+        ready: called once it answers.
+        path: answers when it is up.
+        variables: environment variables. An address that may have a password is among these: the words of a command
+            are for all to see.
     """
     if _taken(port):
         raise UserError(f"--port {port}: something else listens there; name another port, such as {port + 1}")
@@ -123,7 +137,8 @@ def _running(
     server = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603 - our own interpreter
     try:
         _wait(server, port, what, path)
-        yield server
+        ready()
+        server.wait()
     except KeyboardInterrupt:
         log.info("stopped")
     finally:

@@ -1,4 +1,4 @@
-"""`study ui NAME --optuna`: optuna-dashboard on a ledger, in a file and in a database."""
+"""`study ui`: MLflow stopped while it starts; with --optuna, optuna-dashboard on a ledger, in a file and a database."""
 
 import json
 import signal
@@ -15,6 +15,9 @@ from support.command import Process, begin_process, read_until, run_study
 from support.in_process import run_local, spec_with
 from support.ports import free_port
 from support.postgres import Server
+from support.stores import give_store
+
+from study import ui
 
 needs_dashboard = pytest.mark.skipif(find_spec("optuna_dashboard") is None, reason="optuna-dashboard is not installed")
 
@@ -58,14 +61,29 @@ def test_dashboard_shows_a_ledger_in_a_database_and_no_process_list_shows_its_pa
         assert shown(page) == ["small"]
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
         if children.exists():
-            (child,) = children.read_text().split()
-            command = Path(f"/proc/{child}/cmdline").read_bytes()
-            assert b"optuna_dashboard" in command
-            assert b"viewer" not in command
+            commands = [Path(f"/proc/{child}/cmdline").read_bytes() for child in children.read_text().split()]
+            assert any(b"optuna_dashboard" in command for command in commands)
+            assert not any(b"viewer" in command for command in commands)
 
 
 def test_missing_package_is_reported_in_one_line(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "optuna_dashboard", None)
     done = run_study("ui", "small", "--optuna", "--home", finished)
-    said = "study: --optuna needs optuna-dashboard; install dnn-study[dashboard]\n"
+    said = "study: --optuna needs optuna-dashboard; run `pip install optuna-dashboard`\n"
     assert (done.returncode, done.stderr) == (2, said)
+
+
+def test_mlflow_that_is_interrupted_while_it_starts_stops_in_one_line(
+    tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = []
+
+    def interrupt(server: Process, *_: object) -> None:
+        started.append(server)
+        raise KeyboardInterrupt
+
+    give_store(empty_store, tmp_path)
+    monkeypatch.setattr(ui, "_wait", interrupt)
+    done = run_study("ui", "--home", tmp_path, "--port", free_port(), "--no-browser")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "starting MLflow …\nstopped\n", "")
+    assert started[0].poll() is not None

@@ -308,7 +308,10 @@ def test_a_missing_package_is_reported_in_one_line(spec: Path, tmp_path: Path, m
     monkeypatch.setitem(sys.modules, "psycopg", None)
     address = "postgresql://127.0.0.1:9/studies"
     done = run_study("run", spec, "--home", tmp_path / "home", "--jobs", 1, "--no-tracking", env=with_storage(address))
-    assert (done.returncode, done.stderr) == (2, "study: --storage needs psycopg; install dnn-study[postgresql]\n")
+    assert (done.returncode, done.stderr) == (
+        2,
+        "study: --storage needs psycopg; run `pip install 'psycopg[binary]'`\n",
+    )
     assert not (tmp_path / "home").exists()
 
 

@@ -1,5 +1,6 @@
 """One conformance table for all sources: whatever the source, what comes out keeps the same promises."""
 
+import sys
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -174,3 +175,12 @@ def test_openml_reads_a_frame(monkeypatch: Any, load_here: Any) -> None:
     data = load_here(source="openml:iris@1")
     assert data.target_name == "target"
     assert data.n_x == 6
+
+
+def test_a_missing_package_for_h5_files_is_named(
+    tmp_path: Path, load_here: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    (tmp_path / "t.h5").write_bytes(b"not looked at")
+    with pytest.raises(UserError, match=r"^t\.h5: a \.h5 file needs h5py; run `pip install h5py`, or save an \.npz$"):
+        load_here(source="t.h5")
