@@ -118,11 +118,10 @@ def run(
         with session.writing():
             begun = _begin(session, path, home, trials, warm_start, progress)
             _announce(session, begun, workers.jobs, progress)
-            if exporter is not None:
-                exporter.start()
             listener = Listener(
                 _reporter(session.ledger, exporter, progress),
                 lambda: deadline is not None and time.monotonic() - started > deadline,
+                exporter.start if exporter is not None else lambda: None,
             )
             searching = Search(objective, session.ledger, begun.budget, begun.enqueued, listener)
             confirmed = None

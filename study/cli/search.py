@@ -1,6 +1,6 @@
 """The commands before and during a search: run, plan, init."""
 
-from contextlib import closing, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -42,36 +42,27 @@ def run(
     declared = read_spec(spec)  # a mistake in it is answered before what takes a second to import
     place = Home.at(home, storage)
     log.debug("study %r, home %s", declared.name, place.path)
-    with importing("numpy"):
+    with importing(*LIBRARIES):
+        from study.cli.progress import RunView
         from study.execution import Workers, connect
+        from study.run import run as run_study
         from study.tracking.exporter import make_exporter
-
-    connected = connect(backend, scheduler=scheduler, address=address, jobs=jobs)
     with (
         kept_in(place.path),
-        connected as cluster,
-        closing(Workers.of(declared.search, jobs, cluster)) as workers,
+        connect(backend, scheduler=scheduler, address=address, jobs=jobs) as cluster,
+        make_exporter(place, declared.name) if tracking else nullcontext() as exporter,
+        RunView(place) as view,
     ):
-        if not place.folder(declared.name).path.exists():  # of one that is there little may be left to do
-            workers.begin(min(declared.search.in_flight, trials or declared.search.trials))
-        with importing("pandas"):
-            import pandas  # noqa: F401 - while workers begin: a third process beside them would hold all up
-        with make_exporter(place, declared.name) if tracking else nullcontext() as exporter:
-            with importing("scipy"):
-                import study.data.loading  # noqa: F401 - later otherwise, where an interrupt would break it
-                from study.cli.progress import RunView
-                from study.run import run as run_study
-            with RunView(place) as view:
-                result = run_study(
-                    spec,
-                    place,
-                    workers=workers,
-                    trials=trials,
-                    timeout=timeout,
-                    warm_start=warm_start,
-                    exporter=exporter,
-                    progress=view.progress,
-                )
+        result = run_study(
+            spec,
+            place,
+            workers=Workers.of(declared.search, jobs, cluster),
+            trials=trials,
+            timeout=timeout,
+            warm_start=warm_start,
+            exporter=exporter,
+            progress=view.progress,
+        )
     view.conclude(result)
 
 

@@ -82,10 +82,6 @@ class JoblibExecutor:
         self._under_way: dict[TrainingTask, Future[list[Outcome]]] = {}
         self._ended: dict[TrainingTask, TaskOutcome] = {}
 
-    def start(self) -> None:
-        """Begin the worker processes ahead of the first task."""
-        self._begin(TrainingTask(()))
-
     def submit(self, task: TrainingTask) -> None:
         """Begin a task, after those that are under way."""
         self.backend.check()

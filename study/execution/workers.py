@@ -86,16 +86,6 @@ class Workers:
             self.close()
             self._count = count
 
-    def begin(self, most: int) -> None:
-        """Begin the processes for so many chunks at once, ahead of the first: they import while data are being read.
-
-        Who does so calls `close`, also where no `with` block was come to.
-        """
-        self.need(most)
-        executor = self.executor
-        if isinstance(executor, JoblibExecutor) and self.backend is None:
-            executor.start()
-
     def __enter__(self) -> Self:
         self._threads = threadpool_limits(1)
         return self

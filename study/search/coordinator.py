@@ -65,11 +65,13 @@ class Listener:
 
     Attributes:
         finished: called with (number, state, value) once a trial is in the ledger for good.
+        round_ended: called after each round.
         stop: asked after each round whether the run ends here, to be continued later.
     """
 
     finished: Callable[[int, str, float | None], None] = field(default=lambda *_: None)
     stop: Callable[[], bool] = field(default=lambda: False)
+    round_ended: Callable[[], None] = field(default=lambda: None)
 
 
 class Search:
@@ -132,6 +134,7 @@ class Search:
             progress = {number: self._advance(outcome) for number, outcome in outcomes.items()}
             self.apply(decide(self.state, progress, group, self.rules), outcomes)
             under_way[group] = self._submit(trainer, group)
+            self.listener.round_ended()
         if not self.open:
             self.apply(end_paused(self.state), {})
 

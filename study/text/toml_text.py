@@ -13,7 +13,7 @@ def write_toml(table: Mapping[str, Any]) -> str:
     """Return a table as TOML: the tables in it under their names, those within them inline.
 
     Raises:
-        UserError: it holds null, which TOML does not have.
+        UserError: it holds null, which TOML does not have, or text that is none.
     """
     plain = [f"{toml_key(key)} = {toml_value(value)}" for key, value in table.items() if not isinstance(value, dict)]
     for key, value in table.items():
@@ -35,7 +35,7 @@ def toml_value(value: Any) -> str:
     """Return a value as TOML, tables inline.
 
     Raises:
-        UserError: it is or holds null.
+        UserError: it is or holds null, or text that is none.
     """
     if value is None:
         raise UserError("null is no value; leave the key out")
@@ -53,6 +53,8 @@ def toml_value(value: Any) -> str:
 
 
 def _text(value: str) -> str:
+    if any("\ud800" <= each <= "\udfff" for each in value):
+        raise UserError(f"{value!r} is no text: half of a surrogate pair stands alone in it")
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
     return '"' + "".join(each if each.isprintable() else _escape(ord(each)) for each in escaped) + '"'
 

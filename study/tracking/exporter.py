@@ -51,7 +51,9 @@ class Exporter:
         self._troubled = self._started = False
 
     def start(self) -> None:
-        """Start the process; the ledger is there, with the study's attributes in it."""
+        """Start the process, unless it is there; the ledger must be there, with the study's attributes in it."""
+        if self._started:
+            return
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter
             self.command,
             stdin=subprocess.PIPE,
@@ -70,11 +72,13 @@ class Exporter:
         self._listener.start()
 
     def look(self) -> None:
-        """Say that trials have finished."""
-        self._tell("look")
+        """Say that trials have finished; a process that is not started yet will look by itself."""
+        if self._started:
+            self._tell("look")
 
     def finish(self) -> None:
         """Say that all is in the ledger; wait until everything is written, or cannot be."""
+        self.start()  # where there was no round
         self._tell("close")
         self._listener.join(SOON)
         if self._listener.is_alive():

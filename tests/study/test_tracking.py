@@ -18,7 +18,7 @@ from support.mlflow_server import assert_whole
 from support.small_study import show
 
 from study.ledger.home import Home
-from study.tracking import follower
+from study.tracking import exporter_process
 from study.tracking.trial_run import STATUS, spread
 
 
@@ -202,6 +202,6 @@ class Slow(Queue[str]):
 def test_trials_that_finish_soon_after_each_other_are_written_together(tmp_path: Path) -> None:
     queue = Slow()
     queue.put("look")
-    answers = follower.Answers(io.StringIO())
-    writer = follower.Follower(Home.at(tmp_path), None, queue, answers)  # type: ignore[arg-type]  # no ledger is looked at
+    answers = exporter_process.Answers(io.StringIO())
+    writer = exporter_process.Follower(Home.at(tmp_path), None, queue, answers)  # type: ignore[arg-type]  # no ledger is looked at
     assert writer._next() == "close"

@@ -11,7 +11,7 @@ from support.mlflow_server import assert_whole
 
 from study import _compat
 from study.ledger.home import Home
-from study.tracking import store, tables
+from study.tracking import bulk_insert, store
 from study.tracking.store import make_store
 from study.tracking.sync import sync
 
@@ -75,7 +75,7 @@ def test_tables_that_are_not_known_are_left_to_the_client(
 ) -> None:
     monkeypatch.setattr(_compat, "is_usable", lambda part: part != "tables of MLflow")
     home = ledger_in(tmp_path / "home", finished)
-    monkeypatch.setattr(tables.RunTables, "begin", None)
+    monkeypatch.setattr(bulk_insert.RunTables, "begin", None)
     sync(Home(home), "small")
     assert_whole(home)
 

@@ -11,10 +11,10 @@ import os, sys
 if "study.tracking.exporter_process" in sys.orig_argv:
 {fault}
     import functools, sqlite3
-    from study.tracking import follower
-    follower.GRACE = {grace}  # seconds, not ten
+    from study.tracking import exporter_process
+    exporter_process.GRACE = {grace}  # seconds, not ten
     sqlite3.connect = functools.partial(sqlite3.connect, timeout=0.2)  # not five: nobody is going to free the lock
-    follower.main()
+    exporter_process.main()
 """
 
 

@@ -6,7 +6,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -271,24 +270,11 @@ def test_workers_end_though_one_was_killed_amid_its_result(monkeypatch: pytest.M
 
 
 @pytest.mark.slow
-def test_processes_that_were_begun_ahead_do_the_work(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    stand_in(monkeypatch, well)
-    crew = Workers(2)
-    crew.begin(8)
-    begun = set(workers_of(os.getpid()))
-    assert len(begun) == 2
-    with crew:
-        crew.need(1)  # too late to do without them
-        outcomes = crew.run([make_chunk(trial, tmp_path) for trial in range(8)])
-    assert {int(outcome.seconds) for outcome in outcomes.values()} <= begun
-    assert gone(list(begun))
-
-
-@pytest.mark.slow
 def test_where_too_few_processes_have_begun_they_begin_anew(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     stand_in(monkeypatch, well)
     with Workers(3) as crew:
-        crew.begin(2)
+        crew.need(2)
+        crew.run([make_chunk(trial, tmp_path) for trial in range(2)])
         begun = set(workers_of(os.getpid()))
         crew.need(8)
         outcomes = crew.run([make_chunk(trial, tmp_path) for trial in range(8)])
@@ -296,18 +282,10 @@ def test_where_too_few_processes_have_begun_they_begin_anew(monkeypatch: pytest.
     assert not {int(outcome.seconds) for outcome in outcomes.values()} & begun
 
 
-def test_processes_that_were_begun_ahead_end_where_nothing_comes_of_it() -> None:
-    with closing(Workers(2)) as crew:
-        crew.begin(8)
-        begun = workers_of(os.getpid())
-    assert len(begun) == 2
-    assert gone(begun)
-
-
 @pytest.mark.parametrize(("jobs", "most"), [(1, 8), (2, 1)])
 def test_for_one_chunk_at_a_time_no_process_is_begun(jobs: int, most: int, tmp_path: Path) -> None:
     crew = Workers(jobs)
-    crew.begin(most)
+    crew.need(most)
     with crew:
         crew.submit([make_chunk(0, tmp_path)])
         assert isinstance(crew.executor, InProcessExecutor)
