@@ -5,14 +5,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import FixedTrial
 
 from study.errors import UserError
-from study.search.search_space import suggest
+from study.search.search_space import ParameterValue, suggest
 from study.spec import SpaceSpec
 from study.text.formatting import counted
 
@@ -28,13 +27,13 @@ def space_size(space: SpaceSpec) -> int | None:
         return None
 
 
-def enumerate_configurations(space: SpaceSpec, limit: int = LIMIT) -> list[dict[str, Any]] | None:
+def enumerate_configurations(space: SpaceSpec, limit: int = LIMIT) -> list[dict[str, ParameterValue]] | None:
     """Return all distinct configurations in a fixed order, as drawn; None where they are endless, or over `limit`."""
     size = space_size(space)
     return None if size is None or size > limit else list(_configurations(space))
 
 
-def grid_order(space: SpaceSpec, seed: int, limit: int = LIMIT) -> list[dict[str, Any]]:
+def grid_order(space: SpaceSpec, seed: int, limit: int = LIMIT) -> list[dict[str, ParameterValue]]:
     """Return all distinct configurations, as drawn, in the order a grid tries them: shuffled by the study's seed.
 
     A study that ends early has then seen all corners of the space.
@@ -80,7 +79,7 @@ class _Steps:
         return min(index * self.step + self.low, self.high)
 
 
-_Choices = range | _Steps | tuple[Any, ...]
+_Choices = range | _Steps | tuple[ParameterValue, ...]
 _Draw = tuple[str, _Choices]
 
 
@@ -92,7 +91,7 @@ class _Walk(FixedTrial):
         self.digits = list(digits)
         self.draws: list[_Draw] = []
 
-    def _suggest(self, name: str, distribution: BaseDistribution) -> Any:
+    def _suggest(self, name: str, distribution: BaseDistribution) -> ParameterValue:
         choices = _choices(name, distribution)
         if len(self.draws) == len(self.digits):
             self.digits.append(0)
@@ -123,7 +122,7 @@ def _walk(space: SpaceSpec, digits: tuple[int, ...]) -> _Walk:
     return walk
 
 
-def _configurations(space: SpaceSpec) -> Iterator[dict[str, Any]]:
+def _configurations(space: SpaceSpec) -> Iterator[dict[str, ParameterValue]]:
     """Yield each configuration, as drawn; the last draw changes fastest."""
     digits: tuple[int, ...] | None = ()
     while digits is not None:

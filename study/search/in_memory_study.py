@@ -7,7 +7,7 @@ Made from the ledger's trials. A copy costs a list: trials are replaced, never c
 
 import copy
 from collections.abc import Callable, Container, Mapping, Sequence
-from typing import Any
+from typing import NoReturn
 
 import optuna
 from optuna.distributions import BaseDistribution
@@ -124,7 +124,7 @@ class _TrialTable(BaseStorage):
 
     def __init__(self, name: str, directions: list[StudyDirection], trials: list[FrozenTrial]) -> None:
         self._name, self._directions, self.trials = name, directions, trials
-        self._attributes: tuple[dict[str, Any], dict[str, Any]] = ({}, {})  # of the user, of Optuna
+        self._attributes: tuple[dict[str, object], dict[str, object]] = ({}, {})  # of the user, of Optuna
 
     def create_new_study(self, directions: Sequence[StudyDirection], study_name: str | None = None) -> int:
         raise NotImplementedError
@@ -132,10 +132,10 @@ class _TrialTable(BaseStorage):
     def delete_study(self, study_id: int) -> None:
         raise NotImplementedError
 
-    def set_study_user_attr(self, study_id: int, key: str, value: Any) -> None:
+    def set_study_user_attr(self, study_id: int, key: str, value: object) -> None:
         self._attributes[0][key] = value
 
-    def set_study_system_attr(self, study_id: int, key: str, value: Any) -> None:
+    def set_study_system_attr(self, study_id: int, key: str, value: object) -> None:
         self._attributes[1][key] = value
 
     def get_study_id_from_name(self, study_name: str) -> int:
@@ -147,13 +147,13 @@ class _TrialTable(BaseStorage):
     def get_study_directions(self, study_id: int) -> list[StudyDirection]:
         return self._directions
 
-    def get_study_user_attrs(self, study_id: int) -> dict[str, Any]:
+    def get_study_user_attrs(self, study_id: int) -> dict[str, object]:
         return self._attributes[0]
 
-    def get_study_system_attrs(self, study_id: int) -> dict[str, Any]:
+    def get_study_system_attrs(self, study_id: int) -> dict[str, object]:
         return self._attributes[1]
 
-    def get_all_studies(self) -> list[Any]:
+    def get_all_studies(self) -> NoReturn:
         raise NotImplementedError
 
     def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
@@ -183,11 +183,11 @@ class _TrialTable(BaseStorage):
         trial = self._replace(trial_id)
         trial.intermediate_values = trial.intermediate_values | {step: intermediate_value}
 
-    def set_trial_user_attr(self, trial_id: int, key: str, value: Any) -> None:
+    def set_trial_user_attr(self, trial_id: int, key: str, value: object) -> None:
         trial = self._replace(trial_id)
         trial.user_attrs = trial.user_attrs | {key: value}
 
-    def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
+    def set_trial_system_attr(self, trial_id: int, key: str, value: object) -> None:
         trial = self._replace(trial_id)
         trial.system_attrs = trial.system_attrs | {key: value}
 

@@ -20,7 +20,7 @@ from study.errors import UserError
 from study.ledger.home import StudyFolder
 from study.ledger.trial_artifact import write_result
 from study.search.divergence import ConstantPrediction
-from study.search.search_space import architecture_of, complete, middle, training_of, upper
+from study.search.search_space import Configuration, architecture_of, complete, middle, training_of, upper
 from study.spec import Spec
 from study.spec.search import OTHER_OBJECTIVES
 
@@ -86,7 +86,7 @@ class Objective:
         """Return the network of a configuration."""
         return architecture_of(configuration, self.n_x, self.dataset.n_y, self.dataset.output_activation)
 
-    def fits(self, params: Mapping[str, Any]) -> bool:
+    def fits(self, params: Configuration) -> bool:
         """Return whether the network of these parameters is within max_parameters."""
         most = self.spec.space.max_parameters
         return most is None or self.architecture(complete(self.spec.space, params)).parameters_count <= most
@@ -104,7 +104,7 @@ class Objective:
             l2=settings.l2 > 0,
         )
 
-    def open(self, number: int, params: Mapping[str, Any]) -> OpenTrial:
+    def open(self, number: int, params: Configuration) -> OpenTrial:
         """Return a trial before its first iteration."""
         configuration = complete(self.spec.space, params)
         state = start(
@@ -168,7 +168,7 @@ class Objective:
                 return f"{name} on dev is {values[name]}"
         return self.constant.why_diverged(self.metric, values)
 
-    def result(self, trial: OpenTrial, reason: str | None, outcome: Outcome | None) -> dict[str, Any]:
+    def result(self, trial: OpenTrial, reason: str | None, outcome: Outcome | None) -> dict[str, object]:
         """Write the files of a trial that ends, and return what the ledger keeps of it."""
         state, seen = trial.state, evaluations(trial.state)
         curves = [state.curve(k) for k in range(state.replicas)]

@@ -13,10 +13,10 @@ import json
 import math
 import warnings
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import optuna
+from numpy.typing import NDArray
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.samplers import BaseSampler, GPSampler, NSGAIISampler, RandomSampler, TPESampler
 from optuna.study import StudyDirection
@@ -24,6 +24,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from study._compat import set_sampler_attribute
 from study.errors import needs_package
+from study.search.search_space import ParameterValue
 from study.spec.search import SearchSpec
 
 _EXTRAS = {"gp": "torch", "cmaes": "cmaes"}  # the module that each extra brings; extras have the sampler's name
@@ -76,7 +77,7 @@ class _Independent(BaseSampler):
 
     def sample_relative(
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
-    ) -> dict[str, Any]:
+    ) -> dict[str, ParameterValue]:
         return {}
 
 
@@ -106,7 +107,7 @@ class SobolSampler(_Independent):
 
     def sample_independent(
         self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
-    ) -> Any:
+    ) -> ParameterValue:
         """Return the value at the parameter's coordinate."""
         if not self._point:
             self._point = self._sobol()
@@ -157,7 +158,7 @@ class CmaSampler(BaseSampler):
 
     def sample_relative(
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
-    ) -> dict[str, Any]:
+    ) -> dict[str, ParameterValue]:
         """Return the proposal, and note it on the trial; nothing before a first trial has finished."""
         if not search_space:
             return {}
@@ -182,12 +183,13 @@ class CmaSampler(BaseSampler):
 
     def sample_independent(
         self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
-    ) -> Any:
+    ) -> ParameterValue:
         """Return a random choice, of what has no order or has not been seen."""
-        return self._random.sample_independent(study, trial, param_name, param_distribution)
+        value: ParameterValue = self._random.sample_independent(study, trial, param_name, param_distribution)
+        return value
 
 
-def _point(trial: FrozenTrial, space: Mapping[str, BaseDistribution]) -> np.ndarray[Any, np.dtype[np.float64]]:
+def _point(trial: FrozenTrial, space: Mapping[str, BaseDistribution]) -> NDArray[np.float64]:
     """Return where a trial was; in the middle of a coordinate that was not known when it was asked for."""
     known = json.loads(trial.system_attrs[CmaSampler.POINT])
     return np.array(
@@ -239,7 +241,7 @@ class _OneThreadGP(GPSampler):
 
     def sample_relative(
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
-    ) -> dict[str, Any]:
+    ) -> dict[str, ParameterValue]:
         import torch  # an extra
 
         threads = torch.get_num_threads()
@@ -250,7 +252,7 @@ class _OneThreadGP(GPSampler):
             torch.set_num_threads(threads)
 
 
-def from_unit(distribution: BaseDistribution, u: float) -> Any:
+def from_unit(distribution: BaseDistribution, u: float) -> ParameterValue:
     """Return the value at u, from 0 to 1: equal shares for choices and steps, a logarithm where the range has one."""
     if isinstance(distribution, CategoricalDistribution):
         return distribution.choices[_cell(u, len(distribution.choices))]

@@ -12,7 +12,7 @@ from engine import Architecture, TrainingSettings
 from study.spec import Range, SpaceSpec
 from study.spec.space import FULL_BATCH
 
-ParameterValue = float | int | str | bool
+ParameterValue = float | int | str | bool | None  # None is among the choices that Optuna allows
 Configuration = Mapping[str, ParameterValue]
 """The hyperparameters of a trial by name: those that are drawn, or all of them."""
 
@@ -51,7 +51,7 @@ def suggest(trial: BaseTrial, space: SpaceSpec) -> dict[str, Any]:
     return configuration
 
 
-def complete(space: SpaceSpec, params: Mapping[str, Any]) -> dict[str, Any]:
+def complete(space: SpaceSpec, params: Configuration) -> dict[str, Any]:
     """Return the whole configuration of a trial from the parameters that the ledger keeps."""
     return suggest(FixedTrial(dict(params)), space)
 
@@ -119,14 +119,14 @@ def middle(field: Any) -> float:
     return (field.low + field.high) / 2
 
 
-def fixed(space: SpaceSpec) -> dict[str, Any]:
+def fixed(space: SpaceSpec) -> dict[str, ParameterValue]:
     """Return the hyperparameters that have one value, those of all trials."""
     names = set(type(space).model_fields) - {"units", "units_pattern", "max_parameters"}
     fields = {name: getattr(space, name) for name in type(space).model_fields if name in names}
     return {name: field[0] for name, field in fields.items() if isinstance(field, tuple) and len(field) == 1}
 
 
-def within(space: SpaceSpec, params: Mapping[str, Any]) -> dict[str, Any] | None:
+def within(space: SpaceSpec, params: Configuration) -> dict[str, ParameterValue] | None:
     """Return those of the parameters that this space draws, or None where one is missing or out of range."""
     try:
         checked = _Checked(dict(params))
@@ -136,7 +136,7 @@ def within(space: SpaceSpec, params: Mapping[str, Any]) -> dict[str, Any] | None
     return checked.drawn
 
 
-def check_configuration(space: SpaceSpec, configuration: Mapping[str, Any]) -> None:
+def check_configuration(space: SpaceSpec, configuration: Configuration) -> None:
     """Raise ValueError where a configuration to try first names what this space does not draw, or is out of range."""
     checked = _Checked(dict(configuration), partial=True)
     suggest(checked, space)
@@ -148,7 +148,7 @@ def check_configuration(space: SpaceSpec, configuration: Mapping[str, Any]) -> N
 class _Largest(FixedTrial):
     """Answers with the upper end of what is drawn, and of choices with the largest number unless one is given."""
 
-    def __init__(self, choices: dict[str, Any]) -> None:
+    def __init__(self, choices: dict[str, ParameterValue]) -> None:
         super().__init__(choices)
         self.given = choices
 
@@ -162,10 +162,10 @@ class _Largest(FixedTrial):
 class _Checked(FixedTrial):
     """Answers with given values, each checked against what it is drawn from."""
 
-    def __init__(self, params: dict[str, Any], *, partial: bool = False) -> None:
+    def __init__(self, params: dict[str, ParameterValue], *, partial: bool = False) -> None:
         super().__init__(params)
         self.given, self.partial = params, partial
-        self.drawn: dict[str, Any] = {}
+        self.drawn: dict[str, ParameterValue] = {}
         self.names: list[str] = []
 
     def _suggest(self, name: str, distribution: BaseDistribution) -> Any:
@@ -179,7 +179,7 @@ class _Checked(FixedTrial):
         return value
 
 
-def _is_within(distribution: BaseDistribution, value: Any) -> bool:
+def _is_within(distribution: BaseDistribution, value: ParameterValue) -> bool:
     """Return whether a distribution has a value."""
     try:
         inner = distribution.to_internal_repr(value)
