@@ -97,7 +97,7 @@ def _is_own(node: ast.Attribute, defined: set[str]) -> bool:
 
 # Of Python: `os._exit` is documented; what SQLAlchemy documents of a row begins so, since columns have its other names.
 DOCUMENTED = {"os._exit", "row._mapping"}
-OF_PYTHON = {"interrupts.py": {"atexit._run_exitfuncs"}}  # nothing public runs them before `os._exit`
+OF_PYTHON = {"signals.py": {"atexit._run_exitfuncs"}}  # nothing public runs them before `os._exit`
 ELSEWHERE = {"_compat.py", "_loky.py"}  # the last of joblib
 
 
