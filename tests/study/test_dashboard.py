@@ -2,6 +2,7 @@
 
 import json
 import signal
+import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
@@ -76,14 +77,14 @@ def test_missing_package_is_reported_in_one_line(finished: Path, monkeypatch: py
 def test_mlflow_that_is_interrupted_while_it_starts_stops_in_one_line(
     tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    started = []
+    server = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"])
 
-    def interrupt(server: Process, *_: object) -> None:
-        started.append(server)
+    def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
     give_store(empty_store, tmp_path)
+    monkeypatch.setattr("subprocess.Popen", lambda *_, **__: server)
     monkeypatch.setattr(ui, "_wait", interrupt)
     done = run_study("ui", "--home", tmp_path, "--port", free_port(), "--no-browser")
     assert (done.returncode, done.stdout, done.stderr) == (0, "starting MLflow …\nstopped\n", "")
-    assert started[0].poll() is not None
+    assert server.poll() is not None
