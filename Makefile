@@ -21,6 +21,7 @@ setup: $(VENV)/.ready ## prepare .venv, and nothing else
 
 study: $(VENV)/.ready ## run the default study (SPEC=other.toml for another)
 	$(BIN)/study run $(SPEC)
+	@command -v study > /dev/null || echo '`study` is in $(BIN); `source $(BIN)/activate` puts it on the path.'
 
 test: $(VENV)/.ready-dev ## run the tests
 	$(PYTEST)
