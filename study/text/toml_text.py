@@ -54,7 +54,7 @@ def toml_value(value: Any) -> str:
 
 def _text(value: str) -> str:
     if any("\ud800" <= each <= "\udfff" for each in value):
-        raise UserError(f"{value!r} is no text: half of a surrogate pair stands alone in it")
+        raise UserError(f"{value!a} has half a character (a lone surrogate), which TOML does not have")
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
     return '"' + "".join(each if each.isprintable() else _escape(ord(each)) for each in escaped) + '"'
 

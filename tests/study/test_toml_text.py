@@ -4,6 +4,7 @@ import tomllib
 
 import pytest
 
+from study.errors import UserError
 from study.text.toml_text import toml_value, write_toml
 
 
@@ -17,3 +18,8 @@ def test_text_is_read_as_it_was(text: str) -> None:
 
 def test_what_cannot_be_printed_is_escaped() -> None:
     assert toml_value("\u200b\U000e0001") == '"\\u200b\\U000e0001"'
+
+
+def test_half_a_character_is_refused() -> None:
+    with pytest.raises(UserError, match=r"^'\\ud800' has half a character \(a lone surrogate\)"):
+        toml_value("\ud800")
