@@ -3,6 +3,10 @@
 `load` serves the search, `load_folds` cross-validation, `load_combined` and `open_test` the final
 model, `look` the command `study plan`, `draft_spec` the command `study init`. Light to import: pandas
 and scikit-learn are loaded when one of these is called.
+
+The seal: before `study finalize`, test rows are read with the file that they are in, hashed for the fingerprint,
+compared with the other rows to count duplicates, and the names of their labels are checked. They are not converted for
+a network, nothing is fitted on them, and no prediction is made for them.
 """
 
 from collections.abc import Mapping

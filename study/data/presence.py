@@ -1,6 +1,6 @@
 """Which classes each part has: metrics of classes say less, or nothing, of a part that lacks one.
 
-Of a test set that is a file of its own nothing but the labels' names is looked at, so its seal holds.
+Of test rows nothing but the names of their labels is looked at here.
 """
 
 import numpy as np

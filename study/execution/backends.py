@@ -48,7 +48,7 @@ class Loky:
         """Have workers read the folder."""
 
     def check(self) -> None:
-        """Trust in this machine."""
+        """Raise nothing: that a process here died shows in its future."""
 
 
 class ConfiguredBackend:
@@ -76,7 +76,7 @@ class ConfiguredBackend:
         return self._data[folder]
 
     def check(self) -> None:
-        """Trust in the user's backend."""
+        """Raise nothing: that a worker died shows in its future."""
 
 
 def configured(n_jobs: int, **config: Any) -> tuple[joblib.Parallel, ParallelBackendBase]:

@@ -92,7 +92,7 @@ class JoblibExecutor:
         """Wait for tasks; return their outcomes in this order."""
         limit = self.patience + SLOWER * max((task.work for task in tasks), default=0.0)
         quiet = 0.0
-        self._settle()
+        self._take_results()
         known = {*self._ended, *self._under_way, *self._waiting}
         self._ended |= {task: TaskOutcome(task, error=_CANCELED) for task in tasks if task not in known}
         while not all(task in self._ended for task in tasks):
@@ -100,23 +100,23 @@ class JoblibExecutor:
             # Ticks are counted, not the clock: while this process is suspended its workers are too, or have no orders.
             quiet = 0.0 if done else quiet + TICK
             self.backend.check()
-            self._settle()
+            self._take_results()
             if quiet >= UNSEEN:
-                self._look(quiet, limit)
+                self._check_quiet_workers(quiet, limit)
             self._fill()
         return [self._ended.pop(task) for task in tasks]
 
-    def _look(self, quiet: float, limit: float) -> None:
-        """Look after worker processes that have given no result for a while."""
+    def _check_quiet_workers(self, quiet: float, limit: float) -> None:
+        """End workers that have given no result for a while where one has died amid it, or is stuck."""
         processes = self._session.processes if self._session is not None else None
         if processes is None or not processes.look():
             return
         exit_code = processes.exit_code()
         if exit_code is not None:  # amid a result, whose end the backend waits for
-            self._restart(lost(exit_code))
+            self._end_session(lost(exit_code))
         elif quiet >= limit:
             message = f"its worker was stuck, without a result for {limit:.0f} s"
-            self._restart(TaskError(FailureKind.STUCK, message))
+            self._end_session(TaskError(FailureKind.STUCK, message))
 
     def _fill(self) -> None:
         """Begin tasks that wait, as many as may be under way at once."""
@@ -131,10 +131,10 @@ class JoblibExecutor:
         try:
             return self._start_session().submit(*self._call(task))
         except BrokenExecutor:  # a worker was lost while it had nothing to do
-            self._restart(None)
+            self._end_session(None)
             return self._start_session().submit(*self._call(task))
         except self.backend.lost_errors as error:  # of a cluster
-            self._restart(None)
+            self._end_session(None)
             raise WorkerLostError from error
 
     def _start_session(self) -> "_Session":
@@ -146,17 +146,17 @@ class JoblibExecutor:
         data = self.backend.data(task.chunks[0].data) if task.chunks else None
         return (run_chunks, (task.chunks,)) if data is None else (run_chunks_remotely, (task.chunks, data))
 
-    def _settle(self) -> None:
-        """Keep the outcomes of tasks that are done; begin anew where a worker is lost or its memory was not enough."""
-        worst: BaseException | None = None
+    def _take_results(self) -> None:
+        """Keep the outcomes of tasks that are done; end all workers where one has died or ran out of memory."""
+        fatal: list[BaseException] = []
         for task, future in list(self._under_way.items()):
             error = _error(future) if future.done() else None
-            if self._is_lost(error) or isinstance(error, MemoryError):
-                worst = error
+            if error is not None and (self._is_lost(error) or isinstance(error, MemoryError)):
+                fatal.append(error)
             if future.done() and not self._is_lost(error):
                 self._end(task, future)
-        if worst is not None:
-            self._restart(_UNREADABLE if is_unreadable(worst) else None)
+        if fatal:
+            self._end_session(_UNREADABLE if any(map(is_unreadable, fatal)) else None)
 
     def _end(self, task: TrainingTask, future: "Future[list[Outcome]]") -> None:
         del self._under_way[task]
@@ -166,9 +166,10 @@ class JoblibExecutor:
         )
 
     def _is_lost(self, error: BaseException | None) -> bool:
+        """Return whether a task has this error since its worker died."""
         return isinstance(error, (BrokenExecutor, CancelledError, *self.backend.lost_errors))
 
-    def _restart(self, error: TaskError | None) -> None:
+    def _end_session(self, error: TaskError | None) -> None:
         """End the workers; the tasks that have no result have this error, or one that says how a process ended."""
         session, self._session = self._session, None
         exit_code = session.end() if session is not None else None
@@ -181,7 +182,7 @@ class JoblibExecutor:
 
     def cancel(self) -> None:
         """Give up all tasks that are under way."""
-        self._restart(_CANCELED)
+        self._end_session(_CANCELED)
         self._ended |= {task: TaskOutcome(task, error=_CANCELED) for task in self._waiting}
         self._waiting.clear()
 

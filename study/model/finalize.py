@@ -122,7 +122,7 @@ def finalize(
         _check(ledger.attributes, dataset, name)
         network = train_again(session, dataset, number)
         _record_beginning(ledger, number, with_dev=reads_dev, again=again)
-        # The seal is broken here, and nowhere else.
+        # Test rows are converted and scored here, and nowhere else.
         test = open_test(session.spec.data, session.base, combined=reads_dev)
         scores = _evaluate(dataset, network, test, summary.metric)
         model = build_model(dataset, network.architecture, network.parameters)

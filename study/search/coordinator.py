@@ -99,7 +99,7 @@ class Search:
             budget=budget,
             proposer=Proposer.of(search, space, enqueued, objective.fits),
             slots=tuple(slots_of_groups(search.in_flight)),
-            pruner=search.pruner,
+            pruner_name=search.pruner,
             rungs=rungs_of(objective.grid, search.reduction) if search.pruner == "asha" else (),
             reduction=search.reduction,
         )

@@ -38,7 +38,7 @@ class SearchRules:
         budget: when no further trial is asked for.
         proposer: which configuration is next.
         slots: open trials that each group has room for.
-        pruner: its name, for the reason of a pruned trial.
+        pruner_name: for the reason of a pruned trial; the pruner itself is in `SearchState.study`.
         rungs: iterations at which trials are paused.
         reduction: one in so many of a rung is resumed.
     """
@@ -46,7 +46,7 @@ class SearchRules:
     budget: Budget
     proposer: Proposer
     slots: tuple[int, ...]
-    pruner: str = "none"
+    pruner_name: str = "none"
     rungs: tuple[int, ...] = ()
     reduction: int = 3
 
@@ -102,7 +102,7 @@ def fill(state: SearchState, group: int, rules: SearchRules) -> list[Decision]:
 
 
 def end_paused(state: SearchState) -> list[Decision]:
-    """End the trials that are still paused when no trial is left to compare them with; a round of its own."""
+    """Prune the trials that are still paused when no trial is left to compare them with; a round of its own."""
     ends: list[Decision] = []
     for number, rung in sorted(state.paused.items()):
         value = state.study.trials[number].intermediate_values[rung]
@@ -162,8 +162,9 @@ class _Draft:
 
 
 def _judge(draft: _Draft, number: int, progress: TrialProgress, rules: SearchRules) -> Judged:
+    """Return what becomes of a trial: failed, complete, paused at a rung, pruned, or continued, in this order."""
     known, at, reports = draft.open[number].iterations, progress.iterations, progress.reports
-    draft.study.report(number, reports)
+    draft.study.report(number, reports)  # first of all, since the pruner looks at these values
     if progress.failure is not None:
         return Ended(number, at, reports, "failed", None, progress.failure, progress.work)
     if progress.values is not None:
@@ -172,7 +173,7 @@ def _judge(draft: _Draft, number: int, progress: TrialProgress, rules: SearchRul
         return Paused(number, at, reports)
     if reports and draft.study.should_prune(number):
         last = reports[max(reports)]
-        return Ended(number, at, reports, "pruned", (last,), f"pruned ({rules.pruner})", progress.work)
+        return Ended(number, at, reports, "pruned", (last,), f"pruned ({rules.pruner_name})", progress.work)
     return Continued(number, at, reports)
 
 

@@ -2,6 +2,7 @@
 
 A decision is a function of the values that trials have reported, by trial number and iteration, and of nothing else:
 no state in a process, no attribute on the side. So it is the same after the study has been rebuilt from its ledger.
+asha pauses trials and promotes the best of them: `study.search.asha` and `study.search.decide`.
 """
 
 import itertools
@@ -46,7 +47,7 @@ def make_pruner(search: SearchSpec, grid: tuple[int, ...], direction: str) -> Ba
         case "threshold":
             lower, upper = (search.threshold, None) if direction == "maximize" else (None, search.threshold)
             return ThresholdPruner(lower, upper, n_warmup_steps=warmup)
-        case _:  # none; and asha, which the search decides itself
+        case _:  # none; and asha, whose trials are paused at rungs and pruned by `decide.end_paused`
             return NopPruner()
 
 

@@ -35,7 +35,7 @@ class RunContent:
     """What is written to one run.
 
     Attributes:
-        tags: by name.
+        tags: by name; `mlflow.runName` is the name of the run.
         params: hyperparameters as text.
         points: metrics; finite values alone.
         started: milliseconds since 1970.
