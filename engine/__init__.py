@@ -8,6 +8,7 @@ from engine.checks import balanced_weights
 from engine.errors import DataError, ShapeError
 from engine.gradients import BlockCheck, GradientCheck, gradient_check
 from engine.initialization import initialize
+from engine.metrics import METRICS, Metric, register_metric
 from engine.operations import Operations
 from engine.optimizers import OPTIMIZERS, Optimizer, OptimizerState, Step, register_optimizer
 from engine.parameters import Parameters
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ACTIVATIONS",
+    "METRICS",
     "OPTIMIZERS",
     "SCHEDULES",
     "Activation",
@@ -32,6 +34,7 @@ __all__ = [
     "DNNRegressor",
     "DataError",
     "GradientCheck",
+    "Metric",
     "Operations",
     "Optimizer",
     "OptimizerState",
@@ -54,6 +57,7 @@ __all__ = [
     "leaky_relu",
     "predict",
     "register_activation",
+    "register_metric",
     "register_optimizer",
     "register_schedule",
     "results",

@@ -5,13 +5,18 @@ a metric has a value depends on Y alone: where it has none, `compute` returns Na
 `measure` None, which is what is recorded.
 """
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
 from engine.arrays import Array, IntArray
+from engine.registry import Registry, check_callable
+
+Direction = Literal["maximize", "minimize"]
+MetricTask = Literal["classification", "regression"]
 
 
 @dataclass(frozen=True)
@@ -25,14 +30,21 @@ class Metric:
         compute: `compute(Y, A)` returns the value, NaN where it is undefined.
         title: the name in text and charts.
         why_undefined: `why_undefined(Y)` returns why the metric has no value on these examples; None where it has one.
+        influence: `influence(Y, A)` returns the derivative of the metric by the weight of each example, (m,), with mean
+            0. Of a mean over examples it is each example's value minus the mean. None takes the jackknife, which
+            computes the metric once for each example.
+        low, high: the smallest and largest possible value; confidence intervals end there.
     """
 
     name: str
-    direction: Literal["maximize", "minimize"]
-    task: Literal["classification", "regression"]
+    direction: Direction
+    task: MetricTask
     compute: Callable[[Array, Array], float]
     title: str
     why_undefined: Callable[[Array], str | None] = lambda _: None
+    influence: Callable[[Array, Array], Array] | None = None
+    low: float = -math.inf
+    high: float = math.inf
 
 
 def labels(A: Array) -> IntArray:
@@ -117,28 +129,78 @@ def _r2(Y: Array, A: Array) -> float:
     return float(np.mean(1 - left / spread))
 
 
-METRICS: dict[str, Metric] = {
-    metric.name: metric
-    for metric in (
+METRICS = Registry[Metric](
+    "metric",
+    (
         Metric("accuracy", "maximize", "classification", _accuracy, "accuracy"),
         Metric("balanced_accuracy", "maximize", "classification", _balanced_accuracy, "balanced accuracy", _one_class),
         Metric("f1", "maximize", "classification", _f1, "F1 (macro)", _one_class),
         Metric("auc", "maximize", "classification", _auc, "AUC", _one_class),
-        Metric("log_loss", "minimize", "classification", _log_loss, "log loss"),
-        Metric("rmse", "minimize", "regression", _rmse, "RMSE"),
-        Metric("mae", "minimize", "regression", _mae, "MAE"),
-        Metric("r2", "maximize", "regression", _r2, "R²", _one_value),
-    )
-}
+        Metric("log_loss", "minimize", "classification", _log_loss, "log loss", low=0.0),
+        Metric("rmse", "minimize", "regression", _rmse, "RMSE", low=0.0),
+        Metric("mae", "minimize", "regression", _mae, "MAE", low=0.0),
+        Metric("r2", "maximize", "regression", _r2, "R²", _one_value, high=1.0),
+    ),
+    reserved=("cost", "parameters", "work"),
+)
+_BUILT_IN = tuple(METRICS.values())
 
 
-def metrics_for(task: str) -> list[Metric]:
-    """Return the metrics of a task: "binary", "multiclass" or "regression"."""
+def register_metric(metric: Metric) -> None:
+    """Add a metric, which specs can then name. Studies whose specs name it measure it beside the built-in ones.
+
+    It is known in this process alone: a module that registers it must be imported in every process that trains with it.
+    `engine.testing.check_metric` tests that it keeps the promises of `Metric`.
+
+    Raises:
+        ValueError: the name is built in or not lower case letters, digits and underscores, the direction or the task
+            is not known, a function is missing, or `low` is not below `high`.
+    """
+    for attribute, valid in (("direction", get_args(Direction)), ("task", get_args(MetricTask))):
+        value = getattr(metric, attribute)
+        if value not in valid:
+            raise ValueError(f"metric {metric.name!r}: {attribute} must be {' or '.join(valid)}, got {value!r}")
+    functions = ("compute", "why_undefined") if metric.influence is None else ("compute", "why_undefined", "influence")
+    check_callable("metric", metric, *functions)
+    if not metric.low < metric.high:
+        raise ValueError(f"metric {metric.name!r}: low must be below high, got {metric.low} and {metric.high}")
+    METRICS.register(metric)
+
+
+def metrics_for(task: str, named: Iterable[str] = ()) -> list[Metric]:
+    """Return the metrics of a task: the built-in ones, and those that are named and were registered.
+
+    What was registered and not named is left out, so that what a study records depends on its spec alone.
+
+    Args:
+        task: "binary", "multiclass" or "regression".
+        named: names of metrics; others are ignored.
+    """
     kind = "regression" if task == "regression" else "classification"
-    return [metric for metric in METRICS.values() if metric.task == kind]
+    added = [metric for metric in METRICS.values() if metric not in _BUILT_IN and metric.name in set(named)]
+    return [metric for metric in (*_BUILT_IN, *added) if metric.task == kind]
+
+
+def jackknife(compute: Callable[[Array, Array], float], Y: Array, A: Array) -> Array:
+    """Return the influence of each example on a metric, (m,), from its value without that example.
+
+    The value without example i is the metric − influence_i / (m − 1) (Efron and Stein, 1981). Where it is undefined,
+    as without the only example of a class, that of all examples is taken.
+    """
+    m = Y.shape[1]
+    if m < 2:
+        return np.zeros(m)
+    left = np.array([compute(np.delete(Y, i, axis=1), np.delete(A, i, axis=1)) for i in range(m)])
+    left = np.where(np.isfinite(left), left, compute(Y, A))
+    influence: Array = (m - 1) * (left.mean() - left)
+    return influence
 
 
 def measure(name: str, Y: Array, A: Array) -> float | None:
-    """Return a metric of predictions; None where it is undefined."""
-    metric = METRICS[name]
+    """Return a metric of predictions; None where it is undefined.
+
+    Raises:
+        ValueError: the metric is not registered in this process.
+    """
+    metric = METRICS.find(name)
     return None if metric.why_undefined(Y) else metric.compute(Y, A)

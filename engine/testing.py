@@ -1,4 +1,4 @@
-"""Conformance checks for activations, optimizers and schedules, as a test of an addition runs them.
+"""Conformance checks for activations, optimizers, schedules and metrics, as a test of an addition runs them.
 
 Each function raises AssertionError with the promise that is broken. An addition needs to be registered only for
 `check_training`, which trains with it.
@@ -25,6 +25,7 @@ import numpy as np
 from engine.activations import Activation, MaskDerivative
 from engine.architecture import Architecture
 from engine.arrays import FLOAT_TYPES, Array, FloatType
+from engine.metrics import Metric, jackknife
 from engine.optimizers import Optimizer, OptimizerState, Step
 from engine.schedules import Schedule
 from engine.settings import TrainingSettings
@@ -84,6 +85,34 @@ def check_schedule(schedule: Schedule) -> None:
         _require(min(factors) > 0, "a schedule must be above 0")
 
 
+def check_metric(metric: Metric) -> None:
+    """Check a metric: its direction, bounds, number types, when it is undefined, and its influence."""
+    for Y, A in _predictions(metric):
+        before = Y.copy(), A.copy()
+        value = metric.compute(Y, A)
+        _assert_same(before, (Y, A), "a metric must not change its arguments")
+        _require(metric.why_undefined(Y) is None, "a metric must be defined where classes and targets vary")
+        _require(np.isfinite(value), "a metric must be finite where it is defined")
+        _require(metric.low <= value <= metric.high, "a metric must be from low to high")
+        _require(metric.compute(Y, A) == value, "a metric must depend on its arguments alone")
+        sign = 1 if metric.direction == "maximize" else -1
+        best = metric.compute(Y, np.clip(Y, 1e-6, 1 - 1e-6) if metric.task == "classification" else Y)
+        _require(sign * (best - value) > 0, "the truth must be better than a poor prediction")
+        _require(np.isclose(metric.compute(Y[:, ::-1], A[:, ::-1]), value), "the order of examples must not matter")
+        for dtype in FLOAT_TYPES:
+            typed = metric.compute(Y.astype(dtype), A.astype(dtype))
+            _require(np.isclose(typed, value, rtol=1e-3), f"a metric must work in {dtype}")
+        if metric.influence is not None:
+            _check_influence(metric, Y, A)
+        constant = np.repeat(Y[:, :1], Y.shape[1], axis=1)
+        with np.errstate(all="ignore"):
+            undefined = bool(np.isnan(metric.compute(constant, A)))
+        _require(
+            undefined == (metric.why_undefined(constant) is not None),
+            "a metric must be NaN exactly where why_undefined gives a reason",
+        )
+
+
 def check_training(
     *, activation: str = "tanh", optimizer: str = "gradient_descent", schedule: str = "constant"
 ) -> None:
@@ -106,6 +135,31 @@ def check_training(
             _assert_close(found, expected, 0, f"training must resume with the same {name} in {dtype}")
         alone = advance(start(architecture, settings, seeds=[0], dtype=dtype), X, Y)
         _assert_close(whole.parameters[0], alone.parameters[0], 1e-3, "a stack must train as its networks do alone")
+
+
+def _predictions(metric: Metric) -> list[tuple[Array, Array]]:
+    """Return targets and poor predictions: one output and three."""
+    generator, m = np.random.default_rng(0), 60
+    given: list[tuple[Array, Array]] = []
+    for outputs in (1, 3):
+        noise = generator.random((outputs, m))
+        if metric.task == "regression":
+            given.append((generator.random((outputs, m)) + 0.5, noise + 0.5))
+        elif outputs == 1:
+            given.append(((np.arange(m) % 3 == 0)[None].astype(np.float64), noise))
+        else:
+            given.append((np.eye(outputs)[:, np.arange(m) % outputs], noise / noise.sum(axis=0)))
+    return given
+
+
+def _check_influence(metric: Metric, Y: Array, A: Array) -> None:
+    influence = metric.influence(Y, A) if metric.influence is not None else np.zeros(0)
+    _require(influence.shape == (Y.shape[1],), "influence must give a number for each example")
+    _require(np.isclose(influence.mean(), 0, atol=1e-8), "influence must have mean 0")
+    _require(
+        np.corrcoef(influence, jackknife(metric.compute, Y, A))[0, 1] > 0.95,
+        "influence must agree with the change when an example is left out",
+    )
 
 
 def _array(state: TrainingState, name: str) -> Array:
@@ -140,6 +194,10 @@ def _updated(optimizer: Optimizer, theta: Array, gradient: Array, rate: Array) -
     for number in range(1, 11):
         optimizer.update(state, gradient.copy(), Step(number, rate, momentum=0.9, beta2=0.999, epsilon=1e-8))
     return state
+
+
+def _assert_same(expected: tuple[Array, ...], found: tuple[Array, ...], promise: str) -> None:
+    _require(all(np.array_equal(a, b) for a, b in zip(expected, found, strict=True)), promise)
 
 
 def _assert_close(found: Array, expected: Array, tolerance: float, promise: str) -> None:

@@ -4,11 +4,12 @@
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 
 from engine.activations import Array
-from engine.metrics import METRICS, labels
+from engine.metrics import METRICS, jackknife, labels
 from engine.worker_data import Fold, restore_pairs
 from study.ledger.confirmation import Part
 
@@ -31,8 +32,13 @@ def example_values(metric: str, Y: Array, A: Array) -> Array:
     if METRICS[metric].why_undefined(Y):
         return np.full(Y.shape[1], np.nan)
     value = METRICS[metric].compute(Y, A)
-    values: Array = value + _INFLUENCE[metric](Y, A)
+    values: Array = value + _influence_of(metric)(Y, A)
     return values
+
+
+def _influence_of(metric: str) -> Callable[[Array, Array], Array]:
+    given = METRICS[metric].influence or _INFLUENCE.get(metric)
+    return partial(jackknife, METRICS[metric].compute) if given is None else given
 
 
 def score_table(metric: str, folds: Sequence[Fold], part: Part, predictions: Array) -> Array:

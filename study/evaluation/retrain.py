@@ -77,7 +77,9 @@ class Retraining:
         self.objective, self.seeds, self.folder = objective, seeds, folder
         self.folds = folds_of(objective.datasets, part)
         self.constant = (
-            objective.constant if part == "dev" else ConstantPrediction.on(self.folds, objective.dataset.task)
+            objective.constant
+            if part == "dev"
+            else ConstantPrediction.on(self.folds, objective.dataset.task, objective.objectives)
         )
         self.part = part
         self.data = data_of(objective.folder, part)

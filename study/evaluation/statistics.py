@@ -15,6 +15,7 @@ import numpy as np
 from scipy import special, stats
 
 from engine.arrays import Array, IntArray
+from engine.metrics import METRICS
 
 ALPHA = 0.05  # intervals of 95%, tests at 5%
 DRAWS = 20_000
@@ -167,7 +168,7 @@ def interval(metric: str, mean: float, variance: float, degrees: float, m: int, 
         return Interval(mean, max(0.0, (centre - reach) / shrink), min(1.0, (centre + reach) / shrink))
     error = variance**0.5
     low, high = mean - error * _bent(t, skewness), mean - error * _bent(-t, skewness)
-    return Interval(mean, low, min(high, 1.0)) if metric == "r2" else Interval(mean, max(low, 0.0), high)
+    return Interval(mean, max(low, METRICS[metric].low), min(high, METRICS[metric].high))
 
 
 def _bent(t: float, skewness: float) -> float:

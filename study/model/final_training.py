@@ -57,5 +57,5 @@ def _is_far_off(dataset: Dataset, metric: str, architecture: Architecture, param
     train = dataset.train
     folds = [Fold(train.X, train.Y, train.X, train.Y, unit_of(dataset))]
     A = predict(architecture, parameters, train.X)
-    constant = ConstantPrediction.on(folds, dataset.task)
+    constant = ConstantPrediction.on(folds, dataset.task, [metric])
     return constant.why_predictions_diverged(folds, metric, A[np.newaxis], "train") is not None

@@ -1,6 +1,6 @@
 """`study finalize`: the chosen configuration trained again, evaluated once on the test set, kept as the final model."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -181,14 +181,16 @@ def _evaluate(dataset: Dataset, network: FinalNetwork, test: Part, metric: str) 
         A = predict(network.architecture, network.parameters, test.X)
     unit = unit_of(dataset)
     Y, A = unit.restore(test.Y), unit.restore(A)
-    metrics, undefined = measure_all(dataset.task, Y, A)
+    metrics, undefined = measure_all(dataset.task, Y, A, [metric])
     return _Scores(metrics, undefined, *_ends(metric, Y, A))
 
 
-def measure_all(task: str, Y: Array, A: Array) -> tuple[dict[str, float | None], dict[str, str]]:
-    """Return all metrics of a task, and why some of them have no value (they are None)."""
+def measure_all(
+    task: str, Y: Array, A: Array, named: Sequence[str] = ()
+) -> tuple[dict[str, float | None], dict[str, str]]:
+    """Return all metrics of a task, and why some of them have no value (they are None); see `metrics_for`."""
     values, undefined = dict[str, float | None](), dict[str, str]()
-    for metric in metrics_for(task):
+    for metric in metrics_for(task, named):
         values[metric.name] = without_nan(measure(metric.name, Y, A))
         if values[metric.name] is None:
             undefined[metric.name] = metric.why_undefined(Y) or "a prediction is too large"

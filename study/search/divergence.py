@@ -31,10 +31,10 @@ class ConstantPrediction:
     size: float
 
     @classmethod
-    def on(cls, folds: Sequence[Fold], task: Task) -> "ConstantPrediction":
-        """Return the metrics on the second part of all folds together."""
+    def on(cls, folds: Sequence[Fold], task: Task, named: Sequence[str] = ()) -> "ConstantPrediction":
+        """Return the metrics on the second part of all folds together; see `metrics_for` for `named`."""
         dev = _constant([(fold, fold.dev_Y) for fold in folds])
-        metrics = {metric.name: metric.compute(*dev) for metric in metrics_for(task)}
+        metrics = {metric.name: metric.compute(*dev) for metric in metrics_for(task, named)}
         if task != "regression":
             return cls(metrics, float(np.log(max(2, len(dev[0])))))
         train = _constant([(fold, fold.train_Y) for fold in folds])

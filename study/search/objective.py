@@ -69,8 +69,8 @@ class Objective:
         self.objectives = choose_metrics(spec, self.dataset)
         check_defined(self.objectives, datasets)
         self.metric = self.objectives[0]
-        self.metrics = tuple(metric.name for metric in metrics_for(self.dataset.task))
-        self.constant = ConstantPrediction.on(folds_of(datasets), self.dataset.task)
+        self.metrics = tuple(metric.name for metric in metrics_for(self.dataset.task, self.objectives))
+        self.constant = ConstantPrediction.on(folds_of(datasets), self.dataset.task, self.objectives)
         self.n_x = max(dataset.n_x for dataset in datasets)
         self.m = max(dataset.train.m for dataset in datasets)
         self.replicas = max(len(datasets), spec.search.seeds)
@@ -245,7 +245,7 @@ def choose_metrics(spec: Spec, dataset: Dataset) -> tuple[str, ...]:
     """
     given = spec.search.metric or dataset.default_metric
     names = (given,) if isinstance(given, str) else given
-    fitting = [metric.name for metric in metrics_for(dataset.task)]
+    fitting = [metric.name for metric in metrics_for(dataset.task, names)]
     for name in names:
         if name not in fitting and name not in OTHER_OBJECTIVES:
             raise UserError(
