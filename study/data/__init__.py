@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from study.data.dataset import Dataset, Part, TargetScale
 from study.spec.data import DataSpec
+from study.spec.extensions import Source, register_source
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,6 +28,7 @@ __all__ = [
     "DataSpec",
     "Dataset",
     "Part",
+    "Source",
     "TargetScale",
     "draft_spec",
     "example_cells",
@@ -37,6 +39,7 @@ __all__ = [
     "look",
     "open_test",
     "read_cells",
+    "register_source",
 ]
 
 

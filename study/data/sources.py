@@ -16,6 +16,7 @@ from study.data import arrays, parquet, synthetic, tables
 from study.data.memory import answered
 from study.errors import UserError, did_you_mean
 from study.spec.data import DataSpec
+from study.spec.extensions import SOURCES
 from study.text.formatting import counted
 
 TARGET_NAMES = ("target", "label", "labels", "outcome", "response", "class", "y")
@@ -63,6 +64,8 @@ def read_source(spec: DataSpec, base: Path) -> RawTable:
         return RawTable(_frame_of(X, features, y, target), target, spec.source)
     if spec.kind == "openml":
         return _read_openml(spec)
+    if spec.kind == "registered":
+        return _read_registered(spec, base)
     path = find_file(spec.source, base, key="source")
     test_path = None if spec.test is None else find_file(spec.test, base, key="test")
     read = _read_arrays if spec.kind == "arrays" else _read_table
@@ -155,6 +158,20 @@ def _read_openml(spec: DataSpec) -> RawTable:
     frame = bunch.frame.rename(columns=str)
     default = None if bunch.target is None else str(getattr(bunch.target, "name", None) or bunch.target.columns[0])
     target, note = choose_target(list(frame.columns), default if spec.target is None else spec.target, spec.source)
+    return RawTable(frame, target, spec.source, target_note=note)
+
+
+def _read_registered(spec: DataSpec, base: Path) -> RawTable:
+    scheme, _, rest = spec.source.partition(":")
+    try:
+        frame = SOURCES[scheme].read(rest, base)
+    except (OSError, ValueError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UserError(f"[data] source: {spec.source}: {reason}") from error
+    frame = frame.rename(columns=str).reset_index(drop=True)
+    if len(frame.columns) < 2:
+        raise UserError(f"[data] source: {spec.source}: a table needs a target and at least one other column")
+    target, note = choose_target(list(frame.columns), spec.target, spec.source)
     return RawTable(frame, target, spec.source, target_note=note)
 
 

@@ -32,6 +32,7 @@ KEPT = {
     "threshold": 0.9,
     "asha": 0.4,
 }
+KEPT_BY_OTHERS = 1.0  # nothing is known of a pruner that was registered
 
 
 @dataclass(frozen=True)

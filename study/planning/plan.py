@@ -23,7 +23,7 @@ from study.errors import UserError
 from study.execution import default_jobs
 from study.ledger.home import StudyFolder
 from study.ledger.ledger import quiet_optuna
-from study.planning.forecast import KEPT, Course, expected_seconds
+from study.planning.forecast import KEPT, KEPT_BY_OTHERS, Course, expected_seconds
 from study.planning.throughput import DrawnTrial, Rates, calibrate
 from study.search.grid import space_size
 from study.search.memory import check_memory, worker_memory
@@ -169,7 +169,7 @@ def _assemble(
     jobs: int | None,
 ) -> Plan:
     spec = objective.spec
-    kept = KEPT[spec.search.pruner]
+    kept = KEPT.get(spec.search.pruner, KEPT_BY_OTHERS)
     courses, seconds = [], []
     for trial, work in zip(trials, works, strict=True):
         iterations = trial.iterations

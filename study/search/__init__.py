@@ -9,5 +9,17 @@ and which hyperparameters mattered (`importance`).
 from study.search.coordinator import Listener, Search
 from study.search.objective import Objective, OpenTrial, direction_of
 from study.search.stopping import Budget
+from study.spec.extensions import Pruner, Sampler, register_pruner, register_sampler
 
-__all__ = ["Budget", "Listener", "Objective", "OpenTrial", "Search", "direction_of"]
+__all__ = [
+    "Budget",
+    "Listener",
+    "Objective",
+    "OpenTrial",
+    "Pruner",
+    "Sampler",
+    "Search",
+    "direction_of",
+    "register_pruner",
+    "register_sampler",
+]

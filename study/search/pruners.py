@@ -15,6 +15,7 @@ from optuna.pruners import BasePruner, NopPruner, PercentilePruner, ThresholdPru
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
+from study.spec.extensions import PRUNERS
 from study.spec.search import SearchSpec
 
 STARTUP = 5  # complete trials before the first is compared with them
@@ -30,6 +31,8 @@ def make_pruner(search: SearchSpec, grid: tuple[int, ...], direction: str) -> Ba
         direction: "maximize" or "minimize".
     """
     warmup = max(grid[0], math.ceil(search.warmup * grid[-1]))
+    if search.pruner in PRUNERS:
+        return PRUNERS[search.pruner].make(grid, warmup)
     match search.pruner:
         case "median":
             return PercentilePruner(50.0, n_startup_trials=STARTUP, n_warmup_steps=warmup, n_min_trials=LEAST)

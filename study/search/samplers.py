@@ -25,6 +25,7 @@ from optuna.trial import FrozenTrial, TrialState
 from study._compat import set_sampler_attribute
 from study.errors import needs_package
 from study.search.search_space import ParameterValue
+from study.spec.extensions import SAMPLERS
 from study.spec.search import SearchSpec
 
 _EXTRAS = {"gp": "torch", "cmaes": "cmaes"}  # the module that each extra brings; extras have the sampler's name
@@ -50,6 +51,8 @@ def make_sampler(search: SearchSpec, seed: int, number: int, attempt: int = 0) -
         number: of the trial.
         attempt: above 0 where earlier proposals for this trial were not acceptable.
     """
+    if search.sampler in SAMPLERS:
+        return SAMPLERS[search.sampler].make(seed, number)
     match search.sampler:
         case "tpe":
             with warnings.catch_warnings():

@@ -19,6 +19,7 @@ from pydantic import (
 )
 
 from study.errors import did_you_mean
+from study.spec.extensions import BUILT_IN_SOURCES, SOURCES
 
 SKLEARN_SOURCES = ("breast_cancer", "california_housing", "diabetes", "digits", "iris", "wine")
 SYNTHETIC_SOURCES = ("blobs", "circles", "house_price", "moons", "parity", "planar_flower", "spirals")
@@ -27,11 +28,11 @@ PARQUET_SUFFIXES = (".parquet",)
 ARRAY_SUFFIXES = (".npz", ".h5", ".hdf5")
 FILE_SUFFIXES = TEXT_SUFFIXES + PARQUET_SUFFIXES + ARRAY_SUFFIXES
 
-SourceKind = Literal["sklearn", "synthetic", "openml", "text", "parquet", "arrays"]
+SourceKind = Literal["sklearn", "synthetic", "openml", "text", "parquet", "arrays", "registered"]
 
 # Keys that only some sources know; anywhere else they would be dead switches.
 _KEYS_OF: dict[str, tuple[SourceKind, ...]] = {
-    "target": ("openml", "text", "parquet"),
+    "target": ("openml", "text", "parquet", "registered"),
     "test": ("text", "parquet", "arrays"),
     "x": ("arrays",),
     "y": ("arrays",),
@@ -44,7 +45,7 @@ _KEYS_OF: dict[str, tuple[SourceKind, ...]] = {
     "escape": ("text",),
     "skip_lines": ("text",),
     "thousands": ("text",),
-    "day_first": ("text", "parquet", "openml"),
+    "day_first": ("text", "parquet", "openml", "registered"),
     "encoding": ("text",),
     "examples": ("synthetic",),
     "noise": ("synthetic",),
@@ -273,10 +274,10 @@ class DataSpec(BaseModel):
             if not re.fullmatch(r"[^@]+@[1-9][0-9]*", name):
                 raise ValueError(f"an openml source is openml:NAME@VERSION (openml:credit-g@1), got {value!r}")
             return value
-        if colon and scheme in ("sklearn", "synthetic"):
+        if colon and (scheme in ("sklearn", "synthetic") or scheme in SOURCES):
             return value
         if colon and re.fullmatch(r"[a-z_]{2,}", scheme) and not PurePath(value).suffix:
-            remedy = did_you_mean(scheme, ("sklearn", "synthetic", "openml"))
+            remedy = did_you_mean(scheme, (*BUILT_IN_SOURCES, *SOURCES))
             raise ValueError(f"the kind of source {scheme!r} is unknown, got {value!r}; {remedy}")
         _check_suffix(value)
         return value
@@ -375,6 +376,8 @@ class DataSpec(BaseModel):
 def source_kind(source: str) -> SourceKind:
     """Return what sort of source a (valid) name is."""
     scheme, colon, _ = source.partition(":")
+    if colon and scheme in SOURCES:
+        return "registered"
     if colon and scheme == "sklearn":
         return "sklearn"
     if colon and scheme == "synthetic":

@@ -1,11 +1,13 @@
 """The [search] and [confirm] tables: how many trials, which sampler and pruner, what is compared."""
 
-from typing import Annotated, Any, Literal, Self
+from collections.abc import Callable, Collection
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from engine.metrics import METRICS
 from study.errors import did_you_mean
+from study.spec.extensions import BUILT_IN_PRUNERS, BUILT_IN_SAMPLERS, PRUNERS, SAMPLERS
 
 OTHER_OBJECTIVES = ("parameters", "work")  # what can stand beside a metric where several are compared
 Scalar = str | int | float
@@ -22,18 +24,32 @@ def _known_metrics(value: Any) -> Any:
     return tuple(given) if isinstance(value, (list, tuple)) and len(given) > 1 else given[0]
 
 
+def _known(built_in: tuple[str, ...], registered: Collection[str]) -> Callable[[str], str]:
+    def check(name: str) -> str:
+        valid = (*built_in, *registered)
+        if name not in valid:
+            raise ValueError(f"{name!r} is not known; {did_you_mean(name, valid)}")
+        return name
+
+    return check
+
+
 class SearchSpec(BaseModel):
     """The search."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     trials: int = Field(60, ge=1, description="Settings to try.")
-    sampler: Literal["tpe", "random", "qmc", "grid", "gp", "cmaes", "nsga2"] = Field(
-        "tpe", description="How settings are proposed; gp and cmaes need the extra of their name."
+    sampler: Annotated[str, AfterValidator(_known(BUILT_IN_SAMPLERS, SAMPLERS))] = Field(
+        "tpe",
+        description="How settings are proposed; gp and cmaes need the extra of their name.",
+        json_schema_extra={"enum": list(BUILT_IN_SAMPLERS)},
     )
-    pruner: Literal[
-        "none", "median", "percentile", "successive_halving", "hyperband", "patient", "threshold", "asha"
-    ] = Field("median", description="Which trials are stopped early; asha pauses them instead and promotes the best.")
+    pruner: Annotated[str, AfterValidator(_known(BUILT_IN_PRUNERS, PRUNERS))] = Field(
+        "median",
+        description="Which trials are stopped early; asha pauses them instead and promotes the best.",
+        json_schema_extra={"enum": list(BUILT_IN_PRUNERS)},
+    )
     metric: Annotated[
         str | tuple[str, ...] | None, BeforeValidator(lambda v: v if v is None else _known_metrics(v))
     ] = Field(
@@ -70,11 +86,15 @@ class SearchSpec(BaseModel):
         """Whether several objectives are compared."""
         return isinstance(self.metric, tuple)
 
+    @property
+    def _registered_for_several(self) -> bool:
+        return self.sampler in SAMPLERS and SAMPLERS[self.sampler].several
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.several and self.pruner != "none":
             raise ValueError(f'pruner must be "none" where several metrics are compared, got {self.pruner!r}')
-        if self.several and self.sampler not in ("nsga2", "tpe", "random", "grid"):
+        if self.several and self.sampler not in ("nsga2", "tpe", "random", "grid") and not self._registered_for_several:
             raise ValueError(f"sampler must be nsga2, tpe, random or grid for several metrics, got {self.sampler!r}")
         if self.several and self.stop_after is not None:
             raise ValueError("stop_after needs one metric, several are compared; remove it")
