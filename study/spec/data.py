@@ -14,12 +14,13 @@ from pydantic import (
     StrictBool,
     StrictInt,
     StrictStr,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
 
 from study.errors import did_you_mean
-from study.spec.extensions import BUILT_IN_SOURCES, SOURCES
+from study.spec.extensions import BUILT_IN_SOURCES, SOURCES, is_recorded
 
 SKLEARN_SOURCES = ("breast_cancer", "california_housing", "diabetes", "digits", "iris", "wine")
 SYNTHETIC_SOURCES = ("blobs", "circles", "house_price", "moons", "parity", "planar_flower", "spirals")
@@ -265,7 +266,7 @@ class DataSpec(BaseModel):
 
     @field_validator("source")
     @classmethod
-    def _known_source(cls, value: str) -> str:
+    def _known_source(cls, value: str, info: ValidationInfo) -> str:
         scheme, colon, name = value.partition(":")
         for known, names in (("sklearn", SKLEARN_SOURCES), ("synthetic", SYNTHETIC_SOURCES)):
             if colon and scheme == known and name not in names:
@@ -274,7 +275,7 @@ class DataSpec(BaseModel):
             if not re.fullmatch(r"[^@]+@[1-9][0-9]*", name):
                 raise ValueError(f"an openml source is openml:NAME@VERSION (openml:credit-g@1), got {value!r}")
             return value
-        if colon and (scheme in ("sklearn", "synthetic") or scheme in SOURCES):
+        if colon and (scheme in ("sklearn", "synthetic") or scheme in SOURCES or is_recorded(info)):
             return value
         if colon and re.fullmatch(r"[a-z_]{2,}", scheme) and not PurePath(value).suffix:
             remedy = did_you_mean(scheme, (*BUILT_IN_SOURCES, *SOURCES))
@@ -385,6 +386,8 @@ def source_kind(source: str) -> SourceKind:
     if colon and scheme == "openml":
         return "openml"
     suffix = PurePath(source).suffix.lower()
+    if colon and suffix not in FILE_SUFFIXES:
+        return "registered"  # in the process that wrote the ledger
     if suffix in PARQUET_SUFFIXES:
         return "parquet"
     return "arrays" if suffix in ARRAY_SUFFIXES else "text"

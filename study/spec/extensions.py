@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pydantic import ValidationInfo
+
 from engine.registry import Registry, check_callable
 
 if TYPE_CHECKING:  # which take a second to import, and a spec is read without them
@@ -71,6 +73,15 @@ class Source:
 SAMPLERS = Registry[Sampler]("sampler", reserved=BUILT_IN_SAMPLERS)
 PRUNERS = Registry[Pruner]("pruner", reserved=BUILT_IN_PRUNERS)
 SOURCES = Registry[Source]("source", reserved=BUILT_IN_SOURCES)
+
+
+RECORDED = {"recorded": True}
+"""The validation context of a spec that a ledger holds: names were checked when its study began."""
+
+
+def is_recorded(info: ValidationInfo) -> bool:
+    """Return whether a spec is that of a ledger, so that a name which is not registered in this process is valid."""
+    return info.context == RECORDED
 
 
 def register_sampler(sampler: Sampler) -> None:

@@ -9,6 +9,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from study.errors import UserError, did_you_mean
+from study.spec.extensions import RECORDED
 from study.spec.whole import Spec
 
 LARGEST = 1 << 20  # bytes of a spec
@@ -54,8 +55,11 @@ def read_spec(path: Path) -> Spec:
     return parse_spec(text, str(path))
 
 
-def parse_spec(text: str, place: str) -> Spec:
+def parse_spec(text: str, place: str, *, recorded: bool = False) -> Spec:
     """Check the text of a spec; `place` names it in messages.
+
+    recorded: the text is from a ledger, and is read only to describe the study: names of activations, samplers and
+    other additions that are not registered in this process are valid.
 
     Raises:
         UserError: the text is not TOML, or says something that is not valid.
@@ -66,7 +70,7 @@ def parse_spec(text: str, place: str) -> Spec:
     except tomllib.TOMLDecodeError as error:
         raise NotTomlError(f"{place}: is not TOML: {error}") from None
     try:
-        return Spec.model_validate(table)
+        return Spec.model_validate(table, context=RECORDED if recorded else None)
     except ValidationError as error:
         raise UserError(describe(error, place)) from None
 

@@ -3,31 +3,33 @@
 from collections.abc import Callable, Collection
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
 
 from engine.metrics import METRICS
 from study.errors import did_you_mean
-from study.spec.extensions import BUILT_IN_PRUNERS, BUILT_IN_SAMPLERS, PRUNERS, SAMPLERS
+from study.spec.extensions import BUILT_IN_PRUNERS, BUILT_IN_SAMPLERS, PRUNERS, SAMPLERS, is_recorded
 
 OTHER_OBJECTIVES = ("parameters", "work")  # what can stand beside a metric where several are compared
 Scalar = str | int | float
 
 
-def _known_metrics(value: Any) -> Any:
+def _known_metrics(value: Any, info: ValidationInfo) -> Any:
+    if value is None:
+        return None
     given = value if isinstance(value, (list, tuple)) else [value]
     for index, name in enumerate(given):
         valid = [*METRICS, *(OTHER_OBJECTIVES if index else ())]
-        if name not in valid:
+        if name not in valid and not is_recorded(info):
             raise ValueError(f"metric {name!r} is not known; {did_you_mean(str(name), valid)}")
     if len(set(given)) < len(given) or not given:
         raise ValueError(f"metric names one metric, or several different ones, got {value!r}")
     return tuple(given) if isinstance(value, (list, tuple)) and len(given) > 1 else given[0]
 
 
-def _known(built_in: tuple[str, ...], registered: Collection[str]) -> Callable[[str], str]:
-    def check(name: str) -> str:
+def _known(built_in: tuple[str, ...], registered: Collection[str]) -> Callable[[str, ValidationInfo], str]:
+    def check(name: str, info: ValidationInfo) -> str:
         valid = (*built_in, *registered)
-        if name not in valid:
+        if name not in valid and not is_recorded(info):
             raise ValueError(f"{name!r} is not known; {did_you_mean(name, valid)}")
         return name
 
@@ -50,9 +52,7 @@ class SearchSpec(BaseModel):
         description="Which trials are stopped early; asha pauses them instead and promotes the best.",
         json_schema_extra={"enum": list(BUILT_IN_PRUNERS)},
     )
-    metric: Annotated[
-        str | tuple[str, ...] | None, BeforeValidator(lambda v: v if v is None else _known_metrics(v))
-    ] = Field(
+    metric: Annotated[str | tuple[str, ...] | None, BeforeValidator(_known_metrics)] = Field(
         None,
         description="What is compared on dev; left out, the usual one of the task. A list compares several "
         '(["accuracy", "parameters"]); sampler is then nsga2 unless said, and there is no pruner.',
@@ -87,14 +87,16 @@ class SearchSpec(BaseModel):
         return isinstance(self.metric, tuple)
 
     @property
-    def _registered_for_several(self) -> bool:
-        return self.sampler in SAMPLERS and SAMPLERS[self.sampler].several
+    def _sampler_takes_several(self) -> bool:
+        if self.sampler in SAMPLERS:
+            return SAMPLERS[self.sampler].several
+        return self.sampler in ("nsga2", "tpe", "random", "grid")
 
     @model_validator(mode="after")
-    def _consistent(self) -> Self:
+    def _consistent(self, info: ValidationInfo) -> Self:
         if self.several and self.pruner != "none":
             raise ValueError(f'pruner must be "none" where several metrics are compared, got {self.pruner!r}')
-        if self.several and self.sampler not in ("nsga2", "tpe", "random", "grid") and not self._registered_for_several:
+        if self.several and not (self._sampler_takes_several or is_recorded(info)):
             raise ValueError(f"sampler must be nsga2, tpe, random or grid for several metrics, got {self.sampler!r}")
         if self.several and self.stop_after is not None:
             raise ValueError("stop_after needs one metric, several are compared; remove it")

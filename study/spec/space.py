@@ -3,13 +3,14 @@
 from collections.abc import Collection
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
 
 from engine.activations import ACTIVATIONS, get_activation
 from engine.initialization import SCHEMES
 from engine.optimizers import OPTIMIZERS
 from engine.schedules import SCHEDULES
 from study.errors import did_you_mean
+from study.spec.extensions import is_recorded
 
 FULL_BATCH = "full"
 MOST_STEPS = 1_000_000  # of a range
@@ -77,11 +78,18 @@ def _choices(value: Any, check: Any) -> tuple[Any, ...]:
 
 
 def _named(name: str, valid: Collection[str]) -> Any:
-    def check_one(choice: Any) -> None:
-        if choice not in valid:
-            raise ValueError(f"{name} {choice!r} is not known; {did_you_mean(str(choice), valid)}")
+    def check(value: Any, info: ValidationInfo) -> tuple[Any, ...]:
+        def check_one(choice: Any) -> None:
+            if choice not in valid and not is_recorded(info):
+                raise ValueError(f"{name} {choice!r} is not known; {did_you_mean(str(choice), valid)}")
 
-    return Annotated[tuple[str, ...], BeforeValidator(lambda value: _choices(value, check_one))]
+        return _choices(value, check_one)
+
+    return Annotated[tuple[str, ...], BeforeValidator(check)]
+
+
+def _check_activations(value: Any, info: ValidationInfo) -> tuple[Any, ...]:
+    return _choices(value, (lambda _: None) if is_recorded(info) else _check_activation)
 
 
 def _check_activation(choice: Any) -> None:
@@ -120,7 +128,7 @@ class SpaceSpec(BaseModel):
         description="Units of networks with several hidden layers: drawn per_layer, one draw for all (constant), or "
         "halved from each layer to the next (taper).",
     )
-    activation: Annotated[tuple[str, ...], BeforeValidator(lambda value: _choices(value, _check_activation))] = Field(
+    activation: Annotated[tuple[str, ...], BeforeValidator(_check_activations)] = Field(
         ("relu",), description="Activation of all hidden layers."
     )
     optimizer: _named("optimizer", OPTIMIZERS) = Field(  # type: ignore[valid-type]

@@ -57,7 +57,7 @@ class Projection:
         self.client = mlflow.MlflowClient(self.uri, self.uri)
         attributes = ledger.attributes
         self.uid = str(attributes["uid"])
-        spec = parse_spec(attributes["spec"], "the ledger's spec")
+        spec = parse_spec(attributes["spec"], "the ledger's spec", recorded=True)
         self.describer = TrialDescriber(ledger.name, self.uid, spec, attributes["metric"])
         self.inputs = dataset_inputs(ledger.name, attributes)
         self.experiment_id = self._experiment(ledger.name)

@@ -17,6 +17,7 @@ from support.small_study import SMALL, show
 
 from engine import METRICS, Metric, register_metric
 from study.data import Source, register_source
+from study.errors import UserError
 from study.search import Pruner, Sampler, register_pruner, register_sampler
 from study.search.identity import identify
 from study.search.pruners import make_pruner
@@ -142,10 +143,18 @@ def test_the_identity_of_a_study_has_the_names_of_additions_and_no_other_changes
     assert built_in["[search] sampler"] == "88b9615b201e6fe9"
 
 
+def test_a_recorded_spec_is_read_where_nothing_is_registered() -> None:
+    added = SPEC.replace("units = 4", 'units = 4\nactivation = "softsign"\noptimizer = "sign"\nschedule = "linear"')
+    spec = parse_spec(added, "the ledger's spec", recorded=True)
+    assert (spec.data.source, spec.data.kind) == ("line:60", "registered")
+    assert (spec.search.sampler, spec.search.pruner, spec.search.metric) == ("uniform", "halves", "deviation")
+    assert (spec.space.activation, spec.space.optimizer, spec.space.schedule) == (("softsign",), ("sign",), ("linear",))
+    with pytest.raises(UserError, match="and 6 more mistakes after this one"):
+        parse_spec(added, "added.toml")
+
+
 def test_keys_of_files_do_not_apply_to_a_registered_source() -> None:
     register_source(LINE)
-    from study.errors import UserError
-
     with pytest.raises(UserError, match="separator does not apply to the source 'line:60'"):
         parse_spec('name = "a"\n[data]\nsource = "line:60"\nseparator = ";"\n[space]\nlearning_rate = 0.1\n', "a.toml")
 
