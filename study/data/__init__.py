@@ -11,7 +11,7 @@ a network, nothing is fitted on them, and no prediction is made for them.
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from study.data.dataset import Dataset, Part, TargetScale
 from study.spec.data import DataSpec
@@ -110,7 +110,7 @@ def find_severe_warnings(spec: DataSpec, base: Path, dataset: Dataset) -> tuple[
     return tuple(each.message for each in found if each.severe)
 
 
-def draft_spec(file: Path, target: str | None = None, reading: Mapping[str, Any] | None = None) -> "Draft":
+def draft_spec(file: Path, target: str | None = None, reading: Mapping[str, object] | None = None) -> "Draft":
     """Return a commented spec for a table; where no target is named, one is guessed and it says so.
 
     reading: keys of `[data]` that say how the file is written; what is not said is found.

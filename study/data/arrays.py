@@ -8,8 +8,10 @@ import math
 import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +20,11 @@ from engine.state import TORN
 from study.data.memory import Room
 from study.errors import UserError, did_you_mean, needs_package
 from study.text.formatting import counted
+
+if TYPE_CHECKING:
+    import h5py
+
+Array = npt.NDArray[np.generic]
 
 _X_NAMES = ("x", "data", "images", "features", "inputs")
 _Y_NAMES = ("y", "labels", "label", "target", "targets", "classes")
@@ -31,8 +38,8 @@ class Loaded:
     read_as: which arrays they are, and their shapes. notes: what else was found out, one line each.
     """
 
-    X: npt.NDArray[Any]
-    y: npt.NDArray[Any]
+    X: Array
+    y: Array
     images: bool
     class_names: tuple[str, ...]
     read_as: str
@@ -117,7 +124,7 @@ class _Archive:
             raise UserError(f"{self.path.name}: this is not an HDF5 file") from error
         return names
 
-    def read(self, name: str) -> npt.NDArray[Any]:
+    def read(self, name: str) -> Array:
         """Return an array; a MemoryError is left to whoever called."""
         try:
             return self._read_npz(name) if self.is_npz else self._read_hdf5(name)
@@ -126,7 +133,7 @@ class _Archive:
         except TORN as error:
             raise self._unreadable(name, error) from None
 
-    def _read_npz(self, name: str) -> npt.NDArray[Any]:
+    def _read_npz(self, name: str) -> Array:
         with np.load(self.path, allow_pickle=False) as archive:
             for member in archive.zip.infolist():
                 if member.filename.removesuffix(".npy") == name:
@@ -137,7 +144,7 @@ class _Archive:
                         )
             return np.asarray(archive[name])
 
-    def _read_hdf5(self, name: str) -> npt.NDArray[Any]:
+    def _read_hdf5(self, name: str) -> Array:
         h5py = _h5py(self.path)
         with h5py.File(self.path, "r") as file:
             dataset = file[name]
@@ -155,7 +162,7 @@ class _Archive:
                 raise UserError(f"{self.path.name}: {name} holds {dataset.dtype}, not numbers or text")
             return self._read_texts(name, dataset)
 
-    def _read_texts(self, name: str, dataset: Any) -> npt.NDArray[Any]:
+    def _read_texts(self, name: str, dataset: "h5py.Dataset") -> Array:
         """Return texts of any length, a few at a time: the same one, as long as the file, may be said many times."""
         if dataset.ndim == 0:
             raise UserError(f"{self.path.name}: {name} is a single text, not an array")
@@ -165,7 +172,7 @@ class _Archive:
         for start in range(0, len(dataset), step):
             pieces.append(dataset[start : start + step])
             self.room.take(name, sum(map(len, pieces[-1].ravel())))
-        texts: npt.NDArray[Any] = np.vectorize(_text, otypes=[object])(np.concatenate(pieces))
+        texts: Array = np.vectorize(_text, otypes=[object])(np.concatenate(pieces))
         return texts
 
     def _unreadable(self, name: str, error: Exception) -> UserError:
@@ -181,12 +188,11 @@ def _holds_objects(archive: zipfile.ZipFile, member: str) -> bool:
         return reader is not None and bool(reader(file)[2].hasobject)
 
 
-def _h5py(path: Path) -> Any:
+def _h5py(path: Path) -> ModuleType:
     try:
-        import h5py
+        return import_module("h5py")
     except ImportError as error:
         raise needs_package(f"{path.name}: a .h5 file", "h5py", "or save an .npz") from error
-    return h5py
 
 
 def _choose(
@@ -217,9 +223,7 @@ def _choose(
     )
 
 
-def _oriented(
-    path: Path, X: npt.NDArray[Any], y: npt.NDArray[Any], notes: list[str]
-) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+def _oriented(path: Path, X: Array, y: Array, notes: list[str]) -> tuple[Array, Array]:
     """Return X with examples first and y as (m,), or raise UserError if their numbers of examples differ."""
     if y.ndim == 2 and 1 in y.shape:
         y = y.reshape(-1)
@@ -245,5 +249,5 @@ def _oriented(
     return X, y
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     return value.decode("utf-8", errors="replace") if isinstance(value, bytes) else str(value)

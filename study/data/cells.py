@@ -10,7 +10,6 @@ import re
 from collections.abc import Sequence
 from decimal import Decimal
 from functools import cache
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -122,12 +121,12 @@ def dates(column: pd.Series, missing: tuple[str, ...], form: str, *, or_iso: boo
     return stamps, bad
 
 
-def categories(column: pd.Series, missing: tuple[str, ...], decimal: str = ".") -> npt.NDArray[Any]:
+def categories(column: pd.Series, missing: tuple[str, ...], decimal: str = ".") -> npt.NDArray[np.object_]:
     """Return the cells as Python text (object array), None where missing; 3.0 is the category 3, as pandas reads it."""
     point = "[.,]" if decimal == "," else "[.]"
     cells = texts(column, missing, decimal)
     shortened = pc.replace_substring_regex(cells, rf"^([+-]?\d+){point}0+$", r"\1")
-    values: npt.NDArray[Any] = shortened.dictionary_encode().to_pandas().astype(object).to_numpy(copy=True)
+    values: npt.NDArray[np.object_] = shortened.dictionary_encode().to_pandas().astype(object).to_numpy(copy=True)
     values[pd.isna(values)] = None
     return values
 
@@ -197,7 +196,7 @@ def _as_numbers(missing: tuple[str, ...], decimal: str) -> tuple[float, ...]:
     return tuple(value for value in found if not math.isnan(value))
 
 
-def _objects(column: pd.Series) -> list[Any]:
+def _objects(column: pd.Series) -> list[object]:
     """Return the cells as Python objects, None where missing; a float32 is the shortest decimal that says it."""
     dtype = column.dtype
     if is_date_typed(column):
@@ -211,7 +210,7 @@ def _objects(column: pd.Series) -> list[Any]:
     return list(values.where(values.notna(), None))
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: object) -> bool:
     return (isinstance(value, int | np.number) and not isinstance(value, bool)) or (
         isinstance(value, float) and not math.isnan(value)
     )
@@ -223,7 +222,7 @@ def _number_text(value: float, decimal: str) -> str | None:
     return str(int(value)) if value.is_integer() else repr(value).replace(".", decimal)
 
 
-def _cell_text(value: Any, decimal: str) -> str | None:
+def _cell_text(value: object, decimal: str) -> str | None:
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, float | np.floating):

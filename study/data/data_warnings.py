@@ -19,7 +19,7 @@ from study.data.leakage import WIDEST
 from study.data.loading import Opened
 from study.data.table_warning import TableWarning, some
 from study.data.target import left_out_by_marker
-from study.spec.data import TARGET_MARKERS
+from study.spec.markers import TARGET_MARKERS
 from study.text.formatting import counted
 
 FEW_ROWS = 10

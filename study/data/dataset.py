@@ -4,12 +4,16 @@ Made by `study.data.loading`; read by the search, the ledger and the report. Fro
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from study.text.records import Json
+
 if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
+
     from study.data.misfits import Misfits
 
 Task = Literal["binary", "multiclass", "regression"]
@@ -58,7 +62,7 @@ class TargetScale:
         raw = np.log1p(y) if self.log1p else y
         return (raw - self.mean) / self.scale
 
-    def to_units(self, Y: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    def to_units(self, Y: npt.NDArray[np.generic]) -> npt.NDArray[np.float64]:
         """Return standardized targets or predictions, any shape, in the target's own unit (float64)."""
         raw = np.asarray(Y, dtype=np.float64) * self.scale + self.mean
         return np.expm1(raw) if self.log1p else raw
@@ -98,8 +102,8 @@ class Dataset:
     default_metric: str
     fingerprint: str
     part_fingerprints: dict[str, str]
-    preprocessing: Any
-    dialect: dict[str, Any]
+    preprocessing: "Pipeline"
+    dialect: dict[str, Json]
     findings: tuple[Finding, ...]
     metric_reason: str = ""
 

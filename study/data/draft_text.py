@@ -3,7 +3,6 @@
 import re
 from collections.abc import Sequence
 from pathlib import Path, PurePath
-from typing import Any
 
 from study.data import overview
 from study.text.formatting import counted
@@ -16,7 +15,7 @@ FOLDS = 5
 
 def render(
     file: Path,
-    settings: dict[str, Any],
+    settings: dict[str, object],
     look: overview.DataSummary | None,
     read_as: str | None,
     trouble: str,
@@ -90,7 +89,7 @@ def describe_task(look: overview.DataSummary) -> str:
 
 
 def _target_lines(
-    settings: dict[str, Any], look: overview.DataSummary | None, trouble: str, guessed: bool
+    settings: dict[str, object], look: overview.DataSummary | None, trouble: str, guessed: bool
 ) -> list[str]:
     lines = []
     if "target" in settings:

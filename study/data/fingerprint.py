@@ -6,7 +6,7 @@ be fingerprinted behind their seal. How a file is quoted or split into chunks in
 
 import hashlib
 from collections.abc import Mapping
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 Rows = npt.NDArray[np.int64]
+Numbers = npt.NDArray[np.generic]
+Values: TypeAlias = "Numbers | pa.LargeStringArray"
 
 
 def fingerprint(frame: pd.DataFrame, rows: Rows | None = None) -> str:
@@ -27,7 +29,7 @@ def fingerprints(frame: pd.DataFrame, parts: Mapping[str, Rows | None]) -> dict[
     names = repr([str(name) for name in frame.columns]).encode()
     digests = {part: hashlib.sha256(names) for part in parts}
     matrix = _matrix(frame)
-    columns: list[Any] = [matrix] if matrix is not None else [_values(frame[name]) for name in frame.columns]
+    columns: list[Values] = [matrix] if matrix is not None else [_values(frame[name]) for name in frame.columns]
     for column in columns:
         for part, rows in parts.items():
             if isinstance(column, np.ndarray):
@@ -43,25 +45,26 @@ def explain_change(recorded: Mapping[str, str], current: Mapping[str, str]) -> s
     return " and ".join(changed)
 
 
-def _matrix(frame: pd.DataFrame) -> npt.NDArray[Any] | None:
+def _matrix(frame: pd.DataFrame) -> Numbers | None:
     """Return the frame as one array where all columns are of one NumPy number type, as arrays and images are."""
     types = set(frame.dtypes)
     if len(types) != 1 or not _is_number_type(next(iter(types))):
         return None
-    matrix: npt.NDArray[Any] = frame.to_numpy()
+    matrix: Numbers = frame.to_numpy()
     return matrix
 
 
-def _is_number_type(dtype: Any) -> bool:
+def _is_number_type(dtype: object) -> bool:
     return isinstance(dtype, np.dtype) and dtype.kind in "fiub"
 
 
-def _values(column: pd.Series) -> Any:
+def _values(column: pd.Series) -> Values:
     """Return a column as a NumPy array of numbers or an Arrow array of text."""
     if _is_number_type(column.dtype):
-        return column.to_numpy()
+        numbers: Numbers = column.to_numpy()
+        return numbers
     if isinstance(column.dtype, pd.ArrowDtype):
-        array: Any = column.array.__arrow_array__()
+        array = column.array.__arrow_array__()
         if not pa.types.is_large_string(array.type):
             array = pc.cast(array, pa.large_string())
     else:
@@ -89,7 +92,7 @@ def _update_text(digest: "hashlib._Hash", array: pa.LargeStringArray) -> None:
         digest.update(memoryview(letters)[int(ends[0]) : int(ends[-1])])
 
 
-def _update(digest: "hashlib._Hash", values: npt.NDArray[Any]) -> None:
+def _update(digest: "hashlib._Hash", values: Numbers) -> None:
     """Add an array: its type and shape, then its bytes, little-endian whatever the machine."""
     plain = np.ascontiguousarray(values).astype(values.dtype.newbyteorder("<"), copy=False)
     digest.update(f"{plain.dtype.str}{plain.shape}".encode())

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from engine.state import write_whole
 from study.data import draft_spec
@@ -31,7 +31,7 @@ class Written:
 
 
 def write_spec(
-    file: Path, target: str | None = None, reading: Mapping[str, Any] | None = None, *, force: bool = False
+    file: Path, target: str | None = None, reading: Mapping[str, object] | None = None, *, force: bool = False
 ) -> Written:
     """Write a spec for a table beside it, under the file's name with .toml.
 

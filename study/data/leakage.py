@@ -1,13 +1,11 @@
 """What lets a network look better than it is: rows of train in other parts, and columns that repeat the target."""
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy.stats import rankdata
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
+from study.data.cells import Floats
 from study.data.dataset import Dataset
 from study.data.duplicates import equal_rows
 from study.data.loading import Opened, compared_columns
@@ -71,7 +69,7 @@ def find_repeated_target(opened: Opened, dataset: Dataset) -> list[TableWarning]
     return [*alone, *(_in_a_sum(few, y, dataset.target_name) or _in_a_product(few, y, dataset.target_name))]
 
 
-def _alone(opened: Opened, dataset: Dataset, frame: pd.DataFrame, y: npt.NDArray[np.float64]) -> list[TableWarning]:
+def _alone(opened: Opened, dataset: Dataset, frame: pd.DataFrame, y: Floats) -> list[TableWarning]:
     """Columns that alone predict the target almost perfectly, by trees on one feature, 3 folds of train and dev."""
     regression = opened.target.task == "regression"
     if regression:  # by rank: a few large values do not decide, and the logarithm of the target is found too
@@ -94,14 +92,14 @@ def _alone(opened: Opened, dataset: Dataset, frame: pd.DataFrame, y: npt.NDArray
     return found
 
 
-def _error_of_one(column: pd.Series, y: npt.NDArray[np.float64], regression: bool) -> float:
+def _error_of_one(column: pd.Series, y: Floats, regression: bool) -> float:
     """Return the mean squared error, or the share of wrong answers, of trees on one typed column, 3 folds."""
     folds = np.arange(len(y)) % 3
     errors = np.empty(len(y))
     for fold in range(3):
         train, dev = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
         x, x_dev = _ordered(column.iloc[train], column.iloc[dev], y[train])
-        tree: Any = (
+        tree: DecisionTreeRegressor | DecisionTreeClassifier = (
             DecisionTreeRegressor(max_leaf_nodes=LEAVES, random_state=0)
             if regression
             else DecisionTreeClassifier(max_leaf_nodes=LEAVES, min_samples_leaf=2, random_state=0)
@@ -111,7 +109,7 @@ def _error_of_one(column: pd.Series, y: npt.NDArray[np.float64], regression: boo
     return float(errors.mean())
 
 
-def _ordered(train: pd.Series, dev: pd.Series, y: npt.NDArray[np.float64]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+def _ordered(train: pd.Series, dev: pd.Series, y: Floats) -> tuple[Floats, Floats]:
     """Return a typed column as (m, 1) numbers that are in its order; categories as sorted by mean target in train."""
     if train.dtype != object:  # trees are of float32, which large numbers, or close ones, do not fit
         places = rankdata(pd.concat([train, dev]).to_numpy(), method="dense", nan_policy="omit")
@@ -123,7 +121,7 @@ def _ordered(train: pd.Series, dev: pd.Series, y: npt.NDArray[np.float64]) -> tu
     return words.map(place).to_numpy()[:, None], dev.fillna("(missing)").map(place).fillna(-1.0).to_numpy()[:, None]
 
 
-def _in_a_sum(frame: pd.DataFrame, y: npt.NDArray[np.float64], target: str) -> list[TableWarning]:
+def _in_a_sum(frame: pd.DataFrame, y: Floats, target: str) -> list[TableWarning]:
     """Columns of which a straight line, or a weighted sum of two, is the target: a total, and what is added to it.
 
     R² of least squares, the smaller of two halves of the rows, so that a single extreme row decides nothing.
@@ -156,7 +154,7 @@ def _in_a_sum(frame: pd.DataFrame, y: npt.NDArray[np.float64], target: str) -> l
     return found
 
 
-def _in_a_product(frame: pd.DataFrame, y: npt.NDArray[np.float64], target: str) -> list[TableWarning]:
+def _in_a_product(frame: pd.DataFrame, y: Floats, target: str) -> list[TableWarning]:
     """Two columns of which the target is the product or the ratio: a quantity, and a price for each.
 
     On logarithms it is their sum or difference, and a number of its own (a factor). Other weights are a power law, as
@@ -186,20 +184,18 @@ def _in_a_product(frame: pd.DataFrame, y: npt.NDArray[np.float64], target: str) 
     return [TableWarning("product_is_target", message, names, severe=True)]
 
 
-def _explained_as_it_is(
-    X: npt.NDArray[np.float64], y: npt.NDArray[np.float64], first: int, second: int
-) -> npt.NDArray[np.float64]:
+def _explained_as_it_is(X: Floats, y: Floats, first: int, second: int) -> Floats:
     """Return (n, n), the share of the variance of y that each pair of columns explains with these two as weights."""
     covariances = np.cov(X, y, rowvar=False)
     C, c, whole = covariances[:-1, :-1], covariances[:-1, -1], covariances[-1, -1]
     alone = np.diag(C)
     rest = whole + alone[:, None] + alone[None, :] + 2 * (first * second * C - first * c[:, None] - second * c[None, :])
-    r2: npt.NDArray[np.float64] = 1 - rest / whole if whole > 0 else np.zeros_like(C)
+    r2: Floats = 1 - rest / whole if whole > 0 else np.zeros_like(C)
     np.fill_diagonal(r2, 0.0)
     return r2
 
 
-def _explained(frame: pd.DataFrame, y: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _explained(frame: pd.DataFrame, y: Floats) -> Floats:
     """Return (n, n), the R² of least squares on each pair of columns, and on each alone on the diagonal.
 
     R² = (r1² + r2² - 2 r1 r2 r12) / (1 - r12²) from the correlations with the target (r1, r2) and of the pair (r12).
@@ -216,6 +212,6 @@ def _explained(frame: pd.DataFrame, y: npt.NDArray[np.float64]) -> npt.NDArray[n
     r, between = correlations[:-1, -1], correlations[:-1, :-1]
     rest = 1 - between**2
     explained = r[:, None] ** 2 + r[None, :] ** 2 - 2 * np.outer(r, r) * between
-    r2: npt.NDArray[np.float64] = np.where(rest > 1e-6, explained / np.maximum(rest, 1e-6), 0.0)
+    r2: Floats = np.where(rest > 1e-6, explained / np.maximum(rest, 1e-6), 0.0)
     np.fill_diagonal(r2, r**2)
     return r2

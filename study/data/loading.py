@@ -6,11 +6,11 @@ Called through `study.data`. `Opened` is what all of it begins with: the raw tab
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from sklearn.pipeline import Pipeline
 
 from study.data import cells, kinds, preprocessing, splits, time_column
 from study.data.dataset import Dataset, Finding, Part, TargetScale
@@ -210,7 +210,7 @@ class _Fitted:
     """What was fitted on train: the columns' kinds, the transformer, the target's scale; train's own matrix."""
 
     columns: kinds.Columns
-    pipeline: Any
+    pipeline: Pipeline
     scale: TargetScale | None
     train: Part
 
@@ -246,7 +246,7 @@ def _part(opened: Opened, fitted: _Fitted, frame: pd.DataFrame, codes: npt.NDArr
     return Part(_matrix(fitted.pipeline, typed, raw.label), Y, rows, misfits)
 
 
-def _matrix(pipeline: Any, typed: pd.DataFrame, label: str) -> npt.NDArray[np.float32]:
+def _matrix(pipeline: Pipeline, typed: pd.DataFrame, label: str) -> npt.NDArray[np.float32]:
     """Return (n_x, m), float32, C-contiguous, of typed columns; raise UserError for what float32 cannot hold."""
     with np.errstate(over="ignore", invalid="ignore"):
         X = np.ascontiguousarray(pipeline.named_steps["columns"].transform(typed).T, dtype=np.float32)

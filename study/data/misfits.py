@@ -6,7 +6,7 @@ ones. Both change what a model answers, so both are said; a column of which no c
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -95,7 +95,7 @@ def find_misfits(
     name: str,
     kind: Kind,
     form: str,
-    values: npt.NDArray[Any],
+    values: npt.NDArray[np.generic],
     bad: npt.NDArray[np.bool_],
     rows: npt.NDArray[np.int64] | None = None,
 ) -> Misfits:

@@ -2,7 +2,6 @@
 
 import re
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -73,17 +72,17 @@ def _read(path: Path, schema: pa.Schema, rows: int) -> pa.Table:
     texts = [column.name for column in schema if _is_text(column.type)]
     try:
         # Texts stay in dictionaries until it is known how long they are: one takes no room however often it occurs.
-        return _read_batches(path, rows * width, BATCH, read_dictionary=texts)
+        return _read_batches(path, rows * width, BATCH, texts)
     except (pa.ArrowNotImplementedError, OSError):  # texts that are said by what they share with the one before
         return _read_batches(path, rows * width, FEW)
 
 
-def _read_batches(path: Path, size: int, batch_size: int, **options: Any) -> pa.Table:
+def _read_batches(path: Path, size: int, batch_size: int, texts: list[str] | None = None) -> pa.Table:
     room = Room(path)
     room.take("its table", size)
     batches = []
     # What a footer says of single columns is not asked for: pyarrow ends the process where it is damaged.
-    with pyarrow.parquet.ParquetFile(path, page_checksum_verification=True, **options) as file:
+    with pyarrow.parquet.ParquetFile(path, read_dictionary=texts, page_checksum_verification=True) as file:
         for batch in file.iter_batches(batch_size=batch_size):
             room.take("its text", sum(_text_bytes(column) for column in batch.columns))
             batches.append(batch)

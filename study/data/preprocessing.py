@@ -8,7 +8,7 @@ import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +24,8 @@ from study.data.kinds import Column
 from study.data.misfits import Kind, Misfits, find_misfits, notes_on
 from study.data.thousands import ungroup
 from study.errors import DataWarning, UserError, did_you_mean
-from study.spec.data import MISSING_MARKERS, DataSpec
+from study.spec.data import DataSpec
+from study.spec.markers import MISSING_MARKERS
 
 RARE_ROWS = 5
 RARE_FROM = 100
@@ -32,7 +33,11 @@ MAXIMUM_CATEGORIES = 50
 MISSING_CATEGORY = "(missing)"
 # Names of the features, and of what pandas calls them.
 DATE_FIELDS = {"year": "year", "month": "month", "day": "day", "weekday": "day_of_week", "hour": "hour"}
-SCALERS: dict[str, type[Any]] = {"standard": StandardScaler, "minmax": MinMaxScaler, "robust": RobustScaler}
+SCALERS: dict[str, type[TransformerMixin]] = {
+    "standard": StandardScaler,
+    "minmax": MinMaxScaler,
+    "robust": RobustScaler,
+}
 
 
 class CellReader(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
@@ -114,7 +119,7 @@ class CellReader(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scik
         if numeric and not own_markers and _is_plain_float(plain):  # thousands of pixels, in one piece
             _check_finite(plain.to_numpy(), names, where)
             return plain, ()
-        typed: dict[str, Any] = {}
+        typed: dict[str, pd.Series | cells.Floats] = {}
         misfits = []
         for name, kind, form in self.columns:
             values, bad = self._read_column(X[name], name, kind, form, where)
@@ -123,7 +128,9 @@ class CellReader(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scik
             typed |= self._date_fields(name, values) if kind == "date" else {name: values}
         return pd.DataFrame(typed, copy=False), tuple(misfits)
 
-    def _read_column(self, column: pd.Series, name: str, kind: Kind, form: str, where: str) -> tuple[Any, cells.Mask]:
+    def _read_column(
+        self, column: pd.Series, name: str, kind: Kind, form: str, where: str
+    ) -> tuple[pd.Series | cells.Floats, cells.Mask]:
         """Return the values of a column, and a mask of the cells that do not fit."""
         column, markers = ungroup(column, self.thousands, self.decimal), self._markers(name)
         if kind == "numeric":
@@ -157,7 +164,7 @@ class CellReader(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scik
         """Return all markers of a missing cell in a column."""
         return (self.bound or {}).get(name, (*MISSING_MARKERS, *self.missing))
 
-    def _date_fields(self, name: str, stamps: pd.Series) -> dict[str, Any]:
+    def _date_fields(self, name: str, stamps: pd.Series) -> dict[str, cells.Floats]:
         return {
             self.date_feature(name, field): getattr(stamps.dt, attribute).to_numpy(dtype=np.float64, na_value=np.nan)
             for field, attribute in DATE_FIELDS.items()
@@ -199,7 +206,7 @@ def fit(
         *(reader.date_feature(each.name, "year") for each in columns if each.kind == "date"),
     ]
     gaps = [name for name, gap in zip(watched, typed[watched].isna().any(axis=0), strict=True) if gap]
-    steps: list[tuple[str, Any, list[str]]] = []
+    steps: list[tuple[str, TransformerMixin, list[str]]] = []
     if numeric or dates:
         steps.append(("numbers", _numbers(scale), [*numeric, *dates]))
     if booleans:
@@ -253,7 +260,7 @@ def _categories(examples: int) -> Pipeline:
     )
 
 
-def _check_finite(values: npt.NDArray[Any], names: list[str], where: str) -> None:
+def _check_finite(values: npt.NDArray[np.generic], names: list[str], where: str) -> None:
     # The sum is finite unless a value is not (or the sum overflows, and then the slow look finds nothing).
     if np.isfinite(np.nansum(values, dtype=np.float64)):
         return
@@ -262,7 +269,7 @@ def _check_finite(values: npt.NDArray[Any], names: list[str], where: str) -> Non
         raise UserError(f"{where}: column {names[int(columns[0])]!r}, row {int(rows[0]) + 1}: the value is infinite")
 
 
-def _with_text_names(X: Any) -> pd.DataFrame:
+def _with_text_names(X: object) -> pd.DataFrame:
     """Return a table, which may come as columns or records by name as well, whose columns are named by text."""
     frame = X if isinstance(X, pd.DataFrame) else pd.DataFrame(X)
     return frame if all(isinstance(name, str) for name in frame.columns) else frame.rename(columns=str)

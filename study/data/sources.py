@@ -7,9 +7,9 @@ import os
 import warnings
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 from urllib.error import URLError
 
+import numpy.typing as npt
 import pandas as pd
 
 from study.data import arrays, parquet, synthetic, tables
@@ -18,6 +18,7 @@ from study.errors import UserError, did_you_mean
 from study.spec.data import DataSpec
 from study.spec.extensions import SOURCES
 from study.text.formatting import counted
+from study.text.records import Json
 
 TARGET_NAMES = ("target", "label", "labels", "outcome", "response", "class", "y")
 
@@ -43,7 +44,7 @@ class RawTable:
     read_as: str = ""
     target_note: str = ""
     notes: tuple[str, ...] = ()
-    dialect: dict[str, Any] = field(default_factory=dict)
+    dialect: dict[str, Json] = field(default_factory=dict)
 
     @property
     def features(self) -> list[str]:
@@ -114,7 +115,7 @@ def choose_target(columns: list[str], target: str | int | None, label: str) -> t
     return columns[-1], f"target: {columns[-1]!r}, the last column (set [data] target to change it)"
 
 
-def _frame_of(X: Any, features: tuple[str, ...], y: Any, target: str) -> pd.DataFrame:
+def _frame_of(X: npt.ArrayLike, features: tuple[str, ...], y: npt.ArrayLike, target: str) -> pd.DataFrame:
     frame = pd.DataFrame(X, columns=list(features))
     frame[target] = y
     return frame

@@ -9,7 +9,6 @@ import csv
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -23,6 +22,7 @@ from study.data.thousands import ungroup
 from study.errors import UserError
 from study.spec.data import DataSpec
 from study.text.formatting import counted
+from study.text.records import Json
 
 _BYTES_A_CELL = 9  # of an Arrow column, beside the text
 
@@ -39,7 +39,7 @@ class Table:
     decimal: str = "."
     read_as: str = ""
     notes: tuple[str, ...] = ()
-    dialect: dict[str, Any] = field(default_factory=dict)
+    dialect: dict[str, Json] = field(default_factory=dict)
 
 
 def read_text(path: Path, spec: DataSpec) -> Table:
@@ -87,7 +87,8 @@ def _read(path: Path, dialect: Dialect, names: list[str]) -> pa.Table:
     form = dialect.form
     with contextlib.ExitStack() as closing:
         if form.is_rewritten:
-            source: Any = closing.enter_context(RewrittenFile(path, dialect.encoding, form, dialect.skipped))
+            rewritten = RewrittenFile(path, dialect.encoding, form, dialect.skipped)
+            source: RewrittenFile | Path = closing.enter_context(rewritten)
             skipped, encoding = 0, "utf8"
         else:
             source, skipped, encoding = path, dialect.skipped, dialect.encoding

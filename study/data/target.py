@@ -6,7 +6,6 @@ test rows is looked at.
 
 import json
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +14,8 @@ import pandas as pd
 from study.data import cells, thousands
 from study.data.dataset import FloatArray, TargetScale, Task
 from study.errors import UserError
-from study.spec.data import TARGET_MARKERS, DataSpec
+from study.spec.data import DataSpec
+from study.spec.markers import TARGET_MARKERS
 from study.text.formatting import agree, counted
 
 MAXIMUM_CLASSES_OF_NUMBERS = 20
@@ -68,22 +68,22 @@ def read_target(
             in a regression target, or a log of what is not above -1.
     """
     name = str(column.name)
-    present, numeric, words = _values(column, spec, decimal)
-    if _are_codes(words, spec):
-        numeric = None
-    if not present.any():
+    found = _read_cells(column, spec, decimal)
+    if _are_codes(found.words, spec):
+        found = replace(found, numbers=None)
+    if not found.present.any():
         raise UserError(f"{label}: the target {name!r} has no value in any row; name another [data] target")
-    rows = np.flatnonzero(present).astype(np.int64)
-    if numeric is None and (spec.task == "regression" or (spec.task is None and spec.log_target)):
+    rows = np.flatnonzero(found.present).astype(np.int64)
+    if found.numbers is None and (spec.task == "regression" or (spec.task is None and spec.log_target)):
         raise _text_in_regression(column, spec, decimal, label)
-    task, why = _find_task(numeric, words, spec, label, name)
-    if task == "regression":
-        target = _read_values(numeric, rows, spec, label, name)
+    task, why = _find_task(found, spec, label, name)
+    if task == "regression" and found.numbers is not None:
+        target = _read_values(found.numbers, rows, spec, label, name)
     else:
-        target = _read_labels(numeric, words, rows, label, name, class_names, task)
+        target = _read_labels(found, rows, label, name, class_names, task)
     notes: tuple[str, ...] = ()
-    if len(rows) < len(present):
-        notes = (_describe_left_out(column, ~present, name, classes=bool(target.classes)),)
+    if len(rows) < len(found.present):
+        notes = (_describe_left_out(column, ~found.present, name, classes=bool(target.classes)),)
     return replace(target, notes=notes, task_reason=why)
 
 
@@ -111,18 +111,18 @@ def codes_of(column: pd.Series, spec: DataSpec, decimal: str, label: str, target
     Raises:
         UserError: for labels that are not among the classes, or text in a regression target.
     """
-    present, numeric, words = _values(column, spec, decimal)
-    rows = np.flatnonzero(present).astype(np.int64)
+    found = _read_cells(column, spec, decimal)
+    rows = np.flatnonzero(found.present).astype(np.int64)
     if len(rows) == 0:
         raise UserError(f"{label}: the target {column.name!r} has no value in any row of the test set")
     if target.task == "regression":
-        if numeric is None:
+        if found.numbers is None:
             raise _text_in_regression(column, spec, decimal, label)
-        read = _read_values(numeric, rows, spec, label, str(column.name), single=True)
+        read = _read_values(found.numbers, rows, spec, label, str(column.name), single=True)
         return Target("regression", read.codes, rows, (), ())
-    if _are_codes(words, spec):
-        numeric = None
-    labels = _label_texts(numeric, words, rows)
+    if _are_codes(found.words, spec):
+        found = replace(found, numbers=None)
+    labels = _label_texts(found, rows)
     number_of = {name: float(code) for code, name in enumerate(target.classes)}
     if not set(labels) <= set(number_of):
         indices = {str(code): float(code) for code in range(len(target.classes))}
@@ -157,44 +157,54 @@ def _describe_left_out(column: pd.Series, absent: npt.NDArray[np.bool_], name: s
     return f"target {name!r}: {share}, whose cell marks a missing value ({said}){remedy}"
 
 
-def _values(column: pd.Series, spec: DataSpec, decimal: str) -> tuple[Any, Any, Any]:
-    """Return which cells have a value, all of them as numbers (None if one is none) and as text (or None)."""
+@dataclass(frozen=True, eq=False)
+class _Cells:
+    """The cells of a target.
+
+    present: which of them have a value. numbers: what they say, None where one is no number. words: their text; of a
+    column of numbers there is none.
+    """
+
+    present: cells.Mask
+    numbers: cells.Floats | None
+    words: npt.NDArray[np.object_]
+
+
+def _read_cells(column: pd.Series, spec: DataSpec, decimal: str) -> _Cells:
     markers = spec.markers(str(column.name), target=True)
     if cells.is_number_typed(column):
         values, _ = cells.numbers(column, markers, decimal)
-        return ~np.isnan(values), values, None
+        return _Cells(~np.isnan(values), values, np.empty(0, dtype=object))
     words = cells.categories(column, markers)
     if cells.is_truth_typed(column):
-        return ~pd.isna(words), None, words
+        return _Cells(~pd.isna(words), None, words)
     values, bad = cells.numbers(column, markers, decimal)
-    return ~pd.isna(words), None if bad.any() else values, words
+    return _Cells(~pd.isna(words), None if bad.any() else values, words)
 
 
-def _are_codes(words: Any, spec: DataSpec) -> bool:
+def _are_codes(words: npt.NDArray[np.object_], spec: DataSpec) -> bool:
     """Whether labels are digits of which some begin with a zero: 007 and 7 are two classes, and no quantities."""
-    if words is None or spec.task == "regression" or (spec.task is None and spec.log_target):
+    if spec.task == "regression" or (spec.task is None and spec.log_target):
         return False
     different = {word for word in words if word is not None}
     few = spec.task is not None or len(different) <= MAXIMUM_CLASSES_OF_NUMBERS
     return few and all(map(str.isdecimal, different)) and any(word[0] == "0" and len(word) > 1 for word in different)
 
 
-def _find_task(numeric: Any, words: Any, spec: DataSpec, label: str, name: str) -> tuple[Task, str]:
+def _find_task(found: _Cells, spec: DataSpec, label: str, name: str) -> tuple[Task, str]:
     if spec.task == "regression" or (spec.task is None and spec.log_target):
         return "regression", "set" if spec.task else "log_target is set"
-    if numeric is None:
-        distinct = len({word for word in words if word is not None})
-        found: Task = "binary" if distinct == 2 else "multiclass"
+    if found.numbers is None:
+        distinct = len({word for word in found.words if word is not None})
         why = counted(distinct, "different label")
     else:
-        values = numeric[~np.isnan(numeric)]
+        values = found.numbers[~np.isnan(found.numbers)]
         different = np.unique(values)
         distinct = len(different)
         whole = bool(np.isfinite(different).all() and (different == np.round(different)).all())
         if spec.task is None and not (whole and distinct <= MAXIMUM_CLASSES_OF_NUMBERS):
             kind = "whole numbers" if whole else "numbers"
             return "regression", f"{distinct} different {kind}; set [data] task if they are classes"
-        found = "binary" if distinct == 2 else "multiclass"
         why = f"{distinct} different {'whole numbers' if whole else 'numbers'}; set [data] task if it is not so"
     if distinct == 1:
         raise UserError(f"{label}: the target {name!r} has one class in all rows: there is nothing to learn")
@@ -202,13 +212,13 @@ def _find_task(numeric: Any, words: Any, spec: DataSpec, label: str, name: str) 
         if spec.task == "binary" and distinct != 2:
             raise UserError(f"{label}: [data] task is binary and the target {name!r} has {distinct} classes")
         return spec.task, "set"
-    return found, why
+    return "binary" if distinct == 2 else "multiclass", why
 
 
 def _read_values(
-    numeric: Any, rows: npt.NDArray[np.int64], spec: DataSpec, label: str, name: str, single: bool = False
+    numbers: cells.Floats, rows: npt.NDArray[np.int64], spec: DataSpec, label: str, name: str, single: bool = False
 ) -> Target:
-    values = numeric[rows]
+    values = numbers[rows]
     infinite = np.flatnonzero(np.isinf(values))
     if len(infinite):
         raise UserError(f"{label}: the target {name!r} is infinite in row {rows[infinite[0]] + 1}; mend or remove it")
@@ -224,22 +234,21 @@ def _read_values(
 
 
 def _read_labels(
-    numeric: Any,
-    words: Any,
+    found: _Cells,
     rows: npt.NDArray[np.int64],
     label: str,
     name: str,
     class_names: tuple[str, ...],
     task: Task,
 ) -> Target:
-    labels = _label_texts(numeric, words, rows)
+    labels = _label_texts(found, rows)
     names, codes = np.unique(labels, return_inverse=True)
     if len(names) > MAXIMUM_CLASSES:
         raise UserError(
             f"{label}: the target {name!r} has {len(names)} classes, more than {MAXIMUM_CLASSES}; "
             f'is it an identifier? Name another target, or set task = "regression" for numbers'
         )
-    if numeric is not None:  # 2 before 10
+    if found.numbers is not None:  # 2 before 10
         order = np.argsort([float(each.replace(",", ".")) for each in names], kind="stable")
         names, codes = names[order], np.argsort(order)[codes]
     counts = np.bincount(codes, minlength=len(names))
@@ -256,11 +265,8 @@ def _read_labels(
     return Target(task, codes.astype(np.float64), rows, classes, ())
 
 
-def _label_texts(numeric: Any, words: Any, rows: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
-    if numeric is not None:
-        column = pd.Series(numeric[rows])
-        return cells.categories(column, ())
-    return np.asarray(words[rows], dtype=object)
+def _label_texts(found: _Cells, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.object_]:
+    return found.words[rows] if found.numbers is None else cells.categories(pd.Series(found.numbers[rows]), ())
 
 
 def _text_in_regression(column: pd.Series, spec: DataSpec, decimal: str, label: str) -> UserError:

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from study.errors import UserError
 from study.service.problems import Problem
 from study.spec import DataSpec
-from study.spec.data import FILE_SUFFIXES
+from study.spec.sources import FILE_SUFFIXES
 
 UNFINISHED = ".upload-"  # what the name of a file begins with that is being uploaded
 UPLOAD_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")

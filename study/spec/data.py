@@ -3,8 +3,6 @@
 Read by `study.data`, embedded in the whole spec; light to import (pydantic alone).
 """
 
-import re
-from pathlib import PurePath
 from typing import Literal, Self
 
 from pydantic import (
@@ -19,63 +17,11 @@ from pydantic import (
     model_validator,
 )
 
-from study.errors import did_you_mean
-from study.spec.extensions import BUILT_IN_SOURCES, SOURCES, is_recorded
+from study.spec.extensions import is_recorded
+from study.spec.markers import MISSING_MARKERS, TARGET_MARKERS
+from study.spec.sources import SourceKind, check_keys, check_source, check_suffix, source_kind
 
-SKLEARN_SOURCES = ("breast_cancer", "california_housing", "diabetes", "digits", "iris", "wine")
-SYNTHETIC_SOURCES = ("blobs", "circles", "house_price", "moons", "parity", "planar_flower", "spirals")
-TEXT_SUFFIXES = (".csv", ".tsv")
-PARQUET_SUFFIXES = (".parquet",)
-ARRAY_SUFFIXES = (".npz", ".h5", ".hdf5")
-FILE_SUFFIXES = TEXT_SUFFIXES + PARQUET_SUFFIXES + ARRAY_SUFFIXES
-
-SourceKind = Literal["sklearn", "synthetic", "openml", "text", "parquet", "arrays", "registered"]
-
-# Keys that only some sources know; anywhere else they would be dead switches.
-_KEYS_OF: dict[str, tuple[SourceKind, ...]] = {
-    "target": ("openml", "text", "parquet", "registered"),
-    "test": ("text", "parquet", "arrays"),
-    "x": ("arrays",),
-    "y": ("arrays",),
-    "test_x": ("arrays",),
-    "test_y": ("arrays",),
-    "separator": ("text",),
-    "quote": ("text",),
-    "header": ("text",),
-    "decimal": ("text",),
-    "escape": ("text",),
-    "skip_lines": ("text",),
-    "thousands": ("text",),
-    "day_first": ("text", "parquet", "openml", "registered"),
-    "encoding": ("text",),
-    "examples": ("synthetic",),
-    "noise": ("synthetic",),
-    "bits": ("synthetic",),
-    "classes": ("synthetic",),
-    "generator_seed": ("synthetic",),
-}
-# Of the synthetic sources, those that know the key.
-_SYNTHETIC_KEYS: dict[str, tuple[str, ...]] = {
-    "bits": ("parity",),
-    "classes": ("blobs", "spirals"),
-}
 _COLUMN_LISTS = ("numeric", "categorical", "boolean", "dates", "drop", "ignore")
-# In a target "None" may well be a class.
-TARGET_MARKERS = ("", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "<NA>", "#N/A", "?")
-# With all that pandas.read_csv takes for a missing cell: a frame cannot tell these from an empty one.
-MISSING_MARKERS = (
-    *TARGET_MARKERS,
-    "None",
-    "#NA",
-    "#N/A N/A",
-    "-NaN",
-    "-nan",
-    "1.#IND",
-    "-1.#IND",
-    "1.#QNAN",
-    "-1.#QNAN",
-)
-
 Names = tuple[StrictStr, ...]
 WHITESPACE = r"\s+"  # a separator: any run of spaces and tabs
 
@@ -267,27 +213,14 @@ class DataSpec(BaseModel):
     @field_validator("source")
     @classmethod
     def _known_source(cls, value: str, info: ValidationInfo) -> str:
-        scheme, colon, name = value.partition(":")
-        for known, names in (("sklearn", SKLEARN_SOURCES), ("synthetic", SYNTHETIC_SOURCES)):
-            if colon and scheme == known and name not in names:
-                raise ValueError(f"{known}: source is unknown, got {value!r}; {did_you_mean(name, names)}")
-        if colon and scheme == "openml":
-            if not re.fullmatch(r"[^@]+@[1-9][0-9]*", name):
-                raise ValueError(f"an openml source is openml:NAME@VERSION (openml:credit-g@1), got {value!r}")
-            return value
-        if colon and (scheme in ("sklearn", "synthetic") or scheme in SOURCES or is_recorded(info)):
-            return value
-        if colon and re.fullmatch(r"[a-z_]{2,}", scheme) and not PurePath(value).suffix:
-            remedy = did_you_mean(scheme, (*BUILT_IN_SOURCES, *SOURCES))
-            raise ValueError(f"the kind of source {scheme!r} is unknown, got {value!r}; {remedy}")
-        _check_suffix(value)
+        check_source(value, recorded=is_recorded(info))
         return value
 
     @field_validator("test")
     @classmethod
     def _known_test(cls, value: str | None) -> str | None:
         if value is not None:
-            _check_suffix(value)
+            check_suffix(value)
         return value
 
     @field_validator("split")
@@ -334,16 +267,7 @@ class DataSpec(BaseModel):
 
     @model_validator(mode="after")
     def _keys_fit_together(self) -> Self:
-        given = {key for key in self.model_fields_set if getattr(self, key) is not None}
-        for key, kinds in _KEYS_OF.items():
-            if key in given and self.kind not in kinds:
-                raise ValueError(f"{key} does not apply to the source {self.source!r}: remove it")
-        name = self.source.partition(":")[2]
-        for key, names in _SYNTHETIC_KEYS.items():
-            if key in given and name not in names:
-                raise ValueError(
-                    f"{key} applies to {', '.join(names)} alone, got the source {self.source!r}: remove it"
-                )
+        check_keys(self.source, {key for key in self.model_fields_set if getattr(self, key) is not None})
         if self.test is not None and source_kind(self.test) != self.kind:
             raise ValueError(f"test must be a file of the same kind as source {self.source!r}, got {self.test!r}")
         if len(self.split) == 2 and not self.has_test_file:
@@ -374,35 +298,8 @@ class DataSpec(BaseModel):
                 raise ValueError(f"column {self.target!r} is the target and cannot be the {role} column")
 
 
-def source_kind(source: str) -> SourceKind:
-    """Return what sort of source a (valid) name is."""
-    scheme, colon, _ = source.partition(":")
-    if colon and scheme in SOURCES:
-        return "registered"
-    if colon and scheme == "sklearn":
-        return "sklearn"
-    if colon and scheme == "synthetic":
-        return "synthetic"
-    if colon and scheme == "openml":
-        return "openml"
-    suffix = PurePath(source).suffix.lower()
-    if colon and suffix not in FILE_SUFFIXES:
-        return "registered"  # in the process that wrote the ledger
-    if suffix in PARQUET_SUFFIXES:
-        return "parquet"
-    return "arrays" if suffix in ARRAY_SUFFIXES else "text"
-
-
 def _keeps_text(encoding: str) -> bool:
     """Whether the encoding writes every character of a plain table as itself, which those for other uses do not."""
     plain, tricky = "a+\n", "x\\u0041..,y\n"
     length = len(plain.encode(encoding)) - len("".encode(encoding))
     return length % len(plain) == 0 and tricky.encode(encoding).decode(encoding) == tricky
-
-
-def _check_suffix(path: str) -> None:
-    if PurePath(path).suffix.lower() not in FILE_SUFFIXES:
-        raise ValueError(
-            f"a source is sklearn:NAME, synthetic:NAME, openml:NAME@VERSION or a file that ends in "
-            f"{' '.join(FILE_SUFFIXES)}, got {path!r}"
-        )

@@ -1,0 +1,110 @@
+"""What a source of data may be called, what kind that makes it, and which keys of `[data]` go with it."""
+
+import re
+from collections.abc import Collection
+from pathlib import PurePath
+from typing import Literal
+
+from study.errors import did_you_mean
+from study.spec.extensions import BUILT_IN_SOURCES, SOURCES
+
+SKLEARN_SOURCES = ("breast_cancer", "california_housing", "diabetes", "digits", "iris", "wine")
+SYNTHETIC_SOURCES = ("blobs", "circles", "house_price", "moons", "parity", "planar_flower", "spirals")
+TEXT_SUFFIXES = (".csv", ".tsv")
+PARQUET_SUFFIXES = (".parquet",)
+ARRAY_SUFFIXES = (".npz", ".h5", ".hdf5")
+FILE_SUFFIXES = TEXT_SUFFIXES + PARQUET_SUFFIXES + ARRAY_SUFFIXES
+
+SourceKind = Literal["sklearn", "synthetic", "openml", "text", "parquet", "arrays", "registered"]
+
+# Keys that only some sources know; anywhere else they would be dead switches.
+_KEYS_OF: dict[str, tuple[SourceKind, ...]] = {
+    "target": ("openml", "text", "parquet", "registered"),
+    "test": ("text", "parquet", "arrays"),
+    "x": ("arrays",),
+    "y": ("arrays",),
+    "test_x": ("arrays",),
+    "test_y": ("arrays",),
+    "separator": ("text",),
+    "quote": ("text",),
+    "header": ("text",),
+    "decimal": ("text",),
+    "escape": ("text",),
+    "skip_lines": ("text",),
+    "thousands": ("text",),
+    "day_first": ("text", "parquet", "openml", "registered"),
+    "encoding": ("text",),
+    "examples": ("synthetic",),
+    "noise": ("synthetic",),
+    "bits": ("synthetic",),
+    "classes": ("synthetic",),
+    "generator_seed": ("synthetic",),
+}
+# Of the synthetic sources, those that know the key.
+_SYNTHETIC_KEYS: dict[str, tuple[str, ...]] = {
+    "bits": ("parity",),
+    "classes": ("blobs", "spirals"),
+}
+
+
+def source_kind(source: str) -> SourceKind:
+    """Return what sort of source a (valid) name is."""
+    scheme, colon, _ = source.partition(":")
+    if colon and scheme in SOURCES:
+        return "registered"
+    if colon and scheme == "sklearn":
+        return "sklearn"
+    if colon and scheme == "synthetic":
+        return "synthetic"
+    if colon and scheme == "openml":
+        return "openml"
+    suffix = PurePath(source).suffix.lower()
+    if colon and suffix not in FILE_SUFFIXES:
+        return "registered"  # in the process that wrote the ledger
+    if suffix in PARQUET_SUFFIXES:
+        return "parquet"
+    return "arrays" if suffix in ARRAY_SUFFIXES else "text"
+
+
+def check_source(source: str, *, recorded: bool) -> None:
+    """Raise ValueError for a name that no source has.
+
+    recorded: whether a ledger has it, so that it may be of a source that another process had registered.
+    """
+    scheme, colon, name = source.partition(":")
+    for known, names in (("sklearn", SKLEARN_SOURCES), ("synthetic", SYNTHETIC_SOURCES)):
+        if colon and scheme == known and name not in names:
+            raise ValueError(f"{known}: source is unknown, got {source!r}; {did_you_mean(name, names)}")
+    if colon and scheme == "openml":
+        if not re.fullmatch(r"[^@]+@[1-9][0-9]*", name):
+            raise ValueError(f"an openml source is openml:NAME@VERSION (openml:credit-g@1), got {source!r}")
+        return
+    if colon and (scheme in ("sklearn", "synthetic") or scheme in SOURCES or recorded):
+        return
+    if colon and re.fullmatch(r"[a-z_]{2,}", scheme) and not PurePath(source).suffix:
+        remedy = did_you_mean(scheme, (*BUILT_IN_SOURCES, *SOURCES))
+        raise ValueError(f"the kind of source {scheme!r} is unknown, got {source!r}; {remedy}")
+    check_suffix(source)
+
+
+def check_suffix(path: str) -> None:
+    """Raise ValueError for a path that ends in none of the suffixes of tables."""
+    if PurePath(path).suffix.lower() not in FILE_SUFFIXES:
+        raise ValueError(
+            f"a source is sklearn:NAME, synthetic:NAME, openml:NAME@VERSION or a file that ends in "
+            f"{' '.join(FILE_SUFFIXES)}, got {path!r}"
+        )
+
+
+def check_keys(source: str, given: Collection[str]) -> None:
+    """Raise ValueError for a key that has no meaning for a source.
+
+    given: the keys of `[data]` that have a value.
+    """
+    kind, name = source_kind(source), source.partition(":")[2]
+    for key, kinds in _KEYS_OF.items():
+        if key in given and kind not in kinds:
+            raise ValueError(f"{key} does not apply to the source {source!r}: remove it")
+    for key, names in _SYNTHETIC_KEYS.items():
+        if key in given and name not in names:
+            raise ValueError(f"{key} applies to {', '.join(names)} alone, got the source {source!r}: remove it")
