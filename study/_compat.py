@@ -9,13 +9,17 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import optuna
 from optuna.storages import BaseStorage, InMemoryStorage, RDBStorage
 from optuna.trial import FrozenTrial, create_trial
 
 from study.errors import UserError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Table
 
 try:
     from optuna.storages import _CachedStorage
@@ -82,7 +86,7 @@ def trial_id(trial: FrozenTrial, storage: BaseStorage, study_id: int) -> int:
     return storage.get_trial_id_from_study_id_trial_number(study_id, trial.number)
 
 
-def set_sampler_attribute(study: optuna.Study, trial: FrozenTrial, key: str, value: Any) -> None:
+def set_sampler_attribute(study: optuna.Study, trial: FrozenTrial, key: str, value: str | int) -> None:
     """Write what a sampler keeps with the trial that it proposes.
 
     Raises:
@@ -123,7 +127,7 @@ class CachedStorage(_CachedStorage):
             self.has_read()
 
 
-def optuna_models() -> Any:
+def optuna_models() -> ModuleType:
     """Return the module of Optuna's tables; it brings SQLAlchemy, which takes a moment."""
     from optuna.storages._rdb import models
 
@@ -142,7 +146,7 @@ def check_optuna_tables() -> None:
         )
 
 
-def mlflow_tables() -> Mapping[str, Any] | None:
+def mlflow_tables() -> "Mapping[str, Table] | None":
     """Return MLflow's own definitions of the tables in MLFLOW_COLUMNS, None where they are not as known."""
     if not is_usable("tables of MLflow"):
         return None
@@ -165,7 +169,7 @@ def _differing(found: Mapping[str, set[str]], known: Mapping[str, str]) -> str |
     return None
 
 
-def _parameters(function: Any, *names: str) -> str | None:
+def _parameters(function: Callable[..., object], *names: str) -> str | None:
     """Return how the parameters of a function differ from names."""
     found = tuple(inspect.signature(function).parameters)
     return None if found == names else f"{function.__qualname__} has the parameters {found}, not {names}"

@@ -3,7 +3,9 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
+
+from study.search.search_space import ParameterValue
 
 Ticks = list[tuple[float, str]]
 """(place on the axis, 0 to 1; text)."""
@@ -12,7 +14,7 @@ Ticks = list[tuple[float, str]]
 class Scale(Protocol):
     """What an axis needs: a place for each value, and ticks."""
 
-    def place(self, value: Any) -> float:
+    def place(self, value: ParameterValue) -> float:
         """Return where a value lies, 0 to 1; what lies beyond is put at the edge."""
 
     def ticks(self) -> Ticks:
@@ -44,13 +46,13 @@ class Numbers:
         spread = margin * (high - low) if high > low else (abs(low) or 1.0) / 2
         return cls(low - spread, high + spread, whole=whole)
 
-    def place(self, value: Any) -> float:
+    def place(self, value: ParameterValue) -> float:
         """Return where a number lies."""
+        number = float(value)
         if self.log:
-            value = max(value, self.low)
-            share = math.log(value / self.low) / math.log(self.high / self.low)
+            share = math.log(max(number, self.low) / self.low) / math.log(self.high / self.low)
         else:
-            share = (value - self.low) / (self.high - self.low)
+            share = (number - self.low) / (self.high - self.low)
         return min(1.0, max(0.0, share))
 
     def ticks(self) -> Ticks:
@@ -69,7 +71,7 @@ class Choices:
 
     names: tuple[str, ...]
 
-    def place(self, value: Any) -> float:
+    def place(self, value: ParameterValue) -> float:
         """Return the middle of a name's room."""
         return (self.names.index(str(value)) + 0.5) / len(self.names)
 

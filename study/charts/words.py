@@ -1,11 +1,9 @@
 """Numbers and names as people write them."""
 
-from typing import Any
-
 from engine.metrics import METRICS
 
 
-def short(value: Any) -> str:
+def short(value: object) -> str:
     """Return a number with four digits that count; other things as text, and nothing for None."""
     if value is None:
         return ""

@@ -3,7 +3,7 @@
 import typing
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 from pydantic import TypeAdapter
 
@@ -15,7 +15,7 @@ from study.model.finalize import Final
 from study.planning.plan import Plan
 from study.report.facts import ReportAnswer
 from study.service import schemas as service
-from study.text.records import IF_ANY, key_of, properties_of
+from study.text.records import IF_ANY, Json, key_of, properties_of
 from study.tracking.sync import SyncResult
 
 ANSWERS: dict[str, Any] = {
@@ -35,10 +35,19 @@ ANSWERS: dict[str, Any] = {
 }
 """What each command prints; "show-trial" is `study show NAME TRIAL`."""
 
+
+class _ObjectSchema(TypedDict):
+    """The part of a record's schema that says which keys it has."""
+
+    properties: dict[str, Json]
+    required: list[str]
+    additionalProperties: bool
+
+
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
-def json_schema(command: str) -> dict[str, Any]:
+def json_schema(command: str) -> dict[str, Json]:
     """Return the JSON Schema of what a command prints with --json, a key of `ANSWERS`."""
     kind = ANSWERS[command]
     made = TypeAdapter(kind).json_schema()
@@ -48,7 +57,7 @@ def json_schema(command: str) -> dict[str, Any]:
     return {"$schema": DIALECT, "title": f"study {command.partition('-')[0]} --json", **made}
 
 
-def _describe(record: type, described: dict[str, Any]) -> None:
+def _describe(record: type, described: _ObjectSchema) -> None:
     """Say in a record's schema what `study.text.records.to_json` writes: fields, and the properties that it names."""
     renamed = {each.name: key_of(each) for each in fields(record)}
     for name in properties_of(record):

@@ -26,7 +26,7 @@ _RULES = {"int": "must be a whole number", "float": "must be a number", "finite"
 class Commands(TyperGroup):
     """The commands. An error that a user is to see ends one with a line on standard error and an exit code."""
 
-    def invoke(self, ctx: Any) -> Any:
+    def invoke(self, ctx: Any) -> object:
         """Run the command that was asked for.
 
         Raises:
@@ -56,7 +56,7 @@ class Commands(TyperGroup):
 class Command(TyperCommand):
     """A command. What it prints as the next one goes to the same place."""
 
-    def invoke(self, ctx: Any) -> Any:
+    def invoke(self, ctx: Any) -> object:
         """Run the command with the options that were given."""
         with running_with(ctx.params):
             return super().invoke(ctx)
@@ -64,11 +64,11 @@ class Command(TyperCommand):
 
 def wrong_value(error: typer.BadParameter) -> str | None:
     """Return what is wrong with the value of an option or argument, where typer has it said by pydantic; else None."""
-    cause: Any = error.__cause__  # pydantic, which takes long to import, is there only if this is its error
-    parameter: Any = error.param
-    if parameter is None or not hasattr(cause, "errors"):
+    # pydantic takes long to import, and is there only if this is its error
+    errors, parameter = getattr(error.__cause__, "errors", None), error.param
+    if parameter is None or errors is None:
         return None
-    first = cause.errors(include_url=False)[0]
+    first = errors(include_url=False)[0]
     limits = first.get("ctx", {})
     if "ge" in limits:
         rule = f"must be at least {limits['ge']:g}"
@@ -124,7 +124,7 @@ def main() -> None:
     try:
         app()
     except KeyboardInterrupt:
-        code: Any = ExitCode.INTERRUPTED
+        code: str | int | None = ExitCode.INTERRUPTED
     except SystemExit as ended:  # typer makes one of Ctrl-C, too
         code = ended.code
     except Exception as error:  # of the program; Python prints the traceback

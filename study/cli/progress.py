@@ -3,9 +3,9 @@
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
 from engine.metrics import METRICS
 from study.api.progress_line import describe_sizes
@@ -35,7 +35,7 @@ class RunView:
         self.progress = RunProgress(self._begun, self._finished, self._tell, self._ended, self._confirming)
         self._confirm_bar = ConfirmBar(self.console, quiet=not is_told())
         self._bar: Progress | None = None
-        self._task: Any = None
+        self._task = TaskID(0)
         self._done = self._planned = 0
         self._best: float | None = None
         self._metric, self._direction = "value", "maximize"

@@ -1,9 +1,8 @@
 """What a report stands on, gathered once: the ledger, the trials' files, and the data where they are still there."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
@@ -22,6 +21,30 @@ from study.report.winner import Winner, WinnerAnswer, describe_winner, look_at_w
 from study.search.importance import Importance, estimate
 from study.spec import Spec
 from study.spec.reading import parse_spec
+from study.text.records import from_json
+
+
+@dataclass(frozen=True)
+class KeptStudy:
+    """What the ledger keeps of a study beside its trials, as far as a report shows or needs it.
+
+    Attributes:
+        spec: the text of the spec; None in a ledger that keeps none.
+        folder: that paths in the spec are relative to; None for the current one.
+        fingerprint: of the data that the study began with; None in a ledger that keeps none.
+        raised: the number of trials that --trials asked for; 0 where it is the spec's.
+        version: of this package that the study began with.
+        versions: of all packages that the study began with.
+        cautions: what was said of the data as the study began; None in a ledger that keeps none.
+    """
+
+    spec: str | None = None
+    folder: str | None = None
+    fingerprint: str | None = None
+    raised: int = 0
+    version: str = "?"
+    versions: dict[str, str] = field(default_factory=dict)
+    cautions: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -30,7 +53,7 @@ class Facts(TrialFacts):
 
     Attributes:
         trials: of the ledger, by number.
-        attributes: of the study, as the ledger keeps them.
+        kept: what the ledger keeps of the study.
         confirmation: what the best settings did on fresh seeds; None before, or where the study has gone on since.
         openings: of the test set, oldest first.
         importance: None with too few complete trials.
@@ -42,7 +65,7 @@ class Facts(TrialFacts):
     """
 
     trials: list[FrozenTrial]
-    attributes: dict[str, Any]
+    kept: KeptStudy
     confirmation: Confirmation | None = None
     openings: tuple[TestEvaluation, ...] = ()
     importance: Importance | None = None
@@ -97,7 +120,7 @@ def describe_facts(facts: Facts) -> ReportAnswer:
         on_dev=None if facts.winner is None else describe_winner(facts.winner),
         data=facts.look,
         problem=facts.problem,
-        versions=facts.attributes.get("versions", {}),
+        versions=facts.kept.versions,
     )
 
 
@@ -109,16 +132,17 @@ def gather(home: Home, name: str) -> Facts:
     """
     folder = home.existing(name)
     ledger = Ledger(folder, name)
-    summary, trials, attributes = summarize_ledger(ledger, folder), ledger.trials(), ledger.attributes
+    summary, trials = summarize_ledger(ledger, folder), ledger.trials()
+    kept = from_json(KeptStudy, ledger.attributes)
     main = summary.choice.main
-    spec, data, problem = _open_data(attributes)
+    spec, data, problem = _open_data(kept)
     winner = None
     if spec is not None and data is not None and main is not None:
         winner = look_at_winner(spec, data.folds, summary.row(main), folder)
     return Facts(
         summary=summary,
         trials=trials,
-        attributes=attributes,
+        kept=kept,
         curves=thin_curves(folder, summary),
         confirmation=None if summary.choice.outdated else summary.confirm,
         openings=read_test_evaluations(summary.finalized),
@@ -141,22 +165,22 @@ class _Data:
     folds: tuple[Dataset, ...]
 
 
-def _open_data(attributes: dict[str, Any]) -> tuple[Spec | None, _Data | None, str | None]:
+def _open_data(kept: KeptStudy) -> tuple[Spec | None, _Data | None, str | None]:
     """Return spec, data and, where these cannot be used, why; the test rows stay raw."""
-    if "spec" not in attributes:
+    if kept.spec is None:
         return None, None, "the ledger keeps no spec"
     try:
-        spec = parse_spec(attributes["spec"], "the spec in the ledger")
+        spec = parse_spec(kept.spec, "the spec in the ledger")
     except UserError as error:
         return None, None, str(error)
-    base = Path(attributes.get("folder") or Path.cwd())
+    base = Path(kept.folder or Path.cwd())
     try:
         opened = loading.open_source(spec.data, base)
         dataset = loading.prepare(opened, opened.parts["train"], opened.parts["dev"])
         folds = loading.load_fold_datasets(spec.data, base) if spec.data.folds else (dataset,)
     except UserError as error:
         return spec, None, f"the data cannot be read any more: {error}"
-    if attributes.get("fingerprint", folds[0].fingerprint) != folds[0].fingerprint:
+    if kept.fingerprint not in (None, folds[0].fingerprint):
         return spec, None, f"the data of {spec.data.source!r} changed since the study began"
     return spec, _Data(overview.describe(opened, dataset, folds if spec.data.folds else ()), dataset, folds), None
 

@@ -1,8 +1,9 @@
 """Openings of the test set, as records: what `study finalize` left in the ledger; what it left out is None."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+
+from study.text.records import from_json
 
 
 @dataclass(frozen=True)
@@ -11,24 +12,14 @@ class TestEvaluation:
 
     trial: int
     metric: str
-    value: float | None
-    low: float | None
-    high: float | None
-    m: int | None
-    at: str
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    m: int | None = None
+    at: str = ""
 
 
-def read_test_evaluations(kept: Sequence[Mapping[str, Any]]) -> tuple[TestEvaluation, ...]:
+def read_test_evaluations(kept: Sequence[Mapping[str, object]]) -> tuple[TestEvaluation, ...]:
     """Return the openings of the test set, oldest first."""
-    return tuple(
-        TestEvaluation(
-            trial=int(one["trial"]),
-            metric=str(one["metric"]),
-            value=one.get("value"),
-            low=one.get("low"),
-            high=one.get("high"),
-            m=one.get("m"),
-            at=str(one.get("at", ""))[:10],
-        )
-        for one in kept
-    )
+    openings = [from_json(TestEvaluation, each) for each in kept]
+    return tuple(replace(each, at=each.at[:10]) for each in openings)

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import jinja2
 import numpy as np
@@ -24,7 +23,7 @@ from study.report.facts import Facts
 from study.text.formatting import counted
 from study.text.markdown import Markdown, block, inline
 from study.text.printable import printable
-from study.text.records import to_json
+from study.text.records import Json, to_json
 from study.text.shell import command
 from study.text.sparkline import sparkline
 
@@ -78,7 +77,7 @@ def _environment(*, markdown: bool) -> jinja2.Environment:
     return environment
 
 
-def _content(facts: Facts) -> dict[str, Any]:
+def _content(facts: Facts) -> dict[str, object]:
     """Return what both templates take."""
     summary = facts.summary
     several = len(summary.objectives) > 1
@@ -123,15 +122,15 @@ def _content(facts: Facts) -> dict[str, Any]:
         "boundary_chart": winner_charts.boundary(facts.winner) if facts.winner is not None else None,
         "classes": _classes(facts),
         "command": _command(facts),
-        "versions": facts.attributes.get("versions") or {"dnn-study": facts.attributes.get("version", "?")},
-        "spec": facts.attributes.get("spec", ""),
+        "versions": facts.kept.versions or {"dnn-study": facts.kept.version},
+        "spec": facts.kept.spec or "",
     }
 
 
 def _line(facts: Facts, row: TrialRow, names: Sequence[str], *, bare: bool = False) -> Line:
     summary = facts.summary
     several = len(summary.objectives) > 1
-    values: list[Any] = list(summary.values.get(row.number, [])) if several else [row.value]
+    values: list[float | None] = list(summary.values.get(row.number, [])) if several else [row.value]
     values += [None] * (max(1, len(summary.objectives)) - len(values))
     points = [] if bare else _logarithms(facts.curves.get(row.number, []))
     return Line(
@@ -237,11 +236,11 @@ def _classes(facts: Facts) -> list[tuple[str, int, int]]:
 
 
 def _command(facts: Facts) -> str:
-    raised = facts.attributes.get("raised", 0)
+    raised = facts.kept.raised
     return command("run", f"{facts.summary.name}.toml", *(["--trials", raised] if raised else []))
 
 
-def _embed(value: Any) -> Markup:
+def _embed(value: Json) -> Markup:
     """Return JSON that can stand in a script element, whatever it holds."""
     text = json.dumps(value, allow_nan=False, separators=(",", ":"))
     return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))  # noqa: S704 - escaped
@@ -252,10 +251,10 @@ def _name_trials(numbers: Sequence[int]) -> str:
     return f"{shown}, … ({len(numbers):,})" if len(numbers) > NAMED else shown
 
 
-def _escape_markdown(value: Any) -> Markdown:
+def _escape_markdown(value: object) -> Markdown:
     return value if isinstance(value, Markdown) else inline(short(value))
 
 
-def _escape_html(value: Any) -> Any:
+def _escape_html(value: object) -> object:
     """Return text with its control characters written out; the template escapes the rest."""
     return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value

@@ -5,14 +5,13 @@ Everything comes from the trial's file and from train and dev; the test rows are
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from engine import Parameters, predict
-from engine.arrays import IntArray
+from engine.arrays import Array, IntArray
 from engine.metrics import labels
 from study.data import Dataset
 from study.data.overview import dataset_columns
@@ -144,13 +143,13 @@ def look_at_winner(spec: Spec, datasets: Sequence[Dataset], row: TrialRow, folde
     )
 
 
-def _confusion(dataset: Dataset, A: npt.NDArray[Any]) -> Whole:
+def _confusion(dataset: Dataset, A: Array) -> Whole:
     K = len(dataset.classes)
     cells = labels(dataset.dev.Y).astype(np.int64) * K + labels(A).astype(np.int64)
     return np.bincount(cells, minlength=K * K).reshape(K, K).astype(np.int64)
 
 
-def _in_units(dataset: Dataset, Y: npt.NDArray[Any]) -> Floats:
+def _in_units(dataset: Dataset, Y: Array) -> Floats:
     scale = dataset.target_scale
     return Y[0].astype(np.float64) if scale is None else scale.to_units(Y[0])
 

@@ -75,7 +75,7 @@ def verdict(facts: Facts) -> Verdict:
 
 def severe_warnings(facts: Facts) -> tuple[str, ...]:
     """Return what the run said of the data; of a study that is older than such warnings, what is found in them now."""
-    if "cautions" in facts.attributes or facts.look is None:
+    if facts.kept.cautions is not None or facts.look is None:
         return facts.summary.warnings
     return tuple(warning.message for warning in facts.look.warnings if warning.severe)
 

@@ -4,9 +4,10 @@ import difflib
 import re
 import tomllib
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from study.errors import UserError, did_you_mean
 from study.spec.extensions import RECORDED
@@ -126,7 +127,7 @@ _PLAIN_WORDS = (
 )
 
 
-def _is_key(part: Any) -> bool:
+def _is_key(part: object) -> bool:
     # pydantic adds the name of the branch of a union ("Range", "tuple[...]") and the place in a list
     return isinstance(part, str) and not part.startswith(("tuple[", "function-", "Range", "literal["))
 
@@ -139,7 +140,7 @@ def _where(path: list[str]) -> str:
     return f"{path[0]}: "
 
 
-def _what(mistake: Any, path: list[str]) -> str:
+def _what(mistake: ErrorDetails, path: list[str]) -> str:
     kind, given = mistake["type"], mistake["input"]
     model = _model_at(path[:-1])
     if kind == "extra_forbidden":
@@ -179,7 +180,7 @@ def _model_at(path: list[str]) -> type[BaseModel] | None:
     return model
 
 
-def _find_model(annotation: Any) -> type[BaseModel] | None:
+def _find_model(annotation: object) -> type[BaseModel] | None:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     for part in get_args(annotation):

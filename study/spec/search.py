@@ -1,7 +1,7 @@
 """The [search] and [confirm] tables: how many trials, which sampler and pruner, what is compared."""
 
 from collections.abc import Callable, Collection
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
 
@@ -13,7 +13,7 @@ OTHER_OBJECTIVES = ("parameters", "work")  # what can stand beside a metric wher
 Scalar = str | int | float
 
 
-def _known_metrics(value: Any, info: ValidationInfo) -> Any:
+def _known_metrics(value: object, info: ValidationInfo) -> object:
     if value is None:
         return None
     given = value if isinstance(value, (list, tuple)) else [value]
@@ -75,7 +75,7 @@ class SearchSpec(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _usual_for_several(cls, table: Any) -> Any:
+    def _usual_for_several(cls, table: object) -> object:
         # What is usual for one metric does not go with several.
         if isinstance(table, dict) and isinstance(table.get("metric"), (list, tuple)) and len(table["metric"]) > 1:
             return {"sampler": "nsga2", "pruner": "none", **table}

@@ -1,7 +1,7 @@
 """The [space] table: for each hyperparameter a range, a list of choices, or one fixed value."""
 
-from collections.abc import Collection
-from typing import Annotated, Any, Literal, Self
+from collections.abc import Callable, Collection
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
 
@@ -41,17 +41,17 @@ class Range(BaseModel):
         return self
 
 
-def _number(name: str, rule: str, least: float, below: float, value: Any, whole: bool) -> None:
+def _number(name: str, rule: str, least: float, below: float, value: object, whole: bool) -> None:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or (whole and value != int(value)):
         raise ValueError(f"{name} must be {'a whole number' if whole else 'a number'}, got {value!r}")
     if not (least <= value < below):
         raise ValueError(f"{name} must be {rule}, got {value:g}")
 
 
-def _numeric(name: str, rule: str, *, least: float, below: float = float("inf"), whole: bool = False) -> Any:
+def _numeric(name: str, rule: str, *, least: float, below: float = float("inf"), whole: bool = False) -> object:
     """Return the annotated type of a numeric hyperparameter: a range, choices, or one value, all within bounds."""
 
-    def check(value: Any) -> Any:
+    def check(value: object) -> Range | tuple[object, ...]:
         if isinstance(value, dict):
             spread = Range.model_validate(value)
             for end in (spread.low, spread.high, *([spread.step] if spread.step else [])):
@@ -62,11 +62,12 @@ def _numeric(name: str, rule: str, *, least: float, below: float = float("inf"),
             return spread
         return _choices(value, lambda choice: _number(name, rule, least, below, choice, whole))
 
-    kind: Any = int if whole else float
-    return Annotated[Range | tuple[kind, ...], BeforeValidator(check)]
+    if whole:
+        return Annotated[Range | tuple[int, ...], BeforeValidator(check)]
+    return Annotated[Range | tuple[float, ...], BeforeValidator(check)]
 
 
-def _choices(value: Any, check: Any) -> tuple[Any, ...]:
+def _choices(value: object, check: Callable[[object], None]) -> tuple[object, ...]:
     choices = tuple(value) if isinstance(value, (list, tuple)) else (value,)
     if not choices:
         raise ValueError("needs at least one choice, got an empty list")
@@ -77,9 +78,9 @@ def _choices(value: Any, check: Any) -> tuple[Any, ...]:
     return choices
 
 
-def _named(name: str, valid: Collection[str]) -> Any:
-    def check(value: Any, info: ValidationInfo) -> tuple[Any, ...]:
-        def check_one(choice: Any) -> None:
+def _named(name: str, valid: Collection[str]) -> object:
+    def check(value: object, info: ValidationInfo) -> tuple[object, ...]:
+        def check_one(choice: object) -> None:
             if choice not in valid and not is_recorded(info):
                 raise ValueError(f"{name} {choice!r} is not known; {did_you_mean(str(choice), valid)}")
 
@@ -92,7 +93,7 @@ def _check_activations(value: Any, info: ValidationInfo) -> tuple[Any, ...]:
     return _choices(value, (lambda _: None) if is_recorded(info) else _check_activation)
 
 
-def _check_activation(choice: Any) -> None:
+def _check_activation(choice: object) -> None:
     try:
         get_activation(str(choice))
     except ValueError as error:
@@ -101,7 +102,7 @@ def _check_activation(choice: Any) -> None:
         raise ValueError(f"activation {choice!r} is not known; {did_you_mean(str(choice), ACTIVATIONS)}") from error
 
 
-def _check_batch(choice: Any) -> None:
+def _check_batch(choice: object) -> None:
     if choice != FULL_BATCH:
         _number("batch_size", f'from 1 to 1,000,000,000, or "{FULL_BATCH}"', 1, 1e9 + 1, choice, whole=True)
 

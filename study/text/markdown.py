@@ -4,7 +4,6 @@ Signs are escaped such that all renderers agree: by a backslash where each of th
 """
 
 import re
-from typing import Any
 from urllib.parse import quote, urlsplit
 
 from study.text.printable import printable
@@ -21,7 +20,7 @@ class Markdown(str):
     __slots__ = ()
 
 
-def inline(text: Any) -> Markdown:
+def inline(text: object) -> Markdown:
     """Return text that Markdown shows as it is, on one line, in a table's cell too."""
     if isinstance(text, Markdown):
         return text
@@ -35,7 +34,7 @@ def block(text: str) -> Markdown:
     return Markdown("\n".join(f"    {printable(line)}" for line in text.splitlines()))
 
 
-def link(text: Any, address: str) -> Markdown:
+def link(text: object, address: str) -> Markdown:
     """Return a link; the text alone where the address is neither relative nor one of http."""
     if urlsplit(address).scheme not in ("", "http", "https"):
         return inline(text)

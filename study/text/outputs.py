@@ -8,7 +8,10 @@ import errno
 import io
 import os
 import sys
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 
 class _Shown(io.FileIO):
@@ -16,7 +19,7 @@ class _Shown(io.FileIO):
 
     error: OSError | None = None
 
-    def write(self, data: Any, /) -> int:
+    def write(self, data: "ReadableBuffer", /) -> int:
         """Write bytes; where that fails, remember why, and drop them."""
         if self.error is None:
             try:

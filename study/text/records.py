@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, TypeAlias, TypeVar, cast
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -19,7 +19,7 @@ IF_ANY = {"if_any": True}
 """Metadata of a field that has no key in JSON where it is None."""
 
 
-def key_of(each: "Field[Any]") -> str:
+def key_of(each: "Field[object]") -> str:
     """Return the key of a field in JSON: its name, or what its metadata name as "key"."""
     return str(each.metadata.get("key", each.name))
 

@@ -1,7 +1,6 @@
 """Tables whose text a spreadsheet does not take for formulas."""
 
 import re
-from typing import Any
 
 import pandas as pd
 
@@ -18,6 +17,6 @@ def guard_formulas(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(**{name: text[name].map(_guard) for name in text}).rename(columns=_guard)
 
 
-def _guard(cell: Any) -> Any:
+def _guard(cell: object) -> object:
     is_formula = isinstance(cell, str) and _FORMULA.match(cell) and not _NUMBER.fullmatch(cell)
     return f"'{cell}" if is_formula else cell

@@ -4,7 +4,6 @@ import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
 
 from study.text.redaction import redact_address
 
@@ -34,7 +33,7 @@ def is_place_given() -> bool:
 
 
 @contextmanager
-def running_with(options: Mapping[str, Any]) -> Iterator[None]:
+def running_with(options: Mapping[str, object]) -> Iterator[None]:
     """Have next commands name the place that is among the options (by parameter's name) of the running command."""
     words: list[str] = []
     for name in _PLACES:

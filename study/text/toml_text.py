@@ -2,14 +2,13 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any
 
 from study.errors import UserError
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
-def write_toml(table: Mapping[str, Any]) -> str:
+def write_toml(table: Mapping[str, object]) -> str:
     """Return a table as TOML: the tables in it under their names, those within them inline.
 
     Raises:
@@ -31,7 +30,7 @@ def toml_key(key: str) -> str:
     return key if _BARE.fullmatch(key) else _text(key)
 
 
-def toml_value(value: Any) -> str:
+def toml_value(value: object) -> str:
     """Return a value as TOML, tables inline.
 
     Raises:

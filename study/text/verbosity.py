@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -69,7 +69,7 @@ def with_verbosity(command: Callable[..., None]) -> Callable[..., None]:
     """Return a command that has -v and -q, too."""
 
     @wraps(command)
-    def run(*given: Any, verbose: bool = False, quiet: bool = False, **named: Any) -> None:
+    def run(*given: object, verbose: bool = False, quiet: bool = False, **named: object) -> None:
         if verbose and quiet:
             raise UserError("--verbose --quiet: one of them says more and one less; take one")
         with telling(logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO):
