@@ -4,12 +4,15 @@ In Python: `from study import Study`. It is imported when it is asked for, so th
 worker processes import neither Optuna nor MLflow.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from study.api.study import Study as Study
 
 __version__ = "0.1.0"
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name == "Study":
         import warnings
 

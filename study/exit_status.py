@@ -10,7 +10,6 @@ import os
 from dataclasses import asdict, dataclass
 from enum import IntEnum, StrEnum
 from pathlib import Path
-from typing import Any
 
 VARIABLE = "STUDY_STATUS_FILE"
 
@@ -72,7 +71,7 @@ class ExitStatus:
         """Return what an exit code alone says."""
         return cls(code, Cause.KILLED if code < 0 else _CAUSES.get(code, Cause.FAULT))  # type: ignore[call-overload]
 
-    def plain(self) -> dict[str, Any]:
+    def plain(self) -> dict[str, str | int | bool]:
         """Return it for JSON."""
         return asdict(self) | {"retryable": self.retryable}
 

@@ -1,10 +1,9 @@
 """`study run`, from a spec to a finished study: data, ledger, search, tracking, in this order."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from optuna.study import StudyDirection
 
@@ -21,6 +20,7 @@ from study.search.memory import check_memory
 from study.search.objective import Objective, direction_of
 from study.search.recording import first_configurations, record_study, record_warnings
 from study.search.samplers import check_available
+from study.search.search_space import Configuration
 from study.search.session import StudySession
 from study.search.stopping import Budget
 from study.spec import Spec
@@ -141,7 +141,7 @@ class _Begun:
     """What a run begins with. finished: trials that had ended before."""
 
     budget: Budget
-    enqueued: list[dict[str, Any]]
+    enqueued: Sequence[Configuration]
     finished: int
 
 

@@ -6,7 +6,6 @@ the labels say so.
 
 import math
 import zipfile
-from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -26,8 +25,10 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[np.generic]
 
-_X_NAMES = ("x", "data", "images", "features", "inputs")
-_Y_NAMES = ("y", "labels", "label", "target", "targets", "classes")
+_USUAL_NAMES = {
+    "x": ("x", "data", "images", "features", "inputs"),
+    "y": ("y", "labels", "label", "target", "targets", "classes"),
+}
 _CLASS_NAMES = ("list_classes", "class_names", "target_names")
 
 
@@ -63,8 +64,8 @@ def read_arrays(
     """
     arrays = _Archive(path)
     names = arrays.names()
-    x_name = _choose(path, names, x, "test_x" if role == "test" else "x", _X_NAMES, role, fallback[0])
-    y_name = _choose(path, names, y, "test_y" if role == "test" else "y", _Y_NAMES, role, fallback[1])
+    x_name = _choose(path, names, x, "x", role, fallback[0])
+    y_name = _choose(path, names, y, "y", role, fallback[1])
     X, labels = arrays.read(x_name), arrays.read(y_name)
     read_as, notes = f"examples {x_name} {X.shape}, labels {y_name} {labels.shape}", list[str]()
     listed = next((name for name in names if name.rpartition("/")[2].lower() in _CLASS_NAMES), None)
@@ -195,30 +196,23 @@ def _h5py(path: Path) -> ModuleType:
         raise needs_package(f"{path.name}: a .h5 file", "h5py", "or save an .npz") from error
 
 
-def _choose(
-    path: Path,
-    names: list[str],
-    given: str | None,
-    key: str,
-    usual: Iterable[str],
-    role: str,
-    fallback: str | None,
-) -> str:
-    """Return the name of a dataset in the file: the given one, else the usual one for the role."""
+def _choose(path: Path, names: list[str], given: str | None, what: str, role: str, fallback: str | None) -> str:
+    """Return the name of a dataset in the file, of "x" or "y": the given one, else the usual one for the role."""
+    key = f"test_{what}" if role == "test" else what
     if given is not None:
         wanted = given.strip("/")
         if wanted not in names:
             raise UserError(f"{path.name}: [data] {key} {given!r} is not in it; {did_you_mean(wanted, names)}")
         return wanted
     by_lower = {name.lower(): name for name in names}
-    for stem in usual:
+    for stem in _USUAL_NAMES[what]:
         for candidate in (f"{role}_{stem}", f"{stem}_{role}", f"{role}_set_{stem}", f"{role}/{stem}", stem):
             if candidate in by_lower:
                 return by_lower[candidate]
     if fallback is not None and fallback.strip("/") in names:
         return fallback.strip("/")
     raise UserError(
-        f"{path.name}: no {'labels' if key.endswith('y') else 'examples'} found; "
+        f"{path.name}: no {'labels' if what == 'y' else 'examples'} found; "
         f"set [data] {key} to one of {', '.join(names) or 'none (there are no arrays in it)'}"
     )
 

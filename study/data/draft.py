@@ -91,7 +91,7 @@ def write_draft(file: Path, target: str | None, reading: Mapping[str, object] | 
         decisions = [*overview.list_decisions(dataset, look.columns, without=known), *decisions]
     warnings = () if look is None else tuple(each for each in look.warnings if each.subject != "identifier")
     return Draft(
-        text=render(file, settings, look, read_as, trouble, decisions, guessed=target is None),
+        text=render(settings, look, read_as, trouble, decisions, guessed=target is None),
         name=study_name(file),
         read_as=read_as,
         target=spec.target,

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from pathlib import Path, PurePath
+from pathlib import PurePath
 
 from study.data import overview
 from study.text.formatting import counted
@@ -14,7 +14,6 @@ FOLDS = 5
 
 
 def render(
-    file: Path,
     settings: dict[str, object],
     look: overview.DataSummary | None,
     read_as: str | None,
@@ -26,7 +25,6 @@ def render(
     """Return the spec.
 
     Args:
-        file: the table.
         settings: keys of `[data]`.
         look: at the data; None where the target cannot be one.
         read_as: how a text file is written, where it was found out.
@@ -34,6 +32,7 @@ def render(
         decisions: what else was decided on the way, a line each.
         guessed: whether nobody named the target.
     """
+    file = PurePath(str(settings["source"]))
     lines = [
         f"# A study of {file.name}. Edit it, look with `study plan`, run with `study run`.",
         f"name = {toml_value(study_name(file))}",

@@ -103,8 +103,9 @@ def find_columns(
     used: list[Column] = []
     notes: list[str] = []
     for name in candidates:
-        column = named.get(name) or _found(frame[name], rows, spec, decimal, label, left_out, strict)
-        if column is None:
+        column = named.get(name) or _find_kind(frame[name], rows, spec, decimal, label, strict=strict)
+        if isinstance(column, str):
+            left_out[name] = column
             continue
         if column.kind == "date" and not column.form:
             column = Column(name, "date", date_format(frame[name], spec, label, rows), named=True)
@@ -152,7 +153,7 @@ def check_cells(
         stamps, bad = cells.dates(column, markers, what.form, or_iso=True)
         values = stamps.to_numpy()
     if what.named and bad.any():
-        found = find_misfits(column, what.name, what.kind, what.form, values, bad, rows)
+        found = find_misfits(column, what.kind, what.form, values, bad, rows)
         key = {"numeric": "numeric", "boolean": "boolean", "date": "dates"}[what.kind]
         first = str(column.iloc[int(np.flatnonzero(bad)[0])])
         remedy = hint(first, decimal) if what.kind == "numeric" else ""
@@ -202,15 +203,10 @@ def _named(spec: DataSpec) -> dict[str, Column]:
     return {name: Column(name, kind, named=True) for names, kind in kinds for name in names}
 
 
-def _found(
-    column: pd.Series,
-    rows: npt.NDArray[np.int64],
-    spec: DataSpec,
-    decimal: str,
-    label: str,
-    left_out: dict[str, str],
-    strict: bool,
-) -> Column | None:
+def _find_kind(
+    column: pd.Series, rows: npt.NDArray[np.int64], spec: DataSpec, decimal: str, label: str, *, strict: bool
+) -> Column | str:
+    """Return a column with the kind that its cells have, or why it is left out."""
     name = str(column.name)
     if cells.is_date_typed(column):
         return Column(name, "date", dates.ISO)
@@ -223,8 +219,7 @@ def _found(
     texts = cells.texts(column, spec.markers(name))
     present = len(texts) - texts.null_count
     if present == 0:
-        left_out[name] = "no value in train"
-        return None
+        return "no value in train"
     words = set(pc.utf8_lower(pc.unique(texts.slice(0, _SAMPLE)).drop_null()).to_pylist())
     if any(words <= pair for pair in cells.TRUTH_PAIRS):
         words = set(pc.utf8_lower(pc.unique(texts)).drop_null().to_pylist())
@@ -251,10 +246,7 @@ def _found(
         return Column(name, "date", form)
     distinct = pc.count_distinct(texts, mode="only_valid").as_py()
     if distinct > max(IDENTIFIER_LEAST, IDENTIFIER_SHARE * present):
-        left_out[name] = (
-            f"{counted(distinct, 'different text')} in {counted(present, 'cell')}, such as {example(texts)}"
-        )
-        return None
+        return f"{counted(distinct, 'different text')} in {counted(present, 'cell')}, such as {example(texts)}"
     return Column(name, "categorical")
 
 

@@ -92,7 +92,6 @@ class Misfits:
 
 def find_misfits(
     column: pd.Series,
-    name: str,
     kind: Kind,
     form: str,
     values: npt.NDArray[np.generic],
@@ -103,14 +102,14 @@ def find_misfits(
 
     Args:
         column: as it was read.
-        name, kind, form: of the column.
+        kind, form: of the column.
         values: what was made of the cells, missing where they have no value or do not fit.
         bad: which cells do not fit.
         rows: their numbers in the source, from 0; None counts them in the column.
     """
     first = int(np.flatnonzero(bad)[0])
     return Misfits(
-        column=name,
+        column=str(column.name),
         kind=kind,
         form=form,
         count=int(bad.sum()),

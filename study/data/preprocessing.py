@@ -124,7 +124,7 @@ class CellReader(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scik
         for name, kind, form in self.columns:
             values, bad = self._read_column(X[name], name, kind, form, where)
             if bad.any():
-                misfits.append(find_misfits(X[name], name, kind, form, np.asarray(values), bad, rows))
+                misfits.append(find_misfits(X[name], kind, form, np.asarray(values), bad, rows))
             typed |= self._date_fields(name, values) if kind == "date" else {name: values}
         return pd.DataFrame(typed, copy=False), tuple(misfits)
 

@@ -89,7 +89,7 @@ def _named(name: str, valid: Collection[str]) -> object:
     return Annotated[tuple[str, ...], BeforeValidator(check)]
 
 
-def _check_activations(value: Any, info: ValidationInfo) -> tuple[Any, ...]:
+def _check_activations(value: object, info: ValidationInfo) -> tuple[object, ...]:
     return _choices(value, (lambda _: None) if is_recorded(info) else _check_activation)
 
 
