@@ -5,8 +5,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from study.search.search_space import ParameterValue
-
 Ticks = list[tuple[float, str]]
 """(place on the axis, 0 to 1; text)."""
 
@@ -14,7 +12,7 @@ Ticks = list[tuple[float, str]]
 class Scale(Protocol):
     """What an axis needs: a place for each value, and ticks."""
 
-    def place(self, value: ParameterValue) -> float:
+    def place(self, value: float | str) -> float:
         """Return where a value lies, 0 to 1; what lies beyond is put at the edge."""
 
     def ticks(self) -> Ticks:
@@ -46,7 +44,7 @@ class Numbers:
         spread = margin * (high - low) if high > low else (abs(low) or 1.0) / 2
         return cls(low - spread, high + spread, whole=whole)
 
-    def place(self, value: ParameterValue) -> float:
+    def place(self, value: float | str) -> float:
         """Return where a number lies."""
         number = float(value)
         if self.log:
@@ -71,7 +69,7 @@ class Choices:
 
     names: tuple[str, ...]
 
-    def place(self, value: ParameterValue) -> float:
+    def place(self, value: float | str) -> float:
         """Return the middle of a name's room."""
         return (self.names.index(str(value)) + 0.5) / len(self.names)
 
