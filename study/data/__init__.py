@@ -76,9 +76,9 @@ def open_test(spec: DataSpec, base: Path, *, combined: bool = False) -> Part:
 
 def example_cells(spec: DataSpec, base: Path, rows: int = 5) -> "pd.DataFrame":
     """Return raw feature cells of the first rows of train, as an example of what a model is given."""
-    from study.data import loading
+    from study.data import opening
 
-    opened = loading.open_source(spec, base)
+    opened = opening.open_source(spec, base)
     return opened.cells(opened.parts["train"][:rows])
 
 
@@ -102,11 +102,11 @@ def find_severe_warnings(spec: DataSpec, base: Path, dataset: Dataset) -> tuple[
     dataset: of the spec; with folds any of them. Sets of this project, of scikit-learn, and arrays, whose columns
     nobody named, have nothing of the kind and cost no time.
     """
-    from study.data import data_warnings, loading
+    from study.data import data_warnings, opening
 
     if spec.kind in ("sklearn", "synthetic", "arrays"):
         return ()
-    found = data_warnings.find_severe_warnings(loading.open_source(spec, base), dataset)
+    found = data_warnings.find_severe_warnings(opening.open_source(spec, base), dataset)
     return tuple(each.message for each in found if each.severe)
 
 

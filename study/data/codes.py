@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from study.data import cells
 from study.data.dataset import Dataset
-from study.data.loading import Opened
+from study.data.opening import Opened
 from study.data.table_warning import TableWarning, some
 
 _CODE = re.compile(r"(^|_)(zip|zip_?code|postal(_?code)?|post_?code|plz|fips|sku|isbn|ean|ssn|phone)$", re.IGNORECASE)

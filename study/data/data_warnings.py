@@ -16,7 +16,7 @@ from study.data import cells, kinds, leakage, thousands
 from study.data.codes import find_codes
 from study.data.dataset import Dataset
 from study.data.leakage import WIDEST
-from study.data.loading import Opened
+from study.data.opening import Opened
 from study.data.table_warning import TableWarning, some
 from study.data.target import left_out_by_marker
 from study.spec.markers import TARGET_MARKERS

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from study.data import cells, kinds, loading, overview, thousands
+from study.data import cells, kinds, loading, opening, overview, thousands
 from study.data.draft_text import FOLDS, describe_task, render, study_name
 from study.data.header import is_number
 from study.data.sources import RawTable, find_file, read_source
@@ -131,7 +131,7 @@ def _check(settings: dict[str, object]) -> None:
         raise UserError(f"{option}{first_reason(error)}") from None
 
 
-def _open(settings: dict[str, object], base: Path, *, guessed: bool) -> tuple[loading.Opened | None, str]:
+def _open(settings: dict[str, object], base: Path, *, guessed: bool) -> tuple[opening.Opened | None, str]:
     """Open the source; where no guess can be a target, return None and what is wrong with the first."""
     raw = read_source(DataSpec.model_validate(settings), base)
     if DataSpec.model_validate(settings).kind == "text":
@@ -141,7 +141,7 @@ def _open(settings: dict[str, object], base: Path, *, guessed: bool) -> tuple[lo
     names = [raw.target, *reversed(raw.features)][:_GUESSES] if guessed else [raw.target]
     for name in names:
         try:
-            opened = loading.open_raw(DataSpec.model_validate(settings), replace(raw, target=name))
+            opened = opening.open_raw(DataSpec.model_validate(settings), replace(raw, target=name))
         except UserError as error:
             if not guessed:
                 raise
@@ -181,7 +181,7 @@ def _with_thousands(raw: RawTable, settings: dict[str, object], base: Path) -> R
     return read_source(DataSpec.model_validate(settings), base)
 
 
-def _set_aside_what_stops(opened: loading.Opened, settings: dict[str, object]) -> list[str]:
+def _set_aside_what_stops(opened: opening.Opened, settings: dict[str, object]) -> list[str]:
     """Add to the settings what `find_columns` would stop at, text and infinities among numbers; return what was done.
 
     A few words are markers of missing cells, in that column alone. A text with a digit in it (3+, <0.05) says

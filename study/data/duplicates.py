@@ -1,4 +1,4 @@
-"""Which rows of a table are equal. Called by `study.data.loading` (drop or group them) and `overview` (warn)."""
+"""Which rows of a table are equal. Called by `study.data.opening` (drop or group them) and `overview` (warn)."""
 
 from collections.abc import Sequence
 

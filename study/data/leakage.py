@@ -8,7 +8,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from study.data.cells import Floats
 from study.data.dataset import Dataset
 from study.data.duplicates import equal_rows
-from study.data.loading import Opened, compared_columns
+from study.data.opening import Opened, compared_columns
 from study.data.table_warning import TableWarning
 
 MANY_DUPLICATES = 0.05  # of a part: from this share on they are severe

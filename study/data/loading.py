@@ -1,10 +1,10 @@
 """From a spec to datasets: read, split, find kinds and fit on train, then convert dev. The test rows stay raw.
 
-Called through `study.data`. `Opened` is what all of it begins with: the raw table and the split.
+Called through `study.data`. What it begins with, the table as read and its split, is made by `study.data.opening`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,72 +12,16 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
-from study.data import cells, kinds, preprocessing, splits, time_column
+from study.data import cells, kinds, preprocessing, time_column
 from study.data.dataset import Dataset, Finding, Part, TargetScale
-from study.data.duplicates import equal_rows, first_of_each
 from study.data.fingerprint import fingerprint, fingerprints
 from study.data.misfits import notes_on
-from study.data.presence import note_absent_classes, read_test_target
-from study.data.sources import RawTable, read_source
-from study.data.target import Target, fit_scale, read_target, to_outputs
+from study.data.opening import Opened, Rows, cut, open_source
+from study.data.presence import read_test_target
+from study.data.sources import RawTable
+from study.data.target import Target, fit_scale, to_outputs
 from study.errors import UserError
 from study.spec.data import DataSpec
-from study.text.formatting import agree, counted
-
-Rows = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True, eq=False)
-class Opened:
-    """A source read and split. parts: examples (places in target.rows and target.codes) by name; notes: on them."""
-
-    spec: DataSpec
-    raw: RawTable
-    target: Target
-    parts: dict[str, Rows]
-    notes: tuple[str, ...] = ()
-
-    def rows(self, examples: Rows) -> Rows:
-        """Return the row numbers in the source of some examples."""
-        return self.target.rows[examples]
-
-    def cells(self, examples: Rows) -> pd.DataFrame:
-        """Return the raw feature cells of some examples."""
-        return self.raw.frame[self.raw.features].take(self.rows(examples))
-
-
-def open_source(spec: DataSpec, base: Path) -> Opened:
-    """Read the source, the target of all rows, and split.
-
-    Raises:
-        UserError: for what is wrong with the source, the target, or a part that would be empty.
-    """
-    return open_raw(spec, read_source(spec, base))
-
-
-def open_raw(spec: DataSpec, raw: RawTable) -> Opened:
-    """Read the target of a raw table and split it; errors as `open_source`."""
-    kinds.candidate_columns(raw.features, spec, raw.label)
-    kinds.check_marked_columns([str(name) for name in raw.frame.columns], spec, raw.label)
-    target = read_target(raw.frame[raw.target], spec, raw.label, raw.decimal, raw.class_names)
-    if spec.duplicates == "drop":
-        target = _without_duplicates(spec, raw, target)
-    parts = _split(spec, raw, target)
-    return Opened(spec, raw, target, parts, note_absent_classes(spec, raw, target, parts))
-
-
-def compared_columns(spec: DataSpec, raw: RawTable) -> list[str]:
-    """Return the columns in which equal rows are equal: the features and the target."""
-    return [name for name in raw.frame.columns if name not in (*spec.drop, *spec.ignore)]
-
-
-def _without_duplicates(spec: DataSpec, raw: RawTable, target: Target) -> Target:
-    numbers = equal_rows(raw.frame, compared_columns(spec, raw))[target.rows]
-    kept = first_of_each(numbers)
-    repeated = len(numbers) - len(kept)
-    are = "is" if repeated == 1 else "are"
-    note = f"duplicates: {counted(repeated, 'row')} that {are} equal to an earlier one {are} left out"
-    return replace(target, rows=target.rows[kept], codes=target.codes[kept], notes=(*target.notes, note))
 
 
 def load_dataset(spec: DataSpec, base: Path) -> Dataset:
@@ -106,7 +50,7 @@ def load_fold_datasets(spec: DataSpec, base: Path) -> tuple[Dataset, ...]:
     both = _together(opened)
     generator = np.random.default_rng([spec.seed, spec.folds])
     number = spec.folds + (spec.time is not None)  # in time order the first piece is never dev
-    pieces = [both[piece] for piece in _cut(opened, both, [1.0] * number, generator)]
+    pieces = [both[piece] for piece in cut(opened, both, [1.0] * number, generator)]
     if any(len(piece) == 0 for piece in pieces):
         raise UserError(f"{opened.raw.label}: [data] folds {spec.folds}: a fold would be empty; use fewer folds")
     datasets = []
@@ -146,63 +90,6 @@ def _columns_of_train(opened: Opened) -> kinds.Columns:
 
 def _together(opened: Opened) -> Rows:
     return np.sort(np.concatenate([opened.parts["train"], opened.parts["dev"]]))
-
-
-def _split(spec: DataSpec, raw: RawTable, target: Target) -> dict[str, Rows]:
-    shares = {"train": spec.split[0], "dev": spec.split[1]}
-    if not spec.has_test_file:
-        shares["test"] = spec.split[2]
-    total = sum(shares.values())
-    shares = {name: share / total * (1.0 - spec.confirm) for name, share in shares.items()}
-    if spec.confirm:
-        # Between dev and test, which is its place in time order.
-        shares = {"train": shares["train"], "dev": shares["dev"], "confirm": spec.confirm} | (
-            {"test": shares["test"]} if "test" in shares else {}
-        )
-    everything = np.arange(len(target.rows), dtype=np.int64)
-    probe = Opened(spec, raw, target, {})
-    pieces = _cut(probe, everything, list(shares.values()), np.random.default_rng(spec.seed))
-    parts = dict(zip(shares, pieces, strict=True))
-    for name, examples in parts.items():
-        if len(examples) == 0:
-            raise UserError(
-                f"{raw.label}: the part {name} would be empty ({counted(len(everything), 'row')}, "
-                f"split {list(spec.split)}); give it a larger share or bring more rows"
-            )
-    if target.task != "regression":
-        absent = set(range(len(target.classes))) - set(target.codes[parts["train"]].astype(int).tolist())
-        if absent:
-            names = ", ".join(repr(target.classes[code]) for code in sorted(absent)[:3])
-            by = f"time {spec.time!r}" if spec.time else f"group {spec.group!r}" if spec.group else "duplicates"
-            raise UserError(f"{raw.label}: split by {by}, train has no row of class {names}; merge or remove the class")
-    return parts
-
-
-def _cut(opened: Opened, examples: Rows, shares: Sequence[float], generator: np.random.Generator) -> list[Rows]:
-    """Return the places in `examples` that each share gets: by time, by group, or stratified."""
-    spec, raw, target = opened.spec, opened.raw, opened.target
-    if spec.time is not None:
-        return splits.split_in_time(time_column.read_times(spec, raw, target.rows[examples]), shares)
-    strata = splits.strata_of(target.codes[examples], target.task == "regression")
-    if spec.duplicates == "group":
-        equal = equal_rows(raw.frame, compared_columns(spec, raw))[target.rows[examples]]
-        _, groups = np.unique(equal, return_inverse=True)
-        return splits.split_groups(groups.astype(np.int64), strata, shares, generator, everywhere=bool(target.classes))
-    if spec.group is None:
-        return splits.split_stratified(strata, shares, generator, everywhere=bool(target.classes))
-    column = raw.frame[spec.group].take(target.rows[examples])
-    words = cells.categories(column, spec.markers(spec.group))
-    empty = np.flatnonzero(pd.isna(words))
-    if len(empty):
-        row = target.rows[examples][empty[0]] + 1
-        raise UserError(f"{raw.label}: the group column {spec.group!r} has no value in row {row}; fill it")
-    names, groups = np.unique(words.astype(str), return_inverse=True)
-    if len(names) < len(shares):
-        raise UserError(
-            f"{raw.label}: {counted(len(names), 'group')} in {spec.group!r} "
-            f"{agree(len(names), 'is', 'are')} too few for {len(shares)} parts"
-        )
-    return splits.split_groups(groups.astype(np.int64), strata, shares, generator, everywhere=bool(target.classes))
 
 
 @dataclass(frozen=True, eq=False)

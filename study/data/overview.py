@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from study.data import cells, data_warnings, kinds, loading
+from study.data import cells, data_warnings, kinds, loading, opening
 from study.data.dataset import Dataset
 from study.data.table_warning import TableWarning, some
 from study.spec.data import DataSpec
@@ -123,12 +123,12 @@ def summarize(spec: DataSpec, base: Path) -> DataSummary:
     Raises:
         UserError: for whatever `load` raises it for.
     """
-    opened = loading.open_source(spec, base)
+    opened = opening.open_source(spec, base)
     dataset = loading.prepare(opened, opened.parts["train"], opened.parts["dev"])
     return describe(opened, dataset, loading.load_fold_datasets(spec, base) if spec.folds else ())
 
 
-def describe(opened: loading.Opened, dataset: Dataset, folds: Sequence[Dataset] = ()) -> DataSummary:
+def describe(opened: opening.Opened, dataset: Dataset, folds: Sequence[Dataset] = ()) -> DataSummary:
     """Return the summary of data that have been loaded; folds: one dataset for each fold that the spec asks for."""
     raw, target = opened.raw, opened.target
     train, dev = opened.parts["train"], opened.parts["dev"]
@@ -201,7 +201,7 @@ def dataset_columns(dataset: Dataset) -> tuple[kinds.Column, ...]:
     return tuple(kinds.Column(name, kind, form) for name, kind, form in reader.columns)
 
 
-def _summarize_column(column: pd.Series, kind: str, opened: loading.Opened) -> ColumnSummary:
+def _summarize_column(column: pd.Series, kind: str, opened: opening.Opened) -> ColumnSummary:
     markers, found = opened.spec.markers(str(column.name)), dict[str, int]()
     if cells.is_number_typed(column):
         values: npt.NDArray[np.float64] = cells.numbers(column, markers, opened.raw.decimal)[0]

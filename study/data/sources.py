@@ -1,6 +1,6 @@
 """From the source that a spec names to one raw table: cells as they were read, nothing converted.
 
-Called by `study.data.loading`, `overview` and `draft`. The kinds of source are told apart here and nowhere else.
+Called by `study.data.opening`, `overview` and `draft`. The kinds of source are told apart here and nowhere else.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Which row goes into which part. Called by `study.data.loading` with row numbers and the target, nothing else.
+"""Which row goes into which part. Called by `study.data.opening` with row numbers and the target, nothing else.
 
 All randomness comes from the generator that is handed in; equal seed, rows and target give equal parts.
 """

@@ -1,6 +1,6 @@
 """What is predicted: the task, the labels and their numbers, the scale of a regression target.
 
-Called by `study.data.loading` with the target of all rows: the split needs it, and nothing else of the
+Called by `study.data.opening` with the target of all rows: the split needs it, and nothing else of the
 test rows is looked at.
 """
 

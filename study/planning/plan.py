@@ -17,7 +17,7 @@ from optuna.samplers import RandomSampler
 from pydantic import BaseModel
 
 from engine.work import Work
-from study.data import loading, overview
+from study.data import loading, opening, overview
 from study.data.overview import DataSummary
 from study.errors import UserError
 from study.execution import default_jobs
@@ -121,7 +121,7 @@ def make_plan(path: Path, jobs: int | None = None) -> Plan:
     spec = read_spec(path)
     check_available(spec.search)
     began = time.perf_counter()
-    opened = loading.open_source(spec.data, path.parent)
+    opened = opening.open_source(spec.data, path.parent)
     dataset = loading.prepare(opened, opened.parts["train"], opened.parts["dev"])
     reading = time.perf_counter() - began
     folds = loading.load_fold_datasets(spec.data, path.parent) if spec.data.folds else ()

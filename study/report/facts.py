@@ -8,7 +8,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 
 from study.charts.trials import TrialFacts, distributions_of, thin_curves
-from study.data import Dataset, loading, overview
+from study.data import Dataset, loading, opening, overview
 from study.data.overview import DataSummary
 from study.errors import UserError
 from study.ledger.answers import StudyAnswer, describe_study
@@ -175,7 +175,7 @@ def _open_data(kept: KeptStudy) -> tuple[Spec | None, _Data | None, str | None]:
         return None, None, str(error)
     base = Path(kept.folder or Path.cwd())
     try:
-        opened = loading.open_source(spec.data, base)
+        opened = opening.open_source(spec.data, base)
         dataset = loading.prepare(opened, opened.parts["train"], opened.parts["dev"])
         folds = loading.load_fold_datasets(spec.data, base) if spec.data.folds else (dataset,)
     except UserError as error:
