@@ -106,14 +106,14 @@ def comparison(results: dict[str, Any]) -> str:
     whole = [data for data, found in jobs.items() if found and all(system in found for system in systems)]
     if OURS not in systems or len(systems) < 2 or not whole:
         return "\nThe same job by each of them has not been timed here yet: `make bench-jobs` does it.\n\n"
-    head = ("the same search", *(f"{data}, s" for data in whole), "times ours", "memory, MB")
+    head = ("time for the same search", *(f"{data}, s" for data in whole), "relative to study", "memory, MB")
     rows = []
     for system in systems:
         own = [jobs[data][system] for data in whole]
         ratio = statistics.geometric_mean(each.get("times_ours", 1.0) for each in own)
         seconds = [f"{each['seconds']:.1f}" for each in own]
         rows.append((system, *seconds, f"{ratio:.1f}", f"{max(each['memory'] for each in own) / 1e6:.0f}"))
-    stands = f"{results['settings']} settings, measured {results['date']} on {results['cores']} cores"
+    stands = f"{results['settings']} configurations, measured on {results['date']} on {results['cores']} cores"
     return f"\n{_table(head, rows)}\n{stands} ({results['processor']}).\n\n"
 
 
