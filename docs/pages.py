@@ -66,14 +66,14 @@ def commands_page() -> str:
     group: Any = typer.main.get_command(app)
     causes = ", ".join(f"`{cause}`" for cause in Cause if cause != Cause.KILLED)
     page = (
-        "<!-- Written by docs/pages.py from study/commands; edit the help there. -->\n# The command line\n\n"
-        "Exit codes: 0 done; 1 a fault of ours or of the machine; 2 something to be put right in the spec, the data or "
-        "the arguments, said in a line; 130 interrupted, and the same command goes on.\n\n"
-        "A program that starts a command and wants to know more names a file in `STUDY_STATUS_FILE`. At the end there "
-        f"is a JSON object in it: `code`; `cause`, one of {causes}; `message`; and `retryable`, whether the same "
-        "command may succeed later with nothing corrected.\n\n"
-        "Every command takes `-v, --verbose`, which says more of what happens, and `-q, --quiet`, which leaves "
-        "answers, warnings and errors. `study --version` prints the version.\n"
+        "<!-- Written by docs/pages.py from study/cli; edit the help there. -->\n# The command line\n\n"
+        "Exit codes: 0, success; 1, a fault of the program or the machine; 2, an error in the spec, the data or the "
+        "arguments, explained in one line; 130, interrupted: run the same command again to resume.\n\n"
+        "If a program that starts a command needs more detail, it sets `STUDY_STATUS_FILE` to a path. When the command "
+        f"ends, that file holds a JSON object: `code`; `cause`, one of {causes}; `message`; and `retryable`, whether "
+        "the same command may succeed later without any correction.\n\n"
+        "Every command accepts `-v, --verbose`, which prints more detail, and `-q, --quiet`, which prints only "
+        "results, warnings and errors. `study --version` prints the version.\n"
     )
     for name, command in group.commands.items():
         arguments = [each for each in command.params if each.param_type_name == "argument"]

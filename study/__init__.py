@@ -1,4 +1,4 @@
-"""`study`: tune dense neural networks from one TOML file, and keep a record that can be trusted.
+"""`study`: tune dense neural networks from one TOML file, and keep a record that you can trust.
 
 In Python: `from study import Study`. It is imported when it is asked for, so that the command line starts fast and
 worker processes import neither Optuna nor MLflow.

@@ -83,7 +83,7 @@ def wrong_value(error: typer.BadParameter) -> str | None:
 app = typer.Typer(
     name="study",
     cls=Commands,
-    help="Tune dense neural networks from one TOML file, and keep a record that can be trusted.",
+    help="Tune dense neural networks from one TOML file, and keep a record that you can trust.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -17,13 +17,13 @@ from study.text.verbosity import is_told
 def show(
     name: NameArgument,
     trial: Annotated[
-        str | None, typer.Argument(metavar="TRIAL", help=f"One trial, with its curve: {TRIAL_NAMES}.")
+        str | None, typer.Argument(metavar="TRIAL", help=f"Show one trial, with its curve: {TRIAL_NAMES}.")
     ] = None,
     json: JsonOption = False,
     home: HomeOption = None,
     storage: StorageOption = None,
 ) -> None:
-    """Show a study's trials, best first, or one of them."""
+    """Show the trials of a study, best first, or a single trial."""
     with importing("numpy"):
         from study.cli.terminal import print_record, print_summary
         from study.cli.views.trial import describe_trial, print_trial, view_trial
@@ -49,14 +49,15 @@ def show(
 def report(
     name: NameArgument,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where to; left out, the study's folder.")
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Output file (default: in the study's folder)."),
     ] = None,
-    markdown: Annotated[bool, typer.Option("--markdown", help="Markdown in place of HTML.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print its figures as JSON, and write nothing.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Write Markdown instead of HTML.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the report's figures as JSON; write no file.")] = False,
     home: HomeOption = None,
     storage: StorageOption = None,
 ) -> None:
-    """Write a page about a study: one HTML file that needs nothing else."""
+    """Write a report as a single HTML page that opens offline."""
     with importing(*LIBRARIES):
         from study.ledger.home import Home
         from study.report import report_answer, write_report
@@ -70,7 +71,7 @@ def report(
 
 
 def list_studies(json: JsonOption = False, home: HomeOption = None, storage: StorageOption = None) -> None:
-    """List the studies in the home."""
+    """List the studies."""
     with importing("numpy"):
         from study.cli.terminal import print_json, print_list
         from study.ledger.answers import describe_line
@@ -97,17 +98,21 @@ def compare(
     name: NameArgument,
     trials: Annotated[
         list[str],
-        typer.Argument(metavar="TRIAL", help=f"Trials: {TRIAL_NAMES}; another study (its best), or STUDY:TRIAL."),
+        typer.Argument(
+            metavar="TRIAL", help=f"Trial to compare: {TRIAL_NAMES}; another study (its best trial); or STUDY:TRIAL."
+        ),
     ],
     picture: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.svg", help="Where the curves are drawn; left out, in the study's folder."),
+        typer.Option(metavar="FILE.svg", help="Output file for the learning curves (default: in the study's folder)."),
     ] = None,
     json: JsonOption = False,
     home: HomeOption = None,
     storage: StorageOption = None,
 ) -> None:
-    """Compare trials, or the best of studies on the same data; one alone is compared with the best."""
+    """Compare trials, or the best trials of studies on the same data.
+
+    If you name only one, it is compared with the best trial of the study."""
     with importing(*LIBRARIES):
         from study.cli.terminal import print_record
         from study.cli.views.compare import print_comparison
@@ -122,14 +127,20 @@ def compare(
 
 
 def ui(
-    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Study to show; the last one.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="Study to show (default: the one that ran last).")
+    ] = None,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 5000,
-    optuna: Annotated[bool, typer.Option("--optuna", help="Serve optuna-dashboard on the study's ledger.")] = False,
-    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page where there is one.")] = True,
+    optuna: Annotated[
+        bool, typer.Option("--optuna", help="Serve optuna-dashboard for the study instead of MLflow.")
+    ] = False,
+    browser: Annotated[
+        bool, typer.Option("--browser/--no-browser", help="Open a web browser, if there is one.")
+    ] = True,
     home: HomeOption = None,
     storage: StorageOption = None,
 ) -> None:
-    """Serve the MLflow pages on 127.0.0.1."""
+    """Serve the MLflow UI on 127.0.0.1."""
     with importing("numpy"):
         from study.ledger.home import Home
         from study.tracking.ui import serve, serve_dashboard
@@ -144,7 +155,7 @@ def ui(
 
 
 def sync(name: NameArgument, json: JsonOption = False, home: HomeOption = None, storage: StorageOption = None) -> None:
-    """Write to MLflow what is missing there of a study."""
+    """Write to MLflow the trials of a study that are missing there."""
     with importing(*LIBRARIES):
         from study.cli.terminal import SyncView, print_record
         from study.ledger.home import Home

@@ -13,29 +13,38 @@ from study.text.verbosity import log
 
 
 def run(
-    spec: Annotated[Path, typer.Argument(metavar="SPEC", help="The study's TOML file.")],
+    spec: Annotated[Path, typer.Argument(metavar="SPEC", help="TOML file of the study.")],
     jobs: JobsOption = None,
-    trials: Annotated[int | None, typer.Option(min=1, help="Trials in the end, in place of the spec's number.")] = None,
+    trials: Annotated[int | None, typer.Option(min=1, help="Total number of trials, overriding the spec.")] = None,
     timeout: Annotated[
-        float | None, typer.Option(min=1, help="Seconds; stops at a round's end, to go on later.")
+        float | None,
+        typer.Option(min=1, help="Stop at the end of a round after this many seconds; run again to resume."),
     ] = None,
     warm_start: Annotated[
-        str | None, typer.Option(metavar="NAME", help="A study whose best settings are tried first.")
+        str | None, typer.Option(metavar="NAME", help="Study whose best configurations are tried first.")
     ] = None,
     backend: Annotated[
-        str, typer.Option(metavar="NAME", help="Who works: loky (processes here), dask or ray.")
+        str, typer.Option(metavar="NAME", help="Where workers run: loky (local processes), dask or ray.")
     ] = "loky",
-    scheduler: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Of dask: tcp://host:8786.")] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Address of the dask scheduler, e.g. tcp://host:8786.")
+    ] = None,
     address: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="Of ray: host:6379; left out, one is begun here.")
+        str | None,
+        typer.Option(
+            metavar="ADDRESS", help="Address of the Ray cluster, e.g. host:6379 (default: start one locally)."
+        ),
     ] = None,
     tracking: Annotated[
-        bool, typer.Option("--tracking/--no-tracking", help="Write runs to MLflow; `study sync` does it later.")
+        bool,
+        typer.Option(
+            "--tracking/--no-tracking", help="Write runs to MLflow during the search; `study sync` writes them later."
+        ),
     ] = True,
     home: HomeOption = None,
     storage: StorageOption = None,
 ) -> None:
-    """Run a study, or go on with one."""
+    """Start or resume a study."""
     with importing("numpy"):
         from study.ledger.home import Home
         from study.spec import read_spec
@@ -67,11 +76,15 @@ def run(
 
 
 def plan(
-    spec: Annotated[Path, typer.Argument(metavar="SPEC", help="The study's TOML file.")],
-    jobs: Annotated[int | None, typer.Option(min=1, help="Also say how long it takes with so many.")] = None,
+    spec: Annotated[Path, typer.Argument(metavar="SPEC", help="TOML file of the study.")],
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Also estimate the run time with this many worker processes.")
+    ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Say what a run would do, and what is worth knowing of the data; nothing is trained."""
+    """Show what a run would do, and check the data.
+
+    Nothing is trained."""
     with importing("numpy"):
         from study.spec import read_spec
     read_spec(spec)
@@ -88,22 +101,26 @@ def plan(
 
 
 def init(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A table: .csv, .tsv, .parquet, .npz or .h5.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Table: .csv, .tsv, .parquet, .npz or .h5.")],
     target: Annotated[
-        str | None, typer.Option(metavar="COL", help="The column to predict: its name, or its position (-1: the last).")
+        str | None, typer.Option(metavar="COL", help="Column to predict: its name or position (-1 is the last).")
     ] = None,
     separator: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="What stands between cells, such as ';', '\\t' or '\\s+'.")
+        str | None, typer.Option(metavar="TEXT", help="Column separator, e.g. ';', '\\t' or '\\s+'.")
     ] = None,
-    encoding: Annotated[str | None, typer.Option(metavar="NAME", help="Such as utf-8, cp1252 or shift_jis.")] = None,
+    encoding: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Text encoding, e.g. utf-8, cp1252 or shift_jis.")
+    ] = None,
     header: Annotated[
         bool | None, typer.Option("--header/--no-header", help="Whether the first line names the columns.")
     ] = None,
-    decimal: Annotated[str | None, typer.Option(metavar="MARK", help="The decimal mark, '.' or ','.")] = None,
-    quote: Annotated[str | None, typer.Option(metavar="MARK", help="What encloses cells; '' for nothing.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite a spec that is there.")] = False,
+    decimal: Annotated[str | None, typer.Option(metavar="MARK", help="Decimal mark: '.' or ','.")] = None,
+    quote: Annotated[str | None, typer.Option(metavar="MARK", help="Quote character; '' for none.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing spec.")] = False,
 ) -> None:
-    """Write a spec for a table, beside it. How a text file is written is found out; options say it better."""
+    """Write a spec for a table, next to it.
+
+    The format of a text file is detected; options override what is detected."""
     with importing(*LIBRARIES):
         from study.cli.terminal import print_written
         from study.data.init import write_spec

@@ -16,41 +16,57 @@ if TYPE_CHECKING:
     from study.service.client import Client
 
 ServerOption = Annotated[
-    str | None, typer.Option("--server", metavar="URL", help="STUDY_SERVER, or http://127.0.0.1:5050.")
+    str | None,
+    typer.Option(
+        "--server", metavar="URL", help="URL of the service (default: $STUDY_SERVER, or http://127.0.0.1:5050)."
+    ),
 ]
 TokenOption = Annotated[
-    Path | None, typer.Option("--token-file", metavar="FILE", help="The token is in this file; chmod 600.")
+    Path | None,
+    typer.Option(
+        "--token-file", metavar="FILE", help="File with the token; must not be readable by others (chmod 600)."
+    ),
 ]
 MEGABYTE = 1 << 20
 
 
 def serve(
-    host: Annotated[str, typer.Option(help="Address to listen on; another than loopback needs a token.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 5050,
-    jobs: Annotated[int | None, typer.Option(min=1, help="Workers of all studies; left out, one a core.")] = None,
-    concurrent: Annotated[int, typer.Option(min=1, max=64, help="Studies at a time; they share the jobs.")] = 1,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; a token is required unless it is loopback.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 picks a free one.")] = 5050,
+    jobs: Annotated[
+        int | None,
+        typer.Option(min=1, help="Number of worker processes for all studies together (default: one per core)."),
+    ] = None,
+    concurrent: Annotated[
+        int, typer.Option(min=1, max=64, help="Number of studies to run at a time; they share the worker processes.")
+    ] = 1,
     token_file: TokenOption = None,
     allow_host: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Another name under which it may be asked; repeatable.")
+        list[str] | None, typer.Option(metavar="NAME", help="Additional host name that clients may use; repeatable.")
     ] = None,
     data_folder: Annotated[
-        list[Path] | None, typer.Option(metavar="DIR", help="Data are read from here; left out, the current folder.")
+        list[Path] | None,
+        typer.Option(
+            metavar="DIR", help="Folder that specs may read data from; repeatable (default: the current folder)."
+        ),
     ] = None,
-    max_trials: Annotated[int, typer.Option(help="Largest [search] trials.")] = 1_000,
-    max_iterations: Annotated[int, typer.Option(help="Largest [space] iterations.")] = 1_000_000,
-    max_depth: Annotated[int, typer.Option(help="Largest [space] depth.")] = 20,
-    max_units: Annotated[int, typer.Option(help="Largest [space] units.")] = 4_096,
-    max_batch: Annotated[int, typer.Option(help="Largest [space] batch_size.")] = 1_000_000,
-    max_examples: Annotated[int, typer.Option(help="Largest [data] examples, of generated data.")] = 1_000_000,
-    max_upload: Annotated[int, typer.Option(help="Largest uploaded file, MB.")] = 100,
-    max_uploads: Annotated[int, typer.Option(help="All uploaded files together, MB.")] = 1_024,
+    max_trials: Annotated[int, typer.Option(help="Limit for [search] trials.")] = 1_000,
+    max_iterations: Annotated[int, typer.Option(help="Limit for [space] iterations.")] = 1_000_000,
+    max_depth: Annotated[int, typer.Option(help="Limit for [space] depth.")] = 20,
+    max_units: Annotated[int, typer.Option(help="Limit for [space] units.")] = 4_096,
+    max_batch: Annotated[int, typer.Option(help="Limit for [space] batch_size.")] = 1_000_000,
+    max_examples: Annotated[int, typer.Option(help="Limit for [data] examples, for generated data.")] = 1_000_000,
+    max_upload: Annotated[int, typer.Option(help="Limit for one uploaded file, in MB.")] = 100,
+    max_uploads: Annotated[int, typer.Option(help="Limit for all uploaded files together, in MB.")] = 1_024,
     mlflow: Annotated[
-        bool, typer.Option("--mlflow/--no-mlflow", help="Serve MLflow's pages, write runs to it.")
+        bool, typer.Option("--mlflow/--no-mlflow", help="Serve the MLflow UI, and write runs to MLflow.")
     ] = True,
     home: HomeOption = None,
     storage: StorageOption = None,
 ) -> None:
-    """Take studies over HTTP, run them one after another, and show them in a page."""
+    """Accept studies over HTTP, run them, and show a live page."""
     with importing("numpy"):
         from study.execution import default_jobs
         from study.ledger.home import Home
@@ -86,13 +102,13 @@ def serve(
 
 
 def submit(
-    spec: Annotated[Path, typer.Argument(metavar="SPEC", help="The study's TOML file.")],
-    upload: Annotated[bool, typer.Option("--upload", help="Send the data files that it names along.")] = False,
+    spec: Annotated[Path, typer.Argument(metavar="SPEC", help="TOML file of the study.")],
+    upload: Annotated[bool, typer.Option("--upload", help="Upload the data files that the spec names.")] = False,
     server: ServerOption = None,
     token_file: TokenOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Hand a study in to a service."""
+    """Submit a study to a service."""
     from study.cli.terminal import print_json
 
     client = _client(server, token_file)
@@ -105,12 +121,14 @@ def submit(
 
 
 def status(
-    name: Annotated[str | None, typer.Argument(metavar="NAME", help="One study; left out, all.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="Name of the study (default: all studies).")
+    ] = None,
     server: ServerOption = None,
     token_file: TokenOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Show how the studies of a service stand."""
+    """Show the status of the studies of a service."""
     from study.cli.terminal import print_json
     from study.service.status_view import print_status
 
@@ -125,7 +143,9 @@ def status(
 def cancel(
     name: NameArgument, server: ServerOption = None, token_file: TokenOption = None, json: JsonOption = False
 ) -> None:
-    """Take a study out of a service's queue, or stop it; what is finished is kept."""
+    """Remove a study from a service's queue, or stop it.
+
+    Finished trials are kept."""
     from study.cli.terminal import print_json
 
     submission = _client(server, token_file).cancel(name)
@@ -139,11 +159,13 @@ def cancel(
 
 def logs(
     name: NameArgument,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the study has ended.")] = False,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Keep printing new output until the study ends.")
+    ] = False,
     server: ServerOption = None,
     token_file: TokenOption = None,
 ) -> None:
-    """Print what a study of a service printed."""
+    """Print the output of a study of a service."""
     for piece in _client(server, token_file).log(name, follow=follow):
         sys.stdout.write(printable(piece))
         sys.stdout.flush()

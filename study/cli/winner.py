@@ -17,14 +17,20 @@ if TYPE_CHECKING:
 
 def confirm(
     name: NameArgument,
-    top: Annotated[int | None, typer.Option(min=1, help="Best settings to train again; left out, the spec's.")] = None,
-    seeds: Annotated[int | None, typer.Option(min=2, help="Fresh seeds for each; left out, the spec's.")] = None,
+    top: Annotated[
+        int | None, typer.Option(min=1, help="Number of best configurations to retrain (default: from the spec).")
+    ] = None,
+    seeds: Annotated[
+        int | None, typer.Option(min=2, help="Fresh seeds per configuration (default: from the spec).")
+    ] = None,
     jobs: JobsOption = None,
     json: JsonOption = False,
     home: HomeOption = None,
     storage: StorageOption = None,
 ) -> None:
-    """Train the best settings again on fresh seeds, and say which is best and which are not significantly different."""
+    """Retrain the best configurations on fresh seeds.
+
+    The output names the best one, and those that are not significantly different from it."""
     with importing(*LIBRARIES):
         import study.data.loading  # noqa: F401 - later otherwise, where an interrupt would break it
         from study.cli.terminal import ConfirmBar, print_record, print_warnings
@@ -50,21 +56,25 @@ def confirm(
 def recheck(
     name: NameArgument,
     data: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A table in place of the study's; left out, that as it is now.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Table to use instead of the study's (default: the study's, as it is now)."),
     ] = None,
     trials: Annotated[
-        int | None, typer.Option(min=1, help="Of the search; left out, a quarter of the study's.")
+        int | None, typer.Option(min=1, help="Trials of the new search (default: a quarter of the study's).")
     ] = None,
     top: Annotated[
-        int | None, typer.Option(min=1, help="Best settings of the study to try; left out, the spec's.")
+        int | None,
+        typer.Option(min=1, help="Number of the study's best configurations to try (default: from the spec)."),
     ] = None,
-    seeds: Annotated[int | None, typer.Option(min=2, help="Fresh seeds for each; left out, the spec's.")] = None,
+    seeds: Annotated[
+        int | None, typer.Option(min=2, help="Fresh seeds per configuration (default: from the spec).")
+    ] = None,
     jobs: JobsOption = None,
     json: JsonOption = False,
     home: HomeOption = None,
     storage: StorageOption = None,
 ) -> None:
-    """Look whether the best of a study still holds on data as they are now."""
+    """Check whether the best trial still holds on current data."""
     with importing(*LIBRARIES):
         import study.data.loading  # noqa: F401 - later otherwise, where an interrupt would break it
         from study.cli.terminal import print_record
@@ -95,16 +105,18 @@ def finalize(
     trial: Annotated[
         str | None,
         typer.Option(
-            metavar="TRIAL", help=f"{TRIAL_NAMES.capitalize()}; left out, the confirmed trial, or else the best."
+            metavar="TRIAL", help=f"Trial to finalize: {TRIAL_NAMES} (default: the confirmed trial, or else the best)."
         ),
     ] = None,
-    with_dev: Annotated[bool, typer.Option("--with-dev", help="Train on train and dev together.")] = False,
-    again: Annotated[bool, typer.Option("--again", help="Open the test set although it was opened before.")] = False,
+    with_dev: Annotated[bool, typer.Option("--with-dev", help="Train on the train and dev sets together.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Open the test set even if it was opened before.")] = False,
     json: JsonOption = False,
     home: HomeOption = None,
     storage: StorageOption = None,
 ) -> None:
-    """Train one trial again, by default the confirmed one; open the test set once, keep score and model."""
+    """Retrain one trial, evaluate it on the test set, save the model.
+
+    The test set can be opened once; a second time needs --again."""
     with importing(*LIBRARIES):
         from study.cli.terminal import print_record, print_warnings
         from study.cli.views.final import print_final
@@ -125,18 +137,21 @@ def finalize(
 
 def predict(
     name: NameArgument,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A table: .csv, .tsv or .parquet.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Table: .csv, .tsv or .parquet.")],
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", metavar="OUT", help=".csv or .parquet; left out, CSV to the terminal.")
+        Path | None,
+        typer.Option("--out", "-o", metavar="OUT", help="Output file, .csv or .parquet (default: print CSV)."),
     ] = None,
     safe_csv: Annotated[
-        bool, typer.Option("--safe-csv", help="Put ' before text that a spreadsheet would take for a formula.")
+        bool, typer.Option("--safe-csv", help="Prefix ' to text that a spreadsheet would read as a formula.")
     ] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print what was written as JSON; needs --out.")] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print a JSON summary of what was written; needs --out.")
+    ] = False,
     home: HomeOption = None,
     storage: StorageOption = None,
 ) -> None:
-    """Predict for the rows of a table with the finalized model."""
+    """Predict the rows of a table with the final model."""
     if json and out is None:
         raise UserError("--json: needs --out, since predictions would be printed in the same place; add --out FILE")
     with importing(*LIBRARIES):

@@ -21,8 +21,8 @@ from study.text.printable import say
 
 log = logging.getLogger("study")
 PRINTER = "print_with"  # a record's attribute: what prints it, such as the console that shows a bar
-VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Say more of what happens.")]
-QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print answers, warnings and errors alone.")]
+VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Print more detail.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print only results, warnings and errors.")]
 
 
 class TerminalHandler(logging.Handler):

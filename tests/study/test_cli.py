@@ -12,6 +12,8 @@ import pytest
 from support.command import begin_process, read_until, run_study
 from support.small_study import ENDLESS, SMALL, fingerprints, show
 
+from study.cli.main import app
+
 
 def test_help_imports_nothing_heavy() -> None:
     code = (
@@ -23,8 +25,16 @@ def test_help_imports_nothing_heavy() -> None:
         "print(sorted(heavy & set(sys.modules)), file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "Run a study" in done.stdout
+    assert "Start or resume a study." in done.stdout
     assert done.stderr.strip() == "[]"
+
+
+def test_the_list_of_commands_cuts_no_description_at_80_columns() -> None:
+    done = run_study("--help", env={"COLUMNS": "80"})
+    assert done.returncode == 0
+    listed = done.stdout.partition("Commands:\n")[2].splitlines()
+    assert len(listed) == len(app.registered_commands)
+    assert all(line.endswith(".") and not line.endswith("...") for line in listed)
 
 
 @pytest.mark.slow
