@@ -9,9 +9,9 @@ Where a name is gone nothing is closed, and `test_workers_end_though_one_was_kil
 import contextlib
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import Pipe
-from typing import Any
 
 from joblib.externals.loky.process_executor import TerminatedWorkerError
+from joblib.parallel import LokyBackend
 
 PATIENCE = 1.0  # seconds until a thread counts as stuck
 
@@ -24,7 +24,7 @@ def is_unreadable(error: BaseException | None) -> bool:
     return isinstance(error, BrokenProcessPool) and not isinstance(error, TerminatedWorkerError)
 
 
-def release_reader(backend: Any) -> None:
+def release_reader(backend: LokyBackend) -> None:
     """Let the thread that reads results end; all workers have been killed.
 
     Args:

@@ -3,7 +3,6 @@
 import os
 import warnings
 from pathlib import Path
-from typing import Any
 
 import joblib
 from joblib.parallel import LokyBackend, ParallelBackendBase, get_active_backend
@@ -79,7 +78,7 @@ class ConfiguredBackend:
         """Raise nothing: that a worker died shows in its future."""
 
 
-def configured(n_jobs: int, **config: Any) -> tuple[joblib.Parallel, ParallelBackendBase]:
+def configured(n_jobs: int, **config: object) -> tuple[joblib.Parallel, ParallelBackendBase]:
     """Return a backend as `joblib.parallel_config` makes it, and a `Parallel` with it that maps no array to a file."""
     with joblib.parallel_config(**config):
         backend, _ = get_active_backend()

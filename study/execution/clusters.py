@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, TYPE_CHECKING, Protocol
 
 import joblib
 from joblib.parallel import ParallelBackendBase
@@ -27,6 +27,9 @@ from study.errors import MachineError, UserError, needs_package
 from study.execution.backends import configured
 from study.execution.executor import WorkerLostError
 from study.execution.joblib_backend import Backend
+
+if TYPE_CHECKING:
+    from distributed import Future as DaskFuture
 
 BACKENDS = ("loky", "dask", "ray")
 ANSWERS_WITHIN = 10.0  # seconds
@@ -115,14 +118,14 @@ class Dask:
             self._client.close()
             raise UserError(f"--scheduler {scheduler}: has no workers; start some with `dask worker {scheduler}`")
         self.lost_errors: tuple[type[BaseException], ...] = (KilledWorker, CommClosedError, TimeoutError)
-        self._data: dict[str, Any] = {}
+        self._data: dict[str, DaskFuture] = {}
 
     def configure(self) -> tuple[joblib.Parallel, ParallelBackendBase]:
         """Return joblib's dask backend."""
         self._ask()
         return configured(self.jobs, backend="dask", client=self._client)
 
-    def data(self, folder: str) -> Any:
+    def data(self, folder: str) -> "DaskFuture":
         """Return dask's future of the data; they are sent to all workers where they have not been, or have been lost.
 
         Dask keeps data on a single worker once no two of them use it at the same time, and loses it with that worker.

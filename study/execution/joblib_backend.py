@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Future, wait
 from contextlib import ExitStack
 from threading import Lock, Thread
-from typing import Any, Protocol
+from typing import Protocol, TypeVar
 
 import joblib
 from joblib.parallel import BatchedCalls, LokyBackend, ParallelBackendBase
@@ -30,6 +30,9 @@ _UNREADABLE = TaskError(FailureKind.OUT_OF_MEMORY, "out of memory where its work
 _CANCELED = TaskError(FailureKind.CANCELED, "it was canceled")
 
 
+T = TypeVar("T")
+
+
 class Backend(Protocol):
     """How a joblib backend is reached."""
 
@@ -48,7 +51,7 @@ class Backend(Protocol):
             MachineError: this machine or the cluster cannot do it.
         """
 
-    def data(self, folder: str) -> Any:
+    def data(self, folder: str) -> object | None:
         """Return what a worker is sent in place of a data folder; None where workers read the folder.
 
         Raises:
@@ -142,7 +145,7 @@ class JoblibExecutor:
             self._session = _Session(self.backend.configure)
         return self._session
 
-    def _call(self, task: TrainingTask) -> tuple[Callable[..., list[Outcome]], tuple[Any, ...]]:
+    def _call(self, task: TrainingTask) -> tuple[Callable[..., list[Outcome]], tuple[object, ...]]:
         data = self.backend.data(task.chunks[0].data) if task.chunks else None
         return (run_chunks, (task.chunks,)) if data is None else (run_chunks_remotely, (task.chunks, data))
 
@@ -206,7 +209,7 @@ class _Session:
             self._configured.enter_context(parallel)
         self._backend.start_call()
 
-    def submit(self, function: Callable[..., list[Outcome]], arguments: tuple[Any, ...]) -> "Future[list[Outcome]]":
+    def submit(self, function: Callable[..., list[Outcome]], arguments: tuple[object, ...]) -> "Future[list[Outcome]]":
         """Have a worker call a function."""
         backend, result = self._backend, _Result()
         calls = BatchedCalls([joblib.delayed(function)(*arguments)], backend.get_nested_backend())
@@ -241,10 +244,10 @@ class _Result:
         self.future: Future[list[Outcome]] = Future()
         self._lock = Lock()
 
-    def taking(self, retrieve: Callable[[Any], Any]) -> Callable[[Any], None]:
+    def taking(self, retrieve: Callable[[object], list[list[Outcome]] | BaseException]) -> Callable[[object], None]:
         """Return a callback that retrieves the result of the one call."""
 
-        def take(out: Any) -> None:
+        def take(out: object) -> None:
             try:
                 value = retrieve(out)
             except Exception as error:  # noqa: BLE001 - an error of a task is a value
@@ -255,7 +258,7 @@ class _Result:
 
         return take
 
-    def look(self, job: "Future[Any]") -> None:
+    def look(self, job: "Future[object]") -> None:
         """Take the error of a job; its result comes by the other way."""
         error = _error(job)
         if error is not None:
@@ -271,10 +274,10 @@ class _Result:
                 self.future.set_result(value)
 
 
-def _nothing(_: Any) -> None: ...
+def _nothing(_: object) -> None: ...
 
 
-def _error(future: "Future[Any]") -> BaseException | None:
+def _error(future: "Future[T]") -> BaseException | None:
     try:
         return future.exception()
     except CancelledError as error:

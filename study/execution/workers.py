@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from threadpoolctl import threadpool_limits
 
@@ -62,7 +62,7 @@ class Workers:
         self.jobs, self.memory_limit, self.patience, self.backend = jobs, memory_limit, patience, backend
         self._count = jobs
         self._executor: Executor | None = None
-        self._threads: Any = None
+        self._threads: threadpool_limits | None = None
 
     @classmethod
     def of(cls, search: "SearchSpec", jobs: int | None, cluster: "Cluster | None" = None) -> Self:
@@ -94,7 +94,8 @@ class Workers:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
-        self._threads.restore_original_limits()
+        if self._threads is not None:
+            self._threads.restore_original_limits()
 
     def run(self, chunks: Sequence[TrainingChunk]) -> dict[int, Outcome]:
         """Do a batch of chunks and wait for it; see `submit` and `collect`."""
