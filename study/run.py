@@ -20,10 +20,10 @@ from study.search.memory import check_memory
 from study.search.objective import Objective, direction_of
 from study.search.recording import first_configurations, record_study, record_warnings
 from study.search.samplers import check_available
-from study.search.search_space import Configuration
 from study.search.session import StudySession
 from study.search.stopping import Budget
 from study.spec import Spec
+from study.spec.parameters import Configuration
 from study.text.formatting import agree, counted
 from study.text.shell import next_command
 from study.tracking.exporter import Exporter

@@ -6,7 +6,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from study import exit_status
 from study.api.progress_line import ProgressLine
@@ -20,10 +20,10 @@ from study.spec import read_spec
 from study.text.formatting import agree, counted
 
 if TYPE_CHECKING:
-    import numpy as np
     import optuna
     import pandas as pd
 
+    from engine.activations import Array
     from study.evaluation.comparison import Comparison
     from study.ledger.confirmation import Confirmation
     from study.model.finalize import Final
@@ -241,14 +241,14 @@ class Study:
 
         rows = []
         for row in self.summary.trials:
-            record: dict[str, Any] = {"number": row.number, "state": row.state, "value": row.value}
+            record: dict[str, object] = {"number": row.number, "state": row.state, "value": row.value}
             record |= {f"params_{name}": value for name, value in row.params.items()}
             record |= {"iterations": row.iterations, "seconds": row.seconds}
             rows.append(record | {"fingerprint": row.fingerprint, "run_id": row.run_id})
         columns = [] if rows else ["number", "state", "value", "iterations", "seconds", "fingerprint", "run_id"]
         return pd.DataFrame.from_records(rows, columns=columns or None).set_index("number")
 
-    def curve(self, number: int) -> "np.ndarray[Any, np.dtype[Any]]":
+    def curve(self, number: int) -> "Array":
         """Return J before each update of a finished trial, (iterations,); of several networks the mean.
 
         Raises:

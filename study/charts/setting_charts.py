@@ -42,7 +42,8 @@ def scale_of(facts: TrialFacts, name: str, *, margin: float = 0.06) -> Scale:
         present = {str(value) for value in values}
         return Choices(tuple(str(choice) for choice in kind.choices if str(choice) in present))
     whole = isinstance(kind, IntDistribution)
-    return Numbers.covering(values, log=bool(getattr(kind, "log", False)), whole=whole, margin=margin)
+    numbers = [value for value in values if isinstance(value, int | float)]
+    return Numbers.covering(numbers, log=bool(getattr(kind, "log", False)), whole=whole, margin=margin)
 
 
 def slices(facts: TrialFacts) -> tuple[list[Chart], bool]:
@@ -83,7 +84,10 @@ def _places(x: Scale, rows: Sequence[TrialRow], name: str) -> dict[int, float]:
 
     Within a name's room by multiples of the golden ratio, so that neighbors lie apart.
     """
-    places = {row.number: x.place(row.params[name]) for row in rows if name in row.params}
+    values = {row.number: row.params[name] for row in rows if name in row.params}
+    places = {
+        number: x.place(value if isinstance(value, int | float) else str(value)) for number, value in values.items()
+    }
     if not isinstance(x, Choices) or len(places) <= len(x.names):
         return places
     spread = JITTER / len(x.names)

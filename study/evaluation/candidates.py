@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -24,6 +23,7 @@ from study.ledger.home import Home
 from study.ledger.results import Summary, TrialRow
 from study.ledger.trial_artifact import TrialFile, read_result
 from study.search.session import StudySession
+from study.spec.parameters import ParameterValue
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,7 +190,7 @@ def _read_folds(folder: Path, name: str) -> tuple[Fold, ...]:
         raise UserError(f"{folder}: {what}; run study {name!r} again, which makes it") from None
 
 
-def differing(candidates: Sequence[CandidateNetworks]) -> dict[str, list[Any]]:
+def differing(candidates: Sequence[CandidateNetworks]) -> dict[str, list[ParameterValue | None]]:
     """Return the hyperparameters that differ, with a value for each candidate, None where it has none."""
     names = dict.fromkeys(name for candidate in candidates for name in candidate.row.params)
     values = {name: [candidate.row.params.get(name) for candidate in candidates] for name in names}

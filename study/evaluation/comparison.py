@@ -1,9 +1,10 @@
 """What `study compare` finds, as records: networks, the differences of each pair, and where their curves are drawn."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from study.ledger.confirmation import Part
+from study.spec.parameters import ParameterValue
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,5 +78,5 @@ class Comparison:
     networks: Literal["confirm", "search"]
     contenders: tuple[ComparedNetwork, ...]
     pairs: tuple[ComparedPair, ...]
-    parameters: dict[str, list[Any]]
+    parameters: dict[str, list[ParameterValue | None]]
     picture: str

@@ -10,7 +10,6 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from pydantic import ValidationError
@@ -31,6 +30,7 @@ from study.search.search_space import complete, fixed, within
 from study.search.session import StudySession, load_all
 from study.search.stopping import Budget
 from study.spec import ConfirmSpec, DataSpec, Spec, first_reason
+from study.spec.parameters import ParameterValue
 from study.text.formatting import counted
 from study.text.records import to_json
 
@@ -153,7 +153,7 @@ class _Trained:
 
     name: str
     row: TrialRow
-    params: dict[str, Any]
+    params: dict[str, ParameterValue]
     network: Retrained
     table: Array | None
 
@@ -232,7 +232,7 @@ def _part(objective: Objective) -> Part:
     return "dev" if objective.dataset.confirm is None else "confirm"
 
 
-def _drawn(objective: Objective, row: TrialRow) -> dict[str, Any]:
+def _drawn(objective: Objective, row: TrialRow) -> dict[str, ParameterValue]:
     """Return those of a trial's parameters that the space draws; the others are the same for all."""
     drawn = within(objective.spec.space, row.params)
     if drawn is None:

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -29,6 +28,7 @@ from study.ledger.home import StudyFolder
 from study.search.divergence import ConstantPrediction
 from study.search.objective import Objective, folds_of
 from study.search.search_space import complete, training_of
+from study.spec.parameters import Configuration
 
 log = logging.getLogger("study")
 
@@ -86,7 +86,7 @@ class Retraining:
 
     def train(
         self,
-        configurations: Mapping[str, Mapping[str, Any]],
+        configurations: Mapping[str, Configuration],
         workers: Workers,
         done: Callable[[str], None],
         progress: Callable[[float], None] = lambda _: None,
@@ -125,7 +125,7 @@ class Retraining:
         """Return the values of single examples by seed, as `score_table`."""
         return score_table(self.objective.metric, self.folds, self.part, predictions)
 
-    def _stacks(self, name: str, params: Mapping[str, Any], memory: int) -> "list[_Stack]":
+    def _stacks(self, name: str, params: Configuration, memory: int) -> "list[_Stack]":
         objective, seed = self.objective, self.objective.spec.search.seed
         configuration = complete(objective.spec.space, params)
         folds = len(self.folds)
@@ -177,7 +177,7 @@ class Retraining:
     def _path(self, name: str) -> Path:
         return self.folder / f"{name}.npz"
 
-    def _key(self, params: Mapping[str, Any]) -> str:
+    def _key(self, params: Configuration) -> str:
         """Return a digest of all that the networks of a configuration depend on."""
         objective = self.objective
         described = {

@@ -1,5 +1,6 @@
 """A study as `study show --json`, `study list --json` and the report print it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -37,7 +38,7 @@ class StudyLine:
     recommended: int | None
     finalize: int | None
     confirm: Confirmation | None
-    finalized: tuple[dict[str, Any], ...]
+    finalized: tuple[Mapping[str, object], ...]
     warnings: tuple[str, ...] = field(metadata={"key": "cautions"})
 
 

@@ -1,9 +1,9 @@
 """How settings are laid out in a table: which hyperparameters get a column, and what stands in it."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from study.ledger.results import TrialRow
+from study.spec.parameters import ParameterValue
 
 
 def columns_of(rows: Sequence[TrialRow]) -> list[str]:
@@ -19,7 +19,7 @@ def columns_of(rows: Sequence[TrialRow]) -> list[str]:
     return [name for name in names if name == "units" or len({str(cell_of(row, name)) for row in rows}) > 1]
 
 
-def cell_of(row: TrialRow, name: str) -> Any:
+def cell_of(row: TrialRow, name: str) -> ParameterValue:
     """Return what stands in the column of a hyperparameter; "" where the trial does not have it."""
     if name != "units":
         return row.params.get(name, "")

@@ -1,8 +1,10 @@
 """What `study confirm` and `study recheck` find, as records: configurations trained again, and what was selected."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
+from study.spec.parameters import ParameterValue
 from study.text.records import from_json
 
 Part = Literal["dev", "confirm"]
@@ -83,7 +85,7 @@ class _NamedTrial:
     name: str
     trial: int
     search_value: float | None
-    params: dict[str, Any]
+    params: dict[str, ParameterValue]
 
 
 # Fields of the last base come first, as they do in JSON.
@@ -232,6 +234,6 @@ class Recheck:
         return next((each for each in self.candidates if each.name == name), None)
 
 
-def read_confirmation(kept: dict[str, Any] | None) -> Confirmation | None:
+def read_confirmation(kept: Mapping[str, object] | None) -> Confirmation | None:
     """Return the confirmation that a ledger keeps; None where there is none."""
     return None if kept is None else from_json(Confirmation, kept)

@@ -16,11 +16,15 @@ import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from optuna.storages.journal import BaseJournalBackend
 
 from study.errors import UserError
+from study.text.records import Json
+
+Operation = dict[str, Json]
+"""One that Optuna writes."""
 
 _CHECK, _OPTUNA = b'{"check":"', b'{"op_code":'
 _HEAD = len(_CHECK) + len('1a2b3c4d",')
@@ -38,10 +42,10 @@ class Journal(BaseJournalBackend):
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch()
-        self._gathered: list[dict[str, Any]] | None = None
+        self._gathered: list[Operation] | None = None
         self._next = (0, 0)  # number and offset of the line after the last one that was read
 
-    def read_logs(self, log_number_from: int) -> Iterator[dict[str, Any]]:
+    def read_logs(self, log_number_from: int) -> Iterator[Operation]:
         """Yield the operations from one number on.
 
         Raises:
@@ -65,7 +69,7 @@ class Journal(BaseJournalBackend):
             if number > log_number_from:
                 yield operation
 
-    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+    def append_logs(self, logs: list[Operation]) -> None:
         """Append operations after a whole line, in one write that is on the disk then, or to what is gathered."""
         if self._gathered is not None:
             self._gathered.extend(logs)
@@ -79,7 +83,7 @@ class Journal(BaseJournalBackend):
     @contextmanager
     def in_one_write(self) -> Iterator[None]:
         """Gather what is appended in the block, in order, and write it at the end; nothing of it where it raises."""
-        gathered: list[dict[str, Any]] = []
+        gathered: list[Operation] = []
         self._gathered = gathered
         try:
             yield
@@ -101,12 +105,12 @@ class Journal(BaseJournalBackend):
             yield
 
 
-def _line(operation: dict[str, Any]) -> bytes:
+def _line(operation: Operation) -> bytes:
     rest = json.dumps(operation, separators=(",", ":")).encode()[1:]
     return _CHECK + b'%08x",' % zlib.crc32(rest) + rest + b"\n"
 
 
-def _parse(line: bytes) -> dict[str, Any] | None:
+def _parse(line: bytes) -> Operation | None:
     """Return the operation of a line without its end; None where it is damaged."""
     if line.startswith(_CHECK):
         rest = line[_HEAD:]

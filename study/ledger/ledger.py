@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast, overload
 
 import optuna
 from optuna.storages import BaseStorage, JournalStorage
@@ -21,10 +21,12 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from study._compat import trial_id
 from study.errors import UserError
+from study.ledger.attributes import StudyAttributes
 from study.ledger.home import StudyFolder
 from study.ledger.journal import Journal
 from study.ledger.storage import open_storage
 from study.ledger.tables import Tables
+from study.text.records import Json, from_json
 
 if TYPE_CHECKING:
     from study.ledger.postgres import Connection
@@ -64,9 +66,9 @@ class TrialRecord:
     reports: dict[int, float] = field(default_factory=dict)
     outcome: str | None = None
     values: list[float] | None = None
-    result: dict[str, Any] = field(default_factory=dict)
+    result: dict[str, object] = field(default_factory=dict)
     rung: int | None = None
-    sampler: dict[str, Any] = field(default_factory=dict)
+    sampler: dict[str, Json] = field(default_factory=dict)
 
 
 class Ledger:
@@ -106,11 +108,12 @@ class Ledger:
         self.direction = self.directions[0]
 
     @property
-    def attributes(self) -> dict[str, Any]:
+    def attributes(self) -> StudyAttributes:
         """What is known of the whole study: uid, spec, data fingerprint, …"""
-        return {key: without_nan(value) for key, value in self.storage.get_study_user_attrs(self._id).items()}
+        kept = self.storage.get_study_user_attrs(self._id)
+        return cast("StudyAttributes", {key: without_nan(value) for key, value in kept.items()})
 
-    def set(self, **values: Any) -> None:
+    def set(self, **values: object) -> None:
         """Write attributes of the study, those that differ from what is there; NaN becomes None."""
         known = self.storage.get_study_user_attrs(self._id)
         for key, value in values.items():
@@ -160,8 +163,8 @@ class Ledger:
         trials = self.trials()
         with self._in_one_write():
             self.storage.set_study_user_attr(self._id, ROUND, {"number": number, "trials": written})
-            for n, record in written.items():
-                self._apply(trials[int(n)], record)
+            for n, record in sorted(records.items()):
+                self._apply(trials[n], record)
 
     def settle(self) -> tuple[int, dict[int, int]]:
         """Apply the last round where that has not been done; return its number and the iterations of open trials."""
@@ -169,7 +172,7 @@ class Ledger:
         trials = self.trials()
         with self._in_one_write():
             for number, record in last["trials"].items():
-                self._apply(trials[int(number)], record)
+                self._apply(trials[int(number)], from_json(TrialRecord, record))
         return last["number"], {int(n): record["iterations"] for n, record in last["trials"].items()}
 
     def resume(self, number: int, group: int) -> None:
@@ -178,26 +181,30 @@ class Ledger:
         place = {**trial.user_attrs[PLACE], GROUP: group, PAUSED: False}
         self.storage.set_trial_user_attr(trial_id(trial, self.storage, self._id), PLACE, place)
 
-    def _apply(self, trial: FrozenTrial, record: dict[str, Any]) -> None:
+    def _apply(self, trial: FrozenTrial, record: TrialRecord) -> None:
         if trial.state.is_finished():
             return
         known = trial_id(trial, self.storage, self._id)
-        for step, value in record["reports"].items():
-            if int(step) not in trial.intermediate_values:
-                self.storage.set_trial_intermediate_value(known, int(step), value)
-        rung = record["rung"]
+        for step, value in record.reports.items():
+            if step not in trial.intermediate_values:
+                self.storage.set_trial_intermediate_value(known, step, value)
+        rung = record.rung
         place = trial.user_attrs[PLACE]
         if rung is not None and place[RUNG] != rung:
             self.storage.set_trial_user_attr(known, PLACE, {**place, RUNG: rung, PAUSED: True})
-        if record["outcome"] is not None:
-            for key, value in record["sampler"].items():
-                if trial.system_attrs.get(key) != value:
-                    self.storage.set_trial_system_attr(known, key, value)
-            self.storage.set_trial_user_attr(known, RESULT, record["result"])
-            self.storage.set_trial_state_values(known, _FINISHED[record["outcome"]], record["values"])
+        if record.outcome is not None:
+            for key, given in record.sampler.items():
+                if trial.system_attrs.get(key) != given:
+                    self.storage.set_trial_system_attr(known, key, given)
+            self.storage.set_trial_user_attr(known, RESULT, record.result)
+            self.storage.set_trial_state_values(known, _FINISHED[record.outcome], record.values)
 
 
-def without_nan(value: Any) -> Any:
+@overload
+def without_nan(value: float | None) -> float | None: ...
+@overload
+def without_nan(value: object) -> object: ...
+def without_nan(value: object) -> object:
     """Return plain data with None in place of NaN and infinities, which JSON does not have."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None

@@ -13,16 +13,17 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from study.errors import DatabaseLostError, DatabaseRefusedError, StudyHeldError, UserError, needs_package
 from study.text.redaction import is_percent_encoded, redact, redact_address
 
 if TYPE_CHECKING:
     import psycopg
+    from psycopg.rows import TupleRow
     from sqlalchemy import Engine, ExceptionContext
 
-    Connection = psycopg.Connection[Any]
+    Connection = psycopg.Connection[TupleRow]
 
 PATIENCE = 2.0  # seconds in which the server notices that a holder has died
 CONNECT_WITHIN = 10  # seconds, unless the address says otherwise

@@ -9,10 +9,12 @@ from typing import Any, Literal
 
 from study.errors import UserError
 from study.ledger import holding
+from study.ledger.attributes import KeptOpening, StudyAttributes
 from study.ledger.choice import Choice
 from study.ledger.confirmation import Confirmation, read_confirmation
 from study.ledger.home import Home, StudyFolder
 from study.ledger.ledger import RESULT, STATES, Ledger, without_nan
+from study.spec.parameters import ParameterValue
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class TrialRow:
 
     number: int
     state: str
-    params: dict[str, Any]
+    params: dict[str, ParameterValue]
     value: float | None
     iterations: int
     fingerprint: str | None
@@ -80,7 +82,7 @@ class Summary:
     values: dict[int, list[float]] = field(default_factory=dict)
     front: tuple[int, ...] = ()
     confirm: Confirmation | None = None
-    finalized: tuple[dict[str, Any], ...] = ()
+    finalized: tuple[KeptOpening, ...] = ()
     choice: Choice = field(default_factory=Choice)
     warnings: tuple[str, ...] = ()
 
@@ -185,7 +187,7 @@ def summarize_ledger(ledger: Ledger, folder: StudyFolder) -> Summary:
     return replace(summary, choice=_choice(summary, attributes))
 
 
-def _choice(summary: Summary, attributes: Mapping[str, Any]) -> Choice:
+def _choice(summary: Summary, attributes: StudyAttributes) -> Choice:
     best = None if summary.best is None else summary.best.number
     if summary.confirm is None:
         return Choice(best)
@@ -194,12 +196,12 @@ def _choice(summary: Summary, attributes: Mapping[str, Any]) -> Choice:
     return Choice(best, summary.confirm.winner, summary.confirm.recommended)
 
 
-def is_current(outcome: Confirmation, summary: Summary, attributes: Mapping[str, Any]) -> bool:
+def is_current(outcome: Confirmation, summary: Summary, attributes: StudyAttributes) -> bool:
     """Return whether an outcome of `study confirm` is of the study as it stands; the study may have gone on since."""
     return outcome.of == digest(summary, attributes, outcome.top, outcome.seeds)
 
 
-def digest(summary: Summary, attributes: Mapping[str, Any], top: int, seeds: int) -> str:
+def digest(summary: Summary, attributes: StudyAttributes, top: int, seeds: int) -> str:
     """Return a digest of what an outcome of `study confirm` is computed from: candidates, seeds and data.
 
     Args:

@@ -7,10 +7,10 @@ what is there: rows are gathered, and written table by table in one transaction.
 import copy
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, TypeAlias
 
 from optuna.distributions import distribution_to_json
 from optuna.storages import RDBStorage
@@ -18,7 +18,10 @@ from optuna.trial import FrozenTrial, TrialState
 
 from study._compat import CachedStorage, optuna_models
 
-_Rows = defaultdict[Any, list[dict[str, Any]]]  # by Optuna's table
+if TYPE_CHECKING:
+    from sqlalchemy import Insert, Table, Update
+
+_Rows: TypeAlias = "defaultdict[Table, list[dict[str, object]]]"  # by Optuna's table
 
 
 class Tables(CachedStorage):
@@ -43,7 +46,8 @@ class Tables(CachedStorage):
         if self._gathered is not None:
             yield self._gathered
             return
-        gathered = self._gathered = defaultdict[Any, list[dict[str, Any]]](list)
+        gathered: _Rows = defaultdict(list)
+        self._gathered = gathered
         try:
             yield gathered
         finally:
@@ -51,26 +55,26 @@ class Tables(CachedStorage):
         if gathered:
             self._current = False
             with self.database.engine.begin() as connection:
-                for model, rows in gathered.items():
-                    connection.execute(_statement(model), rows)
+                for table, rows in gathered.items():
+                    connection.execute(_statement(table), rows)
 
-    def set_study_user_attr(self, study_id: int, key: str, value: Any) -> None:
+    def set_study_user_attr(self, study_id: int, key: str, value: object) -> None:
         """Write an attribute of the study."""
-        self._put(optuna_models().StudyUserAttributeModel, study_id=study_id, key=key, value_json=json.dumps(value))
+        self._put_attribute(optuna_models().StudyUserAttributeModel.__table__, key, value, study_id=study_id)
 
-    def set_trial_user_attr(self, trial_id: int, key: str, value: Any) -> None:
+    def set_trial_user_attr(self, trial_id: int, key: str, value: object) -> None:
         """Write an attribute of an open trial."""
-        self._put(optuna_models().TrialUserAttributeModel, trial_id=trial_id, key=key, value_json=json.dumps(value))
+        self._put_attribute(optuna_models().TrialUserAttributeModel.__table__, key, value, trial_id=trial_id)
 
-    def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
+    def set_trial_system_attr(self, trial_id: int, key: str, value: object) -> None:
         """Write what a sampler keeps with an open trial."""
-        self._put(optuna_models().TrialSystemAttributeModel, trial_id=trial_id, key=key, value_json=json.dumps(value))
+        self._put_attribute(optuna_models().TrialSystemAttributeModel.__table__, key, value, trial_id=trial_id)
 
     def set_trial_intermediate_value(self, trial_id: int, step: int, intermediate_value: float) -> None:
         """Write a reported value of an open trial."""
         model = optuna_models().TrialIntermediateValueModel
         value, kind = model.intermediate_value_to_stored_repr(intermediate_value)
-        self._put(model, trial_id=trial_id, step=step, intermediate_value=value, intermediate_value_type=kind)
+        self._put(model.__table__, trial_id=trial_id, step=step, intermediate_value=value, intermediate_value_type=kind)
 
     def set_trial_state_values(self, trial_id: int, state: TrialState, values: Sequence[float] | None = None) -> bool:
         """End an open trial."""
@@ -78,10 +82,9 @@ class Tables(CachedStorage):
         with self.in_one_write():
             for objective, given in enumerate(values or ()):
                 value, kind = model.value_to_stored_repr(given)
-                self._put(model, trial_id=trial_id, objective=objective, value=value, value_type=kind)
-            self._put(
-                optuna_models().TrialModel, trial=trial_id, to_state=state, at=datetime.now(UTC).replace(tzinfo=None)
-            )
+                self._put(model.__table__, trial_id=trial_id, objective=objective, value=value, value_type=kind)
+            ended = datetime.now(UTC).replace(tzinfo=None)
+            self._put(optuna_models().TrialModel.__table__, trial=trial_id, to_state=state, at=ended)
         return True
 
     def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
@@ -122,25 +125,28 @@ class Tables(CachedStorage):
         """Take note that the database was read."""
         self._current = self._alone
 
-    def _put(self, model: Any, **row: Any) -> None:
+    def _put_attribute(self, table: "Table", key: str, value: object, **owner: int) -> None:
+        self._put(table, **owner, key=key, value_json=json.dumps(value))
+
+    def _put(self, table: "Table", **row: object) -> None:
         with self.in_one_write() as gathered:
-            gathered[model].append(row)
+            gathered[table].append(row)
 
 
-def _attributes(model: Any, values: dict[str, Any]) -> list[Any]:
+def _attributes(model: Callable[..., object], values: dict[str, object]) -> list[object]:
     return [model(key=key, value_json=json.dumps(value)) for key, value in values.items()]
 
 
-def _statement(model: Any) -> Any:
+def _statement(table: "Table") -> "Insert | Update":
     """Return the statement that writes rows: ends of trials, or values that replace those of the same key."""
     from sqlalchemy import UniqueConstraint, bindparam, update
     from sqlalchemy.dialects.postgresql import insert
 
-    table = model.__table__
-    if model is optuna_models().TrialModel:
+    models = optuna_models()
+    if table is models.TrialModel.__table__:
         ends = update(table).where(table.c.trial_id == bindparam("trial"))
         return ends.values(state=bindparam("to_state"), datetime_complete=bindparam("at"))
-    if model is optuna_models().TrialValueModel:  # once, at the end; tables from before Optuna 2.4 lack its key
+    if table is models.TrialValueModel.__table__:  # once, at the end; tables from before Optuna 2.4 lack its key
         return insert(table)
     (key,) = (constraint for constraint in table.constraints if isinstance(constraint, UniqueConstraint))
     given = insert(table)

@@ -1,7 +1,6 @@
 """A trial's network trained again for the final model, with the seed that it had in the search."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -15,13 +14,14 @@ from study.search.divergence import ConstantPrediction
 from study.search.objective import network_seed, unit_of
 from study.search.search_space import architecture_of, complete, training_of
 from study.search.session import StudySession
+from study.spec.parameters import ParameterValue
 
 
 @dataclass(frozen=True, eq=False)
 class FinalNetwork:
     """A trial's network, trained again."""
 
-    configuration: dict[str, Any]
+    configuration: dict[str, ParameterValue]
     architecture: Architecture
     parameters: Parameters
 

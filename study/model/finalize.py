@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from sklearn.pipeline import Pipeline
@@ -18,6 +17,7 @@ from study.data.fingerprint import explain_change
 from study.errors import UserError
 from study.evaluation.influence import example_values
 from study.evaluation.statistics import BOUNDED, crossed_anova
+from study.ledger.attributes import KeptOpening, StudyAttributes
 from study.ledger.choice import Choice
 from study.ledger.confirmation import Confirmation
 from study.ledger.home import Home
@@ -28,6 +28,7 @@ from study.model.pipeline import FinalFiles, build_model, forget_models, keep_mo
 from study.search.objective import unit_of
 from study.search.session import StudySession
 from study.spec import Spec
+from study.spec.parameters import ParameterValue
 from study.text.records import to_json
 from study.text.shell import next_command
 
@@ -50,7 +51,7 @@ class TestEvaluation:
     """
 
     trial: int
-    setting: dict[str, Any]
+    setting: dict[str, ParameterValue]
     metric: str
     value: float | None
     low: float | None
@@ -61,7 +62,7 @@ class TestEvaluation:
     m: int
     at: str
     files: dict[str, str]
-    dialect: dict[str, Any]
+    dialect: Mapping[str, object]
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ class Final:
         Raises:
             UserError: its file is not there, or was changed.
         """
-        return FinalFiles.of(self.model.parent, to_json(self.opening)).load_model()
+        return FinalFiles.of(self.model.parent, self.opening.files).load_model()
 
 
 def finalize(
@@ -143,7 +144,7 @@ def finalize(
             dialect=dataset.dialect,
         )
         ledger.set(finalized=[*openings, to_json(opening)])  # from here on this opening counts, and its model
-        kept = FinalFiles.of(folder.final, to_json(opening))
+        kept = FinalFiles.of(folder.final, opening.files)
         forget_models(folder.final, kept)
     return Final(
         name=name,
@@ -157,7 +158,7 @@ def finalize(
     )
 
 
-def _opened_before(name: str, last: Mapping[str, Any]) -> str:
+def _opened_before(name: str, last: KeptOpening) -> str:
     return (
         f"the test set of study {name!r} was opened on {last['at'][:10]} for trial {last['trial']} "
         f"({last['metric']} {'undefined' if last['value'] is None else format(last['value'], '.4g')});\n"
@@ -257,7 +258,7 @@ def _load(spec: Spec, base: Path, *, with_dev: bool) -> tuple[Dataset, bool]:
     return (load_combined if together else load)(spec.data, base), together
 
 
-def _check(attributes: Mapping[str, Any], dataset: Dataset, name: str) -> None:
+def _check(attributes: StudyAttributes, dataset: Dataset, name: str) -> None:
     known, now = attributes["parts"], dataset.part_fingerprints
     # Of parts that both know: train and dev differ where they are one, and with folds.
     if attributes["fingerprint"] != dataset.fingerprint:

@@ -52,14 +52,14 @@ class _Network(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no ty
         self.output_activation = output_activation
         self.vector = vector
 
-    def fit(self, _X: Any, _y: Any = None) -> Self:
+    def fit(self, _X: object, _y: object = None) -> Self:
         """Learn nothing: the network has been trained."""
         return self
 
     def __sklearn_is_fitted__(self) -> bool:
         return True
 
-    def _outputs(self, X: Any) -> Array:
+    def _outputs(self, X: pd.DataFrame | Array) -> Array:
         """Return A[L], (n_y, m), of rows X, (m, n_x)."""
         sizes = tuple(int(n) for n in self.layer_sizes)
         architecture = Architecture(sizes, self.hidden_activation, self.output_activation)
@@ -91,14 +91,14 @@ class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
         """Labels, in the order of the columns of `predict_proba`."""
         return np.array(self.classes, dtype=object)
 
-    def predict(self, X: Any) -> Array:
+    def predict(self, X: pd.DataFrame | Array) -> Array:
         """Return the most probable label of each row, (m,)."""
         A = self._outputs(X)
         chosen = (A[0] > 0.5).astype(np.intp) if len(A) == 1 else A.argmax(axis=0)
         labels: Array = self.classes_[chosen]
         return labels
 
-    def predict_proba(self, X: Any) -> Array:
+    def predict_proba(self, X: pd.DataFrame | Array) -> Array:
         """Return the probability of each class, (m, classes)."""
         A = self._outputs(X)
         return (np.vstack([1 - A, A]) if len(A) == 1 else A).T
@@ -125,7 +125,7 @@ class NetworkRegressor(RegressorMixin, _Network):  # type: ignore[misc]
         super().__init__(layer_sizes, hidden_activation, output_activation, vector)
         self.mean, self.scale, self.log1p = mean, scale, log1p
 
-    def predict(self, X: Any) -> Array:
+    def predict(self, X: pd.DataFrame | Array) -> Array:
         """Return a number for each row, (m,), float64."""
         return TargetScale(self.mean, self.scale, self.log1p).to_units(self._outputs(X)[0])
 
@@ -177,9 +177,8 @@ class FinalFiles:
     digests: Mapping[str, str]
 
     @classmethod
-    def of(cls, folder: Path, opening: Mapping[str, Any]) -> "FinalFiles":
-        """Return those of an opening, in the folder of final models."""
-        digests = opening.get("files") or {}
+    def of(cls, folder: Path, digests: Mapping[str, str]) -> "FinalFiles":
+        """Return those of an opening, by their SHA-256, in the folder of final models; the first versions kept none."""
         if not digests:
             return cls(folder / "model.skops", folder / "example.parquet", {})
         return cls(
@@ -225,7 +224,7 @@ def keep_model(model: Pipeline, example: pd.DataFrame, folder: Path) -> dict[str
     example.astype(object).to_parquet(rows)
     contents = {"model": skops.io.dumps(model), "example": rows.getvalue()}
     digests = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
-    files = FinalFiles.of(folder, {"files": digests})
+    files = FinalFiles.of(folder, digests)
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(files.model, contents["model"])
     write_whole(files.example, contents["example"])

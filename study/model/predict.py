@@ -3,13 +3,15 @@
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
+from sklearn.pipeline import Pipeline
 
 from study.data import read_cells
 from study.data.misfits import notes_on
 from study.errors import DataWarning, UserError, did_you_mean
+from study.ledger.attributes import StudyAttributes
 from study.ledger.home import Home
 from study.ledger.ledger import Ledger
 from study.model.pipeline import FinalFiles, predictions
@@ -64,16 +66,18 @@ def warn_of(notes: tuple[str, ...]) -> None:
         warnings.warn(note, DataWarning, stacklevel=3)
 
 
-def _load(home: Home, name: str) -> tuple[dict[str, Any], Any]:
+def _load(home: Home, name: str) -> tuple[StudyAttributes, Pipeline]:
     """Return a study's attributes and its final model."""
     folder = home.existing(name)
     attributes = Ledger(folder, name).attributes
     if not attributes.get("finalized"):
         raise UserError(f"study {name!r} has no final model yet; `{next_command('finalize', name)}` makes it")
-    return attributes, FinalFiles.of(folder.final, attributes["finalized"][-1]).load_model()
+    return attributes, FinalFiles.of(folder.final, attributes["finalized"][-1].get("files", {})).load_model()
 
 
-def _read_file(file: Path, spec: DataSpec, dialect: Mapping[str, Any], model: Any) -> tuple["Table", tuple[str, ...]]:
+def _read_file(
+    file: Path, spec: DataSpec, dialect: Mapping[str, object], model: Pipeline
+) -> tuple["Table", tuple[str, ...]]:
     """Return a table with the columns of the model, and notes where it is not written as the training file is."""
     if dialect and file.suffix.lower() != ".parquet":
         try:
@@ -91,7 +95,7 @@ def _read_file(file: Path, spec: DataSpec, dialect: Mapping[str, Any], model: An
     return table, tuple(f"not written as the training file: {note}" for note in (*notes, *table.notes))
 
 
-def _check_columns(model: Any, cells: pd.DataFrame, where: str) -> None:
+def _check_columns(model: Pipeline, cells: pd.DataFrame, where: str) -> None:
     there = [str(column) for column in cells.columns]
     missing = [column for column in _columns(model) if column not in there]
     if missing:
@@ -102,18 +106,18 @@ def _check_columns(model: Any, cells: pd.DataFrame, where: str) -> None:
         )
 
 
-def _passed_over(attributes: Mapping[str, Any], model: Any, cells: pd.DataFrame) -> tuple[str, ...]:
+def _passed_over(attributes: StudyAttributes, model: Pipeline, cells: pd.DataFrame) -> tuple[str, ...]:
     """Return a note on columns that are neither the model's nor the target."""
     known = {*_columns(model), attributes.get("data", {}).get("target")}
     over = [str(column) for column in cells.columns if str(column) not in known]
     return (f"ignoring {counted(len(over), 'column')} unknown to the model: {', '.join(over[:5])}",) if over else ()
 
 
-def _columns(model: Any) -> list[str]:
+def _columns(model: Pipeline) -> list[str]:
     return [column for column, _, _ in model.named_steps["cells"].columns]
 
 
-def _predict(model: Any, cells: pd.DataFrame, where: str) -> tuple[pd.DataFrame, tuple[str, ...]]:
+def _predict(model: Pipeline, cells: pd.DataFrame, where: str) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """Return the predictions, and notes on cells that do not fit their column."""
     typed, misfits = model.named_steps["cells"].read(cells, where=where)
     notes = notes_on(misfits, where)

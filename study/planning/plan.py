@@ -9,7 +9,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import optuna
@@ -84,7 +83,7 @@ class Plan:
     name: str
     look: DataSummary
     searched: dict[str, str]
-    fixed: dict[str, Any]
+    fixed: dict[str, object]
     metric: str
     settings: int | None
     trials: int
@@ -105,7 +104,7 @@ class Plan:
     confirm: float
     raised: float | None
     speed: float
-    defaults: dict[str, Any]
+    defaults: dict[str, object]
 
 
 def make_plan(path: Path, jobs: int | None = None) -> Plan:
@@ -277,12 +276,12 @@ def describe_space(spec: Spec) -> dict[str, str]:
     return said
 
 
-def _fixed(spec: Spec) -> dict[str, Any]:
+def _fixed(spec: Spec) -> dict[str, object]:
     fields = {name: getattr(spec.space, name) for name in type(spec.space).model_fields}
     return {name: field[0] for name, field in fields.items() if isinstance(field, tuple) and len(field) == 1}
 
 
-def find_defaults(spec: Spec) -> dict[str, Any]:
+def find_defaults(spec: Spec) -> dict[str, object]:
     """Return what the spec leaves out and what is taken then, by "table.key"; what is off unless given is left out."""
     left = {}
     for table in ("data", "space", "search", "confirm"):

@@ -2,10 +2,10 @@
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import median
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -14,6 +14,7 @@ from engine.training_chunk import TrainingChunk, run_chunk
 from engine.work import ELEMENTS_PER_UNIT, FLOPS_PER_UNIT, STEPS_PER_UNIT, Work
 from study.search.objective import Objective, OpenTrial
 from study.search.search_space import complete
+from study.spec.parameters import Configuration, ParameterValue
 
 PROBES = 8  # settings that are timed, from the cheapest to the dearest
 SECONDS = 1.2  # that calibration may take, about
@@ -60,14 +61,14 @@ class DrawnTrial:
     """
 
     number: int
-    params: dict[str, Any]
-    setting: dict[str, Any]
+    params: dict[str, ParameterValue]
+    setting: dict[str, ParameterValue]
     iterations: int
     chunk_iterations: int
     parameters: int
 
     @classmethod
-    def of(cls, objective: Objective, number: int, params: Mapping[str, Any]) -> Self:
+    def of(cls, objective: Objective, number: int, params: Configuration) -> Self:
         """Return a setting of an objective's space."""
         setting = complete(objective.spec.space, params)
         return cls(

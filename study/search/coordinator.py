@@ -37,8 +37,8 @@ from study.search.in_memory_study import InMemoryStudy
 from study.search.objective import Objective, OpenTrial
 from study.search.proposals import Proposer, keys_of
 from study.search.pruners import make_pruner
-from study.search.search_space import Configuration
 from study.search.stopping import Budget
+from study.spec.parameters import Configuration
 
 GROUPS = 2  # of open trials, which take turns
 CHECKPOINT_EVERY = 5.0  # seconds between two writings of training states; how much a crash costs, and nothing else

@@ -11,8 +11,9 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.trial import FixedTrial
 
 from study.errors import UserError
-from study.search.search_space import ParameterValue, suggest
+from study.search.search_space import suggest
 from study.spec import SpaceSpec
+from study.spec.parameters import ParameterValue
 from study.text.formatting import counted
 
 LIMIT = 10_000  # configurations that are listed; more are only counted

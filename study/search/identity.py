@@ -2,11 +2,11 @@
 
 import hashlib
 import json
-from typing import Any
 
 from study.data import Dataset
 from study.data.fingerprint import explain_change
 from study.errors import UserError
+from study.ledger.attributes import StudyAttributes
 from study.spec import Spec
 
 LIMITS = {"trials", "work", "timeout", "stop_after", "worker_memory"}  # of [search]: no trial depends on them
@@ -20,7 +20,7 @@ def identify(spec: Spec) -> dict[str, str]:
     return {key: _digest(value) for key, value in parts.items()}
 
 
-def check_identity(known: dict[str, Any], spec: Spec, dataset: Dataset, path: str) -> None:
+def check_identity(known: StudyAttributes, spec: Spec, dataset: Dataset, path: str) -> None:
     """Check that a spec and its data are those that a study began with.
 
     Args:

@@ -20,8 +20,9 @@ from study.errors import UserError
 from study.ledger.home import StudyFolder
 from study.ledger.trial_artifact import write_result
 from study.search.divergence import ConstantPrediction
-from study.search.search_space import Configuration, architecture_of, complete, middle, training_of, upper
+from study.search.search_space import architecture_of, complete, middle, training_of, upper
 from study.spec import Spec
+from study.spec.parameters import Configuration
 from study.spec.search import OTHER_OBJECTIVES
 
 POINTS = 20  # values that a trial of full length reports to the pruner

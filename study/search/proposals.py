@@ -11,8 +11,9 @@ from study.search.grid import enumerate_configurations, grid_order
 from study.search.in_memory_study import InMemoryStudy
 from study.search.objective import sampler_seed
 from study.search.samplers import make_sampler
-from study.search.search_space import Configuration, ParameterValue, suggest
+from study.search.search_space import suggest
 from study.spec import SpaceSpec
+from study.spec.parameters import Configuration, ParameterValue
 from study.spec.search import SearchSpec
 
 ConfigurationKey = tuple[tuple[str, ParameterValue], ...]

@@ -24,8 +24,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from study._compat import set_sampler_attribute
 from study.errors import needs_package
-from study.search.search_space import ParameterValue
 from study.spec.extensions import SAMPLERS
+from study.spec.parameters import ParameterValue
 from study.spec.search import SearchSpec
 
 _EXTRAS = {"gp": "torch", "cmaes": "cmaes"}  # the module that each extra brings; extras have the sampler's name

@@ -10,11 +10,8 @@ from optuna.trial import BaseTrial, FixedTrial
 
 from engine import Architecture, TrainingSettings
 from study.spec import Range, SpaceSpec
+from study.spec.parameters import Configuration, ParameterValue
 from study.spec.space import FULL_BATCH
-
-ParameterValue = float | int | str | bool | None  # None is among the choices that Optuna allows
-Configuration = Mapping[str, ParameterValue]
-"""The hyperparameters of a trial by name: those that are drawn, or all of them."""
 
 # Hyperparameters that only some optimizers have; drawn for the others they would be noise to the sampler.
 _MOMENTUM_USERS = ("momentum", "nesterov", "adam", "adamw")

@@ -9,12 +9,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from study.data import Dataset, load, load_folds
 from study.data.fingerprint import explain_change
 from study.errors import UserError
 from study.ledger import holding
+from study.ledger.attributes import StudyAttributes
 from study.ledger.home import Home, StudyFolder
 from study.ledger.ledger import Ledger, quiet_optuna, repair
 from study.ledger.results import Summary, summarize_ledger
@@ -114,7 +114,7 @@ class StudySession:
         return self._ledger
 
     @property
-    def attributes(self) -> dict[str, Any]:
+    def attributes(self) -> StudyAttributes:
         """What the ledger knows of the whole study, read anew."""
         return self.ledger.attributes
 

@@ -1,7 +1,5 @@
 """The application: routes, problems and guard put together, and an OpenAPI document that says all they answer."""
 
-from typing import Any
-
 from fastapi import FastAPI, Request
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import Response
@@ -12,7 +10,7 @@ from study.execution import default_jobs
 from study.service.commanding import Commands
 from study.service.metrics import Metrics
 from study.service.mlflow_server import MlflowServer
-from study.service.problems import SCHEMA, Problem, answer_with_problems, declare, log
+from study.service.problems import SCHEMA, Problem, Responses, answer_with_problems, declare, log
 from study.service.queue import Queue
 from study.service.reading import StudyReader
 from study.service.request_throttle import RequestThrottle
@@ -24,6 +22,7 @@ from study.service.schemas import FinalizeRequest
 from study.service.security import Guard
 from study.service.settings import Settings
 from study.service.state import Service
+from study.text.records import Json
 
 _DESCRIPTION = (
     "Studies are handed in, run one after another, and looked at. Errors are problem details (RFC 9457). "
@@ -73,14 +72,14 @@ async def _failed(request: Request, error: Exception) -> Response:
     return Problem(500, "a fault of the server; its log says more").response()
 
 
-def _common(settings: Settings) -> dict[int | str, dict[str, Any]]:
+def _common(settings: Settings) -> Responses:
     """Return what every route may answer."""
     token = {} if settings.token is None else declare(s401="no token, or a wrong one")
     database = {} if settings.home.storage is None else declare(s503="the database does not answer")
     return {**declare(s421="the Host is not one of this service's names"), **token, **database}
 
 
-def _openapi(app: FastAPI, settings: Settings) -> dict[str, Any]:
+def _openapi(app: FastAPI, settings: Settings) -> dict[str, Json]:
     if app.openapi_schema is None:
         document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
         components = document.setdefault("components", {})

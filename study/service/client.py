@@ -9,10 +9,11 @@ import urllib.request
 import uuid
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TypedDict
 from urllib.parse import quote, urlencode, urlsplit
 
 from study.errors import UserError
+from study.service.schemas import State, StudyState
 from study.spec import read_spec
 from study.text.redaction import redact_address
 
@@ -22,10 +23,39 @@ SECONDS = 60.0  # that one answer may take
 AGAIN = 0.5  # seconds between two looks at a log
 
 
+class SubmissionStatus(TypedDict):
+    """A submission, as the service answers it: JSON of `study.service.schemas.SubmissionAnswer`."""
+
+    id: int
+    name: str
+    state: State
+    submitted: str
+    started: str | None
+    ended: str | None
+    message: str
+
+
+class StudyStatus(TypedDict):
+    """A study, as the service answers it: JSON of `study.service.schemas.StudyLine`, or of all that is known of one."""
+
+    name: str
+    state: StudyState
+    description: str
+    finished: int
+    planned: int | None
+    confirming: float | None
+    best: float | None
+    metric: str | None
+    direction: str | None
+    version: int
+    mlflow: str | None
+    submission: SubmissionStatus | None
+
+
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
     """The service never redirects: what does is something else, which the token is not meant for."""
 
-    def redirect_request(self, *_: Any) -> None:
+    def redirect_request(self, *_: object) -> None:
         """Follow nothing."""
 
 
@@ -54,7 +84,7 @@ class Client:
         proxies = [urllib.request.ProxyHandler({})] if near else []
         self._opener = urllib.request.build_opener(_NoRedirect, *proxies)
 
-    def submit(self, spec: str | Path, *, upload: bool = False) -> dict[str, Any]:
+    def submit(self, spec: str | Path, *, upload: bool = False) -> SubmissionStatus:
         """Hand in the study of a spec; return the submission: {"id", "name", "state", …}.
 
         However often the line or the server breaks meanwhile, it is handed in once.
@@ -75,19 +105,23 @@ class Client:
                 if given is not None and declared.data.kind in ("text", "parquet", "arrays"):
                     self._upload(path.parent, given)
         headers = {"Content-Type": "application/toml", "Idempotency-Key": uuid.uuid4().hex}
-        return dict(json.loads(self._ask_patiently("POST", f"/studies{query}", text.encode(), headers)))
+        made: SubmissionStatus = json.loads(self._ask_patiently("POST", f"/studies{query}", text.encode(), headers))
+        return made
 
-    def studies(self) -> list[dict[str, Any]]:
+    def studies(self) -> list[StudyStatus]:
         """Return all studies."""
-        return list(json.loads(self._ask("GET", "/studies"))["studies"])
+        found: list[StudyStatus] = json.loads(self._ask("GET", "/studies"))["studies"]
+        return found
 
-    def study(self, name: str) -> dict[str, Any]:
+    def study(self, name: str) -> StudyStatus:
         """Return one study."""
-        return dict(json.loads(self._ask("GET", f"/studies/{quote(name, safe='')}")))
+        found: StudyStatus = json.loads(self._ask("GET", f"/studies/{quote(name, safe='')}"))
+        return found
 
-    def cancel(self, name: str) -> dict[str, Any]:
+    def cancel(self, name: str) -> SubmissionStatus:
         """Take a study out of the queue, or stop it."""
-        return dict(json.loads(self._ask("POST", f"/studies/{quote(name, safe='')}/cancel")))
+        ended: SubmissionStatus = json.loads(self._ask("POST", f"/studies/{quote(name, safe='')}/cancel"))
+        return ended
 
     def log(self, name: str, *, follow: bool = False) -> Iterator[str]:
         """Give what a study printed, piece by piece; `follow` goes on until it has ended."""

@@ -3,16 +3,16 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
 
 from study.service.problems import Problem
+from study.text.records import Json
 
 MEDIA_TYPE = "text/event-stream"
 EVERY = 0.5  # seconds between two looks
 KEEP_ALIVE = 15.0  # seconds after which something is sent, so that proxies keep the line open
 MOST = 100  # streams at a time
 
-Lines = dict[str, dict[str, Any]]
+Lines = dict[str, dict[str, Json]]
 """Studies by name, as the list has them."""
 
 

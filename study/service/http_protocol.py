@@ -5,9 +5,10 @@ h11, in Python, stops at 64 KB and takes twice the time for an answer; httptools
 
 import asyncio
 from http import HTTPStatus
-from typing import Any
 
+from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
 
 from study.service.connections import Connections
 
@@ -20,11 +21,18 @@ class BoundedHttp(HttpToolsProtocol):
 
     Args:
         open_connections: counts this one, and has the limits of time.
-        given, named: what uvicorn gives a protocol.
+        config, server_state, app_state, _loop: what uvicorn gives a protocol.
     """
 
-    def __init__(self, open_connections: Connections, *given: Any, **named: Any) -> None:
-        super().__init__(*given, **named)
+    def __init__(
+        self,
+        open_connections: Connections,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, object],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
         self.open_connections, self.limits = open_connections, open_connections.limits
         self._admitted = False
         self._address = ""

@@ -1,8 +1,7 @@
 """What the service takes at most from whoever hands in a study: sizes, and how large a study a spec may declare."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
 
 from study.errors import UserError
 from study.spec import Spec
@@ -76,7 +75,7 @@ def _values(spec: Spec, limits: Limits) -> Iterator[tuple[str, float, int]]:
                 yield f"[search] enqueue {key}", value, most
 
 
-def _largest(given: Any) -> float:
+def _largest(given: Range | Sequence[float | str]) -> float:
     if isinstance(given, Range):
         return given.high
     return max((float(choice) for choice in given if choice != FULL_BATCH), default=0)

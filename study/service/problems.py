@@ -4,13 +4,17 @@ import json
 import logging
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 from starlette.routing import compile_path
+
+from study.text.records import Json
+
+Responses = dict[int | str, dict[str, Json]]
+"""What a route may answer, by status, as OpenAPI describes it."""
 
 MEDIA_TYPE = "application/problem+json"
 log = logging.getLogger("study.service")
@@ -45,7 +49,7 @@ class Problem(Exception):  # noqa: N818 - the name that RFC 9457 gives it
         return Response(self.body(), self.status, self.headers, media_type=MEDIA_TYPE)
 
 
-SCHEMA: dict[str, Any] = {
+SCHEMA: dict[str, Json] = {
     "title": "Problem",
     "description": "Problem details as RFC 9457 has them.",
     "type": "object",
@@ -60,9 +64,9 @@ SCHEMA: dict[str, Any] = {
 }
 
 
-def declare(**details: str) -> dict[int | str, dict[str, Any]]:
+def declare(**details: str) -> Responses:
     """Return responses for OpenAPI: `declare(s404="no such study")`."""
-    schema = {"$ref": "#/components/schemas/Problem"}
+    schema: Json = {"$ref": "#/components/schemas/Problem"}
     return {
         int(status[1:]): {"description": said, "content": {MEDIA_TYPE: {"schema": schema}}}
         for status, said in details.items()
@@ -77,21 +81,20 @@ def log_refusal(method: str, path: str, status: int, detail: str, peer: str) -> 
 def answer_with_problems(app: FastAPI) -> None:
     """Answer every error of an application with a problem, those of FastAPI and Starlette too."""
 
-    async def problem(request: Request, error: Any) -> Response:
+    @app.exception_handler(Problem)
+    async def problem(request: Request, error: Problem) -> Response:
         return _refuse(request, error)
 
-    async def http(request: Request, error: Any) -> Response:
+    @app.exception_handler(HTTPException)
+    async def http(request: Request, error: HTTPException) -> Response:
         headers = {"Allow": _allowed(request)} if error.status_code == 405 else error.headers
         return _refuse(request, Problem(error.status_code, str(error.detail), headers=headers))
 
-    async def invalid(request: Request, error: Any) -> Response:
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> Response:
         first = error.errors()[0]
         place = " ".join(str(part) for part in first["loc"])
         return _refuse(request, Problem(422, f"{place}: {first['msg']}", "invalid"))
-
-    app.add_exception_handler(Problem, problem)
-    app.add_exception_handler(HTTPException, http)
-    app.add_exception_handler(RequestValidationError, invalid)
 
 
 def _allowed(request: Request) -> str:

@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
-from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, func, insert, select, update
 
@@ -187,17 +186,17 @@ class Queue:
     def _is_active(self, name: str) -> ColumnElement[bool]:
         return (self._table.c.name == name) & self._table.c.state.in_(ACTIVE)
 
-    def _select(self) -> Select[Any]:
+    def _select(self) -> Select[tuple[object, ...]]:
         return select(*self._columns).order_by(self._table.c.id)
 
-    def _read(self, statement: Select[Any]) -> list[Submission]:
+    def _read(self, statement: Select[tuple[object, ...]]) -> list[Submission]:
         with self._place.engine.connect() as database:
             return [_from(row) for row in database.execute(statement)]
 
     def _one(self, database: Connection, number: int) -> Submission:
         return _from(database.execute(self._select().where(self._table.c.id == number)).one())
 
-    def _change(self, database: Connection, number: int, **values: Any) -> Submission:
+    def _change(self, database: Connection, number: int, **values: object) -> Submission:
         changed = update(self._table).where(self._table.c.id == number).values(**values)
         return _from(database.execute(changed.returning(*self._columns)).one())
 
@@ -213,7 +212,7 @@ def _digest(spec: str, links: str) -> str:
     return hashlib.sha256(f"{spec}\0{links}".encode()).hexdigest()
 
 
-def _from(row: Row[Any]) -> Submission:
+def _from(row: Row[tuple[object, ...]]) -> Submission:
     values = dict(row._mapping)
     sound = values.pop("digest") == _digest(row.spec, row.links)
     return Submission(**values | {"links": json.loads(row.links) if sound else {}, "sound": sound})

@@ -1,8 +1,9 @@
 """Routes: the service itself: its page and documentation, health, metrics, events, and the page's session."""
 
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import jinja2
 from fastapi import APIRouter, Request
@@ -11,16 +12,14 @@ from fastapi.responses import Response, StreamingResponse
 from study import __version__
 from study.charts.colors import color_rules
 from study.service import events, metrics
-from study.service.problems import Problem, declare
+from study.service.problems import Problem, Responses, declare
 from study.service.schemas import Health
 from study.service.security import COOKIE, cookie_for
 from study.service.state import Service, answer
 
 _FILES = Path(__file__).parent / "page"
 _TYPES = {"page.js": "text/javascript; charset=utf-8", "page.css": "text/css; charset=utf-8"}
-_HTML: dict[int | str, dict[str, Any]] = {
-    200: {"description": "A page.", "content": {"text/html": {"schema": {"type": "string"}}}}
-}
+_HTML: Responses = {200: {"description": "A page.", "content": {"text/html": {"schema": {"type": "string"}}}}}
 
 
 def service_routes(service: Service) -> APIRouter:
@@ -108,7 +107,7 @@ def _read(name: str) -> bytes:
     return (_FILES / name).read_bytes()
 
 
-def _describe(document: dict[str, Any]) -> str:
+def _describe(document: Mapping[str, object]) -> str:
     """Return an OpenAPI document as a page, which needs nothing from anywhere."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_FILES), autoescape=True, trim_blocks=True, lstrip_blocks=True

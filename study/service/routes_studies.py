@@ -1,7 +1,7 @@
 """Routes: hand a study in, and look at studies."""
 
 from dataclasses import asdict
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import Response
@@ -31,12 +31,12 @@ from study.service.schemas import (
 from study.service.state import Name, Service, answer, body_of, media_type_of
 from study.service.submitting import JSON, TOML, read_submission
 from study.spec.whole import NAME
-from study.text.records import to_json
+from study.text.records import Json, to_json
 
 LOG_BYTES = 1 << 20  # of a log, in one answer
-_TABLE = {"type": "object"}
+_TABLE: dict[str, Json] = {"type": "object"}
 # What a spec must be at least; what its tables may hold is said in docs/spec.md and docs/data.md, and checked.
-SPEC_SCHEMA: dict[str, Any] = {
+SPEC_SCHEMA: dict[str, Json] = {
     "type": "object",
     "required": ["name", "data", "space"],
     "additionalProperties": False,

@@ -1,7 +1,8 @@
 """What the service answers, as JSON; the OpenAPI document is made from these."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -85,8 +86,8 @@ class StudyAnswer(StudyLine):
     front: list[int] = Field(description="With several objectives: trials that no other is better than in all.")
     choice: ChoiceAnswer
     choice_lines: list[str] = Field(description="The same in sentences, and which trial is finalized.")
-    confirm: dict[str, Any] | None = Field(description="What `study confirm` found.")
-    finalized: list[dict[str, Any]] = Field(description="Openings of the test set, oldest first.")
+    confirm: Mapping[str, object] | None = Field(description="What `study confirm` found.")
+    finalized: list[Mapping[str, object]] = Field(description="Openings of the test set, oldest first.")
     spec: str | None = Field(description="As it was handed in, TOML.")
 
 
@@ -159,7 +160,7 @@ class FinalAnswer(_Answer):
     """What `study finalize` did."""
 
     name: str
-    opening: dict[str, Any]
+    opening: Mapping[str, object]
     times: int = Field(description="How often the test set has been opened.")
     choice: ChoiceAnswer
     dev_value: float | None

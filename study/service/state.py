@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar, TypeVarTuple
 
 from fastapi import Path, Request
 from fastapi.responses import Response
@@ -26,6 +26,7 @@ from study.spec.whole import NAME
 
 RETRY_AFTER = "5"  # seconds
 Result = TypeVar("Result")
+Arguments = TypeVarTuple("Arguments")
 Name = Annotated[str, Path(pattern=f"^{NAME.pattern}$", max_length=100, description="Name of a study.")]
 
 
@@ -53,7 +54,7 @@ class Service:
         listed = self.reader.listed()
         return await self.read(self.reader.studies) if listed is None else listed
 
-    async def read(self, call: Callable[..., Result], *arguments: Any) -> Result:
+    async def read(self, call: Callable[[*Arguments], Result], *arguments: *Arguments) -> Result:
         """Call what reads files, or the database, in the thread for that.
 
         Raises:

@@ -1,17 +1,17 @@
 """`study status` in the terminal: a line a study."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from rich import box
 from rich.table import Table
 
 from study.charts.words import short, title_of
+from study.service.client import StudyStatus
 from study.text.console import make_console
 from study.text.shell import next_command
 
 
-def print_status(studies: Sequence[dict[str, Any]]) -> None:
+def print_status(studies: Sequence[StudyStatus]) -> None:
     """Print how studies stand, as the service answers it."""
     console = make_console(soft_wrap=True)
     if not studies:
@@ -26,6 +26,6 @@ def print_status(studies: Sequence[dict[str, Any]]) -> None:
         table.add_row(line["name"], line["state"], trials, short(line["best"]), metric, line["description"])
     console.print(table)
     for line in studies:
-        message = (line["submission"] or {}).get("message")
-        if message:
-            console.print(f"{line['name']}: {message}")
+        submission = line["submission"]
+        if submission is not None and submission["message"]:
+            console.print(f"{line['name']}: {submission['message']}")

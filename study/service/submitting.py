@@ -1,16 +1,16 @@
 """From the body of a request to a submission: TOML or JSON, checked as `study run` would, and against the limits."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from study.errors import UserError
 from study.service.data_files import RESERVED, find_links
 from study.service.limits import Limits, check_limits
 from study.service.problems import Problem
 from study.spec import NotTomlError, Spec, parse_spec
+from study.text.records import Json
 from study.text.toml_text import write_toml
 
 TOML, JSON = "application/toml", "application/json"
@@ -73,14 +73,15 @@ def _text(body: bytes, media_type: str) -> str:
         raise Problem(400, f"the body is not UTF-8 text (byte {error.start})", "not-text") from None
 
 
-def _load(text: str) -> Any:
+def _load(text: str) -> Json:
     try:
-        return json.loads(text)
+        given: Json = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise Problem(400, f"the body is not JSON: {str(error)[:200]}", "not-json") from None
+    return given
 
 
-def _as_toml(table: dict[str, Any]) -> str:
+def _as_toml(table: Mapping[str, Json]) -> str:
     try:
         text = write_toml(table)
         text.encode()

@@ -9,13 +9,20 @@ import uuid
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from study._compat import mlflow_tables
 from study.tracking.store import database_kind
 from study.tracking.trial_run import RunContent
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import DatasetInput
+    from sqlalchemy import Connection, Table
+
+_Rows = dict[str, list[dict[str, object]]]  # by table
 
 LOCKED_WITHIN = 20_000  # milliseconds that SQLite waits for another writer, as MLflow has it
 _TRIED = ("sqlite", "postgresql")
@@ -33,7 +40,12 @@ class RunTables:
     """
 
     def __init__(
-        self, uri: str, tables: Mapping[str, Any], experiment_id: str, location: str, inputs: Sequence[Any]
+        self,
+        uri: str,
+        tables: "Mapping[str, Table]",
+        experiment_id: str,
+        location: str,
+        inputs: "Sequence[DatasetInput]",
     ) -> None:
         from sqlalchemy import NullPool, create_engine
 
@@ -43,7 +55,7 @@ class RunTables:
 
     def begin(self, contents: Sequence[RunContent]) -> list[str]:
         """Insert runs with all that they hold but files and an end; return their ids."""
-        rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        rows: _Rows = defaultdict(list)
         ids = [uuid.uuid4().hex for _ in contents]
         for run_id, content in zip(ids, contents, strict=True):
             self._add(rows, run_id, content)
@@ -71,14 +83,14 @@ class RunTables:
             self._be_patient(connection)
             connection.execute(ended, rows)
 
-    def _be_patient(self, connection: Any) -> None:
+    def _be_patient(self, connection: "Connection") -> None:
         if connection.dialect.name == "sqlite":
             connection.exec_driver_sql(f"PRAGMA busy_timeout = {LOCKED_WITHIN}")
 
     def _artifacts(self, run_id: str) -> str:
         return f"{self._location}/{run_id}/artifacts"
 
-    def _add(self, rows: dict[str, list[dict[str, Any]]], run_id: str, content: RunContent) -> None:
+    def _add(self, rows: _Rows, run_id: str, content: RunContent) -> None:
         """Add the rows of a run, as `SqlAlchemyStore` makes them in create_run and log_batch."""
         rows["runs"].append(
             {
@@ -98,16 +110,16 @@ class RunTables:
         )
         for name, pairs in (("tags", content.tags), ("params", content.params)):
             rows[name] += [{"key": key, "value": value, "run_uuid": run_id} for key, value in pairs.items()]
-        latest: dict[str, dict[str, Any]] = {}
+        latest: dict[str, tuple[tuple[int, float], dict[str, object]]] = {}
         for name, value, step in dict.fromkeys(content.points):
             at = {"timestamp": content.started, "step": step, "is_nan": False}
             row = {"key": name, "value": value, **at, "run_uuid": run_id}
             rows["metrics"].append(row)
-            if name not in latest or (step, value) > (latest[name]["step"], latest[name]["value"]):
-                latest[name] = row
-        rows["latest_metrics"] += latest.values()
+            if name not in latest or (step, value) > latest[name][0]:
+                latest[name] = (step, value), row
+        rows["latest_metrics"] += [row for _, row in latest.values()]
 
-    def _add_inputs(self, rows: dict[str, list[dict[str, Any]]], ids: Sequence[str], connection: Any) -> None:
+    def _add_inputs(self, rows: _Rows, ids: Sequence[str], connection: "Connection") -> None:
         """Add the datasets that are not there yet, and what ties them to runs, as log_inputs does."""
         datasets = self._tables["datasets"]
         for given in self._inputs:
@@ -141,7 +153,9 @@ class RunTables:
                 ]
 
 
-def open_tables(client: Any, uri: str, experiment_id: str, inputs: Sequence[Any]) -> RunTables | None:
+def open_tables(
+    client: "MlflowClient", uri: str, experiment_id: str, inputs: "Sequence[DatasetInput]"
+) -> RunTables | None:
     """Return the tables of an experiment, None where runs have to be written by the client.
 
     Args:

@@ -1,14 +1,18 @@
 """Train and dev as dataset inputs of a run, with our own fingerprint: MLflow's digest sees 10,000 values alone."""
 
 import json
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
+
+from study.ledger.attributes import StudyAttributes
+
+if TYPE_CHECKING:
+    from mlflow.entities import DatasetInput
 
 DIGEST = 36  # characters of a digest that a store keeps
 _CONTEXTS = {"train": "training", "dev": "validation"}
 
 
-def dataset_inputs(name: str, attributes: Mapping[str, Any]) -> list[Any]:
+def dataset_inputs(name: str, attributes: StudyAttributes) -> "list[DatasetInput]":
     """Return MLflow's dataset inputs for train and dev.
 
     Args:

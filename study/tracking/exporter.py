@@ -12,7 +12,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TextIO, cast
+from typing import TextIO, cast
 
 from study.ledger.home import Home
 from study.text.redaction import redact_address
@@ -141,7 +141,7 @@ class Exporter:
             self._alive.set()
         self._alive.set()
 
-    def _hear(self, said: dict[str, Any]) -> None:
+    def _hear(self, said: dict[str, str]) -> None:
         if "trouble" in said and not self._troubled:
             self._troubled = True
             address = redact_address(tracking_uri(self.home))

@@ -4,14 +4,22 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
+from sklearn.pipeline import Pipeline
 
 from study.data.preprocessing import first_lost
+from study.ledger.attributes import KeptOpening, StudyAttributes
 from study.ledger.home import StudyFolder
 from study.model.pipeline import TRUSTED, FinalFiles, predictions
 from study.text.formatting import counted
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
+    from mlflow.models.model import ModelInfo
+    from mlflow.types import Schema
 
 ALIAS = "champion"
 _OPENING = "study.opening"
@@ -21,13 +29,13 @@ _PACKAGES = ("dnn-study", "scikit-learn", "skops", "numpy", "pandas", "pyarrow")
 
 
 def register_model(
-    client: Any,
+    client: "MlflowClient",
     uri: str,
     experiment_id: str,
     run_id: str,
     name: str,
     folder: StudyFolder,
-    attributes: Mapping[str, Any],
+    attributes: StudyAttributes,
 ) -> None:
     """Log and register the model of the last opening of the test set, unless that is there already.
 
@@ -42,7 +50,7 @@ def register_model(
     openings = attributes.get("finalized", [])
     if not openings:
         return
-    files = FinalFiles.of(folder.final, openings[-1])
+    files = FinalFiles.of(folder.final, openings[-1].get("files", {}))
     if not files.model.exists():
         return
     key = f"{attributes['uid']}/{len(openings)}"
@@ -58,7 +66,7 @@ def register_model(
     client.set_registered_model_alias(name, ALIAS, made.version)
 
 
-def _log(experiment_id: str, run_id: str, files: FinalFiles, tags: Mapping[str, str]) -> Any:
+def _log(experiment_id: str, run_id: str, files: FinalFiles, tags: Mapping[str, str]) -> "ModelInfo":
     import mlflow
     from mlflow.models import Model, ModelSignature, infer_signature
 
@@ -67,7 +75,7 @@ def _log(experiment_id: str, run_id: str, files: FinalFiles, tags: Mapping[str, 
     typed, _ = model.named_steps["cells"].read(example)
     outputs = predictions(model, typed)["prediction"]
     mlflow.set_experiment(experiment_id=experiment_id)
-    return Model.log(
+    info: ModelInfo = Model.log(
         artifact_path=None,
         name="model",
         flavor=mlflow.sklearn,
@@ -80,9 +88,12 @@ def _log(experiment_id: str, run_id: str, files: FinalFiles, tags: Mapping[str, 
         serialization_format="skops",
         skops_trusted_types=list(TRUSTED),
     )
+    return info
 
 
-def _register(client: Any, name: str, info: Any, run_id: str, tags: Mapping[str, str], description: str) -> Any:
+def _register(
+    client: "MlflowClient", name: str, info: "ModelInfo", run_id: str, tags: Mapping[str, str], description: str
+) -> "ModelVersion":
     from mlflow.exceptions import MlflowException
 
     try:
@@ -95,11 +106,11 @@ def _register(client: Any, name: str, info: Any, run_id: str, tags: Mapping[str,
     )
 
 
-def _versions(client: Any, name: str) -> list[Any]:
+def _versions(client: "MlflowClient", name: str) -> "list[ModelVersion]":
     return list(client.search_model_versions(f"name = '{name}'"))
 
 
-def _inputs(example: pd.DataFrame, model: Any) -> tuple[pd.DataFrame, Any]:
+def _inputs(example: pd.DataFrame, model: Pipeline) -> "tuple[pd.DataFrame, Schema | None]":
     """Return the columns that the model reads, and the schema of the inputs: None, or all of them as text.
 
     The model reads cells of any type, and MLflow has no type that lets all of them pass: one of numbers refuses whole
@@ -114,7 +125,7 @@ def _inputs(example: pd.DataFrame, model: Any) -> tuple[pd.DataFrame, Any]:
     return pd.DataFrame(columns), None
 
 
-def _text_inputs(example: pd.DataFrame, names: list[str]) -> tuple[pd.DataFrame, Any]:
+def _text_inputs(example: pd.DataFrame, names: list[str]) -> "tuple[pd.DataFrame, Schema]":
     from mlflow.types import ColSpec, DataType, Schema
 
     return pd.DataFrame({name: _texts(example[name]) for name in names}), Schema(
@@ -126,7 +137,7 @@ def _texts(column: pd.Series) -> pd.Series:
     return column.astype(object).map(lambda cell: None if pd.isna(cell) else str(cell))
 
 
-def _describe(opening: Mapping[str, Any]) -> str:
+def _describe(opening: KeptOpening) -> str:
     part = "train and dev" if opening["with_dev"] else "train"
     value, low, high = (opening[key] for key in ("value", "low", "high"))
     score = "undefined" if value is None else f"{value:.4g}"

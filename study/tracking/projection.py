@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from optuna.trial import FrozenTrial
 
@@ -32,6 +32,9 @@ from study.tracking.store import is_database, make_store, tracking_uri
 from study.tracking.study_run import ParentContent, describe_parent
 from study.tracking.trial_run import STATUS, RunContent, TrialDescriber, milliseconds
 from study.tracking.views import missing_tags, view_tags
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
 
 BATCH = 1000  # metrics that MLflow takes at once
 REMEMBER_EVERY = 2.0  # seconds between two writings of which run shows which trial; the store knows it too
@@ -174,7 +177,7 @@ class Projection:
             if key != _PARENT and parents[run_id] != self.parent:
                 self.client.set_tag(run_id, "mlflow.parentRunId", self.parent)
 
-    def _search(self) -> Iterator[Any]:
+    def _search(self) -> "Iterator[Run]":
         token = None
         while True:
             page = self.client.search_runs(
@@ -319,7 +322,7 @@ def _try_lock(descriptor: int) -> bool:
     return True
 
 
-def _is_whole(run: Any, trial: FrozenTrial) -> bool:
+def _is_whole(run: "Run", trial: FrozenTrial) -> bool:
     """Return whether a run was written to its end, which its status and its state say together."""
     state = STATES[trial.state]
     return bool(run.info.status == STATUS[state] and run.data.tags.get("study.state") == state)

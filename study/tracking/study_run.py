@@ -4,13 +4,13 @@ import csv
 import hashlib
 import io
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from optuna.trial import FrozenTrial
 
 from study.evaluation.choice_lines import choice_lines
+from study.ledger.attributes import StudyAttributes
 from study.ledger.choice import NAMES
 from study.ledger.confirmation import Confirmation
 from study.ledger.home import StudyFolder
@@ -90,7 +90,7 @@ def describe_parent(ledger: Ledger, folder: StudyFolder, experiment_id: str) -> 
     )
 
 
-def describe(summary: Summary, attributes: Mapping[str, Any], experiment_id: str) -> str:
+def describe(summary: Summary, attributes: StudyAttributes, experiment_id: str) -> str:
     """Return the description in Markdown that MLflow shows above the parent run."""
     ranking, drawn = summary.ranking()[:5], _drawn(summary)
     counts = {state: sum(row.state == state for row in summary.trials) for state in ("complete", "pruned", "failed")}
@@ -135,7 +135,7 @@ def _best_so_far(trials: list[FrozenTrial], direction: str) -> list[tuple[str, f
 
 
 def _outcomes(
-    confirmation: Confirmation | None, attributes: Mapping[str, Any], step: int
+    confirmation: Confirmation | None, attributes: StudyAttributes, step: int
 ) -> list[tuple[str, float, int, int]]:
     """Return what confirm and finalize found, as metrics of the parent."""
     at = int(attributes["created"])
@@ -159,7 +159,7 @@ def _drawn(summary: Summary) -> list[str]:
     return [name for name in names if len({str(row.params.get(name)) for row in summary.trials}) > 1]
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 

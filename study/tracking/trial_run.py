@@ -5,9 +5,8 @@ All times are the trial's own, so that writing a run again changes nothing.
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from optuna.trial import FrozenTrial
@@ -172,7 +171,7 @@ class TrialDescriber:
             files["dev.csv"] = _table(["iteration", *names], rows)
         if file.dev_predictions:
             buffer = io.BytesIO()
-            arrays: Mapping[str, Any] = {f"network_{k}": A for k, A in enumerate(file.dev_predictions)}
+            arrays: dict[str, Array] = {f"network_{k}": A for k, A in enumerate(file.dev_predictions)}
             np.savez_compressed(buffer, allow_pickle=False, **arrays)
             files["dev_predictions.npz"] = buffer.getvalue()
         return files
@@ -198,7 +197,7 @@ def _finite(points: Sequence[Point]) -> list[Point]:
     return [point for point in points if np.isfinite(point[1])]
 
 
-def _table(names: Sequence[str], rows: Any) -> bytes:
+def _table(names: Sequence[str], rows: Iterable[Iterable[object]]) -> bytes:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(names)

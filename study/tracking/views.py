@@ -5,17 +5,17 @@ MLflow's pages read a view from a tag of the experiment, as their own "share" do
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
 from urllib.parse import quote
 
 from study.spec import Range, Spec
+from study.text.records import Json
 
 TAG = "mlflow.sharedViewState."
 # Without it MLflow guesses from the runs whether an experiment is about language models.
 EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
 _LAYERS = "units"  # one readable column in place of one a layer
 # What MLflow's pages expect beside what is said here: nothing pinned, hidden, grouped or resized.
-_PLAIN: dict[str, Any] = {
+_PLAIN: dict[str, Json] = {
     "startTime": "ALL",
     "lifecycleFilter": "Active",
     "datasetsFilter": [],
