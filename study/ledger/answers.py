@@ -1,8 +1,8 @@
 """A study as `study show --json`, `study list --json` and the report print it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass, field, fields
+from typing import Literal
 
 from study.ledger.confirmation import Confirmation
 from study.ledger.results import Summary, TrialRow
@@ -51,25 +51,29 @@ class StudyAnswer(StudyLine):
 
 def describe_line(summary: Summary) -> StudyLine:
     """Return a study without its trials."""
-    return StudyLine(**_of_study(summary))
+    several = len(summary.objectives) > 1
+    return StudyLine(
+        objectives=summary.objectives if several else None,
+        values={number: tuple(given) for number, given in summary.values.items()} if several else None,
+        front=summary.front if several else None,
+        name=summary.name,
+        state=summary.state,
+        direction=summary.direction,
+        metric=summary.metric,
+        best=summary.best,
+        planned=summary.planned,
+        description=summary.description,
+        confirmed=summary.choice.confirmed,
+        recommended=summary.choice.recommended,
+        finalize=summary.choice.final,
+        confirm=summary.confirm,
+        finalized=summary.finalized,
+        warnings=summary.warnings,
+    )
 
 
 def describe_study(summary: Summary) -> StudyAnswer:
-    """Return a study with all its trials."""
-    return StudyAnswer(**_of_study(summary), trials=tuple(summary.trials))
-
-
-def _of_study(summary: Summary) -> dict[str, Any]:
-    """Return the fields of a line."""
-    several: dict[str, Any] = {}
-    if len(summary.objectives) > 1:
-        values = {number: tuple(given) for number, given in summary.values.items()}
-        several = {"objectives": summary.objectives, "values": values, "front": summary.front}
-    names = ("name", "state", "direction", "metric", "best", "planned", "description", "confirm", "finalized")
-    return several | {
-        **{name: getattr(summary, name) for name in names},
-        "confirmed": summary.choice.confirmed,
-        "recommended": summary.choice.recommended,
-        "finalize": summary.choice.final,
-        "warnings": summary.warnings,
-    }
+    """Return a study with all its trials, by number."""
+    line = describe_line(summary)
+    shared = {each.name: getattr(line, each.name) for each in fields(line)}
+    return StudyAnswer(**shared, trials=tuple(summary.trials))

@@ -5,7 +5,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Literal, TypedDict
 
 from study.errors import UserError
 from study.ledger import holding
@@ -238,6 +238,11 @@ def front_of(values: Mapping[int, Sequence[float]], directions: Sequence[str]) -
     return tuple(n for n, mine in sorted(losses.items()) if not beaten(mine))
 
 
+class _Exports(TypedDict, total=False):
+    runs: dict[str, str]
+    experiment: str | None
+
+
 def read_exports(folder: StudyFolder) -> dict[str, str]:
     """Return the MLflow run of each exported trial, by number as text; "study" is the parent."""
     return dict(_exports(folder).get("runs", {}))
@@ -248,12 +253,13 @@ def read_experiment(folder: StudyFolder) -> str | None:
     return _exports(folder).get("experiment")
 
 
-def _exports(folder: StudyFolder) -> dict[str, Any]:
+def _exports(folder: StudyFolder) -> _Exports:
     """Return what is kept of MLflow's ids; nothing where that is damaged, since MLflow is asked then."""
     try:
         kept = json.loads(folder.exports.read_bytes())
     except (FileNotFoundError, ValueError):
         return {}
     runs = kept.get("runs") if isinstance(kept, dict) else None
-    sound = isinstance(runs, dict) and all(isinstance(run, str) for run in runs.values())
-    return {"runs": runs, "experiment": kept.get("experiment")} if sound else {}
+    if not isinstance(runs, dict) or not all(isinstance(run, str) for run in runs.values()):
+        return {}
+    return {"runs": runs, "experiment": kept.get("experiment")}
