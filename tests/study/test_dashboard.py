@@ -18,7 +18,7 @@ from support.ports import free_port
 from support.postgres import Server
 from support.stores import give_store
 
-from study import ui
+from study.tracking import ui
 
 needs_dashboard = pytest.mark.skipif(find_spec("optuna_dashboard") is None, reason="optuna-dashboard is not installed")
 

@@ -126,7 +126,10 @@ def test_ctrl_c_twice_is_as_good_as_once(endless: Path, home: Path, finished: Pa
 
 
 def test_ctrl_c_before_the_first_line_is_answered_too(spec: Path, home: Path) -> None:
-    process = begin(spec, home)
+    # With preexec_fn it is a new process of Python, whose imports are the point.
+    process = begin_process(
+        "run", spec, "--home", home, "--jobs", 2, "--no-tracking", start_new_session=True, preexec_fn=lambda: None
+    )
     wait_for(lambda: b"multiarray" in Path(f"/proc/{process.pid}/maps").read_bytes(), "the command to be importing")
     os.killpg(process.pid, signal.SIGINT)
     assert process.communicate(timeout=100) == ("", "study: interrupted\n")

@@ -1,6 +1,5 @@
 """Confirm, recheck and finalize killed at each step that changes a file: what is read afterwards belongs together."""
 
-import json
 import shutil
 from collections.abc import Callable
 from functools import partial
@@ -20,6 +19,7 @@ from study.ledger.home import Home
 from study.ledger.ledger import Ledger
 from study.model.finalize import finalize
 from study.model.predict import predict_table
+from study.text.records import json_value
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
 
@@ -41,9 +41,9 @@ def attributes(home: Home) -> dict[str, Any]:
     return Ledger(home.folder("table"), "table").attributes
 
 
-def figures(outcome: dict[str, Any]) -> dict[str, Any]:
+def figures(outcome: object) -> dict[str, Any]:
     """Return an outcome without what is measured by a clock."""
-    plain = json.loads(json.dumps(outcome))
+    plain: Any = json_value(outcome)
     for candidate in plain["candidates"]:
         del candidate["seconds"]
     return plain

@@ -28,6 +28,7 @@ from support.waiting import LIMIT, wait_for
 from study.execution import Workers
 from study.ledger.home import Home
 from study.run import Progress, run
+from study.text.shell import running_with
 from study.tracking.exporter import Exporter, make_exporter
 from study.tracking.projection import hold_projection
 
@@ -201,7 +202,8 @@ def run_with_exporter(spec: Path, home: Path, silence: float, ended: Callable[[i
         progress = Progress(lambda *_: None, lambda *_: None, lines.append, conclude)
         result = run(spec, Home(home), workers=Workers(1), exporter=exporter, progress=progress)
     assert gone(processes)
-    return result.missing_runs(str(home)), lines
+    with running_with({"home": home}):
+        return result.missing_runs(), lines
 
 
 @needs_proc
