@@ -50,7 +50,7 @@ def trials(home: Path, storage: str | None, name: str = "small") -> list[tuple[i
 
 def test_killed_server_goes_on_with_what_is_in_the_database(home: Path, storage: str, finished: Path) -> None:
     with serving(home, *OPTIONS, storage=storage) as served:
-        assert submit(served.port, LONGER).status == 201
+        assert submit(served.port, LONGER.replace("trials = 40", "trials = 120")).status == 201
         assert submit(served.port, TINY.format(name="next")).status == 201
         served.until_finished("small", 1)
         (running,) = processes.running(str(home / "studies" / "small" / "service" / "spec.toml"))
@@ -59,14 +59,14 @@ def test_killed_server_goes_on_with_what_is_in_the_database(home: Path, storage:
         served.kill()
         os.kill(running, signal.SIGKILL)  # as when the machine goes down
         assert [each.state for each in Queue(Home(home, storage)).all()] == ["running", "queued"]
-        assert len(trials(home, storage)) < 40
+        assert len(trials(home, storage)) < 120
         served.start()
         served.wait()
         served.until("next", "complete")
         assert served.study("small")["state"] == "complete"
         listed = ask(served.port, "GET", "/studies").json()["studies"]
         assert [(line["name"], line["finished"], line["planned"]) for line in listed] == [
-            ("small", 40, 40),
+            ("small", 120, 120),
             ("next", 1, 1),
         ]
         curves = ask(served.port, "GET", "/studies/small/curves").json()
