@@ -146,7 +146,7 @@ class JoblibExecutor:
         return self._session
 
     def _call(self, task: TrainingTask) -> tuple[Callable[..., list[Outcome]], tuple[object, ...]]:
-        data = self.backend.data(task.chunks[0].data) if task.chunks else None
+        data = self.backend.data(task.chunks[0].data)
         return (run_chunks, (task.chunks,)) if data is None else (run_chunks_remotely, (task.chunks, data))
 
     def _take_results(self) -> None:
