@@ -14,13 +14,14 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Protocol
 
 import joblib
 from joblib.parallel import ParallelBackendBase
+from joblib.pool import PicklingPool
 
 from engine.worker_data import PackedData, pack_data
 from study.errors import MachineError, UserError, needs_package
@@ -120,7 +121,7 @@ class Dask:
         self.lost_errors: tuple[type[BaseException], ...] = (KilledWorker, CommClosedError, TimeoutError)
         self._data: dict[str, DaskFuture] = {}
 
-    def configure(self) -> tuple[joblib.Parallel, ParallelBackendBase]:
+    def configure(self) -> tuple[AbstractContextManager[object], ParallelBackendBase]:
         """Return joblib's dask backend."""
         self._ask()
         return configured(self.jobs, backend="dask", client=self._client)
@@ -221,10 +222,11 @@ class Ray:
         register_ray()
         self._data: dict[str, Callable[[], PackedData]] = {}
 
-    def configure(self) -> tuple[joblib.Parallel, ParallelBackendBase]:
+    def configure(self) -> tuple[AbstractContextManager[object], ParallelBackendBase]:
         """Return joblib's ray backend, whose workers are begun again where they are lost."""
         again = {"num_cpus": 1, "max_restarts": -1, "max_task_retries": RETRIES}
-        return configured(self._workers, backend="ray", ray_remote_args=again)
+        parallel, backend = configured(self._workers, backend="ray", ray_remote_args=again)
+        return _pools_put_back(parallel), backend
 
     def data(self, folder: str) -> Callable[[], PackedData]:
         """Return what fetches the data from ray, which copies them to each node once."""
@@ -241,6 +243,20 @@ class Ray:
         """Leave the cluster, or end the one that was begun here."""
         with _same_signals():
             self._ray.shutdown()
+
+
+@contextmanager
+def _pools_put_back(parallel: joblib.Parallel) -> Iterator[None]:
+    """Enter and leave joblib's ray backend.
+
+    It makes joblib's pools ray's for the whole process, and leaves them so: "multiprocessing" then begins ray workers.
+    """
+    bases = PicklingPool.__bases__
+    try:
+        with parallel:
+            yield
+    finally:
+        PicklingPool.__bases__ = bases
 
 
 def _gone(place: str) -> MachineError:

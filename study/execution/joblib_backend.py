@@ -7,7 +7,7 @@ lost, waits forever for a task that dask gave up, and cannot yield results of ra
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Future, wait
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from threading import Lock, Thread
 from typing import Protocol, TypeVar
 
@@ -44,7 +44,7 @@ class Backend(Protocol):
     def lost_errors(self) -> tuple[type[BaseException], ...]:
         """What the backend raises where a worker is lost, besides `BrokenExecutor` and `CancelledError`."""
 
-    def configure(self) -> tuple[joblib.Parallel, ParallelBackendBase]:
+    def configure(self) -> tuple[AbstractContextManager[object], ParallelBackendBase]:
         """Return the backend, and what configures it when it is entered and ends it when it is left.
 
         Raises:
@@ -201,12 +201,12 @@ class _Session:
         processes: the workers, where they are processes of this machine.
     """
 
-    def __init__(self, configure: Callable[[], tuple[joblib.Parallel, ParallelBackendBase]]) -> None:
+    def __init__(self, configure: Callable[[], tuple[AbstractContextManager[object], ParallelBackendBase]]) -> None:
         self.processes = LocalProcesses()
         self._configured = ExitStack()
         with block_sigint():  # a helper process of loky begins here, and workers of some backends
-            parallel, self._backend = configure()
-            self._configured.enter_context(parallel)
+            session, self._backend = configure()
+            self._configured.enter_context(session)
         self._backend.start_call()
 
     def submit(self, function: Callable[..., list[Outcome]], arguments: tuple[object, ...]) -> "Future[list[Outcome]]":

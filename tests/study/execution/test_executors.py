@@ -11,6 +11,7 @@ from typing import Any
 import joblib
 import numpy as np
 import pytest
+from joblib.pool import PicklingPool
 from support import troubled_work
 from support.dask_cluster import DaskCluster, start_cluster
 from support.in_process import run_local, spec_with
@@ -236,6 +237,18 @@ def test_close_leaves_no_process(executor: Executor, place: Path, have: Any) -> 
     assert multiprocessing.active_children() == []
     (outcome,) = executor.wait(submitted[3:])
     assert outcome.error is None or outcome.error.kind is FailureKind.CANCELED
+
+
+@pytest.mark.slow
+def test_multiprocessing_after_ray_is_joblibs_own(ray: Backend, place: Path, have: Any) -> None:
+    have("none")
+    own = PicklingPool.__bases__
+    (task,) = tasks(place, 1)
+    with closing(JoblibExecutor(ray)) as executor:
+        executor.submit(task)
+        executor.wait([task])
+        assert PicklingPool.__bases__ != own
+    assert PicklingPool.__bases__ == own
 
 
 @pytest.mark.slow
