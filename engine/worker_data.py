@@ -9,7 +9,7 @@ padded with features that are 0 and with examples of weight 0, which change noth
 import hashlib
 import io
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -39,13 +39,17 @@ class Unit:
 
 @dataclass(frozen=True, eq=False)
 class Fold:
-    """One pair of train and dev, columns are examples: X (n_x, m), Y (n_y, m)."""
+    """One pair of train and dev, columns are examples: X (n_x, m), Y (n_y, m).
+
+    train_weight: (1, m), what each training example counts for in the cost; None where all count the same.
+    """
 
     train_X: Array
     train_Y: Array
     dev_X: Array
     dev_Y: Array
     unit: Unit = Unit()
+    train_weight: Array | None = None
 
 
 def restore_pairs(folds: Sequence[Fold], A: Array) -> list[tuple[Array, Array]]:
@@ -69,7 +73,7 @@ class WorkerData:
     Attributes:
         X: (n_x, m), or (K, n_x, m) with folds.
         Y: (n_y, m), or (K, n_y, m).
-        weight: (K, 1, m) with folds of different lengths, else None.
+        weight: (1, m), or (K, 1, m) with folds; None where all examples count the same.
         folds: as written; one without folds.
     """
 
@@ -86,6 +90,7 @@ class WorkerData:
 ALIGNMENT = 64  # bytes; the data in a .npy file are aligned to it, as are pages of memory
 HEADER = 4096  # bytes; headers of .npy files of plain arrays are smaller
 _PARTS = ("train_X", "train_Y", "dev_X", "dev_Y")
+_WEIGHT = "train_weight"  # only there where examples have weights
 
 
 def write_data(folder: Path, folds: Sequence[Fold]) -> None:
@@ -95,10 +100,14 @@ def write_data(folder: Path, folds: Sequence[Fold]) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     for index, fold in enumerate(folds):
-        for part in _PARTS:
+        for part in (*_PARTS, _WEIGHT):
+            array: Array | None = getattr(fold, part)
+            if array is None:
+                (folder / _file(part, index)).unlink(missing_ok=True)
+                continue
             temporary = folder / f".part{TEMPORARY}"
             with temporary.open("wb") as file:
-                np.save(file, getattr(fold, part), allow_pickle=False)
+                np.save(file, array, allow_pickle=False)
             temporary.replace(folder / _file(part, index))
     write_whole(folder / "units.json", json.dumps([asdict(fold.unit) for fold in folds]).encode())
     write_whole(folder / "digest", pack_data(folder).digest.encode())
@@ -111,7 +120,8 @@ def read_data(folder: str) -> WorkerData:
     place = Path(folder)
     units = (place / "units.json").read_text()
     # As plain arrays: NumPy's memmap class makes small operations slower.
-    return _gather(units, lambda name: np.asarray(np.load(place / name, mmap_mode="r", allow_pickle=False)))
+    weighted = {path.name for path in place.glob(f"{_WEIGHT}.*")}
+    return _gather(units, weighted, lambda name: np.asarray(np.load(place / name, mmap_mode="r", allow_pickle=False)))
 
 
 def read_checked_data(folder: Path) -> WorkerData:
@@ -150,8 +160,9 @@ class PackedData:
 def pack_data(folder: Path) -> PackedData:
     """Return the files that `write_data` wrote, for workers that cannot read the folder."""
     units = (folder / "units.json").read_text()
-    names = [_file(part, k) for k in range(len(json.loads(units))) for part in _PARTS]
-    files = {name: np.fromfile(folder / name, np.uint8) for name in names}
+    names = [_file(part, k) for k in range(len(json.loads(units))) for part in (*_PARTS, _WEIGHT)]
+    there = [name for name in names if not name.startswith(_WEIGHT) or (folder / name).exists()]
+    files = {name: np.fromfile(folder / name, np.uint8) for name in there}
     digest = hashlib.sha256(units.encode())
     for content in files.values():
         digest.update(content.tobytes())
@@ -161,7 +172,7 @@ def pack_data(folder: Path) -> PackedData:
 @lru_cache(maxsize=2)
 def unpack_data(packed: PackedData) -> WorkerData:
     """Return what `read_data` returns, aligned like its memory maps, since the bits of sums depend on alignment."""
-    return _gather(packed.units, lambda name: _as_mapped(packed.files[name]))
+    return _gather(packed.units, packed.files, lambda name: _as_mapped(packed.files[name]))
 
 
 def _as_mapped(content: ByteArray) -> Array:
@@ -178,13 +189,17 @@ def _as_mapped(content: ByteArray) -> Array:
     return array
 
 
-def _gather(units: str, read: Callable[[str], Array]) -> WorkerData:
+def _gather(units: str, names: Container[str], read: Callable[[str], Array]) -> WorkerData:
     folds = tuple(
-        Fold(**{part: read(_file(part, k)) for part in _PARTS}, unit=Unit(**unit))
+        Fold(
+            **{part: read(_file(part, k)) for part in _PARTS},
+            unit=Unit(**unit),
+            train_weight=read(_file(_WEIGHT, k)) if _file(_WEIGHT, k) in names else None,
+        )
         for k, unit in enumerate(json.loads(units))
     )
     if len(folds) == 1:
-        return WorkerData(folds[0].train_X, folds[0].train_Y, None, folds)
+        return WorkerData(folds[0].train_X, folds[0].train_Y, folds[0].train_weight, folds)
     return stack_folds(folds)
 
 
@@ -203,8 +218,9 @@ def stack_folds(folds: Sequence[Fold]) -> WorkerData:
     for k, (fold, m) in enumerate(zip(folds, sizes, strict=True)):
         X[k, : fold.train_X.shape[0], :m] = fold.train_X
         Y[k, :, :m], Y[k, :, m:] = fold.train_Y, fold.train_Y[:, :1]
-        weight[k, 0, :m] = 1
-    return WorkerData(X, Y, None if min(sizes) == longest else weight, tuple(folds))
+        weight[k, 0, :m] = 1 if fold.train_weight is None else fold.train_weight[0]
+    equal = min(sizes) == longest and all(fold.train_weight is None for fold in folds)
+    return WorkerData(X, Y, None if equal else weight, tuple(folds))
 
 
 def widen(X: Array, n_x: int) -> Array:

@@ -27,13 +27,15 @@ class Part:
 
     X: (n_x, m), float32, C-contiguous. Y: (n_y, m), float32: 0 or 1 in (1, m) for two classes, one-hot
     in (K, m) for several, standardized in (1, m) for regression. rows: (m,), int64, the examples' row
-    numbers in the source, counted from 0. misfits: cells that do not fit their column.
+    numbers in the source, counted from 0. misfits: cells that do not fit their column. weight: (1, m), what each
+    training example counts for, with mean 1; None where all count the same, and in parts that are not trained on.
     """
 
     X: FloatArray
     Y: FloatArray
     rows: npt.NDArray[np.int64]
     misfits: "tuple[Misfits, ...]" = ()
+    weight: FloatArray | None = None
 
     @property
     def notes(self) -> tuple[str, ...]:

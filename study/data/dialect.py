@@ -285,6 +285,6 @@ def _lacks_a_cell(rows: list[list[str]]) -> bool:
 
 def _named_columns(spec: DataSpec) -> set[str]:
     """Return the columns that the spec names."""
-    names = [spec.target, spec.group, spec.time]
+    names = [spec.target, spec.group, spec.time, spec.weight]
     lists = (spec.numeric, spec.categorical, spec.boolean, spec.dates, spec.drop, spec.ignore)
     return {name for name in (*names, *chain(*lists)) if isinstance(name, str)}

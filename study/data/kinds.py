@@ -73,13 +73,13 @@ def candidate_columns(features: list[str], spec: DataSpec, label: str) -> tuple[
                 raise UserError(f"{label}: [data] {key} names {name!r}, which is no column; "
                                 f"{did_you_mean(name, features)}")  # fmt: skip
     left_out = dict.fromkeys(spec.drop, "dropped") | dict.fromkeys(spec.ignore, "identifier")
-    for role in ("group", "time"):
+    for role in ("group", "time", "weight"):
         name = getattr(spec, role)
         if name is None:
             continue
         if name not in features:
             raise UserError(f"{label}: [data] {role} {name!r} is no column; {did_you_mean(name, features)}")
-        if role == "group" or name not in (*spec.dates, *spec.numeric):
+        if role != "time" or name not in (*spec.dates, *spec.numeric):
             left_out[name] = role
     kept = [name for name in features if name not in left_out]
     if not kept:

@@ -20,6 +20,7 @@ from study.data.opening import Opened, Rows, cut, open_source
 from study.data.presence import read_test_target
 from study.data.sources import RawTable
 from study.data.target import Target, fit_scale, to_outputs
+from study.data.weights import read_weights
 from study.errors import UserError
 from study.spec.data import DataSpec
 
@@ -117,7 +118,7 @@ def _fit(opened: Opened, train: Rows, columns: kinds.Columns | None = None, *, s
     scale = fit_scale(codes, spec.log_target) if opened.target.task == "regression" else None
     X = _matrix(pipeline, typed, raw.label)
     Y = to_outputs(codes, opened.target.task, len(opened.target.classes), scale)
-    return _Fitted(columns, pipeline, scale, Part(X, Y, rows))
+    return _Fitted(columns, pipeline, scale, Part(X, Y, rows, weight=read_weights(spec, raw, rows)))
 
 
 def _part(opened: Opened, fitted: _Fitted, frame: pd.DataFrame, codes: npt.NDArray[np.float64], rows: Rows) -> Part:

@@ -43,7 +43,7 @@ def train_again(session: StudySession, dataset: Dataset, number: int) -> FinalNe
         dtype=np.float32,
     )
     with threadpool_limits(1):
-        state = advance(state, dataset.train.X, dataset.train.Y)
+        state = advance(state, dataset.train.X, dataset.train.Y, sample_weight=dataset.train.weight)
         parameters = state.replica(0)
         if "diverged" in state.status or _is_far_off(dataset, metric, architecture, parameters):
             raise UserError(

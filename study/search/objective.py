@@ -228,7 +228,8 @@ def folds_of(datasets: Sequence[Dataset], part: Literal["dev", "confirm"] = "dev
             raise UserError(
                 "[data] confirm is not set, so there is no part of that name; set it to a share such as 0.1"
             )
-        folds.append(Fold(dataset.train.X, dataset.train.Y, predicted.X, predicted.Y, unit_of(dataset)))
+        train = dataset.train
+        folds.append(Fold(train.X, train.Y, predicted.X, predicted.Y, unit_of(dataset), train.weight))
     return folds
 
 

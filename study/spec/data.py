@@ -81,6 +81,12 @@ class DataSpec(BaseModel):
         "unless it is named in `dates` or `numeric` too.",
     )
 
+    weight: StrictStr | None = Field(
+        default=None,
+        description="A column of numbers of at least 0: how much each training row counts in the cost, relative to "
+        "the others. Metrics count every row once. It is not a feature.",
+    )
+
     duplicates: Literal["keep", "drop", "group"] = Field(
         default="keep",
         description="Rows that are equal in all features and the target: kept as they are, all but the first "
@@ -293,7 +299,7 @@ class DataSpec(BaseModel):
         if self.target in seen:
             key = seen[str(self.target)]
             raise ValueError(f"column {self.target!r} is the target and cannot be named in {key}")
-        for role in ("group", "time"):
+        for role in ("group", "time", "weight"):
             if getattr(self, role) is not None and getattr(self, role) == self.target:
                 raise ValueError(f"column {self.target!r} is the target and cannot be the {role} column")
 
