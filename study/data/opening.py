@@ -78,7 +78,7 @@ def _without_duplicates(spec: DataSpec, raw: RawTable, target: Target) -> Target
 
 def _split(spec: DataSpec, raw: RawTable, target: Target) -> dict[str, Rows]:
     shares = {"train": spec.split[0], "dev": spec.split[1]}
-    if not spec.has_test_file:
+    if spec.has_test_set and not spec.has_test_file:
         shares["test"] = spec.split[2]
     total = sum(shares.values())
     shares = {name: share / total * (1.0 - spec.confirm) for name, share in shares.items()}

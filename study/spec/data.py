@@ -55,8 +55,9 @@ class DataSpec(BaseModel):
 
     split: tuple[float, ...] = Field(
         default=(0.6, 0.2, 0.2),
-        description="Fractions of train, dev and test; they sum to 1. With a test file: train and dev, or "
-        "three of which the last is left aside.",
+        description="Fractions of train, dev and test; they sum to 1. Two fractions are train and dev: the test set is "
+        "the test file, or there is none, and then `study finalize` has nothing to judge by. With a test file the last "
+        "of three is left aside.",
     )
     seed: StrictInt = Field(default=0, ge=0, description="Seed of the split. Equal seed and rows: equal split.")
     confirm: float = Field(
@@ -206,6 +207,11 @@ class DataSpec(BaseModel):
         """Whether the test set is given apart, so that `source` is split into train and dev alone."""
         return self.test is not None or self.test_x is not None
 
+    @property
+    def has_test_set(self) -> bool:
+        """Whether there is a test set at all."""
+        return self.has_test_file or len(self.split) == 3
+
     def markers(self, column: str, *, target: bool = False) -> tuple[str, ...]:
         """Return all texts that mark a missing cell in a column; the list form of `missing` is for features alone."""
         bound = self.missing.get(column, ()) if isinstance(self.missing, dict) else () if target else self.missing
@@ -234,8 +240,8 @@ class DataSpec(BaseModel):
     def _fractions(cls, value: tuple[float, ...]) -> tuple[float, ...]:
         if len(value) not in (2, 3) or any(not 0.0 < share < 1.0 for share in value):
             raise ValueError(
-                f"split must be the fractions of train, dev and test, each above 0, such as [0.6, 0.2, 0.2], "
-                f"got {list(value)}"
+                f"split must be the fractions of train, dev and test, each above 0, such as [0.6, 0.2, 0.2], or of "
+                f"train and dev, got {list(value)}"
             )
         if abs(sum(value) - 1.0) > 1e-6:
             raise ValueError(f"split must sum to 1, got {list(value)}, which sums to {sum(value):g}")
@@ -276,8 +282,6 @@ class DataSpec(BaseModel):
         check_keys(self.source, {key for key in self.model_fields_set if getattr(self, key) is not None})
         if self.test is not None and source_kind(self.test) != self.kind:
             raise ValueError(f"test must be a file of the same kind as source {self.source!r}, got {self.test!r}")
-        if len(self.split) == 2 and not self.has_test_file:
-            raise ValueError(f"split must have three fractions unless a test file is given, got {list(self.split)}")
         if self.thousands is not None and self.thousands == self.decimal:
             raise ValueError(f"decimal and thousands must differ, got {self.thousands!r} for both")
         if self.group is not None and self.time is not None:

@@ -52,6 +52,22 @@ def test_second_test_evaluation_must_be_asked_for_and_is_counted(table: Path, tm
     assert (told["times"], told["opening"]["with_dev"]) == (2, True)
 
 
+def test_study_without_a_test_set_is_confirmed_and_not_finalized(tmp_path: Path) -> None:
+    spec = tmp_path / "spec.toml"
+    spec.write_text(
+        'name = "two_parts"\n[data]\nsource = "sklearn:iris"\nsplit = [0.7, 0.3]\n'
+        "[space]\ndepth = 0\nlearning_rate = [0.1, 0.3]\niterations = 30\n"
+        "[search]\ntrials = 2\nsampler = 'grid'\n[confirm]\ntop = 2\nseeds = 2\n"
+    )
+    home = ("--home", tmp_path / "home")
+    run = run_study("run", spec, *home, "--no-tracking", "--jobs", 1)
+    assert run.returncode == 0, run.stderr
+    assert run_study("confirm", "two_parts", *home, "--jobs", 1).returncode == 0
+    refused = run_study("finalize", "two_parts", *home)
+    assert refused.returncode == 2
+    assert "study 'two_parts' has no test set to evaluate on: [data] split has two fractions" in refused.stderr
+
+
 @pytest.mark.slow
 def test_mlflow_is_left_as_it_was(table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copytree(table / "home", tmp_path / "home")

@@ -17,7 +17,6 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"source": "table.xlsx"}, "got 'table.xlsx'"),
     ({"source": "a.csv", "split": [0.6, 0.2, 0.3]}, "sums to 1.1"),
     ({"source": "a.csv", "split": [0.8, 0.2, 0.0]}, "each above 0"),
-    ({"source": "a.csv", "split": [0.8, 0.2]}, "three fractions"),
     ({"source": "a.csv", "split": [1.0]}, "fractions of train, dev and test"),
     ({"source": "a.csv", "confirm": 1.0}, "less than 1"),
     ({"source": "a.csv", "folds": 1}, "greater than or equal to 2"),
