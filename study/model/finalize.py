@@ -120,8 +120,8 @@ def finalize(
             raise UserError(_opened_before(name, openings[-1]))
         if not session.spec.data.has_test_set:
             raise UserError(
-                f"study {name!r} has no test set to evaluate on: [data] split has two fractions; give it three, or name "
-                "a test file in [data] test, under another study name"
+                f"study {name!r} has no test set to evaluate on: [data] split has two fractions; "
+                "give it three, or name a test file in [data] test, under another study name"
             )
         number = _choose(summary, trial)
         dataset, reads_dev = _load(session.spec, session.base, with_dev=with_dev)
