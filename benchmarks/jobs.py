@@ -53,13 +53,13 @@ DATA = {
 }
 UNTRACKED = "RandomizedSearchCV, untracked"
 PEERS = {
-    "optuna + MLPClassifier, log_metric a step": ("optuna_sklearn.py", "step"),
-    "optuna + MLPClassifier, log_batch a trial": ("optuna_sklearn.py", "batch"),
+    "optuna + MLPClassifier, log_metric per step": ("optuna_sklearn.py", "step"),
+    "optuna + MLPClassifier, log_batch per trial": ("optuna_sklearn.py", "batch"),
     "optuna + PyTorch, processes": ("optuna_torch.py",),
     UNTRACKED: ("random_search.py",),
-    "Ray Tune + PyTorch, the first 16": ("ray_torch.py",),
+    "Ray Tune + PyTorch, first 16 only": ("ray_torch.py",),
 }
-FEWER = {"Ray Tune + PyTorch, the first 16": 16}  # settings; ours has as few beside it
+FEWER = {"Ray Tune + PyTorch, first 16 only": 16}  # settings; ours has as few beside it
 TARGETS = dict(zip(PEERS, (12.0, 4.0, 2.5, 3.0, 5.0), strict=True))
 SPEC = """
 name = "peer"

@@ -16,71 +16,75 @@ PICTURE = HERE.parent / "docs/pictures/ranks.svg"
 OURS = "study"
 HEAD = """# Benchmarks
 
-`make bench` measures this on the machine at hand and writes this page (`make bench-jobs`, `bench-ours` and
-`bench-quality` a part each; `make bench-scaling`, which takes hours, is apart); nothing else should run meanwhile. What
-counts is the ratios of one run: on another machine the seconds are others.
+`make bench` runs these benchmarks on your machine and regenerates this page. `make bench-jobs`, `make bench-ours` and
+`make bench-quality` run one part each; `make bench-scaling`, which takes most of an hour, is not included. Nothing
+else should run on the machine at the same time. Only the ratios within one run are meaningful: the seconds differ
+from machine to machine.
 
 """
 JOBS = """## Whole jobs
 
-The same {settings} settings, drawn once, replayed by every system on the same train and dev: half gradient descent on
-the full batch (200 to 1,000 epochs), half Adam with mini-batches of 64 (10 to 50 epochs), one to three hidden layers of
-16 to 64 units. Two workers. Every cost of an epoch is kept, and logged to MLflow as users of that system do;
-`RandomizedSearchCV` tracks nothing. Seconds are wall time from the start of the process to its end, with all in MLflow:
-imports, MLflow's schema and the search. Where nothing is tracked the result can be read once it is printed, and by that
-it is compared: `study` prints its table after {printed} s. `study` also reads and prepares the data, which the others
-get prepared; its home is empty, but MLflow's empty tables are kept from an earlier home. Ray Tune takes so long for a
-report that it gets the first 16 settings. `study` and each of the others are run in turn, with as many settings; jobs
-of under 20 seconds are run three times. Medians are shown and compared.
+Every system trains the same {settings} configurations, drawn once, on the same train and dev sets. Half of them use
+gradient descent on the full batch (200 to 1,000 epochs), the other half Adam with mini-batches of 64 (10 to 50
+epochs); they have one to three hidden layers of 16 to 64 units. There are two workers. Every cost of an epoch is
+kept, and logged to MLflow in the way that is usual for the system; `RandomizedSearchCV` tracks nothing.
+
+Seconds are wall time from the start of the process to its end, with everything in MLflow; they include imports,
+MLflow's schema and the search. A system that tracks nothing is compared by the time when its result is printed;
+`study` prints its table after {printed} s. `study` also reads and prepares the data, while the others get them
+prepared. Its home is empty, but MLflow's empty tables are kept from an earlier home. Ray Tune takes so long to report
+that it gets only the first 16 configurations. `study` and each of the others run in turn, with the same number of
+configurations. Jobs that take less than 20 seconds are run three times. All figures are medians.
 
 """
 
 
 QUALITY = """## Search quality in a minute
 
-{seconds:g} seconds of two cores, start-up included, for each of {sets} data sets that scikit-learn ships or makes. A
-quarter of the rows is test, drawn anew for each seed; seeds so far: {seeds}. `study` runs as `study init` drafts it and
-finalizes on train and dev. Its peers do what people write by hand (benchmarks/searches). Accuracy on test, means over
-the seeds:
+Each system gets {seconds:g} seconds on two cores, including startup, for each of {sets} data sets that scikit-learn
+ships or generates. A quarter of the rows is the test set, drawn again for each of {seeds} seeds. `study` runs the
+spec that `study init` drafts, and finalizes on train and dev. The other systems run what people write by hand
+(benchmarks/searches). The table shows the mean accuracy on the test set:
 
 """
 RANKS = """
 ![Mean ranks of the systems](pictures/{picture})
 
-Mean ranks over the data sets, 1 is best. Systems under one bar are not told apart by Nemenyi's test at 5% (critical
-difference {difference:.2f}; Demšar, JMLR 7, 2006).
+These are mean ranks over the data sets; 1 is best. Systems that share a bar do not differ significantly by Nemenyi's
+test at the 5% level (critical difference {difference:.2f}; Demšar, JMLR 7, 2006).
 
 """
 OURS_HEAD = """## Where our own time goes
 
-A study of one trial of iris prints its table after {fresh[table]:.1f} s where the home is empty and nothing was kept,
-and has ended, all written to MLflow, after {fresh[end]:.1f} s; in an existing home after {existing[table]:.1f} s and
-{existing[end]:.1f} s. Over the jobs above: the most memory of each process, and seconds of a core in each part of its
-work, as py-spy saw them (it slows what it looks at a little).
+A study of one trial on iris prints its table after {fresh[table]:.1f} s if the home is empty and nothing was cached,
+and ends, with everything in MLflow, after {fresh[end]:.1f} s. In an existing home, it takes {existing[table]:.1f} s
+and {existing[end]:.1f} s. For the jobs above, the tables show the peak memory of each process, and the seconds of a
+core that it spends on each part of its work, as sampled by py-spy, which slows the processes down slightly.
 
 """
 SCALING = """## How far one coordinator goes
 
-What a trial costs the coordinator, in milliseconds, with workers that take no time and so many trials in the ledger:
-asking for it (TPE), telling all its rounds, keeping its training states, and, in a process apart, exporting it to
-MLflow. Optuna's TPE looks at all trials for each new one, so asking grows with their number.
+The first table shows what a trial costs the coordinator, in milliseconds, if the workers take no time and the ledger
+already holds the given number of trials: asking for the trial (TPE), telling all its rounds, saving its training
+states, and, in a separate process, exporting it to MLflow. Optuna's TPE considers all trials for each new one, so the
+cost of asking grows with their number.
 
 """
 FEEDS = """
-A discrete-event simulation with these costs (benchmarks/simulated_cluster.py): how many workers one coordinator keeps
-busy nine tenths of the time, by the length of a trial; 0 where it cannot do so for one.
+With these costs, a discrete-event simulation (benchmarks/simulated_cluster.py) estimates how many workers one
+coordinator keeps busy for nine tenths of the time, by the length of a trial; 0 means not even one.
 
 """
 CHECK = """
-Digits in earnest, with as many worker processes, against the simulation. Workers pause for four times as long as they
-work, so that those beyond the cores of the machine find one.
+The simulation is compared with real runs on digits, with the same numbers of worker processes. The workers pause for
+four times as long as they work, so that workers beyond the number of cores find a free one.
 
 """
 ROUND = """
-On a dask cluster of {workers} worker processes a round of 8 chunks of a 64-64-32-10 network on digits, in two groups
+On a dask cluster of {workers} worker processes, a round of 8 chunks of a 64-64-32-10 network on digits, in two groups
 that take turns as in a search, takes {overhead:.0f} ms more than the work in it (median of {rounds}; the round takes
-{round:.0f} ms). During {idle:.0f} ms no processor works on the chunks: scheduler, coordinator and dask's own threads in
-the workers share the cores of this machine with them.
+{round:.0f} ms). During {idle:.0f} ms no processor works on the chunks: scheduler, coordinator and dask's own threads
+in the workers share the cores of this machine with them.
 
 """
 
@@ -101,14 +105,14 @@ def describe_jobs(results: dict[str, Any]) -> str:
     systems = list(next(iter(found.values())))
     printed = ", ".join(f"{found[data][OURS]['printed']:.1f}" for data in found)
     text = JOBS.format(settings=results["settings"], printed=printed)
-    rows = [["system", *found, "times ours"]]
+    rows = [["system", *found, "relative to study"]]
     for system in systems:
         own = [found[data][system] for data in found if system in found[data]]
         cells = [f"{found[data][system]['seconds']:.1f} s" if system in found[data] else "not run" for data in found]
         mean = "1" if system == OURS else f"{statistics.geometric_mean(each['times_ours'] for each in own):.1f}"
-        rows.append([system, *cells, mean if len(own) == len(found) else f"{mean} of those run"])
+        rows.append([system, *cells, mean if len(own) == len(found) else f"{mean} (of those run)"])
     text += table(rows)
-    rows = [["system", "memory of all processes, at most", "kept on disk, mean", "best accuracy on dev"]]
+    rows = [["system", "peak memory of all processes", "disk space, mean", "best accuracy on dev"]]
     for system in systems:
         own = [found[data][system] for data in found if system in found[data]]
         rows.append(
@@ -128,7 +132,7 @@ def describe_ours(results: dict[str, Any]) -> str:
     one = results["one_trial"]
     text = OURS_HEAD.format(fresh=one["new home"], existing=one["existing home"])
     for data, kinds in results["profile"].items():
-        rows = [["data: " + data, "memory", "seconds", "of which"]]
+        rows = [["data: " + data, "peak memory", "seconds", "of which"]]
         for kind, parts in sorted(kinds.items(), key=lambda item: -sum(item[1].values())):
             total = sum(parts.values())
             shares = sorted(parts.items(), key=lambda item: -item[1])
@@ -179,7 +183,7 @@ def describe_scaling(results: dict[str, Any]) -> str:
         rows.append([storage, f"{trials:,}", *(fed[storage, trials, length] for length in lengths)])
     text += table(rows)
     if "check" in results:
-        rows = [["workers", "trials", "seconds of a trial", "seconds in earnest", "predicted"]]
+        rows = [["workers", "trials", "seconds per trial", "measured seconds", "predicted seconds"]]
         for row in results["check"]:
             seconds = [f"{row['trial']:.2f}", f"{row['real']:.1f}", f"{row['predicted']:.1f}"]
             rows.append([str(row["workers"]), str(row["trials"]), *seconds])
@@ -191,9 +195,9 @@ def describe_scaling(results: dict[str, Any]) -> str:
 
 
 def stands_on(results: dict[str, Any]) -> str:
-    """Return a line on machine and versions."""
+    """Return a line on the machine and the versions."""
     versions = ", ".join(f"{name} {version}" for name, version in results["versions"].items())
-    return f"Measured {results['date']} on {results['cores']} cores of {results['processor']}, {versions}."
+    return f"Measured on {results['date']} on {results['cores']} cores of {results['processor']}, {versions}."
 
 
 def table(rows: list[list[str]]) -> str:

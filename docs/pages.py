@@ -1,6 +1,5 @@
-"""Writes the pages that are generated: docs/spec.md from the spec's model, docs/commands.md from the command line,
-docs/schemas/*.json from the records that --json prints, and the README's table of measured figures from
-benchmarks/results/jobs.json. `make docs` calls it.
+"""Generate docs/spec.md from the spec's model, docs/commands.md from the command line, docs/schemas/*.json from the
+records that --json prints, and the README's table of benchmarks from benchmarks/results/jobs.json.
 
 python docs/pages.py
 """
@@ -28,16 +27,16 @@ OURS = "study"
 COMMON = ("help", "verbose", "quiet")  # options of every command
 PLURALS = {"text": "texts", "number": "numbers", "whole number": "whole numbers", "table": "tables"}
 TABLES = {
-    "data": "`[data]`: where examples come from, and how they are split and prepared. [More on data](data.md).",
-    "space": "`[space]`: what is searched. Each hyperparameter is a range, a list of choices, or one value.",
-    "search": "`[search]`: how long and by which method. [More on the search](search.md).",
-    "confirm": "`[confirm]`: the best settings trained again once the search is done. Left out, that is not done "
-    "until `study confirm`. [More on comparison](comparison.md).",
+    "data": "`[data]` defines where the examples come from, and how they are split and prepared. See [Data](data.md).",
+    "space": "`[space]` is the search space. Each hyperparameter is a range, a list of choices, or a fixed value.",
+    "search": "`[search]` defines the budget and the method. See [How the search works](search.md).",
+    "confirm": "`[confirm]` makes `study run` retrain the best configurations on fresh seeds after the search. Without "
+    "it, only `study confirm` does. See [Comparison](comparison.md).",
 }
 
 
 def main() -> None:
-    """Write all of them."""
+    """Write all generated pages."""
     for path, make in PAGES.items():
         path.write_text(make(), encoding="utf-8")
 
@@ -48,8 +47,8 @@ def spec_page() -> str:
     models = schema["$defs"]
     head = (
         "<!-- Written by docs/pages.py from study/spec; edit the descriptions there. -->\n# The spec\n\n"
-        "One TOML file declares a study. Nothing in it is evaluated or imported. A key that is unknown, or a value "
-        "that breaks a rule, is answered in one line that names it.\n\n"
+        "A study is declared in one TOML file. Nothing in it is evaluated or imported. An unknown key or an invalid "
+        "value is reported in one line that names it.\n\n"
     )
     own = {key: each for key, each in schema["properties"].items() if key not in TABLES}
     page = head + _keys(own, schema.get("required", []), models)
@@ -67,10 +66,10 @@ def commands_page() -> str:
     causes = ", ".join(f"`{cause}`" for cause in Cause if cause != Cause.KILLED)
     page = (
         "<!-- Written by docs/pages.py from study/cli; edit the help there. -->\n# The command line\n\n"
-        "Exit codes: 0, success; 1, a fault of the program or the machine; 2, an error in the spec, the data or the "
+        "Exit codes: 0, success; 1, a failure of the program or the machine; 2, an error in the spec, the data or the "
         "arguments, explained in one line; 130, interrupted: run the same command again to resume.\n\n"
-        "If a program that starts a command needs more detail, it sets `STUDY_STATUS_FILE` to a path. When the command "
-        f"ends, that file holds a JSON object: `code`; `cause`, one of {causes}; `message`; and `retryable`, whether "
+        "A program that starts a command can set `STUDY_STATUS_FILE` to a path to learn more. When the command ends, "
+        f"that file contains a JSON object: `code`; `cause`, one of {causes}; `message`; and `retryable`, whether "
         "the same command may succeed later without any correction.\n\n"
         "Every command accepts `-v, --verbose`, which prints more detail, and `-q, --quiet`, which prints only "
         "results, warnings and errors. `study --version` prints the version.\n"
@@ -91,7 +90,7 @@ def commands_page() -> str:
 
 
 def readme() -> str:
-    """Return the README with its table of measured figures as they are now."""
+    """Return the README with an up-to-date table of benchmarks."""
     text = README.read_text(encoding="utf-8")
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
@@ -100,12 +99,12 @@ def readme() -> str:
 
 
 def comparison(results: dict[str, Any]) -> str:
-    """Return the table of whole jobs, from `make bench-jobs`: data that every system was timed on."""
+    """Return the table of whole jobs, from `make bench-jobs`, for the data sets that every system was timed on."""
     jobs: dict[str, dict[str, dict[str, float]]] = results["jobs"]
     systems = list(dict.fromkeys(system for found in jobs.values() for system in found))
     whole = [data for data, found in jobs.items() if found and all(system in found for system in systems)]
     if OURS not in systems or len(systems) < 2 or not whole:
-        return "\nThe same job by each of them has not been timed here yet: `make bench-jobs` does it.\n\n"
+        return "\nNo timings of the same job with each of them yet; `make bench-jobs` measures them.\n\n"
     head = ("time for the same search", *(f"{data}, s" for data in whole), "relative to study", "memory, MB")
     rows = []
     for system in systems:
@@ -132,16 +131,17 @@ PAGES: dict[Path, Callable[[], str]] = {
 def _keys(properties: dict[str, Any], required: list[str], models: dict[str, Any]) -> str:
     rows = []
     for key, schema in properties.items():
-        default = "needed" if key in required else _toml(schema.get("default"))
+        default = "required" if key in required else _toml(schema.get("default"))
         rows.append((f"`{key}`", default, _values(schema, models), schema.get("description", "")))
     return _table(("key", "default", "values", ""), rows)
 
 
 def _values(schema: dict[str, Any], models: dict[str, Any]) -> str:
-    """Return what a key takes: names, or a kind with its bounds."""
+    """Return the values that a key accepts: names, or a kind with its bounds."""
     if any("$ref" in each for each in schema.get("anyOf", [])):
         (choices,) = (each for each in schema["anyOf"] if each.get("type") == "array")
-        return f"a range, a list or one: {_values(choices['items'], models)}"
+        inner = _values(choices["items"], models)
+        return f"{inner}, or a list or range of {PLURALS.get(inner, inner)}"
     if "anyOf" in schema:
         kinds = [_values(each, models) for each in schema["anyOf"] if each.get("type") != "null"]
         return " or ".join(dict.fromkeys(kind for kind in kinds if kind))
