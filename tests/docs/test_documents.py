@@ -16,6 +16,7 @@ import typer
 from support.documents import USAGE, python_blocks, runnable, with_fewer_iterations
 from support.shell import DOCUMENTS, ROOT, commands, mentioned, run_script, shown
 
+from study import __version__
 from study.cli.main import app
 
 TUTORIAL, TRACKING = ROOT / "docs/tutorial.md", ROOT / "docs/tracking.md"
@@ -57,6 +58,15 @@ def test_commands_are_found_in_the_documents() -> None:
     found = {command.split()[1] for page in DOCUMENTS for command in commands(page) if command.startswith("study ")}
     assert found >= {"init", "plan", "run", "show", "report", "confirm", "compare", "recheck", "finalize", "predict"}
     assert len(mentioned(ROOT / "README.md", "study")) > 15
+
+
+def test_the_citation_and_the_changelog_name_the_version_and_its_date() -> None:
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    (version,) = re.findall(r"^version: (\S+)$", citation, re.MULTILINE)
+    (date,) = re.findall(r"^date-released: (\S+)$", citation, re.MULTILINE)
+    headings = re.findall(r"^## (.*)$", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert version == __version__
+    assert headings[:2] == ["[Unreleased]", f"[{version}] - {date}"]
 
 
 @pytest.mark.parametrize("page", DOCUMENTS, ids=lambda page: page.name)
