@@ -146,7 +146,7 @@ def kind_of(words: str) -> str:
     for mark, kind in (
         ("LokyProcess", "worker"),
         ("study.tracking.exporter_process", "writing to MLflow"),
-        ("resource_tracker", "joblib's and Python's helpers"),
+        ("resource_tracker", "helpers of joblib and Python"),
     ):
         if mark in words:
             return kind
@@ -181,7 +181,7 @@ def part_of(kind: str, frames: Sequence[str]) -> str:
     if kind == "coordinator":
         for mark, part in (
             ("importance.py", "importance"),
-            ("study/search/", "asking, telling, keeping"),
+            ("study/search/", "ask, tell, checkpoint"),
             ("study/data/", "data"),
         ):
             if mark in text:

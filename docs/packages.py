@@ -1,7 +1,9 @@
-"""Draws docs/pictures/packages.svg: the folders of `study/` from top to bottom, and which of them import which.
+"""Draw docs/pictures/packages.svg: the packages of `study/` from top to bottom, and which of them import which.
 
-Drawn from the import graph, so that it cannot lag behind the code: `python docs/packages.py`; a test compares the two.
-An arrow that follows from two others is left out (the transitive reduction).
+The picture is drawn from the import graph, and a test checks that it is up to date. Arrows that follow from two others
+are left out (transitive reduction).
+
+python docs/packages.py
 """
 
 import ast
@@ -33,7 +35,7 @@ def draw() -> str:
 
 
 def read_floors() -> list[str]:
-    """Return the packages and modules of `study` from top to bottom, as import-linter holds them, and the engine."""
+    """Return the layers of `study` from top to bottom, as configured for import-linter, and the engine."""
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
         "contracts"
     ]
@@ -42,7 +44,7 @@ def read_floors() -> list[str]:
 
 
 def find_arrows(floors: Sequence[str]) -> Arrows:
-    """Return who imports whom, each with all that is within it."""
+    """Return the imports between packages, including those of their submodules."""
     graph = grimp.build_graph("study", "engine")
     return [
         (importer, imported)
@@ -53,7 +55,7 @@ def find_arrows(floors: Sequence[str]) -> Arrows:
 
 
 def reduce(arrows: Arrows) -> Arrows:
-    """Return the arrows without those that follow from others; they must have no cycle."""
+    """Return the transitive reduction of the arrows, which must not form a cycle."""
     below: dict[str, set[str]] = {}
     for importer, imported in arrows:
         below.setdefault(importer, set()).add(imported)
@@ -72,7 +74,7 @@ def _first_sentence(name: str) -> str:
 
 
 def _svg(floors: Mapping[str, str], arrows: Arrows) -> str:
-    """Return boxes from top to bottom, and an arrow at their right from each importer to what it imports."""
+    """Return boxes from top to bottom, with an arrow on the right from each importer to each package that it imports."""
     top = {floor: row * (ROW + GAP) + GAP for row, floor in enumerate(floors)}
     height = len(floors) * (ROW + GAP) + GAP
     parts = [

@@ -1,4 +1,4 @@
-"""Takes the README's pictures anew: the report of a study, and its page in MLflow, as Chromium shows them.
+"""Take the pictures of the README with Chromium: the report of a study, and its page in MLflow.
 
 study run experiments/digits.toml
 python docs/take_pictures.py      # needs selenium, chromium and chromedriver
@@ -23,7 +23,7 @@ REPORT, PAGES = (1000, 1080), (1900, 900)  # width and height of the windows
 
 
 def main() -> None:
-    """Take both."""
+    """Take both pictures."""
     PICTURES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, browser() as driver:
         report = Path(folder) / "report.html"
@@ -39,7 +39,7 @@ def main() -> None:
 
 
 def take(driver: Any, address: str, words: str, name: str, size: tuple[int, int]) -> None:
-    """Keep a picture of a page once it shows some words."""
+    """Save a picture of a page once it shows the given text."""
     driver.set_window_size(*size)
     driver.get(address)
     WebDriverWait(driver, 60).until(lambda shown: words in shown.find_element("tag name", "body").text)
