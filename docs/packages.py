@@ -74,7 +74,7 @@ def _first_sentence(name: str) -> str:
 
 
 def _svg(floors: Mapping[str, str], arrows: Arrows) -> str:
-    """Return boxes from top to bottom, with an arrow on the right from each importer to each package that it imports."""
+    """Return boxes from top to bottom, with arrows on the right from importers to what they import."""
     top = {floor: row * (ROW + GAP) + GAP for row, floor in enumerate(floors)}
     height = len(floors) * (ROW + GAP) + GAP
     parts = [
