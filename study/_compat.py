@@ -93,7 +93,7 @@ def set_sampler_attribute(study: optuna.Study, trial: FrozenTrial, key: str, val
         UserError: the version of Optuna does not let a sampler do that.
     """
     if not (is_usable("storage of a study") and is_usable("trial ids")):
-        raise UserError(f"[search] sampler: cmaes needs Optuna 5.0, and {optuna.__version__} is installed; take tpe")
+        raise UserError(f"[search] sampler: cmaes needs Optuna 5.0, but {optuna.__version__} is installed; use tpe")
     study._storage.set_trial_system_attr(trial._trial_id, key, value)
 
 
@@ -142,7 +142,7 @@ def check_optuna_tables() -> None:
     """
     if not is_usable("tables of Optuna"):
         raise UserError(
-            f"--storage: needs the tables of Optuna 5.0, and {optuna.__version__} is installed; install 5.0"
+            f"--storage: needs Optuna 5.0, but {optuna.__version__} is installed; install Optuna 5.0"
         )
 
 
@@ -177,7 +177,7 @@ def _parameters(function: Callable[..., object], *names: str) -> str | None:
 
 def _trial_ids() -> str | None:
     trial = create_trial(value=0.0)
-    return None if isinstance(trial._trial_id, int) else "FrozenTrial._trial_id is no number"
+    return None if isinstance(trial._trial_id, int) else "FrozenTrial._trial_id is not a number"
 
 
 def _study_storage() -> str | None:
@@ -225,26 +225,26 @@ def _mlflow_store() -> str | None:
 
 PARTS = {
     "trial ids": Part(
-        "optuna", "FrozenTrial._trial_id", "a trial is written by its id", "the storage is asked for it", _trial_ids
+        "optuna", "FrozenTrial._trial_id", "trials are written by id", "the storage is asked for the id", _trial_ids
     ),
     "storage of a study": Part(
-        "optuna", "Study._storage", "CMA-ES keeps its point with a trial", "cmaes is refused in a line", _study_storage
+        "optuna", "Study._storage", "CMA-ES stores its point with each trial", "cmaes is rejected", _study_storage
     ),
     "cache": Part(
         "optuna",
         "_CachedStorage, its _add_trials_to_cache and _read_trials_from_remote_storage; optuna.storages._rdb.models",
         "a round is written to PostgreSQL in a few statements",
-        "Optuna writes value by value",
+        "Optuna writes one value at a time",
         _cache,
     ),
     "tables of Optuna": Part(
-        "optuna", "tables and columns", "ledgers are listed by SQL", "--storage is refused in a line", _optuna_tables
+        "optuna", "tables and columns", "ledgers are listed by SQL", "--storage is rejected", _optuna_tables
     ),
     "tables of MLflow": Part(
         "mlflow",
         "mlflow.store.db.base_sql_model.Base, mlflow.store.tracking.dbmodels.models, tables and columns",
-        "new runs are inserted many at once",
-        "MLflow's client logs run by run",
+        "new runs are inserted in bulk",
+        "MLflow's client logs one run at a time",
         _mlflow_tables,
     ),
     "store of MLflow": Part(

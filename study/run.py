@@ -72,7 +72,7 @@ class RunResult:
         if not self.untracked and self.tracking_error is None:
             return ""
         why = f" ({self.tracking_error})" if self.tracking_error else ""
-        remedy = f"`{next_command('sync', self.summary.name)}` writes"
+        remedy = f"run `{next_command('sync', self.summary.name)}` to export"
         if not self.untracked:
             return f"the study's summary is not in MLflow yet{why}; {remedy} it"
         missing = f"{counted(self.untracked, 'trial')} {agree(self.untracked, 'is', 'are')} not in MLflow yet"
@@ -132,7 +132,7 @@ def run(
                     confirmed = confirm_once(session, workers, progress.said, progress.confirming)
             if searching.open and deadline is not None:
                 seconds = f"{deadline:g} {agree(deadline, 'second', 'seconds')}"
-                progress.said(f"stopped after {seconds}; the same command goes on from here")
+                progress.said(f"stopped after {seconds}; rerun the command to resume")
             return _conclude(session, begun, confirmed, exporter, progress, done=not searching.open)
 
 
@@ -151,8 +151,8 @@ def _begin(
     """Write into the ledger what the study is, and its data where workers read them."""
     if session.torn_bytes:
         progress.said(
-            f"the ledger's last line was torn ({counted(session.torn_bytes, 'byte')}); it was cut off, "
-            "nothing finished is lost"
+            f"the last line of the ledger was incomplete ({counted(session.torn_bytes, 'byte')}) and was removed; "
+            "nothing that had finished is lost"
         )
     ledger, spec = session.ledger, session.spec
     planned = int(ledger.attributes.get("trials", 0))
@@ -164,8 +164,8 @@ def _begin(
         ledger.set(made_with=describe_origin(path.parent))
     if before and before == planned < budget.trials and _hangs_on_results(spec):
         progress.said(
-            f"raised from {planned} to {counted(budget.trials, 'trial')}: the new ones are chosen after all others "
-            f"have ended, so they differ from those of a run of {budget.trials} from the start"
+            f"raised from {planned} to {counted(budget.trials, 'trial')}: the new trials are proposed after all others "
+            f"have ended, so they differ from those of a run that starts with {budget.trials}"
         )
     return _Begun(budget, enqueued, before)
 
@@ -183,7 +183,7 @@ def _announce(session: StudySession, begun: _Begun, jobs: int, progress: Progres
     if jobs > in_flight:
         progress.said(
             f"{counted(jobs, 'worker')} share {counted(in_flight, 'trial')} in flight; [search] in_flight = "
-            f"{jobs} would keep all of them busy, and makes another study (give it another name)"
+            f"{jobs} would keep all of them busy, but defines another study (give it another name)"
         )
 
 

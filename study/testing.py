@@ -39,13 +39,13 @@ def check_sampler(sampler: Sampler) -> None:
     before = _global_state()
     trials = _searched(sampler, directions, rebuilt=False)
     _require(_global_state() == before, "a sampler must leave the global random state alone")
-    _require(len({str(trial.params) for trial in trials}) > 1, "a sampler must not propose one configuration always")
+    _require(len({str(trial.params) for trial in trials}) > 1, "a sampler must propose different configurations")
     for trial in trials:
         _require(_is_inside(trial), f"a sampler must propose values in the space, got {trial.params}")
     again = _searched(sampler, directions, rebuilt=False)
-    _require(_drawn(trials) == _drawn(again), "a sampler must propose the same for the same seeds and trials")
+    _require(_drawn(trials) == _drawn(again), "a sampler must depend only on its seed, the number and the trials")
     rebuilt = _searched(sampler, directions, rebuilt=True)
-    _require(_drawn(trials) == _drawn(rebuilt), "a sampler must keep nothing outside of the trials")
+    _require(_drawn(trials) == _drawn(rebuilt), "a sampler must keep no state outside the trials")
 
 
 def check_pruner(pruner: Pruner) -> None:
@@ -59,7 +59,7 @@ def check_pruner(pruner: Pruner) -> None:
                 early = [stopped for point, stopped in decisions.items() if point < _WARMUP]
                 _require(not any(early), "a pruner must not stop a trial before the warm-up")
                 again = _decisions(pruner, direction, finals, curve, rebuilt=True)
-                _require(decisions == again, "a pruner must decide from what trials have reported, and keep nothing")
+                _require(decisions == again, "a pruner must decide only from reported values, and keep no state")
 
 
 def check_source(source: Source, rest: str, base: Path) -> None:
@@ -74,7 +74,7 @@ def check_source(source: Source, rest: str, base: Path) -> None:
     table = source.read(rest, base)
     _require(isinstance(table, pd.DataFrame), "a source must return a pandas.DataFrame")
     names = [str(name) for name in table.columns]
-    _require(len(set(names)) == len(names), "a source must give each column a name of its own")
+    _require(len(set(names)) == len(names), "a source must give each column a unique name")
     _require(len(names) > 1, "a source must return a target and at least one other column")
     _require(len(table) > 0, "a source must return rows")
     _require(table.equals(source.read(rest, base)), "a source must return the same rows in the same order each time")

@@ -85,7 +85,7 @@ def gather(home: Home, name: str, items: Sequence[str]) -> ComparedData:
         labels = [each.label for each in named]
         if len(set(labels)) < len(labels):
             twice = next(label for label in labels if labels.count(label) > 1)
-            raise UserError(f"trial {twice} of study {name!r} is named twice; name trials that differ")
+            raise UserError(f"trial {twice} of study {name!r} is listed twice; list different trials")
         for each in named:
             _check_same_data(study, each.session)
         compared = _confirmed(study, summary, named) if all(each.session is study for each in named) else None
@@ -127,7 +127,7 @@ def _find(home: Home, study: StudySession, summary: Summary, item: str, stack: E
     if row.state != "complete":
         why = f"{row.state} at iteration {row.iterations}" if row.state == "pruned" else row.state
         raise UserError(
-            f"trial {row.number} of study {other.name!r} is {why} and has no predictions; compare complete trials"
+            f"trial {row.number} of study {other.name!r} has no predictions ({why}); compare only complete trials"
         )
     return _Named(str(row.number) if own else f"{other.name}:{row.number}", other, row)
 
@@ -140,7 +140,7 @@ def _check_same_data(study: StudySession, other: StudySession) -> None:
     where = explain_change(mine["parts"], others["parts"]) or "folds"
     raise UserError(
         f"studies {study.name!r} and {other.name!r} were run on different data ({where}); "
-        "give both the same [data] source, split, seed and folds"
+        "use the same [data] source, split, seed and folds for both"
     )
 
 
@@ -173,7 +173,7 @@ def _of_search(named: _Named, folds: tuple[Fold, ...] | None) -> CandidateNetwor
     session, row = named.session, named.row
     path = session.folder.result(row.number)
     if not path.exists():
-        raise UserError(f"{path}: is missing, so trial {row.number} cannot be compared; bring it back")
+        raise UserError(f"{path}: file not found, so trial {row.number} cannot be compared; restore the file")
     file = read_result(path, row.fingerprint)
     folds = folds or _read_folds(session.folder.data, session.name)
     networks = file.dev_predictions
@@ -186,8 +186,8 @@ def _read_folds(folder: Path, name: str) -> tuple[Fold, ...]:
     try:
         return read_checked_data(folder).folds
     except (FileNotFoundError, DataError) as error:
-        what = "is missing" if isinstance(error, FileNotFoundError) else "is damaged"
-        raise UserError(f"{folder}: {what}; run study {name!r} again, which makes it") from None
+        what = "are missing" if isinstance(error, FileNotFoundError) else "are damaged"
+        raise UserError(f"{folder}: the data {what}; rerun study {name!r} to recreate them") from None
 
 
 def differing(candidates: Sequence[CandidateNetworks]) -> dict[str, list[ParameterValue | None]]:

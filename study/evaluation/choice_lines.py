@@ -27,10 +27,10 @@ def _final_line(summary: Summary, command: Callable[..., str]) -> str:
     name, final = summary.name, summary.choice.final
     if final is None:
         confirm, finalize = command("confirm", name), command("finalize", name)
-        return f"The study went on since it was confirmed: run `{confirm}` before `{finalize}`."
+        return f"The study has continued since it was confirmed; run `{confirm}` before `{finalize}`."
     words = ", ".join(summary.choice.words(final))
     finalize, other = command("finalize", name), command("finalize", name, "--trial", "N")
-    return f"`{finalize}` takes trial {final} ({words}); `{other}` takes another."
+    return f"`{finalize}` uses trial {final} ({words}); `{other}` uses another trial."
 
 
 def _reasons(summary: Summary, number: int) -> str:
@@ -44,9 +44,9 @@ def _reasons(summary: Summary, number: int) -> str:
         value, seeds = confirmation.best.value, counted(confirmation.seeds, "fresh seed")
         reasons.append(f"confirmed ({metric} {short(value)}, the best on {seeds})")
     if number == choice.recommended:
-        why = "not significantly different, and the cheapest"
+        why = "the cheapest that is not significantly different"
         if number == choice.confirmed:
-            why = "none that is not significantly different is cheaper"
+            why = "no indistinguishable candidate is cheaper"
         reasons.append(f"recommended ({why})")
     return ", ".join(reasons)
 
@@ -55,4 +55,4 @@ def work_share(confirmation: Confirmation) -> str:
     """Return what the recommended trial costs beside the confirmed one."""
     recommended, theirs = confirmation.candidate(confirmation.recommended), confirmation.best.work
     share = recommended.work / theirs if recommended is not None and theirs else 1.0
-    return f"{100 * share:.0f}% of its work" if share < 0.995 else "as much work, fewer parameters"
+    return f"{100 * share:.0f}% of its work" if share < 0.995 else "the same work, fewer parameters"

@@ -77,7 +77,7 @@ def _draw(path: Path, picture: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(picture, encoding="utf-8")
     except OSError as error:
-        raise UserError(f"--picture {path}: cannot be written ({error.strerror}); name a file elsewhere") from None
+        raise UserError(f"--picture {path}: could not be written ({error.strerror}); choose another path") from None
 
 
 def _pairs(compared: ComparedData, table: CrossedAnova) -> tuple[ComparedPair, ...]:
@@ -157,16 +157,17 @@ def _effect(compared: ComparedData, i: int, j: int, difference: Interval) -> str
     if compared.metric == "accuracy" and len(first.table) == 1:
         one, other = _right(compared, first), _right(compared, second)
         a, b = int((one & ~other).sum()), int((other & ~one).sum())
-        return f"of {counted(m, 'example')} {first.label} alone gets {a} right, {second.label} alone {b}"
+        return f"of {counted(m, 'example')}, trial {first.label} alone gets {a} right, trial {second.label} alone {b}"
     if compared.metric == "accuracy":
         ahead, behind = (first, second) if difference.estimate >= 0 else (second, first)
         more = abs(difference.estimate)
-        return f"of 1000 examples {ahead.label} gets {1000 * more:.3g} more right than {behind.label}"
+        return f"of 1000 examples, trial {ahead.label} gets {1000 * more:.3g} more right than trial {behind.label}"
     mine, theirs = (float(candidate.table.mean()) for candidate in (first, second))
-    said = f"{METRICS[compared.metric].title} {mine:.4g} of {first.label} against {theirs:.4g} of {second.label}"
+    title = METRICS[compared.metric].title
+    values = f"{title} {mine:.4g} of trial {first.label} against {theirs:.4g} of trial {second.label}"
     if not theirs:
-        return said
-    return f"{said}, {100 * abs((mine - theirs) / theirs):.2g}% {'more' if mine > theirs else 'less'}"
+        return values
+    return f"{values}, {100 * abs((mine - theirs) / theirs):.2g}% {'more' if mine > theirs else 'less'}"
 
 
 def _title(candidate: CandidateNetworks, name: str) -> str:

@@ -101,10 +101,10 @@ def confirm_with(
     part: Part = "dev" if objective.dataset.confirm is None else "confirm"
     if summary.state != "complete":
         said(
-            f"the search is not complete: these are the best of {_ended(summary)} of "
-            f"{counted(summary.planned, 'trial')}"
+            f"the search is incomplete: {_ended(summary)} of {counted(summary.planned, 'trial')} have ended; "
+            "confirming the best of these"
         )
-    said(f"confirming {counted(len(best), 'setting')} on {counted(seeds, 'fresh seed')} each")
+    said(f"confirming {counted(len(best), 'configuration')} on {counted(seeds, 'fresh seed')} each")
     trials = {trial.number: trial for trial in ledger.trials()}
     retraining = Retraining(objective, part, seeds, objective.folder.confirm)
     trained = _train(retraining, best, trials, workers, said, progress)
@@ -116,7 +116,8 @@ def confirm_with(
     )
     if not good:
         raise UserError(
-            f"of the {counted(len(best), 'best setting')} none trains again: trial {best[0].number} {failed[0].reason}"
+            f"none of the {counted(len(best), 'best configuration')} trains on fresh seeds: "
+            f"trial {best[0].number} {failed[0].reason}"
         )
     scored = [_scored(retraining, trials[row.number], trained[row.number]) for row in good]
     selection = select_best(objective.metric, scored, objective.spec.search.seed)
@@ -206,7 +207,7 @@ def _train(
         trained = retraining.train(
             {name: trials[number].params for name, number in names.items()},
             workers,
-            lambda name: said(f"trial {names[name]} trained again"),
+            lambda name: said(f"trial {names[name]} retrained"),
             advanced,
         )
     return {number: trained[name] for name, number in names.items()}

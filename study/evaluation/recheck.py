@@ -69,7 +69,7 @@ def recheck(
         usual = session.spec.confirm or ConfirmSpec.model_validate({})
         old = candidates(summary, top or usual.top)
         if not old:
-            raise UserError(f"study {name!r} has no complete trial to look at again; run it first")
+            raise UserError(f"study {name!r} has no complete trial to recheck; run it first")
         spec = _spec(
             session.spec, summary.metric, data, trials or max(2 * len(old), session.spec.search.trials // SHARE)
         )
@@ -81,7 +81,7 @@ def recheck(
         _check_memory(Objective(spec, datasets, folder), old, seeds, workers.jobs)
         with session.writing(), session.nested(spec, datasets, folder) as inner:
             same = datasets[0].fingerprint == session.attributes["fingerprint"]
-            said(f"{spec.data.source}: {'the same data as before' if same else 'other data than before'}")
+            said(f"{spec.data.source}: {'the same data as before' if same else 'different data than before'}")
             with workers:
                 new = _search(inner, old, workers, said)
                 found = _train(inner.objective, old, new, seeds, workers, said)
@@ -141,7 +141,8 @@ def _search(
     budget = Budget(spec.search.trials, None, None, maximize=ledger.direction == "maximize")
     drawn = [_drawn(objective, row) for row in old]
     said(
-        f"searching {counted(spec.search.trials, 'trial')}, the {counted(len(old), 'best setting')} of the study first"
+        f"searching {counted(spec.search.trials, 'trial')}, starting with the "
+        f"{counted(len(old), 'best configuration')} of the study"
     )
     Search(objective, ledger, budget, drawn, Listener()).run(workers)
     return [row for row in inner.summary.ranking() if row.number >= len(old)][: len(old)]
@@ -173,12 +174,12 @@ def _train(
     """
     rows = {f"trial-{row.number}": row for row in old} | {f"new-{row.number}": row for row in new}
     drawn = {name: _drawn(objective, row) for name, row in rows.items()}
-    said(f"training {counted(len(rows), 'setting')} on {counted(seeds, 'fresh seed')} each")
+    said(f"training {counted(len(rows), 'configuration')} on {counted(seeds, 'fresh seed')} each")
     retraining = Retraining(objective, _part(objective), seeds, objective.folder.confirm)
     trained = retraining.train(drawn, workers, lambda name: said(f"{name} trained"))
     reasons = [network.reason for network in trained.values()]
     if None not in reasons:
-        raise UserError(f"of the {counted(len(rows), 'setting')} none trains on these data: {reasons[0]}")
+        raise UserError(f"none of the {counted(len(rows), 'configuration')} trains on these data: {reasons[0]}")
     return [
         _Trained(
             name, row, drawn[name], network, retraining.table(network.predictions) if network.reason is None else None
@@ -236,7 +237,7 @@ def _drawn(objective: Objective, row: TrialRow) -> dict[str, ParameterValue]:
     """Return those of a trial's parameters that the space draws; the others are the same for all."""
     drawn = within(objective.spec.space, row.params)
     if drawn is None:
-        raise UserError(f"[space] changed: the setting of trial {row.number} is not within it any more")
+        raise UserError(f"[space] changed: the configuration of trial {row.number} is no longer within it")
     return drawn
 
 

@@ -273,7 +273,7 @@ def _arrays(path: Path) -> dict[str, Array] | None:
     except FileNotFoundError:
         return None
     except TORN:
-        log.warning("%s is damaged; what it holds is trained again", path)
+        log.warning("%s is damaged; its networks will be retrained", path)
         return None
 
 

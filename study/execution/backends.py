@@ -33,7 +33,7 @@ class Loky:
     def configure(self) -> tuple[joblib.Parallel, ParallelBackendBase]:
         """Return joblib's loky backend, with the initializer of `study.execution.worker_process`."""
         if not _has_loky():
-            raise MachineError("this machine has no semaphores for worker processes; --jobs 1 does without them")
+            raise MachineError("this machine has no semaphores for worker processes; use --jobs 1, which needs none")
         return configured(
             self.processes,
             backend="loky",

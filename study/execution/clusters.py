@@ -69,14 +69,14 @@ def connect(
         UserError: options that do not belong together, a package that is not installed, or nobody answers.
     """
     if backend not in BACKENDS:
-        raise UserError(f"--backend {backend}: is not known; one of {', '.join(BACKENDS)}")
+        raise UserError(f"--backend must be one of {', '.join(BACKENDS)}, got {backend!r}")
     for option, value, owner in (("--scheduler", scheduler, "dask"), ("--address", address, "ray")):
         if value is not None and backend != owner:
-            raise UserError(f"{option} {value}: belongs to --backend {owner}, got --backend {backend}")
+            raise UserError(f"{option} {value}: requires --backend {owner}, got --backend {backend}")
     if backend == "dask" and scheduler is None:
-        raise UserError("--backend dask needs --scheduler ADDRESS, such as tcp://host:8786")
+        raise UserError("--backend dask requires --scheduler ADDRESS, such as tcp://host:8786")
     if jobs is not None and (scheduler or address):
-        raise UserError(f"--jobs {jobs}: a cluster has as many workers as it has; leave --jobs out")
+        raise UserError(f"--jobs {jobs}: the cluster determines the number of workers; omit --jobs")
     if backend == "loky":
         yield None
         return
@@ -106,18 +106,18 @@ class Dask:
             raise needs_package("--backend dask", "distributed") from None
         for name in [name for name in logging.root.manager.loggerDict if name.startswith(_DASK_SPEAKS_BY)]:
             logging.getLogger(name).setLevel(logging.CRITICAL)  # what matters is said by this class, in a line
-        self._place = f"the dask scheduler at {scheduler}"
+        self._place = f"the Dask scheduler at {scheduler}"
         try:
             self._client = Client(scheduler, timeout=ANSWERS_WITHIN, set_as_default=False)
         except (OSError, ValueError) as error:
             raise UserError(
-                f"--scheduler {scheduler}: no dask scheduler answers there ({_first_line(error)}); "
+                f"--scheduler {scheduler}: no Dask scheduler answers at this address ({_first_line(error)}); "
                 "start it, or correct the address"
             ) from None
         self.jobs = sum(self._client.nthreads().values())
         if not self.jobs:
             self._client.close()
-            raise UserError(f"--scheduler {scheduler}: has no workers; start some with `dask worker {scheduler}`")
+            raise UserError(f"--scheduler {scheduler}: it has no workers; start some with `dask worker {scheduler}`")
         self.lost_errors: tuple[type[BaseException], ...] = (KilledWorker, CommClosedError, TimeoutError)
         self._data: dict[str, DaskFuture] = {}
 
@@ -191,7 +191,7 @@ class Ray:
             raise needs_package("--backend ray", "ray") from None
         if address is not None:
             _knock(address)
-        self._place = f"the ray cluster at {address or 'this machine'}"
+        self._place = f"the Ray cluster {f'at {address}' if address else 'on this machine'}"
         self.at_once = 1 if address is None and jobs == 1 else None
         cores = None if jobs is None else max(LEAST_RAY, jobs)
         options = (
@@ -205,11 +205,11 @@ class Ray:
                 aside.seek(0)
                 if b"AuthToken" in aside.read() or "Authentication" in type(error).__name__:
                     raise UserError(
-                        f"--address {address}: the ray cluster asks for its token; set RAY_AUTH_MODE=token, and "
-                        "RAY_AUTH_TOKEN to the token"
+                        f"--address {address}: the Ray cluster requires a token; set RAY_AUTH_MODE=token and "
+                        "RAY_AUTH_TOKEN=<the token>"
                     ) from None
                 raise UserError(
-                    f"--address {address}: no ray cluster answers there ({_first_line(error)}); "
+                    f"--address {address}: no Ray cluster answers at this address ({_first_line(error)}); "
                     "start it, or correct the address"
                 ) from None
         self._ray = ray
@@ -217,7 +217,7 @@ class Ray:
         self._workers = int(ray.cluster_resources().get("CPU", 1))
         if self._workers < LEAST_RAY:
             ray.shutdown()
-            raise UserError(f"{self._place} has one CPU, and joblib's backend for ray needs two; use --backend loky")
+            raise UserError(f"{self._place} has one CPU, but joblib's Ray backend needs two; use --backend loky")
         self.jobs = self.at_once or self._workers
         register_ray()
         self._data: dict[str, Callable[[], PackedData]] = {}
@@ -261,7 +261,7 @@ def _pools_put_back(parallel: joblib.Parallel) -> Iterator[None]:
 
 def _gone(place: str) -> MachineError:
     return MachineError(
-        f"{place} is lost; once it is back, the same command goes on from here.\nNothing finished is lost."
+        f"{place} was lost; once it is back, rerun the command to resume.\nNothing that has finished is lost."
     )
 
 
@@ -271,12 +271,12 @@ def _knock(address: str) -> None:
     if address == "auto":
         return
     if found is None:
-        raise UserError(f"--address {address}: is no address of ray, such as host:6379, ray://host:10001 or auto")
+        raise UserError(f"--address {address}: not a Ray address; expected host:6379, ray://host:10001 or auto")
     try:
         socket.create_connection((found[1], int(found[2])), ANSWERS_WITHIN).close()
     except OSError as error:
         raise UserError(
-            f"--address {address}: no ray cluster answers there ({error.strerror or error}); "
+            f"--address {address}: no Ray cluster answers at this address ({error.strerror or error}); "
             "start it, or correct the address"
         ) from None
 

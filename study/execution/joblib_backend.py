@@ -26,7 +26,7 @@ SLOWER = 100
 TICK = 1.0  # seconds
 UNSEEN = 2 * TICK  # without any result, from which on worker processes are looked at
 
-_UNREADABLE = TaskError(FailureKind.OUT_OF_MEMORY, "out of memory where its worker's task or result was read")
+_UNREADABLE = TaskError(FailureKind.OUT_OF_MEMORY, "out of memory while its worker's task or result was read")
 _CANCELED = TaskError(FailureKind.CANCELED, "it was canceled")
 
 
@@ -118,7 +118,7 @@ class JoblibExecutor:
         if exit_code is not None:  # amid a result, whose end the backend waits for
             self._end_session(lost(exit_code))
         elif quiet >= limit:
-            message = f"its worker was stuck, without a result for {limit:.0f} s"
+            message = f"its worker was stuck, with no result for {limit:.0f} s"
             self._end_session(TaskError(FailureKind.STUCK, message))
 
     def _fill(self) -> None:

@@ -63,11 +63,11 @@ class Choice:
         if digits.isascii() and digits.isdecimal():
             return int(item)
         if item not in NAMES:
-            raise UserError(f"{item!r} is not a trial: give a number, {', '.join(NAMES)}")
+            raise UserError(f"{item!r} is not a trial; expected a number or one of {', '.join(NAMES)}")
         found: int | None = getattr(self, item)
         if found is not None:
             return found
         if item == "best":
-            raise UserError(f"study {study!r} has no complete trial yet, so none is the best")
-        why = "went on since it was confirmed" if self.outdated else "has not been confirmed"
+            raise UserError(f"study {study!r} has no complete trial yet, so there is no best trial")
+        why = "has continued since it was confirmed" if self.outdated else "has not been confirmed"
         raise UserError(f"study {study!r} {why}, so no trial is {item}; run `{next_command('confirm', study)}` first")

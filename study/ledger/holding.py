@@ -25,8 +25,8 @@ def hold(folder: StudyFolder, name: str) -> Iterator["Connection | None"]:
     if folder.storage is None:
         if folder.owner.exists() and not folder.ledger.exists():
             raise UserError(
-                f"{folder.path}: has the files of a study whose ledger is in a database; "
-                "give its --storage, or take another name or --home"
+                f"{folder.path}: this folder belongs to a study whose ledger is in a database; "
+                "pass its --storage, or use another name or --home"
             )
         with lock.hold(folder.lease, name):
             _forget_unfinished(folder)
@@ -34,7 +34,8 @@ def hold(folder: StudyFolder, name: str) -> Iterator["Connection | None"]:
         return
     if folder.ledger.exists():
         raise UserError(
-            f"{folder.path}: has a study whose ledger is a file; leave --storage out, or take another name or --home"
+            f"{folder.path}: this folder belongs to a study whose ledger is a file; "
+            "omit --storage, or use another name or --home"
         )
     with postgres.hold(folder.storage, name) as connection, lock.hold(folder.lease, name):
         _forget_unfinished(folder)
@@ -65,6 +66,6 @@ def own(folder: StudyFolder, uid: str) -> None:
         write_whole(folder.owner, uid.encode())
     elif folder.owner.read_bytes() != uid.encode():
         raise UserError(
-            f"{folder.path}: has the files of another study of this name, whose ledger is elsewhere; "
-            "take another --home, or another name"
+            f"{folder.path}: this folder belongs to another study of the same name, whose ledger is elsewhere; "
+            "use another --home or another name"
         )

@@ -109,7 +109,7 @@ class Home:
         strange = next((sign for sign in "?#%" if sign in str(path)), None)
         if strange is not None:
             raise UserError(
-                f"--home {path}: has a {strange!r}, which no address of MLflow can hold; name another folder"
+                f"--home {path}: contains {strange!r}, which MLflow does not allow in a path; choose another folder"
             )
         return cls(path, postgres.storage_address(storage))
 
@@ -173,5 +173,5 @@ class Home:
             self.artifacts.mkdir(exist_ok=True)
         except OSError as error:
             raise UserError(
-                f"--home {self.path}: cannot be made ({error.strerror}); name a folder that can be written to"
+                f"--home {self.path}: could not be created ({error.strerror}); choose a writable folder"
             ) from None

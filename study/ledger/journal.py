@@ -61,8 +61,8 @@ class Journal(BaseJournalBackend):
                 if line.startswith(b"\0\0") and offset + len(line) + 1 >= self.path.stat().st_size:
                     return  # torn
                 raise UserError(
-                    f"{self.path}: line {number + 1} is damaged; bring a backup of the file back, or keep what comes "
-                    f"before it: head -n {number} {self.path} > kept && mv kept {self.path}"
+                    f"{self.path}: line {number + 1} is damaged; restore the file from a backup, or keep only the "
+                    f"lines before it: head -n {number} {self.path} > kept && mv kept {self.path}"
                 )
             number, offset = number + 1, offset + len(line) + 1
             self._next = (number, offset)

@@ -98,7 +98,7 @@ class Ledger:
         except KeyError:
             if directions is None:
                 raise EmptyLedgerError(
-                    f"{folder.ledger}: has no study {name!r} in it; `study run` with its spec begins it, or remove "
+                    f"{folder.ledger}: study {name!r} not found; start it with `study run` and its spec, or remove "
                     f"{folder.path}"
                 ) from None
             ways = [StudyDirection[direction.upper()] for direction in directions]
@@ -130,8 +130,8 @@ class Ledger:
         if kept != FORMAT:
             other = "an older" if kept < FORMAT else "a newer"
             raise UserError(
-                f"study {self.name!r} was begun by {other} version of study (ledger format {kept}, this one has "
-                f"{FORMAT});\ngo on with that version, or give the study another name; show, report and sync work"
+                f"study {self.name!r} was started by {other} version of study (ledger format {kept}, not {FORMAT});\n"
+                "continue with that version, or give the study another name; show, report and sync still work"
             )
         self.set(format=FORMAT)
 
@@ -225,7 +225,7 @@ def _open(
         return JournalStorage(journal), journal.in_one_write
     except (KeyError, ValueError, TypeError, AttributeError, AssertionError) as error:
         # Of lines that Optuna wrote, or a version before the checks, not even the form is certain.
-        raise UserError(f"{folder.ledger}: is damaged ({error!r}); bring a backup of it back") from None
+        raise UserError(f"{folder.ledger}: the file is damaged ({error!r}); restore it from a backup") from None
 
 
 def repair(folder: StudyFolder) -> int:

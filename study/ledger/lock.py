@@ -71,7 +71,7 @@ def _lock(file: IO[str], path: Path) -> bool:
             time.sleep(0.01)
         except OSError as error:
             raise UserError(
-                f"{path.parent}: files cannot be locked there ({error.strerror}); take another --home"
+                f"{path.parent}: files in this folder cannot be locked ({error.strerror}); use another --home"
             ) from None
         else:
             return True

@@ -64,10 +64,10 @@ def storage_address(given: str | None) -> str | None:
     plain = re.sub(r"^postgres(ql)?(\+psycopg)?://", "postgresql://", address)
     said = f"{'--storage' if given else 'STUDY_STORAGE'} {redact_address(address)}"
     if not plain.startswith("postgresql://"):
-        raise UserError(f"{said}: is no address of PostgreSQL, such as postgresql://user@host:5432/studies")
+        raise UserError(f"{said}: not a PostgreSQL address; expected one such as postgresql://user@host:5432/studies")
     if not is_percent_encoded(plain):
         raise UserError(
-            f"{said}: has a character in its user or password that must be percent-encoded; write %20 for a "
+            f"{said}: the user or password contains a character that must be percent-encoded; write %20 for a "
             "space, %40 for @, %2F for /, %25 for %"
         )
     return plain
@@ -97,7 +97,7 @@ def connect(address: str) -> "Connection":
         return psycopg.connect(autocommit=True, **options)  # type: ignore[arg-type]  # what libpq names, all of it text
     except psycopg.Error as error:
         said = f"--storage {redact_address(address)}: {explain(error, address)}"
-        raise DatabaseRefusedError(f"{said}; correct the address, or have the server started") from None
+        raise DatabaseRefusedError(f"{said}; correct the address, or start the server") from None
 
 
 def in_transactions(connection: "Connection") -> "Connection":
@@ -196,8 +196,8 @@ def has_tables(connection: "Connection", address: str) -> bool:
         if "studies" not in there:
             if "alembic_version" in there:
                 raise UserError(
-                    f"--storage {place}: has the tables of another program, such as MLflow; "
-                    "ledgers need a database of their own"
+                    f"--storage {place}: the database contains tables of another program, such as MLflow; "
+                    "use a separate database for ledgers"
                 )
             return False
         query = "SELECT version_num FROM alembic_version"
@@ -219,12 +219,12 @@ def _check_revision(revision: str, library: str, place: str) -> None:
         return
     if revision in known:
         raise UserError(
-            f"--storage {place}: its tables are of an older Optuna ({library}); "
-            "`optuna storage upgrade --storage ADDRESS` brings them up to date"
+            f"--storage {place}: the tables were created by an older version of Optuna ({library}); "
+            "upgrade them with `optuna storage upgrade --storage ADDRESS`"
         )
     raise UserError(
-        f"--storage {place}: its tables are of a newer Optuna than {optuna.__version__}, which is installed here; "
-        "install that one"
+        f"--storage {place}: the tables were created by a newer version of Optuna than the installed "
+        f"{optuna.__version__}; upgrade Optuna"
     )
 
 

@@ -101,7 +101,7 @@ class Summary:
             UserError: there is none of this number.
         """
         if not 0 <= number < len(self.trials):
-            there = f"there are {len(self.trials)}, from 0 on" if self.trials else "there is none yet"
+            there = f"its trials are 0 to {len(self.trials) - 1}" if self.trials else "it has no trials yet"
             raise UserError(f"study {self.name!r} has no trial {number}; {there}")
         return self.trials[number]
 

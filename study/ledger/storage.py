@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from study.ledger.postgres import Connection
 
-_GOES_ON = "; have it mended, then the same command goes on from here.\nNothing finished is lost."
+_GOES_ON = "; once the database works again, rerun the command to resume.\nNothing that has finished is lost."
 
 
 def open_storage(address: str, held: "Connection | None") -> "BaseStorage":
@@ -51,7 +51,7 @@ def open_storage(address: str, held: "Connection | None") -> "BaseStorage":
         except (SQLAlchemyError, StorageInternalError) as error:
             why = getattr(error, "orig", None) or error.__cause__ or error
             raise DatabaseRefusedError(
-                f"--storage {place}: {explain(why, address)}; have its tables made by who may"
+                f"--storage {place}: {explain(why, address)}; ask a database administrator to create the tables"
             ) from None
     if held is None:
         weakref.finalize(storage, storage.engine.dispose)

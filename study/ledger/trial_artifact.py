@@ -97,7 +97,7 @@ def read_result(path: Path, fingerprint: str | None = None) -> TrialFile:
             dev_predictions=[arrays[f"dev_{k}"] for k in range(count) if f"dev_{k}" in arrays],
         )
         if fingerprint is not None and _fingerprint(found.parameters, found.curves, values) != fingerprint:
-            raise ValueError("not the fingerprint of the ledger")
+            raise ValueError("the fingerprint differs from the ledger's")
     return found
 
 
@@ -134,7 +134,7 @@ def _undamaged(path: Path) -> Iterator[None]:
         raise
     except TORN as error:
         why = f"{type(error).__name__}: {error}".splitlines()[0][:80]
-        raise DamagedError(f"{path}: is damaged ({why}); bring a backup of it back") from None
+        raise DamagedError(f"{path}: the file is damaged ({why}); restore it from a backup") from None
 
 
 def _mean(curves: Sequence[Array]) -> Array:

@@ -165,9 +165,9 @@ def finalize(
 
 def _opened_before(name: str, last: KeptOpening) -> str:
     return (
-        f"the test set of study {name!r} was opened on {last['at'][:10]} for trial {last['trial']} "
+        f"the test set of study {name!r} was already opened on {last['at'][:10]} for trial {last['trial']} "
         f"({last['metric']} {'undefined' if last['value'] is None else format(last['value'], '.4g')});\n"
-        "--again opens it once more, and the score is then no longer that of an untouched test set"
+        "--again opens it once more, but the score is then no longer that of an untouched test set"
     )
 
 
@@ -226,8 +226,8 @@ def _record_beginning(ledger: Ledger, number: int, *, with_dev: bool, again: boo
         if not again:
             same = f"--trial {begun['trial']}{' --with-dev' if begun['with_dev'] else ''}"
             raise UserError(
-                f"the test set of study {ledger.name!r} was being opened on {begun['at'][:10]} when the command ended; "
-                f"{same} finishes that, --again opens it for another"
+                f"opening the test set of study {ledger.name!r} was interrupted on {begun['at'][:10]}; "
+                f"use {same} to finish it, or --again to open it for another trial"
             )
     ledger.set(opening={"times": times, "trial": number, "with_dev": with_dev, "at": _now()})
 
@@ -242,7 +242,7 @@ def _choose(summary: Summary, trial: int | str | None) -> int:
         if summary.choice.outdated:
             confirm = next_command("confirm", summary.name)
             raise UserError(
-                f"study {summary.name!r} went on since it was confirmed; `{confirm}` first, or name a --trial"
+                f"study {summary.name!r} has continued since it was confirmed; run `{confirm}`, or specify a --trial"
             )
         if summary.choice.final is None:
             raise UserError(f"study {summary.name!r} has no complete trial; run it first")
@@ -253,7 +253,7 @@ def _choose(summary: Summary, trial: int | str | None) -> int:
         raise UserError(f"--trial {trial}: {error}") from None
     if row.state != "complete":
         best = ", ".join(str(each.number) for each in summary.ranking()[:3])
-        raise UserError(f"--trial {trial}: is {row.state}, not complete; the best complete ones are {best}")
+        raise UserError(f"--trial {trial}: the trial is {row.state}, not complete; the best complete trials are {best}")
     return row.number
 
 
@@ -268,8 +268,8 @@ def _check(attributes: StudyAttributes, dataset: Dataset, name: str) -> None:
     # Of parts that both know: train and dev differ where they are one, and with folds.
     if attributes["fingerprint"] != dataset.fingerprint:
         raise UserError(
-            f"the data of study {name!r} changed since it began ({explain_change(known, now)}); "
-            "bring the old data back, or study the new data under another name"
+            f"the data of study {name!r} changed since it started ({explain_change(known, now)}); "
+            "restore the old data, or study the new data under another name"
         )
 
 

@@ -197,7 +197,7 @@ class FinalFiles:
         try:
             return skops.io.loads(content, trusted=list(TRUSTED))
         except Exception as error:  # noqa: BLE001 - whatever a file that somebody changed leads skops to
-            raise self._refuse(self.model, f"is no model of this program ({type(error).__name__})") from None
+            raise self._refuse(self.model, f"not a valid model file ({type(error).__name__})") from None
 
     def load_example(self) -> pd.DataFrame:
         """Return the rows; errors as `load_model`."""
@@ -207,15 +207,15 @@ class FinalFiles:
         try:
             content = path.read_bytes()
         except FileNotFoundError:
-            raise self._refuse(path, "is not there") from None
+            raise self._refuse(path, "file not found") from None
         if self.digests and hashlib.sha256(content).hexdigest() != self.digests[name]:
-            raise self._refuse(path, "was changed since it was kept")
+            raise self._refuse(path, "the file changed after it was saved")
         return content
 
     @staticmethod
     def _refuse(path: Path, why: str) -> UserError:
         again = next_command("finalize", "NAME", "--again")
-        return UserError(f"{path}: {why}; bring a backup of it back, or train it again: {again}")
+        return UserError(f"{path}: {why}; restore it from a backup, or retrain the model: {again}")
 
 
 def keep_model(model: Pipeline, example: pd.DataFrame, folder: Path) -> dict[str, str]:

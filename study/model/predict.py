@@ -71,7 +71,7 @@ def _load(home: Home, name: str) -> tuple[StudyAttributes, Pipeline]:
     folder = home.existing(name)
     attributes = Ledger(folder, name).attributes
     if not attributes.get("finalized"):
-        raise UserError(f"study {name!r} has no final model yet; `{next_command('finalize', name)}` makes it")
+        raise UserError(f"study {name!r} has no final model yet; create it with `{next_command('finalize', name)}`")
     return attributes, FinalFiles.of(folder.final, attributes["finalized"][-1].get("files", {})).load_model()
 
 
@@ -92,7 +92,7 @@ def _read_file(
     if not dialect:
         return table, ()
     notes = [f"{file.name}: {table.read_as}"] if table.read_as else []
-    return table, tuple(f"not written as the training file: {note}" for note in (*notes, *table.notes))
+    return table, tuple(f"written differently from the training file: {note}" for note in (*notes, *table.notes))
 
 
 def _check_columns(model: Pipeline, cells: pd.DataFrame, where: str) -> None:
@@ -101,7 +101,7 @@ def _check_columns(model: Pipeline, cells: pd.DataFrame, where: str) -> None:
     if missing:
         more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
         raise UserError(
-            f"{where}: has no column {missing[0]!r}{more}, which the model was trained on; "
+            f"{where}: missing column {missing[0]!r}{more}, which the model was trained on; "
             f"{did_you_mean(missing[0], there)}"
         )
 
@@ -141,13 +141,13 @@ def write_predictions(made: pd.DataFrame, out: Path | None, *, safe_csv: bool = 
         print(made.to_csv(index=False), end="")
         return
     if out.suffix.lower() not in (".csv", ".parquet"):
-        raise UserError(f"--out {out}: is to end in .csv or .parquet")
+        raise UserError(f"--out {out}: must end in .csv or .parquet")
     if safe_csv and out.suffix.lower() == ".parquet":
-        raise UserError(f"--out {out}: --safe-csv is for CSV, since a Parquet file has no formulas; leave it out")
+        raise UserError(f"--out {out}: --safe-csv applies only to CSV, since a Parquet file has no formulas; omit it")
     try:
         if out.suffix.lower() == ".csv":
             made.to_csv(out, index=False)
         else:
             made.to_parquet(out, index=False)
     except OSError as error:
-        raise UserError(f"--out {out}: cannot be written ({error.strerror}); name another place") from None
+        raise UserError(f"--out {out}: could not be written ({error.strerror}); choose another path") from None

@@ -154,7 +154,9 @@ def draw_trials(objective: Objective, count: int = SAMPLES) -> list[DrawnTrial]:
                     break
     if not trials:
         most = spec.space.max_parameters
-        raise UserError(f"[space] max_parameters: no network of at most {most} was found; raise it, or lower units")
+        raise UserError(
+            f"[space] max_parameters = {most}: no network that small was found; raise max_parameters, or lower units"
+        )
     return trials
 
 

@@ -20,7 +20,7 @@ WITH_BLAS = ("numpy", "scipy")  # each carries an OpenBLAS of its own
 THREAD = 40  # MB that each of its threads takes: buffer and stack
 MOST_THREADS = 64  # that NumPy's and SciPy's OpenBLAS begin
 LIMIT = 120.0  # seconds
-REMEDY = "free memory, or raise the limit on it (ulimit -v)"
+REMEDY = "free some memory, or raise the memory limit (ulimit -v)"
 
 
 @contextmanager
@@ -41,7 +41,7 @@ def importing(*libraries: str) -> Iterator[None]:
         try:
             yield
         except OSError as error:  # of a library that is loaded by ctypes
-            raise MachineError(f"a library cannot be loaded ({error}); {REMEDY}") from error
+            raise MachineError(f"a library could not be loaded ({error}); {REMEDY}") from error
 
 
 def explain_import(error: ImportError | MemoryError) -> str:
@@ -52,8 +52,8 @@ def explain_import(error: ImportError | MemoryError) -> str:
     while isinstance(first.__cause__ or first.__context__, (ImportError, OSError)):
         first = first.__cause__ or first.__context__ or first
     reason = str(first).partition("\n")[0]
-    remedy = "install it" if isinstance(first, ModuleNotFoundError) else f"{REMEDY}, or install it anew"
-    return f"{error.name or 'a library'} cannot be imported ({reason}); {remedy}"
+    remedy = "install it" if isinstance(first, ModuleNotFoundError) else f"{REMEDY}, or reinstall it"
+    return f"{error.name or 'a library'} could not be imported ({reason}); {remedy}"
 
 
 def _check_room(libraries: Sequence[str]) -> None:
@@ -65,7 +65,7 @@ def _check_room(libraries: Sequence[str]) -> None:
         mmap.mmap(-1, needed << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS).close()  # nothing of it is touched
     except OSError:
         raise MachineError(
-            f"importing {', '.join(libraries)} with {threads} threads takes {needed} MB of memory, more than is left;\n"
+            f"importing {', '.join(libraries)} with {threads} threads needs {needed} MB of memory, more than is left;\n"
             f"{REMEDY}; OPENBLAS_NUM_THREADS=1 needs less"
         ) from None
 

@@ -270,7 +270,7 @@ class Search:
         number = self.ledger.create(decision.trial, decision.group)
         if number != decision.number:
             raise RuntimeError(
-                f"the ledger made trial {number} where {decision.number} was next: somebody else writes to it"
+                f"the ledger created trial {number} instead of {decision.number}: another process is writing to it"
             )
         self.open[number] = self.objective.open(number, decision.trial.params)
 

@@ -55,7 +55,7 @@ class ConstantPrediction:
         what = "RMSE" if size == "rmse" else "cost"
         than = "the mean" if size == "rmse" else "equal probabilities"
         return (
-            f"diverged: {what} on {part} is {values[size]:.3g}, that of predicting {than} is {self.size:.3g}; "
+            f"diverged: {what} on {part} is {values[size]:.3g}, and predicting {than} gives {self.size:.3g}; "
             "a lower learning_rate would help"
         )
 

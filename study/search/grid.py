@@ -45,11 +45,11 @@ def grid_order(space: SpaceSpec, seed: int, limit: int = LIMIT) -> list[dict[str
     try:
         size = _count(space, (), {})
     except _EndlessError as endless:
-        raise UserError(f"[space] {endless.name}: sampler grid needs choices or a step, got a range") from None
+        raise UserError(f"[space] {endless.name}: the grid sampler needs choices or a step") from None
     if size > limit:
         raise UserError(
-            f"[space] has {counted(size, 'configuration')}, sampler grid takes at most {limit:,}; "
-            "give larger steps or fewer choices, or take another sampler"
+            f"[space] has {counted(size, 'configuration')}, but the grid sampler supports at most {limit:,}; "
+            "use larger steps, fewer choices or another sampler"
         )
     configurations = list(_configurations(space))
     order = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_ORDER,))).permutation(len(configurations))
@@ -108,7 +108,7 @@ def _choices(name: str, distribution: BaseDistribution) -> _Choices:
     if isinstance(distribution, IntDistribution):
         return range(distribution.low, distribution.high + 1, distribution.step)
     if not isinstance(distribution, FloatDistribution):
-        raise TypeError(f"{name}: {distribution} is not known")
+        raise TypeError(f"{name}: unsupported distribution {distribution}")
     if distribution.step is None:
         if distribution.single():
             return (distribution.low,)

@@ -40,14 +40,14 @@ def check_identity(known: StudyAttributes, spec: Spec, dataset: Dataset, path: s
     )
     if changed:
         raise UserError(
-            f"{path}: {', '.join(changed)} changed since study {spec.name!r} began; "
+            f"{path}: {', '.join(changed)} changed since study {spec.name!r} started; "
             "undo the change, or give the study another name"
         )
     if known["fingerprint"] != dataset.fingerprint:
         where = explain_change(known["parts"], dataset.part_fingerprints)
         raise UserError(
-            f"[data] source: {spec.data.source!r} changed since study {spec.name!r} began ({where});\n"
-            "bring the old data back, or give the study another name"
+            f"[data] source: {spec.data.source!r} changed since study {spec.name!r} started ({where});\n"
+            "restore the old data, or give the study another name"
         )
 
 

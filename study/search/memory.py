@@ -46,8 +46,8 @@ def check_memory(objective: Objective, jobs: int) -> None:
     workers = f" and --jobs {jobs}" if jobs else ""
     raise UserError(
         f"[space] max_parameters: the largest network has {counted(_count(objective, largest), 'parameter')}; "
-        f"with in_flight = {search.in_flight}{workers} that takes {_gigabytes(needed)} of memory, "
-        f"and this process may use {_gigabytes(available)};\n"
+        f"with in_flight = {search.in_flight}{workers} it needs {_gigabytes(needed)} of memory, "
+        f"but this process can use only {_gigabytes(available)};\n"
         f"set max_parameters = {_rounded(_count(objective, fitting))}, or lower units, depth or [search] in_flight"
     )
 
@@ -71,9 +71,9 @@ def check_retraining(objective: Objective, settings: Sequence[Mapping[str, Any]]
     needed = COORDINATOR + _kept(objective, largest, seeds) + _workers(objective, largest, jobs)
     if available is not None and needed > available:
         raise UserError(
-            f"the largest network to train again has {counted(_count(objective, largest), 'parameter')}; "
-            f"--seeds {seeds} and --jobs {jobs} take {_gigabytes(needed)} of memory, "
-            f"and this process may use {_gigabytes(available)}; lower one of them, or take a larger machine"
+            f"the largest network to retrain has {counted(_count(objective, largest), 'parameter')}; "
+            f"--seeds {seeds} and --jobs {jobs} need {_gigabytes(needed)} of memory, "
+            f"but this process can use only {_gigabytes(available)}; lower one of them, or use a larger machine"
         )
 
 

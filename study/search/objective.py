@@ -226,7 +226,7 @@ def folds_of(datasets: Sequence[Dataset], part: Literal["dev", "confirm"] = "dev
         predicted = dataset.confirm if part == "confirm" else dataset.dev
         if predicted is None:
             raise UserError(
-                "[data] confirm is not set, so there is no part of that name; set it to a share such as 0.1"
+                "[data] confirm is not set, so there is no confirm split; set it to a share such as 0.1"
             )
         train = dataset.train
         folds.append(Fold(train.X, train.Y, predicted.X, predicted.Y, unit_of(dataset), train.weight))
@@ -251,7 +251,7 @@ def choose_metrics(spec: Spec, dataset: Dataset) -> tuple[str, ...]:
     for name in names:
         if name not in fitting and name not in OTHER_OBJECTIVES:
             raise UserError(
-                f"[search] metric: {name!r} does not fit a {dataset.task} task; one of {', '.join(fitting)}"
+                f"[search] metric: must be one of {', '.join(fitting)} for a {dataset.task} task, got {name!r}"
             )
     return names
 
@@ -271,7 +271,7 @@ def check_defined(objectives: Sequence[str], datasets: Sequence[Dataset]) -> Non
             if why is not None:
                 raise UserError(
                     f"[search] metric: {name} is undefined on {part}, which has {why} of {datasets[0].target_name!r}; "
-                    f"bring more rows, give {part} a larger share in [data], or name another metric"
+                    f"add rows, give {part} a larger share in [data], or choose another metric"
                 )
 
 

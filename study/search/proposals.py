@@ -97,8 +97,8 @@ class Proposer:
             drawn, taken = draw(self._untried(tried))
         if not self.fits(drawn.params):
             raise NoFittingNetworkError(
-                f"[space] max_parameters = {self.space.max_parameters}: no network as small was found; "
-                "raise it, or lower depth and units"
+                f"[space] max_parameters = {self.space.max_parameters}: no network that small was found; "
+                "raise max_parameters, or lower depth and units"
             )
         return drawn
 

@@ -66,17 +66,19 @@ def first_configurations(session: StudySession, home: Home, warm_start: str | No
     ledger, spec = session.ledger, session.spec
     if warm_start is not None and not ledger.trials():
         if warm_start == spec.name:
-            raise UserError(f"--warm-start {warm_start}: is this study itself; name another one")
+            raise UserError(f"--warm-start {warm_start}: a study cannot warm-start from itself; name another study")
         ranking = summarize(home, warm_start).ranking()
         fitting = [params for row in ranking[:WARM] if (params := within(spec.space, row.params)) is not None]
         if not fitting:
-            raise UserError(f"--warm-start {warm_start}: none of its best settings is within [space] of {spec.name!r}")
+            raise UserError(
+                f"--warm-start {warm_start}: none of its best configurations is within the [space] of {spec.name!r}"
+            )
         ledger.set(warm=fitting)
     for configuration in spec.search.enqueue:
         try:
             check_configuration(spec.space, configuration)
         except ValueError as error:
-            raise UserError(f"[search] enqueue: {error}, in {configuration}") from None
+            raise UserError(f"[search] enqueue: {error} (in {configuration})") from None
     return [*(dict(configuration) for configuration in spec.search.enqueue), *ledger.attributes.get("warm", [])]
 
 

@@ -139,7 +139,7 @@ def check_configuration(space: SpaceSpec, configuration: Configuration) -> None:
     suggest(checked, space)
     unused = sorted(set(configuration) - set(checked.drawn))
     if unused:
-        raise ValueError(f"{unused[0]} is not drawn with this configuration; it may name {', '.join(checked.names)}")
+        raise ValueError(f"{unused[0]} does not apply to this configuration; it can set {', '.join(checked.names)}")
 
 
 class _Largest(FixedTrial):

@@ -71,7 +71,7 @@ class StudySession:
         ledger = Ledger(folder, name)
         attributes = ledger.attributes
         if "spec" not in attributes:
-            raise UserError(f"study {name!r} has not begun; run it first")
+            raise UserError(f"study {name!r} has not started yet; run it first")
         spec = parse_spec(attributes["spec"], f"the spec of study {name!r}")
         return cls(folder, spec, Path(attributes.get("folder", ".")), ledger)
 
@@ -110,7 +110,7 @@ class StudySession:
     def ledger(self) -> Ledger:
         """The ledger; of a study that was opened by its spec while it is open for writing."""
         if self._ledger is None:
-            raise RuntimeError(f"study {self.name!r} is opened by its spec; its ledger is there within `writing`")
+            raise RuntimeError(f"study {self.name!r} was opened by its spec; its ledger exists only inside `writing()`")
         return self._ledger
 
     @property
@@ -141,7 +141,7 @@ class StudySession:
             where = explain_change(attributes["parts"], dataset.part_fingerprints)
             raise UserError(
                 f"[data] source: {self.spec.data.source!r} changed since study {self.name!r} ran ({where});\n"
-                f"bring the old data back, or look whether its best still holds: {next_command('recheck', self.name)}"
+                f"restore the old data, or check whether its best still holds: {next_command('recheck', self.name)}"
             )
 
 

@@ -35,7 +35,7 @@ class Budget:
         if self.work is not None:
             done = sum(trial.user_attrs.get(RESULT, {}).get("work", 0.0) for trial in ended)
             if done >= self.work:
-                return f"{done:.3g} units of work are done, of {self.work:.3g}"
+                return f"{done:.3g} units of work are done (budget: {self.work:.3g})"
         complete = [trial for trial in ended if trial.state == TrialState.COMPLETE]
         if self.stop_after is not None and complete:
             sign = -1 if self.maximize else 1

@@ -109,7 +109,7 @@ def test_rows_of_a_frame_are_predicted_as_those_of_the_file(table: Study, tmp_pa
     told = table.predict(rows)
     assert list(told.index) == [5, 6, 7, 8]
     pd.testing.assert_frame_equal(told, table.predict(tmp_path / "table.csv").iloc[5:9], rtol=1e-5)
-    with pytest.raises(UserError, match="the table: has no column 'height'"):
+    with pytest.raises(UserError, match="the table: missing column 'height'"):
         table.predict(rows[["town"]])
 
 

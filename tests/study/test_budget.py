@@ -21,7 +21,7 @@ def test_trials_are_counted_open_ones_too() -> None:
 def test_work_is_that_of_trials_that_ended() -> None:
     trials = [trial(0, 0.5, work=2.0), trial(1, None, TrialState.FAIL, work=1.0), trial(2, None, TrialState.RUNNING)]
     assert Budget(9, 3.5, None, maximize=True).spent(trials) is None
-    assert Budget(9, 3.0, None, maximize=True).spent(trials) == "3 units of work are done, of 3"
+    assert Budget(9, 3.0, None, maximize=True).spent(trials) == "3 units of work are done (budget: 3)"
 
 
 def test_it_stops_after_trials_without_a_better_one() -> None:

@@ -55,9 +55,9 @@ def test_every_place_says_the_same_of_the_trials_that_stand_out(summary: tuple[H
         f"Trial {best}: best in the search",
         f"Trial {confirmed}: confirmed",
         f"Trial {recommended}: recommended",
-        f"`study finalize small` takes trial {confirmed}",
+        f"`study finalize small` uses trial {confirmed}",
     ]
-    assert "`study finalize small --trial N` takes another" in lines[-1]
+    assert "`study finalize small --trial N` uses another" in lines[-1]
     shown = run_study("show", "small", "--home", home.path).stdout
     facts = gather(home, "small")
     ledger = Ledger(home.folder("small"), "small")
@@ -121,7 +121,7 @@ def test_what_was_confirmed_of_an_earlier_state_no_longer_counts(tmp_path: Path)
         pytest.fail("the study has to find better trials for this test")
     assert (found.choice.confirmed, found.choice.outdated, found.choice.final) == (None, True, None)
     assert choice_lines(found)[-1] == (
-        "The study went on since it was confirmed: run `study confirm small` before `study finalize small`."
+        "The study has continued since it was confirmed; run `study confirm small` before `study finalize small`."
     )
     page = as_html(gather(home, "small"))
     assert "Confirmation on fresh seeds" not in page
@@ -131,10 +131,10 @@ def test_what_was_confirmed_of_an_earlier_state_no_longer_counts(tmp_path: Path)
 @pytest.mark.parametrize(
     ("item", "words"),
     [
-        ("bset", "'bset' is not a trial: give a number, best, confirmed, recommended"),
+        ("bset", "'bset' is not a trial; expected a number or one of best, confirmed, recommended"),
         ("1.5", "'1.5' is not a trial"),
         ("confirmed", "study 's' has not been confirmed, so no trial is confirmed; run `study confirm s` first"),
-        ("best", "study 's' has no complete trial yet, so none is the best"),
+        ("best", "study 's' has no complete trial yet, so there is no best trial"),
     ],
 )
 def test_a_name_that_is_no_trial_is_answered(item: str, words: str) -> None:

@@ -80,7 +80,7 @@ def test_list_names_every_study(finished: Path) -> None:
     assert "no study in" in run_study("list", "--home", finished / "nowhere").stdout
 
 
-@pytest.mark.parametrize(("content", "words"), [(b"", "has no study 'bad' in it"), (b"garbage\n", "line 1 is damaged")])
+@pytest.mark.parametrize(("content", "words"), [(b"", "study 'bad' not found"), (b"garbage\n", "line 1 is damaged")])
 def test_list_names_a_damaged_study_and_shows_the_others(
     finished: Path, tmp_path: Path, content: bytes, words: str
 ) -> None:
@@ -124,7 +124,7 @@ def test_trials_raises_the_number_and_keeps_what_is_there(spec: Path, home: Path
         (["show", "smal"], "did you mean 'small'?"),
         (["show", "../small"], "no study '../small'"),
         (["run", "small.toml", "--jobs", "0"], "--jobs"),
-        (["run", "small.toml", "--home", "/proc/home"], "cannot be made"),
+        (["run", "small.toml", "--home", "/proc/home"], "could not be created"),
         (["shw"], "No such command 'shw'"),
     ],
 )
@@ -149,7 +149,7 @@ def test_a_metric_of_another_task_is_answered(spec: Path, home: Path) -> None:
     spec.write_text(SMALL.replace('"accuracy"', '"rmse"'))
     done = run_study("run", spec, "--home", home, "--no-tracking")
     assert done.returncode == 2
-    assert "[search] metric: 'rmse' does not fit a binary task" in done.stderr
+    assert "for a binary task, got 'rmse'" in done.stderr
 
 
 @pytest.mark.slow

@@ -49,7 +49,7 @@ def test_accuracy_of_single_networks_by_hand(searched: tuple[Path, Summary]) -> 
     assert pair.test == "McNemar, exact"
     assert pair.estimate == pytest.approx((a - b) / 80)
     assert pair.p == pair.p_holm == mcnemar_exact(a, b)
-    assert pair.effect == f"of 80 examples {first} alone gets {a} right, {last} alone {b}"
+    assert pair.effect == f"of 80 examples, trial {first} alone gets {a} right, trial {last} alone {b}"
     assert [c.value for c in outcome.contenders] == pytest.approx(
         [summary.trials[n].value for n in (first, last)], abs=1e-6
     )
@@ -140,11 +140,14 @@ def test_trials_that_cannot_be_compared_are_refused_in_a_line(tmp_path: Path) ->
     home, best = Home(tmp_path), str(summary.ranking()[0].number)
     pruned = next(row for row in summary.trials if row.state == "pruned")
     for item, said in (
-        ("99", "study 'small' has no trial 99; there are 12, from 0 on"),
-        (str(pruned.number), f"trial {pruned.number} of study 'small' is pruned at iteration {pruned.iterations}"),
+        ("99", "study 'small' has no trial 99; its trials are 0 to 11"),
+        (
+            str(pruned.number),
+            f"trial {pruned.number} of study 'small' has no predictions (pruned at iteration {pruned.iterations})",
+        ),
         ("smal", "no study 'smal'"),
-        ("small:x", "'x' is not a trial: give a number, best, confirmed, recommended"),
-        (best, "is named twice"),
+        ("small:x", "'x' is not a trial; expected a number or one of best, confirmed, recommended"),
+        (best, "is listed twice"),
     ):
         with pytest.raises(UserError, match=said):
             compare(home, "small", [best, item])
@@ -152,7 +155,7 @@ def test_trials_that_cannot_be_compared_are_refused_in_a_line(tmp_path: Path) ->
     with pytest.raises(UserError, match=r"\.xyz: must end in \.svg"):
         compare(home, "small", [other], tmp_path / "curves.xyz")
     home.folder("small").result(int(other)).unlink()
-    with pytest.raises(UserError, match="is missing"):
+    with pytest.raises(UserError, match="file not found"):
         compare(home, "small", [other])
 
 

@@ -130,7 +130,7 @@ def test_the_check_sees_private_names(code: str) -> None:
 def test_what_differs_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(_compat.OPTUNA_COLUMNS, "trials", "trial_id of_tomorrow")
     assert "table trials has the columns" in (_compat.difference("tables of Optuna") or "")
-    with pytest.raises(UserError, match=r"--storage: needs the tables of Optuna 5\.0"):
+    with pytest.raises(UserError, match=r"--storage: needs Optuna 5\.0"):
         _compat.check_optuna_tables()
     monkeypatch.delattr(optuna.storages, "_CachedStorage")
     assert _compat.difference("cache") == "optuna.storages has no _CachedStorage"
@@ -152,7 +152,7 @@ def test_cmaes_is_refused_in_a_line(unusable: None) -> None:
         optuna_study.add_trial(create_trial(value=0.0, params={"x": 0.5}, distributions={"x": FloatDistribution(0, 1)}))
         pytest.importorskip("cmaes")
         trial = optuna_study.ask()
-        with pytest.raises(UserError, match=r"cmaes needs Optuna 5\.0, and \S+ is installed; take tpe"):
+        with pytest.raises(UserError, match=r"cmaes needs Optuna 5\.0, but \S+ is installed; use tpe"):
             trial.suggest_float("x", 0, 1)
 
 

@@ -89,7 +89,7 @@ def test_number_of_jobs_and_an_interruption_change_no_figure(once: tuple[Path, C
     assert figures(confirmed(SMALL, tmp_path / "two", jobs=2)) == figures(first)
 
     def die(line: str) -> None:
-        if "trained again" in line:
+        if "retrained" in line:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -113,7 +113,7 @@ def test_worker_processes_of_the_search_also_confirm(spec: Path, home: Path) -> 
     result = run(spec, Home(home), workers=crew, exporter=None, progress=progress)
     assert result.confirmed is not None
     candidates = {candidate.trial for candidate in result.confirmed.candidates}
-    assert {f"trial {number} trained again" for number in candidates} <= {what for what, _ in seen}
+    assert {f"trial {number} retrained" for number in candidates} <= {what for what, _ in seen}
     (processes,) = {processes for _, processes in seen}
     assert len(processes) == 2
 
@@ -229,7 +229,7 @@ def test_setting_that_fails_on_a_fresh_seed_is_excluded_and_named(
     assert unlucky not in {candidate.trial for candidate in outcome.candidates}
     assert any("it failed" in line for line in confirmation_lines(outcome))
     assert "confirm" not in Ledger(Home(tmp_path).folder("small"), "small").attributes  # a worker lost is no outcome
-    with pytest.raises(UserError, match="of the 1 best setting none trains again"):
+    with pytest.raises(UserError, match="none of the 1 best configuration trains on fresh seeds"):
         confirmed(SMALL, tmp_path, top=1)
 
 
@@ -237,7 +237,7 @@ def test_study_that_is_missing_or_has_not_begun_is_refused(tmp_path: Path) -> No
     with pytest.raises(UserError, match="no study 'small'"):
         confirm(Home(tmp_path), "small", jobs=1, said=nobody)
     run_local(SMALL, tmp_path)
-    with pytest.raises(UserError, match="has not begun"):
+    with pytest.raises(UserError, match="has not started yet"):
         confirm(Home(tmp_path), "small", jobs=1, said=nobody)
 
 

@@ -59,7 +59,7 @@ def test_flipped_bits_in_the_file_of_a_trial_are_noticed(mine: Home) -> None:
             found = read_result(path, row.fingerprint)
         except DamagedError as error:
             refused += 1
-            assert str(error).startswith(f"{path}: is damaged (")
+            assert str(error).startswith(f"{path}: the file is damaged (")
             continue
         assert (found.layer_sizes, found.evaluations) == (truth.layer_sizes, truth.evaluations)
         for name in ("parameters", "curves", "dev_predictions"):
@@ -100,11 +100,11 @@ def test_one_damaged_trial_is_named_and_stops_nothing_but_its_comparison(mine: H
     for command in (("show", "small"), ("show", "small", best), ("report", "small"), ("sync", "small"), ("run", spec)):
         done = run_study(*command, "--home", mine.path)
         assert done.returncode == 0, command
-        assert command[0] == "run" or done.stderr.startswith(f"study: {path}: is damaged"), command
+        assert command[0] == "run" or done.stderr.startswith(f"study: {path}: the file is damaged"), command
         assert done.stderr.count("\n") <= 1, command
     compared = run_study("compare", "small", best, 0, "--home", mine.path)
     assert (compared.returncode, compared.stderr.count("\n")) == (2, 1)
-    assert f"study: {path}: is damaged" in compared.stderr
+    assert f"study: {path}: the file is damaged" in compared.stderr
 
 
 def test_damaged_data_of_workers_are_made_again_by_a_run(mine: Home, finished: Path) -> None:
@@ -115,7 +115,7 @@ def test_damaged_data_of_workers_are_made_again_by_a_run(mine: Home, finished: P
     compare = ("compare", "small", 0, 1, "--home", mine.path)
     done = run_study(*compare)
     assert done.returncode == 2
-    assert done.stderr == f"study: {path.parent}: is damaged; run study 'small' again, which makes it\n"
+    assert done.stderr == f"study: {path.parent}: the data are damaged; rerun study 'small' to recreate them\n"
     assert run_study("run", finished.parent / "small.toml", "--home", mine.path, "--no-tracking").returncode == 0
     assert run_study(*compare).returncode == 0
 
@@ -182,7 +182,7 @@ def test_folder_whose_owner_is_damaged_is_refused_in_a_line(tmp_path: Path) -> N
     own(folder, "0123456789abcdef")
     own(folder, "0123456789abcdef")
     for _ in flips(folder.owner, FLIPS):
-        with pytest.raises(UserError, match="has the files of another study of this name"):
+        with pytest.raises(UserError, match="belongs to another study of the same name"):
             own(folder, "0123456789abcdef")
 
 

@@ -234,10 +234,10 @@ def _reseeding(seed: int, number: int) -> BaseSampler:
 @pytest.mark.parametrize(
     ("make", "promise"),
     [
-        (lambda seed, number: _Stubborn(seed=seed), "must not propose one configuration always"),
+        (lambda seed, number: _Stubborn(seed=seed), "must propose different configurations"),
         (lambda seed, number: _Outside(seed=seed), "must propose values in the space"),
-        (lambda seed, number: RandomSampler(), "the same for the same seeds"),
-        (lambda seed, number: _Counting(seed=seed), "must keep nothing outside of the trials"),
+        (lambda seed, number: RandomSampler(), "must depend only on its seed"),
+        (lambda seed, number: _Counting(seed=seed), "must keep no state outside the trials"),
         (_reseeding, "must leave the global random state alone"),
     ],
 )
@@ -262,7 +262,7 @@ class _Pruning(BasePruner):
         (lambda asked, trial: abs(trial.intermediate_values[trial.last_step]) < 0.02, "before the warm-up"),
         (
             lambda asked, trial: asked > 5 and abs(trial.intermediate_values[trial.last_step]) < 0.04,
-            "from what trials have reported",
+            "only from reported values",
         ),
     ],
 )
@@ -275,7 +275,7 @@ def test_a_promise_that_a_pruner_breaks_is_named(decide: Any, promise: str) -> N
     ("read", "promise"),
     [
         (lambda rest, base: [[1, 2]], "must return a pandas.DataFrame"),
-        (lambda rest, base: pd.DataFrame([[1, 2]], columns=["1", 1]), "a name of its own"),
+        (lambda rest, base: pd.DataFrame([[1, 2]], columns=["1", 1]), "a unique name"),
         (lambda rest, base: pd.DataFrame({"x": [1]}), "at least one other column"),
         (lambda rest, base: pd.DataFrame({"x": [], "y": []}), "must return rows"),
         (lambda rest, base: pd.DataFrame(np.random.default_rng().random((4, 2))), "the same rows in the same order"),

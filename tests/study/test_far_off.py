@@ -98,6 +98,6 @@ def test_a_classifier_diverges_only_where_it_is_no_better_than_a_constant() -> N
     assert constant.why_diverged("accuracy", {"accuracy": 0.75, "cost": 5.0}) is None
     reason = constant.why_diverged("accuracy", {"accuracy": 0.75, "cost": 1e6})
     assert reason == (
-        "diverged: cost on dev is 1e+06, that of predicting equal probabilities is 0.693; "
+        "diverged: cost on dev is 1e+06, and predicting equal probabilities gives 0.693; "
         "a lower learning_rate would help"
     )

@@ -89,7 +89,7 @@ def test_a_trial_that_cannot_be_finalized_is_answered_in_a_line(table: Path) -> 
     done = run_study("finalize", "table", "--home", table / "home", "--again", "--trial", 99)
     assert (done.returncode, done.stderr) == (
         2,
-        "study: --trial 99: study 'table' has no trial 99; there are 4, from 0 on\n",
+        "study: --trial 99: study 'table' has no trial 99; its trials are 0 to 3\n",
     )
 
 
@@ -124,7 +124,7 @@ def test_columns_may_be_in_any_order_and_a_missing_one_is_named(table: Path, tmp
     cells[["town"]].assign(heigth=1).to_csv(tmp_path / "less.csv", index=False)
     less = run_study("predict", "table", tmp_path / "less.csv", "--home", table / "home")
     assert less.returncode == 2
-    assert "has no column 'height', which the model was trained on; did you mean 'heigth'?" in less.stderr
+    assert "missing column 'height', which the model was trained on; did you mean 'heigth'?" in less.stderr
 
 
 def test_without_a_model_the_command_that_makes_it_is_named(finished: Path, tmp_path: Path) -> None:
@@ -232,7 +232,7 @@ def test_test_set_is_recorded_as_being_opened_before_it_is(
     with pytest.raises(UserError, match="has no final model yet"):
         predict_table(home, "table", pd.read_csv(table / "table.csv"))
     best, other = (row.number for row in summarize(home, "table").ranking()[:2])
-    with pytest.raises(UserError, match=f"was being opened on .*; --trial {best} finishes that, --again opens it for"):
+    with pytest.raises(UserError, match=f"was interrupted on .*; use --trial {best} to finish it, or --again to open"):
         finalize(home, "table", trial=other)
     assert finalize(home, "table").times == 1
 
@@ -250,7 +250,8 @@ def test_model_that_was_changed_is_refused_in_a_line(table: Path, tmp_path: Path
         model.write_bytes(changed[damage])
     done = run_study("predict", "table", table / "table.csv", "--home", home)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
-    assert f"study: {model}: {'is not there' if damage == 'gone' else 'was changed since it was kept'}" in done.stderr
+    why = "file not found" if damage == "gone" else "the file changed after it was saved"
+    assert f"study: {model}: {why}" in done.stderr
 
 
 def test_champion_is_the_model_of_the_last_test_evaluation(table: Path) -> None:

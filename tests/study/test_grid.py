@@ -108,11 +108,11 @@ def test_a_range_without_step_is_named(fields: dict[str, Any], name: str) -> Non
     assert enumerate_configurations(endless) is None
     with pytest.raises(UserError) as caught:
         grid_order(endless, 0)
-    assert str(caught.value) == f"[space] {name}: sampler grid needs choices or a step, got a range"
+    assert str(caught.value) == f"[space] {name}: the grid sampler needs choices or a step"
 
 
 def test_a_grid_too_large_is_refused() -> None:
-    with pytest.raises(UserError, match=r"has 12 configurations, sampler grid takes at most 10; give larger steps"):
+    with pytest.raises(UserError, match=r"has 12 configurations, but the grid sampler supports at most 10; use larger"):
         grid_order(space(learning_rate=[0.1, 0.2, 0.3], units=[1, 2, 3, 4]), 0, limit=10)
 
 

@@ -245,4 +245,4 @@ def test_predictions_are_guarded_where_that_is_asked_for(tmp_path: Path, monkeyp
     assert run_study(*command, "--safe-csv", "-o", tmp_path / "b.csv").returncode == 0
     assert (tmp_path / "b.csv").read_text() == guarded
     refused = run_study(*command, "--safe-csv", "-o", tmp_path / "b.parquet")
-    assert (refused.returncode, "--safe-csv is for CSV" in refused.stderr) == (2, True)
+    assert (refused.returncode, "--safe-csv applies only to CSV" in refused.stderr) == (2, True)

@@ -36,7 +36,7 @@ def test_limit_on_memory_that_is_too_low_ends_a_command_with_a_line(
     assert done.returncode == 1
     assert done.stdout == ""
     assert done.stderr.startswith("study: importing ")
-    assert "raise the limit on it (ulimit -v)" in done.stderr
+    assert "raise the memory limit (ulimit -v)" in done.stderr
     assert len(done.stderr.splitlines()) == 2
 
 
@@ -58,7 +58,7 @@ def test_module_that_cannot_be_imported_is_named_in_a_line(home: Path, monkeypat
     monkeypatch.setitem(sys.modules, "study.cli.views.trial", None)
     done = run_study("show", "small", "--home", home)
     assert done.returncode == 1
-    assert done.stderr.startswith("study: study.cli.views.trial cannot be imported (")
+    assert done.stderr.startswith("study: study.cli.views.trial could not be imported (")
     assert len(done.stderr.splitlines()) == 1
 
 
@@ -79,7 +79,7 @@ def test_no_room_is_looked_for_where_a_library_is_there(monkeypatch: pytest.Monk
 
 
 def test_library_that_cannot_be_mapped_is_named() -> None:
-    expected = pytest.raises(MachineError, match=r"^a library cannot be loaded \(libx\.so: failed to map segment")
+    expected = pytest.raises(MachineError, match=r"^a library could not be loaded \(libx\.so: failed to map segment")
     with expected, importing.importing():
         raise OSError("libx.so: failed to map segment from shared object")
 
@@ -88,7 +88,7 @@ def test_first_reason_of_a_failed_import_is_given_without_advice() -> None:
     error = ImportError("IMPORTANT: PLEASE READ THIS\nfor advice", name="numpy")
     error.__cause__ = ImportError("libblas.so: failed to map segment\nmore")
     said = importing.explain_import(error)
-    assert said.startswith("numpy cannot be imported (libblas.so: failed to map segment); free memory")
+    assert said.startswith("numpy could not be imported (libblas.so: failed to map segment); free some memory")
 
 
 @pytest.mark.parametrize(

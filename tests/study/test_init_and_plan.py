@@ -126,5 +126,5 @@ def test_a_timeout_stops_and_the_same_command_goes_on(spec: Path, home: Path) ->
     spec.write_text(spec.read_text().replace("trials = 12", "trials = 3000"))
     done = run_study("run", spec, "--home", home, "--no-tracking", "--jobs", 1, "--timeout", 1)
     assert done.returncode == 0, done.stderr
-    assert "stopped after 1 second; the same command goes on from here" in done.stdout
+    assert "stopped after 1 second; rerun the command to resume" in done.stdout
     assert show(home)["state"] == "interrupted"

@@ -152,6 +152,6 @@ def test_a_place_without_locks_is_said(path: Path, monkeypatch: pytest.MonkeyPat
         raise OSError(95, "Operation not supported")
 
     monkeypatch.setattr(lease.fcntl, "flock", no_locks)
-    words = r"cannot be locked there \(Operation not supported\); take another --home"
+    words = r"cannot be locked \(Operation not supported\); use another --home"
     with pytest.raises(UserError, match=words), lease.hold(path, "small"):
         pass

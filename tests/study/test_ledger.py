@@ -113,7 +113,7 @@ def test_flipped_bits_never_change_what_is_read(folder: StudyFolder) -> None:
             found = Ledger(folder, "a")
         except UserError as error:
             refused += 1
-            assert re.fullmatch(r".*ledger\.log: line \d+ is damaged; bring a backup .*", str(error))
+            assert re.fullmatch(r".*ledger\.log: line \d+ is damaged; restore the file from a backup.*", str(error))
             continue
         assert (found.trials(), found.attributes) == truth
     assert refused > 390
@@ -136,7 +136,7 @@ def test_lines_of_before_the_checks_and_of_optuna_s_own_are_read(folder: StudyFo
 def test_what_is_no_ledger_is_refused_in_a_line(folder: StudyFolder, content: bytes) -> None:
     folder.path.mkdir()
     folder.ledger.write_bytes(content)
-    with pytest.raises(UserError, match=r"ledger\.log: .*damaged.*; bring a backup"):
+    with pytest.raises(UserError, match=r"ledger\.log: .*damaged.*; restore .* from a backup"):
         Ledger(folder, "a")
 
 

@@ -89,7 +89,7 @@ def test_ledgers_are_made_backed_up_restored_and_upgraded_as_the_page_says(postg
     with psycopg.connect(address) as connection:  # as an Optuna of before 3.2 left them
         connection.execute("UPDATE alembic_version SET version_num = 'v3.0.0.d'")
     export = f"export STUDY_STORAGE={address}"
-    assert "of an older Optuna" in run(f"{export}\nstudy list 2>&1 || true", postgres, tmp_path)
+    assert "by an older version of Optuna" in run(f"{export}\nstudy list 2>&1 || true", postgres, tmp_path)
     (upgrade,) = re.findall(r"`(optuna storage upgrade [^`]*)`", PAGE)
     run(upgrade.replace("ADDRESS", address), postgres, tmp_path)
     run(f"{export}\nstudy run small.toml --trials 14 --jobs 1 --no-tracking", postgres, tmp_path)

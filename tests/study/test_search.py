@@ -49,7 +49,7 @@ def test_a_torn_ledger_is_repaired_and_said(spec: Path, finished: Path, home: Pa
     ledger.write_bytes(b"".join(lines[: len(lines) // 2]) + lines[len(lines) // 2][:-7])
     done = run_study("run", spec, "--home", home, "--no-tracking", "--jobs", 1)
     assert done.returncode == 0, done.stderr
-    assert "the ledger's last line was torn" in done.stdout
+    assert "the last line of the ledger was incomplete" in done.stdout
     assert fingerprints(home) == fingerprints(finished)
 
 
@@ -132,7 +132,7 @@ def test_a_ledger_of_another_format_is_not_continued_but_shown(
     before = folder.ledger.read_bytes()
     done = run_study("run", spec, "--home", home, "--no-tracking", "--jobs", 1, "--trials", 3)
     assert done.returncode == 2
-    assert f"study 'small' was begun by {other} version" in done.stderr
+    assert f"study 'small' was started by {other} version" in done.stderr
     assert "give the study another name" in done.stderr
     assert folder.ledger.read_bytes() == before
     assert len(show(home)["trials"]) == 2

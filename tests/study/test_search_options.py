@@ -130,7 +130,7 @@ def test_networks_stay_within_max_parameters(tmp_path: Path) -> None:
     summary = run_local(spec_with("trials = 20", space="max_parameters = 30"), tmp_path)
     folder = tmp_path
     assert max(file_of(folder, row.number).parameters.shape[1] for row in summary.trials) <= 30
-    with pytest.raises(UserError, match="max_parameters = 1: no network as small was found"):
+    with pytest.raises(UserError, match="max_parameters = 1: no network that small was found"):
         run_local(spec_with("trials = 2", space="max_parameters = 1"), tmp_path / "none")
 
 

@@ -140,7 +140,7 @@ def test_study_is_finalized_once_and_predicts(searched: int) -> None:
     assert "--again" in again.json()["detail"]
     other = ask(searched, "POST", "/studies/small/predict", b"a,b\n0,0\n", csv)
     assert other.status == 409
-    assert "has no column" in other.json()["detail"]
+    assert "missing column" in other.json()["detail"]
     made = ask(searched, "POST", "/studies/small/predict", b"x_1,x_2\n0.1,0.2\n-1,2\n", csv)
     assert made.status == 200, made.body
     assert len(made.body.decode().splitlines()) == 3

@@ -219,7 +219,7 @@ def test_study_of_a_machine_that_is_gone_can_be_cancelled_and_run_elsewhere(home
     ("address", "words"),
     [
         ("postgresql://someone:secret@127.0.0.1:9/studies", "Connection refused; correct the address"),
-        ("mysql://someone:secret@host/studies", "is no address of PostgreSQL"),
+        ("mysql://someone:secret@host/studies", "not a PostgreSQL address"),
     ],
 )
 def test_database_that_cannot_be_used_is_reported_in_one_line(tmp_path: Path, address: str, words: str) -> None:

@@ -58,7 +58,7 @@ def test_opening_by_a_spec_begins_the_ledger_only_to_write(tmp_path: Path) -> No
     with StudySession.open(place, path) as session:
         assert session.objective.metric == "accuracy"
         assert not place.path.exists()
-        with pytest.raises(RuntimeError, match="within `writing`"):
+        with pytest.raises(RuntimeError, match="only inside `writing"):
             session.ledger  # noqa: B018 - reading it is the point
         with session.writing():
             assert session.summary.trials == []

@@ -51,7 +51,7 @@ def test_the_next_commands_of_a_run_name_its_home(tmp_path: Path) -> None:
 def test_a_study_that_is_raised_says_that_it_differs_from_one_run_at_once(tmp_path: Path) -> None:
     spec = tmp_path / "small.toml"
     options = ("--home", tmp_path, "--no-tracking", "--jobs", 1)
-    note = "raised from 2 to 3 trials: the new ones are chosen after all others have ended"
+    note = "raised from 2 to 3 trials: the new trials are proposed after all others have ended"
     spec.write_text(SMALL.replace("trials = 12", "trials = 2"))
     assert note not in run_study("run", spec, *options).stdout
     assert note in run_study("run", spec, *options, "--trials", 3).stdout

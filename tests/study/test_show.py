@@ -96,7 +96,7 @@ def test_a_trial_that_failed_says_why(tmp_path: Path) -> None:
 def test_a_trial_that_is_not_there_is_answered(finished: Path, number: str) -> None:
     done = run_study("show", "small", "--home", finished, "--", number)
     assert done.returncode == 2
-    assert f"study 'small' has no trial {number}; there are 12, from 0 on" in done.stderr
+    assert f"study 'small' has no trial {number}; its trials are 0 to 11" in done.stderr
 
 
 def test_a_sparkline_falls_and_keeps_its_ends() -> None:

@@ -153,7 +153,7 @@ def test_a_database_restarted_between_ask_and_tell_loses_nothing(mortal: Server,
             mortal.restart()
         return False
 
-    with pytest.raises(MachineError, match=r"the database at .*the same command goes on from here"):
+    with pytest.raises(MachineError, match=r"the database at .*rerun the command to resume"):
         run_local(SMALL, tmp_path / "base", storage=storage, stop=restart)
     before = [row for row in trials(Home(tmp_path / "base", storage)) if row[1] != "running"]
     assert len(trials(Home(tmp_path / "base", storage))) > len(before)
@@ -176,7 +176,7 @@ def test_a_run_whose_database_restarts_stops_with_a_line_and_resumes(
     output, errors = process.communicate(timeout=100)
     assert process.returncode == 1, output + errors
     assert errors.startswith("study: the database at postgresql://"), errors
-    assert errors.endswith("the same command goes on from here.\nNothing finished is lost.\n")
+    assert errors.endswith("rerun the command to resume.\nNothing that has finished is lost.\n")
     again = run_study("run", spec, "--home", tmp_path / "home", "--jobs", 1, "--no-tracking", env=with_storage(storage))
     assert (again.returncode, again.stderr) == (0, "")
     assert trials(Home(tmp_path / "home", storage))[:12] == fingerprints(finished)
@@ -228,7 +228,7 @@ def test_ledger_whose_lock_was_lost_is_not_written(storage: str, tmp_path: Path)
         ledger.set(before=1)
         with psycopg.connect(storage, autocommit=True) as other:
             other.execute("SELECT pg_terminate_backend(%s)", [held.info.backend_pid])
-        with pytest.raises(MachineError, match="goes on from here"):
+        with pytest.raises(MachineError, match="rerun the command to resume"):
             ledger.set(after=1)
     assert "after" not in Ledger(folder, "a").attributes
 
@@ -283,10 +283,10 @@ def run_local_tables(address: str) -> None:
         (unreachable, "Connection refused; correct the address"),
         (no_such_database, 'database "nowhere" does not exist'),
         (refused, 'role "guest" is not permitted to log in'),
-        (other_kind, "is no address of PostgreSQL, such as postgresql://user@host:5432/studies"),
-        (newer, "are of a newer Optuna than"),
-        (older, "are of an older Optuna"),
-        (of_mlflow, "has the tables of another program"),
+        (other_kind, "not a PostgreSQL address; expected one such as postgresql://user@host:5432/studies"),
+        (newer, "by a newer version of Optuna than"),
+        (older, "by an older version of Optuna"),
+        (of_mlflow, "contains tables of another program"),
     ],
 )
 def test_a_database_that_cannot_be_used_is_reported_in_one_line(
@@ -317,11 +317,11 @@ def test_a_missing_package_is_reported_in_one_line(spec: Path, tmp_path: Path, m
 
 def test_a_folder_is_not_shared_by_a_file_and_a_database(storage: str, spec: Path, tmp_path: Path) -> None:
     run_local(spec_with("trials = 3"), tmp_path / "file")
-    with pytest.raises(UserError, match="leave --storage out"):
+    with pytest.raises(UserError, match="omit --storage"):
         run_local(spec_with("trials = 3"), tmp_path / "file", storage=storage)
     command = ("run", spec, "--home", tmp_path / "base", "--trials", 2, "--jobs", 1, "--no-tracking")
     done = run_study(*command, env=with_storage(storage))
     assert done.returncode == 0, done.stderr
     refused = run_study(*command)
     assert refused.returncode == 2
-    assert "give its --storage" in refused.stderr
+    assert "pass its --storage" in refused.stderr

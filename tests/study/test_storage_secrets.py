@@ -71,7 +71,7 @@ def test_a_refused_password_is_not_shown(
 def test_an_address_of_another_form_is_refused_without_its_password(spec: Path, tmp_path: Path, address: str) -> None:
     done = run_study("list", "--home", tmp_path / "home", "--storage", address)
     assert done.returncode == 2
-    assert "is no address of PostgreSQL" in done.stderr
+    assert "not a PostgreSQL address" in done.stderr
     assert "hush" not in done.stderr
 
 

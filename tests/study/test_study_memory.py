@@ -44,7 +44,7 @@ def test_a_space_that_does_not_fit_is_refused_before_anything_is_trained(
     assert done.returncode == 2, done.stderr
     first, second = done.stderr.splitlines()
     assert first.startswith("study: [space] max_parameters: the largest network has 50,030,001 parameters; with in_fl")
-    assert first.endswith("and this process may use 2.0 GB;")
+    assert first.endswith("but this process can use only 2.0 GB;")
     assert second.startswith("set max_parameters = ")
 
 
@@ -101,4 +101,4 @@ def test_networks_that_do_not_fit_are_not_trained_again(
     monkeypatch.setattr(memory, "available_memory", lambda: 300_000_000)
     done = run_study(command, "small", "--home", tmp_path, "--jobs", 2, "--seeds", 3)
     assert (done.returncode, done.stdout) == (2, "")
-    assert "--seeds 3 and --jobs 2 take 0.4 GB of memory, and this process may use 0.3 GB; lower" in done.stderr
+    assert "--seeds 3 and --jobs 2 need 0.4 GB of memory, but this process can use only 0.3 GB; lower" in done.stderr

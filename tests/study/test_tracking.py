@@ -169,7 +169,7 @@ def test_home_that_no_address_can_hold_is_refused_in_a_line(name: str, spec: Pat
     for command in (("run", spec), ("list",), ("sync", "small")):
         done = run_study(*command, "--home", tmp_path / "place" / name)
         assert (done.returncode, done.stderr.count("\n")) == (2, 1)
-        assert f"--home {tmp_path}/place/{name}: has a " in done.stderr
+        assert f"--home {tmp_path}/place/{name}: contains " in done.stderr
     assert not (tmp_path / "place").exists()
 
 

@@ -213,7 +213,7 @@ def test_exporter_that_is_suspended_does_not_hold_the_end_of_a_run(spec: Path, h
     missing, lines = run_with_exporter(spec, home, 1.5, lambda process: os.kill(process, signal.SIGSTOP))
     assert [line for line in lines if "that writes to MLflow" in line and "does not respond; waiting 1 s more" in line]
     assert "gave no sign of life for 1.5 s" in missing
-    assert f"`study sync small --home {home}` writes" in missing
+    assert f"run `study sync small --home {home}` to export" in missing
     assert run_study("sync", "small", "--home", home).returncode == 0
     assert_whole(home)
 

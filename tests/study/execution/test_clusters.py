@@ -166,8 +166,8 @@ def test_lost_scheduler_ends_the_run_which_resumes_once_it_is_back(
     cluster.stop()
     output, errors = process.communicate(timeout=300)
     assert process.returncode == 1, output + errors
-    said = f"the dask scheduler at {cluster.address} is lost; once it is back, the same command goes on from here."
-    assert errors == f"study: {said}\nNothing finished is lost.\n"
+    said = f"the Dask scheduler at {cluster.address} was lost; once it is back, rerun the command to resume."
+    assert errors == f"study: {said}\nNothing that has finished is lost.\n"
     finished = [row for row in trials(tmp_path / "home") if row[1] != "running"]
     assert 5 <= len(finished) < 24
     cluster.restart()
@@ -237,28 +237,28 @@ def test_missing_token_of_ray_is_answered_in_a_line(ray_cluster: RayCluster, dig
     at = ("--backend", "ray", "--address", ray_cluster.address)
     done = run_process("run", digits, "--home", tmp_path / "home", "--no-tracking", *at, env=environment() | wrong)
     assert done.returncode == 2
-    said = f"--address {ray_cluster.address}: the ray cluster asks for its token; set RAY_AUTH_MODE=token, and "
-    assert done.stderr == f"study: {said}RAY_AUTH_TOKEN to the token\n"
+    said = f"--address {ray_cluster.address}: the Ray cluster requires a token; set RAY_AUTH_MODE=token and "
+    assert done.stderr == f"study: {said}RAY_AUTH_TOKEN=<the token>\n"
     assert not (tmp_path / "home").exists()
 
 
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (("--backend", "spark"), "--backend spark: is not known; one of loky, dask, ray"),
-        (("--backend", "dask"), "--backend dask needs --scheduler ADDRESS, such as tcp://host:8786"),
-        (("--scheduler", "tcp://127.0.0.1:9"), "belongs to --backend dask, got --backend loky"),
-        (("--address", "127.0.0.1:9"), "belongs to --backend ray, got --backend loky"),
-        (("--backend", "dask", "--scheduler", "tcp://127.0.0.1:9", "--jobs", 2), "leave --jobs out"),
-        (("--backend", "dask", "--scheduler", "tcp://127.0.0.1:9"), "no dask scheduler answers there"),
-        (("--backend", "dask", "--scheduler", "nonsense://x"), "no dask scheduler answers there"),
+        (("--backend", "spark"), "--backend must be one of loky, dask, ray, got 'spark'"),
+        (("--backend", "dask"), "--backend dask requires --scheduler ADDRESS, such as tcp://host:8786"),
+        (("--scheduler", "tcp://127.0.0.1:9"), "requires --backend dask, got --backend loky"),
+        (("--address", "127.0.0.1:9"), "requires --backend ray, got --backend loky"),
+        (("--backend", "dask", "--scheduler", "tcp://127.0.0.1:9", "--jobs", 2), "omit --jobs"),
+        (("--backend", "dask", "--scheduler", "tcp://127.0.0.1:9"), "no Dask scheduler answers at this address"),
+        (("--backend", "dask", "--scheduler", "nonsense://x"), "no Dask scheduler answers at this address"),
         pytest.param(
             ("--backend", "ray", "--address", "127.0.0.1:9"),
-            "no ray cluster answers there (Connection refused)",
+            "no Ray cluster answers at this address (Connection refused)",
             marks=needs_ray,
         ),
         pytest.param(
-            ("--backend", "ray", "--address", "nonsense"), "is no address of ray, such as host:6379", marks=needs_ray
+            ("--backend", "ray", "--address", "nonsense"), "not a Ray address; expected host:6379", marks=needs_ray
         ),
     ],
 )

@@ -191,7 +191,7 @@ def test_blas_has_one_thread_while_the_workers_are_there(
         (killed_always, "its worker was killed by SIGKILL, possibly for lack of memory, 3 times"),
         (killed_amid_its_result, "its worker was killed by SIGKILL, possibly for lack of memory, 3 times"),
         (leaves, "its worker was lost, possibly for lack of memory, 3 times"),
-        (stuck_always, "its worker was stuck, without a result for 10 s, 3 times"),
+        (stuck_always, "its worker was stuck, with no result for 10 s, 3 times"),
         (hungry, "out of memory: Unable to allocate 2.00 GiB for an array"),
         (raising_outside, "RuntimeError: not as a value, 3 times"),
     ],
@@ -299,7 +299,7 @@ def test_a_memory_limit_below_what_a_worker_needs_is_refused() -> None:
 
 def test_a_machine_without_semaphores_is_told_of_the_way_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(BACKENDS, "loky", ThreadingBackend)  # as joblib does there
-    with Workers(2) as crew, pytest.raises(MachineError, match=r"no semaphores .*; --jobs 1 does without them"):
+    with Workers(2) as crew, pytest.raises(MachineError, match=r"no semaphores .*; use --jobs 1, which needs none"):
         crew.run([make_chunk(0, tmp_path)])
 
 
