@@ -141,9 +141,7 @@ def check_optuna_tables() -> None:
         UserError: they are not.
     """
     if not is_usable("tables of Optuna"):
-        raise UserError(
-            f"--storage: needs Optuna 5.0, but {optuna.__version__} is installed; install Optuna 5.0"
-        )
+        raise UserError(f"--storage: needs Optuna 5.0, but {optuna.__version__} is installed; install Optuna 5.0")
 
 
 def mlflow_tables() -> "Mapping[str, Table] | None":

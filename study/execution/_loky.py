@@ -1,9 +1,9 @@
-"""What only joblib's loky tells, by names that are not joblib's public ones. Checked with joblib 1.6.
+"""Access to private names of joblib's loky. Checked with joblib 1.6.
 
 A worker that is killed while it writes a large result leaves half of it in the pipe. The thread that reads results
-then waits for the rest as long as anybody could write it, this process included. So `abort_everything`, which joins the
-thread, would hang, and so would the end of Python. joblib has no public way to close the pipe.
-Where a name is gone nothing is closed, and `test_workers_end_though_one_was_killed_amid_its_result` fails.
+then waits for the rest for as long as any process, including this one, holds the writing end. `abort_everything`,
+which joins that thread, would therefore hang, and so would the exit of Python. joblib has no public way to close the
+pipe. If a name no longer exists, nothing is closed, and `test_workers_end_though_one_was_killed_amid_its_result` fails.
 """
 
 import contextlib
@@ -17,15 +17,15 @@ PATIENCE = 1.0  # seconds until a thread counts as stuck
 
 
 def is_unreadable(error: BaseException | None) -> bool:
-    """Return whether a worker ended since it could not read its task, or this process not its result.
+    """Return whether a worker could not unpickle its task, or this process a worker's result.
 
-    Tasks and results are plain arrays: only memory can be missing.
+    Tasks and results are plain arrays, so the only possible cause is a lack of memory.
     """
     return isinstance(error, BrokenProcessPool) and not isinstance(error, TerminatedWorkerError)
 
 
 def release_reader(backend: LokyBackend) -> None:
-    """Let the thread that reads results end; all workers have been killed.
+    """Unblock the thread that reads results. All workers must have been killed.
 
     Args:
         backend: joblib's loky backend.
@@ -37,7 +37,7 @@ def release_reader(backend: LokyBackend) -> None:
         return
     thread.join(PATIENCE)
     if thread.is_alive():
-        # The thread closes the queue itself as soon as it goes on; it finds another pipe to close.
+        # The thread closes the queue's writer once it is unblocked, so give it another pipe to close.
         results._writer, writer = Pipe(duplex=False)[1], results._writer
         with contextlib.suppress(OSError):
             writer.close()

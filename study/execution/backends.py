@@ -1,4 +1,4 @@
-"""The joblib backends that need no connection: loky, and whichever the user has configured around a study."""
+"""The joblib backends that need no connection: loky, and any backend that the user has configured."""
 
 import os
 import warnings
@@ -11,17 +11,18 @@ from engine.worker_data import PackedData, pack_data
 from study.errors import MachineError
 from study.execution.worker_process import begin
 
-IDLE = 24 * 60 * 60  # seconds until a worker that has nothing to do leaves; loky begins another when it is needed
+IDLE = 24 * 60 * 60  # seconds until an idle worker exits; loky starts another when one is needed
 
 
 class Loky:
     """Worker processes on this machine.
 
-    joblib begins none for one job. Where one is wanted, for its memory limit, two begin and one of them works.
+    joblib starts no process for a single job. If one process is needed for its memory limit, two are started and one
+    of them works.
 
     Args:
-        jobs: worker processes.
-        memory_limit: bytes that a worker may take for itself (Linux).
+        jobs: number of worker processes.
+        memory_limit: bytes that a worker may allocate (Linux).
     """
 
     lost_errors: tuple[type[BaseException], ...] = ()
@@ -44,17 +45,17 @@ class Loky:
         )
 
     def data(self, folder: str) -> None:
-        """Have workers read the folder."""
+        """Return None: workers read the folder themselves."""
 
     def check(self) -> None:
-        """Raise nothing: that a process here died shows in its future."""
+        """Do nothing: the future of a task reports the death of a local process."""
 
 
 class ConfiguredBackend:
-    """A backend that the user has configured, by `joblib.parallel_config(backend=…)` around the study.
+    """A backend that the user has configured with `joblib.parallel_config(backend=…)` around the study.
 
-    The data go with every task, since its workers may be anywhere; where they share this process's memory they are not
-    copied.
+    The data are sent with every task, since its workers may be anywhere. Workers that share the memory of this process
+    do not copy them.
     """
 
     at_once = None
@@ -69,29 +70,29 @@ class ConfiguredBackend:
         return configured(self.jobs, backend=self.backend)
 
     def data(self, folder: str) -> PackedData:
-        """Return the folder's data; the same object each time, which a backend may send once."""
+        """Return the folder's data: the same object each time, so that a backend can send it only once."""
         if folder not in self._data:
             self._data = {folder: pack_data(Path(folder))}
         return self._data[folder]
 
     def check(self) -> None:
-        """Raise nothing: that a worker died shows in its future."""
+        """Do nothing: the future of a task reports the death of a worker."""
 
 
 def configured(n_jobs: int, **config: object) -> tuple[joblib.Parallel, ParallelBackendBase]:
-    """Return a backend as `joblib.parallel_config` makes it, and a `Parallel` with it that maps no array to a file."""
+    """Return a `Parallel` that memory-maps no arrays, and its backend, configured by `joblib.parallel_config`."""
     with joblib.parallel_config(**config):
         backend, _ = get_active_backend()
     return joblib.Parallel(n_jobs=n_jobs, backend=backend, max_nbytes=None), backend
 
 
 def find_configured(jobs: int | None) -> tuple[ConfiguredBackend | None, int]:
-    """Return the backend that the user has configured, and how many tasks are done at once.
+    """Return the backend that the user has configured, and how many tasks run at the same time.
 
-    The backend is None for loky and for one job, which joblib does in this process, too.
+    The backend is None for loky, and for a single job, which runs in this process.
 
     Args:
-        jobs: as the user says; None takes what joblib is configured for, and for loky one a core.
+        jobs: number of jobs; None uses joblib's configuration, and for loky one job per core.
     """
     backend, n_jobs = get_active_backend()
     if isinstance(backend, LokyBackend) or not _has_loky():
@@ -103,7 +104,7 @@ def find_configured(jobs: int | None) -> tuple[ConfiguredBackend | None, int]:
 
 
 def _has_loky() -> bool:
-    """Return whether joblib can begin processes; it cannot in a container without /dev/shm."""
+    """Return whether joblib can start processes, which is impossible in a container without /dev/shm."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="joblib backend 'loky' is not available")
         with joblib.parallel_config(backend="loky"):
@@ -111,5 +112,5 @@ def _has_loky() -> bool:
 
 
 def default_jobs() -> int:
-    """Return one job a core, cores that this process may use."""
+    """Return the number of cores that this process may use."""
     return int(joblib.cpu_count())

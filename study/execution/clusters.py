@@ -1,6 +1,6 @@
-"""Clusters that people already run, by the backends that dask and ray have for joblib.
+"""Dask and Ray clusters, through the backends that both provide for joblib.
 
-Data are sent once to each node and stay there. Work of a lost node is begun again elsewhere by the cluster itself, from
+Data are sent once to each node and stay there. If a node is lost, the cluster restarts its tasks on another node, from
 the states that the chunks carry.
 """
 
@@ -34,39 +34,39 @@ if TYPE_CHECKING:
 
 BACKENDS = ("loky", "dask", "ray")
 ANSWERS_WITHIN = 10.0  # seconds
-TICK = 0.1  # seconds between two looks at a connection
-RETRIES = 2  # of a task whose ray worker is lost; dask counts for itself
-LEAST_RAY = 2  # workers; with fewer joblib takes this process
-_DASK_SPEAKS_BY = ("distributed", "tornado", "asyncio")  # loggers; the last two tell of a result nobody waits for
+TICK = 0.1  # seconds between two checks of a connection
+RETRIES = 2  # of a task whose Ray worker is lost; Dask has a limit of its own
+LEAST_RAY = 2  # workers; with fewer, joblib works in this process
+_DASK_LOGGERS = ("distributed", "tornado", "asyncio")  # the last two report results that nobody waits for
 
 
 class Cluster(Backend, Protocol):
-    """Workers somewhere else.
+    """Workers on other machines.
 
     Attributes:
-        jobs: tasks that are done at once.
+        jobs: number of tasks that run at the same time.
     """
 
     jobs: int
 
     def close(self) -> None:
-        """Leave the cluster."""
+        """Disconnect from the cluster."""
 
 
 @contextmanager
 def connect(
     backend: str, *, scheduler: str | None = None, address: str | None = None, jobs: int | None = None
 ) -> Iterator[Cluster | None]:
-    """Connect to a cluster while the block runs; yield None for loky, which needs none.
+    """Connect to a cluster for the duration of the block; yield None for loky, which needs no cluster.
 
     Args:
         backend: one of BACKENDS.
-        scheduler: of dask.
-        address: of ray; None begins one on this machine.
-        jobs: worker processes, of loky or of a ray begun here.
+        scheduler: address of the Dask scheduler.
+        address: address of the Ray cluster; None starts one on this machine.
+        jobs: number of worker processes, for loky or for a Ray cluster started here.
 
     Raises:
-        UserError: options that do not belong together, a package that is not installed, or nobody answers.
+        UserError: the options contradict each other, a package is not installed, or the cluster does not answer.
     """
     if backend not in BACKENDS:
         raise UserError(f"--backend must be one of {', '.join(BACKENDS)}, got {backend!r}")
@@ -81,7 +81,7 @@ def connect(
         yield None
         return
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Sending large graph")  # a large network's state, where it is needed
+        warnings.filterwarnings("ignore", message="Sending large graph")  # the state of a large network has to be sent
         cluster: Cluster = Dask(scheduler) if scheduler is not None else Ray(address, jobs)
         try:
             yield cluster
@@ -90,10 +90,10 @@ def connect(
 
 
 class Dask:
-    """The workers of a dask scheduler.
+    """The workers of a Dask scheduler.
 
     Raises:
-        UserError: distributed is not installed, nobody answers, or there are no workers.
+        UserError: distributed is not installed, the scheduler does not answer, or it has no workers.
     """
 
     at_once = None
@@ -104,8 +104,8 @@ class Dask:
             from distributed.comm import CommClosedError
         except ImportError:
             raise needs_package("--backend dask", "distributed") from None
-        for name in [name for name in logging.root.manager.loggerDict if name.startswith(_DASK_SPEAKS_BY)]:
-            logging.getLogger(name).setLevel(logging.CRITICAL)  # what matters is said by this class, in a line
+        for name in [name for name in logging.root.manager.loggerDict if name.startswith(_DASK_LOGGERS)]:
+            logging.getLogger(name).setLevel(logging.CRITICAL)  # this class reports what matters
         self._place = f"the Dask scheduler at {scheduler}"
         try:
             self._client = Client(scheduler, timeout=ANSWERS_WITHIN, set_as_default=False)
@@ -122,15 +122,15 @@ class Dask:
         self._data: dict[str, DaskFuture] = {}
 
     def configure(self) -> tuple[AbstractContextManager[object], ParallelBackendBase]:
-        """Return joblib's dask backend."""
+        """Return joblib's Dask backend."""
         self._ask()
         return configured(self.jobs, backend="dask", client=self._client)
 
     def data(self, folder: str) -> "DaskFuture":
-        """Return dask's future of the data; they are sent to all workers where they have not been, or have been lost.
+        """Return Dask's future of the data, which is sent to all workers if they do not have it, or have lost it.
 
-        Dask keeps data on a single worker once no two of them use it at the same time, and loses it with that worker.
-        So the data are not left to joblib's dask backend, which would not send them again.
+        Dask drops the other copies when no two workers use the data at the same time, and loses the data with the last
+        worker that has them. joblib's Dask backend would not send them again.
         """
         try:
             if folder not in self._data or self._data[folder].status != "finished":
@@ -138,22 +138,22 @@ class Dask:
             return self._data[folder]
         except FileNotFoundError:
             raise
-        except Exception as error:  # a worker ended just now, or the scheduler; what is raised then is not documented
+        except Exception as error:  # a worker or the scheduler has just ended; Dask does not document what it raises
             self._ask()
             raise WorkerLostError from error
 
     def check(self) -> None:
-        """Look whether the scheduler is there; while the client connects again, which ANSWERS_WITHIN bounds, wait."""
+        """Check the connection to the scheduler; wait for up to ANSWERS_WITHIN while the client reconnects."""
         while self._client.status == "connecting":
             time.sleep(TICK)
         if self._client.status != "running":
             raise _gone(self._place)
 
     def _ask(self) -> None:
-        """Have the scheduler answer a question; it may be away for a while.
+        """Wait until the scheduler answers a query.
 
         Raises:
-            MachineError: it does not answer.
+            MachineError: it does not answer within ANSWERS_WITHIN seconds.
         """
         deadline = time.monotonic() + ANSWERS_WITHIN
         while True:
@@ -168,19 +168,19 @@ class Dask:
                 return
 
     def close(self) -> None:
-        """Leave the cluster, which goes on."""
+        """Disconnect from the cluster, which keeps running."""
         self._client.close(timeout=1)
 
 
 class Ray:
-    """The workers of a ray cluster.
+    """The workers of a Ray cluster.
 
     Args:
-        address: of the cluster; None begins one here.
-        jobs: worker processes where one is begun; None is one a core.
+        address: address of the cluster; None starts one on this machine.
+        jobs: number of worker processes if a cluster is started; None is one per core.
 
     Raises:
-        UserError: ray is not installed, nobody answers, the cluster has one CPU, or it asks for a token.
+        UserError: ray is not installed, the cluster does not answer, has only one CPU, or requires a token.
     """
 
     def __init__(self, address: str | None, jobs: int | None) -> None:
@@ -197,13 +197,13 @@ class Ray:
         options = (
             {"address": address} if address else {"address": "local", "num_cpus": cores, "include_dashboard": False}
         )
-        with tempfile.TemporaryFile() as aside:
+        with tempfile.TemporaryFile() as captured:
             try:
-                with _same_signals(), _errors_into(aside):
+                with _same_signals(), _stderr_to(captured):
                     ray.init(log_to_driver=False, logging_level=logging.CRITICAL, **options)
             except (OSError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
-                aside.seek(0)
-                if b"AuthToken" in aside.read() or "Authentication" in type(error).__name__:
+                captured.seek(0)
+                if b"AuthToken" in captured.read() or "Authentication" in type(error).__name__:
                     raise UserError(
                         f"--address {address}: the Ray cluster requires a token; set RAY_AUTH_MODE=token and "
                         "RAY_AUTH_TOKEN=<the token>"
@@ -223,33 +223,33 @@ class Ray:
         self._data: dict[str, Callable[[], PackedData]] = {}
 
     def configure(self) -> tuple[AbstractContextManager[object], ParallelBackendBase]:
-        """Return joblib's ray backend, whose workers are begun again where they are lost."""
+        """Return joblib's Ray backend, which restarts lost workers."""
         again = {"num_cpus": 1, "max_restarts": -1, "max_task_retries": RETRIES}
         parallel, backend = configured(self._workers, backend="ray", ray_remote_args=again)
-        return _pools_put_back(parallel), backend
+        return _restoring_pools(parallel), backend
 
     def data(self, folder: str) -> Callable[[], PackedData]:
-        """Return what fetches the data from ray, which copies them to each node once."""
+        """Return a function that fetches the data from Ray, which copies them to each node once."""
         if folder not in self._data:
             self._data[folder] = partial(self._ray.get, self._ray.put(pack_data(Path(folder))))
         return self._data[folder]
 
     def check(self) -> None:
-        """Look whether the cluster is there."""
+        """Check the connection to the cluster."""
         if not self._ray.is_initialized():
             raise _gone(self._place)
 
     def close(self) -> None:
-        """Leave the cluster, or end the one that was begun here."""
+        """Disconnect from the cluster, or shut down the one that was started here."""
         with _same_signals():
             self._ray.shutdown()
 
 
 @contextmanager
-def _pools_put_back(parallel: joblib.Parallel) -> Iterator[None]:
-    """Enter and leave joblib's ray backend.
+def _restoring_pools(parallel: joblib.Parallel) -> Iterator[None]:
+    """Enter and leave joblib's Ray backend, and restore joblib's pools at the end.
 
-    It makes joblib's pools ray's for the whole process, and leaves them so: "multiprocessing" then begins ray workers.
+    Ray replaces them for the whole process, after which joblib's "multiprocessing" backend would start Ray workers.
     """
     bases = PicklingPool.__bases__
     try:
@@ -266,7 +266,7 @@ def _gone(place: str) -> MachineError:
 
 
 def _knock(address: str) -> None:
-    """Look whether somebody listens at host:port; ray itself would try for minutes."""
+    """Check that something listens at host:port; Ray itself would retry for minutes."""
     found = re.fullmatch(r"(?:ray://)?\[?([^\[\]/]+)\]?:(\d+)", address)
     if address == "auto":
         return
@@ -283,7 +283,7 @@ def _knock(address: str) -> None:
 
 @contextmanager
 def _same_signals() -> Iterator[None]:
-    """Keep the handlers of SIGTERM and SIGINT, which ray sets anew, while the block runs."""
+    """Restore the handlers of SIGTERM and SIGINT, which Ray replaces, after the block."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -296,8 +296,8 @@ def _same_signals() -> Iterator[None]:
 
 
 @contextmanager
-def _errors_into(file: IO[bytes]) -> Iterator[None]:
-    """Have a file take what is written to the error stream while the block runs; ray's own library says much there."""
+def _stderr_to(file: IO[bytes]) -> Iterator[None]:
+    """Redirect stderr to a file for the duration of the block; Ray's native library is verbose."""
     usual = os.dup(2)
     os.dup2(file.fileno(), 2)
     try:

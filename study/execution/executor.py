@@ -1,4 +1,4 @@
-"""The executor protocol: training tasks go in, an outcome of each comes back, and errors are values."""
+"""The executor protocol: takes training tasks and returns an outcome for each, with errors as values."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ from engine.training_chunk import Outcome, TrainingChunk
 
 @dataclass(frozen=True, eq=False)
 class TrainingTask:
-    """Training chunks on the same data, which one worker does one after another."""
+    """Training chunks on the same data, which one worker runs one after another."""
 
     chunks: tuple[TrainingChunk, ...]
 
     @property
     def work(self) -> float:
-        """The work of all chunks, which is about seconds."""
+        """The work of all chunks, in units of about a second."""
         return sum(chunk.units for chunk in self.chunks)
 
 
@@ -37,9 +37,9 @@ class TaskError:
     """Why a task has no result.
 
     Attributes:
-        kind: what happened.
-        message: the same for a reader, in a line.
-        exception: what was raised, where something was.
+        kind: the category of the failure.
+        message: one line for the user.
+        exception: the exception that was raised, if any.
     """
 
     kind: FailureKind
@@ -49,7 +49,7 @@ class TaskError:
 
 @dataclass(frozen=True, eq=False)
 class TaskOutcome:
-    """What became of a task: an outcome of each chunk, in their order, or else an error."""
+    """The outcome of a task: an outcome of each chunk, in order, or an error."""
 
     task: TrainingTask
     outcomes: tuple[Outcome, ...] = ()
@@ -57,27 +57,27 @@ class TaskOutcome:
 
 
 class Executor(Protocol):
-    """Does training tasks, here or elsewhere."""
+    """Runs training tasks, on this machine or elsewhere."""
 
     def submit(self, task: TrainingTask) -> None:
-        """Begin a task, after those that are under way.
+        """Queue a task behind those that were submitted before.
 
         Raises:
-            MachineError: no worker can be begun, or the cluster is lost.
+            MachineError: no worker could be started, or the cluster was lost.
         """
 
     def wait(self, tasks: Sequence[TrainingTask]) -> list[TaskOutcome]:
-        """Wait for tasks that were submitted; return their outcomes in this order, each only once.
+        """Wait for submitted tasks; return their outcomes in the given order, each only once.
 
         Raises:
-            MachineError: the cluster is lost.
+            MachineError: the cluster was lost.
         """
 
     def cancel(self) -> None:
-        """Give up all tasks that are under way: their outcome is an error. The next task finds new workers."""
+        """Cancel all pending tasks: their outcome is an error. The next task gets new workers."""
 
     def close(self) -> None:
-        """Give up what is under way, and leave no process."""
+        """Cancel all pending tasks and end all worker processes."""
 
 
 class WorkerLostError(Exception):
@@ -88,7 +88,7 @@ def lost(exitcode: int | None = None) -> TaskError:
     """Return the error of a task whose worker has ended.
 
     Args:
-        exitcode: of the worker's process, as `multiprocessing` has it; None where nobody knows.
+        exitcode: exit code of the worker process, as in `multiprocessing`; None if unknown.
     """
     name = {number.value: number.name for number in Signals}.get(-(exitcode or 0))
     how = "was lost" if name is None else f"was killed by {name}"
@@ -96,7 +96,7 @@ def lost(exitcode: int | None = None) -> TaskError:
 
 
 def raised(error: BaseException) -> TaskError:
-    """Return the error of a task that raised something."""
+    """Return the error of a task that raised an exception."""
     line = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
     if isinstance(error, MemoryError):
         return TaskError(FailureKind.OUT_OF_MEMORY, f"out of memory: {line}" if line else "out of memory", error)

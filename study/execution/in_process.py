@@ -1,4 +1,4 @@
-"""An executor that does tasks in this process, one after another, when they are waited for."""
+"""An executor that runs tasks in this process, one after another, when `wait` is called."""
 
 from collections.abc import Sequence
 
@@ -7,17 +7,17 @@ from study.execution.executor import FailureKind, TaskError, TaskOutcome, Traini
 
 
 class InProcessExecutor:
-    """Does tasks in this process, without a limit on memory or time."""
+    """Runs tasks in this process, without a limit on memory or time."""
 
     def __init__(self) -> None:
         self._waiting: set[TrainingTask] = set()
 
     def submit(self, task: TrainingTask) -> None:
-        """Put a task aside until it is waited for."""
+        """Keep a task until `wait` is called for it."""
         self._waiting.add(task)
 
     def wait(self, tasks: Sequence[TrainingTask]) -> list[TaskOutcome]:
-        """Do tasks; return their outcomes in this order."""
+        """Run tasks; return their outcomes in the given order."""
         return [self._do(task) for task in tasks]
 
     def _do(self, task: TrainingTask) -> TaskOutcome:
@@ -30,9 +30,9 @@ class InProcessExecutor:
             return TaskOutcome(task, error=raised(error))
 
     def cancel(self) -> None:
-        """Give up all tasks that wait."""
+        """Cancel all pending tasks."""
         self._waiting.clear()
 
     def close(self) -> None:
-        """Give up all tasks that wait."""
+        """Cancel all pending tasks."""
         self.cancel()

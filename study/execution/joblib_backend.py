@@ -1,8 +1,8 @@
-"""An executor on joblib's parallel backends: loky, dask, ray, or any other that is registered with joblib.
+"""An executor on joblib's parallel backends: loky, Dask, Ray, or any other that is registered with joblib.
 
-It calls the backend's own `submit`, which joblib documents for those who write a backend. `joblib.Parallel` configures
-the backend and ends it, but is not called: a call looks for results every 10 ms, loses all of them where one worker is
-lost, waits forever for a task that dask gave up, and cannot yield results of ray one by one.
+It calls the backend's own `submit`, which joblib documents for authors of backends. `joblib.Parallel` configures and
+terminates the backend, but is not called: a call polls for results every 10 ms, loses all of them if one worker is
+lost, waits forever for a task that Dask gave up, and cannot yield the results of Ray one by one.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,10 +21,10 @@ from study.execution.executor import FailureKind, TaskError, TaskOutcome, Traini
 from study.execution.local_processes import LocalProcesses
 from study.signals import block_sigint
 
-PATIENCE = 60.0  # seconds without any result, on top of SLOWER times the expected ones, until workers count as stuck
+PATIENCE = 60.0  # seconds without a result, on top of SLOWER times the expected time, until workers count as stuck
 SLOWER = 100
 TICK = 1.0  # seconds
-UNSEEN = 2 * TICK  # without any result, from which on worker processes are looked at
+UNSEEN = 2 * TICK  # seconds without a result until worker processes are checked
 
 _UNREADABLE = TaskError(FailureKind.OUT_OF_MEMORY, "out of memory while its worker's task or result was read")
 _CANCELED = TaskError(FailureKind.CANCELED, "it was canceled")
@@ -34,48 +34,48 @@ T = TypeVar("T")
 
 
 class Backend(Protocol):
-    """How a joblib backend is reached."""
+    """Access to a joblib backend."""
 
     @property
     def at_once(self) -> int | None:
-        """Tasks that may be under way at once; None where the backend sees to it."""
+        """Maximum number of tasks to submit at the same time; None if the backend limits them itself."""
 
     @property
     def lost_errors(self) -> tuple[type[BaseException], ...]:
-        """What the backend raises where a worker is lost, besides `BrokenExecutor` and `CancelledError`."""
+        """Exceptions that the backend raises if a worker is lost, besides `BrokenExecutor` and `CancelledError`."""
 
     def configure(self) -> tuple[AbstractContextManager[object], ParallelBackendBase]:
-        """Return the backend, and what configures it when it is entered and ends it when it is left.
+        """Return a context manager that starts and terminates the backend, and the backend.
 
         Raises:
-            MachineError: this machine or the cluster cannot do it.
+            MachineError: the backend does not work on this machine, or the cluster was lost.
         """
 
     def data(self, folder: str) -> object | None:
-        """Return what a worker is sent in place of a data folder; None where workers read the folder.
+        """Return the object that workers receive instead of a data folder; None if workers read the folder.
 
         Raises:
-            WorkerLostError: no worker takes it.
+            WorkerLostError: no worker could receive it.
         """
 
     def check(self) -> None:
-        """Look whether the workers are there.
+        """Check that the workers can be reached.
 
         Raises:
-            MachineError: they are lost.
+            MachineError: they were lost.
         """
 
 
 class JoblibExecutor:
-    """Does tasks by a joblib backend.
+    """Runs tasks on a joblib backend.
 
-    A lost or stuck worker ends the other tasks that are under way, too: their outcome is an error, and the next task
-    finds new workers.
+    A lost or stuck worker also ends the other running tasks: their outcome is an error, and the next task gets new
+    workers.
 
     Args:
-        backend: how joblib reaches the workers.
-        patience: seconds without any result until workers on this machine count as stuck, beyond what tasks are
-            expected to take; elsewhere others' work may be before ours.
+        backend: gives access to the workers.
+        patience: seconds without a result, beyond the expected time of the tasks, until workers on this machine count
+            as stuck. Workers of a cluster never do, since tasks of other users may come first.
     """
 
     def __init__(self, backend: Backend, patience: float = PATIENCE) -> None:
@@ -86,13 +86,13 @@ class JoblibExecutor:
         self._ended: dict[TrainingTask, TaskOutcome] = {}
 
     def submit(self, task: TrainingTask) -> None:
-        """Begin a task, after those that are under way."""
+        """Queue a task behind those that were submitted before."""
         self.backend.check()
         self._waiting.append(task)
         self._fill()
 
     def wait(self, tasks: Sequence[TrainingTask]) -> list[TaskOutcome]:
-        """Wait for tasks; return their outcomes in this order."""
+        """Wait for tasks; return their outcomes in the given order."""
         limit = self.patience + SLOWER * max((task.work for task in tasks), default=0.0)
         quiet = 0.0
         self._take_results()
@@ -100,7 +100,7 @@ class JoblibExecutor:
         self._ended |= {task: TaskOutcome(task, error=_CANCELED) for task in tasks if task not in known}
         while not all(task in self._ended for task in tasks):
             done, _ = wait(self._under_way.values(), TICK, FIRST_COMPLETED)
-            # Ticks are counted, not the clock: while this process is suspended its workers are too, or have no orders.
+            # Count ticks instead of reading the clock: while this process is suspended, its workers get no tasks.
             quiet = 0.0 if done else quiet + TICK
             self.backend.check()
             self._take_results()
@@ -110,19 +110,19 @@ class JoblibExecutor:
         return [self._ended.pop(task) for task in tasks]
 
     def _check_quiet_workers(self, quiet: float, limit: float) -> None:
-        """End workers that have given no result for a while where one has died amid it, or is stuck."""
+        """End the session if one of its workers has died while sending a result, or all of them are stuck."""
         processes = self._session.processes if self._session is not None else None
-        if processes is None or not processes.look():
+        if processes is None or not processes.find():
             return
         exit_code = processes.exit_code()
-        if exit_code is not None:  # amid a result, whose end the backend waits for
+        if exit_code is not None:  # the backend still waits for the rest of a result
             self._end_session(lost(exit_code))
         elif quiet >= limit:
             message = f"its worker was stuck, with no result for {limit:.0f} s"
             self._end_session(TaskError(FailureKind.STUCK, message))
 
     def _fill(self) -> None:
-        """Begin tasks that wait, as many as may be under way at once."""
+        """Submit waiting tasks to the backend, up to its limit."""
         while self._waiting and (self.backend.at_once is None or len(self._under_way) < self.backend.at_once):
             task = self._waiting.pop(0)
             try:
@@ -133,7 +133,7 @@ class JoblibExecutor:
     def _begin(self, task: TrainingTask) -> "Future[list[Outcome]]":
         try:
             return self._start_session().submit(*self._call(task))
-        except BrokenExecutor:  # a worker was lost while it had nothing to do
+        except BrokenExecutor:  # a worker was lost while it was idle
             self._end_session(None)
             return self._start_session().submit(*self._call(task))
         except self.backend.lost_errors as error:  # of a cluster
@@ -150,7 +150,7 @@ class JoblibExecutor:
         return (run_chunks, (task.chunks,)) if data is None else (run_chunks_remotely, (task.chunks, data))
 
     def _take_results(self) -> None:
-        """Keep the outcomes of tasks that are done; end all workers where one has died or ran out of memory."""
+        """Store the outcomes of finished tasks; end all workers if one has died or run out of memory."""
         fatal: list[BaseException] = []
         for task, future in list(self._under_way.items()):
             error = _error(future) if future.done() else None
@@ -169,11 +169,11 @@ class JoblibExecutor:
         )
 
     def _is_lost(self, error: BaseException | None) -> bool:
-        """Return whether a task has this error since its worker died."""
+        """Return whether an error means that the worker died."""
         return isinstance(error, (BrokenExecutor, CancelledError, *self.backend.lost_errors))
 
     def _end_session(self, error: TaskError | None) -> None:
-        """End the workers; the tasks that have no result have this error, or one that says how a process ended."""
+        """End the workers. Unfinished tasks get this error, or one that names how a process ended."""
         session, self._session = self._session, None
         exit_code = session.end() if session is not None else None
         for task, future in list(self._under_way.items()):
@@ -184,27 +184,27 @@ class JoblibExecutor:
                 self._ended[task] = TaskOutcome(task, error=error or lost(exit_code))
 
     def cancel(self) -> None:
-        """Give up all tasks that are under way."""
+        """Cancel all pending tasks."""
         self._end_session(_CANCELED)
         self._ended |= {task: TaskOutcome(task, error=_CANCELED) for task in self._waiting}
         self._waiting.clear()
 
     def close(self) -> None:
-        """Give up what is under way, and leave no process."""
+        """Cancel all pending tasks and end all worker processes."""
         self.cancel()
 
 
 class _Session:
-    """A configured backend, whose workers take calls until it ends.
+    """A configured backend, whose workers accept calls until it ends.
 
     Attributes:
-        processes: the workers, where they are processes of this machine.
+        processes: the worker processes on this machine.
     """
 
     def __init__(self, configure: Callable[[], tuple[AbstractContextManager[object], ParallelBackendBase]]) -> None:
         self.processes = LocalProcesses()
         self._configured = ExitStack()
-        with block_sigint():  # a helper process of loky begins here, and workers of some backends
+        with block_sigint():  # this starts a helper process of loky, and the workers of some backends
             session, self._backend = configure()
             self._configured.enter_context(session)
         self._backend.start_call()
@@ -214,20 +214,20 @@ class _Session:
         backend, result = self._backend, _Result()
         calls = BatchedCalls([joblib.delayed(function)(*arguments)], backend.get_nested_backend())
         in_callback = backend.supports_retrieve_callback
-        with block_sigint():  # worker processes begin here
+        with block_sigint():  # this starts worker processes
             job = backend.submit(calls, result.taking(backend.retrieve_result_callback) if in_callback else _nothing)
         if not in_callback:
             Thread(target=result.taking(backend.retrieve_result), args=(job,), daemon=True).start()
         elif isinstance(job, Future):
-            job.add_done_callback(result.look)  # joblib's dask backend forgets the callback of a task that failed
-        self.processes.look()
+            job.add_done_callback(result.take_error)  # joblib's Dask backend skips the callback of a failed task
+        self.processes.find()
         return result.future
 
     def end(self) -> int | None:
-        """End the workers, busy or not; return how one of them had ended by itself, where one had."""
+        """End the workers, busy or idle; return the exit code of one that had ended before, if any."""
         exit_code = self.processes.exit_code()
         if isinstance(self._backend, LokyBackend):
-            # Not left to `abort_everything`, which trips over tasks that no worker has taken yet.
+            # `abort_everything` fails on tasks that no worker has received yet.
             self.processes.kill()
             release_reader(self._backend)
         self._backend.abort_everything(ensure_ready=False)
@@ -238,7 +238,7 @@ class _Session:
 
 
 class _Result:
-    """A future that is set once, by whichever thread comes first."""
+    """A future that is set once, by the first thread to do so."""
 
     def __init__(self) -> None:
         self.future: Future[list[Outcome]] = Future()
@@ -253,13 +253,13 @@ class _Result:
             except Exception as error:  # noqa: BLE001 - an error of a task is a value
                 self._set(None, error)
             else:
-                # An error of dask or ray themselves is returned, not raised.
+                # Errors of Dask or Ray themselves are returned, not raised.
                 self._set(*((None, value) if isinstance(value, BaseException) else (value[0], None)))
 
         return take
 
-    def look(self, job: "Future[object]") -> None:
-        """Take the error of a job; its result comes by the other way."""
+    def take_error(self, job: "Future[object]") -> None:
+        """Set the error of a job; its result is set by the callback."""
         error = _error(job)
         if error is not None:
             self._set(None, error)

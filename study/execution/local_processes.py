@@ -1,6 +1,6 @@
-"""The worker processes that a joblib backend has begun on this machine: how they end, and that none is left.
+"""The worker processes that a joblib backend has started on this machine: their exit codes, and how to kill them.
 
-joblib says nothing of them, but what Python's `multiprocessing` begins, loky's processes included, it lists.
+joblib does not expose them, but `multiprocessing` lists all processes that it has started, including those of loky.
 """
 
 import contextlib
@@ -14,17 +14,17 @@ REAPED_WITHIN = 1.0  # seconds between the end of a process and its exit code
 
 
 class LocalProcesses:
-    """The processes that are begun after this object is made, as `look` finds them."""
+    """The processes that are started after this object is created, as found by `find`."""
 
     def __init__(self) -> None:
         self._others = set(multiprocessing.active_children())
         self._kinds: set[type] | None = None
         self._known: list[BaseProcess] = []
 
-    def look(self) -> bool:
-        """Find processes that have begun since, of the kind that was found first; return whether there are any.
+    def find(self) -> bool:
+        """Find new processes of the type that was found first; return whether any process has been found.
 
-        Workers are replaced while they are idle. What other threads of this process begin meanwhile is of another kind.
+        Idle workers may be replaced by new ones. Processes that other threads start are of another type.
         """
         new = [each for each in multiprocessing.active_children() if each not in {*self._others, *self._known}]
         if self._kinds is None and new:
@@ -33,11 +33,11 @@ class LocalProcesses:
         return bool(self._known)
 
     def exit_code(self) -> int | None:
-        """Return how a process has ended by itself, other than well; None where none has.
+        """Return the nonzero exit code of a process that has ended; None if there is none.
 
-        Where one dies the pool kills the others, so any other end says more than SIGKILL.
+        If one process dies, the pool kills the others with SIGKILL, so any other code is preferred.
         """
-        self.look()
+        self.find()
         ended = wait([each.sentinel for each in self._known], timeout=0)
         codes = []
         for process in self._known:
@@ -48,8 +48,8 @@ class LocalProcesses:
         return next((code for code in codes if code != -SIGKILL), codes[0] if codes else None)
 
     def kill(self) -> None:
-        """End all of them, busy or not."""
-        self.look()
+        """Kill all processes, busy or idle."""
+        self.find()
         for process in self._known:
             if process.exitcode is None and process.pid is not None:
                 with contextlib.suppress(ProcessLookupError):

@@ -1,4 +1,4 @@
-"""Retries, as a policy around an executor: a failing task is tried three times and fails alone."""
+"""Retries as a policy around an executor: a failing task is tried three times and fails alone."""
 
 from collections.abc import Sequence
 
@@ -9,29 +9,29 @@ ATTEMPTS = 3
 
 
 class RetryingExecutor:
-    """An executor whose tasks always have a result: a chunk that fails three times has an outcome that says why.
+    """An executor whose tasks always have a result: the outcome of a chunk that fails three times states the reason.
 
-    A task that fails may have lost its worker to another's fault. So its chunks are tried again one by one: each then
-    answers for itself.
+    A task may fail because another task killed its worker. Its chunks are therefore retried one at a time, so that only
+    the faulty one fails again.
 
     Args:
-        executor: does the tasks.
-        attempts: how often a chunk is tried, the first time included.
+        executor: runs the tasks.
+        attempts: number of attempts for a chunk, including the first.
     """
 
     def __init__(self, executor: Executor, attempts: int = ATTEMPTS) -> None:
         self.executor, self.attempts = executor, attempts
 
     def submit(self, task: TrainingTask) -> None:
-        """Begin a task, after those that are under way."""
+        """Queue a task behind those that were submitted before."""
         self.executor.submit(task)
 
     def wait(self, tasks: Sequence[TrainingTask]) -> list[TaskOutcome]:
-        """Wait for tasks; return their outcomes in this order, none with an error.
+        """Wait for tasks; return their outcomes in the given order, none with an error.
 
         Raises:
-            OSError: the data cannot be read, which no trial is to blame for.
-            MachineError: the cluster is lost.
+            OSError: the data could not be read, which is not the fault of a trial.
+            MachineError: the cluster was lost.
         """
         return [self._complete(outcome) for outcome in self.executor.wait(tasks)]
 
@@ -54,9 +54,9 @@ class RetryingExecutor:
         return Outcome(chunk.trial, chunk.state, error=f"{error.message}, {self.attempts} times")
 
     def cancel(self) -> None:
-        """Give up all tasks that are under way."""
+        """Cancel all pending tasks."""
         self.executor.cancel()
 
     def close(self) -> None:
-        """Give up what is under way, and leave no process."""
+        """Cancel all pending tasks and end all worker processes."""
         self.executor.close()

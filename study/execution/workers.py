@@ -1,4 +1,4 @@
-"""Workers: batches of training chunks go in, an outcome of each comes back, whatever becomes of a worker."""
+"""Workers that take batches of training chunks and return an outcome for each, even if a worker is lost."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,34 +17,35 @@ from study.execution.retry import RetryingExecutor
 
 if TYPE_CHECKING:
     from study.execution.clusters import Cluster
-    from study.spec import SearchSpec  # workers need not import it
+    from study.spec import SearchSpec  # not needed by worker processes
 
-LEAST_MEMORY = 256 << 20  # bytes; a worker takes 60 MB before it has any data
+LEAST_MEMORY = 256 << 20  # bytes; a worker needs 60 MB before it has any data
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Chunks that are under way, as the tasks that do them."""
+    """Submitted chunks, as the tasks that contain them."""
 
     tasks: tuple[TrainingTask, ...]
 
 
 class Workers:
-    """Does chunks, a batch at a time or several under way at once; in a `with` block, at whose end no process is left.
+    """Runs batches of chunks, one or several at a time, in a `with` block that ends all worker processes.
 
-    A chunk whose worker is killed, runs out of memory or is stuck is done again from the same state, at most twice;
-    then its outcome is an error that says why. The other chunks under way lose nothing. Data that cannot be read are
-    no trial's fault: that ends the run.
+    If a worker is killed, runs out of memory or is stuck, its chunk is retried from the same state, at most twice;
+    after that its outcome is an error that states the reason. The other chunks lose nothing. Unreadable data end the
+    run, since no trial is at fault.
 
     Args:
-        jobs: tasks that are done at once, at most; 1 works in this process, without a memory limit or a backend.
-        memory_limit: bytes that a worker process may take for itself (Linux); data that workers share does not count.
-        patience: seconds without any result until workers count as stuck, beyond what the chunks are expected to take.
-        backend: of joblib, in place of processes on this machine; memory limit and patience are its own matter then.
+        jobs: maximum number of tasks that run at the same time. 1 works in this process, unless there is a memory limit
+            or a backend.
+        memory_limit: bytes that a worker process may allocate (Linux); data that workers share do not count.
+        patience: seconds without a result, beyond the expected time of the chunks, until workers count as stuck.
+        backend: a joblib backend instead of processes on this machine; it ignores `memory_limit` and `patience`.
 
     Raises:
         UserError: the memory limit is less than a worker needs.
-        MachineError: in `submit`, no processes can be begun; in `collect` too, the cluster is lost.
+        MachineError: in `submit`, no process could be started; in `submit` and `collect`, the cluster was lost.
     """
 
     def __init__(
@@ -66,12 +67,12 @@ class Workers:
 
     @classmethod
     def of(cls, search: "SearchSpec", jobs: int | None, cluster: "Cluster | None" = None) -> Self:
-        """Return workers as [search] wants them.
+        """Return the workers for a [search] table.
 
         Args:
-            search: may limit the memory of a worker process.
-            jobs: None takes what joblib is configured for (`joblib.parallel_config`), and otherwise one a core.
-            cluster: does the work, where there is one; otherwise what joblib is configured for, and otherwise loky.
+            search: the [search] table, which may limit the memory of a worker process.
+            jobs: number of jobs; None uses joblib's configuration (`joblib.parallel_config`), or else one per core.
+            cluster: runs the tasks; None uses joblib's configuration, or else loky.
         """
         limit = None if search.worker_memory is None else search.worker_memory << 20
         if cluster is not None:
@@ -80,7 +81,7 @@ class Workers:
         return cls(count, memory_limit=limit, backend=backend)
 
     def need(self, most: int) -> None:
-        """Say that there are at most so many chunks at once; where too few processes have begun they begin anew."""
+        """Prepare for at most this many chunks at the same time; restart the processes if there are too few."""
         count = max(1, min(self.jobs, most))
         if self._executor is None or count > self._count:
             self.close()
@@ -98,25 +99,25 @@ class Workers:
             self._threads.restore_original_limits()
 
     def run(self, chunks: Sequence[TrainingChunk]) -> dict[int, Outcome]:
-        """Do a batch of chunks and wait for it; see `submit` and `collect`."""
+        """Run a batch of chunks and wait for it; see `submit` and `collect`."""
         return self.collect(self.submit(chunks))
 
     def submit(self, chunks: Sequence[TrainingChunk]) -> Batch:
-        """Begin a batch of chunks, the dearest first, after those that are under way."""
-        dearest_first = sorted(chunks, key=lambda chunk: chunk.units, reverse=True)
-        # A task costs a cluster some 10 ms, so each of its workers has its share of the batch in one task.
+        """Submit a batch of chunks, the most expensive first, behind those that were submitted before."""
+        longest_first = sorted(chunks, key=lambda chunk: chunk.units, reverse=True)
+        # A task on a cluster has an overhead of about 10 ms, so each worker gets its share of the batch as one task.
         count = len(chunks) if self.backend is None else self.jobs
-        tasks = tuple(TrainingTask(tuple(share)) for share in shares(dearest_first, count))
+        tasks = tuple(TrainingTask(tuple(share)) for share in shares(longest_first, count))
         executor = self.executor
         for task in tasks:
             executor.submit(task)
         return Batch(tasks)
 
     def collect(self, batch: Batch) -> dict[int, Outcome]:
-        """Wait for a batch; return its outcomes by trial, in the order of numbers.
+        """Wait for a batch; return its outcomes by trial, ordered by trial number.
 
         Raises:
-            OSError: a worker cannot read the data, three times.
+            OSError: a worker failed three times to read the data.
         """
         done = RetryingExecutor(self.executor).wait(batch.tasks)
         outcomes = {outcome.trial: outcome for each in done for outcome in each.outcomes}
@@ -124,7 +125,7 @@ class Workers:
 
     @property
     def executor(self) -> Executor:
-        """Does the tasks; begun where there is none."""
+        """The executor that runs the tasks, started on first use."""
         if self._executor is None:
             here = self._count == 1 and self.memory_limit is None and self.backend is None
             backend = self.backend or Loky(self._count, self.memory_limit)
@@ -132,14 +133,14 @@ class Workers:
         return self._executor
 
     def close(self) -> None:
-        """End the worker processes, busy or not; others begin when they are needed."""
+        """End the worker processes, busy or idle; new ones start when they are needed."""
         if self._executor is not None:
             self._executor.close()
             self._executor = None
 
 
 def shares(chunks: Sequence[TrainingChunk], count: int) -> list[list[TrainingChunk]]:
-    """Return chunks as at most so many tasks of about equal work: each goes to the least laden, in their order."""
+    """Split chunks into at most `count` tasks of about equal work: each chunk, in order, joins the smallest task."""
     tasks: list[list[TrainingChunk]] = [[] for _ in range(min(count, len(chunks)))]
     load = [0.0] * len(tasks)
     for chunk in chunks:

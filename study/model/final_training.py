@@ -46,9 +46,7 @@ def train_again(session: StudySession, dataset: Dataset, number: int) -> FinalNe
         state = advance(state, dataset.train.X, dataset.train.Y, sample_weight=dataset.train.weight)
         parameters = state.replica(0)
         if "diverged" in state.status or _is_far_off(dataset, metric, architecture, parameters):
-            raise UserError(
-                f"trial {number} of study {session.name!r} diverged when retrained; choose another --trial"
-            )
+            raise UserError(f"trial {number} of study {session.name!r} diverged when retrained; choose another --trial")
     return FinalNetwork(configuration, architecture, parameters)
 
 

@@ -1,1 +1,1 @@
-"""The process and its machine: imports that may fail, and data that may be large."""
+"""The limits of the process: imports that may fail, and memory that may run out."""

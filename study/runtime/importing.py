@@ -1,7 +1,7 @@
-"""Importing what is large, in a block: it ends well, or in a line that says why, and never hangs.
+"""Import large libraries in a block that either succeeds or fails with a one-line message, and never hangs.
 
-Where OpenBLAS, which NumPy and SciPy carry within, gets no memory it asks again for ever, in C and while the module is
-being loaded: no signal is looked at. So room is looked for before.
+If OpenBLAS, which NumPy and SciPy bundle, cannot allocate memory, it retries forever in C while the module is loading,
+and Python handles no signal meanwhile. The available memory is therefore checked before the import.
 """
 
 import faulthandler
@@ -15,40 +15,40 @@ from contextlib import contextmanager
 from study import signals
 from study.errors import MachineError
 
-LIBRARIES = {"numpy": 120, "pandas": 250, "scipy": 140}  # MB of address space, with what is imported beside them
-WITH_BLAS = ("numpy", "scipy")  # each carries an OpenBLAS of its own
-THREAD = 40  # MB that each of its threads takes: buffer and stack
-MOST_THREADS = 64  # that NumPy's and SciPy's OpenBLAS begin
+LIBRARIES = {"numpy": 120, "pandas": 250, "scipy": 140}  # MB of address space, including their dependencies
+WITH_BLAS = ("numpy", "scipy")  # each bundles its own OpenBLAS
+THREAD = 40  # MB per OpenBLAS thread, for its buffer and stack
+MOST_THREADS = 64  # maximum that the OpenBLAS of NumPy and SciPy starts
 LIMIT = 120.0  # seconds
 REMEDY = "free some memory, or raise the memory limit (ulimit -v)"
 
 
 @contextmanager
 def importing(*libraries: str) -> Iterator[None]:
-    """Import in this block; an interrupt waits for its end.
+    """Import libraries in this block, and delay interrupts until its end.
 
-    Where memory is limited, a command that is not through after LIMIT seconds is ended from outside of Python, with a
-    traceback of where it is.
+    If memory is limited and the block has not ended after LIMIT seconds, the process is terminated from outside Python,
+    with a traceback.
 
     Args:
-        libraries: those of LIBRARIES that are imported in the block, or soon after it.
+        libraries: names in LIBRARIES that are imported in the block or soon after it.
 
     Raises:
-        MachineError: there is no room for them, or the system cannot load one.
+        MachineError: there is not enough memory for them, or the system could not load one.
     """
     _check_room([name for name in libraries if name not in sys.modules])
     with signals.deferred(), _watched():
         try:
             yield
-        except OSError as error:  # of a library that is loaded by ctypes
+        except OSError as error:  # raised by ctypes
             raise MachineError(f"a library could not be loaded ({error}); {REMEDY}") from error
 
 
 def explain_import(error: ImportError | MemoryError) -> str:
-    """Return in a line why something could not be imported, or what else had no memory."""
+    """Return one line on why an import failed or memory ran out."""
     if isinstance(error, MemoryError):
         return f"out of memory{f' ({error})' if str(error) else ''}; {REMEDY}"
-    first: BaseException = error  # NumPy says the same in thirty lines of advice
+    first: BaseException = error  # NumPy wraps the cause in thirty lines of advice
     while isinstance(first.__cause__ or first.__context__, (ImportError, OSError)):
         first = first.__cause__ or first.__context__ or first
     reason = str(first).partition("\n")[0]
@@ -62,7 +62,7 @@ def _check_room(libraries: Sequence[str]) -> None:
     threads = _blas_threads()
     needed = sum(LIBRARIES[name] + THREAD * threads * (name in WITH_BLAS) for name in libraries)
     try:
-        mmap.mmap(-1, needed << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS).close()  # nothing of it is touched
+        mmap.mmap(-1, needed << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS).close()  # reserves address space only
     except OSError:
         raise MachineError(
             f"importing {', '.join(libraries)} with {threads} threads needs {needed} MB of memory, more than is left;\n"
@@ -71,7 +71,7 @@ def _check_room(libraries: Sequence[str]) -> None:
 
 
 def _blas_threads() -> int:
-    """Return how many threads OpenBLAS is going to begin."""
+    """Return the number of threads that OpenBLAS will start."""
     for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
         given = os.environ.get(name, "")
         if given.isascii() and given.isdigit() and int(given):
@@ -81,7 +81,7 @@ def _blas_threads() -> int:
 
 @contextmanager
 def _watched() -> Iterator[None]:
-    """End this process where memory is limited and the block does not end; only in one of the command line's own."""
+    """Terminate this process if memory is limited and the block does not end; only in processes of the command line."""
     is_limited = resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY
     if not (is_limited and signals.are_raised()) or sys.stderr is None:
         yield

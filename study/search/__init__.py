@@ -1,9 +1,9 @@
-"""Which configuration is tried next, which trials go on, and what is kept of each: ask, decide, tell.
+"""The search: which configuration is tried next, which trials continue, and what is stored of each.
 
-Start reading at `coordinator`, which runs the rounds and writes, and at `decide`, which decides. Each of the other
-modules answers one question: what a trial is (`objective`), what can be drawn (`search_space`, `grid`), how it is
-drawn (`proposals`, `samplers`), which trials end early (`pruners`, `asha`), when there have been enough (`stopping`),
-and which hyperparameters mattered (`importance`).
+Start reading at `coordinator`, which runs the rounds and writes to the ledger, and at `decide`, which makes the
+decisions. Each of the other modules answers one question: what a trial is (`objective`), what can be drawn
+(`search_space`, `grid`), how it is drawn (`proposals`, `samplers`), which trials end early (`pruners`, `asha`), when
+the search ends (`stopping`), and which hyperparameters mattered (`importance`).
 """
 
 from study.search.coordinator import Listener, Search

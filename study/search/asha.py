@@ -1,18 +1,18 @@
-"""Pause and promote: at which iterations trials are paused, and which of them are resumed.
+"""Pausing and promotion: the iterations at which trials are paused, and which of them are resumed.
 
-Asynchronous successive halving (Li et al., 2020), but that nothing is thrown away: a paused trial keeps its training
-state, and goes on from there when it turns out to be among the best.
+This is asynchronous successive halving (Li et al., 2020), except that nothing is discarded: a paused trial keeps its
+training state, and resumes from it if it turns out to be among the best.
 """
 
 from collections.abc import Mapping
 
 
 def rungs_of(grid: tuple[int, ...], reduction: int) -> tuple[int, ...]:
-    """Return the iterations at which trials are paused, in order; points of the grid on which values are reported.
+    """Return the iterations at which trials are paused, in ascending order. All of them are on the grid.
 
     Args:
         grid: iterations at which values are reported; the last is the longest training.
-        reduction: one in so many goes on from each rung.
+        reduction: one in this many trials is promoted from each rung.
     """
     longest, rungs = grid[-1], set()
     share = longest / reduction
@@ -25,12 +25,12 @@ def rungs_of(grid: tuple[int, ...], reduction: int) -> tuple[int, ...]:
 def to_promote(
     reached: Mapping[int, Mapping[int, float]], paused: Mapping[int, int], reduction: int, *, maximize: bool
 ) -> int | None:
-    """Return the trial to promote next, or None: from the highest rung that has one, the best first.
+    """Return the trial to promote next, or None: the best candidate of the highest rung that has one.
 
     Args:
-        reached: for each rung the value of each trial that got there, by trial number.
-        paused: the rung at which each paused trial waits.
-        reduction: one in so many goes on.
+        reached: for each rung, the values of the trials that reached it, by trial number.
+        paused: the rung at which each paused trial waits, by trial number.
+        reduction: one in this many trials is promoted.
         maximize: whether larger values are better.
     """
     for rung in sorted(reached, reverse=True):

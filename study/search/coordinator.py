@@ -1,9 +1,9 @@
-"""The search of one study: rounds of training, deciding and writing, through one writer.
+"""The search of one study: rounds of training, deciding and writing, with a single writer.
 
-At most `in_flight` trials are open, in two groups that take turns. A round begins when all trials of one group have
-been trained by a chunk. `study.search.decide` then decides what becomes of each and which trials come next, and
-`Search.apply` writes that to the ledger; meanwhile workers train the other group. What a round decided is one record of
-the ledger, so a process that dies at any moment goes on with the same decisions.
+At most `in_flight` trials are open, in two groups that take turns. A round starts when all trials of one group have
+been trained by one chunk. `study.search.decide` then decides the fate of each trial and which trials come next, and
+`Search.apply` writes the decisions to the ledger; meanwhile, workers train the other group. The decisions of a round
+are one record in the ledger, so a search that is killed at any moment resumes with the same decisions.
 """
 
 import contextlib
@@ -41,19 +41,19 @@ from study.search.stopping import Budget
 from study.spec.parameters import Configuration
 
 GROUPS = 2  # of open trials, which take turns
-CHECKPOINT_EVERY = 5.0  # seconds between two writings of training states; how much a crash costs, and nothing else
+CHECKPOINT_EVERY = 5.0  # seconds between writes of training states; affects only how much work a crash loses
 
 Submitted = TypeVar("Submitted")
 
 
 class Trainer(Protocol[Submitted]):
-    """What the search needs of whoever trains."""
+    """Trains batches of chunks for a search."""
 
     def need(self, most: int) -> None:
-        """Prepare for at most so many chunks at once."""
+        """Prepare for at most this many chunks at the same time."""
 
     def submit(self, chunks: Sequence[TrainingChunk]) -> Submitted:
-        """Begin a batch."""
+        """Submit a batch of chunks."""
 
     def collect(self, batch: Submitted) -> dict[int, Outcome]:
         """Wait for a batch; return its outcomes by trial."""
@@ -64,9 +64,9 @@ class Listener:
     """Callbacks for search events.
 
     Attributes:
-        finished: called with (number, state, value) once a trial is in the ledger for good.
+        finished: called with (number, state, value) once the result of a trial is in the ledger.
         round_ended: called after each round.
-        stop: asked after each round whether the run ends here, to be continued later.
+        stop: called after each round; returns whether to stop the run, which can be resumed later.
     """
 
     finished: Callable[[int, str, float | None], None] = field(default=lambda *_: None)
@@ -75,12 +75,12 @@ class Listener:
 
 
 class Search:
-    """The search of one study, from where its ledger stands. Nothing is read or written before `run`.
+    """The search of one study, which continues from the state of its ledger. Nothing is read or written before `run`.
 
     Args:
-        objective: what trials are.
-        ledger: the record; this process holds its lease.
-        budget: when no further trial is asked for.
+        objective: defines the trials.
+        ledger: records the trials; this process must hold its lock.
+        budget: decides when no further trial is asked for.
         enqueued: parameters to try first.
         listener: callbacks.
     """
@@ -109,21 +109,21 @@ class Search:
 
     @property
     def ended(self) -> str | None:
-        """Why the search has ended, where it has."""
+        """The reason why the search has ended, or None."""
         return self.state.stopped
 
     def run(self, trainer: Trainer[Submitted]) -> None:
-        """Work until the budget is spent, or the listener says to stop.
+        """Search until the budget is spent or the listener asks to stop.
 
         Args:
-            trainer: within its `with` block: samplers, too, have one thread of BLAS there.
+            trainer: trains the chunks, inside its `with` block, which also limits samplers to one BLAS thread.
         """
         self._restore()
         unfinished = self.rules.budget.trials - len(self.state.study.trials) + len(self.open) + len(self.state.paused)
         trainer.need(min(self.objective.spec.search.in_flight, unfinished))
         groups, begun = len(self.rules.slots), self.state.round
         under_way: dict[int, Submitted] = {}
-        for turn in range(1, groups + 1):  # the last group is the one whose round was committed last
+        for turn in range(1, groups + 1):  # the last group is the one whose round was last committed
             group = (begun + turn) % groups
             if begun == 0 or turn == groups:
                 self.apply(fill(self.state, group, self.rules), {})
@@ -139,14 +139,14 @@ class Search:
             self.apply(end_paused(self.state), {})
 
     def apply(self, decisions: Sequence[Decision], outcomes: Mapping[int, Outcome]) -> None:
-        """Write decisions to the ledger, and take them over; files of trials and checkpoints come first.
+        """Write decisions to the ledger and update the state. Trial files and checkpoints are written first.
 
         Args:
-            decisions: those of a round.
-            outcomes: of the chunks that they follow.
+            decisions: the decisions of a round.
+            outcomes: the outcomes of the chunks that they are based on.
 
         Raises:
-            UserError: no further trial can be asked for unless the user changes something.
+            UserError: no further trial can be proposed unless the user changes the spec.
         """
         judged = [decision for decision in decisions if isinstance(decision, Judged)]
         if RoundEnded() in decisions:
@@ -154,8 +154,8 @@ class Search:
             records |= {decision.number: self._record(decision, outcomes) for decision in judged}
             self._checkpoint(records)
             self.ledger.commit(self.state.round + 1, records)
-        for verdict in judged:
-            self._leave(verdict)
+        for each in judged:
+            self._close(each)
         for decision in decisions:
             if isinstance(decision, Resumed | Asked):
                 self._begin(decision)
@@ -169,7 +169,7 @@ class Search:
         return InMemoryStudy(self.ledger.name, self.ledger.directions, pruner, trials)
 
     def _restore(self) -> None:
-        """Take over what the ledger has, after finishing a round whose write was torn."""
+        """Restore the state from the ledger, after finishing a round that was only partly written."""
         last_round, iterations = self.ledger.settle()
         trials = self.ledger.trials()
         slots, paused = dict[int, Slot](), dict[int, int]()
@@ -186,7 +186,7 @@ class Search:
         self._checkpointed = time.monotonic()
 
     def _reopen(self, frozen: FrozenTrial, iterations: int) -> OpenTrial:
-        """Return an open trial from its checkpoint, or from its start where there is no whole one."""
+        """Return an open trial from its checkpoint, or from its start if there is no intact checkpoint."""
         trial = replace(self.objective.open(frozen.number, frozen.params), iterations=iterations)
         with contextlib.suppress(FileNotFoundError, DataError):
             state = TrainingState.load(self.objective.folder.checkpoint(frozen.number))
@@ -202,7 +202,7 @@ class Search:
         )
 
     def _advance(self, outcome: Outcome) -> TrialProgress:
-        """Take over the training state of a trial; return what decisions depend on."""
+        """Update the training state of a trial; return the progress that decisions depend on."""
         before = self.open[outcome.trial]
         iterations = max(before.iterations, outcome.state.iteration)
         trial = replace(before, state=outcome.state, seconds=before.seconds + outcome.seconds, iterations=iterations)
@@ -217,7 +217,7 @@ class Search:
         )
 
     def _new_reports(self, trial: OpenTrial, known: int) -> dict[int, float]:
-        """Return the values that a pruner sees and has not seen yet; several objectives have no pruner."""
+        """Return the values to report to the pruner since the last round; none with several objectives."""
         if self.objective.spec.search.several:
             return {}
         return {
@@ -227,7 +227,7 @@ class Search:
         }
 
     def _record(self, decision: Judged, outcomes: Mapping[int, Outcome]) -> TrialRecord:
-        """Return the record of a decision, once the file of a trial that ends is written."""
+        """Return the record of a decision; write the file of a trial that ends."""
         number, reports = decision.number, dict(decision.reports)
         match decision:
             case Continued():
@@ -242,7 +242,7 @@ class Search:
                 return TrialRecord(decision.iterations, reports, decision.outcome, values, result, sampler=sampler)
 
     def _checkpoint(self, records: Mapping[int, TrialRecord]) -> None:
-        """Write training states: of trials that are paused always, of open ones from time to time."""
+        """Write training states: those of newly paused trials always, those of open trials from time to time."""
         due = time.monotonic() - self._checkpointed >= CHECKPOINT_EVERY
         for number, record in records.items():
             if record.rung is not None or (due and record.outcome is None):
@@ -253,7 +253,7 @@ class Search:
             self._checkpointed = time.monotonic()
 
     def _reopen_paused(self, decision: Ended) -> OpenTrial:
-        """Return a paused trial as it was at its rung; it is trained again where its checkpoint was lost."""
+        """Return a paused trial as it was at its rung; retrain it if its checkpoint was lost."""
         trial = self._reopen(self.state.study.trials[decision.number], decision.iterations)
         if trial.state.iteration < decision.iterations:
             whole = replace(trial, iterations=0, chunk_iterations=decision.iterations)
@@ -261,7 +261,7 @@ class Search:
         return trial
 
     def _begin(self, decision: Resumed | Asked) -> None:
-        """Write that a trial is resumed or new, and open it."""
+        """Open a resumed or new trial, and record it in the ledger."""
         if isinstance(decision, Resumed):
             self.ledger.resume(decision.number, decision.group)
             frozen = self.state.study.trials[decision.number]
@@ -274,8 +274,8 @@ class Search:
             )
         self.open[number] = self.objective.open(number, decision.trial.params)
 
-    def _leave(self, decision: Judged) -> None:
-        """Let go of a trial that is not open any more, and report one that has ended."""
+    def _close(self, decision: Judged) -> None:
+        """Forget a trial that is no longer open, and report it to the listener if it has ended."""
         if isinstance(decision, Continued):
             return
         self.open.pop(decision.number, None)
@@ -286,6 +286,6 @@ class Search:
 
 
 def slots_of_groups(in_flight: int) -> list[int]:
-    """Return how many open trials each group has room for."""
+    """Return the number of slots of each group."""
     groups = min(GROUPS, in_flight)
     return [len(range(group, in_flight, groups)) for group in range(groups)]

@@ -1,7 +1,7 @@
-"""What becomes of each trial, and what is tried next, as pure functions.
+"""The decisions of a search, as pure functions: which trials end, pause or continue, and what is tried next.
 
-`decide` takes where a search stands and how far trials were trained. It returns decisions, and changes nothing: it
-reads no disk, no clock and no process. The same progress gives the same decisions, in whichever order it arrived.
+`decide` takes the state of a search and the progress of its trials, and returns decisions. It has no side effects, and
+does not depend on disk, clock or processes. The same progress gives the same decisions, in whichever order it arrived.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,15 +32,15 @@ _STATES = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed
 
 @dataclass(frozen=True)
 class SearchRules:
-    """What decisions depend on beside the trials.
+    """The settings that decisions depend on, besides the trials.
 
     Attributes:
-        budget: when no further trial is asked for.
-        proposer: which configuration is next.
-        slots: open trials that each group has room for.
-        pruner_name: for the reason of a pruned trial; the pruner itself is in `SearchState.study`.
+        budget: decides when no further trial is asked for.
+        proposer: proposes the next configuration.
+        slots: the number of slots for open trials of each group.
+        pruner_name: used in the reason of a pruned trial; the pruner itself is in `SearchState.study`.
         rungs: iterations at which trials are paused.
-        reduction: one in so many of a rung is resumed.
+        reduction: one in this many trials of a rung is resumed.
     """
 
     budget: Budget
@@ -53,15 +53,15 @@ class SearchRules:
 
 @dataclass(frozen=True)
 class SearchState:
-    """Where a search stands.
+    """The state of a search.
 
     Attributes:
         study: all trials.
-        open: the trials that are being trained.
-        paused: the rung at which each paused trial waits.
+        open: the slots of the trials that are being trained, by trial number.
+        paused: the rung at which each paused trial waits, by trial number.
         tried: the configurations of all trials.
-        round: rounds done.
-        stopped: why no further trial was asked for, the last time one could have been.
+        round: number of completed rounds.
+        stopped: the reason why no trial was asked for when a slot was last free, or None.
     """
 
     study: InMemoryStudy
@@ -72,7 +72,7 @@ class SearchState:
     stopped: str | None = None
 
     def after(self, decisions: Sequence[Decision]) -> "SearchState":
-        """Return the state after some decisions."""
+        """Return the state after the given decisions."""
         draft = _Draft(self)
         for decision in decisions:
             draft.record(decision)
@@ -81,13 +81,13 @@ class SearchState:
 
 
 def decide(state: SearchState, progress: Mapping[int, TrialProgress], group: int, rules: SearchRules) -> list[Decision]:
-    """End a round: decide what becomes of its trials, then which trials take the free slots of their group.
+    """End a round: decide the fate of its trials, then which trials take the free slots of their group.
 
     Args:
-        state: where the search stands.
-        progress: of the trials that were trained, by number.
-        group: whose turn it is.
-        rules: of the study.
+        state: the state of the search.
+        progress: progress of the trials that were trained, by trial number.
+        group: the group whose turn it is.
+        rules: the settings of the search.
     """
     draft = _Draft(state)
     decisions = [draft.record(RoundEnded())]
@@ -97,12 +97,12 @@ def decide(state: SearchState, progress: Mapping[int, TrialProgress], group: int
 
 
 def fill(state: SearchState, group: int, rules: SearchRules) -> list[Decision]:
-    """Decide which trials take the free slots of a group, between two rounds."""
+    """Decide which trials take the free slots of a group between two rounds."""
     return _fill(_Draft(state), group, rules)
 
 
 def end_paused(state: SearchState) -> list[Decision]:
-    """Prune the trials that are still paused when no trial is left to compare them with; a round of its own."""
+    """Prune the trials that are still paused at the end of the search, in a separate round."""
     ends: list[Decision] = []
     for number, rung in sorted(state.paused.items()):
         value = state.study.trials[number].intermediate_values[rung]
@@ -112,12 +112,12 @@ def end_paused(state: SearchState) -> list[Decision]:
 
 
 def next_rung(iterations: int, rungs: Sequence[int]) -> int | None:
-    """Return the rung that a trial comes to next, or None."""
+    """Return the next rung after `iterations`, or None."""
     return next((rung for rung in rungs if rung > iterations), None)
 
 
 class _Draft:
-    """A state that decisions are recorded in one after another."""
+    """A mutable copy of a state, in which decisions are recorded one after another."""
 
     def __init__(self, state: SearchState) -> None:
         self.study = state.study.copy()
@@ -157,14 +157,14 @@ class _Draft:
         self.paused.pop(ended.number, None)
 
     def in_group(self, group: int) -> int:
-        """Return how many open trials a group has."""
+        """Return the number of open trials in a group."""
         return sum(slot.group == group for slot in self.open.values())
 
 
 def _judge(draft: _Draft, number: int, progress: TrialProgress, rules: SearchRules) -> Judged:
-    """Return what becomes of a trial: failed, complete, paused at a rung, pruned, or continued, in this order."""
+    """Decide whether a trial has failed, is complete, is paused at a rung, is pruned, or continues, in this order."""
     known, at, reports = draft.open[number].iterations, progress.iterations, progress.reports
-    draft.study.report(number, reports)  # first of all, since the pruner looks at these values
+    draft.study.report(number, reports)  # must come first, since the pruner uses these values
     if progress.failure is not None:
         return Ended(number, at, reports, "failed", None, progress.failure, progress.work)
     if progress.values is not None:
@@ -203,7 +203,7 @@ def _ask(draft: _Draft, group: int, rules: SearchRules) -> Asked | Stopped:
 
 
 def _values_at(rungs: Sequence[int], trials: Sequence[FrozenTrial]) -> dict[int, dict[int, float]]:
-    """Return for each rung the value of each trial that has come to it."""
+    """Return, for each rung, the values of the trials that have reached it."""
     reached: dict[int, dict[int, float]] = {}
     for trial in trials:
         for rung in rungs:

@@ -1,4 +1,4 @@
-"""What the search decides, as records: of the trials that were trained, and of those that come next."""
+"""Records of what a search decides about trained trials, and about the trials that come next."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,14 +11,14 @@ Outcome = Literal["complete", "pruned", "failed"]
 
 @dataclass(frozen=True)
 class TrialProgress:
-    """How far a trial was trained, and what was measured on the way.
+    """How far a trial was trained, and what was measured meanwhile.
 
     Attributes:
-        iterations: done.
-        reports: value on dev by iteration, those that are new.
+        iterations: number of completed iterations.
+        reports: new values on dev, by iteration.
         work: units of work done on the trial.
-        values: one for each objective, where training is complete.
-        failure: why training failed, where it did.
+        values: one for each objective, once training is complete.
+        failure: the reason why training failed, if it did.
     """
 
     iterations: int
@@ -30,11 +30,11 @@ class TrialProgress:
 
 @dataclass(frozen=True)
 class Slot:
-    """The place of an open trial.
+    """The slot of an open trial.
 
     Attributes:
-        group: the group of trials that it takes turns with.
-        iterations: done, as the ledger has them.
+        group: the group that the trial belongs to.
+        iterations: number of completed iterations, according to the ledger.
     """
 
     group: int
@@ -43,7 +43,7 @@ class Slot:
 
 @dataclass(frozen=True)
 class RoundEnded:
-    """A round that is over; the decisions that follow are those of it."""
+    """A round has ended; the decisions that follow belong to it."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Continued:
 
 @dataclass(frozen=True)
 class Paused:
-    """A trial that waits at a rung, the iteration that it has come to, until it is resumed or the search ends."""
+    """A trial that waits at a rung, `iterations`, until it is resumed or the search ends."""
 
     number: int
     iterations: int
@@ -69,9 +69,9 @@ class Ended:
     """A trial that is complete, pruned or failed.
 
     Attributes:
-        values: one for each objective; of a pruned trial the last value reported; None of a failed one.
-        reason: why it was pruned or failed.
-        work: units of work done on it.
+        values: one for each objective; the last reported value of a pruned trial; None for a failed trial.
+        reason: why the trial was pruned or failed.
+        work: units of work done on the trial.
     """
 
     number: int
@@ -85,7 +85,7 @@ class Ended:
 
 @dataclass(frozen=True)
 class Resumed:
-    """A paused trial that goes on from its rung, in a group."""
+    """A paused trial that resumes from its rung, in a group."""
 
     number: int
     rung: int
@@ -101,7 +101,7 @@ class Asked:
 
     @property
     def number(self) -> int:
-        """Number of the trial."""
+        """The number of the trial."""
         return self.trial.number
 
 
@@ -111,7 +111,7 @@ class Stopped:
 
     Attributes:
         reason: why.
-        error: whether the user has to change something.
+        error: whether the user has to change the spec.
     """
 
     reason: str

@@ -1,7 +1,7 @@
-"""Networks that stay finite and have diverged all the same: their predictions are far off for their size alone.
+"""Detection of networks that have diverged although their values are finite, by the size of their error.
 
-They are compared with the constant prediction, which ignores X: the mean of the target on train, or the shares of the
-classes.
+Their error is compared with that of the constant prediction, which ignores X: the mean of the target on train, or the
+class frequencies.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,9 +22,9 @@ class ConstantPrediction:
     """The metrics of the constant prediction on a part.
 
     Attributes:
-        metrics: by name.
-        size: of an error that counts as usual: the larger RMSE of train and the part for a regression, else the log
-            loss of equal shares.
+        metrics: values by name.
+        size: the error that counts as normal: for a regression, the larger RMSE of train and the part; otherwise the
+            log loss of equal probabilities.
     """
 
     metrics: Mapping[str, float]
@@ -32,7 +32,7 @@ class ConstantPrediction:
 
     @classmethod
     def on(cls, folds: Sequence[Fold], task: Task, named: Sequence[str] = ()) -> "ConstantPrediction":
-        """Return the metrics on the second part of all folds together; see `metrics_for` for `named`."""
+        """Return the metrics on the predicted examples of all folds together; see `metrics_for` for `named`."""
         dev = _constant([(fold, fold.dev_Y) for fold in folds])
         metrics = {metric.name: metric.compute(*dev) for metric in metrics_for(task, named)}
         if task != "regression":
@@ -41,12 +41,12 @@ class ConstantPrediction:
         return cls(metrics, max(metrics["rmse"], METRICS["rmse"].compute(*train)))
 
     def why_diverged(self, metric: str, values: Mapping[str, float], part: str = "dev") -> str | None:
-        """Return why a network counts as diverged, with a remedy; None where it does not.
+        """Return why a network counts as diverged, with a remedy; None if it does not.
 
         Args:
-            metric: that is compared. Where it is better than that of the constant prediction, the network is of use.
-            values: of the network on the part: the metrics, and "cost" of a classification.
-            part: its name, for the reason.
+            metric: the metric that is compared. A network that beats the constant prediction has not diverged.
+            values: metrics of the network on the part, and "cost" for a classification.
+            part: name of the part, for the reason.
         """
         size = "rmse" if "rmse" in values else "cost"
         sign = 1 if METRICS[metric].direction == "maximize" else -1
@@ -60,15 +60,15 @@ class ConstantPrediction:
         )
 
     def why_predictions_diverged(self, folds: Sequence[Fold], metric: str, predictions: Array, part: str) -> str | None:
-        """Return why one of several networks counts as diverged, by its predictions; None where none does.
+        """Return why one of several networks counts as diverged, by its predictions; None if none does.
 
-        Probabilities have no size that could be far off, so no classification does.
+        Probabilities are bounded, so a classifier with finite predictions never counts as diverged.
 
         Args:
-            folds: what was predicted, in the place of dev.
-            metric: that is compared.
-            predictions: A[L], (S, n_y, M), of each network, those of the folds one after the other.
-            part: its name.
+            folds: the predicted examples, as the dev data of the folds.
+            metric: the metric that is compared.
+            predictions: A[L] of each network, (S, n_y, M), with the examples of all folds concatenated.
+            part: name of the part, for the reason.
         """
         if not np.isfinite(predictions).all():
             return "predicts values that are not finite"
@@ -83,7 +83,7 @@ class ConstantPrediction:
 
 
 def _constant(given: Sequence[tuple[Fold, Array]]) -> tuple[Array, Array]:
-    """Return targets of several folds and the constant predictions for them, in the unit of the table."""
+    """Return the targets of several folds and the constant predictions for them, in the unit of the table."""
     Y = [fold.unit.restore(Y) for fold, Y in given]
     means = [np.broadcast_to(fold.train_Y.mean(axis=1, keepdims=True), Y.shape) for fold, Y in given]
     A = [fold.unit.restore(mean) for (fold, _), mean in zip(given, means, strict=True)]

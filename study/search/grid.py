@@ -1,6 +1,7 @@
-"""The distinct configurations of a finite space: how many, which, and in what order a grid tries them.
+"""The distinct configurations of a finite space: their number, and the order in which a grid tries them.
 
-`search_space.suggest` itself is driven through all its answers, so the conditions of a space are written once.
+They are enumerated by calling `search_space.suggest` with every choice, so the conditions of a space are defined in one
+place.
 """
 
 from collections.abc import Iterator
@@ -16,12 +17,12 @@ from study.spec import SpaceSpec
 from study.spec.parameters import ParameterValue
 from study.text.formatting import counted
 
-LIMIT = 10_000  # configurations that are listed; more are only counted
+LIMIT = 10_000  # maximum number of configurations to list; larger spaces are only counted
 _ORDER = 3  # spawn key of the order's seed; the seeds of samplers and networks have 1 and 2
 
 
 def space_size(space: SpaceSpec) -> int | None:
-    """Return how many distinct configurations there are; None where a float range has no step."""
+    """Return the number of distinct configurations; None if a float range has no step."""
     try:
         return _count(space, (), {})
     except _EndlessError:
@@ -29,18 +30,18 @@ def space_size(space: SpaceSpec) -> int | None:
 
 
 def enumerate_configurations(space: SpaceSpec, limit: int = LIMIT) -> list[dict[str, ParameterValue]] | None:
-    """Return all distinct configurations in a fixed order, as drawn; None where they are endless, or over `limit`."""
+    """Return the parameters of all distinct configurations in a fixed order; None if more than `limit` or infinite."""
     size = space_size(space)
     return None if size is None or size > limit else list(_configurations(space))
 
 
 def grid_order(space: SpaceSpec, seed: int, limit: int = LIMIT) -> list[dict[str, ParameterValue]]:
-    """Return all distinct configurations, as drawn, in the order a grid tries them: shuffled by the study's seed.
+    """Return the parameters of all distinct configurations in the order of a grid: shuffled by the study's seed.
 
-    A study that ends early has then seen all corners of the space.
+    Shuffling lets a study that ends early cover the whole space.
 
     Raises:
-        UserError: a range has no step, or there are more configurations than `limit`.
+        UserError: a range has no step, or there are more than `limit` configurations.
     """
     try:
         size = _count(space, (), {})
@@ -57,7 +58,7 @@ def grid_order(space: SpaceSpec, seed: int, limit: int = LIMIT) -> list[dict[str
 
 
 class _EndlessError(Exception):
-    """A float range without step, by the name of its parameter."""
+    """Raised for a float range without a step; `name` is its parameter."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
@@ -85,7 +86,7 @@ _Draw = tuple[str, _Choices]
 
 
 class _Walk(FixedTrial):
-    """A trial that answers each suggestion with the choice that an odometer's digit shows, or the first."""
+    """A trial that answers each suggestion with the choice that its digit selects, or else the first choice."""
 
     def __init__(self, digits: tuple[int, ...]) -> None:
         super().__init__({})
@@ -124,7 +125,7 @@ def _walk(space: SpaceSpec, digits: tuple[int, ...]) -> _Walk:
 
 
 def _configurations(space: SpaceSpec) -> Iterator[dict[str, ParameterValue]]:
-    """Yield each configuration, as drawn; the last draw changes fastest."""
+    """Yield the parameters of each configuration; the last parameter varies fastest."""
     digits: tuple[int, ...] | None = ()
     while digits is not None:
         walk = _walk(space, digits)
@@ -141,10 +142,10 @@ def _next(walk: _Walk) -> tuple[int, ...] | None:
 
 
 def _count(space: SpaceSpec, digits: tuple[int, ...], known: dict[tuple[_Draw, ...], int]) -> int:
-    """Return the number of configurations that begin with `digits`, without listing them.
+    """Return the number of configurations that start with `digits`, without listing them.
 
-    Choices after which the same draws follow lead to equally many configurations, so one of them is counted for all;
-    `known` keeps what was counted, by the draws that follow.
+    Choices that are followed by the same draws lead to equally many configurations, so only one of them is counted.
+    `known` caches the counts by the draws that follow.
     """
     following = _following(space, digits)
     if not following:
@@ -152,9 +153,9 @@ def _count(space: SpaceSpec, digits: tuple[int, ...], known: dict[tuple[_Draw, .
     if following not in known:
         choices = following[0][1]
         groups: dict[tuple[_Draw, ...], list[int]] = {}
-        for index in _to_look_at(space, digits, choices):
+        for index in _to_compare(space, digits, choices):
             groups.setdefault(_following(space, (*digits, index)), []).append(index)
-        if len(groups) == 1:  # the value does not matter to what follows
+        if len(groups) == 1:  # what follows does not depend on the value
             known[following] = len(choices) * _count(space, (*digits, 0), known)
         else:
             known[following] = sum(
@@ -167,10 +168,10 @@ def _following(space: SpaceSpec, digits: tuple[int, ...]) -> tuple[_Draw, ...]:
     return tuple(_walk(space, digits).draws[len(digits) :])
 
 
-def _to_look_at(space: SpaceSpec, digits: tuple[int, ...], choices: _Choices) -> range | list[int]:
-    """Return the choices to compare: of a range the ends and the middle suffice, where they lead to the same draws.
+def _to_compare(space: SpaceSpec, digits: tuple[int, ...], choices: _Choices) -> range | list[int]:
+    """Return the choices to compare: only the ends and the middle of a range if they lead to the same draws.
 
-    It holds for conditions that a number switches on or off once, as depth does with the units of a layer.
+    This is valid if a number switches a condition on or off only once, as depth does for the units of a layer.
     """
     everything = range(len(choices))
     if isinstance(choices, tuple) or len(choices) <= 3:

@@ -1,4 +1,4 @@
-"""What makes a study the one that it is: the parts of its spec that a trial depends on, and its data."""
+"""The identity of a study: the parts of its spec that a trial depends on, and its data."""
 
 import hashlib
 import json
@@ -9,11 +9,11 @@ from study.errors import UserError
 from study.ledger.attributes import StudyAttributes
 from study.spec import Spec
 
-LIMITS = {"trials", "work", "timeout", "stop_after", "worker_memory"}  # of [search]: no trial depends on them
+LIMITS = {"trials", "work", "timeout", "stop_after", "worker_memory"}  # keys of [search] that no trial depends on
 
 
 def identify(spec: Spec) -> dict[str, str]:
-    """Return a digest of every part of the spec that a trial depends on; limits and confirm may change freely."""
+    """Return a digest of each part of the spec that a trial depends on; limits and [confirm] may change freely."""
     parts = {f"[search] {key}": value for key, value in spec.search.model_dump(mode="json", exclude=LIMITS).items()}
     parts |= {f"[data] {key}": value for key, value in spec.data.model_dump(mode="json").items()}
     parts |= {f"[space] {key}": value for key, value in spec.space.model_dump(mode="json").items()}
@@ -21,13 +21,13 @@ def identify(spec: Spec) -> dict[str, str]:
 
 
 def check_identity(known: StudyAttributes, spec: Spec, dataset: Dataset, path: str) -> None:
-    """Check that a spec and its data are those that a study began with.
+    """Check that a spec and its data have not changed since the study started.
 
     Args:
-        known: attributes of the ledger; less of them where a run died before its first trial.
-        spec: as it is now.
-        dataset: as it is now.
-        path: of the spec, for messages.
+        known: attributes of the ledger; incomplete if a run died before its first trial.
+        spec: the current spec.
+        dataset: the current data.
+        path: path of the spec, for messages.
 
     Raises:
         UserError: the data or the spec changed.
@@ -56,6 +56,6 @@ def _digest(value: object) -> str:
 
 
 def _default(spec: Spec, key: str) -> object:
-    """Return the default of a key such as "[data] thousands": what a study had that is older than the key."""
+    """Return the default of a key such as "[data] thousands", which applies to studies older than the key."""
     table, name = key.split()
     return type(getattr(spec, table.strip("[]"))).model_fields[name].default

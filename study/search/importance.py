@@ -1,8 +1,9 @@
-"""Which hyperparameters mattered: two estimates of Optuna's, from the complete trials.
+"""The importance of hyperparameters: two of Optuna's estimates, computed from the complete trials.
 
-fANOVA (Hutter, Hoos and Leyton-Brown, 2014) says which share of the variance of the value each hyperparameter explains;
-it takes those that all trials have. PED-ANOVA (Watanabe, Bansal and Hutter, 2023) says which ones set the best tenth
-apart from the rest, those that only some trials have (units of a second layer) included.
+fANOVA (Hutter, Hoos and Leyton-Brown, 2014) estimates the share of the variance of the value that each hyperparameter
+explains; it covers those that all trials have. PED-ANOVA (Watanabe, Bansal and Hutter, 2023) estimates which ones
+distinguish the best tenth of the trials from the rest; it includes those that only some trials have, such as the units
+of a second layer.
 """
 
 import warnings
@@ -16,18 +17,18 @@ from optuna.trial import FrozenTrial, TrialState
 
 from study.ledger.ledger import quiet_optuna
 
-LEAST, FEW = 10, 40  # complete trials below which nothing is said, and below which it is said with a caution
-MOST = 400  # complete trials that the trees of fANOVA are grown from; with 2,000 they take 16 seconds
+LEAST, FEW = 10, 40  # complete trials below which nothing is estimated, and below which a warning is shown
+MOST = 400  # complete trials that fANOVA uses at most; 2,000 would take 16 seconds
 
 
 @dataclass(frozen=True)
 class Importance:
-    """Shares by hyperparameter, each 0 to 1.
+    """The importance of each hyperparameter, as shares from 0 to 1.
 
     Attributes:
-        variance: fANOVA's, the largest first.
-        best: PED-ANOVA's.
-        trials: complete trials that they stand on.
+        variance: shares by fANOVA, the largest first.
+        best: shares by PED-ANOVA, the largest first.
+        trials: number of complete trials that they are based on.
     """
 
     variance: dict[str, float]
@@ -36,19 +37,19 @@ class Importance:
 
     @property
     def names(self) -> list[str]:
-        """All hyperparameters, those that explain most first."""
+        """All hyperparameters, the most important first."""
         return [*self.variance, *(name for name in self.best if name not in self.variance)]
 
     @property
     def few(self) -> bool:
-        """Whether the trials are too few to rely on it."""
+        """Whether there are too few trials for a reliable estimate."""
         return self.trials < FEW
 
 
 def estimate(trials: list[FrozenTrial], direction: StudyDirection) -> Importance | None:
-    """Estimate importances from the complete trials; None where they are too few, or all alike.
+    """Estimate importances from the complete trials; None if there are too few, or all have the same value.
 
-    Of several objectives the first counts.
+    With several objectives, only the first one counts.
     """
     complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
     if len(complete) < LEAST or len({trial.values[0] for trial in complete}) < 2:
@@ -75,8 +76,8 @@ def _shares(
 ) -> dict[str, float]:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # a hyperparameter that few trials have, as units of layer 3
+            warnings.simplefilter("ignore", UserWarning)  # for a hyperparameter that few trials have
             shares = optuna.importance.get_param_importances(study, evaluator=make())
-    except (RuntimeError, ValueError):  # no hyperparameter varies, or too little does
+    except (RuntimeError, ValueError):  # no hyperparameter varies enough
         return {}
     return {name: float(share) for name, share in sorted(shares.items(), key=lambda item: (-item[1], item[0]))}

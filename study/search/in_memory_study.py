@@ -1,9 +1,9 @@
-"""The trials of a study in memory, where samplers and pruners look before anything is written.
+"""The trials of a study in memory, which samplers and pruners read before anything is written.
 
-Made from the ledger's trials. A copy costs a list: trials are replaced, never changed in place.
+Copies are cheap, since trials are replaced and never modified in place.
 """
 
-# ruff: noqa: ARG002 - the arguments of a storage are Optuna's to name, and there is one study in this one
+# ruff: noqa: ARG002 - Optuna defines the arguments of a storage, and this one holds a single study
 
 import copy
 from collections.abc import Callable, Container, Mapping, Sequence
@@ -19,37 +19,37 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from study.ledger.ledger import RESULT
 
-ATTEMPTS = 50  # draws for one trial before the last one is taken although it is not acceptable
+ATTEMPTS = 50  # draws for one trial until the last one is returned although it is not acceptable
 
 
 class InMemoryStudy:
     """An Optuna study in memory.
 
     Args:
-        name: of the study; some pruners hash it.
+        name: name of the study, which some pruners hash.
         directions: "maximize" or "minimize" for each objective.
-        pruner: asked whether a trial is pruned.
-        trials: of the ledger, by number.
+        pruner: decides which trials are pruned.
+        trials: the trials of the ledger, by number.
     """
 
     def __init__(
         self, name: str, directions: Sequence[str], pruner: BasePruner, trials: Sequence[FrozenTrial] = ()
     ) -> None:
         self._name, self._directions, self._pruner = name, tuple(directions), pruner
-        ways = [StudyDirection[direction.upper()] for direction in directions]
-        self._table = _TrialTable(name, ways, [_numbered(trial, trial.number) for trial in trials])
-        # Every draw brings its own sampler.
+        parsed = [StudyDirection[direction.upper()] for direction in directions]
+        self._table = _TrialTable(name, parsed, [_numbered(trial, trial.number) for trial in trials])
+        # Each draw sets its own sampler.
         self._study = optuna.load_study(study_name=name, storage=self._table, sampler=RandomSampler(0), pruner=pruner)
 
     def copy(self) -> "InMemoryStudy":
-        """Return a study with the same trials, which may go another way."""
+        """Return an independent study with the same trials."""
         other = InMemoryStudy(self._name, self._directions, self._pruner)
         other._table.trials = list(self._table.trials)
         return other
 
     @property
     def trials(self) -> list[FrozenTrial]:
-        """All trials by number; they are not to be changed."""
+        """All trials by number. Do not modify them."""
         return self._table.trials
 
     def draw(
@@ -59,13 +59,13 @@ class InMemoryStudy:
         acceptable: Callable[[FrozenTrial], bool],
         fixed: Mapping[str, object] | None = None,
     ) -> tuple[FrozenTrial, bool]:
-        """Draw the next trial without adding it; return it, and whether it is acceptable.
+        """Draw the next trial without adding it; return the trial, and whether it is acceptable.
 
         Args:
-            sampler: gives a fresh sampler for each attempt, so that a draw depends on the attempt's number alone.
+            sampler: returns a new sampler for each attempt, so that a draw depends only on the attempt's number.
             suggest: draws all parameters.
-            acceptable: whether a draw may be taken; after ATTEMPTS the last one is returned anyway.
-            fixed: parameters that are given; the first draw is then returned.
+            acceptable: returns whether a draw can be used; the draw of the last attempt is returned in any case.
+            fixed: parameters with given values; the first draw is then returned.
         """
         attempt = 0
         while True:
@@ -89,17 +89,17 @@ class InMemoryStudy:
             self._table.set_trial_intermediate_value(number, iteration, value)
 
     def should_prune(self, number: int) -> bool:
-        """Ask the pruner."""
+        """Return whether the pruner would stop a trial."""
         return self._pruner.prune(self._study, self.trials[number])
 
     def end(self, number: int, state: TrialState, values: Sequence[float] | None, result: Mapping[str, object]) -> None:
-        """End a trial, with its values and what the ledger keeps of it."""
+        """End a trial, with its values and the result that the ledger stores."""
         self._table.set_trial_user_attr(number, RESULT, result)
         self._table.set_trial_state_values(number, state, values)
 
 
 def _numbered(trial: FrozenTrial, number: int) -> FrozenTrial:
-    """Return a trial with a number, which is its id in the table below."""
+    """Return a copy of a trial with this number, which is also its id in `_TrialTable`."""
     return FrozenTrial(
         number=number,
         trial_id=number,
@@ -117,14 +117,14 @@ def _numbered(trial: FrozenTrial, number: int) -> FrozenTrial:
 
 
 class _TrialTable(BaseStorage):
-    """Optuna's storage of one study as a list of trials, which may be copied, and cut short by its last one.
+    """An Optuna storage of one study as a list of trials, which can be copied, and whose last trial can be removed.
 
-    The id of a trial is its number. No time is kept.
+    The id of a trial is its number. Times are not recorded.
     """
 
     def __init__(self, name: str, directions: list[StudyDirection], trials: list[FrozenTrial]) -> None:
         self._name, self._directions, self.trials = name, directions, trials
-        self._attributes: tuple[dict[str, object], dict[str, object]] = ({}, {})  # of the user, of Optuna
+        self._attributes: tuple[dict[str, object], dict[str, object]] = ({}, {})  # user attributes, system attributes
 
     def create_new_study(self, directions: Sequence[StudyDirection], study_name: str | None = None) -> int:
         raise NotImplementedError
@@ -201,6 +201,6 @@ class _TrialTable(BaseStorage):
         return copy.deepcopy(found) if deepcopy else found
 
     def _replace(self, trial_id: int) -> FrozenTrial:
-        """Put a copy of a trial in its place, and return it."""
+        """Replace a trial with a copy, and return the copy."""
         self.trials[trial_id] = trial = copy.copy(self.trials[trial_id])
         return trial

@@ -1,4 +1,4 @@
-"""How much memory a study takes, by its shapes alone, and whether this machine has it, before anything is trained."""
+"""Estimates of the memory that a study needs, computed from its shapes, and checks that this machine has as much."""
 
 import contextlib
 import os
@@ -15,34 +15,34 @@ from study.search.search_space import largest_configurations, training_of
 from study.text.formatting import counted
 
 PROCESS = 60 << 20  # bytes of a worker before it has any data
-COORDINATOR = 250 << 20  # the same of the coordinator
+COORDINATOR = 250 << 20  # bytes of the coordinator before it has any data
 NUMBER = 4  # bytes of a float32
-STEPS = 30  # halvings, in the search for the largest network that fits
+STEPS = 30  # bisection steps in the search for the largest network that fits
 _CGROUP = Path("/sys/fs/cgroup/memory.max")
 
 
 def check_memory(objective: Objective, jobs: int) -> None:
-    """Check that the largest network of the space can be trained here.
+    """Check that the largest network of the space can be trained on this machine.
 
     Args:
-        objective: of the study.
-        jobs: workers on this machine; 0 where all are elsewhere.
+        objective: the objective of the study.
+        jobs: number of workers on this machine; 0 if all are elsewhere.
 
     Raises:
-        UserError: there is not as much memory; with what to lower, and how far.
+        UserError: there is not enough memory; the message names what to lower, and to which value.
     """
     available, search = available_memory(), objective.spec.search
-    settings = [
-        _shrink(setting, lambda setting: _within(objective, setting))
-        for setting in largest_configurations(objective.spec.space)
+    configurations = [
+        _shrink(configuration, lambda shrunk: _within(objective, shrunk))
+        for configuration in largest_configurations(objective.spec.space)
     ]
-    largest = max(settings, key=lambda setting: study_memory(objective, setting, jobs))
+    largest = max(configurations, key=lambda configuration: study_memory(objective, configuration, jobs))
     needed = study_memory(objective, largest, jobs)
     if available is None or needed <= available:
         return
-    fitting = _shrink(largest, lambda setting: study_memory(objective, setting, jobs) <= available)
+    fitting = _shrink(largest, lambda shrunk: study_memory(objective, shrunk, jobs) <= available)
     if study_memory(objective, fitting, jobs) > available:
-        return  # it is the data that are too large, and they have been read
+        return  # the data are too large, not the network, and they have already been read
     workers = f" and --jobs {jobs}" if jobs else ""
     raise UserError(
         f"[space] max_parameters: the largest network has {counted(_count(objective, largest), 'parameter')}; "
@@ -52,22 +52,22 @@ def check_memory(objective: Objective, jobs: int) -> None:
     )
 
 
-def check_retraining(objective: Objective, settings: Sequence[Mapping[str, Any]], seeds: int, jobs: int) -> None:
-    """Check that settings, if there are any, can be trained again here, each on so many seeds.
+def check_retraining(objective: Objective, configurations: Sequence[Mapping[str, Any]], seeds: int, jobs: int) -> None:
+    """Check that configurations, if there are any, can be retrained on this machine.
 
     Args:
-        objective: of the study.
-        settings: complete ones.
-        seeds: of each.
-        jobs: workers on this machine; 0 where all are elsewhere.
+        objective: the objective of the study.
+        configurations: complete configurations.
+        seeds: number of seeds for each configuration.
+        jobs: number of workers on this machine; 0 if all are elsewhere.
 
     Raises:
-        UserError: there is not as much memory.
+        UserError: there is not enough memory.
     """
     available = available_memory()
-    if not settings:
+    if not configurations:
         return
-    largest = max(settings, key=lambda setting: _count(objective, setting))
+    largest = max(configurations, key=lambda configuration: _count(objective, configuration))
     needed = COORDINATOR + _kept(objective, largest, seeds) + _workers(objective, largest, jobs)
     if available is not None and needed > available:
         raise UserError(
@@ -77,44 +77,44 @@ def check_retraining(objective: Objective, settings: Sequence[Mapping[str, Any]]
         )
 
 
-def study_memory(objective: Objective, setting: Mapping[str, Any], jobs: int) -> int:
-    """Return the bytes that coordinator and workers take where all that is open has this setting."""
-    return coordinator_memory(objective, setting) + _workers(objective, setting, jobs)
+def study_memory(objective: Objective, configuration: Mapping[str, Any], jobs: int) -> int:
+    """Return the bytes that coordinator and workers need if all open trials have this configuration."""
+    return coordinator_memory(objective, configuration) + _workers(objective, configuration, jobs)
 
 
-def _workers(objective: Objective, setting: Mapping[str, Any], jobs: int) -> int:
+def _workers(objective: Objective, configuration: Mapping[str, Any], jobs: int) -> int:
     search = objective.spec.search
-    worker = worker_memory(objective, setting)
+    worker = worker_memory(objective, configuration)
     if search.worker_memory is not None:
         worker = min(worker, search.worker_memory << 20)
     return min(jobs, search.in_flight) * worker
 
 
-def worker_memory(objective: Objective, setting: Mapping[str, Any]) -> int:
-    """Return the bytes of a worker: itself, a training of this setting, and predictions for train and dev."""
-    architecture, most = objective.architecture(setting), max(objective.m, objective.dataset.dev.m)
-    # Each fold has an X of its own in the stack.
+def worker_memory(objective: Objective, configuration: Mapping[str, Any]) -> int:
+    """Return the bytes of a worker that trains this configuration, and predicts train and dev."""
+    architecture, most = objective.architecture(configuration), max(objective.m, objective.dataset.dev.m)
+    # Each fold has its own X in the stack.
     folds = (len(objective.datasets) - 1) * NUMBER * objective.m * (2 * objective.n_x + 2)
-    return PROCESS + objective.iteration_work(setting).memory + evaluation_memory(architecture, most) + folds
+    return PROCESS + objective.iteration_work(configuration).memory + evaluation_memory(architecture, most) + folds
 
 
-def coordinator_memory(objective: Objective, setting: Mapping[str, Any]) -> int:
-    """Return the bytes of the coordinator: states of open trials, those that a round brings, what confirm keeps."""
+def coordinator_memory(objective: Objective, configuration: Mapping[str, Any]) -> int:
+    """Return the bytes of the coordinator: the states of open trials and of a round, or the networks of confirm."""
     search, confirm = objective.spec.search, objective.spec.confirm
-    network = NUMBER * _count(objective, setting)
-    state = network * objective.replicas * (1 + len(OPTIMIZERS[training_of(setting).optimizer].slots))
-    states = search.in_flight + -(-search.in_flight // 2) + 2  # half of them come back at once; two are on the way
-    kept = 0 if confirm is None else _kept(objective, setting, confirm.seeds)
+    network = NUMBER * _count(objective, configuration)
+    state = network * objective.replicas * (1 + len(OPTIMIZERS[training_of(configuration).optimizer].slots))
+    states = search.in_flight + -(-search.in_flight // 2) + 2  # half of them return together; two are in transit
+    kept = 0 if confirm is None else _kept(objective, configuration, confirm.seeds)
     return COORDINATOR + max(states * state, kept)
 
 
-def _kept(objective: Objective, setting: Mapping[str, Any], seeds: int) -> int:
-    """Return the bytes of a setting's networks in confirm: as they were trained, stacked, and written."""
-    return 3 * NUMBER * _count(objective, setting) * seeds * len(objective.datasets)
+def _kept(objective: Objective, configuration: Mapping[str, Any], seeds: int) -> int:
+    """Return the bytes of a configuration's networks in confirm: as trained, stacked, and written."""
+    return 3 * NUMBER * _count(objective, configuration) * seeds * len(objective.datasets)
 
 
 def available_memory() -> int | None:
-    """Return the bytes of memory that this process may use, None where the machine does not say."""
+    """Return the bytes of memory that this process may use, or None if unknown."""
     found = []
     try:
         found.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
@@ -123,20 +123,20 @@ def available_memory() -> int | None:
     found += [
         limit for kind in (resource.RLIMIT_AS, resource.RLIMIT_DATA) if (limit := resource.getrlimit(kind)[0]) > 0
     ]
-    with contextlib.suppress(ValueError, OSError):  # no limit
+    with contextlib.suppress(ValueError, OSError):  # there is no limit
         found.append(int(_CGROUP.read_text()))
     return min(found)
 
 
-def _shrink(setting: dict[str, Any], fits: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-    """Return the setting with layers as wide, in the same proportions, as fits; of one unit where nothing does."""
+def _shrink(configuration: dict[str, Any], fits: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """Return the configuration with its layers narrowed in proportion until it fits, down to one unit each."""
 
     def scaled(share: float) -> dict[str, Any]:
-        layers = [f"units_{layer}" for layer in range(1, setting["depth"] + 1)]
-        return setting | {layer: max(1, int(share * setting[layer])) for layer in layers}
+        layers = [f"units_{layer}" for layer in range(1, configuration["depth"] + 1)]
+        return configuration | {layer: max(1, int(share * configuration[layer])) for layer in layers}
 
-    if fits(setting):
-        return setting
+    if fits(configuration):
+        return configuration
     low, high = 0.0, 1.0
     for _ in range(STEPS):
         middle = (low + high) / 2
@@ -144,17 +144,17 @@ def _shrink(setting: dict[str, Any], fits: Callable[[dict[str, Any]], bool]) -> 
     return scaled(low)
 
 
-def _within(objective: Objective, setting: Mapping[str, Any]) -> bool:
+def _within(objective: Objective, configuration: Mapping[str, Any]) -> bool:
     most = objective.spec.space.max_parameters
-    return most is None or _count(objective, setting) <= most
+    return most is None or _count(objective, configuration) <= most
 
 
-def _count(objective: Objective, setting: Mapping[str, Any]) -> int:
-    return objective.architecture(setting).parameters_count
+def _count(objective: Objective, configuration: Mapping[str, Any]) -> int:
+    return objective.architecture(configuration).parameters_count
 
 
 def _rounded(count: int) -> int:
-    """Return a number cut down to two digits that count."""
+    """Return a number rounded down to two significant digits."""
     power: int = 10 ** max(0, len(str(count)) - 2)
     return count // power * power
 

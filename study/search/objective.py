@@ -1,6 +1,6 @@
-"""What a trial is: from a configuration to a training that starts, in chunks, and from its end to a value and a record.
+"""The objective of a study: turns a configuration into training chunks, and a finished training into a result.
 
-The coordinator calls it; the work itself is `engine.training_chunk.run_chunk`, which runs in the workers.
+The training itself is `engine.training_chunk.run_chunk`, which runs in the workers.
 """
 
 import math
@@ -25,7 +25,7 @@ from study.spec import Spec
 from study.spec.parameters import Configuration
 from study.spec.search import OTHER_OBJECTIVES
 
-POINTS = 20  # values that a trial of full length reports to the pruner
+POINTS = 20  # values that a trial of maximum length reports to the pruner
 CHUNKS_PER_TRIAL = 8  # chunks of a trial in the middle of the space
 LEAST, MOST = 0.05, 1.0  # units of work of a chunk
 _SAMPLER, _NETWORK = 1, 2
@@ -49,9 +49,9 @@ class OpenTrial:
     number: int
     configuration: dict[str, Any]
     state: TrainingState
-    iterations: int  # done, as the ledger has them; the state may be older where a process died
+    iterations: int  # completed, according to the ledger; the state may be older after a crash
     chunk_iterations: int
-    units: float  # of work of one iteration
+    units: float  # units of work of one iteration
     seconds: float = 0.0
 
 
@@ -59,9 +59,9 @@ class Objective:
     """The objective of one study.
 
     Args:
-        spec: the study.
-        datasets: train and dev; with folds one for each.
-        folder: where the arrays for workers are written.
+        spec: the spec of the study.
+        datasets: train and dev; with folds, one dataset for each fold.
+        folder: the folder of the study, where the arrays for workers are written.
     """
 
     def __init__(self, spec: Spec, datasets: Sequence[Dataset], folder: StudyFolder) -> None:
@@ -80,7 +80,7 @@ class Objective:
         self.chunk_work = self._chunk_work()
 
     def write_data(self) -> None:
-        """Write train and dev where workers read them; never a row of test."""
+        """Write train and dev to the folder that workers read; test rows are never written."""
         write_data(self.folder.data, folds_of(self.datasets))
 
     def architecture(self, configuration: Mapping[str, Any]) -> Architecture:
@@ -88,12 +88,12 @@ class Objective:
         return architecture_of(configuration, self.n_x, self.dataset.n_y, self.dataset.output_activation)
 
     def fits(self, params: Configuration) -> bool:
-        """Return whether the network of these parameters is within max_parameters."""
+        """Return whether the network of these parameters has at most max_parameters parameters."""
         most = self.spec.space.max_parameters
         return most is None or self.architecture(complete(self.spec.space, params)).parameters_count <= most
 
     def iteration_work(self, configuration: Mapping[str, Any], replicas: int | None = None) -> Work:
-        """Return the work of one iteration; replicas: networks in the stack, None those of a trial."""
+        """Return the work of one iteration of a stack of networks; None uses as many replicas as a trial has."""
         settings = training_of(configuration)
         return count_work(
             self.architecture(configuration),
@@ -119,11 +119,11 @@ class Objective:
         return OpenTrial(number, configuration, state, 0, self.chunk_iterations(configuration), units)
 
     def chunk_iterations(self, configuration: Mapping[str, Any]) -> int:
-        """Return the iterations of a chunk of a trial."""
+        """Return the number of iterations in one chunk of a trial."""
         return max(1, int(self.chunk_work / self.iteration_work(configuration).units))
 
     def next_chunk(self, trial: OpenTrial, stop: int | None = None) -> TrainingChunk:
-        """Return the next chunk of work on a trial, at most up to the iteration `stop`."""
+        """Return the next training chunk of a trial, which ends at iteration `stop` at the latest."""
         until = min(trial.iterations + trial.chunk_iterations, trial.state.settings.iterations)
         until = until if stop is None else min(until, stop)
         return TrainingChunk(
@@ -137,11 +137,11 @@ class Objective:
         )
 
     def value(self, evaluation: Evaluation) -> float:
-        """Return what is compared: the mean of the metric on dev over the networks, or with folds that of them all."""
+        """Return the value that is compared: the metric on dev, averaged over the networks of a trial."""
         return mean_value(evaluation, f"dev_{self.metric}")
 
     def values(self, trial: OpenTrial) -> list[float]:
-        """Return the value of each objective of a trial that is done."""
+        """Return the value of each objective of a completed trial."""
         values = {
             "parameters": float(trial.state.architecture.parameters_count),
             "work": self.work(trial),
@@ -155,7 +155,7 @@ class Objective:
         return round(trial.units * trial.state.iteration, 6)
 
     def why_failed(self, state: TrainingState) -> str | None:
-        """Return why training failed, with a remedy; None where it did not, or has not ended."""
+        """Return why training failed, with a remedy; None if it has not failed, or has not ended."""
         if "diverged" in state.status:
             where = [end for status, end in zip(state.status, state.ended, strict=True) if status == "diverged"]
             seeds = f" in {len(where)} of {state.replicas} networks" if state.replicas > 1 else ""
@@ -170,7 +170,7 @@ class Objective:
         return self.constant.why_diverged(self.metric, values)
 
     def result(self, trial: OpenTrial, reason: str | None, outcome: Outcome | None) -> dict[str, object]:
-        """Write the files of a trial that ends, and return what the ledger keeps of it."""
+        """Write the file of a trial that ends, and return the result that the ledger stores."""
         state, seen = trial.state, evaluations(trial.state)
         curves = [state.curve(k) for k in range(state.replicas)]
         metrics: dict[str, float] = {}
@@ -204,7 +204,7 @@ class Objective:
         }
 
     def _chunk_work(self) -> float:
-        """Return the units of a chunk: an eighth of a trial in the middle of the space, of its batch sizes' mean."""
+        """Return the work of a chunk: an eighth of a trial in the middle of the space, averaged over batch sizes."""
         space = self.spec.space
         depth = round(middle(space.depth))
         configuration: dict[str, Any] = {f"units_{k}": round(middle(space.units)) for k in range(1, depth + 1)}
@@ -216,34 +216,32 @@ class Objective:
 
 
 def folds_of(datasets: Sequence[Dataset], part: Literal["dev", "confirm"] = "dev") -> list[Fold]:
-    """Return train and a part to predict of each dataset, as workers read them.
+    """Return train and a part to predict of each dataset, in the form that workers read.
 
     Raises:
-        UserError: the spec sets no part aside for confirm.
+        UserError: the part is "confirm", and the spec has no confirm split.
     """
     folds = []
     for dataset in datasets:
         predicted = dataset.confirm if part == "confirm" else dataset.dev
         if predicted is None:
-            raise UserError(
-                "[data] confirm is not set, so there is no confirm split; set it to a share such as 0.1"
-            )
+            raise UserError("[data] confirm is not set, so there is no confirm split; set it to a share such as 0.1")
         train = dataset.train
         folds.append(Fold(train.X, train.Y, predicted.X, predicted.Y, unit_of(dataset), train.weight))
     return folds
 
 
 def unit_of(dataset: Dataset) -> Unit:
-    """Return how predictions get back to the unit of the table."""
+    """Return the conversion of predictions to the unit of the table."""
     scale = dataset.target_scale
     return Unit() if scale is None else Unit(scale.mean, scale.scale, scale.log1p)
 
 
 def choose_metrics(spec: Spec, dataset: Dataset) -> tuple[str, ...]:
-    """Return what is compared: as the spec says, or the usual metric of the task.
+    """Return the objectives of the spec, or else the default metric of the task.
 
     Raises:
-        UserError: a metric in the spec is of another task.
+        UserError: a metric in the spec does not apply to the task.
     """
     given = spec.search.metric or dataset.default_metric
     names = (given,) if isinstance(given, str) else given
@@ -257,10 +255,10 @@ def choose_metrics(spec: Spec, dataset: Dataset) -> tuple[str, ...]:
 
 
 def check_defined(objectives: Sequence[str], datasets: Sequence[Dataset]) -> None:
-    """Check that what is compared has a value on dev, and on the part for confirm where there is one.
+    """Check that the objectives are defined on dev, and on the confirm split if there is one.
 
     Raises:
-        UserError: it has none, whatever a network predicts.
+        UserError: an objective is undefined, whatever a network predicts.
     """
     parts = {"dev": np.concatenate([dataset.dev.Y for dataset in datasets], axis=1)}
     if datasets[0].confirm is not None:

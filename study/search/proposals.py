@@ -1,4 +1,4 @@
-"""Which configuration is tried next: one that was given, the next of a grid, or the sampler's."""
+"""Proposals of the next configuration: one that was enqueued, the next of a grid, or one that the sampler draws."""
 
 from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
@@ -17,24 +17,24 @@ from study.spec.parameters import Configuration, ParameterValue
 from study.spec.search import SearchSpec
 
 ConfigurationKey = tuple[tuple[str, ParameterValue], ...]
-"""The parameters of a configuration, comparable and hashable."""
+"""The parameters of a configuration in a hashable form."""
 
 
 class NoFittingNetworkError(Exception):
-    """No network within max_parameters was found."""
+    """Raised if no network within max_parameters was found."""
 
 
 @dataclass(frozen=True)
 class Proposer:
-    """Proposes configurations; a function of what is given here and of the trials.
+    """Proposes configurations as a function of its attributes and of the trials.
 
     Attributes:
         search: the [search] table.
         space: the [space] table.
         enqueued: parameters to try first, by trial number.
-        fits: whether the network of some parameters is within max_parameters.
-        finite: the parameters of all configurations of a small discrete space, of which none is tried twice; None
-            where there are too many.
+        fits: returns whether the network of the given parameters is within max_parameters.
+        finite: the parameters of all configurations of a small discrete space, in which none is tried twice; None
+            if there are too many.
     """
 
     search: SearchSpec
@@ -54,23 +54,23 @@ class Proposer:
         """Return the proposer of a study.
 
         Raises:
-            UserError: the sampler is a grid, and the space is not finite.
+            UserError: the sampler is a grid, and the space is infinite or too large.
         """
         every = grid_order(space, search.seed) if search.sampler == "grid" else enumerate_configurations(space)
         finite = None if every is None else [params for params in every if fits(params)]
         return cls(search, space, enqueued, fits, finite)
 
     def exhausted(self, tried: AbstractSet[ConfigurationKey]) -> str | None:
-        """Return why there is nothing left to propose, or None."""
+        """Return the reason why no configuration is left to propose, or None."""
         if self.finite is None or len(tried) < len(self.finite):
             return None
         return f"every configuration of the space has been tried ({len(self.finite):,})"
 
     def propose(self, study: InMemoryStudy, tried: AbstractSet[ConfigurationKey]) -> FrozenTrial:
-        """Return the next trial, which is not added to the study.
+        """Return the next trial, without adding it to the study.
 
         Args:
-            study: its trials so far.
+            study: the trials so far.
             tried: the configurations of these trials.
 
         Raises:
@@ -93,7 +93,7 @@ class Proposer:
             fixed = self._untried(tried)
         drawn, taken = draw(fixed)
         if not taken and fixed is None and self.finite is not None:
-            # The sampler keeps proposing what has been tried, so the first untried configuration is taken.
+            # The sampler keeps proposing configurations that were tried, so use the first untried one.
             drawn, taken = draw(self._untried(tried))
         if not self.fits(drawn.params):
             raise NoFittingNetworkError(
@@ -107,10 +107,10 @@ class Proposer:
 
 
 def key_of(params: Configuration) -> ConfigurationKey:
-    """Return what tells configurations apart."""
+    """Return a key that identifies a configuration."""
     return tuple(sorted(params.items()))
 
 
 def keys_of(trials: Iterable[FrozenTrial]) -> frozenset[ConfigurationKey]:
-    """Return the keys of the configurations of trials."""
+    """Return the keys of the trials' configurations."""
     return frozenset(key_of(trial.params) for trial in trials)

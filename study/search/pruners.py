@@ -1,8 +1,8 @@
-"""Pruners by the name in the spec: which open trials are stopped early.
+"""Pruners, which stop open trials early, by their names in the spec.
 
-A decision is a function of the values that trials have reported, by trial number and iteration, and of nothing else:
-no state in a process, no attribute on the side. So it is the same after the study has been rebuilt from its ledger.
-asha pauses trials and promotes the best of them: `study.search.asha` and `study.search.decide`.
+A decision depends only on the values that trials have reported, by trial number and iteration, and on no other state.
+It is therefore the same after the study has been restored from its ledger. asha pauses trials and promotes the best of
+them; see `study.search.asha` and `study.search.decide`.
 """
 
 import itertools
@@ -18,8 +18,8 @@ from optuna.trial import FrozenTrial, TrialState
 from study.spec.extensions import PRUNERS
 from study.spec.search import SearchSpec
 
-STARTUP = 5  # complete trials before the first is compared with them
-LEAST = 3  # of them that have a value at an iteration before one is compared there
+STARTUP = 5  # complete trials that are needed before any trial is pruned
+LEAST = 3  # of these, the number that must have a value at an iteration before trials are compared there
 
 
 def make_pruner(search: SearchSpec, grid: tuple[int, ...], direction: str) -> BasePruner:
@@ -27,7 +27,7 @@ def make_pruner(search: SearchSpec, grid: tuple[int, ...], direction: str) -> Ba
 
     Args:
         search: the [search] table.
-        grid: iterations at which trials report, the last is the longest training.
+        grid: iterations at which trials report; the last is the longest training.
         direction: "maximize" or "minimize".
     """
     warmup = max(grid[0], math.ceil(search.warmup * grid[-1]))
@@ -50,13 +50,16 @@ def make_pruner(search: SearchSpec, grid: tuple[int, ...], direction: str) -> Ba
         case "threshold":
             lower, upper = (search.threshold, None) if direction == "maximize" else (None, search.threshold)
             return ThresholdPruner(lower, upper, n_warmup_steps=warmup)
-        case _:  # none; and asha, whose trials are paused at rungs and pruned by `decide.end_paused`
+        case _:  # none, and asha, whose trials are paused at rungs and pruned by `decide.end_paused`
             return NopPruner()
 
 
 def rungs_from(grid: tuple[int, ...], warmup: int, reduction: int) -> tuple[int, ...]:
-    """Return the iterations at which successive halving compares: a `reduction`-th of the longest training, a
-    `reduction`-th of that, …, down to the warm-up; each the next point of the grid."""
+    """Return the rungs of successive halving, in ascending order.
+
+    They are the longest training divided by powers of `reduction`, down to the warm-up, each rounded up to a point of
+    the grid.
+    """
     rungs, share = set(), grid[-1] / reduction
     while share >= warmup:
         rungs.add(next(point for point in grid if point >= share))
@@ -68,16 +71,16 @@ def rungs_from(grid: tuple[int, ...], warmup: int, reduction: int) -> tuple[int,
 class Halving(BasePruner):
     """Asynchronous successive halving (Li et al., 2020) in one bracket, or Hyperband (Li et al., 2018) in several.
 
-    Optuna's own write what a trial had at a rung to attributes of the trial; this reads it from the reported values.
+    Optuna's own pruners store the value of a trial at a rung in its attributes; this one uses the reported values.
 
     Args:
-        brackets: for each bracket its rungs, iterations on the grid; the first has the most.
-        reduction: of those at a rung the best one in so many goes on.
+        brackets: the rungs of each bracket, as iterations on the grid; the first bracket has the most.
+        reduction: one in this many trials, the best ones, continues from each rung.
     """
 
     def __init__(self, brackets: Sequence[tuple[int, ...]], reduction: int) -> None:
         self._brackets, self._reduction = tuple(brackets), reduction
-        # Trials of a bracket, as in the paper: a reduction more for each rung it has, shared among the brackets.
+        # Relative sizes of the brackets, as in the paper: a factor of `reduction` for each rung that they have.
         most = len(self._brackets) - 1
         self._shares = [
             math.ceil(len(self._brackets) * reduction ** (most - skipped) / (most - skipped + 1))
@@ -85,19 +88,19 @@ class Halving(BasePruner):
         ]
 
     def bracket(self, number: int) -> int:
-        """Return the bracket of a trial: drawn by its number alone."""
+        """Return the bracket of a trial, drawn at random as a function of its number."""
         drawn = zlib.crc32(f"bracket {number}".encode()) % sum(self._shares)
         ends = itertools.accumulate(self._shares)
         return next(bracket for bracket, end in enumerate(ends) if drawn < end)
 
     def prune(self, study: optuna.Study, trial: FrozenTrial) -> bool:
-        """Return whether a trial is not among the best of the trials of its bracket, at the last rung it reached."""
+        """Return whether a trial, at a rung that it has reached, is not among the best trials of its bracket."""
         bracket = self.bracket(trial.number)
         reached = [rung for rung in self._brackets[bracket] if rung in trial.intermediate_values]
         if not reached:
             return False
         sign = -1.0 if study.direction == StudyDirection.MAXIMIZE else 1.0
-        for rung in reached:  # all, since one round may have passed several
+        for rung in reached:  # check all rungs, since one round may pass several
             value = sign * trial.intermediate_values[rung]
             rivals = sorted(
                 sign * other.intermediate_values[rung]
@@ -105,27 +108,27 @@ class Halving(BasePruner):
                 if rung in other.intermediate_values and self.bracket(other.number) == bracket
             )
             rivals = [rival for rival in rivals if not math.isnan(rival)]
-            # Among fewer than `reduction` the best goes on, there being no pause to wait for more.
+            # With fewer than `reduction` trials, the best continues, since trials cannot wait for more.
             if not rivals or math.isnan(value) or value > rivals[max(1, len(rivals) // self._reduction) - 1]:
                 return True
         return False
 
 
 class Stagnation(BasePruner):
-    """Stops a trial that has not improved over its last reports, unless it would win as it stands.
+    """Stops a trial that has not improved in its last reports, unless its best value already beats all complete trials.
 
-    Optuna's PatientPruner waits for a trial to become worse, which one that stands still never does.
+    Optuna's PatientPruner waits until a trial gets worse, which a trial on a plateau never does.
 
     Args:
-        patience: reports without a better value.
-        warmup: iterations before which nothing is stopped.
+        patience: number of reports without a better value.
+        warmup: no trial is stopped before this iteration.
     """
 
     def __init__(self, patience: int, warmup: int) -> None:
         self._patience, self._warmup = patience, warmup
 
     def prune(self, study: optuna.Study, trial: FrozenTrial) -> bool:
-        """Return whether a trial stands still below the best complete one."""
+        """Return whether a trial has stopped improving and is worse than the best complete trial."""
         sign = -1.0 if study.direction == StudyDirection.MAXIMIZE else 1.0
         values = [sign * value for _, value in sorted(trial.intermediate_values.items())]
         known = [value if not math.isnan(value) else math.inf for value in values]

@@ -1,4 +1,4 @@
-"""What a run writes into the ledger before it searches: what the study is, its budget, and warnings."""
+"""The records that a run writes to the ledger before the search: the study's identity, its budget, and warnings."""
 
 import time
 from pathlib import Path
@@ -15,20 +15,20 @@ from study.search.search_space import check_configuration, fixed, within
 from study.search.session import StudySession
 from study.search.stopping import Budget
 
-WARM = 5  # configurations that another study gives to begin with
+WARM = 5  # configurations to take from another study for a warm start
 
 
 def record_study(session: StudySession, path: Path, trials: int | None) -> Budget:
-    """Write what identifies the study into the ledger, or check that it is the one there; return its budget.
+    """Write the identity of the study to the ledger, or check that it matches; return the budget.
 
     Raises:
-        UserError: the data or the spec changed since the study began.
+        UserError: the data or the spec changed since the study started.
     """
     ledger, objective = session.ledger, session.objective
     ledger.claim_format()
     spec, dataset, known = session.spec, objective.dataset, ledger.attributes
     check_identity(known, spec, dataset, str(path))
-    # A number given once with --trials counts until the spec asks for more.
+    # A number given with --trials stays in effect until the spec asks for more.
     raised = trials or known.get("raised", 0)
     planned = trials or max(spec.search.trials, raised)
     holding.own(session.folder, ledger.identify())
@@ -58,10 +58,10 @@ def record_study(session: StudySession, path: Path, trials: int | None) -> Budge
 
 
 def first_configurations(session: StudySession, home: Home, warm_start: str | None) -> list[dict[str, Any]]:
-    """Return the configurations to try first: those of the spec, then the best of another study.
+    """Return the configurations to try first: those of the spec, then the best ones of another study.
 
     Raises:
-        UserError: there is no such study, it is this one, or none of its configurations is within this space.
+        UserError: the other study does not exist, is this one, or has no configuration that is within this space.
     """
     ledger, spec = session.ledger, session.spec
     if warm_start is not None and not ledger.trials():
@@ -83,7 +83,7 @@ def first_configurations(session: StudySession, home: Home, warm_start: str | No
 
 
 def record_warnings(session: StudySession) -> tuple[str, ...]:
-    """Return the severe warnings about the data; they are looked for when a study begins, and kept in its ledger."""
+    """Return the severe warnings about the data; they are computed when a study starts, and stored in its ledger."""
     ledger = session.ledger
     if "cautions" not in ledger.attributes:
         found = find_severe_warnings(session.spec.data, session.base, session.objective.dataset)

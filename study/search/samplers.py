@@ -1,12 +1,12 @@
-"""Samplers by the name in the spec: how the next configuration is proposed.
+"""Samplers, which propose the next configuration, by their names in the spec.
 
-A sampler is made anew for each ask. What it proposes is a function of its seed, the trial's number, and the trials of
-the study with their system attributes; nothing hides in a process, in the study's own attributes or in a pickle. So
-three of Optuna's are not taken as they are: its QMC counts in an attribute of the study, its NSGA-II keeps parents
-there, and its CMA-ES keeps a pickle of the optimizer in trials.
+A new sampler is created for each proposal. The proposal depends only on the sampler's seed, the trial's number, and the
+trials of the study with their system attributes, and on no state in the process, in attributes of the study or in a
+pickle. Three of Optuna's samplers are therefore replaced: QMC counts in an attribute of the study, NSGA-II stores
+parents there, and CMA-ES stores a pickled optimizer in trials.
 """
 
-# ruff: noqa: ARG002 - what a sampler is given is Optuna's to say, and none here needs all of it
+# ruff: noqa: ARG002 - Optuna defines the arguments of a sampler, and none here needs all of them
 
 import importlib.util
 import json
@@ -28,14 +28,14 @@ from study.spec.extensions import SAMPLERS
 from study.spec.parameters import ParameterValue
 from study.spec.search import SearchSpec
 
-_EXTRAS = {"gp": "torch", "cmaes": "cmaes"}  # the module that each extra brings; extras have the sampler's name
+_EXTRAS = {"gp": "torch", "cmaes": "cmaes"}  # the module that each extra installs; an extra is named after its sampler
 
 
 def check_available(search: SearchSpec) -> None:
-    """Check that what the sampler needs is installed.
+    """Check that the packages of the sampler are installed.
 
     Raises:
-        UserError: it is not.
+        UserError: a package is missing.
     """
     module = _EXTRAS.get(search.sampler)
     if module is not None and importlib.util.find_spec(module) is None:
@@ -47,9 +47,9 @@ def make_sampler(search: SearchSpec, seed: int, number: int, attempt: int = 0) -
 
     Args:
         search: the [search] table.
-        seed: of this proposal.
-        number: of the trial.
-        attempt: above 0 where earlier proposals for this trial were not acceptable.
+        seed: seed of this proposal.
+        number: number of the trial.
+        attempt: number of earlier proposals for this trial that were not acceptable.
     """
     if search.sampler in SAMPLERS:
         return SAMPLERS[search.sampler].make(seed, number)
@@ -57,7 +57,7 @@ def make_sampler(search: SearchSpec, seed: int, number: int, attempt: int = 0) -
         case "tpe":
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-                # group=True keeps the units of a layer tied to the depths that have it (optuna#5299).
+                # group=True models the units of a layer together with the depths that have it (optuna#5299).
                 return TPESampler(seed=seed, multivariate=True, group=True, constant_liar=True)
         case "qmc":
             return SobolSampler(search.seed, number, attempt)
@@ -66,14 +66,14 @@ def make_sampler(search: SearchSpec, seed: int, number: int, attempt: int = 0) -
         case "cmaes":
             return CmaSampler(seed)
         case "nsga2":
-            # Not of `trials`: a study that is given more trials later goes on as if it had had them from the start.
+            # Independent of `trials`: a study whose trials are raised continues as if it had had them from the start.
             return _StatelessNSGA2(population_size=max(16, 2 * search.in_flight), seed=seed)
-        case _:  # random; and grid, where the search says which configuration is next
+        case _:  # random, and grid, for which the proposer fixes the configuration
             return RandomSampler(seed=seed)
 
 
 class _Independent(BaseSampler):
-    """A sampler that proposes each parameter by itself."""
+    """A sampler that proposes each parameter independently."""
 
     def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         return {}
@@ -85,23 +85,23 @@ class _Independent(BaseSampler):
 
 
 class SobolSampler(_Independent):
-    """The point of a scrambled Sobol sequence whose index is the trial's number.
+    """Proposes the point of a scrambled Sobol sequence whose index is the trial's number.
 
-    Every parameter has a coordinate of its own for good, so conditions do not matter: a trial that lacks a parameter
-    leaves its coordinate out.
+    Every parameter has its own fixed coordinate, so conditions do not matter: a trial that lacks a parameter does not
+    use its coordinate.
 
     Args:
-        seed: of the scrambling, the same for all trials of a study.
-        number: of the trial.
-        attempt: another scrambling for each, that of attempt 0 being the study's.
+        seed: seed of the scrambling, the same for all trials of a study.
+        number: number of the trial.
+        attempt: each attempt has its own scrambling; attempt 0 uses that of the study.
     """
 
-    # New names come last, for the sake of studies that have begun; the units of layers come after all.
+    # Append new names, so that studies in progress keep their coordinates; the units of layers follow the names.
     NAMES = (
         *("learning_rate", "iterations", "depth", "units", "activation", "optimizer", "batch_size", "momentum", "l2"),
         *("dropout", "schedule", "initialization", "units_pattern"),
     )
-    _RESERVED = 20  # coordinates for names
+    _RESERVED = 20  # coordinates reserved for NAMES
     _LAYERS = 50
 
     def __init__(self, seed: int, number: int, attempt: int = 0) -> None:
@@ -122,7 +122,7 @@ class SobolSampler(_Independent):
         return self._RESERVED + int(name.removeprefix("units_")) - 1
 
     def _sobol(self) -> list[float]:
-        from scipy.stats import qmc  # takes half a second, and only this sampler needs it
+        from scipy.stats import qmc  # imported here, since it takes half a second and only this sampler needs it
 
         sequence = qmc.Sobol(self._RESERVED + self._LAYERS, scramble=True, rng=np.random.default_rng(self._seed))
         if self._number:
@@ -131,18 +131,18 @@ class SobolSampler(_Independent):
 
 
 class CmaSampler(BaseSampler):
-    """CMA-ES (Hansen, 2016) on the numeric parameters, replayed from the trials at each ask.
+    """CMA-ES (Hansen, 2016) on the numeric parameters, replayed from the trials for each proposal.
 
-    A trial keeps the point it was given ("cma:x", all coordinates, whether its conditions use them or not) and the
-    generation that gave it. Optuna's sampler drops a parameter for good once a trial lacks it, and ignores pruned
-    trials; ranks being all that CMA-ES looks at, a pruned trial here comes after the complete ones, a failed one last.
+    A trial stores its point ("cma:x": all coordinates, including those that its conditions do not use) and the
+    generation that it belongs to. Optuna's sampler drops a parameter permanently once a trial lacks it, and ignores
+    pruned trials. CMA-ES uses only ranks, so here pruned trials rank after complete ones, and failed trials last.
 
     Args:
-        seed: of this proposal.
+        seed: seed of this proposal.
     """
 
     POINT, GENERATION = "cma:x", "cma:generation"
-    _STEP = 0.3  # first standard deviation: a third of the range, as Hansen advises where the optimum may be anywhere
+    _STEP = 0.3  # initial standard deviation: Hansen advises a third of the range if the optimum may be anywhere
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
@@ -162,10 +162,10 @@ class CmaSampler(BaseSampler):
     def sample_relative(
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, ParameterValue]:
-        """Return the proposal, and note it on the trial; nothing before a first trial has finished."""
+        """Return the proposal, and store it with the trial; return nothing until a trial has finished."""
         if not search_space:
             return {}
-        import cmaes  # an extra
+        import cmaes  # optional dependency
 
         dimensions = len(search_space)
         optimizer = cmaes.CMA(
@@ -176,8 +176,8 @@ class CmaSampler(BaseSampler):
             seed=self._seed,
         )
         generations = _generations(study, self.GENERATION, finished=True)
-        while len(told := generations.get(optimizer.generation, [])) >= optimizer.population_size:
-            ranked = sorted(told[: optimizer.population_size], key=lambda t: _worse(t, study.direction))
+        while len(finished := generations.get(optimizer.generation, [])) >= optimizer.population_size:
+            ranked = sorted(finished[: optimizer.population_size], key=lambda t: _sort_key(t, study.direction))
             optimizer.tell([(_point(t, search_space), rank) for rank, t in enumerate(ranked)])
         point = dict(zip(search_space, map(float, optimizer.ask()), strict=True))
         set_sampler_attribute(study, trial, self.POINT, json.dumps(point))
@@ -187,13 +187,13 @@ class CmaSampler(BaseSampler):
     def sample_independent(
         self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> ParameterValue:
-        """Return a random choice, of what has no order or has not been seen."""
+        """Return a random choice for a parameter that is categorical, or that no finished trial has."""
         value: ParameterValue = self._random.sample_independent(study, trial, param_name, param_distribution)
         return value
 
 
 def _point(trial: FrozenTrial, space: Mapping[str, BaseDistribution]) -> NDArray[np.float64]:
-    """Return where a trial was; in the middle of a coordinate that was not known when it was asked for."""
+    """Return the point of a trial, with 0.5 for coordinates that did not exist when it was proposed."""
     known = json.loads(trial.system_attrs[CmaSampler.POINT])
     return np.array(
         [
@@ -203,8 +203,8 @@ def _point(trial: FrozenTrial, space: Mapping[str, BaseDistribution]) -> NDArray
     )
 
 
-def _worse(trial: FrozenTrial, direction: StudyDirection) -> tuple[int, int, float]:
-    """Return a key that sorts finished trials from best to worst; among pruned ones, who got far comes first."""
+def _sort_key(trial: FrozenTrial, direction: StudyDirection) -> tuple[int, int, float]:
+    """Return a key that sorts finished trials from best to worst; of pruned trials, the longest ones come first."""
     sign = -1.0 if direction == StudyDirection.MAXIMIZE else 1.0
     if trial.state == TrialState.COMPLETE:
         return 0, 0, sign * trial.values[0]
@@ -214,7 +214,7 @@ def _worse(trial: FrozenTrial, direction: StudyDirection) -> tuple[int, int, flo
 
 
 def _generations(study: optuna.Study, key: str, *, finished: bool) -> dict[int, list[FrozenTrial]]:
-    """Return the complete (or all finished) trials of each generation, by number."""
+    """Return the complete (or all finished) trials of each generation, ordered by number."""
     generations: dict[int, list[FrozenTrial]] = {}
     for trial in study.get_trials(deepcopy=False):
         wanted = trial.state.is_finished() if finished else trial.state == TrialState.COMPLETE
@@ -224,14 +224,14 @@ def _generations(study: optuna.Study, key: str, *, finished: bool) -> dict[int, 
 
 
 class _StatelessNSGA2(NSGAIISampler):
-    """Optuna's NSGA-II, with the parents of a generation computed from the trials instead of kept with the study.
+    """Optuna's NSGA-II, with the parents of a generation computed from the trials instead of stored with the study.
 
-    Its name is part of what Optuna keeps with a trial, and so of what is in ledgers.
+    Optuna stores the name of this class with each trial, so existing ledgers depend on it.
     """
 
     def __init__(self, population_size: int, seed: int) -> None:
         super().__init__(population_size=population_size, seed=seed)
-        self._parents: list[list[FrozenTrial]] = [[]]  # of each generation, for the one proposal that is asked for
+        self._parents: list[list[FrozenTrial]] = [[]]  # by generation; a sampler makes only one proposal
 
     def get_parent_population(self, study: optuna.Study, generation: int) -> list[FrozenTrial]:
         while len(self._parents) <= generation:
@@ -240,12 +240,12 @@ class _StatelessNSGA2(NSGAIISampler):
 
 
 class _OneThreadGP(GPSampler):
-    """Optuna's Gaussian process on one thread: with more, sums are rounded another way on another machine."""
+    """Optuna's Gaussian process sampler on one thread, since rounding errors depend on the number of threads."""
 
     def sample_relative(
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, ParameterValue]:
-        import torch  # an extra
+        import torch  # optional dependency
 
         threads = torch.get_num_threads()
         torch.set_num_threads(1)
@@ -256,7 +256,7 @@ class _OneThreadGP(GPSampler):
 
 
 def from_unit(distribution: BaseDistribution, u: float) -> ParameterValue:
-    """Return the value at u, from 0 to 1: equal shares for choices and steps, a logarithm where the range has one."""
+    """Map u in [0, 1] to a value: choices and steps get equal shares, and log ranges a logarithmic scale."""
     if isinstance(distribution, CategoricalDistribution):
         return distribution.choices[_cell(u, len(distribution.choices))]
     spread = _numeric(distribution)
@@ -271,7 +271,7 @@ def from_unit(distribution: BaseDistribution, u: float) -> ParameterValue:
 
 
 def to_unit(distribution: BaseDistribution, value: float) -> float:
-    """Return where a number is in its range, from 0 to 1: the middle of what `from_unit` maps to it."""
+    """Map a number to [0, 1]: return the middle of the values that `from_unit` maps to it."""
     spread = _numeric(distribution)
     low, high, step = float(spread.low), float(spread.high), spread.step
     if step is not None and not spread.log:

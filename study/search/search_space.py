@@ -1,4 +1,4 @@
-"""From the [space] table to Optuna's suggestions, and from a trial's parameters to a network and its training."""
+"""Conversions from the [space] table to Optuna's suggestions, and from a trial's parameters to a network."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -13,14 +13,14 @@ from study.spec import Range, SpaceSpec
 from study.spec.parameters import Configuration, ParameterValue
 from study.spec.space import FULL_BATCH
 
-# Hyperparameters that only some optimizers have; drawn for the others they would be noise to the sampler.
+# Optimizers that use `momentum`. For the others it is not drawn, since it would only be noise to the sampler.
 _MOMENTUM_USERS = ("momentum", "nesterov", "adam", "adamw")
 _SHAPING = ("units_pattern", "activation", "optimizer", "batch_size")
 _WHOLE = ("iterations", "depth", "units")
 
 
 def suggest(trial: BaseTrial, space: SpaceSpec) -> dict[str, Any]:
-    """Draw one configuration; fixed values are part of it, but not of the trial's parameters."""
+    """Draw one configuration. It includes fixed values, which are not parameters of the trial."""
     configuration: dict[str, Any] = {}
 
     def draw(name: str, field: str | None = None) -> Any:
@@ -49,7 +49,7 @@ def suggest(trial: BaseTrial, space: SpaceSpec) -> dict[str, Any]:
 
 
 def complete(space: SpaceSpec, params: Configuration) -> dict[str, Any]:
-    """Return the whole configuration of a trial from the parameters that the ledger keeps."""
+    """Return the complete configuration of a trial from the parameters in the ledger."""
     return suggest(FixedTrial(dict(params)), space)
 
 
@@ -68,7 +68,7 @@ def _draw(trial: BaseTrial, name: str, field: Any, *, whole: bool) -> Any:
 
 
 def _last_step(field: Range) -> float:
-    """Return the largest value that whole steps from low reach, as Optuna would (it warns where that is not high)."""
+    """Return the largest value of a range with a step, as Optuna would; Optuna warns if that is not `high`."""
     if field.step is None:
         return field.high
     low, high, step = (Decimal(str(value)) for value in (field.low, field.high, field.step))
@@ -82,7 +82,7 @@ def architecture_of(configuration: Mapping[str, Any], n_x: int, n_y: int, output
 
 
 def training_of(configuration: Mapping[str, Any]) -> TrainingSettings:
-    """Return how the network of a configuration is trained."""
+    """Return the training settings of a configuration."""
     return TrainingSettings(
         learning_rate=configuration["learning_rate"],
         iterations=configuration["iterations"],
@@ -101,14 +101,14 @@ def upper(field: Any) -> float:
 
 
 def largest_configurations(space: SpaceSpec) -> list[dict[str, Any]]:
-    """Return configurations with the upper end of every range, one for each combination of what shapes and buffers."""
+    """Return configurations with the upper end of every range, one for each combination of choices that affect size."""
     names = [name for name in _SHAPING if len(getattr(space, name)) > 1]
     combinations = product(*(getattr(space, name) for name in names))
     return [suggest(_Largest(dict(zip(names, choices, strict=True))), space) for choices in combinations]
 
 
 def middle(field: Any) -> float:
-    """Return the value in the middle of a numeric hyperparameter, on its own scale."""
+    """Return the middle of a numeric hyperparameter, on a log scale for a log range."""
     if not isinstance(field, Range):
         return float(sorted(field)[len(field) // 2])
     if field.log:
@@ -117,14 +117,14 @@ def middle(field: Any) -> float:
 
 
 def fixed(space: SpaceSpec) -> dict[str, ParameterValue]:
-    """Return the hyperparameters that have one value, those of all trials."""
+    """Return the hyperparameters that have a single value, which all trials share."""
     names = set(type(space).model_fields) - {"units", "units_pattern", "max_parameters"}
     fields = {name: getattr(space, name) for name in type(space).model_fields if name in names}
     return {name: field[0] for name, field in fields.items() if isinstance(field, tuple) and len(field) == 1}
 
 
 def within(space: SpaceSpec, params: Configuration) -> dict[str, ParameterValue] | None:
-    """Return those of the parameters that this space draws, or None where one is missing or out of range."""
+    """Return those of the parameters that this space draws; None if one is missing or out of range."""
     try:
         checked = _Checked(dict(params))
         suggest(checked, space)
@@ -134,7 +134,11 @@ def within(space: SpaceSpec, params: Configuration) -> dict[str, ParameterValue]
 
 
 def check_configuration(space: SpaceSpec, configuration: Configuration) -> None:
-    """Raise ValueError where a configuration to try first names what this space does not draw, or is out of range."""
+    """Check an enqueued configuration, which may be partial.
+
+    Raises:
+        ValueError: it has a parameter that the space does not draw, or a value that is out of range.
+    """
     checked = _Checked(dict(configuration), partial=True)
     suggest(checked, space)
     unused = sorted(set(configuration) - set(checked.drawn))
@@ -143,7 +147,7 @@ def check_configuration(space: SpaceSpec, configuration: Configuration) -> None:
 
 
 class _Largest(FixedTrial):
-    """Answers with the upper end of what is drawn, and of choices with the largest number unless one is given."""
+    """A trial that suggests the upper end of each range, and of choices a given one, or else the largest number."""
 
     def __init__(self, choices: dict[str, ParameterValue]) -> None:
         super().__init__(choices)
@@ -151,13 +155,13 @@ class _Largest(FixedTrial):
 
     def _suggest(self, name: str, distribution: BaseDistribution) -> Any:
         if not isinstance(distribution, CategoricalDistribution):
-            return getattr(distribution, "high")  # noqa: B009 - the classes of numbers have no common name for it
+            return getattr(distribution, "high")  # noqa: B009 - the numeric classes have no common base class
         numbers = [choice for choice in distribution.choices if isinstance(choice, int | float)]
         return self.given.get(name, max(numbers, default=distribution.choices[0]))
 
 
 class _Checked(FixedTrial):
-    """Answers with given values, each checked against what it is drawn from."""
+    """A trial that suggests given values, and checks each against its distribution."""
 
     def __init__(self, params: dict[str, ParameterValue], *, partial: bool = False) -> None:
         super().__init__(params)
@@ -168,7 +172,7 @@ class _Checked(FixedTrial):
     def _suggest(self, name: str, distribution: BaseDistribution) -> Any:
         self.names.append(name)
         if name not in self.given and self.partial:
-            return distribution.to_external_repr(getattr(distribution, "low", 0))  # any value; a choice by its index
+            return distribution.to_external_repr(getattr(distribution, "low", 0))  # any value; choices by index
         value = self.given[name]
         if not _is_within(distribution, value):
             raise ValueError(f"{name} = {value!r} is not within [space]")
@@ -177,12 +181,12 @@ class _Checked(FixedTrial):
 
 
 def _is_within(distribution: BaseDistribution, value: ParameterValue) -> bool:
-    """Return whether a distribution has a value."""
+    """Return whether a distribution contains a value."""
     try:
         inner = distribution.to_internal_repr(value)
     except (TypeError, ValueError):
         return False
     if not isinstance(distribution, FloatDistribution | IntDistribution):
-        return True  # a choice, which has a number
+        return True  # a valid choice, since it has an index
     steps = 0.0 if distribution.step is None else (inner - distribution.low) / distribution.step
     return distribution.low <= inner <= distribution.high and abs(steps - round(steps)) < 1e-8

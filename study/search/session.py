@@ -1,7 +1,7 @@
-"""A study opened to work with: its spec, data, objective, ledger and lock, wired together in one way.
+"""An open study: its spec, data, objective, ledger and lock.
 
-with StudySession.open(home, "digits") as session:                 # to read
-with StudySession.open(home, "digits", write=True) as session:     # holds the lock
+with StudySession.open(home, "digits") as session:                 # for reading
+with StudySession.open(home, "digits", write=True) as session:     # for writing, with the lock held
 with StudySession.open(home, Path("digits.toml")) as session:      # by its spec; it may not have run yet
 """
 
@@ -24,34 +24,36 @@ from study.text.shell import next_command
 
 
 class StudySession:
-    """One study, opened by `StudySession.open`. Making one reads and writes nothing.
+    """An open study; see `StudySession.open`. The constructor reads and writes nothing.
 
     Attributes:
-        name: of the study.
-        folder: where its files are.
-        spec: the declaration: that of the file it was opened by, or else the one it was last run with.
-        base: the folder that a data file of the spec is relative to.
-        torn_bytes: what a process that died had left unfinished at the ledger's end, cut off since the lock is held.
+        name: name of the study.
+        folder: folder of the study.
+        spec: the spec of the file that it was opened by, or else the spec that it was last run with.
+        base: the folder that data files of the spec are relative to.
+        torn_bytes: size of the incomplete write that a killed process had left at the end of the ledger; it was removed
+            when the lock was acquired.
     """
 
     def __init__(self, folder: StudyFolder, spec: Spec, base: Path, ledger: Ledger | None = None) -> None:
         self.name, self.folder, self.spec, self.base = spec.name, folder, spec, base
         self.torn_bytes = 0
         self._ledger = ledger
-        self._known = ledger is not None  # opened by name, so its data are those that the ledger names
+        self._known = ledger is not None  # opened by name, so its data must match the ledger
 
     @classmethod
     @contextmanager
     def open(cls, home: Home, study: str | Path, *, write: bool = False) -> "Iterator[StudySession]":
-        """Open a study while the block runs.
+        """Open a study for the duration of the block.
 
         Args:
-            home: where state lives.
+            home: the home of the study.
             study: the name of a study that has run, or the path of a spec, whose study may not have run yet.
-            write: whether to hold the lock, as `writing`.
+            write: whether to hold the lock; see `writing`.
 
         Raises:
-            UserError: there is no such study or spec, or it never got as far as its data; what `writing` raises.
+            UserError: the study or spec does not exist, the study ended before its spec was recorded, or `writing`
+                raises it.
         """
         session = cls._of_spec(home, study) if isinstance(study, Path) else cls._of_name(home, study)
         if not write:
@@ -77,12 +79,12 @@ class StudySession:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Hold the lock while the block runs: this process alone writes to the study.
+        """Hold the lock for the duration of the block, so that only this process writes to the study.
 
-        The ledger is mended, and begun where there is none.
+        The ledger is repaired, or created if it does not exist.
 
         Raises:
-            UserError: another process holds it, or the place cannot be written to.
+            UserError: another process holds the lock, or the folder is not writable.
         """
         directions = None if self._known else _directions(self.objective)
         with holding.hold(self.folder, self.name) as held, quiet_optuna():
@@ -92,12 +94,12 @@ class StudySession:
 
     @contextmanager
     def nested(self, spec: Spec, datasets: Sequence[Dataset], folder: StudyFolder) -> "Iterator[StudySession]":
-        """Open a study whose files are in this one's folder, under this one's lock, and begin it where there is none.
+        """Open a study whose files are in the folder of this one, under the same lock; create it if necessary.
 
         Args:
-            spec: of the other study.
-            datasets: its train and dev; with folds one for each.
-            folder: where its files are.
+            spec: spec of the nested study.
+            datasets: train and dev of the nested study; with folds, one dataset for each fold.
+            folder: folder of the nested study.
         """
         objective = Objective(spec, datasets, folder)
         folder.path.mkdir(parents=True, exist_ok=True)
@@ -108,27 +110,27 @@ class StudySession:
 
     @property
     def ledger(self) -> Ledger:
-        """The ledger; of a study that was opened by its spec while it is open for writing."""
+        """The ledger. If the study was opened by its spec, it exists only while the study is open for writing."""
         if self._ledger is None:
             raise RuntimeError(f"study {self.name!r} was opened by its spec; its ledger exists only inside `writing()`")
         return self._ledger
 
     @property
     def attributes(self) -> StudyAttributes:
-        """What the ledger knows of the whole study, read anew."""
+        """The attributes of the study, read from the ledger at each access."""
         return self.ledger.attributes
 
     @property
     def summary(self) -> Summary:
-        """The trials and what stands out among them, read anew."""
+        """The trials and the selected ones among them, read from the ledger at each access."""
         return summarize_ledger(self.ledger, self.folder)
 
     @cached_property
     def objective(self) -> Objective:
-        """The objective, with its data; loaded when it is asked for first.
+        """The objective, with its data, which are loaded at the first access.
 
         Raises:
-            UserError: the data cannot be read; or they are not those that a study opened by its name was run on.
+            UserError: the data cannot be read, or the study was opened by its name and its data have changed.
         """
         datasets = load_all(self.spec.data, self.base)
         if self._known:
@@ -150,5 +152,5 @@ def _directions(objective: Objective) -> list[str]:
 
 
 def load_all(spec: DataSpec, base: Path) -> tuple[Dataset, ...]:
-    """Return the dataset of a spec, or with folds one for each."""
+    """Return the dataset of a spec; with folds, one for each fold."""
     return load_folds(spec, base) if spec.folds else (load(spec, base),)

@@ -1,4 +1,4 @@
-"""When a search has had enough: after so many trials, so much work, or so many trials without a better one."""
+"""The budget of a search: a limit on trials, on work, or on trials without an improvement."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from study.text.formatting import agree, counted
 
 @dataclass(frozen=True)
 class Budget:
-    """What ends a search; None is no limit.
+    """The limits of a search; None means no limit.
 
     Attributes:
-        trials: configurations to try.
-        work: units of work, of all trials that have ended.
-        stop_after: trials without a better one.
+        trials: number of trials.
+        work: units of work of all trials that have ended.
+        stop_after: number of trials without an improvement.
         maximize: whether larger values are better.
     """
 
@@ -26,7 +26,7 @@ class Budget:
     maximize: bool
 
     def spent(self, trials: Sequence[FrozenTrial]) -> str | None:
-        """Return why no further trial is to be asked for, or None; a function of the ledger's trials alone."""
+        """Return the reason why the budget is spent, or None; it depends only on the trials of the ledger."""
         if len(trials) >= self.trials:
             return f"{counted(self.trials, 'trial')} {agree(self.trials, 'is', 'are')} done"
         if self.work is None and self.stop_after is None:
