@@ -1,8 +1,8 @@
-"""All that is used of Optuna and MLflow beyond their public names, each with its reason, a guard and another way.
+"""All uses of private parts of Optuna and MLflow, each with its reason, a guard and a fallback.
 
-`PARTS` lists them. Where a guard fails, as with a version that renames something, `is_usable` is False and the public
-way is taken, which is slower, or the user is told in a line. Checked with Optuna 5.0.0 and MLflow 3.17.2; guards see
-names, signatures and columns, and the upper bounds in pyproject.toml keep out the versions that may change more.
+`PARTS` lists them. If a guard fails, for example because a version renamed something, `is_usable` is False. The slower
+public API is then used, or the user gets a one-line error. Checked with Optuna 5.0.0 and MLflow 3.17.2. Guards check
+names, signatures and columns; the upper bounds in pyproject.toml exclude versions that may change more.
 """
 
 import inspect
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 try:
     from optuna.storages import _CachedStorage
-except ImportError:  # another version; the guard below says so
+except ImportError:  # another version, which the guard below detects
     _CachedStorage = BaseStorage  # type: ignore[assignment, misc]
 
 # Optuna's tables and their columns, as `study.ledger.tables` writes them and `study.ledger.postgres` reads them.
@@ -65,11 +65,11 @@ class Part:
     """A private part of a library.
 
     Attributes:
-        library: whose it is.
-        names: that are used.
-        why: what it is needed for.
-        otherwise: what is done where the guard fails.
-        guard: returns what differs from the version that was checked, None where nothing does.
+        library: the library that it belongs to.
+        names: the private names that are used.
+        why: the reason for using it.
+        otherwise: what happens if the guard fails.
+        guard: returns the difference from the checked version; None if there is none.
     """
 
     library: str
@@ -87,10 +87,10 @@ def trial_id(trial: FrozenTrial, storage: BaseStorage, study_id: int) -> int:
 
 
 def set_sampler_attribute(study: optuna.Study, trial: FrozenTrial, key: str, value: str | int) -> None:
-    """Write what a sampler keeps with the trial that it proposes.
+    """Write an attribute that a sampler stores with the trial that it proposes.
 
     Raises:
-        UserError: the version of Optuna does not let a sampler do that.
+        UserError: the installed version of Optuna does not support this.
     """
     if not (is_usable("storage of a study") and is_usable("trial ids")):
         raise UserError(f"[search] sampler: cmaes needs Optuna 5.0, but {optuna.__version__} is installed; use tpe")
@@ -98,28 +98,28 @@ def set_sampler_attribute(study: optuna.Study, trial: FrozenTrial, key: str, val
 
 
 class CachedStorage(_CachedStorage):
-    """What Optuna wraps its database storage in, with its cache open to a subclass; only with "cache" usable."""
+    """Optuna's cache for its database storage, with hooks for a subclass. Use it only if "cache" is usable."""
 
     def __init__(self, backend: RDBStorage) -> None:
         super().__init__(backend)
         self.database = backend
 
     def add_to_cache(self, study_id: int, trial: FrozenTrial, number: int, trial_id: int) -> None:
-        """Take up a trial that was written by other ways, under its number and id."""
+        """Add a trial that was not written through this storage to the cache, with its number and id."""
         trial.number, trial._trial_id = number, trial_id
         with self._lock:
             self._add_trials_to_cache(study_id, [trial])
 
     def get_trial_number_from_id(self, trial_id: int) -> int:
-        """Return the number of a trial that was read or written here."""
+        """Return the number of a trial that is in the cache."""
         return self._trial_id_to_study_id_and_number[trial_id][1]
 
     def is_current(self) -> bool:
-        """Return whether all that the database has was read."""
+        """Return whether the cache is up to date."""
         return False
 
     def has_read(self) -> None:
-        """Take note that the database was read."""
+        """Record that the database was read."""
 
     def _read_trials_from_remote_storage(self, study_id: int) -> None:
         if not self.is_current():
@@ -128,24 +128,24 @@ class CachedStorage(_CachedStorage):
 
 
 def optuna_models() -> ModuleType:
-    """Return the module of Optuna's tables; it brings SQLAlchemy, which takes a moment."""
+    """Return the module of Optuna's tables, which imports SQLAlchemy."""
     from optuna.storages._rdb import models
 
     return models
 
 
 def check_optuna_tables() -> None:
-    """Check that Optuna's tables are those that are known here.
+    """Check that Optuna's tables match the known version.
 
     Raises:
-        UserError: they are not.
+        UserError: they do not.
     """
     if not is_usable("tables of Optuna"):
         raise UserError(f"--storage: needs Optuna 5.0, but {optuna.__version__} is installed; install Optuna 5.0")
 
 
 def mlflow_tables() -> "Mapping[str, Table] | None":
-    """Return MLflow's own definitions of the tables in MLFLOW_COLUMNS, None where they are not as known."""
+    """Return MLflow's definitions of the tables in MLFLOW_COLUMNS; None if they do not match the known version."""
     if not is_usable("tables of MLflow"):
         return None
     from mlflow.store.db.base_sql_model import Base
@@ -154,13 +154,13 @@ def mlflow_tables() -> "Mapping[str, Table] | None":
 
 
 def import_mlflow_store() -> None:
-    """Import what MLflow loads when a database is opened, which takes seconds; other versions load it then."""
+    """Import the module that MLflow loads, taking seconds, when it opens a database; skip it for other versions."""
     if is_usable("store of MLflow"):
         import mlflow.store.tracking.sqlalchemy_store  # noqa: F401
 
 
 def _differing(found: Mapping[str, set[str]], known: Mapping[str, str]) -> str | None:
-    """Return how tables differ from those that are known."""
+    """Return how tables differ from the known ones."""
     for name, columns in known.items():
         if found.get(name) != set(columns.split()):
             return f"table {name} has the columns {sorted(found.get(name, ()))}, not {sorted(columns.split())}"
@@ -168,7 +168,7 @@ def _differing(found: Mapping[str, set[str]], known: Mapping[str, str]) -> str |
 
 
 def _parameters(function: Callable[..., object], *names: str) -> str | None:
-    """Return how the parameters of a function differ from names."""
+    """Return how the parameters of a function differ from `names`."""
     found = tuple(inspect.signature(function).parameters)
     return None if found == names else f"{function.__qualname__} has the parameters {found}, not {names}"
 
@@ -252,12 +252,12 @@ PARTS = {
         "MLflow imports it at the first run",
         _mlflow_store,
     ),
-    # Of joblib and loky: `study.execution._loky` has what is used of them.
+    # Private names of joblib and loky are in `study.execution._loky`.
 }
 
 
 def difference(part: str) -> str | None:
-    """Return how a part differs from the versions that were checked, None where it does not."""
+    """Return how a part differs from the checked versions; None if it does not."""
     try:
         return PARTS[part].guard()
     except (AttributeError, ImportError, KeyError, TypeError, ValueError) as error:
@@ -266,5 +266,5 @@ def difference(part: str) -> str | None:
 
 @cache
 def is_usable(part: str) -> bool:
-    """Return whether a part is as it was checked; looked at once a process."""
+    """Return whether a part matches the checked versions; checked once per process."""
     return difference(part) is None

@@ -1,4 +1,4 @@
-"""`study run`, from a spec to a finished study: data, ledger, search, tracking, in this order."""
+"""`study run`: runs a study from its spec to its end, with data, ledger, search and tracking."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -31,15 +31,15 @@ from study.tracking.exporter import Exporter
 
 @dataclass(frozen=True)
 class Progress:
-    """Who is told how a run goes.
+    """Callbacks for the progress of a run.
 
     Attributes:
-        begun: called with (the dataset, or one for each fold; metric, direction, trials finished, trials planned, best
-            value so far or None) before the search.
+        begun: called before the search with (datasets, one or one for each fold; metric; direction; number of finished
+            trials; number of planned trials; best value so far or None).
         finished: called with (trial, state, value) after each trial.
-        said: called with a line that is worth reading.
-        ended: called with the result when the search has ended, before MLflow is waited for.
-        confirming: called with the share of the work of confirming the best that is done, 0 to 1.
+        said: called with each message.
+        ended: called with the result when the search has ended, before waiting for MLflow.
+        confirming: called with the share of the work of confirming that is done, from 0 to 1.
     """
 
     begun: Callable[[tuple[Dataset, ...], str, str, int, int, float | None], None]
@@ -51,14 +51,14 @@ class Progress:
 
 @dataclass(frozen=True)
 class RunResult:
-    """How a run ended.
+    """The result of a run.
 
     Attributes:
-        summary: of the study as it stands.
-        new: trials that this run added.
-        untracked: finished trials that have no run in MLflow, and should have.
-        tracking_error: what kept them out, None where nothing did.
-        confirmed: outcome of confirming the best, where the spec wants it and the search is complete.
+        summary: results of the study.
+        new: number of trials that ended in this run.
+        untracked: number of finished trials that should have a run in MLflow, but do not.
+        tracking_error: the error that prevented their export; None if there was none.
+        confirmed: result of confirming the best trials, if the spec asks for it and the search is complete.
     """
 
     summary: Summary
@@ -68,7 +68,7 @@ class RunResult:
     confirmed: Confirmation | None = None
 
     def missing_runs(self) -> str:
-        """Return a line on what is not in MLflow, and the command that writes it; "" where all is."""
+        """Return a line on what is missing in MLflow, with the command that exports it; "" if nothing is missing."""
         if not self.untracked and self.tracking_error is None:
             return ""
         why = f" ({self.tracking_error})" if self.tracking_error else ""
@@ -90,20 +90,20 @@ def run(
     exporter: Exporter | None,
     progress: Progress,
 ) -> RunResult:
-    """Run a study to its end, or go on with one.
+    """Run a study to its end, or resume it.
 
     Args:
-        path: of the spec.
-        home: where state lives.
-        workers: who does the work, here or in a cluster.
-        trials: how many in the end; None takes the spec's, or more if more were asked for before.
-        timeout: seconds after which the run stops at the end of a round; None takes the spec's.
-        warm_start: name of another study, whose best settings are tried first.
-        exporter: has runs written to MLflow; None leaves that to `study sync`.
-        progress: who is told.
+        path: path of the spec.
+        home: the home of the study.
+        workers: workers on this machine or in a cluster.
+        trials: total number of trials; None uses the spec's, or more if more were asked for before.
+        timeout: seconds after which the run stops at the end of a round; None uses the spec's.
+        warm_start: name of another study, whose best configurations are tried first.
+        exporter: exports runs to MLflow; None leaves that to `study sync`.
+        progress: callbacks for the progress of the run.
 
     Raises:
-        UserError: the spec or the data cannot be used, or the study in the home is another one.
+        UserError: the spec or the data cannot be used, or the home has another study with this name.
     """
     started = time.monotonic()
     if exporter is not None:
@@ -111,7 +111,7 @@ def run(
     with StudySession.open(home, path) as session:
         search = session.spec.search
         check_available(search)
-        objective = session.objective  # what is wrong with the data is said before anything is written
+        objective = session.objective  # errors in the data are raised before anything is written
         home.make()
         check_memory(objective, 0 if workers.backend is not None else workers.jobs)
         deadline = timeout or search.timeout
@@ -138,7 +138,7 @@ def run(
 
 @dataclass(frozen=True, eq=False)
 class _Begun:
-    """What a run begins with. finished: trials that had ended before."""
+    """The initial state of a run; `finished` is the number of trials that had already ended."""
 
     budget: Budget
     enqueued: Sequence[Configuration]
@@ -148,7 +148,7 @@ class _Begun:
 def _begin(
     session: StudySession, path: Path, home: Home, trials: int | None, warm_start: str | None, progress: Progress
 ) -> _Begun:
-    """Write into the ledger what the study is, and its data where workers read them."""
+    """Record the study in its ledger, and write its data for the workers."""
     if session.torn_bytes:
         progress.said(
             f"the last line of the ledger was incomplete ({counted(session.torn_bytes, 'byte')}) and was removed; "
@@ -162,7 +162,7 @@ def _begin(
     before = sum(trial.state.is_finished() for trial in ledger.trials())
     if before < budget.trials:
         ledger.set(made_with=describe_origin(path.parent))
-    if before and before == planned < budget.trials and _hangs_on_results(spec):
+    if before and before == planned < budget.trials and _depends_on_results(spec):
         progress.said(
             f"raised from {planned} to {counted(budget.trials, 'trial')}: the new trials are proposed after all others "
             f"have ended, so they differ from those of a run that starts with {budget.trials}"
@@ -171,7 +171,7 @@ def _begin(
 
 
 def _announce(session: StudySession, begun: _Begun, jobs: int, progress: Progress) -> None:
-    """Say what is about to be searched, and what is worth knowing of it."""
+    """Report the start of the search, warnings about the data, and idle workers."""
     objective, ledger, in_flight = session.objective, session.ledger, session.spec.search.in_flight
     best = session.summary.best
     so_far = best.value if best is not None else None
@@ -190,7 +190,7 @@ def _announce(session: StudySession, begun: _Begun, jobs: int, progress: Progres
 def _reporter(
     ledger: Ledger, exporter: Exporter | None, progress: Progress
 ) -> Callable[[int, str, float | None], None]:
-    """Return what is called with (number, state, value) of a trial that has ended."""
+    """Return a callback for (number, state, value) of a trial that has ended."""
 
     def finished(number: int, state: str, value: float | None) -> None:
         if exporter is not None:
@@ -198,7 +198,7 @@ def _reporter(
         progress.finished(number, state, value)
         if state == "failed":
             reason = ledger.trials()[number].user_attrs[RESULT]["reason"].rstrip()
-            progress.said(f"  trial {number}: {reason.splitlines()[-1]}")  # of a traceback what was raised
+            progress.said(f"  trial {number}: {reason.splitlines()[-1]}")  # of a traceback, the exception
 
     return finished
 
@@ -212,13 +212,13 @@ def _conclude(
     *,
     done: bool,
 ) -> RunResult:
-    """Report the result, then wait until MLflow has it."""
+    """Report the result, then wait for its export to MLflow."""
     summary = session.summary
     ended = [str(row.number) for row in summary.trials if row.state != "running"]
     result = RunResult(summary, len(ended) - begun.finished, confirmed=confirmed)
     progress.ended(result)
     if done:
-        _keep_importance(session.ledger, session.objective)  # nobody waits for it, so after the table
+        _keep_importance(session.ledger, session.objective)  # after the result is shown, since nobody waits for it
     if exporter is None:
         return result
     exporter.finish()
@@ -226,18 +226,18 @@ def _conclude(
     return replace(result, untracked=len(missing), tracking_error=exporter.error)
 
 
-def _hangs_on_results(spec: Spec) -> bool:
-    """Return whether what a trial is, or when it ends, hangs on what others gave by then."""
+def _depends_on_results(spec: Spec) -> bool:
+    """Return whether the configuration or the end of a trial depends on the results of earlier trials."""
     return spec.search.pruner != "none" or spec.search.sampler not in ("random", "qmc", "grid")
 
 
 def _keep_importance(ledger: Ledger, objective: Objective) -> None:
-    """Keep in the ledger how much each hyperparameter matters; MLflow shows it, here scikit-learn is there already."""
+    """Store the importance of each hyperparameter in the ledger, for MLflow; scikit-learn is already imported here."""
     from study.search.importance import estimate
 
-    told = sum(trial.state.is_finished() for trial in ledger.trials())
-    if ledger.attributes.get("importance", {}).get("told") == told:
+    finished = sum(trial.state.is_finished() for trial in ledger.trials())
+    if ledger.attributes.get("importance", {}).get("told") == finished:
         return
     found = estimate(ledger.trials(), StudyDirection[direction_of(objective.metric).upper()])
     kept = {} if found is None else {**asdict(found), "few": found.few}
-    ledger.set(importance={"told": told, **kept})
+    ledger.set(importance={"told": finished, **kept})

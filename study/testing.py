@@ -1,7 +1,7 @@
-"""Conformance checks for samplers, pruners and data sources, as a test of an addition runs them.
+"""Conformance checks for the tests of custom samplers, pruners and data sources.
 
-Each function raises AssertionError with the promise that is broken. An addition does not need to be registered.
-`engine.testing` has the same for activations, optimizers, schedules and metrics.
+Each function raises an AssertionError that states the broken requirement. The object does not need to be registered.
+`engine.testing` has the same checks for activations, optimizers, schedules and metrics.
 """
 
 import math
@@ -34,7 +34,7 @@ _GRID, _WARMUP = tuple(range(10, 101, 10)), 30
 
 
 def check_sampler(sampler: Sampler) -> None:
-    """Check a sampler: that it stays within the space, and depends on its seed, the number and the trials alone."""
+    """Check that a sampler stays within the space, and depends only on its seed, the trial's number and the trials."""
     directions = ("maximize", "minimize") if sampler.several else ("maximize",)
     before = _global_state()
     trials = _searched(sampler, directions, rebuilt=False)
@@ -49,7 +49,7 @@ def check_sampler(sampler: Sampler) -> None:
 
 
 def check_pruner(pruner: Pruner) -> None:
-    """Check a pruner: that it spares the best and respects the warm-up, and depends on the reported values alone."""
+    """Check that a pruner spares the best trial, respects the warm-up, and depends only on reported values."""
     for direction in ("maximize", "minimize"):
         for finals in ([], [0.2, 0.5, 0.3, 0.6, 0.55, 0.4, 0.45, 0.35]):
             best = _decisions(pruner, direction, finals, _curve(0.9))
@@ -63,12 +63,12 @@ def check_pruner(pruner: Pruner) -> None:
 
 
 def check_source(source: Source, rest: str, base: Path) -> None:
-    """Check a data source: that it returns a table, the same one each time.
+    """Check that a data source returns a table, the same one each time.
 
     Args:
-        source: to be checked.
-        rest: of a name in a spec, after the colon.
-        base: the folder that a spec would be in.
+        source: the data source.
+        rest: the part of a source in a spec after the colon.
+        base: the folder that the spec would be in.
     """
     before = _global_state()
     table = source.read(rest, base)
@@ -82,13 +82,13 @@ def check_source(source: Source, rest: str, base: Path) -> None:
 
 
 def _global_state() -> object:
-    """Return the state of the generators that a whole process shares."""
-    arrays = np.random.get_state(legacy=False)["state"]  # noqa: NPY002 - to see that nobody used it
+    """Return the state of the global random generators."""
+    arrays = np.random.get_state(legacy=False)["state"]  # noqa: NPY002 - checks that it is unused
     return random.getstate(), arrays["key"].tolist(), arrays["pos"]
 
 
 def _is_inside(trial: FrozenTrial) -> bool:
-    """Return whether all parameters are within their distributions, which Optuna checks of a new trial."""
+    """Return whether all parameters are within their distributions, which Optuna checks when a trial is created."""
     try:
         create_trial(params=trial.params, distributions=trial.distributions, value=0.0)
     except ValueError:
@@ -97,9 +97,12 @@ def _is_inside(trial: FrozenTrial) -> bool:
 
 
 def _searched(sampler: Sampler, directions: Sequence[str], *, rebuilt: bool) -> list[FrozenTrial]:
-    """Return trials of a small search, of which some fail and some are pruned.
+    """Return the trials of a small search, of which some fail and some are pruned.
 
-    rebuilt: put the trials into a new study before each proposal.
+    Args:
+        sampler: the sampler.
+        directions: "maximize" or "minimize" for each objective.
+        rebuilt: whether to copy the trials to a new study before each proposal.
     """
     study = InMemoryStudy("check", directions, NopPruner())
     for number in range(_TRIALS):
@@ -131,9 +134,14 @@ def _curve(final: float) -> dict[int, float]:
 def _decisions(
     pruner: Pruner, direction: str, finals: Sequence[float], curve: dict[int, float], *, rebuilt: bool = False
 ) -> dict[int, bool]:
-    """Return whether a trial is pruned at each point of the grid, beside complete trials that end at `finals`.
+    """Return whether a trial is pruned at each point of the grid, given complete trials that end at `finals`.
 
-    rebuilt: ask a new pruner, of a new study, at each point.
+    Args:
+        pruner: the pruner.
+        direction: "maximize" or "minimize".
+        finals: the final values of complete trials.
+        curve: values of the trial, by iteration.
+        rebuilt: whether to use a new pruner and a new study at each point.
     """
     sign = 1.0 if direction == "maximize" else -1.0
 

@@ -1,1 +1,1 @@
-"""Which configuration is better, and how sure that is: confirm, compare, recheck, and their statistics."""
+"""Comparisons of configurations and their uncertainty: confirm, compare, recheck, and the statistics behind them."""

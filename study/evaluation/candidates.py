@@ -1,6 +1,7 @@
-"""What `study compare` compares: trials of one study, or the best of several on the same data, and their predictions.
+"""The candidates of `study compare`: trials of one study, or of several studies on the same data, with predictions.
 
-Networks of `study confirm` are taken where it has all candidates, else those of the search; nothing is trained.
+If `study confirm` has retrained all candidates, those networks are used, and otherwise those of the search. Nothing is
+trained.
 """
 
 from collections.abc import Sequence
@@ -28,16 +29,17 @@ from study.spec.parameters import ParameterValue
 
 @dataclass(frozen=True, eq=False)
 class CandidateNetworks:
-    """One of those that are compared.
+    """A candidate with its networks' predictions.
 
     Attributes:
-        label: the trial's number, before it the study's name where that is another one.
+        label: number of the trial, prefixed with the name of its study if that is another one.
         study: name of its study.
-        row: its trial.
-        file: what is kept of the trial.
-        folds: the examples, in the place of dev, in the unit that it learned; one without folds.
-        predictions: (S, n_y, M), with folds those of the folds one after the other.
-        table: (S, m), values of single examples by seed.
+        row: result of the trial.
+        file: content of the trial's file.
+        folds: the predicted examples, as the dev data of the folds, in the unit of training; a single one without
+            folds.
+        predictions: (S, n_y, M), with the examples of all folds concatenated.
+        table: (S, m), the values of single examples by seed.
     """
 
     label: str
@@ -51,11 +53,13 @@ class CandidateNetworks:
 
 @dataclass(frozen=True, eq=False)
 class ComparedData:
-    """Candidates and what they predicted.
+    """Candidates and their predictions.
 
     Attributes:
-        metric, seed: of the first study.
-        part: the examples.
+        metric: metric of the first study.
+        seed: seed of the first study.
+        candidates: the candidates, in the given order.
+        part: the examples that are predicted.
         confirmed: whether the networks are those of `study confirm`.
     """
 
@@ -67,16 +71,16 @@ class ComparedData:
 
 
 def gather(home: Home, name: str, items: Sequence[str]) -> ComparedData:
-    """Return the candidates that were named.
+    """Return the candidates to compare.
 
     Args:
-        home: where state lives.
-        name: the study that numbers are of.
-        items: numbers of trials, "best", "confirmed", "recommended", names of other studies (their best), or
-            STUDY:TRIAL; a single one is compared with the best in the search.
+        home: the home of the studies.
+        name: name of the study that trial numbers refer to.
+        items: numbers of trials, "best", "confirmed", "recommended", names of other studies (for their best trial), or
+            STUDY:TRIAL. A single one is compared with the best in the search.
 
     Raises:
-        UserError: there is no such trial or study, it has no predictions, or the data are not the same.
+        UserError: a trial or study does not exist, a trial has no predictions, or the data differ.
     """
     with ExitStack() as stack:
         study = stack.enter_context(StudySession.open(home, name))
@@ -84,8 +88,8 @@ def gather(home: Home, name: str, items: Sequence[str]) -> ComparedData:
         named = [_find(home, study, summary, item, stack) for item in (items if len(items) > 1 else ["best", *items])]
         labels = [each.label for each in named]
         if len(set(labels)) < len(labels):
-            twice = next(label for label in labels if labels.count(label) > 1)
-            raise UserError(f"trial {twice} of study {name!r} is listed twice; list different trials")
+            repeated = next(label for label in labels if labels.count(label) > 1)
+            raise UserError(f"trial {repeated} of study {name!r} is listed twice; list different trials")
         for each in named:
             _check_same_data(study, each.session)
         compared = _confirmed(study, summary, named) if all(each.session is study for each in named) else None
@@ -97,7 +101,7 @@ def gather(home: Home, name: str, items: Sequence[str]) -> ComparedData:
 
 
 def _scored(compared: ComparedData) -> ComparedData:
-    """Return the candidates with as many seeds each, and the values of single examples."""
+    """Return the candidates with equal numbers of seeds, and with the values of single examples."""
     seeds = min(len(candidate.predictions) for candidate in compared.candidates)
 
     def scored(candidate: CandidateNetworks) -> CandidateNetworks:
@@ -110,7 +114,7 @@ def _scored(compared: ComparedData) -> ComparedData:
 
 @dataclass(frozen=True, eq=False)
 class _Named:
-    """A trial that was named, under its label."""
+    """A trial to compare, with its label and its session."""
 
     label: str
     session: StudySession
@@ -145,7 +149,7 @@ def _check_same_data(study: StudySession, other: StudySession) -> None:
 
 
 def _confirmed(study: StudySession, summary: Summary, named: Sequence[_Named]) -> ComparedData | None:
-    """Return the networks of `study confirm`, where it has all of them."""
+    """Return the networks of `study confirm`; None unless it has retrained all candidates."""
     outcome = summary.confirm
     if outcome is None or summary.choice.outdated:
         return None
@@ -157,7 +161,7 @@ def _confirmed(study: StudySession, summary: Summary, named: Sequence[_Named]) -
     for each in named:
         row = each.row
         predictions = read_predictions(study.folder.confirm / f"trial-{row.number}.npz")
-        # Another `study confirm` that did not come to its end may have left other networks there.
+        # A later `study confirm` that was interrupted may have replaced the networks.
         if predictions is None or len(predictions) != outcome.seeds:
             return None
         table = score_table(summary.metric, folds, outcome.part, predictions)
@@ -169,7 +173,7 @@ def _confirmed(study: StudySession, summary: Summary, named: Sequence[_Named]) -
 
 
 def _of_search(named: _Named, folds: tuple[Fold, ...] | None) -> CandidateNetworks:
-    """Return the network of a trial; folds: the examples where they have been read."""
+    """Return the network of a trial in the search; `folds` are its examples, if they have been read."""
     session, row = named.session, named.row
     path = session.folder.result(row.number)
     if not path.exists():
@@ -191,7 +195,7 @@ def _read_folds(folder: Path, name: str) -> tuple[Fold, ...]:
 
 
 def differing(candidates: Sequence[CandidateNetworks]) -> dict[str, list[ParameterValue | None]]:
-    """Return the hyperparameters that differ, with a value for each candidate, None where it has none."""
+    """Return the hyperparameters that differ, with a value for each candidate; None for one that lacks it."""
     names = dict.fromkeys(name for candidate in candidates for name in candidate.row.params)
     values = {name: [candidate.row.params.get(name) for candidate in candidates] for name in names}
     return {name: given for name, given in values.items() if any(value != given[0] for value in given)}

@@ -1,4 +1,4 @@
-"""The trials of a study that stand out, in sentences that are the same wherever they are shown."""
+"""Sentences about the selected trials of a study, which are the same wherever they are shown."""
 
 from collections.abc import Callable
 
@@ -10,9 +10,11 @@ from study.text.shell import command
 
 
 def choice_lines(summary: Summary, command: Callable[..., str] = command) -> list[str]:
-    """Return a line for each trial that stands out, and one on which of them `study finalize` takes.
+    """Return a line for each selected trial, and one on the trial that `study finalize` uses.
 
-    command: writes command lines; `next_command` for a screen.
+    Args:
+        summary: results of the study.
+        command: formats command lines; use `next_command` for a terminal.
     """
     if summary.best is None:
         return []
@@ -23,7 +25,7 @@ def choice_lines(summary: Summary, command: Callable[..., str] = command) -> lis
 
 
 def _final_line(summary: Summary, command: Callable[..., str]) -> str:
-    """Return which trial `study finalize` takes, and how to have it take another."""
+    """Return a sentence on the trial that `study finalize` uses, and on how to choose another."""
     name, final = summary.name, summary.choice.final
     if final is None:
         confirm, finalize = command("confirm", name), command("finalize", name)
@@ -34,7 +36,7 @@ def _final_line(summary: Summary, command: Callable[..., str]) -> str:
 
 
 def _reasons(summary: Summary, number: int) -> str:
-    """Return why a trial stands out, each reason with its figure."""
+    """Return the reasons why a trial was selected, with their values."""
     choice, metric = summary.choice, title_of(summary.metric)
     reasons = []
     if number == choice.best and summary.best is not None:
@@ -52,7 +54,7 @@ def _reasons(summary: Summary, number: int) -> str:
 
 
 def work_share(confirmation: Confirmation) -> str:
-    """Return what the recommended trial costs beside the confirmed one."""
+    """Return the cost of the recommended trial relative to the confirmed one."""
     recommended, theirs = confirmation.candidate(confirmation.recommended), confirmation.best.work
     share = recommended.work / theirs if recommended is not None and theirs else 1.0
     return f"{100 * share:.0f}% of its work" if share < 0.995 else "the same work, fewer parameters"

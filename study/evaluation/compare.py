@@ -1,8 +1,8 @@
-"""`study compare`: the difference of trials, with interval and test, in plain words, and their curves in a picture.
+"""`study compare`: the differences between trials, with intervals, tests and plain descriptions, and their curves.
 
-The test fits what is there: McNemar's for the accuracy of single networks, a paired bootstrap over examples for their
-other metrics, a t test over seeds and examples where there are several seeds; Holm's correction where there are several
-pairs. What that means: docs/comparison.md.
+The test depends on the data: McNemar's test for the accuracy of single networks, a paired bootstrap over examples for
+their other metrics, and a t test over seeds and examples if there are several seeds, with Holm's correction if there
+are several pairs. See docs/comparison.md.
 """
 
 from collections.abc import Sequence
@@ -34,20 +34,20 @@ from study.text.formatting import counted
 
 DRAWS = 2000
 FEWEST_DRAWS = 400
-EFFORT = 20_000_000  # examples that all draws go through
+EFFORT = 20_000_000  # examples over all draws, which limits the number of draws
 
 
 def compare(home: Home, name: str, items: Sequence[str], picture: Path | None = None) -> Comparison:
-    """Compare trials; return what came out.
+    """Compare trials; return the differences between them, and draw their curves.
 
     Args:
-        home: where state lives.
-        name: of the study.
-        items: what is compared, as `study.evaluation.candidates.gather` takes it.
-        picture: where the curves are drawn as SVG; None is a file in the study's folder.
+        home: the home of the studies.
+        name: name of the study.
+        items: the trials to compare; see `study.evaluation.candidates.gather`.
+        picture: path of the SVG file for the curves; None uses a file in the study's folder.
 
     Raises:
-        UserError: one of them cannot be compared, or the picture cannot be written.
+        UserError: a trial cannot be compared, or the picture cannot be written.
     """
     compared = gather(home, name, items)
     candidates = compared.candidates
@@ -81,7 +81,7 @@ def _draw(path: Path, picture: str) -> None:
 
 
 def _pairs(compared: ComparedData, table: CrossedAnova) -> tuple[ComparedPair, ...]:
-    """Return the difference of every pair of candidates, p adjusted for their number."""
+    """Return the difference between each pair of candidates, with p adjusted for the number of pairs."""
     candidates = compared.candidates
     places = list(combinations(range(len(candidates)), 2))
     tests = [_test(compared, table, i, j) for i, j in places]
@@ -122,14 +122,14 @@ def _test(compared: ComparedData, table: CrossedAnova, i: int, j: int) -> tuple[
 
 
 def _right(compared: ComparedData, candidate: CandidateNetworks) -> BoolArray:
-    """Return which examples a single network has right, (m,)."""
+    """Return which examples a single network predicts correctly, (m,)."""
     Y = np.concatenate([fold.dev_Y for fold in compared.candidates[0].folds], axis=1)
     right: BoolArray = labels(Y) == labels(candidate.predictions[0])
     return right
 
 
 def _restored(candidate: CandidateNetworks) -> tuple[Array, Array]:
-    """Return truth and prediction of a single network, or of one a fold, in the unit of the table."""
+    """Return truth and prediction of a single network, or of one network per fold, in the unit of the table."""
     pairs = restore_pairs(candidate.folds, candidate.predictions[0])
     Y, A = (np.concatenate(arrays, axis=1) for arrays in zip(*pairs, strict=True))
     return Y, A
@@ -151,7 +151,7 @@ def _described(metric: str, candidate: CandidateNetworks, table: CrossedAnova, p
 
 
 def _effect(compared: ComparedData, i: int, j: int, difference: Interval) -> str:
-    """Return the difference in plain words."""
+    """Return a plain description of a difference."""
     first, second = compared.candidates[i], compared.candidates[j]
     m = first.table.shape[1]
     if compared.metric == "accuracy" and len(first.table) == 1:

@@ -1,4 +1,4 @@
-"""What `study compare` finds, as records: networks, the differences of each pair, and where their curves are drawn."""
+"""Records of the result of `study compare`: networks, the differences between them, and the picture of their curves."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -9,14 +9,17 @@ from study.spec.parameters import ParameterValue
 
 @dataclass(frozen=True, kw_only=True)
 class ComparedNetwork:
-    """One of those that are compared.
+    """A trial in a comparison.
 
     Attributes:
-        label: the trial's number, before it the study's name where that is another one.
-        study, trial: which it is.
-        value: mean over seeds; low, high: its 95% interval.
-        by_seed: the value of each seed.
-        work, parameters: units of work of its training in the search, weights and biases.
+        label: number of the trial, prefixed with the name of its study if that is another one.
+        study: name of its study.
+        trial: number of the trial.
+        value: mean over seeds.
+        low, high: ends of the 95% interval of the mean.
+        by_seed: the value for each seed.
+        work: units of work of its training in the search.
+        parameters: number of weights and biases.
     """
 
     label: str
@@ -32,15 +35,17 @@ class ComparedNetwork:
 
 @dataclass(frozen=True, kw_only=True)
 class ComparedPair:
-    """The difference of two of them.
+    """The difference between two trials.
 
     Attributes:
-        first, second: labels.
-        estimate: of the first less the second; low, high: its 95% interval.
-        p: two-sided; p_holm: adjusted for the number of pairs.
-        different: whether they are significantly different by p_holm.
-        test: its name.
-        effect: the difference in a sentence.
+        first, second: labels of the trials.
+        estimate: value of the first minus that of the second.
+        low, high: ends of the 95% interval of the difference.
+        p: two-sided p-value.
+        p_holm: p-value adjusted for the number of pairs.
+        different: whether the difference is significant according to `p_holm`.
+        test: name of the test.
+        effect: the difference in plain words.
     """
 
     first: str
@@ -60,14 +65,16 @@ class Comparison:
     """A comparison of trials.
 
     Attributes:
-        metric, direction: that they are compared by.
-        part: the examples; m: how many.
-        seeds: networks of each.
-        networks: whether they are those of `study confirm` or those of the search.
-        contenders: what is compared, in the order given.
-        pairs: every pair of them.
-        parameters: the hyperparameters that differ, with a value for each, None where it has none.
-        picture: path of the file with their curves.
+        metric: the metric that is compared.
+        direction: direction of the metric.
+        part: the examples that are predicted.
+        m: number of examples.
+        seeds: number of networks of each trial.
+        networks: whether the networks are those of `study confirm` or those of the search.
+        contenders: the trials, in the given order.
+        pairs: the differences between all pairs of trials.
+        parameters: the hyperparameters that differ, with a value for each trial; None for one that lacks it.
+        picture: path of the picture of their curves.
     """
 
     metric: str

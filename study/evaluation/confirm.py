@@ -1,7 +1,7 @@
-"""`study confirm`: the best configurations of a search trained again on fresh seeds, and the best of them selected.
+"""`study confirm`: retrains the best configurations of a search on fresh seeds, and selects the best of them.
 
-Fresh seeds take away the luck of the seed; the luck of the dev examples that chose the candidates stays, unless the
-spec sets a part aside (`[data] confirm`). What the figures mean: docs/comparison.md.
+Fresh seeds remove the selection bias due to seeds. The bias due to the dev examples, which selected the candidates,
+remains unless the spec has a confirm split (`[data] confirm`). See docs/comparison.md.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -25,7 +25,7 @@ from study.spec import ConfirmSpec
 from study.text.formatting import counted
 from study.text.records import to_json
 
-ATTRIBUTE = "confirm"  # of the ledger
+ATTRIBUTE = "confirm"  # in the ledger
 
 
 def confirm(
@@ -38,18 +38,18 @@ def confirm(
     said: Callable[[str], None],
     progress: Callable[[float], None] = lambda _: None,
 ) -> Confirmation:
-    """Confirm a study; return the outcome, which is in the ledger then. What is known already is not trained again.
+    """Confirm a study, and store the result in the ledger. Configurations that were already retrained are reused.
 
     Args:
-        home: where state lives.
-        name: of the study.
-        top, seeds: in place of [confirm] in the spec.
-        jobs: worker processes; None is one a core.
-        said: called with lines on how it goes.
-        progress: called with the share of the work that is done, 0 to 1.
+        home: the home of the study.
+        name: name of the study.
+        top, seeds: override [confirm] in the spec.
+        jobs: number of worker processes; None is one per core.
+        said: called with each progress message.
+        progress: called with the share of the work that is done, from 0 to 1.
 
     Raises:
-        UserError: there is no such study, it has no complete trial, its data changed, or nothing trains.
+        UserError: the study does not exist, it has no complete trial, its data changed, or no configuration trains.
     """
     with StudySession.open(home, name) as session:
         usual = session.spec.confirm or ConfirmSpec.model_validate({})
@@ -67,10 +67,10 @@ def confirm(
 
 
 def _check_memory(session: StudySession, top: int, seeds: int, jobs: int) -> None:
-    """Check that this machine can train the best again.
+    """Check that this machine has enough memory to retrain the best configurations.
 
     Raises:
-        UserError: there is not as much memory.
+        UserError: it does not.
     """
     trials = session.ledger.trials()
     best = candidates(session.summary, top)
@@ -87,9 +87,9 @@ def confirm_with(
     top: int,
     seeds: int,
 ) -> Confirmation:
-    """Confirm a study that is open for writing and whose data are written, with workers that have begun.
+    """Confirm a study that is open for writing and whose data are written, with running workers.
 
-    Otherwise as `confirm`.
+    Otherwise like `confirm`.
     """
     objective, ledger, summary = session.objective, session.ledger, session.summary
     if (known := _known(session, summary, top, seeds)) is not None:
@@ -150,9 +150,9 @@ def confirm_once(
     said: Callable[[str], None],
     progress: Callable[[float], None] = lambda _: None,
 ) -> Confirmation | None:
-    """Confirm as the spec says, at the end of a run; return None where the spec does not, or nothing trains again.
+    """Confirm a study as its spec asks; return None if the spec has no [confirm], or no configuration trains.
 
-    An outcome of this state of the study stays, also one with more seeds or configurations than the spec's.
+    An up-to-date confirmation is kept, even if it has more seeds or configurations than the spec asks for.
     """
     wanted = session.spec.confirm
     if wanted is None:
@@ -178,7 +178,7 @@ def _ended(summary: Summary) -> int:
 
 
 def _known(session: StudySession, summary: Summary, top: int, seeds: int) -> Confirmation | None:
-    """Return the outcome that the ledger has, if it is of the study as it stands and of so many trials and seeds."""
+    """Return the confirmation in the ledger if it is up to date, and has this number of trials and seeds."""
     known = summary.confirm
     return known if known is not None and known.of == digest(summary, session.attributes, top, seeds) else None
 
@@ -196,7 +196,7 @@ def _train(
     said: Callable[[str], None],
     progress: Callable[[float], None],
 ) -> dict[int, Retrained]:
-    """Train the configurations of trials again, by trial; how far it is stands in a file as well."""
+    """Retrain the configurations of trials; return them by trial number. The progress is also written to a file."""
     names = {f"trial-{row.number}": row.number for row in rows}
     with ProgressFile(retraining.objective.folder) as file:
 

@@ -1,4 +1,4 @@
-"""How far `study confirm` has come, in a small file beside its networks: the service shows it while that lasts."""
+"""The progress of a running `study confirm`, in a small file next to its networks, which the service shows."""
 
 import contextlib
 import json
@@ -6,11 +6,11 @@ from pathlib import Path
 
 from study.ledger.home import StudyFolder
 
-STEP = 0.01  # of all work, between two writings
+STEP = 0.01  # share of the work between writes
 
 
 class ProgressFile:
-    """The file of one study; use as a context manager, which removes it in the end."""
+    """The progress file of one study; as a context manager, it removes the file at the end."""
 
     def __init__(self, folder: StudyFolder) -> None:
         self._path, self._written = _path(folder), -1.0
@@ -23,7 +23,7 @@ class ProgressFile:
         self._path.unlink(missing_ok=True)
 
     def update(self, share: float) -> None:
-        """Write which share of the work is done, 0 to 1, where that has grown by a step."""
+        """Write the share of the work that is done, from 0 to 1, if it has increased by at least STEP."""
         if share < self._written + STEP:
             return
         self._written = share
@@ -34,7 +34,7 @@ class ProgressFile:
 
 
 def read_progress(folder: StudyFolder) -> float | None:
-    """Return which share of the work is done; None where nothing is being confirmed on this machine."""
+    """Return the share of the work that is done; None if the study is not being confirmed on this machine."""
     with contextlib.suppress(OSError, ValueError, KeyError):
         return float(json.loads(_path(folder).read_text(encoding="utf-8"))["done"])
     return None

@@ -1,6 +1,6 @@
-"""A metric as a mean over examples: what single examples add to it, so that one can resample and compare examples.
+"""Metrics as means over examples: the contribution of each example, for resampling and comparison.
 
-`study.evaluation.statistics` works on the tables.
+`study.evaluation.statistics` works on tables of these values.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,16 +17,17 @@ from study.ledger.confirmation import Part
 def example_values(metric: str, Y: Array, A: Array) -> Array:
     """Return a number for each example, (m,) float64, whose mean is the metric.
 
-    Of accuracy, log loss and MAE it is the example's own score. The other metrics are smooth functions of means; theirs
-    is the metric plus the example's influence on it, the derivative by the example's weight (the infinitesimal
-    jackknife: Jaeckel 1972; Efron & Tibshirani 1993, chapter 21; for AUC the placements of DeLong et al. 1988).
+    For accuracy, log loss and MAE it is the example's own score. The other metrics are smooth functions of means; their
+    number is the metric plus the example's influence on it, which is the derivative with respect to the example's
+    weight (the infinitesimal jackknife: Jaeckel 1972; Efron & Tibshirani 1993, chapter 21; for AUC, the placements of
+    DeLong et al. 1988).
 
-    With folds, Y and A hold the examples of all folds: the metric and its influences are of all of them together. Where
-    the metric is undefined every value is NaN.
+    With folds, Y and A contain the examples of all folds, and the metric and its influences are those of all examples
+    together. If the metric is undefined, every value is NaN.
 
     Args:
         metric: a name in `engine.metrics.METRICS`.
-        Y: (n_y, m), the truth as the metric takes it.
+        Y: (n_y, m), the truth.
         A: (n_y, m), predictions.
     """
     if METRICS[metric].why_undefined(Y):
@@ -44,13 +45,14 @@ def _influence_of(metric: str) -> Callable[[Array, Array], Array]:
 def score_table(metric: str, folds: Sequence[Fold], part: Part, predictions: Array) -> Array:
     """Return the values of single examples by seed, (S, m), whose mean is the mean of the metric over seeds.
 
-    With folds each example is predicted by the network whose dev it is in, and the metric is of all of them together.
+    With folds, each example is predicted by the network of the fold whose dev data contain it, and the metric is
+    computed over all examples together.
 
     Args:
         metric: a name in `engine.metrics.METRICS`.
-        folds: what was predicted, in the place of dev; one without folds.
-        part: of which; "confirm" is the same examples for all folds.
-        predictions: (S, n_y, M), those of the folds one after the other.
+        folds: the predicted examples, as the dev data of the folds; a single one without folds.
+        part: the part that they belong to; for "confirm", all folds have the same examples.
+        predictions: (S, n_y, M), with the examples of all folds concatenated.
     """
     rows = []
     for A in predictions:
@@ -124,7 +126,7 @@ def _auc(Y: Array, A: Array) -> Array:
         if not y.any() or y.all():
             continue
         areas += 1
-        # A positive's placement is the share of negatives ranked below it, ties counted half; a negative's likewise.
+        # The placement of a positive is the share of negatives ranked below it, with ties counted half, and vice versa.
         for inside, sign in ((y, 1), (~y, -1)):
             others = np.sort(sign * a[~inside])
             mine = sign * a[inside]

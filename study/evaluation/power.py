@@ -1,6 +1,6 @@
-"""How sure it is that a true difference is found: from the spread of a difference, seeds and examples to a probability.
+"""The power of a comparison: the probability of detecting a true difference, given its variance, seeds and examples.
 
-The model and its sources are those of `study.evaluation.statistics`.
+See `study.evaluation.statistics` for the model and its sources.
 """
 
 from collections.abc import Callable
@@ -20,12 +20,12 @@ MOST_EXAMPLES = 10_000_000
 
 @dataclass(frozen=True)
 class Spread:
-    """Variances of the difference of two configurations.
+    """Variance components of the difference between two configurations.
 
     Attributes:
-        examples: between examples, of the mean over seeds.
-        seeds: between seeds, of the mean over examples.
-        noise: of what is left, of one example with one seed.
+        examples: variance between examples, of the mean over seeds.
+        seeds: variance between seeds, of the mean over examples.
+        noise: residual variance, of one example with one seed.
     """
 
     examples: float
@@ -33,12 +33,12 @@ class Spread:
     noise: float
 
     def squares(self, S: int, m: int) -> tuple[float, float, float]:
-        """Return the mean squares to be expected with S seeds and m examples."""
+        """Return the expected mean squares with S seeds and m examples."""
         return S * self.examples + self.noise, m * self.seeds + self.noise, self.noise
 
 
 def spread_of(table: CrossedAnova, contrasts: Array) -> Spread:
-    """Return the mean spread of some differences, contrasts (n, k): variance components from mean squares."""
+    """Return the mean variance components of differences, given as contrasts (n, k), from their mean squares."""
     a, b, e = (
         float(np.mean([c @ M @ c for c in contrasts])) if len(contrasts) else 0.0
         for M in (table.examples, table.seeds, table.noise)
@@ -47,26 +47,27 @@ def spread_of(table: CrossedAnova, contrasts: Array) -> Spread:
 
 
 def power(difference: float, spread: Spread, seeds: int, examples: int, level: float = ALPHA) -> float:
-    """Return the probability that a true difference is found, on the right side.
+    """Return the probability of detecting a true difference with the correct sign.
 
     Args:
-        difference: true, in the unit of the metric; its sign does not count.
-        spread: of the difference.
-        seeds, examples: how many of each; at least 2 seeds.
-        level: what p has to be below.
+        difference: the true difference, in the unit of the metric; its sign is ignored.
+        spread: variance components of the difference.
+        seeds: number of seeds, at least 2.
+        examples: number of examples.
+        level: significance level.
     """
     variance, degrees = crossed_variance(*spread.squares(seeds, examples), seeds, examples)
     if variance <= 0:
         return 1.0 if difference else level / 2
     critical = float(stats.t.ppf(1 - level / 2, degrees))
     distance = abs(difference) / variance**0.5
-    # P(T > critical) for a noncentral t, which is a normal variable over an independent root of χ²: the mean of the
-    # normal's share over quantiles of χ². SciPy's own noncentral t gives NaN far out.
+    # P(T > critical) for a noncentral t, a normal variable divided by the root of an independent χ²: average the normal
+    # probability over quantiles of χ². SciPy's noncentral t returns NaN far out in the tail.
     return float(np.mean(special.ndtr(distance - critical * np.sqrt(stats.chi2.ppf(_GRID, degrees) / degrees))))
 
 
 def detectable(spread: Spread, seeds: int, examples: int, level: float = ALPHA) -> float:
-    """Return the smallest true difference that is found with probability WANTED."""
+    """Return the smallest true difference that is detected with probability WANTED."""
     variance, _ = crossed_variance(*spread.squares(seeds, examples), seeds, examples)
     low, high = 0.0, float(variance**0.5)
     if not high:
@@ -80,12 +81,12 @@ def detectable(spread: Spread, seeds: int, examples: int, level: float = ALPHA) 
 
 
 def seeds_needed(difference: float, spread: Spread, examples: int, level: float = ALPHA) -> int | None:
-    """Return the seeds with which a difference is found with probability WANTED; None where no number would do."""
+    """Return the number of seeds that detect a difference with probability WANTED; None if no number suffices."""
     return _least(lambda n: power(difference, spread, n, examples, level), MOST_SEEDS, first=2)
 
 
 def examples_needed(difference: float, spread: Spread, seeds: int, level: float = ALPHA) -> int | None:
-    """Return the examples with which a difference is found with probability WANTED; None where no number would do."""
+    """Return the number of examples that detect a difference with probability WANTED; None if no number suffices."""
     return _least(lambda n: power(difference, spread, seeds, n, level), MOST_EXAMPLES, first=10)
 
 

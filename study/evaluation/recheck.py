@@ -1,8 +1,8 @@
-"""`study recheck`: does the old best still hold, on data as they are now?
+"""`study recheck`: checks whether the best configuration of a study still holds on current or other data.
 
-The study's best configurations are tried first by a short search on the new data, then they and the best that it found
-are trained on fresh seeds and compared as `study confirm` compares. All of it is kept in a folder of the study, one for
-each table, so that the same command goes on after an interrupt.
+A short search on the new data tries the study's best configurations first. These and the best new configurations are
+then trained on fresh seeds and compared as in `study confirm`. Everything is stored in a folder of the study, one for
+each table, so the command can be rerun to resume after an interrupt.
 """
 
 import hashlib
@@ -34,9 +34,9 @@ from study.spec.parameters import ParameterValue
 from study.text.formatting import counted
 from study.text.records import to_json
 
-ATTRIBUTE = "recheck"  # of the ledger
-SHARE = 4  # the search is a quarter of the study's
-_SEED = 5  # purpose number of the search's seed, beside those of `study.search.objective`
+ATTRIBUTE = "recheck"  # in the ledger
+SHARE = 4  # the search has a quarter of the study's trials
+_SEED = 5  # spawn key of the search's seed; see `study.search.objective` for the others
 
 
 def recheck(
@@ -50,19 +50,22 @@ def recheck(
     jobs: int | None = None,
     said: Callable[[str], None],
 ) -> Recheck:
-    """Look whether the best of a study still holds; return the outcome, which is in the ledger then.
+    """Check whether the best configuration of a study still holds, and store the result in the ledger.
 
     Args:
-        home: where state lives.
-        name: of the study.
-        data: a file in place of the study's source; None reads that again, as it is now.
-        trials: of the search; None is a quarter of the study's, or twice the settings that it begins with.
-        top, seeds: settings of the study to try, and fresh seeds for each; None as [confirm] has it.
-        jobs: worker processes; None is one a core.
-        said: called with lines on how it goes.
+        home: the home of the study.
+        name: name of the study.
+        data: a file that replaces the study's source; None rereads the source.
+        trials: number of trials of the search; None is a quarter of the study's, but at least twice the number of old
+            configurations.
+        top: number of the study's best configurations to retrain; None uses [confirm].
+        seeds: number of fresh seeds for each configuration; None uses [confirm].
+        jobs: number of worker processes; None is one per core.
+        said: called with each progress message.
 
     Raises:
-        UserError: there is no such study, it has no complete trial, the data cannot be used, or nothing trains.
+        UserError: the study does not exist, it has no complete trial, the data cannot be used, or no configuration
+            trains.
     """
     with StudySession.open(home, name) as session:
         summary = session.summary
@@ -91,10 +94,10 @@ def recheck(
 
 
 def _check_memory(objective: Objective, old: Sequence[TrialRow], seeds: int, jobs: int) -> None:
-    """Check that this machine can search, and train the old configurations again.
+    """Check that this machine has enough memory to search, and to retrain the old configurations.
 
     Raises:
-        UserError: there is not as much memory.
+        UserError: it does not.
     """
     check_memory(objective, jobs)
     configurations = [complete(objective.spec.space, _drawn(objective, row)) for row in old]
@@ -102,7 +105,7 @@ def _check_memory(objective: Objective, old: Sequence[TrialRow], seeds: int, job
 
 
 def _spec(old: Spec, metric: str, data: Path | None, trials: int) -> Spec:
-    """Return the spec of the search: that of the study, other data, fewer trials, none of its budgets."""
+    """Return the spec of the search: that of the study with other data, fewer trials and no other limits."""
     given = old.data.model_dump(exclude_unset=True)
     if data is not None:
         given["source"] = str(data.absolute())
@@ -133,7 +136,7 @@ def _digest(spec: Spec, fingerprint: str, old: Sequence[TrialRow], seeds: int) -
 def _search(
     inner: StudySession, old: Sequence[TrialRow], workers: Workers, said: Callable[[str], None]
 ) -> list[TrialRow]:
-    """Search on the new data, the old configurations first; return the best that are none of them, as many."""
+    """Search on the new data, starting with the old configurations; return an equal number of the best new ones."""
     objective, spec, ledger = inner.objective, inner.spec, inner.ledger
     ledger.claim_format()
     ledger.set(settings=fixed(spec.space), metric=objective.metric, objectives=list(objective.objectives))
@@ -150,7 +153,7 @@ def _search(
 
 @dataclass(frozen=True, eq=False)
 class _Trained:
-    """A configuration trained on the new data. table: values of single examples by seed, (S, m)."""
+    """A configuration that was trained on the new data; `table` has the values of single examples by seed, (S, m)."""
 
     name: str
     row: TrialRow
@@ -170,7 +173,7 @@ def _train(
     """Train old and new configurations on fresh seeds, the old ones first.
 
     Raises:
-        UserError: none of them trains.
+        UserError: the training of all configurations fails.
     """
     rows = {f"trial-{row.number}": row for row in old} | {f"new-{row.number}": row for row in new}
     drawn = {name: _drawn(objective, row) for name, row in rows.items()}
@@ -189,7 +192,7 @@ def _train(
 
 
 def _judge(objective: Objective, found: Sequence[_Trained], seeds: int, *, same_data: bool, of: str) -> Recheck:
-    """Select the best of what was trained, and say whether the old best, the first of them, is as good."""
+    """Select the best configuration, and decide whether the old best, which is the first one, still holds."""
     scored = [_scored(objective, each, each.table) for each in found if each.table is not None]
     selection = select_best(objective.metric, scored, objective.spec.search.seed)
     scores = {each.label: score for each, score in zip(scored, selection.scores, strict=True)}
@@ -234,7 +237,7 @@ def _part(objective: Objective) -> Part:
 
 
 def _drawn(objective: Objective, row: TrialRow) -> dict[str, ParameterValue]:
-    """Return those of a trial's parameters that the space draws; the others are the same for all."""
+    """Return those of a trial's parameters that the space draws; the others are fixed."""
     drawn = within(objective.spec.space, row.params)
     if drawn is None:
         raise UserError(f"[space] changed: the configuration of trial {row.number} is no longer within it")

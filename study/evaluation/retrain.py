@@ -1,7 +1,7 @@
-"""Configurations trained again on fresh seeds: the same seeds for each, a stack of networks for each (or a few).
+"""Retraining of configurations on fresh seeds, the same for each, as one or a few stacks of networks for each.
 
-What is trained is kept in a file for each configuration, so that a process that dies has lost those that were not done,
-and a second call trains nothing.
+The networks of each configuration are stored in a file once they are trained. A process that dies loses only unfinished
+configurations, and a second call trains nothing.
 """
 
 import hashlib
@@ -32,9 +32,9 @@ from study.spec.parameters import Configuration
 
 log = logging.getLogger("study")
 
-MEMORY = 1 << 30  # bytes that the networks of a stack may take; more of them are trained as several stacks
-CHUNK_WORK = 0.4  # units of work; nothing is decided between two of them, so fewer and larger ones than in the search
-_FRESH = 7  # purpose number of the seeds, beside those of `study.search.objective`
+MEMORY = 1 << 30  # bytes that the networks of a stack may use; larger ones are split into several stacks
+CHUNK_WORK = 0.4  # units of work; larger than in the search, since nothing is decided between chunks
+_FRESH = 7  # spawn key of the seeds; see `study.search.objective` for the others
 
 
 def fresh_seed(seed: int, replica: int, fold: int = 0) -> int:
@@ -45,15 +45,15 @@ def fresh_seed(seed: int, replica: int, fold: int = 0) -> int:
 
 @dataclass(frozen=True, eq=False)
 class Retrained:
-    """A configuration that was trained again.
+    """A retrained configuration.
 
     Attributes:
-        parameters: (R, P), a row for each network; with folds those of a seed beside each other.
-        predictions: A[L] on the part, (S, n_y, M), float32; with folds their examples one after the other. Empty
-            where a network diverged.
+        parameters: (R, P), a row for each network; with folds, the networks of a seed are consecutive.
+        predictions: A[L] on the part, (S, n_y, M), float32, with the examples of all folds concatenated. Empty if a
+            network diverged.
         seconds: processor time.
         reason: why there are no predictions.
-        lasting: whether it would come out the same once more; not where a worker was lost.
+        lasting: whether another attempt would give the same result; false if a worker was lost.
     """
 
     parameters: Array
@@ -64,13 +64,13 @@ class Retrained:
 
 
 class Retraining:
-    """Trains configurations of a study again.
+    """Retrains configurations of a study.
 
     Args:
-        objective: of the study.
-        part: what the networks predict; for "dev" the objective's data are written already.
-        seeds: networks for each configuration; with folds for each configuration and fold.
-        folder: where files are kept.
+        objective: objective of the study. Its data must be written.
+        part: the examples that the networks predict.
+        seeds: number of networks for each configuration; with folds, for each configuration and fold.
+        folder: folder for the files of networks.
     """
 
     def __init__(self, objective: Objective, part: Part, seeds: int, folder: Path) -> None:
@@ -91,13 +91,13 @@ class Retraining:
         done: Callable[[str], None],
         progress: Callable[[float], None] = lambda _: None,
     ) -> dict[str, Retrained]:
-        """Train what is not kept yet; return all.
+        """Train the configurations that have no file yet; return all of them.
 
         Args:
-            configurations: parameters of the search space, by a name that can be one of a file.
-            workers: within their `with` block; how many they are changes nothing but the time.
-            done: called with the name of a configuration once it is trained.
-            progress: called with the share of the work that is done, 0 to 1, whenever some more is.
+            configurations: parameters of the search space, by a name that is valid as a file name.
+            workers: workers inside their `with` block; the results do not depend on their number.
+            done: called with the name of each configuration that has been trained.
+            progress: called with the share of the work that is done, from 0 to 1.
         """
         keys = {name: self._key(params) for name, params in configurations.items()}
         kept = {name: _read(self._path(name), key) for name, key in keys.items()}
@@ -122,7 +122,7 @@ class Retraining:
         return {name: trained[name] for name in configurations}
 
     def table(self, predictions: Array) -> Array:
-        """Return the values of single examples by seed, as `score_table`."""
+        """Return the values of single examples by seed; see `score_table`."""
         return score_table(self.objective.metric, self.folds, self.part, predictions)
 
     def _stacks(self, name: str, params: Configuration, memory: int) -> "list[_Stack]":
@@ -178,7 +178,7 @@ class Retraining:
         return self.folder / f"{name}.npz"
 
     def _key(self, params: Configuration) -> str:
-        """Return a digest of all that the networks of a configuration depend on."""
+        """Return a digest of everything that the networks of a configuration depend on."""
         objective = self.objective
         described = {
             "params": complete(objective.spec.space, params),
@@ -196,8 +196,8 @@ class _Stack:
     name: str
     begin: Callable[[], TrainingState]
     iterations: int
-    units: float  # of work of an iteration
-    state: TrainingState | None = None  # there once its training has begun: it may be large
+    units: float  # units of work of one iteration
+    state: TrainingState | None = None  # created when training starts, since it may be large
     seconds: float = 0.0
     predictions: tuple[Array, ...] = ()
     error: str | None = None
@@ -205,16 +205,16 @@ class _Stack:
 
     @property
     def left(self) -> float:
-        """Units of work that are left to do."""
+        """The remaining units of work."""
         return self.units * (self.iterations - (0 if self.state is None else self.state.iteration))
 
     @property
     def memory(self) -> int:
-        """Bytes of the state, 0 before the training has begun."""
+        """The size of the state in bytes; 0 before training starts."""
         return 0 if self.state is None else self.state.parameters.nbytes * (1 + len(self.state.slots))
 
     def started(self) -> TrainingState:
-        """Return the state, of the beginning at first."""
+        """Return the state, which is created at the first call."""
         if self.state is None:
             self.state = self.begin()
         return self.state
@@ -231,14 +231,14 @@ def _side_by_side(
     next_chunk: Callable[[_Stack], TrainingChunk],
     progress: Callable[[float], None],
 ) -> Iterator[_Stack]:
-    """Train stacks in chunks, always those that have most left to do, so that they end together; yield each then.
+    """Train stacks in chunks, those with the most remaining work first; yield each stack when it is done.
 
-    Where the stacks that have begun take MEMORY, they are trained to their end before others begin.
+    If the stacks in training use more than MEMORY, they are finished before others start.
     """
     whole = sum(stack.left for stack in stacks)
     resting, under_way = list(stacks), deque[tuple[_Stack, Batch]]()
     while resting or under_way:
-        while resting and len(under_way) <= workers.jobs:  # one more than there are workers: none waits for orders
+        while resting and len(under_way) <= workers.jobs:  # one more than there are workers, so that none is idle
             begun = [stack for stack in resting if stack.state is not None]
             taken = sum(stack.memory for stack in [*begun, *(stack for stack, _ in under_way)])
             stack = max(begun if begun and taken > MEMORY else resting, key=lambda stack: stack.left)
@@ -255,18 +255,18 @@ def _side_by_side(
 
 
 def data_of(folder: StudyFolder, part: Part) -> Path:
-    """Return where workers read train and a part to predict; for dev it is where the search's read theirs."""
+    """Return the folder from which workers read train and a part to predict; for dev, it is that of the search."""
     return folder.data if part == "dev" else folder.confirm / "data"
 
 
 def read_predictions(path: Path) -> Array | None:
-    """Return the predictions that are kept in a file, (S, n_y, M), or None where there are none."""
+    """Return the predictions in a file, (S, n_y, M); None if there are none."""
     found = _arrays(path)
     return found["predictions"] if found is not None and len(found["predictions"]) else None
 
 
 def _arrays(path: Path) -> dict[str, Array] | None:
-    """Return what a file holds; None where it is not there, or is damaged and so has to be made again."""
+    """Return the arrays in a file; None if it is missing, or is damaged and has to be recreated."""
     try:
         with path.open("rb") as content, np.load(content, allow_pickle=False) as file:
             return {name: file[name] for name in ("parameters", "predictions", "head")}
@@ -290,7 +290,7 @@ def _write(path: Path, key: str, trained: Retrained) -> None:
 
 
 def _read(path: Path, key: str) -> Retrained | None:
-    """Return what was trained, or None where there is nothing, or it is of other configurations, seeds or data."""
+    """Return the stored networks; None if there are none, or they have other hyperparameters, seeds or data."""
     found = _arrays(path)
     if found is None:
         return None

@@ -1,4 +1,4 @@
-"""The selection among configurations that were scored on the same seeds and examples: the best, and the recommended."""
+"""Selection of the best and the recommended configuration among those scored on the same seeds and examples."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,8 +20,8 @@ from study.evaluation.statistics import (
 )
 from study.ledger.confirmation import Difference, Power, Score
 
-POINTS = 0.02  # the difference that power is stated for, where a metric goes from 0 to 1
-SHARE = 0.05  # of the best value, for other metrics
+POINTS = 0.02  # the difference that power is computed for, if the metric is between 0 and 1
+SHARE = 0.05  # the same for other metrics, as a share of the best value
 
 Label = TypeVar("Label", int, str)
 
@@ -31,9 +31,10 @@ class ScoredConfiguration(Generic[Label]):
     """A configuration with its scores.
 
     Attributes:
-        label: what it is called: a trial's number, or a name.
-        table: (S, m), values of single examples by seed.
-        work, parameters: what it costs: units of work of its training in the search, numbers in its network.
+        label: number of a trial, or a name.
+        table: (S, m), the values of single examples by seed.
+        work: units of work of its training in the search.
+        parameters: number of weights and biases.
     """
 
     label: Label
@@ -44,13 +45,14 @@ class ScoredConfiguration(Generic[Label]):
 
 @dataclass(frozen=True)
 class Selection(Generic[Label]):
-    """What was selected.
+    """The result of a selection.
 
     Attributes:
-        scores: one for each configuration, in the order given.
-        best: label of the one with the best mean over seeds.
-        recommended: of the cheapest that is not significantly different from it, by work, then parameters.
-        power: None where there is nothing to compare the best with.
+        scores: one for each configuration, in the given order.
+        best: label of the configuration with the best mean over seeds.
+        recommended: label of the cheapest configuration, by work and then parameters, that is not significantly
+            different from the best.
+        power: power of the comparison; None with a single configuration.
     """
 
     scores: tuple[Score, ...]
@@ -62,13 +64,13 @@ class Selection(Generic[Label]):
 def select_best(metric: str, configurations: Sequence[ScoredConfiguration[Label]], seed: int) -> Selection[Label]:
     """Select the best configuration, and the cheapest that is not significantly different from it.
 
-    A configuration is significantly different from the best where p is below 5%; p is adjusted, since the same data
+    A configuration is significantly different from the best if p is below 5%; p is adjusted because the same data
     selected the best.
 
     Args:
-        metric: what the tables are of.
-        configurations: at least one, all with the same seeds and examples.
-        seed: of the study.
+        metric: metric of the tables.
+        configurations: at least one; all with the same seeds and examples.
+        seed: seed of the study.
     """
     maximize = METRICS[metric].direction == "maximize"
     rng = generator(seed)
@@ -106,7 +108,7 @@ def select_best(metric: str, configurations: Sequence[ScoredConfiguration[Label]
 
 
 def _power(metric: str, table: CrossedAnova, best: int, levels: Sequence[float]) -> Power | None:
-    """Return how sure it is that a difference from the best is found, by the mean spread of those that there are."""
+    """Return the power of detecting a difference from the best, with the mean variance of the differences."""
     k, others = len(table.means), [place for place in range(len(table.means)) if place != best]
     if not others:
         return None

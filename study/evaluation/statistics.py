@@ -1,11 +1,11 @@
-"""What can be said of networks that were scored on the same examples with the same seeds: means, intervals, tests.
+"""Statistics of networks that were scored on the same examples with the same seeds: means, intervals and tests.
 
-Pure functions of arrays. A table of values is (k, S, m): k configurations, S seeds, m examples, as
-`study.evaluation.influence` makes them. Seeds and examples are both drawn at random and every seed sees every example,
-so the two are crossed: a value is mean + example + seed + noise, and the variance of a mean over both is
+All functions are pure functions of arrays. A table of values is (k, S, m): k configurations, S seeds, m examples, as
+computed by `study.evaluation.influence`. Seeds and examples are both drawn at random and every seed sees every example,
+so they are crossed: a value is mean + example + seed + noise, and the variance of a mean over both is
 σ²_examples/m + σ²_seeds/S + σ²_noise/(S m) (Owen 2007). Resampling rows and columns estimates it with a bias that is
-large where S is small; mean squares do it without (Searle, Casella & McCulloch 1992), and tell the degrees of freedom
-(Satterthwaite 1946). Formulas, sources and what they do not cover: docs/comparison.md.
+large if S is small. Mean squares are unbiased (Searle, Casella & McCulloch 1992), and provide the degrees of freedom
+(Satterthwaite 1946). See docs/comparison.md for formulas, sources and limitations.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,22 +19,23 @@ from engine.metrics import METRICS
 
 ALPHA = 0.05  # intervals of 95%, tests at 5%
 DRAWS = 20_000
-LEAST = 0.5  # of the mean square of examples; less is taken for luck, with two seeds all that is below it
-_STATISTICS = 6  # purpose number of the generator, beside those of `study.search.objective`
+LEAST = 0.5  # lower bound of the total mean square, as a share of that of examples; with two seeds, the bound is 1
+_STATISTICS = 6  # spawn key of the generator; see `study.search.objective` for the others
 
 
 def generator(seed: int) -> np.random.Generator:
-    """Return the generator of a study's resampling: a function of the study's seed."""
+    """Return the random generator for the statistics of a study, seeded by the study's seed."""
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_STATISTICS,)))
 
 
 @dataclass(frozen=True)
 class Interval:
-    """An estimate with its interval.
+    """An estimate with its 95% interval.
 
     Attributes:
-        estimate, low, high: in the unit of the metric.
-        p: two-sided, of the hypothesis that the truth is 0.
+        estimate: the estimate, in the unit of the metric.
+        low, high: ends of the interval.
+        p: two-sided p-value for the hypothesis that the true value is 0.
     """
 
     estimate: float
@@ -45,15 +46,15 @@ class Interval:
 
 @dataclass(frozen=True, eq=False)
 class CrossedAnova:
-    """Means of k configurations over seeds and examples, and what is known of their variance.
+    """Means of k configurations over seeds and examples, and their mean squares.
 
     Attributes:
         means: (k,).
         by_seed: (k, S).
-        examples, seeds, noise: (k, k), mean squares and products between examples, between seeds, and of what is
-            left; with one seed the last two are 0.
+        examples, seeds, noise: (k, k), mean squares and products between examples, between seeds, and of the
+            residuals; with one seed, the last two are 0.
         third: (k,), third central moments of the examples' means over seeds.
-        m: examples.
+        m: number of examples.
     """
 
     means: Array
@@ -66,11 +67,11 @@ class CrossedAnova:
 
     @property
     def S(self) -> int:  # noqa: N802 - the notation of the formulas
-        """Number of seeds."""
+        """The number of seeds."""
         return int(self.by_seed.shape[1])
 
     def spread(self, contrast: Array) -> tuple[float, float]:
-        """Return the variance of a combination of the means, contrast (k,), and its degrees of freedom.
+        """Return the variance of a linear combination of the means, contrast (k,), and its degrees of freedom.
 
         The variance is (MS_examples + MS_seeds − MS_noise) / (S m).
         """
@@ -78,20 +79,20 @@ class CrossedAnova:
         return crossed_variance(a, b, e, self.S, self.m)
 
     def covariance(self) -> Array:
-        """Return the (k, k) covariance of the means; never negative in any direction."""
+        """Return the (k, k) covariance of the means, which is positive semidefinite."""
         values, vectors = np.linalg.eigh(self.seeds - self.noise)
         excess = (vectors * np.maximum(values, 0)) @ vectors.T
         covariance: Array = (self.examples + excess) / (self.S * self.m)
         return covariance
 
     def interval(self, metric: str, place: int) -> Interval:
-        """Return the mean of a configuration with its interval, as `interval` says."""
+        """Return the mean of a configuration with its interval; see `interval`."""
         variance, degrees = self.spread(np.eye(len(self.means))[place])
         skewness = float(self.third[place]) / (self.m**2 * variance**1.5) if variance > 0 else 0.0
         return interval(metric, float(self.means[place]), variance, degrees, self.m, skewness)
 
     def difference(self, first: int, second: int, level: float = ALPHA) -> Interval:
-        """Return mean(first) − mean(second) with its interval, which 0 leaves where p is below level (a t test)."""
+        """Return mean(first) − mean(second) with its interval and p-value (a t test); 0 is outside if p < level."""
         contrast = np.zeros(len(self.means))
         contrast[first], contrast[second] = 1, -1
         estimate = float(self.means[first] - self.means[second])
@@ -106,7 +107,7 @@ class CrossedAnova:
 
 
 def crossed_anova(values: Array) -> CrossedAnova:
-    """Return means and mean squares of a table of values (k, S, m); configurations are compared pair by pair."""
+    """Return the means and mean squares of a table of values (k, S, m), for pairwise comparisons."""
     values = np.asarray(values, dtype=np.float64)
     k, S, m = values.shape
     by_seed, by_example = values.mean(axis=2), values.mean(axis=1)
@@ -132,13 +133,13 @@ def crossed_variance(a: float, b: float, e: float, S: int, m: int) -> tuple[floa
     """Return the variance of a mean over S seeds and m examples, and its degrees of freedom (Satterthwaite 1946).
 
     Args:
-        a, b, e: mean squares of examples, of seeds and of what is left.
-        S, m: seeds and examples.
+        a, b, e: mean squares of examples, of seeds and of the residuals.
+        S, m: numbers of seeds and examples.
     """
     n = max(m - 1, 1)
     if S == 1:
         return a / m, n
-    # Where there is no variance between seeds, b − e is noise around 0; chance must not make the sum tiny.
+    # Without variance between seeds, b − e is noise around 0, which must not make the sum tiny.
     total = max(a + b - e, max(LEAST, 1 / (S - 1)) * a)
     if total <= 0:
         return 0.0, n
@@ -149,15 +150,16 @@ def crossed_variance(a: float, b: float, e: float, S: int, m: int) -> tuple[floa
 def interval(metric: str, mean: float, variance: float, degrees: float, m: int, skewness: float = 0.0) -> Interval:
     """Return the interval of the mean of a metric.
 
-    Shares and areas get the interval of Wilson (1927) for as many examples as would have this variance (Korn &
-    Graubard 1998); half an example that all networks get wrong is added where that number is estimated, since a few
-    errors say little of it. The other metrics get one of t, bent by Hall's transformation (1992) as their mean is
-    skewed: a few examples make up most of a log loss.
+    Metrics between 0 and 1 get the interval of Wilson (1927) for the effective number of examples (Korn & Graubard
+    1998). The estimate of that number adds half an example that all networks get wrong, since few errors carry little
+    information. The other metrics get a t interval, corrected for skewness by Hall's transformation (1992), since a few
+    examples may account for most of a log loss.
 
     Args:
         metric: a name in `engine.metrics.METRICS`.
-        mean, variance, degrees, skewness: of the mean, as `CrossedAnova` has them.
-        m: examples.
+        mean: the mean.
+        variance, degrees, skewness: variance, degrees of freedom and skewness of the mean; see `CrossedAnova`.
+        m: number of examples.
     """
     t = float(stats.t.ppf(1 - ALPHA / 2, degrees))
     if metric in BOUNDED:
@@ -172,7 +174,7 @@ def interval(metric: str, mean: float, variance: float, degrees: float, m: int, 
 
 
 def _bent(t: float, skewness: float) -> float:
-    """Return the quantile of a mean over its standard error where a normal one is t (Hall 1992, its g₂ inverted)."""
+    """Return the quantile t of a standardized mean, corrected for skewness (Hall 1992, the inverse of g₂)."""
     if abs(skewness) < 1e-6:
         return t
     return float(3 / skewness * (np.cbrt(1 + skewness * (t - skewness / 6)) - 1))
@@ -182,10 +184,10 @@ BOUNDED = ("accuracy", "balanced_accuracy", "f1", "auc")
 
 
 def probability_best(table: CrossedAnova, rng: np.random.Generator, *, maximize: bool) -> Array:
-    """Return the probability of each configuration to be the best, (k,): how often it is in draws of the true means.
+    """Return the probability that each configuration is the best, (k,): the share of draws of the means in which it is.
 
-    Examples and seeds are drawn anew together: the means have a joint t distribution with the covariance above and the
-    fewest degrees of freedom of any pair. Equals share.
+    The means are drawn from a joint t distribution with the covariance above and the fewest degrees of freedom of any
+    pair. Tied configurations share a draw.
     """
     k = len(table.means)
     degrees = min((table.spread(_pair(k, i, j))[1] for i in range(k) for j in range(i)), default=1.0)
@@ -201,18 +203,21 @@ def probability_best(table: CrossedAnova, rng: np.random.Generator, *, maximize:
 def adjust_to_best(
     table: CrossedAnova, winner: int, p: Sequence[float], rng: np.random.Generator
 ) -> tuple[list[float], list[float]]:
-    """Return p values for differences to a winner that the same data chose, and the levels that single p have to meet.
+    """Adjust p-values for differences from a winner that the same data selected.
 
-    Whoever leads may do so by luck, so a configuration trails only if it does so by more than the best of the others
-    would lead it where all are equal (multiple comparisons with the best: Hsu 1984; by simulation from the joint normal
-    distribution of the differences). So the truly best setting is called worse than the winner in at most 2.5% of
-    studies, and with two configurations nothing changes.
+    The winner may lead by chance. A configuration is therefore worse only if it trails by more than the best of the
+    others would lead it if all were equal (multiple comparisons with the best: Hsu 1984; simulated from the joint
+    normal distribution of the differences). As a result, the truly best configuration is called worse than the winner
+    in at most 2.5% of studies. With two configurations, nothing changes.
 
     Args:
-        table: of k configurations.
-        winner: its place.
-        p: two-sided, of the difference of each configuration to the winner, k of them; the winner's own does not count.
-        rng: what draws.
+        table: means and mean squares of k configurations.
+        winner: index of the winner.
+        p: two-sided p-value of each configuration's difference from the winner, (k,); the winner's own is ignored.
+        rng: random generator.
+
+    Returns:
+        The adjusted p-values, and the level for each unadjusted p-value that corresponds to ALPHA.
     """
     k, level = len(table.means), ALPHA
     adjusted, levels = list(p), [level] * k
@@ -235,13 +240,18 @@ def adjust_to_best(
 
 
 def mcnemar_exact(only_first: int, only_second: int) -> float:
-    """Return the two-sided p of McNemar's test (1947), exact: a fair coin for each example that just one has right."""
+    """Return the two-sided p-value of McNemar's exact test (1947).
+
+    Args:
+        only_first, only_second: numbers of examples that only the first, or only the second, network predicts
+            correctly.
+    """
     n = only_first + only_second
     return min(1.0, float(2 * stats.binom.cdf(min(only_first, only_second), n, 0.5))) if n else 1.0
 
 
 def paired_shares(only_first: int, only_second: int, m: int) -> Interval:
-    """Return the difference of two shares right on the same m examples: Bonett & Price (2012), p by McNemar."""
+    """Return the difference between two accuracies on the same m examples: Bonett & Price (2012), p by McNemar."""
     estimate = (only_first - only_second) / m
     first, second = (only_first + 1) / (m + 2), (only_second + 1) / (m + 2)
     reach = float(stats.norm.ppf(1 - ALPHA / 2)) * ((first + second - (first - second) ** 2) / (m + 2)) ** 0.5
@@ -257,26 +267,27 @@ def paired_shares(only_first: int, only_second: int, m: int) -> Interval:
 def paired_bootstrap(
     compute: Callable[[IntArray], tuple[float, float]], m: int, rng: np.random.Generator, draws: int = 2000
 ) -> Interval:
-    """Return the difference of two networks' metrics by drawing examples anew, the same ones for both.
+    """Return the difference between two networks' metrics, by resampling the same examples for both.
 
-    Percentile interval and achieved significance level (Efron & Tibshirani 1993, chapters 13 and 15).
+    The result has the percentile interval and the achieved significance level (Efron & Tibshirani 1993, chapters 13 and
+    15).
 
     Args:
-        compute: the two metrics for places (m,) of examples.
-        m: examples.
-        rng: what draws them.
-        draws: how often.
+        compute: returns the two metrics for indices of examples, (m,).
+        m: number of examples.
+        rng: random generator.
+        draws: number of draws.
     """
     first, second = compute(np.arange(m))
     resampled = np.array([np.subtract(*compute(rng.integers(0, m, m))) for _ in range(draws)])
-    resampled = np.append(resampled[np.isfinite(resampled)], first - second)  # AUC of one class alone has no value
+    resampled = np.append(resampled[np.isfinite(resampled)], first - second)  # AUC is undefined for a single class
     low, high = np.quantile(resampled, [ALPHA / 2, 1 - ALPHA / 2])
     tail = min(int((resampled <= 0).sum()), int((resampled >= 0).sum()))
     return Interval(first - second, float(low), float(high), min(1.0, 2 * (tail + 1) / (len(resampled) + 1)))
 
 
 def holm(p: Sequence[float]) -> list[float]:
-    """Return p values adjusted for their number (Holm 1979), in the order given."""
+    """Return p-values adjusted for their number (Holm 1979), in the given order."""
     order = np.argsort(p, kind="stable")
     adjusted = np.empty(len(p))
     adjusted[order] = np.maximum.accumulate(np.asarray(p, dtype=np.float64)[order] * np.arange(len(p), 0, -1))
@@ -290,9 +301,9 @@ def _pair(k: int, first: int, second: int) -> Array:
 
 
 def _normal(covariance: Array, draws: int, rng: np.random.Generator) -> Array:
-    """Return (draws, k) of a normal distribution around 0, whose covariance may be singular."""
+    """Draw from a normal distribution with mean 0, whose covariance may be singular; return (draws, k)."""
     values, vectors = np.linalg.eigh(covariance)
-    # The symmetric root: unlike eigenvectors it has no sign that hangs on the last bit.
+    # Use the symmetric root: unlike eigenvectors, it has no sign that depends on the last bit.
     values = np.where(values > 1e-12 * values.max(), values, 0.0)
     root = (vectors * np.sqrt(values)) @ vectors.T
     drawn: Array = rng.standard_normal((draws, len(values))) @ root

@@ -1,1 +1,1 @@
-"""What is known of a study, and who may write it."""
+"""The record of a study, and the lock that allows only one process to write to it."""

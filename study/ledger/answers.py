@@ -1,4 +1,4 @@
-"""A study as `study show --json`, `study list --json` and the report print it."""
+"""Records of a study for JSON: the output of `study show --json` and `study list --json`, and data of the report."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -14,13 +14,16 @@ class StudyLine:
     """A study without its trials.
 
     Attributes:
-        objectives, values, front: with several objectives alone: names of all that is compared, its values of each
-            complete trial, and the trials that no other is better than in all of them.
-        best: the best complete trial; with several objectives by the first.
-        planned: trials asked for.
-        confirmed, recommended, finalize: numbers of trials: confirmed, recommended, and taken by `study finalize`.
-        confirm: what `study confirm` found.
-        finalized: the openings of the test set, oldest first.
+        objectives: names of the objectives; only with several objectives.
+        values: values of the objectives for each complete trial, by number; only with several objectives.
+        front: numbers of the trials on the Pareto front; only with several objectives.
+        best: the best complete trial; with several objectives, the best by the first one.
+        planned: number of trials asked for.
+        confirmed: number of the confirmed trial.
+        recommended: number of the recommended trial.
+        finalize: number of the trial that `study finalize` uses.
+        confirm: the result of `study confirm`.
+        finalized: the test evaluations, oldest first.
         warnings: severe warnings about the data.
     """
 
@@ -44,7 +47,7 @@ class StudyLine:
 
 @dataclass(frozen=True, kw_only=True)
 class StudyAnswer(StudyLine):
-    """A study with all its trials, by number."""
+    """A study with all its trials, ordered by number."""
 
     trials: tuple[TrialRow, ...]
 
@@ -73,7 +76,7 @@ def describe_line(summary: Summary) -> StudyLine:
 
 
 def describe_study(summary: Summary) -> StudyAnswer:
-    """Return a study with all its trials, by number."""
+    """Return a study with all its trials, ordered by number."""
     line = describe_line(summary)
     shared = {each.name: getattr(line, each.name) for each in fields(line)}
     return StudyAnswer(**shared, trials=tuple(summary.trials))

@@ -1,4 +1,4 @@
-"""What a ledger keeps of a whole study, by attribute. Ledgers of earlier versions lack some of it."""
+"""The attributes of a study in its ledger. Ledgers of earlier versions lack some of them."""
 
 from typing import TypedDict
 
@@ -7,7 +7,11 @@ from study.text.records import Json
 
 
 class DataAttributes(TypedDict, total=False):
-    """What is known of the data of a study. rows: examples by part."""
+    """The data of a study.
+
+    Attributes:
+        rows: number of examples in each part.
+    """
 
     source: str
     task: str
@@ -17,7 +21,12 @@ class DataAttributes(TypedDict, total=False):
 
 
 class ImportanceAttributes(TypedDict, total=False):
-    """How much each hyperparameter matters. told: finished trials that this is of; few: they are too few to say."""
+    """The importance of each hyperparameter.
+
+    Attributes:
+        told: number of finished trials when the importance was estimated.
+        few: whether there are too few trials for a reliable estimate.
+    """
 
     told: int
     trials: int
@@ -27,7 +36,7 @@ class ImportanceAttributes(TypedDict, total=False):
 
 
 class KeptOpening(TypedDict, total=False):
-    """An opening of the test set, as JSON of `study.model.finalize.TestEvaluation`."""
+    """A test evaluation, as JSON of `study.model.finalize.TestEvaluation`."""
 
     trial: int
     setting: dict[str, ParameterValue]
@@ -45,7 +54,11 @@ class KeptOpening(TypedDict, total=False):
 
 
 class BegunOpening(TypedDict, total=False):
-    """An opening of the test set that has begun. times: which one it is, from 1 on."""
+    """A test evaluation that has started.
+
+    Attributes:
+        times: its ordinal number, starting from 1.
+    """
 
     times: int
     trial: int
@@ -57,19 +70,23 @@ class StudyAttributes(TypedDict, total=False):
     """The attributes of a study.
 
     Attributes:
-        format: version of the ledger.
-        uid: of the study, wherever it is shown.
-        identity: what must stay the same for a study to go on, from its spec.
-        spec, folder: text of the spec, and the folder that its paths are relative to.
+        format: version of the ledger format.
+        uid: unique id of the study.
+        identity: digests of the parts of the spec that must not change.
+        spec: text of the spec.
+        folder: the folder that paths in the spec are relative to.
         settings: hyperparameters that all trials share.
-        fingerprint, parts: SHA-256 of the data, and of its parts.
-        trials, raised: asked for, and the number that was given once with --trials.
-        created: milliseconds since 1970.
-        ended: why the search ended ahead of its trials.
+        fingerprint: SHA-256 of the data.
+        parts: SHA-256 of each part of the data.
+        trials: number of trials asked for.
+        raised: number of trials given with --trials.
+        created: time of creation, in milliseconds since 1970.
+        ended: the reason why the search ended before all trials had run.
         warm: configurations to try first, from another study.
         cautions: severe warnings about the data.
         confirm, recheck: JSON of `study.ledger.confirmation.Confirmation` and `Recheck`.
-        finalized, opening: openings of the test set, oldest first, and the one that began last.
+        finalized: the test evaluations, oldest first.
+        opening: the test evaluation that started last.
     """
 
     format: int

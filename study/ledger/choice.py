@@ -1,4 +1,4 @@
-"""The trials of a study that stand out: best, confirmed, recommended; and which one is finalized."""
+"""The selected trials of a study: best, confirmed and recommended, and the one to finalize."""
 
 from dataclasses import dataclass
 
@@ -6,18 +6,18 @@ from study.errors import UserError
 from study.text.shell import next_command
 
 NAMES = {"best": "best in the search", "confirmed": "confirmed", "recommended": "recommended"}
-"""What a trial is called on the command line, and in sentences."""
+"""Names of selected trials on the command line, and their descriptions."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """Numbers of trials; None where there is none.
+    """Numbers of the selected trials; None if there is no such trial.
 
     Attributes:
-        best: the best value on dev in the search; with several objectives, by the first.
-        confirmed: the best value on fresh seeds, by `study confirm`.
-        recommended: the cheapest that is not significantly different from the confirmed trial.
-        outdated: whether the study has gone on since it was confirmed; `confirmed` and `recommended` are None then.
+        best: the trial with the best value on dev in the search; with several objectives, by the first one.
+        confirmed: the trial with the best value on fresh seeds, selected by `study confirm`.
+        recommended: the cheapest trial that is not significantly different from the confirmed trial.
+        outdated: whether the study has continued since it was confirmed; `confirmed` and `recommended` are None then.
     """
 
     best: int | None = None
@@ -27,21 +27,21 @@ class Choice:
 
     @property
     def main(self) -> int | None:
-        """The confirmed trial, or else the best in the search: the one that stands out in charts."""
+        """The trial that charts highlight: the confirmed trial, or else the best in the search."""
         return self.best if self.confirmed is None else self.confirmed
 
     @property
     def final(self) -> int | None:
-        """The trial that `study finalize` takes if none is named; None where it asks for one."""
+        """The trial that `study finalize` uses by default; None if a trial must be specified."""
         return None if self.outdated else self.main
 
     def numbers(self) -> list[int]:
-        """Return the trials that stand out, without repetition."""
+        """Return the numbers of the selected trials, without duplicates."""
         found = (self.best, self.confirmed, self.recommended)
         return list(dict.fromkeys(number for number in found if number is not None))
 
     def words(self, number: int) -> list[str]:
-        """Return what a trial is called in sentences; nothing for one that does not stand out."""
+        """Return the descriptions of a selected trial; empty for any other trial."""
         return [words for name, words in NAMES.items() if getattr(self, name) == number]
 
     def title(self, number: int) -> str:
@@ -50,14 +50,14 @@ class Choice:
         return f"trial {number} ({words})" if words else f"trial {number}"
 
     def number(self, item: str, study: str) -> int:
-        """Return the number that a name or a number as text stands for.
+        """Return the number of the trial that a name or a number refers to.
 
         Args:
             item: "best", "confirmed", "recommended" or a number.
-            study: its name, for messages.
+            study: name of the study, for messages.
 
         Raises:
-            UserError: it is neither, or the study has no such trial.
+            UserError: `item` is neither a name nor a number, or the study has no such trial.
         """
         digits = item.removeprefix("-")
         if digits.isascii() and digits.isdecimal():

@@ -1,4 +1,4 @@
-"""What `study confirm` and `study recheck` find, as records: configurations trained again, and what was selected."""
+"""Records of the results of `study confirm` and `study recheck`: retrained configurations, and the selected ones."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,15 +8,17 @@ from study.spec.parameters import ParameterValue
 from study.text.records import from_json
 
 Part = Literal["dev", "confirm"]
-"""Which examples are predicted."""
+"""The examples that are predicted."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Difference:
-    """A candidate's value less that of the selected one, with a 95% interval.
+    """A candidate's value minus that of the best candidate, with a 95% interval.
 
     Attributes:
-        p: adjusted, since the same data selected the best.
+        estimate: the estimated difference.
+        low, high: ends of the interval.
+        p: p-value, adjusted because the same data selected the best candidate.
     """
 
     estimate: float
@@ -27,14 +29,16 @@ class Difference:
 
 @dataclass(frozen=True, kw_only=True)
 class Power:
-    """How sure it is that a true difference is found.
+    """The statistical power of a comparison.
 
     Attributes:
-        difference: that `power` is stated for, in the unit of the metric.
-        power: the probability that it is found.
-        detectable: the smallest difference that is found with the probability `wanted`.
-        seeds_needed, examples_needed: to find `difference` with the probability `wanted`; None where no number does.
-        level: of the test.
+        difference: the true difference that `power` refers to, in the unit of the metric.
+        power: the probability of detecting `difference`.
+        detectable: the smallest difference that is detected with probability `wanted`.
+        wanted: the desired power.
+        seeds_needed, examples_needed: the number that is needed to detect `difference` with probability `wanted`; None
+            if no number suffices.
+        level: significance level of the test.
     """
 
     difference: float
@@ -48,15 +52,17 @@ class Power:
 
 @dataclass(frozen=True, kw_only=True)
 class Score:
-    """How a configuration does on fresh seeds, beside the best of those that were trained with it.
+    """The score of a configuration on fresh seeds, compared with the best candidate.
 
     Attributes:
-        value: mean over seeds; low, high: its 95% interval.
-        by_seed: the value of each seed.
-        probability_best: that it is the best of them.
-        indistinguishable: whether it is not significantly different from the best.
-        difference: from the best.
-        work, parameters: what it costs: units of work of its training in the search, weights and biases.
+        value: mean over seeds.
+        low, high: ends of the 95% interval of the mean.
+        by_seed: the value for each seed.
+        probability_best: probability that this configuration is the best candidate.
+        indistinguishable: whether it is not significantly different from the best candidate.
+        difference: difference from the best candidate.
+        work: units of work of its training in the search.
+        parameters: number of weights and biases.
     """
 
     value: float
@@ -91,21 +97,29 @@ class _NamedTrial:
 # Fields of the last base come first, as they do in JSON.
 @dataclass(frozen=True, kw_only=True)
 class Candidate(Score, _Trial):
-    """A configuration that `study confirm` trained again. seconds: of processor time."""
+    """A configuration that `study confirm` retrained.
+
+    Attributes:
+        seconds: processor time.
+    """
 
     seconds: float
 
 
 @dataclass(frozen=True, kw_only=True)
 class RecheckCandidate(Score, _NamedTrial):
-    """A configuration that `study recheck` trained again. seconds: of processor time."""
+    """A configuration that `study recheck` retrained.
+
+    Attributes:
+        seconds: processor time.
+    """
 
     seconds: float
 
 
 @dataclass(frozen=True, kw_only=True)
 class FailedCandidate:
-    """A configuration that does not train on fresh seeds."""
+    """A configuration whose training fails on fresh seeds."""
 
     trial: int
     search_value: float | None
@@ -114,7 +128,7 @@ class FailedCandidate:
 
 @dataclass(frozen=True, kw_only=True)
 class FailedRecheck:
-    """A configuration that does not train on new data."""
+    """A configuration whose training fails on the new data."""
 
     name: str
     reason: str
@@ -139,18 +153,22 @@ class OldBest:
 
 @dataclass(frozen=True, kw_only=True)
 class Confirmation:
-    """The best configurations of a search on fresh seeds, as the ledger keeps it.
+    """The best configurations of a search on fresh seeds, as stored in the ledger.
 
     Attributes:
-        metric, direction: that decides.
-        part: the examples; m: how many.
-        seeds: fresh ones for each candidate.
-        top: best trials of the search that were trained.
-        search_best: the best of them in the search.
-        winner: the confirmed trial.
-        recommended: the cheapest that is not significantly different from it.
-        power: None with a single candidate.
-        of: digest of all that it is computed from.
+        metric: the metric that is compared.
+        direction: direction of the metric.
+        part: the examples that are predicted.
+        m: number of examples.
+        seeds: number of fresh seeds for each candidate.
+        top: number of the search's best trials that were retrained.
+        search_best: the best trial of the search.
+        candidates: the retrained configurations.
+        failed: the configurations whose training failed.
+        winner: number of the confirmed trial.
+        recommended: number of the cheapest trial that is not significantly different from it.
+        power: power of the comparison; None with a single candidate.
+        of: digest of everything that the result was computed from.
     """
 
     metric: str
@@ -184,11 +202,11 @@ class Confirmation:
 
 @dataclass(frozen=True, kw_only=True)
 class ConfirmAnswer(Confirmation):
-    """A confirmation, and what it means for the study.
+    """A confirmation, and the trials that the study now selects.
 
     Attributes:
-        confirmed: the confirmed trial.
-        finalize: the trial that `study finalize` takes.
+        confirmed: number of the confirmed trial.
+        finalize: number of the trial that `study finalize` uses.
     """
 
     confirmed: int
@@ -197,19 +215,25 @@ class ConfirmAnswer(Confirmation):
 
 @dataclass(frozen=True, kw_only=True)
 class Recheck:
-    """Whether the best of a study still holds on other data, as the ledger keeps it.
+    """Whether the best configuration of a study still holds on current or other data, as stored in the ledger.
 
     Attributes:
-        metric, direction: that decides.
-        part: the examples; m: how many.
-        seeds: fresh ones for each candidate.
-        old_best: the best of the study.
-        holds: whether it is the best, or not significantly different from the best.
-        winner, recommended: names of candidates: the best, and the cheapest that is not significantly different.
-        power: None with a single candidate.
-        data: the source; same_data: whether it is as it was when the study ran.
-        trials: of the search on these data.
-        of: digest of all that it is computed from.
+        metric: the metric that is compared.
+        direction: direction of the metric.
+        part: the examples that are predicted.
+        m: number of examples.
+        seeds: number of fresh seeds for each candidate.
+        old_best: the best trial of the study.
+        holds: whether `old_best` is the best candidate, or not significantly different from it.
+        candidates: the retrained configurations.
+        failed: the configurations whose training failed.
+        winner: name of the best candidate.
+        recommended: name of the cheapest candidate that is not significantly different from the best.
+        power: power of the comparison; None with a single candidate.
+        data: source of the data.
+        same_data: whether the data are the same as when the study ran.
+        trials: number of trials of the search on these data.
+        of: digest of everything that the result was computed from.
     """
 
     metric: str
@@ -230,10 +254,10 @@ class Recheck:
     of: str
 
     def candidate(self, name: str) -> RecheckCandidate | None:
-        """Return the candidate of this name; None where there is none."""
+        """Return the candidate with this name; None if there is none."""
         return next((each for each in self.candidates if each.name == name), None)
 
 
 def read_confirmation(kept: Mapping[str, object] | None) -> Confirmation | None:
-    """Return the confirmation that a ledger keeps; None where there is none."""
+    """Return the confirmation that is stored in a ledger; None if there is none."""
     return None if kept is None else from_json(Confirmation, kept)

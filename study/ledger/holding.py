@@ -1,4 +1,4 @@
-"""The right to write to a study: one process has it at a time, on whatever machine; whoever only reads needs none."""
+"""The lock on a study: only one process at a time may write to it, on any machine. Reading needs no lock."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,12 +15,13 @@ if TYPE_CHECKING:
 
 @contextmanager
 def hold(folder: StudyFolder, name: str) -> Iterator["Connection | None"]:
-    """Hold a study while the block runs; yield what its `Ledger` is opened with.
+    """Hold the lock on a study for the duration of the block; yield the `held` argument of its `Ledger`.
 
-    Both the folder and, where the ledger is in a database, the study there are held.
+    The folder is locked and, if the ledger is in a database, the study in the database, too.
 
     Raises:
-        UserError: another process has it; the folder is another study's; or the database refuses.
+        UserError: another process holds the lock, the folder belongs to another study, or the database reports an
+            error.
     """
     if folder.storage is None:
         if folder.owner.exists() and not folder.ledger.exists():
@@ -43,22 +44,22 @@ def hold(folder: StudyFolder, name: str) -> Iterator["Connection | None"]:
 
 
 def _forget_unfinished(folder: StudyFolder) -> None:
-    """Delete the temporary files of a process that died while it wrote; only whoever holds the study writes there."""
+    """Delete the temporary files of a process that died while writing; only the holder of the lock writes there."""
     for place in folder.held:
         for path in place.rglob(f".*{TEMPORARY}"):
             path.unlink(missing_ok=True)
 
 
 def is_held(folder: StudyFolder, name: str) -> bool:
-    """Return whether a living process holds the study."""
+    """Return whether a live process holds the lock on a study."""
     return lock.is_held(folder.lease) if folder.storage is None else postgres.is_held(folder.storage, name)
 
 
 def own(folder: StudyFolder, uid: str) -> None:
-    """Write into the folder whose it is, where the ledger is in a database, or check that it is this study's.
+    """Mark the folder as this study's if the ledger is in a database, or check that it is.
 
     Raises:
-        UserError: it is that of another study of the same name, in another database perhaps.
+        UserError: the folder belongs to another study of the same name, perhaps in another database.
     """
     if folder.storage is None:
         return

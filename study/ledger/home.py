@@ -1,4 +1,4 @@
-"""Where a study lives: the home (default ./mlruns), the folder of one study in it, and the database of ledgers."""
+"""The files of studies: the home (default ./mlruns), the folder of each study in it, and the database of ledgers."""
 
 import os
 from dataclasses import dataclass, field
@@ -15,8 +15,8 @@ class StudyFolder:
     """The files of one study.
 
     Attributes:
-        path: of the folder.
-        storage: address of the database that keeps the ledger; None where it is a file here.
+        path: path of the folder.
+        storage: address of the database that contains the ledger; None if the ledger is a file in this folder.
     """
 
     path: Path
@@ -24,75 +24,75 @@ class StudyFolder:
 
     @property
     def ledger(self) -> Path:
-        """The Optuna journal: the record that counts, unless a database keeps it."""
+        """The ledger, an Optuna journal, unless it is in a database."""
         return self.path / "ledger.log"
 
     @property
     def owner(self) -> Path:
-        """Of a study whose ledger is in a database: its uid, so that no other study takes the folder for its own."""
+        """The uid of a study whose ledger is in a database, which keeps other studies from using the folder."""
         return self.path / "owner"
 
     @property
     def lease(self) -> Path:
-        """Held by the process that runs the study."""
+        """The lock file of the process that writes to the study."""
         return self.path / "lease.json"
 
     @property
     def data(self) -> Path:
-        """Train and dev as arrays, for workers."""
+        """The arrays of train and dev that workers read."""
         return self.path / "data"
 
     @property
     def exports(self) -> Path:
-        """Which MLflow run shows which trial; can be made again."""
+        """The MLflow run of each trial; can be recreated."""
         return self.path / "exports.json"
 
     @property
     def tracking_lock(self) -> Path:
-        """Held by the process that writes the study to MLflow."""
+        """The lock file of the process that exports the study to MLflow."""
         return self.path / "tracking.lock"
 
     @property
     def final(self) -> Path:
-        """Final models, under names that hold their digests; the ledger says which one counts."""
+        """The final models, whose names contain their digests; the ledger records the current one."""
         return self.path / "final"
 
     @property
     def confirm(self) -> Path:
-        """What `study confirm` trained."""
+        """The networks that `study confirm` trained."""
         return self.path / "confirm"
 
     @property
     def rechecks(self) -> Path:
-        """What `study recheck` trained, a folder for each table."""
+        """The networks that `study recheck` trained, in a folder for each table."""
         return self.path / "recheck"
 
     @property
     def trials(self) -> Path:
-        """Results and training states of trials."""
+        """The results and training states of trials."""
         return self.path / "trials"
 
     @property
     def held(self) -> tuple[Path, ...]:
-        """Folders that only the process that holds the study writes to."""
+        """The folders that only the holder of the study's lock writes to."""
         return self.data, self.trials, self.confirm, self.rechecks, self.final
 
     def result(self, number: int) -> Path:
-        """Curve, weights and dev predictions of a finished trial."""
+        """Return the file with the curve, weights and dev predictions of a finished trial."""
         return self.trials / f"{number:05d}.npz"
 
     def checkpoint(self, number: int) -> Path:
-        """Training state of an open trial."""
+        """Return the file with the training state of an open trial."""
         return self.trials / f"{number:05d}.state.npz"
 
 
 @dataclass(frozen=True)
 class Home:
-    """The folder that holds all state, but for ledgers that are in a database.
+    """The folder that contains all state, except for ledgers in a database.
 
     Attributes:
-        path: of the folder.
-        storage: address of the database; None where ledgers are files of the folder.
+        path: path of the folder.
+        storage: address of the database; None if ledgers are files in this folder.
     """
 
     path: Path
@@ -100,10 +100,10 @@ class Home:
 
     @classmethod
     def at(cls, given: str | None, storage: str | None = None) -> "Home":
-        """Return the home: as given, else STUDY_HOME, else ./mlruns; storage likewise, else STUDY_STORAGE, else none.
+        """Return the home at a path, which defaults to STUDY_HOME or ./mlruns; storage defaults to STUDY_STORAGE.
 
         Raises:
-            UserError: the path cannot be part of an address, or the storage is not an address of PostgreSQL.
+            UserError: MLflow does not allow the path, or the storage is not a PostgreSQL address.
         """
         path = Path(given or os.environ.get("STUDY_HOME") or "mlruns").absolute()
         strange = next((sign for sign in "?#%" if sign in str(path)), None)
@@ -115,27 +115,27 @@ class Home:
 
     @property
     def studies(self) -> Path:
-        """The folder of all studies."""
+        """The folder that contains the folders of all studies."""
         return self.path / "studies"
 
     @property
     def mlflow_database(self) -> Path:
-        """MLflow's default store."""
+        """The database of MLflow's default store."""
         return self.path / "mlflow.db"
 
     @property
     def artifacts(self) -> Path:
-        """Artifacts of the default store."""
+        """The artifacts of MLflow's default store."""
         return self.path / "artifacts"
 
     @property
     def place(self) -> str:
-        """Where ledgers are, as people are told it."""
+        """The location of the ledgers, for messages."""
         return str(self.path) if self.storage is None else redact_address(self.storage)
 
     @property
     def environment(self) -> dict[str, str]:
-        """What tells a process where ledgers are; as an argument everybody on the machine would see the password."""
+        """Environment variables that pass the storage to a child process, since arguments would expose the password."""
         return {"STUDY_STORAGE": self.storage or ""}
 
     def names(self) -> list[str]:
@@ -152,7 +152,7 @@ class Home:
         """Return the folder of a study that has a ledger.
 
         Raises:
-            UserError: there is none of this name.
+            UserError: there is no study with this name.
         """
         names = self.names()
         if name not in names:
@@ -161,10 +161,10 @@ class Home:
         return self.folder(name)
 
     def make(self) -> None:
-        """Make the folders, once the database of ledgers answers.
+        """Create the folders, after checking the database of ledgers.
 
         Raises:
-            UserError: the place cannot be written to, or the database refuses.
+            UserError: the folder is not writable, or the database reports an error.
         """
         if self.storage is not None:
             postgres.check(self.storage)

@@ -1,12 +1,12 @@
-"""The ledger as a file: Optuna's journal with a checksum in every line, read, mended and written in this place alone.
+"""The ledger as a file: an Optuna journal with a checksum in every line. Only this module reads, repairs and writes it.
 
-A line is `{"check":"1a2b3c4d",` and what Optuna would have written, less its first brace; the check is the CRC-32 of
-what follows it up to the end of the line. Optuna passes the key over, so `optuna.load_study` reads the file. A line
-that begins as Optuna's own do is one of Optuna's, or of a version of study before the checks.
+A line is `{"check":"1a2b3c4d",` followed by the line that Optuna would have written, without its first brace. The check
+is the CRC-32 of the rest of the line. Optuna ignores the key, so `optuna.load_study` can read the file. A line that
+starts like Optuna's own was written by Optuna, or by a version of study without checksums.
 
-Of a write that the process or the disk did not finish, the last line has no end, or is of zero bytes. What it said was
-not yet acted upon: readers pass it over, and the next write cuts it off. Any other line that fails is damaged, and the
-file is not read.
+If the process or the disk did not finish a write, the last line lacks its newline or consists of zero bytes. Nothing
+depends on such a line yet: readers skip it, and the next write removes it. Any other invalid line is damaged, and the
+file is rejected.
 """
 
 import fcntl
@@ -24,17 +24,17 @@ from study.errors import UserError
 from study.text.records import Json
 
 Operation = dict[str, Json]
-"""One that Optuna writes."""
+"""An operation of Optuna's journal."""
 
 _CHECK, _OPTUNA = b'{"check":"', b'{"op_code":'
 _HEAD = len(_CHECK) + len('1a2b3c4d",')
 
 
 class Journal(BaseJournalBackend):
-    """A journal in a file, made where there is none.
+    """A journal in a file, which is created if it does not exist.
 
     Args:
-        path: of the file; beside it is a lock, held for the length of one write.
+        path: path of the file. A lock file next to it is held during each write.
     """
 
     def __init__(self, path: Path) -> None:
@@ -43,10 +43,10 @@ class Journal(BaseJournalBackend):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch()
         self._gathered: list[Operation] | None = None
-        self._next = (0, 0)  # number and offset of the line after the last one that was read
+        self._next = (0, 0)  # number and offset of the next line to read
 
     def read_logs(self, log_number_from: int) -> Iterator[Operation]:
-        """Yield the operations from one number on.
+        """Yield the operations from the given number on.
 
         Raises:
             UserError: a line is damaged.
@@ -70,19 +70,19 @@ class Journal(BaseJournalBackend):
                 yield operation
 
     def append_logs(self, logs: list[Operation]) -> None:
-        """Append operations after a whole line, in one write that is on the disk then, or to what is gathered."""
+        """Append operations in one write that is flushed to disk, or gather them inside `in_one_write`."""
         if self._gathered is not None:
             self._gathered.extend(logs)
             return
         with self._locked(), self.path.open("rb+") as file:
-            _mend(file)
+            _repair(file)
             file.write(b"".join(map(_line, logs)))
             file.flush()
             os.fsync(file.fileno())
 
     @contextmanager
     def in_one_write(self) -> Iterator[None]:
-        """Gather what is appended in the block, in order, and write it at the end; nothing of it where it raises."""
+        """Gather the operations appended in the block, and write them at its end; if it raises, write nothing."""
         gathered: list[Operation] = []
         self._gathered = gathered
         try:
@@ -93,13 +93,13 @@ class Journal(BaseJournalBackend):
             self.append_logs(gathered)
 
     def mend(self) -> int:
-        """Cut off what a write left unfinished; return how many bytes that were."""
+        """Remove the remains of an unfinished write; return their size in bytes."""
         with self._locked(), self.path.open("rb+") as file:
-            return _mend(file)
+            return _repair(file)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        """Lock the journal; unlike Optuna's own the lock ends with its process."""
+        """Lock the journal. Unlike Optuna's own lock, it is released when the process dies."""
         with self.path.with_suffix(".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
@@ -111,7 +111,7 @@ def _line(operation: Operation) -> bytes:
 
 
 def _parse(line: bytes) -> Operation | None:
-    """Return the operation of a line without its end; None where it is damaged."""
+    """Return the operation of a line without its newline; None if it is damaged."""
     if line.startswith(_CHECK):
         rest = line[_HEAD:]
         if line[len(_CHECK) : _HEAD] != b'%08x",' % zlib.crc32(rest):
@@ -126,18 +126,18 @@ def _parse(line: bytes) -> Operation | None:
 
 
 def _whole_lines(content: bytes) -> Iterable[bytes]:
-    """Return the lines without their ends; the last one too where only its end is missing or damaged."""
+    """Return the complete lines without their newlines, including a last line that lacks only its newline."""
     *lines, last = content.split(b"\n")
     return [*lines, whole] if (whole := _whole(last)) else lines
 
 
 def _whole(last: bytes) -> bytes:
-    """Return the line in what follows the last end of a line; empty where there is none, or a torn one."""
+    """Return the complete line after the last newline; empty if there is none, or if it is incomplete."""
     return next((line for line in (last, last[:-1]) if _parse(line) is not None), b"")
 
 
-def _mend(file: BinaryIO) -> int:
-    """Have the file end with a whole line, and stand at its end; return how many bytes were cut off."""
+def _repair(file: BinaryIO) -> int:
+    """Make the file end with a complete line, and seek to its end; return the number of bytes removed."""
     size = file.seek(0, os.SEEK_END)
     if size == 0:
         return 0
@@ -146,7 +146,7 @@ def _mend(file: BinaryIO) -> int:
         return 0
     file.seek(0)
     content = file.read()
-    begin = content.rfind(b"\n", 0, size - 1) + 1  # of the last line, whether it has an end or not
+    begin = content.rfind(b"\n", 0, size - 1) + 1  # of the last line, with or without a newline
     whole = _whole(content[begin:])
     file.seek(begin + len(whole))
     file.truncate()
@@ -157,7 +157,7 @@ def _mend(file: BinaryIO) -> int:
 
 
 def _ends_in_zeros(file: BinaryIO, size: int) -> bool:
-    """Return whether the last line is of zero bytes, as a file system leaves what was not written; it is at its end."""
+    """Return whether the last line consists of zero bytes, as file systems leave unwritten data; seek to the end."""
     file.seek(max(0, size - 3))
     found = file.read().startswith(b"\0")
     file.seek(size)

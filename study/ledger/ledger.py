@@ -1,8 +1,8 @@
-"""The ledger: one study in an ordinary storage of Optuna's, written by the coordinator alone.
+"""The ledger: one study in an ordinary Optuna storage, written only by the coordinator.
 
-A journal, which is a file of the study's folder, or tables in PostgreSQL; `optuna.load_study` and optuna-dashboard read
-both. What a round decided is one record, the first of the write that applies it trial by trial; applying is idempotent,
-so a round whose write was torn when the process died is finished on opening.
+It is a journal file in the study's folder, or tables in PostgreSQL; `optuna.load_study` and optuna-dashboard read both.
+The decisions of a round are one record, which is written before it is applied trial by trial. Applying it is
+idempotent, so a round that was only partly written when the process died is finished on opening.
 """
 
 import math
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from study.ledger.postgres import Connection
 
 ROUND, RESULT, PLACE = "study:round", "study:result", "study:place"
-GROUP, RUNG, PAUSED = "group", "rung", "held"  # keys of a place, as ledgers have had them from the beginning
-FORMAT = 3  # of what is kept of open trials and rounds; a search goes on only in the format it was begun in
+GROUP, RUNG, PAUSED = "group", "rung", "held"  # keys of PLACE; existing ledgers depend on them
+FORMAT = 3  # version of the records of open trials and rounds; a search cannot resume in another format
 STATES = {
     TrialState.COMPLETE: "complete",
     TrialState.PRUNED: "pruned",
@@ -45,21 +45,21 @@ _FINISHED = {name: state for state, name in STATES.items() if state.is_finished(
 
 
 class EmptyLedgerError(UserError):
-    """A ledger that was made and nothing written to it: its run is just beginning, or died then."""
+    """Raised for a ledger without a study: its run has only just started, or died at that point."""
 
 
 @dataclass(frozen=True)
 class TrialRecord:
-    """What a round did to one trial; of a trial whose turn it was not, how far it is.
+    """The effect of a round on one trial; for a trial of the other group, only its progress.
 
     Attributes:
-        iterations: how far its training is.
-        reports: value on dev by iteration, those of this round.
-        outcome: "complete", "pruned" or "failed"; None where it stays open.
-        values: one for each objective, where there are any.
-        result: what is kept of a finished trial (see `study.search.objective`).
-        rung: iteration at which the trial is paused, where it is.
-        sampler: attributes that the sampler keeps with a trial that ended.
+        iterations: number of completed iterations.
+        reports: values on dev from this round, by iteration.
+        outcome: "complete", "pruned" or "failed"; None if the trial stays open.
+        values: one for each objective, if there are any.
+        result: the result of a finished trial (see `study.search.objective`).
+        rung: iteration at which the trial is paused, if it is.
+        sampler: attributes that the sampler stores with a trial that has ended.
     """
 
     iterations: int
@@ -75,14 +75,15 @@ class Ledger:
     """One study's trials and attributes.
 
     Args:
-        folder: of the study; the ledger is opened, and made where there is none.
-        name: of the study.
+        folder: folder of the study; the ledger is created if it does not exist.
+        name: name of the study.
         directions: "maximize" or "minimize" for each objective of a new study.
-        held: what `study.ledger.holding.hold` gave, where this process is to write to a ledger in a database.
+        held: the connection from `study.ledger.holding.hold`, needed to write to a ledger in a database.
 
     Raises:
-        UserError: the database refuses, or the file is damaged; MachineError later on, where it is lost.
-        EmptyLedgerError: there is no study in it, and no directions are given.
+        UserError: the database reports an error, or the file is damaged.
+        EmptyLedgerError: the ledger contains no study, and no directions are given.
+        MachineError: in any method, the connection to the database was lost.
     """
 
     def __init__(
@@ -101,30 +102,30 @@ class Ledger:
                     f"{folder.ledger}: study {name!r} not found; start it with `study run` and its spec, or remove "
                     f"{folder.path}"
                 ) from None
-            ways = [StudyDirection[direction.upper()] for direction in directions]
-            self._id = self.storage.create_new_study(ways, name)
+            parsed = [StudyDirection[direction.upper()] for direction in directions]
+            self._id = self.storage.create_new_study(parsed, name)
         self.name = name
-        self.directions = [way.name.lower() for way in self.storage.get_study_directions(self._id)]
+        self.directions = [direction.name.lower() for direction in self.storage.get_study_directions(self._id)]
         self.direction = self.directions[0]
 
     @property
     def attributes(self) -> StudyAttributes:
-        """What is known of the whole study: uid, spec, data fingerprint, …"""
+        """The attributes of the study: uid, spec, data fingerprint, …"""
         kept = self.storage.get_study_user_attrs(self._id)
         return cast("StudyAttributes", {key: without_nan(value) for key, value in kept.items()})
 
     def set(self, **values: object) -> None:
-        """Write attributes of the study, those that differ from what is there; NaN becomes None."""
+        """Write those attributes of the study that have changed; NaN becomes None."""
         known = self.storage.get_study_user_attrs(self._id)
         for key, value in values.items():
             if known.get(key) != value:
                 self.storage.set_study_user_attr(self._id, key, without_nan(value))
 
     def claim_format(self) -> None:
-        """Check that a search can go on here, and say so in the ledger; before anything else is written.
+        """Check that the search can resume in this format, and record the format. Call it before any other write.
 
         Raises:
-            UserError: another version of study began it, whose open trials would go on differently.
+            UserError: the study was started by a version of study that would continue its trials differently.
         """
         kept = self.attributes.get("format", 1 if self.trials() else FORMAT)
         if kept != FORMAT:
@@ -136,17 +137,17 @@ class Ledger:
         self.set(format=FORMAT)
 
     def identify(self) -> str:
-        """Return the uid of the study, made at the first call."""
+        """Return the uid of the study, which is created at the first call."""
         if "uid" not in self.attributes:
             self.set(uid=uuid.uuid4().hex)
         return str(self.attributes["uid"])
 
     def trials(self) -> list[FrozenTrial]:
-        """Return all trials by number; they are not to be changed."""
+        """Return all trials by number. Do not modify them."""
         return self.storage.get_all_trials(self._id, deepcopy=False)
 
     def create(self, drawn: FrozenTrial, group: int = 0) -> int:
-        """Write a new open trial, with all that was drawn for it, in one piece; return its number."""
+        """Write a new open trial, with all drawn values, in one write; return its number."""
         trial = create_trial(
             state=TrialState.RUNNING,
             params=drawn.params,
@@ -158,7 +159,7 @@ class Ledger:
         return self.storage.get_trial_number_from_id(self.storage.create_new_trial(self._id, template_trial=trial))
 
     def commit(self, number: int, records: dict[int, TrialRecord]) -> None:
-        """Write what a round decided, then apply it: from the first write on it is never lost."""
+        """Write the decisions of a round, then apply them. Once the first write succeeds, they are never lost."""
         written = {str(n): asdict(record) for n, record in sorted(records.items())}
         trials = self.trials()
         with self._in_one_write():
@@ -167,7 +168,7 @@ class Ledger:
                 self._apply(trials[n], record)
 
     def settle(self) -> tuple[int, dict[int, int]]:
-        """Apply the last round where that has not been done; return its number and the iterations of open trials."""
+        """Finish applying the last round; return its number, and the iterations of the trials in it."""
         last = self.storage.get_study_user_attrs(self._id).get(ROUND, {"number": 0, "trials": {}})
         trials = self.trials()
         with self._in_one_write():
@@ -176,7 +177,7 @@ class Ledger:
         return last["number"], {int(n): record["iterations"] for n, record in last["trials"].items()}
 
     def resume(self, number: int, group: int) -> None:
-        """Write that a paused trial is trained again, in this group."""
+        """Record that a paused trial is resumed, in this group."""
         trial = self.trials()[number]
         place = {**trial.user_attrs[PLACE], GROUP: group, PAUSED: False}
         self.storage.set_trial_user_attr(trial_id(trial, self.storage, self._id), PLACE, place)
@@ -205,7 +206,7 @@ def without_nan(value: float | None) -> float | None: ...
 @overload
 def without_nan(value: object) -> object: ...
 def without_nan(value: object) -> object:
-    """Return plain data with None in place of NaN and infinities, which JSON does not have."""
+    """Return plain data with None instead of NaN and infinities, which JSON does not support."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict):
@@ -216,7 +217,7 @@ def without_nan(value: object) -> object:
 def _open(
     folder: StudyFolder, held: "Connection | None"
 ) -> tuple[BaseStorage, Callable[[], AbstractContextManager[object]]]:
-    """Return the storage of a ledger, and how several writes to it become one."""
+    """Return the storage of a ledger, and a context manager that combines several writes into one."""
     if folder.storage is not None:
         tables = open_storage(folder.storage, held)
         return tables, tables.in_one_write if isinstance(tables, Tables) else nullcontext
@@ -224,14 +225,14 @@ def _open(
     try:
         return JournalStorage(journal), journal.in_one_write
     except (KeyError, ValueError, TypeError, AttributeError, AssertionError) as error:
-        # Of lines that Optuna wrote, or a version before the checks, not even the form is certain.
+        # Lines without a checksum, by Optuna or by an old version of study, may be malformed in any way.
         raise UserError(f"{folder.ledger}: the file is damaged ({error!r}); restore it from a backup") from None
 
 
 def repair(folder: StudyFolder) -> int:
-    """Cut a torn last line off the journal; return how many bytes it had.
+    """Remove an incomplete last line from the journal; return its size in bytes, and 0 for a database.
 
-    Call it while holding the study's lease. Whoever writes does the same; this is to say so. A database mends itself.
+    Call it while holding the study's lock. Every write does the same, but does not report it.
     """
     return Journal(folder.ledger).mend() if folder.storage is None and folder.ledger.exists() else 0
 

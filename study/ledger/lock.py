@@ -1,7 +1,7 @@
-"""One coordinator a study: a lock that the operating system takes back when its holder dies.
+"""The file lock of a study, which the operating system releases when its holder dies.
 
-On a file system whose locks do not reach other machines the file itself has to say it: a holder touches it every BEAT
-seconds, and who finds the name of another machine in it looks whether it still does.
+Some network file systems do not share locks between machines. The holder therefore touches the file every BEAT seconds,
+and a process that finds the name of another machine in the file waits to see whether it is still being touched.
 """
 
 import contextlib
@@ -18,22 +18,23 @@ from typing import IO
 
 from study.errors import StudyHeldError, UserError
 
-PATIENCE = 0.5  # seconds; a reader has the lock for a moment, and a new holder its name in the file a moment later
-BEAT = 1.0
-BEATS = 5  # so many without a touch, and a holder on another machine is dead
+PATIENCE = 0.5  # seconds; readers hold the lock briefly, and a new holder writes its name with a short delay
+BEAT = 1.0  # seconds
+BEATS = 5  # beats without a touch after which a holder on another machine counts as dead
 
 
 @contextmanager
 def hold(path: Path, name: str) -> Iterator[None]:
-    """Hold the lease of a study while the block runs.
+    """Hold the lock of a study for the duration of the block.
 
     Raises:
-        UserError: another process holds it, and the message says which; or the folder's file system has no locks.
+        UserError: another process, which the message names, holds the lock; or the file system does not support locks.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+") as file:
         if not _lock(file, path) or _beats_elsewhere(path):
-            raise StudyHeldError(f"study {name!r} is being run by {_say(_holder(path))}; wait for it, or stop it first")
+            who = _describe(_holder(path))
+            raise StudyHeldError(f"study {name!r} is being run by {who}; wait for it to end, or stop it first")
         file.truncate(0)
         started = time.strftime("%Y-%m-%d %H:%M:%S")
         json.dump({"host": socket.gethostname(), "pid": os.getpid(), "started": started}, file)
@@ -48,7 +49,7 @@ def hold(path: Path, name: str) -> Iterator[None]:
 
 
 def is_held(path: Path) -> bool:
-    """Return whether a living process holds the lease."""
+    """Return whether a live process holds the lock."""
     try:
         with path.open("r") as file:
             try:
@@ -78,7 +79,7 @@ def _lock(file: IO[str], path: Path) -> bool:
 
 
 def _beats_elsewhere(path: Path) -> bool:
-    """Return whether a process on another machine keeps touching the file, where locks do not reach it."""
+    """Return whether a process on another machine, whose lock may be invisible here, keeps touching the file."""
     if _holder(path).get("host", socket.gethostname()) == socket.gethostname():
         return False
     before = _touched(path)
@@ -90,7 +91,7 @@ def _beats_elsewhere(path: Path) -> bool:
 
 
 def _touched(path: Path) -> int:
-    with path.open() as file:  # opened anew, since a network file system may answer for a path from memory
+    with path.open() as file:  # reopen the file, since a network file system may cache the attributes of a path
         return os.fstat(file.fileno()).st_mtime_ns
 
 
@@ -101,7 +102,7 @@ def _beat(path: Path, left: threading.Event) -> None:
 
 
 def _holder(path: Path) -> dict[str, str]:
-    """Return what the file says of its holder; nothing where it is empty or torn."""
+    """Return the holder's entry in the file; empty if the file is empty or incomplete."""
     try:
         holder = json.loads(path.read_bytes())
         return {key: str(holder[key]) for key in ("host", "pid", "started")}
@@ -109,7 +110,7 @@ def _holder(path: Path) -> dict[str, str]:
         return {}
 
 
-def _say(holder: dict[str, str]) -> str:
+def _describe(holder: dict[str, str]) -> str:
     if not holder:
         return "another process"
     return f"process {holder['pid']} on {holder['host']} since {holder['started']}"

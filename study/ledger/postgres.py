@@ -1,7 +1,7 @@
-"""A PostgreSQL database that keeps ledgers: its address, its connections, whose tables it has, and the lock on a study.
+"""A PostgreSQL database for ledgers: its address, its connections, checks of its tables, and the lock on a study.
 
-Optuna's own storage does the reading and writing (`study.ledger.storage`). Here is what it leaves open: a wrong address
-said in a line, tables of another version left alone, and a lock that dies with its holder.
+Optuna's own storage reads and writes the ledgers (`study.ledger.storage`). This module adds one-line errors for a wrong
+address, checks that leave the tables of other versions untouched, and a lock that is released when its holder dies.
 """
 
 import hashlib
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
     Connection = psycopg.Connection[TupleRow]
 
-PATIENCE = 2.0  # seconds in which the server notices that a holder has died
+PATIENCE = 2.0  # seconds to wait for the server to notice that a holder has died
 CONNECT_WITHIN = 10  # seconds, unless the address says otherwise
-_KEEPALIVE = {"idle": 30, "interval": 10, "count": 3}  # a holder whose machine is gone is let go after a minute
+_KEEPALIVE = {"idle": 30, "interval": 10, "count": 3}  # releases the lock a minute after the holder's machine fails
 _TABLES = ("alembic_version", "studies", "version_info")
 _HOLDER = """
     SELECT application_name, to_char(backend_start, 'YYYY-MM-DD HH24:MI:SS')
@@ -53,42 +53,42 @@ _OURS = """
 
 
 def storage_address(given: str | None) -> str | None:
-    """Return the address of the database: as given, else STUDY_STORAGE; None where ledgers are files of the home.
+    """Return the address of the database, which defaults to STUDY_STORAGE; None if ledgers are files of the home.
 
     Raises:
-        UserError: it is not one of PostgreSQL, or its user or password is not percent-encoded.
+        UserError: it is not a PostgreSQL address, or its user or password is not percent-encoded.
     """
     address = given or os.environ.get("STUDY_STORAGE")
     if not address:
         return None
     plain = re.sub(r"^postgres(ql)?(\+psycopg)?://", "postgresql://", address)
-    said = f"{'--storage' if given else 'STUDY_STORAGE'} {redact_address(address)}"
+    option = f"{'--storage' if given else 'STUDY_STORAGE'} {redact_address(address)}"
     if not plain.startswith("postgresql://"):
-        raise UserError(f"{said}: not a PostgreSQL address; expected one such as postgresql://user@host:5432/studies")
+        raise UserError(f"{option}: not a PostgreSQL address; expected one such as postgresql://user@host:5432/studies")
     if not is_percent_encoded(plain):
         raise UserError(
-            f"{said}: the user or password contains a character that must be percent-encoded; write %20 for a "
+            f"{option}: the user or password contains a character that must be percent-encoded; write %20 for a "
             "space, %40 for @, %2F for /, %25 for %"
         )
     return plain
 
 
 def for_optuna(address: str) -> str:
-    """Return the address as Optuna's own programs take it, with its secrets."""
+    """Return the address in the form that Optuna's own programs need, including its secrets."""
     return address.replace("postgresql://", "postgresql+psycopg://", 1)
 
 
 def connect(address: str) -> "Connection":
-    """Return a connection, on which every statement counts at once.
+    """Return a connection in autocommit mode.
 
     Raises:
-        UserError: psycopg is not installed, or the database refuses.
+        UserError: psycopg is not installed, or the database refuses the connection.
     """
     try:
         import psycopg
     except ImportError:
         raise needs_package("--storage", "psycopg[binary]") from None
-    # A pipeline cut off by a lost connection is logged as a warning; the error itself is answered in a line.
+    # psycopg logs a warning if the connection is lost during a pipeline; the error itself is reported by its caller.
     logging.getLogger("psycopg").setLevel(logging.ERROR)
     try:
         options = psycopg.conninfo.conninfo_to_dict(address)
@@ -96,25 +96,24 @@ def connect(address: str) -> "Connection":
         options.setdefault("application_name", _name_of_this_process())
         return psycopg.connect(autocommit=True, **options)  # type: ignore[arg-type]  # what libpq names, all of it text
     except psycopg.Error as error:
-        said = f"--storage {redact_address(address)}: {explain(error, address)}"
-        raise DatabaseRefusedError(f"{said}; correct the address, or start the server") from None
+        reason = f"--storage {redact_address(address)}: {explain(error, address)}"
+        raise DatabaseRefusedError(f"{reason}; correct the address, or start the server") from None
 
 
 def in_transactions(connection: "Connection") -> "Connection":
-    """Return a connection as SQLAlchemy expects it, on which statements count at the end of a transaction."""
+    """Return a connection without autocommit, as SQLAlchemy expects it."""
     if connection.autocommit:
         connection.autocommit = False
     return connection
 
 
 def say_refusals(engine: "Engine", address: str, then: str = "") -> None:
-    """Have what the database refuses an engine said in a line, in place of what the libraries between raise.
+    """Make the statements of an engine raise DatabaseLostError with a one-line message instead of SQLAlchemy's errors.
 
     Args:
-        engine: of SQLAlchemy, whose statements raise DatabaseLostError from now on; but for IntegrityError, which says
-            that another was faster.
-        address: of the database.
-        then: what is said after the refusal.
+        engine: a SQLAlchemy engine. Its IntegrityErrors, which mean that another process was faster, are kept.
+        address: address of the database.
+        then: text to append to the message.
     """
     from sqlalchemy import event
     from sqlalchemy.exc import IntegrityError
@@ -124,9 +123,9 @@ def say_refusals(engine: "Engine", address: str, then: str = "") -> None:
             return
         if not isinstance(context.original_exception, Exception):  # Ctrl-C
             return
-        said = explain(context.original_exception, address)
+        reason = explain(context.original_exception, address)
         raise DatabaseLostError(
-            f"the database at {redact_address(address)}: {said}{then}"
+            f"the database at {redact_address(address)}: {reason}{then}"
         ) from context.original_exception
 
     event.listen(engine, "handle_error", refused)
@@ -134,7 +133,7 @@ def say_refusals(engine: "Engine", address: str, then: str = "") -> None:
 
 @contextmanager
 def _looking(address: str) -> Iterator["Connection"]:
-    """Have a connection to look something up with; what the database refuses is said in a line."""
+    """Connect to the database for a query; report its errors in one line."""
     with connect(address) as connection:
         try:
             yield connection
@@ -143,20 +142,20 @@ def _looking(address: str) -> Iterator["Connection"]:
 
 
 def check(address: str) -> None:
-    """Look whether ledgers can be in the database; nothing is written.
+    """Check that the database can contain ledgers, without writing to it.
 
     Raises:
-        UserError: the database refuses, or its tables are of another version.
+        UserError: the database reports an error, or its tables are of another version.
     """
     with _looking(address) as connection:
         has_tables(connection, address)
 
 
 def names(address: str) -> list[str]:
-    """Return the names of the studies in the database, sorted; those that are other programs' are left out.
+    """Return the names of the studies in the database, sorted, without those of other programs.
 
     Raises:
-        UserError: the database refuses, or its tables are of another version.
+        UserError: the database reports an error, or its tables are of another version.
     """
     with _looking(address) as connection:
         if not has_tables(connection, address):
@@ -165,13 +164,13 @@ def names(address: str) -> list[str]:
 
 
 def versions(address: str) -> dict[str, tuple[int, int, bool]]:
-    """Return for each study in the database its number, a number that grows with all that is written, and whether it
-    is held: one look for all of them.
+    """Return (id, version, is locked) for each study in the database, with one query for all studies.
 
-    The second is the transaction that wrote last; only one process at a time writes to a study.
+    The version is the number of the last transaction that wrote to the study. It always increases, since only one
+    process at a time writes to a study.
 
     Raises:
-        UserError: the database refuses.
+        UserError: the database reports an error.
     """
     with _looking(address) as connection:
         if connection.execute("SELECT to_regclass('studies')").fetchone() == (None,):
@@ -181,10 +180,10 @@ def versions(address: str) -> dict[str, tuple[int, int, bool]]:
 
 
 def has_tables(connection: "Connection", address: str) -> bool:
-    """Return whether Optuna's tables are there, in the version that is installed here; nothing is written.
+    """Return whether the database has Optuna's tables in the installed version, without writing to it.
 
     Raises:
-        UserError: they are of another version, or the tables of another program.
+        UserError: the tables are of another version, or belong to another program.
     """
     from study._compat import check_optuna_tables
 
@@ -202,7 +201,7 @@ def has_tables(connection: "Connection", address: str) -> bool:
             return False
         query = "SELECT version_num FROM alembic_version"
         revision = connection.execute(query).fetchone() if "alembic_version" in there else None
-        if revision is None:  # whoever made the tables died over it; the next who writes completes them
+        if revision is None:  # a process died while creating the tables; the next writer completes them
             return False
         library = connection.execute("SELECT library_version FROM version_info").fetchone()
     except _errors() as error:
@@ -230,10 +229,10 @@ def _check_revision(revision: str, library: str, place: str) -> None:
 
 @cache
 def _revisions() -> tuple[str, frozenset[str]]:
-    """Return the revision of Optuna's tables that is installed here, and all that it knows."""
+    """Return the table revision of the installed Optuna, and all revisions that it knows."""
     from optuna.storages import RDBStorage
 
-    storage = RDBStorage("sqlite://")  # in memory, to ask it
+    storage = RDBStorage("sqlite://")  # in memory, only for these queries
     try:
         return storage.get_head_version(), frozenset(storage.get_all_versions())
     finally:
@@ -242,12 +241,12 @@ def _revisions() -> tuple[str, frozenset[str]]:
 
 @contextmanager
 def hold(address: str, name: str) -> Iterator["Connection"]:
-    """Hold the lock on a study while the block runs; yield the connection that has it, the only one to write with.
+    """Hold the lock on a study for the duration of the block; yield the connection that holds it.
 
-    The lock belongs to the connection: whoever has lost the one has lost the other, and can write no more.
+    Use only this connection to write. The lock belongs to it, so a process that loses the lock can no longer write.
 
     Raises:
-        UserError: another process holds it, and the message says which; or as `connect` and `has_tables`.
+        UserError: another process, which the message names, holds the lock; or `connect` or `has_tables` raises it.
     """
     with connect(address) as connection:
         has_tables(connection, address)
@@ -257,20 +256,20 @@ def hold(address: str, name: str) -> Iterator["Connection"]:
         while not _try_lock(connection, name):
             if time.monotonic() > deadline:
                 raise StudyHeldError(
-                    f"study {name!r} is being run by {_holder(connection, name)}; wait for it, or stop it first"
+                    f"study {name!r} is being run by {_holder(connection, name)}; wait for it to end, or stop it first"
                 )
             time.sleep(0.05)
         yield connection
 
 
 def is_held(address: str, name: str) -> bool:
-    """Return whether a living process holds the lock on a study."""
+    """Return whether a live process holds the lock on a study."""
     with _looking(address) as connection:
         return connection.execute(_HOLDER, _halves(name)).fetchone() is not None
 
 
 def _errors() -> type[Exception]:
-    """Return what psycopg raises; whoever has a connection has psycopg."""
+    """Return the base class of psycopg's exceptions; psycopg must be installed."""
     import psycopg
 
     return psycopg.Error
@@ -289,23 +288,23 @@ def _holder(connection: "Connection", name: str) -> str:
 
 
 def lock_of(name: str) -> int:
-    """Return the number of a study's lock; "" is that of all who make tables."""
+    """Return the lock number of a study; "" is the lock for creating tables."""
     return int.from_bytes(hashlib.sha256(f"study:{name}".encode()).digest()[:8], signed=True)
 
 
 def _halves(name: str) -> list[int]:
-    """Return the number of a study's lock as the server lists it."""
+    """Return the two halves of a study's lock number, as the server lists them."""
     return list(divmod(lock_of(name) % (1 << 64), 1 << 32))
 
 
 def _name_of_this_process() -> str:
-    """Return what others are told of this process; the server keeps 63 bytes."""
+    """Return the name of this process that others see; the server stores 63 bytes."""
     return f"process {os.getpid()} on {socket.gethostname()}".encode("ascii", "replace")[:63].decode()
 
 
 def explain(error: BaseException, address: str) -> str:
-    """Return in a line what the server or its absence said, without the secrets of its address."""
+    """Return the server's or psycopg's error message in one line, without the secrets of the address."""
     lines = [line.strip(" \t-") for line in str(error).splitlines() if line.strip()]
-    said = next((line for line in lines if " failed: " in line), lines[0] if lines else type(error).__name__)
-    said = re.sub(r"^(FATAL|ERROR|PANIC):\s*", "", said.rpartition(" failed: ")[2])
-    return redact(said, address)
+    reason = next((line for line in lines if " failed: " in line), lines[0] if lines else type(error).__name__)
+    reason = re.sub(r"^(FATAL|ERROR|PANIC):\s*", "", reason.rpartition(" failed: ")[2])
+    return redact(reason, address)

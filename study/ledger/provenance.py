@@ -1,4 +1,4 @@
-"""Where a study comes from: command, host, git commit; kept in the ledger for whoever repeats it."""
+"""The provenance of a study: command, host and git commit, stored in the ledger."""
 
 import socket
 import subprocess
@@ -9,7 +9,7 @@ from study.text.redaction import redact_command
 
 
 def describe_origin(folder: Path) -> dict[str, str]:
-    """Return command, host and, where the spec's folder is in a git repository, its commit."""
+    """Return command, host and, if the spec's folder is in a git repository, its commit."""
     program = Path(sys.argv[0]).name
     command = ["study" if program in ("cli.py", "__main__.py") else program, *sys.argv[1:]]
     origin = {
@@ -23,7 +23,7 @@ def describe_origin(folder: Path) -> dict[str, str]:
 def _find_commit(folder: Path) -> str | None:
     try:
         done = subprocess.run(  # noqa: S603
-            ["git", "-C", str(folder), "rev-parse", "HEAD"],  # noqa: S607 - whichever git there is
+            ["git", "-C", str(folder), "rev-parse", "HEAD"],  # noqa: S607 - uses the git on the path
             capture_output=True,
             text=True,
             timeout=5,

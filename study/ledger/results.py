@@ -1,4 +1,4 @@
-"""What a study has found, read from its ledger: rows for the terminal, for JSON and for MLflow."""
+"""The results of a study, read from its ledger: rows for the terminal, for JSON and for MLflow."""
 
 import hashlib
 import json
@@ -19,22 +19,22 @@ from study.spec.parameters import ParameterValue
 
 @dataclass(frozen=True)
 class TrialRow:
-    """One trial as people see it.
+    """The result of one trial.
 
     Attributes:
-        number: from 0, in the order asked.
+        number: number of the trial, from 0, in the order of proposal.
         state: "complete", "pruned", "failed" or "running".
-        params: the whole setting, fixed values included.
-        value: the metric on dev; of a pruned trial the last one reported; None of a failed or running one.
-        iterations: done.
-        fingerprint: SHA-256 over parameters, curve and dev values; None while running.
-        run_id: of its MLflow run, None where there is none yet.
+        params: the complete configuration, including fixed values.
+        value: the metric on dev; the last reported value for a pruned trial; None for a failed or running trial.
+        iterations: number of completed iterations.
+        fingerprint: SHA-256 over parameters, curve and dev values; None while the trial is running.
+        run_id: id of its MLflow run; None if there is none yet.
         seconds: processor time of its training.
-        metrics: at the end, means over the networks of a trial: "cost", "dev_<metric>", "train_<metric>", …
-        gap: the metric on train less the metric on dev; None of a trial that was not trained to its end.
-        parameters: weights and biases of its network.
+        metrics: final values, averaged over the networks of the trial: "cost", "dev_<metric>", "train_<metric>", …
+        gap: the metric on train minus the metric on dev; None if the training was not completed.
+        parameters: number of weights and biases of its network.
         work: units of work done (see docs/plan.md).
-        reason: why it was pruned or failed.
+        reason: why the trial was pruned or failed.
     """
 
     number: int
@@ -54,20 +54,22 @@ class TrialRow:
 
 @dataclass(frozen=True)
 class Summary:
-    """One study as people see it.
+    """The result of one study.
 
     Attributes:
         state: "complete", "running" or "interrupted".
-        direction, metric: of what is compared; with several objectives those of the first.
-        best: the best complete trial; with several objectives the one that is best by the first.
-        planned: trials asked for.
-        objectives: names of all that is compared.
-        values: with several objectives those of each complete trial, by number.
-        front: with several objectives the trials that no other is better than in all of them.
-        confirm: what `study confirm` found; None before.
-        finalized: the openings of the test set, oldest first.
-        choice: the trials that stand out.
-        warnings: severe warnings about the data, which all results are to be read with.
+        direction: direction of the metric.
+        metric: the metric that is compared; with several objectives, the first one.
+        best: the best complete trial; with several objectives, the best by the first one.
+        trials: all trials, ordered by number.
+        planned: number of trials asked for.
+        objectives: names of all objectives.
+        values: with several objectives, their values for each complete trial, by number.
+        front: with several objectives, the numbers of the trials on the Pareto front.
+        confirm: the result of `study confirm`; None if the study has not been confirmed.
+        finalized: the test evaluations, oldest first.
+        choice: the selected trials.
+        warnings: severe warnings about the data, which affect all results.
     """
 
     name: str
@@ -87,7 +89,7 @@ class Summary:
     warnings: tuple[str, ...] = ()
 
     def ranking(self) -> list[TrialRow]:
-        """Return the complete trials, best first; of equal values that of the lower cost on dev, then by number."""
+        """Return the complete trials, best first; ties are broken by the cost on dev, then by number."""
         complete = [row for row in self.trials if row.state == "complete" and row.value is not None]
         sign = -1 if self.direction == "maximize" else 1
         return sorted(
@@ -95,10 +97,10 @@ class Summary:
         )
 
     def row(self, number: int) -> TrialRow:
-        """Return a trial.
+        """Return a trial by its number.
 
         Raises:
-            UserError: there is none of this number.
+            UserError: there is no trial with this number.
         """
         if not 0 <= number < len(self.trials):
             there = f"its trials are 0 to {len(self.trials) - 1}" if self.trials else "it has no trials yet"
@@ -106,7 +108,7 @@ class Summary:
         return self.trials[number]
 
     def find(self, item: str) -> TrialRow:
-        """Return a trial by its number, or as "best", "confirmed" or "recommended".
+        """Return a trial by its number, or by the name "best", "confirmed" or "recommended".
 
         Raises:
             UserError: there is no such trial.
@@ -115,10 +117,10 @@ class Summary:
 
 
 def summarize(home: Home, name: str) -> Summary:
-    """Read a study.
+    """Read the results of a study.
 
     Raises:
-        UserError: there is none of this name.
+        UserError: there is no study with this name.
     """
     folder = home.existing(name)
     return summarize_ledger(Ledger(folder, name), folder)
@@ -128,13 +130,13 @@ def read_warnings(home: Home, name: str) -> tuple[str, ...]:
     """Return the severe warnings about the data of a study.
 
     Raises:
-        UserError: there is none of this name.
+        UserError: there is no study with this name.
     """
     return tuple(Ledger(home.existing(name), name).attributes.get("cautions", ()))
 
 
 def summarize_ledger(ledger: Ledger, folder: StudyFolder) -> Summary:
-    """Read a study from an open ledger."""
+    """Read the results of a study from an open ledger."""
     attributes = ledger.attributes
     settings, metric = attributes.get("settings", {}), attributes.get("metric", "value")
     run_ids = read_exports(folder)
@@ -197,17 +199,17 @@ def _choice(summary: Summary, attributes: StudyAttributes) -> Choice:
 
 
 def is_current(outcome: Confirmation, summary: Summary, attributes: StudyAttributes) -> bool:
-    """Return whether an outcome of `study confirm` is of the study as it stands; the study may have gone on since."""
+    """Return whether a confirmation is up to date, that is, the study has not continued since."""
     return outcome.of == digest(summary, attributes, outcome.top, outcome.seeds)
 
 
 def digest(summary: Summary, attributes: StudyAttributes, top: int, seeds: int) -> str:
-    """Return a digest of what an outcome of `study confirm` is computed from: candidates, seeds and data.
+    """Return a digest of everything that a confirmation is computed from: candidates, seeds and data.
 
     Args:
-        summary: of the study.
-        attributes: of its ledger.
-        top, seeds: as given to `confirm`.
+        summary: results of the study.
+        attributes: attributes of its ledger.
+        top, seeds: the arguments of `confirm`.
     """
     rows = [[row.number, row.value, row.params] for row in candidates(summary, top)]
     described = [rows, seeds, summary.metric, attributes.get("parts"), attributes.get("identity")]
@@ -215,20 +217,20 @@ def digest(summary: Summary, attributes: StudyAttributes, top: int, seeds: int) 
 
 
 def candidates(summary: Summary, top: int) -> list[TrialRow]:
-    """Return the best complete trials by dev value, with several objectives those of the front by the first."""
+    """Return the best complete trials by value on dev; with several objectives, only those on the Pareto front."""
     several = len(summary.objectives) > 1
     return [row for row in summary.ranking() if not several or row.number in summary.front][:top]
 
 
 def _gap(metrics: Mapping[str, float], metric: str) -> float | None:
-    """Return the metric on train less the metric on dev, where both are known."""
+    """Return the metric on train minus the metric on dev; None if either is unknown."""
     if f"train_{metric}" not in metrics or f"dev_{metric}" not in metrics:
         return None
     return metrics[f"train_{metric}"] - metrics[f"dev_{metric}"]
 
 
 def front_of(values: Mapping[int, Sequence[float]], directions: Sequence[str]) -> tuple[int, ...]:
-    """Return the trials of the Pareto front by number: no other is at least as good in all, and better in one."""
+    """Return the numbers of the trials on the Pareto front: none is as good in all objectives and better in one."""
     signs = [-1 if direction == "maximize" else 1 for direction in directions]
     losses = {n: [s * v for s, v in zip(signs, given, strict=True)] for n, given in values.items()}
 
@@ -244,17 +246,17 @@ class _Exports(TypedDict, total=False):
 
 
 def read_exports(folder: StudyFolder) -> dict[str, str]:
-    """Return the MLflow run of each exported trial, by number as text; "study" is the parent."""
+    """Return the MLflow run id of each exported trial, by its number as text; "study" is the parent run."""
     return dict(_exports(folder).get("runs", {}))
 
 
 def read_experiment(folder: StudyFolder) -> str | None:
-    """Return the id of the MLflow experiment that shows the study, None where there is none yet."""
+    """Return the id of the study's MLflow experiment; None if there is none yet."""
     return _exports(folder).get("experiment")
 
 
 def _exports(folder: StudyFolder) -> _Exports:
-    """Return what is kept of MLflow's ids; nothing where that is damaged, since MLflow is asked then."""
+    """Return the stored MLflow ids; empty if the file is missing or damaged, in which case MLflow is queried."""
     try:
         kept = json.loads(folder.exports.read_bytes())
     except (FileNotFoundError, ValueError):

@@ -1,4 +1,4 @@
-"""Optuna's storage in PostgreSQL, opened as a ledger needs it: one connection writes, checked before it does."""
+"""Optuna's storage in PostgreSQL for a ledger: the database is checked first, and only one connection writes."""
 
 import weakref
 from collections.abc import Iterator
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 
     from study.ledger.postgres import Connection
 
-_GOES_ON = "; once the database works again, rerun the command to resume.\nNothing that has finished is lost."
+_RESUME = "; once the database works again, rerun the command to resume.\nNothing that has finished is lost."
 
 
 def open_storage(address: str, held: "Connection | None") -> "BaseStorage":
-    """Return the storage in the database; only with the connection that `hold` gave is anything written.
+    """Return the storage in the database. It is writable only with `held`, the connection from `hold`.
 
     Raises:
-        UserError: as `connect` and `has_tables`; later on, where a reader's connection cannot be made again.
-        MachineError: later on, where the connection is lost or the database refuses.
+        UserError: `connect` or `has_tables` raises it; in any later operation, a reader could not reconnect.
+        MachineError: in any later operation, the connection was lost or the database reported an error.
     """
     from optuna.exceptions import StorageInternalError
     from optuna.storages import RDBStorage, get_storage
@@ -45,7 +45,7 @@ def open_storage(address: str, held: "Connection | None") -> "BaseStorage":
             storage = RDBStorage(
                 "postgresql+psycopg://",
                 engine_kwargs=options,
-                skip_compatibility_check=True,  # checked above, before anything could be written
+                skip_compatibility_check=True,  # already checked above, before any write
                 skip_table_creation=complete or held is None,
             )
         except (SQLAlchemyError, StorageInternalError) as error:
@@ -55,13 +55,13 @@ def open_storage(address: str, held: "Connection | None") -> "BaseStorage":
             ) from None
     if held is None:
         weakref.finalize(storage, storage.engine.dispose)
-    say_refusals(storage.engine, address, _GOES_ON)
+    say_refusals(storage.engine, address, _RESUME)
     return Tables(storage, alone=held is not None) if is_usable("cache") else get_storage(storage)
 
 
 @contextmanager
 def _making_tables(connection: "Connection") -> Iterator[None]:
-    """Take turns with others who make the tables of an empty database."""
+    """Hold the lock for creating tables, which several processes may attempt in an empty database."""
     connection.execute("SELECT pg_advisory_lock(%s)", [lock_of("")])
     try:
         yield

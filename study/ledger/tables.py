@@ -1,7 +1,7 @@
-"""Optuna's tables in PostgreSQL as the one process that writes to a study writes them: many rows in one call.
+"""Bulk writes to Optuna's tables in PostgreSQL by the process that holds the study's lock.
 
-Optuna's own calls look before they write, two or three statements for each value. Whoever holds a study's lock knows
-what is there: rows are gathered, and written table by table in one transaction. They are those that Optuna would write.
+Optuna's own storage queries before it writes, with two or three statements for each value. The holder of the lock knows
+the current state, so rows are gathered and written table by table in one transaction. They equal those of Optuna.
 """
 
 import copy
@@ -21,15 +21,15 @@ from study._compat import CachedStorage, optuna_models
 if TYPE_CHECKING:
     from sqlalchemy import Insert, Table, Update
 
-_Rows: TypeAlias = "defaultdict[Table, list[dict[str, object]]]"  # by Optuna's table
+_Rows: TypeAlias = "defaultdict[Table, list[dict[str, object]]]"  # by table of Optuna
 
 
 class Tables(CachedStorage):
     """Optuna's storage in a database, for one study.
 
     Args:
-        backend: Optuna's own, which reads.
-        alone: whether this process holds the study's lock; what has been read is then read again only after a write.
+        backend: Optuna's own storage, which is used for reading.
+        alone: whether this process holds the study's lock, so that rereading is needed only after a write.
     """
 
     def __init__(self, backend: RDBStorage, *, alone: bool) -> None:
@@ -39,9 +39,9 @@ class Tables(CachedStorage):
 
     @contextmanager
     def in_one_write(self) -> Iterator[_Rows]:
-        """Gather what is written in the block, and make it one transaction at the end; nothing of it where it raises.
+        """Gather the writes of the block, and execute them in one transaction at its end; if it raises, write nothing.
 
-        Within such a block another one changes nothing.
+        Nested blocks belong to the outer transaction.
         """
         if self._gathered is not None:
             yield self._gathered
@@ -67,7 +67,7 @@ class Tables(CachedStorage):
         self._put_attribute(optuna_models().TrialUserAttributeModel.__table__, key, value, trial_id=trial_id)
 
     def set_trial_system_attr(self, trial_id: int, key: str, value: object) -> None:
-        """Write what a sampler keeps with an open trial."""
+        """Write an attribute that a sampler stores with an open trial."""
         self._put_attribute(optuna_models().TrialSystemAttributeModel.__table__, key, value, trial_id=trial_id)
 
     def set_trial_intermediate_value(self, trial_id: int, step: int, intermediate_value: float) -> None:
@@ -88,7 +88,7 @@ class Tables(CachedStorage):
         return True
 
     def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
-        """Write a new open trial, with all that was drawn for it; return its id."""
+        """Write a new open trial, with all drawn values; return its id."""
         from sqlalchemy import func, select
         from sqlalchemy.orm import Session
 
@@ -118,11 +118,11 @@ class Tables(CachedStorage):
         return trial_id
 
     def is_current(self) -> bool:
-        """Return whether nothing was written since the database was read; another process may write, unless alone."""
+        """Return whether the cache is up to date; never true if another process may write."""
         return self._current
 
     def has_read(self) -> None:
-        """Take note that the database was read."""
+        """Record that the database was read."""
         self._current = self._alone
 
     def _put_attribute(self, table: "Table", key: str, value: object, **owner: int) -> None:
@@ -138,7 +138,7 @@ def _attributes(model: Callable[..., object], values: dict[str, object]) -> list
 
 
 def _statement(table: "Table") -> "Insert | Update":
-    """Return the statement that writes rows: ends of trials, or values that replace those of the same key."""
+    """Return the statement that writes rows: an update for trials that end, or an upsert."""
     from sqlalchemy import UniqueConstraint, bindparam, update
     from sqlalchemy.dialects.postgresql import insert
 
@@ -146,7 +146,7 @@ def _statement(table: "Table") -> "Insert | Update":
     if table is models.TrialModel.__table__:
         ends = update(table).where(table.c.trial_id == bindparam("trial"))
         return ends.values(state=bindparam("to_state"), datetime_complete=bindparam("at"))
-    if table is models.TrialValueModel.__table__:  # once, at the end; tables from before Optuna 2.4 lack its key
+    if table is models.TrialValueModel.__table__:  # written once; tables from before Optuna 2.4 lack the unique key
         return insert(table)
     (key,) = (constraint for constraint in table.constraints if isinstance(constraint, UniqueConstraint))
     given = insert(table)

@@ -1,4 +1,4 @@
-"""The file of a finished trial: curves, weights, evaluations and dev predictions, written whole or not at all."""
+"""The file of a finished trial: curves, weights, evaluations and dev predictions, written atomically."""
 
 import hashlib
 import io
@@ -23,13 +23,13 @@ Read = TypeVar("Read")
 
 @dataclass(frozen=True, eq=False)
 class TrialFile:
-    """What is kept of a finished trial.
+    """The content of a trial's file.
 
     Attributes:
         layer_sizes: (n[0], …, n[L]).
         parameters: (R, P), a row for each network.
-        curves: J before each update of each network.
-        evaluations: on dev, oldest first.
+        curves: the cost J before each update, for each network.
+        evaluations: evaluations on dev, oldest first.
         dev_predictions: A[L] on dev of each network, (n_y, m), float32; empty unless training was completed.
     """
 
@@ -41,7 +41,7 @@ class TrialFile:
 
     @property
     def costs(self) -> Array:
-        """The mean curve of the networks, as far as all of them got."""
+        """The mean curve of the networks, up to the end of the shortest one."""
         return _mean(self.curves)
 
 
@@ -75,15 +75,15 @@ def _fingerprint(parameters: Array, curves: Sequence[Array], values: str) -> str
 
 
 class DamagedError(UserError):
-    """The file of a trial is not what was written."""
+    """Raised if the file of a trial has changed since it was written."""
 
 
 def read_result(path: Path, fingerprint: str | None = None) -> TrialFile:
-    """Read what `write_result` wrote; with its fingerprint, check that it is that.
+    """Read a file that `write_result` wrote, and check its fingerprint if one is given.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        DamagedError: it was changed.
+        FileNotFoundError: the file does not exist.
+        DamagedError: the file has changed.
     """
     with _undamaged(path):
         with path.open("rb") as content, np.load(content, allow_pickle=False) as file:
@@ -102,12 +102,12 @@ def read_result(path: Path, fingerprint: str | None = None) -> TrialFile:
 
 
 def find_result(path: Path, fingerprint: str | None = None) -> TrialFile | None:
-    """Read what `write_result` wrote; None where it is not there, or was changed, which is said."""
+    """Read a file that `write_result` wrote; return None if it is missing, or, with a warning, if it is damaged."""
     return _found(lambda: read_result(path, fingerprint))
 
 
 def find_curve(path: Path) -> Array | None:
-    """Return the mean curve of a trial's networks, without reading the rest; None as `find_result`."""
+    """Return the mean curve of a trial's networks without reading the rest; None as in `find_result`."""
 
     def read() -> Array:
         with _undamaged(path), path.open("rb") as content, np.load(content, allow_pickle=False) as file:

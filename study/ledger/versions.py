@@ -1,4 +1,4 @@
-"""What a study ran on: the versions that its numbers can depend on, kept in the ledger when it begins."""
+"""The software versions that the results of a study can depend on, stored in its ledger when it starts."""
 
 import platform
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ PACKAGES = ("dnn-study", "numpy", "scipy", "scikit-learn", "pandas", "pyarrow", 
 
 
 def installed_versions(packages: Sequence[str] = PACKAGES) -> dict[str, str]:
-    """Return the versions of Python and of the packages that are installed, and the kind of machine."""
+    """Return the versions of Python and of the installed packages, and the type of machine."""
     versions = {"python": platform.python_version()}
     for package in packages:
         try:

@@ -1,10 +1,10 @@
-"""The model that is kept: one scikit-learn pipeline, evaluated once on the test set, then used to predict."""
+"""The final model: a scikit-learn pipeline that is evaluated once on the test set and then used for prediction."""
 
 _STEPS = ("NetworkClassifier", "NetworkRegressor")
 
 
 def __getattr__(name: str) -> type:
-    """Return a step of a pipeline: models kept by version 0.1 name their steps as of this module."""
+    """Return the class of a pipeline step, which models saved by version 0.1 expect in this module."""
     if name in _STEPS:
         from study.model import pipeline
 

@@ -1,4 +1,4 @@
-"""A trial's network trained again for the final model, with the seed that it had in the search."""
+"""Retraining of a trial's network for the final model, with the seed that it had in the search."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ from study.spec.parameters import ParameterValue
 
 @dataclass(frozen=True, eq=False)
 class FinalNetwork:
-    """A trial's network, trained again."""
+    """A trial's retrained network."""
 
     configuration: dict[str, ParameterValue]
     architecture: Architecture
@@ -27,10 +27,10 @@ class FinalNetwork:
 
 
 def train_again(session: StudySession, dataset: Dataset, number: int) -> FinalNetwork:
-    """Train the configuration of a trial.
+    """Retrain the configuration of a trial.
 
     Raises:
-        UserError: it diverges.
+        UserError: the training diverges.
     """
     spec, metric = session.spec, session.summary.metric
     configuration = complete(spec.space, session.ledger.trials()[number].params)
@@ -51,7 +51,7 @@ def train_again(session: StudySession, dataset: Dataset, number: int) -> FinalNe
 
 
 def _is_far_off(dataset: Dataset, metric: str, architecture: Architecture, parameters: Parameters) -> bool:
-    """Return whether the network has diverged, by what it predicts for the examples that it was trained on."""
+    """Return whether the network has diverged, according to its predictions for the training examples."""
     train = dataset.train
     folds = [Fold(train.X, train.Y, train.X, train.Y, unit_of(dataset))]
     A = predict(architecture, parameters, train.X)

@@ -1,4 +1,4 @@
-"""`study finalize`: the chosen configuration trained again, evaluated once on the test set, kept as the final model."""
+"""`study finalize`: retrains the chosen configuration, evaluates it once on the test set, and saves the final model."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -35,19 +35,22 @@ from study.text.shell import next_command
 
 @dataclass(frozen=True)
 class TestEvaluation:
-    """One opening of the test set, as the ledger keeps it.
+    """One test evaluation, as stored in the ledger.
 
     Attributes:
-        trial, setting: what was trained.
-        metric, value, low, high: on the test set, with a 95% interval over its examples. The value is None where the
-            metric is undefined there, the ends also where one example says nothing of how examples differ.
-        metrics: all metrics of the task; None where one is undefined.
-        undefined: why, by metric.
-        with_dev: whether it was trained on train and dev together.
-        m: test examples.
-        at: when, in UTC, ISO 8601.
-        files: SHA-256 of the model and of its example rows, by which `study.model.pipeline.FinalFiles` finds them.
-        dialect: how the text file that was trained on is written, as keys of `[data]`.
+        trial: number of the trial.
+        setting: the configuration that was trained.
+        metric: the metric of the study.
+        value: its value on the test set; None if it is undefined there.
+        low, high: ends of its 95% interval over the test examples; None if the metric is undefined, or there are too
+            few examples.
+        metrics: all metrics of the task; None for an undefined one.
+        undefined: the reason for each undefined metric.
+        with_dev: whether the model was trained on train and dev together.
+        m: number of test examples.
+        at: time in UTC, as ISO 8601.
+        files: SHA-256 of the model and of its example rows; see `study.model.pipeline.FinalFiles`.
+        dialect: the format of the text file that the model was trained on, as keys of `[data]`.
     """
 
     trial: int
@@ -67,17 +70,17 @@ class TestEvaluation:
 
 @dataclass(frozen=True)
 class Final:
-    """What `finalize` did.
+    """The result of `finalize`.
 
     Attributes:
-        name: of the study.
-        opening: this one.
-        times: how often the test set has been opened, this time included.
-        choice: the trials of the study that stand out.
-        dev_value: of the trial in the search.
-        confirmed: (value, low, high) from `study confirm`, where it was run for this trial.
-        model: path of the file that keeps the model.
-        notes: on test cells that do not fit their column.
+        name: name of the study.
+        opening: the test evaluation.
+        times: number of times that the test set has been opened, including this one.
+        choice: the selected trials of the study.
+        dev_value: value of the trial on dev in the search.
+        confirmed: (value, low, high) from `study confirm`; None if it has not retrained this trial.
+        model: path of the model file.
+        notes: notes on test cells that do not fit their column.
     """
 
     name: str
@@ -93,7 +96,7 @@ class Final:
         """Return the model: a scikit-learn pipeline that takes rows of the table, as `pandas.DataFrame`.
 
         Raises:
-            UserError: its file is not there, or was changed.
+            UserError: the model file is missing, or has changed.
         """
         return FinalFiles.of(self.model.parent, self.opening.files).load_model()
 
@@ -101,17 +104,18 @@ class Final:
 def finalize(
     home: Home, name: str, *, trial: int | str | None = None, with_dev: bool = False, again: bool = False
 ) -> Final:
-    """Train a configuration, open the test set, and keep score and model.
+    """Retrain a configuration, evaluate it on the test set, and save the model and its score.
 
     Args:
-        home: where the study is.
-        name: of the study.
-        trial: a number, "best", "confirmed" or "recommended"; None takes the confirmed trial, or else the best.
-        with_dev: train on train and dev together, for as many iterations.
-        again: open the test set although it has been opened before.
+        home: the home of the study.
+        name: name of the study.
+        trial: a number, "best", "confirmed" or "recommended"; None uses the confirmed trial, or else the best.
+        with_dev: whether to train on train and dev together, for the same number of iterations.
+        again: whether to open the test set even if it has been opened before.
 
     Raises:
-        UserError: no such study or trial, it is running, its data changed, or the test set has been opened before.
+        UserError: the study or trial does not exist, the study is running, its data changed, or the test set has been
+            opened before.
     """
     with StudySession.open(home, name, write=True) as session:
         ledger, summary, folder = session.ledger, session.summary, session.folder
@@ -128,7 +132,7 @@ def finalize(
         _check(ledger.attributes, dataset, name)
         network = train_again(session, dataset, number)
         _record_beginning(ledger, number, with_dev=reads_dev, again=again)
-        # Test rows are converted and scored here, and nowhere else.
+        # This is the only place where test rows are converted and scored.
         test = open_test(session.spec.data, session.base, combined=reads_dev)
         scores = _evaluate(dataset, network, test, summary.metric)
         model = build_model(dataset, network.architecture, network.parameters)
@@ -148,7 +152,7 @@ def finalize(
             files=files,
             dialect=dataset.dialect,
         )
-        ledger.set(finalized=[*openings, to_json(opening)])  # from here on this opening counts, and its model
+        ledger.set(finalized=[*openings, to_json(opening)])  # makes this evaluation and its model current
         kept = FinalFiles.of(folder.final, opening.files)
         forget_models(folder.final, kept)
     return Final(
@@ -173,7 +177,7 @@ def _opened_before(name: str, last: KeptOpening) -> str:
 
 @dataclass(frozen=True, eq=False)
 class _Scores:
-    """Metrics on the test set; those that are undefined are None. low, high: of the one that decides."""
+    """Metrics on the test set, None for undefined ones, and the interval of the study's metric."""
 
     metrics: dict[str, float | None]
     undefined: dict[str, str]
@@ -182,7 +186,7 @@ class _Scores:
 
 
 def _evaluate(dataset: Dataset, network: FinalNetwork, test: Part, metric: str) -> _Scores:
-    """Return what a network scores on the test set, in the unit of the table."""
+    """Return the scores of a network on the test set, in the unit of the table."""
     with threadpool_limits(1):
         A = predict(network.architecture, network.parameters, test.X)
     unit = unit_of(dataset)
@@ -194,7 +198,7 @@ def _evaluate(dataset: Dataset, network: FinalNetwork, test: Part, metric: str) 
 def measure_all(
     task: str, Y: Array, A: Array, named: Sequence[str] = ()
 ) -> tuple[dict[str, float | None], dict[str, str]]:
-    """Return all metrics of a task, and why some of them have no value (they are None); see `metrics_for`."""
+    """Return all metrics of a task, None for undefined ones, and the reasons for these; see `metrics_for`."""
     values, undefined = dict[str, float | None](), dict[str, str]()
     for metric in metrics_for(task, named):
         values[metric.name] = without_nan(measure(metric.name, Y, A))
@@ -204,7 +208,7 @@ def measure_all(
 
 
 def _ends(metric: str, Y: Array, A: Array) -> tuple[float | None, float | None]:
-    """Return the ends of the interval of a metric; None where there is no interval."""
+    """Return the ends of the interval of a metric; None if there is no interval."""
     if METRICS[metric].why_undefined(Y) or (Y.shape[1] < 2 and metric not in BOUNDED):
         return None, None
     with np.errstate(over="ignore", invalid="ignore"):
@@ -213,10 +217,10 @@ def _ends(metric: str, Y: Array, A: Array) -> tuple[float | None, float | None]:
 
 
 def _record_beginning(ledger: Ledger, number: int, *, with_dev: bool, again: bool) -> None:
-    """Write that the test set is about to be opened, so that an opening is known though the process dies in it.
+    """Record that the test set is about to be opened, in case the process dies during the evaluation.
 
     Raises:
-        UserError: the last opening was not finished, and was another one.
+        UserError: the last evaluation was not finished, and was for another trial.
     """
     attributes = ledger.attributes
     times, begun = len(attributes.get("finalized", [])) + 1, attributes.get("opening", {})
@@ -258,14 +262,14 @@ def _choose(summary: Summary, trial: int | str | None) -> int:
 
 
 def _load(spec: Spec, base: Path, *, with_dev: bool) -> tuple[Dataset, bool]:
-    """Return what to train on, and whether that is train and dev together, as it is where dev was cut into folds."""
+    """Return the training data, and whether they are train and dev together, as they always are with folds."""
     together = with_dev or spec.data.folds is not None
     return (load_combined if together else load)(spec.data, base), together
 
 
 def _check(attributes: StudyAttributes, dataset: Dataset, name: str) -> None:
     known, now = attributes["parts"], dataset.part_fingerprints
-    # Of parts that both know: train and dev differ where they are one, and with folds.
+    # Compare the whole data: train and dev differ from the study's if they are combined, or with folds.
     if attributes["fingerprint"] != dataset.fingerprint:
         raise UserError(
             f"the data of study {name!r} changed since it started ({explain_change(known, now)}); "

@@ -1,6 +1,6 @@
-"""The final model: preprocessing and network in one scikit-learn pipeline, from a table of raw cells to predictions.
+"""The final model: a scikit-learn pipeline of preprocessing and network, from a table of raw cells to predictions.
 
-Saved with skops, which holds plain data and the names of classes, and never runs code from the file.
+It is saved with skops, whose files contain only plain data and names of classes, and no code.
 """
 
 import hashlib
@@ -24,24 +24,24 @@ from study.data import Dataset, TargetScale
 from study.errors import UserError
 from study.text.shell import next_command
 
-# What skops does not know by itself; a file that names anything else is not read.
+# Types that skops does not trust by default. A file with any other type is rejected.
 TRUSTED = (
     "numpy.dtype",
     "study.data.preprocessing.CellReader",
     "study.model.pipeline.NetworkClassifier",
     "study.model.pipeline.NetworkRegressor",
-    "study.model.NetworkClassifier",  # of version 0.1, and the next
+    "study.model.NetworkClassifier",  # in models of version 0.1
     "study.model.NetworkRegressor",
 )
 
 
 class _Network(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
-    """A trained network as the last step of a pipeline; examples are rows here.
+    """A trained network as the last step of a pipeline, with examples as rows.
 
     Args:
         layer_sizes: (n[0], …, n[L]).
-        hidden_activation, output_activation: by name.
-        vector: all parameters, as the engine has them.
+        hidden_activation, output_activation: names of activations.
+        vector: all parameters, in the order of `engine.Parameters`.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class _Network(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no ty
         self.vector = vector
 
     def fit(self, _X: object, _y: object = None) -> Self:
-        """Learn nothing: the network has been trained."""
+        """Do nothing, since the network is already trained."""
         return self
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -68,10 +68,10 @@ class _Network(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no ty
 
 
 class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
-    """A trained network that names classes.
+    """A trained network that predicts classes.
 
     Args:
-        layer_sizes, hidden_activation, output_activation, vector: as above.
+        layer_sizes, hidden_activation, output_activation, vector: see the base class.
         classes: labels in the order of the network's outputs.
     """
 
@@ -148,7 +148,10 @@ def build_model(dataset: Dataset, architecture: Architecture, parameters: Parame
 
 
 def predictions(model: Pipeline, typed: pd.DataFrame) -> pd.DataFrame:
-    """Return the column "prediction" and, for classes, "probability_<class>" for each row that the cell reader read."""
+    """Return predictions for rows that the cell reader has read.
+
+    The columns are "prediction" and, for a classifier, "probability_<class>" for each class.
+    """
     network = model.named_steps["network"]
     X = model.named_steps["columns"].transform(typed)
     out = pd.DataFrame({"prediction": network.predict(X)})
@@ -161,15 +164,15 @@ def predictions(model: Pipeline, typed: pd.DataFrame) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class FinalFiles:
-    """Where the final model of one opening of the test set is.
+    """The files of the final model of one test evaluation.
 
-    A file's name holds its digest, which the opening in the ledger has: what is read belongs to what is recorded, and
-    until the record is written that of the opening before counts.
+    The name of a file contains its digest, which is recorded with the evaluation in the ledger. The files therefore
+    always match the record, and the previous model stays current until the new record is written.
 
     Attributes:
-        model: the pipeline.
-        example: raw cells of a few rows of train: what the model is given.
-        digests: SHA-256 of both, by name; none of a model that was kept before there were digests.
+        model: the model file.
+        example: the file with raw cells of a few rows of train, as an example of the input.
+        digests: SHA-256 of both files, by name; empty for models saved before digests were introduced.
     """
 
     model: Path
@@ -178,7 +181,7 @@ class FinalFiles:
 
     @classmethod
     def of(cls, folder: Path, digests: Mapping[str, str]) -> "FinalFiles":
-        """Return those of an opening, by their SHA-256, in the folder of final models; the first versions kept none."""
+        """Return the files with these digests in the folder of final models; the first versions had no digests."""
         if not digests:
             return cls(folder / "model.skops", folder / "example.parquet", {})
         return cls(
@@ -191,16 +194,16 @@ class FinalFiles:
         """Return the model.
 
         Raises:
-            UserError: it is not there, or is not the one that was kept.
+            UserError: the file is missing, or has changed.
         """
         content = self._read(self.model, "model")
         try:
             return skops.io.loads(content, trusted=list(TRUSTED))
-        except Exception as error:  # noqa: BLE001 - whatever a file that somebody changed leads skops to
+        except Exception as error:  # noqa: BLE001 - a modified file can make skops raise anything
             raise self._refuse(self.model, f"not a valid model file ({type(error).__name__})") from None
 
     def load_example(self) -> pd.DataFrame:
-        """Return the rows; errors as `load_model`."""
+        """Return the example rows; raises the same errors as `load_model`."""
         return pd.read_parquet(io.BytesIO(self._read(self.example, "example")))
 
     def _read(self, path: Path, name: str) -> bytes:
@@ -219,7 +222,7 @@ class FinalFiles:
 
 
 def keep_model(model: Pipeline, example: pd.DataFrame, folder: Path) -> dict[str, str]:
-    """Write a model and raw cells of a few rows, whole; return the digests by which `FinalFiles` finds them."""
+    """Write a model and its example rows atomically; return their digests for `FinalFiles.of`."""
     rows = io.BytesIO()
     example.astype(object).to_parquet(rows)
     contents = {"model": skops.io.dumps(model), "example": rows.getvalue()}
@@ -232,7 +235,7 @@ def keep_model(model: Pipeline, example: pd.DataFrame, folder: Path) -> dict[str
 
 
 def forget_models(folder: Path, kept: FinalFiles) -> None:
-    """Delete the final models of openings before, and of those that died before their record."""
+    """Delete the final models of earlier test evaluations, and of those that were interrupted."""
     for path in folder.iterdir():
         if path not in (kept.model, kept.example):
             path.unlink()

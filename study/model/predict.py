@@ -1,4 +1,4 @@
-"""`study predict`: what the final model says of the rows of a file."""
+"""`study predict`: predictions of the final model for the rows of a file."""
 
 import warnings
 from collections.abc import Mapping
@@ -25,18 +25,18 @@ if TYPE_CHECKING:
 
 
 def predict_file(home: Home, name: str, file: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Return a row of predictions for each row of a file, and notes on what was passed over or does not fit.
+    """Return a row of predictions for each row of a file, and notes on ignored columns and cells that do not fit.
 
-    A text file is read as the one that was trained on is written; where that gives none of the columns, as it is
-    written itself.
+    A text file is read in the format of the training file; if that fails, its own format is detected.
 
     Args:
-        home: where the study is.
-        name: of the study, which has been finalized.
-        file: .csv, .tsv or .parquet, with the columns that the model was trained on, in any order.
+        home: the home of the study.
+        name: name of the study, which must have been finalized.
+        file: a .csv, .tsv or .parquet file with the columns that the model was trained on, in any order.
 
     Raises:
-        UserError: no such study or file, no model yet, a column that is missing, or one of which no cell can be read.
+        UserError: the study or file does not exist, there is no model yet, a column is missing, or none of its cells
+            can be read.
     """
     attributes, model = _load(home, name)
     spec, dialect = parse_spec(attributes["spec"], name).data, attributes["finalized"][-1].get("dialect", {})
@@ -48,10 +48,10 @@ def predict_file(home: Home, name: str, file: Path) -> tuple[pd.DataFrame, tuple
 
 
 def predict_table(home: Home, name: str, table: pd.DataFrame) -> pd.DataFrame:
-    """Return a row of predictions for each row of a table, under the table's index; warn of cells that do not fit.
+    """Return a row of predictions for each row of a table, with the table's index; warn of cells that do not fit.
 
     Raises:
-        UserError: as `predict_file`.
+        UserError: as in `predict_file`.
     """
     _, model = _load(home, name)
     _check_columns(model, table, "the table")
@@ -61,7 +61,7 @@ def predict_table(home: Home, name: str, table: pd.DataFrame) -> pd.DataFrame:
 
 
 def warn_of(notes: tuple[str, ...]) -> None:
-    """Give notes as warnings, to who called the function that calls this."""
+    """Issue notes as warnings, attributed to the caller of the calling function."""
     for note in notes:
         warnings.warn(note, DataWarning, stacklevel=3)
 
@@ -78,13 +78,13 @@ def _load(home: Home, name: str) -> tuple[StudyAttributes, Pipeline]:
 def _read_file(
     file: Path, spec: DataSpec, dialect: Mapping[str, object], model: Pipeline
 ) -> tuple["Table", tuple[str, ...]]:
-    """Return a table with the columns of the model, and notes where it is not written as the training file is."""
+    """Return a table with the columns of the model, and notes if its format differs from that of the training file."""
     if dialect and file.suffix.lower() != ".parquet":
         try:
             table = read_cells(file, spec.model_copy(update=dialect))
             _check_columns(model, table.frame, str(file))
         except UserError:
-            pass  # written in another way, or not a table: what follows says it
+            pass  # another format, or not a table; reading it without the dialect raises or returns notes
         else:
             return table, ()
     table = read_cells(file, spec)
@@ -107,7 +107,7 @@ def _check_columns(model: Pipeline, cells: pd.DataFrame, where: str) -> None:
 
 
 def _passed_over(attributes: StudyAttributes, model: Pipeline, cells: pd.DataFrame) -> tuple[str, ...]:
-    """Return a note on columns that are neither the model's nor the target."""
+    """Return a note on columns that are neither features of the model nor the target."""
     known = {*_columns(model), attributes.get("data", {}).get("target")}
     over = [str(column) for column in cells.columns if str(column) not in known]
     return (f"ignoring {counted(len(over), 'column')} unknown to the model: {', '.join(over[:5])}",) if over else ()
@@ -129,11 +129,11 @@ def write_predictions(made: pd.DataFrame, out: Path | None, *, safe_csv: bool = 
 
     Args:
         made: the predictions.
-        out: the file.
-        safe_csv: put ' before text that a spreadsheet would take for a formula.
+        out: path of the file.
+        safe_csv: whether to put ' before text that a spreadsheet would interpret as a formula.
 
     Raises:
-        UserError: the file has another ending, is a .parquet that is to be safe, or cannot be written.
+        UserError: the file has another extension, is a .parquet file with `safe_csv`, or cannot be written.
     """
     if safe_csv:
         made = guard_formulas(made)

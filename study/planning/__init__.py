@@ -1,1 +1,1 @@
-"""What a study will do, before anything is trained."""
+"""The plan of a study, computed before anything is trained."""

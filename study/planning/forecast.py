@@ -1,7 +1,8 @@
-"""How long a study will take: its rounds gone through with seconds in place of work; called by `study.planning.plan`.
+"""A forecast of the run time of a study, by simulating its rounds with seconds instead of work.
 
-The constants are rough: the coordinator's own seconds in a few studies of 60 trials, on the machine where
-`calibration.PYTHON` was taken, which did other work too; elsewhere as much more or less as Python takes.
+The constants are rough. They are the coordinator's own seconds in a few studies of 60 trials, on the machine where
+`throughput.PYTHON` was measured, which was also doing other work. For other machines, they are scaled by the time that
+Python takes.
 """
 
 import heapq
@@ -10,18 +11,17 @@ from dataclasses import dataclass
 
 from study.search.coordinator import slots_of_groups
 
-START = 1.75  # imports, ledger, the end
-MLFLOW = 2.5  # importing MLflow, its schema in an empty home, the experiment: in a process beside the search
-EXPORT = 0.040  # of a trial to MLflow, in that process
+START = 1.75  # imports, opening the ledger, and the end of the run
+MLFLOW = 2.5  # importing MLflow, creating its schema in an empty home and the experiment, in a parallel process
+EXPORT = 0.040  # exporting one trial to MLflow, in the same process
 WORKERS = 0.4  # starting worker processes, and the first task in each
-TRIAL = 0.025  # ask, tell, the trial's file
-ROUND = 0.001  # reports, commit
-TASK = 0.0014  # of a worker process: the state there and back
-SIMULATED = 500  # trials that are gone through; more are in proportion
+TRIAL = 0.025  # proposing and recording a trial, and writing its file
+ROUND = 0.001  # reports and commit
+TASK = 0.0014  # overhead of a task in a worker process: sending the state there and back
+SIMULATED = 500  # maximum number of simulated trials; the time of more is extrapolated
 
-# What a pruner leaves of the work of training every trial to its end. The share of `median` is a middle of what three
-# studies of 60 trials showed (0.61 on digits, 0.76 on breast_cancer, 0.95 on planar_flower); those of the other
-# pruners are assumed, not measured.
+# The share of the total work that remains with each pruner. The share of `median` is an average over three studies of
+# 60 trials (0.61 on digits, 0.76 on breast_cancer, 0.95 on planar_flower); the others are assumed, not measured.
 KEPT = {
     "none": 1.0,
     "median": 0.7,
@@ -32,12 +32,12 @@ KEPT = {
     "threshold": 0.9,
     "asha": 0.4,
 }
-KEPT_BY_OTHERS = 1.0  # nothing is known of a pruner that was registered
+KEPT_BY_OTHERS = 1.0  # nothing is known about registered pruners
 
 
 @dataclass(frozen=True)
 class Course:
-    """One trial as the search will work on it: so many chunks, each of so many seconds, the last one included."""
+    """The expected training of one trial: the number of its chunks, and the seconds of all of them together."""
 
     chunks: int
     seconds: float
@@ -53,15 +53,15 @@ def expected_seconds(
     slowness: float = 1.0,
     confirm: Sequence[float] = (),
 ) -> float:
-    """Return the seconds of a whole run, but for the reading of data.
+    """Return the expected seconds of a whole run, excluding the reading of data.
 
     Args:
-        courses: what trials are like; gone through in a circle.
-        trials: how many there will be.
-        jobs: worker processes.
-        in_flight: trials open at a time.
-        cores: that all processes share.
-        slowness: seconds that Python takes here, over those where the constants were measured.
+        courses: expected trainings, which are used cyclically.
+        trials: number of trials.
+        jobs: number of worker processes.
+        in_flight: number of trials open at the same time.
+        cores: number of cores that all processes share.
+        slowness: time that Python takes on this machine, relative to the one where the constants were measured.
         confirm: seconds of each training that follows the search.
     """
     count = min(trials, SIMULATED)
@@ -77,11 +77,11 @@ def expected_seconds(
 
 
 def _search(courses: Sequence[Course], trials: int, jobs: int, in_flight: int, slowness: float) -> float:
-    """Return the seconds of the rounds: two groups of trials take turns, a chunk for each, the dearest first."""
+    """Return the seconds of the rounds: two groups of trials take turns, with one chunk per trial, longest first."""
     task = TASK * slowness if jobs > 1 else 0.0
     places = slots_of_groups(in_flight)
     groups = len(places)
-    left: list[list[tuple[int, float]]] = [[] for _ in range(groups)]  # chunks left, and seconds of one, of open trials
+    left: list[list[tuple[int, float]]] = [[] for _ in range(groups)]  # of open trials: chunks left, seconds of one
     ready = [0.0] * groups  # when the chunks of a group are done
     free = [0.0] * jobs
     now, asked, turn = 0.0, 0, 0
@@ -99,13 +99,13 @@ def _search(courses: Sequence[Course], trials: int, jobs: int, in_flight: int, s
             end = max(free[0], now) + seconds + task
             heapq.heapreplace(free, end)
             ready[group] = max(ready[group], end)
-        now = ready[group] if jobs == 1 else now  # the coordinator itself has done it
+        now = ready[group] if jobs == 1 else now  # the coordinator itself trains
         turn += 1
     return max(now, *ready)
 
 
 def _makespan(seconds: Sequence[float], jobs: int) -> float:
-    """Return when the last of these tasks ends, the longest begun first, each by the worker that is free first."""
+    """Return the time when the last of these tasks ends; each worker starts the longest remaining task when free."""
     free = [0.0] * jobs
     for each in sorted(seconds, reverse=True):
         heapq.heapreplace(free, free[0] + each)

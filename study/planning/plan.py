@@ -1,7 +1,7 @@
-"""`study plan`: what a study will do before anything is trained: data, space, work, memory, disk and expected time.
+"""`study plan`: the data, space, work, memory, disk and expected time of a study, before anything is trained.
 
-Settings are drawn at random from the spec's space, with seeds derived from the spec's; their work comes from the
-engine's model of it, and the seconds from a short calibration on this machine.
+Configurations are drawn at random from the space, with seeds derived from the spec's. Their work is computed by the
+engine's cost model, and the seconds come from a short calibration on this machine.
 """
 
 import tempfile
@@ -31,21 +31,21 @@ from study.search.samplers import check_available
 from study.search.search_space import suggest
 from study.spec import Range, Spec, read_spec
 
-SAMPLES = 64
-ATTEMPTS = 50  # draws until one is within max_parameters
-# Keys of [search] that only some pruners read.
+SAMPLES = 64  # configurations to draw
+ATTEMPTS = 50  # maximum number of draws to find a configuration within max_parameters
+# Keys of [search] that only some pruners use.
 _PRUNER_KEYS = {
     "percentile": ("percentile",),
     "patience": ("patient",),
     "reduction": ("successive_halving", "hyperband", "asha"),
 }
-# Bytes of a trial in the ledger and in MLflow beside its arrays, of a report, and of a point of its curve.
+# Bytes in the ledger and in MLflow for each trial (besides its arrays), each report, and each point of its curve.
 TRIAL_BYTES, POINT_BYTES, ITERATION_BYTES = 26_000, 500, 24
 
 
 @dataclass(frozen=True)
 class Spread:
-    """Smallest, middle and largest of a quantity over random settings."""
+    """The minimum, median and maximum of a quantity over random configurations."""
 
     least: float
     median: float
@@ -59,25 +59,33 @@ class Spread:
 
 @dataclass(frozen=True)
 class Plan:
-    """What `study plan` prints.
+    """The plan of a study.
 
     Attributes:
-        look: at the data.
-        searched, fixed: hyperparameters that are drawn, with their range, and those that have one value.
-        settings: distinct settings, None where a range has no steps.
-        parameters, work, seconds: of a trial trained to its end: numbers of a network, units of work, a core's seconds.
-        metric: that trials are compared by.
-        total_work: units, with what the pruner usually leaves.
-        kept: share of the work that the pruner usually leaves.
-        worker_memory: bytes of one worker process at most.
-        trial_disk, disk: bytes that a trial and the whole study add to the home.
-        cores: that this process may use.
-        times: expected seconds of a run by jobs, [confirm] included.
-        confirm: seconds of one core that [confirm] takes of it.
-        raised: expected seconds with a job for each core and as many trials in flight, where there are more cores
-            than trials in flight; else None.
-        speed: units of work a second, of one core, as measured.
-        defaults: what the spec leaves out, with the value that is taken.
+        name: name of the study.
+        look: summary of the data.
+        searched: hyperparameters that are drawn, with their ranges.
+        fixed: hyperparameters that have a single value.
+        metric: the metric that trials are compared by.
+        settings: number of distinct configurations; None if a range has no step.
+        trials: number of trials.
+        in_flight: number of trials open at the same time.
+        networks: number of networks of each trial.
+        sampler, pruner: their names.
+        parameters: number of weights and biases of a network.
+        work: units of work of a trial that is not pruned.
+        seconds: seconds of one core for a trial that is not pruned.
+        total_work: expected units of work, with pruning.
+        kept: share of the work that usually remains with the pruner.
+        worker_memory: maximum bytes of one worker process.
+        trial_disk, disk: bytes that one trial and the whole study add to the home.
+        cores: number of cores that this process may use.
+        times: expected seconds of a run, including [confirm], by number of jobs.
+        confirm: seconds of one core for [confirm].
+        raised: expected seconds with one job per core and as many trials in flight; None unless there are more cores
+            than trials in flight.
+        speed: measured units of work per second, on one core.
+        defaults: defaults of the keys that the spec leaves out.
     """
 
     name: str
@@ -108,11 +116,11 @@ class Plan:
 
 
 def make_plan(path: Path, jobs: int | None = None) -> Plan:
-    """Read the spec and the data, draw settings, calibrate.
+    """Read the spec and the data, draw configurations, calibrate, and return the plan.
 
     Args:
-        path: of the spec.
-        jobs: a number of jobs to expect a time for, beside 1, 2, 4, … up to one a core.
+        path: path of the spec.
+        jobs: a number of jobs to forecast the time for, besides 1, 2, 4, … up to one per core.
 
     Raises:
         UserError: the spec or the data cannot be used, or no network is within max_parameters.
@@ -136,7 +144,7 @@ def make_plan(path: Path, jobs: int | None = None) -> Plan:
 
 
 def draw_trials(objective: Objective, count: int = SAMPLES) -> list[DrawnTrial]:
-    """Draw settings at random: the same ones for the same spec; no network is made of them.
+    """Draw configurations at random, the same ones for the same spec, without initializing their networks.
 
     Raises:
         UserError: no network is within max_parameters.
@@ -174,11 +182,11 @@ def _assemble(
     courses, seconds = [], []
     for trial, work in zip(trials, works, strict=True):
         iterations = trial.iterations
-        looks = sum(point < iterations for point in objective.grid) + 1 + objective.m / objective.dataset.dev.m
-        pieces = -(-iterations // trial.chunk_iterations)
-        whole = iterations * rates.seconds(work) + looks * rates.evaluation + pieces * rates.beginning
+        evaluations = sum(point < iterations for point in objective.grid) + 1 + objective.m / objective.dataset.dev.m
+        chunks = -(-iterations // trial.chunk_iterations)
+        whole = iterations * rates.seconds(work) + evaluations * rates.evaluation + chunks * rates.beginning
         seconds.append(whole)
-        courses.append(Course(max(1, round(kept * pieces)), kept * whole))
+        courses.append(Course(max(1, round(kept * chunks)), kept * whole))
     units = [trial.iterations * work.units for trial, work in zip(trials, works, strict=True)]
     mean = kept * float(np.mean(units))
     planned = _count_trials(spec, mean)
@@ -231,22 +239,22 @@ def _assemble(
 
 
 def _confirm_seconds(objective: Objective, trials: Sequence[DrawnTrial], rates: Rates) -> list[float]:
-    """Return the seconds of each training that follows the search.
+    """Return the expected seconds of each training that follows the search.
 
-    What does best is mostly dear: the best of digits, breast_cancer and planar_flower took 2.4, 2.4 and 1.5 times as
-    long as random settings. So they are taken for as dear as the dearest quarter of those.
+    The best configurations tend to be expensive: those of digits, breast_cancer and planar_flower took 2.4, 2.4 and 1.5
+    times as long as random ones. They are therefore assumed to cost as much as the most expensive quarter of these.
     """
     confirm, folds = objective.spec.confirm, len(objective.datasets)
     if confirm is None:
         return []
     together, apart = (confirm.seeds, 1) if folds == 1 else (folds, confirm.seeds)
     each = [trial.iterations * rates.seconds(objective.iteration_work(trial.setting, together)) for trial in trials]
-    dearest = sorted(each)[-max(1, len(each) // 4) :]
-    return [float(np.mean(dearest))] * (confirm.top * apart)
+    most_expensive = sorted(each)[-max(1, len(each) // 4) :]
+    return [float(np.mean(most_expensive))] * (confirm.top * apart)
 
 
 def _count_trials(spec: Spec, mean_work: float) -> int:
-    """Return how many trials there will be: fewer than asked for where settings or the work run out."""
+    """Return the expected number of trials: fewer than asked for if configurations or work run out."""
     limits = [spec.search.trials]
     size = space_size(spec.space)
     if size is not None:
@@ -257,7 +265,7 @@ def _count_trials(spec: Spec, mean_work: float) -> int:
 
 
 def _disk(objective: Objective, trials: Sequence[DrawnTrial]) -> int:
-    """Return the bytes that a trial adds: parameters, curves and dev predictions, ledger and MLflow."""
+    """Return the bytes that a trial adds: parameters, curves, dev predictions, and its records in ledger and MLflow."""
     networks, dataset = objective.replicas, objective.dataset
     numbers = float(np.mean([trial.parameters for trial in trials]))
     iterations = float(np.mean([trial.iterations for trial in trials]))
@@ -266,16 +274,16 @@ def _disk(objective: Objective, trials: Sequence[DrawnTrial]) -> int:
 
 
 def describe_space(spec: Spec) -> dict[str, str]:
-    """Return the hyperparameters that are drawn, each with its range or choices in words."""
-    said = {}
+    """Return the hyperparameters that are drawn, each with a description of its range or choices."""
+    described = {}
     for name in type(spec.space).model_fields:
         field = getattr(spec.space, name)
         if isinstance(field, Range):
             scale = ", log" if field.log else f", step {field.step:g}" if field.step else ""
-            said[name] = f"{field.low:g} to {field.high:g}{scale}"
+            described[name] = f"{field.low:g} to {field.high:g}{scale}"
         elif isinstance(field, tuple) and len(field) > 1:
-            said[name] = ", ".join(map(str, field))
-    return said
+            described[name] = ", ".join(map(str, field))
+    return described
 
 
 def _fixed(spec: Spec) -> dict[str, object]:
@@ -284,7 +292,7 @@ def _fixed(spec: Spec) -> dict[str, object]:
 
 
 def find_defaults(spec: Spec) -> dict[str, object]:
-    """Return what the spec leaves out and what is taken then, by "table.key"; what is off unless given is left out."""
+    """Return the defaults of the keys that the spec leaves out, by "table.key", without options that are off."""
     left = {}
     for table in ("data", "space", "search", "confirm"):
         model: BaseModel | None = getattr(spec, table)

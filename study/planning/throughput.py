@@ -1,4 +1,4 @@
-"""How fast this machine trains the networks of one study: a few real chunks, timed; called by `study.planning.plan`."""
+"""The speed at which this machine trains the networks of a study, measured on a few real chunks."""
 
 import json
 import time
@@ -16,23 +16,23 @@ from study.search.objective import Objective, OpenTrial
 from study.search.search_space import complete
 from study.spec.parameters import Configuration, ParameterValue
 
-PROBES = 8  # settings that are timed, from the cheapest to the dearest
-SECONDS = 1.2  # that calibration may take, about
-AGAIN = 2  # times that a setting is timed; the best counts
+PROBES = 8  # configurations to time, from the cheapest to the most expensive
+SECONDS = 1.2  # approximate duration of the calibration
+AGAIN = 2  # timings of each configuration; the fastest counts
 PYTHON = 0.0020  # seconds of `_python` on the machine where the constants of `forecast` were measured
-_PRIOR = 0.5  # weight of the nominal rates beside each probe: what no probe shows stays nominal
+_PRIOR = 0.5  # weight of the nominal rates, relative to a probe; rates that no probe determines stay nominal
 
 
 @dataclass(frozen=True)
 class Rates:
-    """What this machine needs, in seconds.
+    """The speed of this machine, in seconds unless noted otherwise.
 
     Attributes:
-        per_flop, per_element, per_step: of the three counts of `engine.work`.
-        beginning: of a piece of training, before its first iteration.
-        evaluation: of a look at dev, the beginning of the piece after it included.
-        speed: units of work a second, over all probes.
-        slowness: seconds that Python takes, over PYTHON.
+        per_flop, per_element, per_step: seconds for each of the three counts of `engine.work`.
+        beginning: overhead at the start of a chunk.
+        evaluation: one evaluation on dev, including the restart of training after it.
+        speed: units of work per second, over all probes.
+        slowness: time of a fixed piece of Python code, relative to PYTHON.
     """
 
     per_flop: float
@@ -50,14 +50,14 @@ class Rates:
 
 @dataclass(frozen=True)
 class DrawnTrial:
-    """A setting that a trial might have; its network is made when it is opened.
+    """A configuration that a trial might have; its network is initialized by `open`.
 
     Attributes:
-        number, params: as of a trial.
-        setting: the whole one.
-        iterations: of the whole training.
-        chunk_iterations: iterations of a chunk.
-        parameters: weights and biases of a network.
+        number, params: number and parameters of the trial.
+        setting: the complete configuration.
+        iterations: iterations of the whole training.
+        chunk_iterations: iterations of one chunk.
+        parameters: number of weights and biases of a network.
     """
 
     number: int
@@ -69,7 +69,7 @@ class DrawnTrial:
 
     @classmethod
     def of(cls, objective: Objective, number: int, params: Configuration) -> Self:
-        """Return a setting of an objective's space."""
+        """Return the trial for parameters that were drawn from an objective's space."""
         setting = complete(objective.spec.space, params)
         return cls(
             number,
@@ -89,9 +89,9 @@ def calibrate(objective: Objective, trials: Sequence[DrawnTrial], works: Sequenc
     """Time some of the trials on the study's own data.
 
     Args:
-        objective: whose data has been written.
-        trials: settings; one network at a time is made of them.
-        works: the work of one iteration of each.
+        objective: objective of the study, whose data must have been written.
+        trials: trials to choose from; their networks are initialized one at a time.
+        works: the work of one iteration of each trial.
     """
     order = sorted(range(len(trials)), key=lambda index: works[index].units)
     chosen = [order[round(place)] for place in np.linspace(0, len(order) - 1, min(PROBES, len(order)))]
@@ -99,14 +99,14 @@ def calibrate(objective: Objective, trials: Sequence[DrawnTrial], works: Sequenc
     beginnings, evaluations = [], []
     started = time.perf_counter()
     with threadpool_limits(1):
-        _time(objective.next_chunk(trials[chosen[0]].open(objective)), 1, ())  # reads data and imports; not counted
+        _time(objective.next_chunk(trials[chosen[0]].open(objective)), 1, ())  # loads data and modules; not counted
         for index in dict.fromkeys(chosen):
             chunk = objective.next_chunk(trials[index].open(objective))
             most = max(2, chunk.state.settings.iterations - 1)
             beginning = min(_time(chunk, 1, ()) for _ in range(AGAIN))
             evaluations.append(_time(chunk, 1, (1,)) - beginning)
             count = min(most, max(2, round(SECONDS / PROBES / 2 / AGAIN / works[index].units)))
-            whole = min(_time(chunk, 1 + count, ()) for _ in range(AGAIN))  # what else runs here comes and goes
+            whole = min(_time(chunk, 1 + count, ()) for _ in range(AGAIN))  # other processes may interfere
             once = max((whole - beginning) / count, 1e-9)
             probes.append((works[index], once))
             beginnings.append(max(0.0, beginning - once))
@@ -118,14 +118,14 @@ def calibrate(objective: Objective, trials: Sequence[DrawnTrial], works: Sequenc
 
 
 def _time(chunk: TrainingChunk, until: int, grid: tuple[int, ...]) -> float:
-    """Return the seconds of a piece of training up to an iteration before the last, with looks at dev on the grid."""
+    """Return the seconds of training up to an iteration before the last, with evaluations on dev at `grid`."""
     started = time.perf_counter()
     run_chunk(replace(chunk, until=until, grid=grid))
     return time.perf_counter() - started
 
 
 def _python() -> float:
-    """Return the seconds of a fixed piece of Python, for what the coordinator does beside the training."""
+    """Return the seconds of a fixed piece of Python code, which represents the work of the coordinator."""
     record = {f"parameter_{index}": [index / 7, str(index)] for index in range(500)}
     best = float("inf")
     for _ in range(7):
@@ -137,12 +137,12 @@ def _python() -> float:
 
 
 def _fit(probes: Sequence[tuple[Work, float]]) -> tuple[float, float, float, float]:
-    """Return seconds a flop, an element and a step, and units a second, that fit the probes best, relative to each."""
+    """Return seconds per flop, element and step, and units per second, with the least relative error on the probes."""
     nominal = np.array([1 / FLOPS_PER_UNIT, 1 / ELEMENTS_PER_UNIT, 1 / STEPS_PER_UNIT])
     seconds = np.array([once for _, once in probes])
     counts = np.array([(each.flops, each.elements, each.steps) for each, _ in probes])
     slowness = float(np.median(seconds / (counts @ nominal)))
-    # Each probe: Σ count · nominal · slowness · x = seconds; and x = 1 where the probes do not say otherwise.
+    # For each probe, Σ count · nominal · slowness · x = seconds, with x = 1 as a prior.
     rows = np.vstack([counts * nominal * slowness / seconds[:, None], _PRIOR * np.eye(3)])
     right = np.concatenate([np.ones(len(probes)), np.full(3, _PRIOR)])
     x = np.clip(np.linalg.lstsq(rows, right)[0], 0.2, 4.0)
