@@ -114,8 +114,8 @@ def finalize(
         again: whether to open the test set even if it has been opened before.
 
     Raises:
-        UserError: the study or trial does not exist, the study is running, its data changed, or the test set has been
-            opened before.
+        UserError: the study or trial does not exist, the study is running or has no test set, its data changed, or the
+            test set has been opened before.
     """
     with StudySession.open(home, name, write=True) as session:
         ledger, summary, folder = session.ledger, session.summary, session.folder
@@ -124,8 +124,8 @@ def finalize(
             raise UserError(_opened_before(name, openings[-1]))
         if not session.spec.data.has_test_set:
             raise UserError(
-                f"study {name!r} has no test set to evaluate on: [data] split has two fractions; "
-                "give it three, or name a test file in [data] test, under another study name"
+                f"study {name!r} has no test set, since [data] split has two fractions; "
+                "use three fractions or set [data] test, under another study name"
             )
         number = _choose(summary, trial)
         dataset, reads_dev = _load(session.spec, session.base, with_dev=with_dev)
