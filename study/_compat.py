@@ -51,7 +51,7 @@ MLFLOW_COLUMNS = {
     "inputs": "input_uuid source_type source_id destination_type destination_id step",
     "input_tags": "input_uuid name value",
 }
-# Where MLflow's tables hold absolute paths of artifacts, which `study.tracking.store` corrects after a home was moved.
+# Columns with absolute paths of artifacts in MLflow's tables, corrected by `study.tracking.store` if a home was moved.
 MLFLOW_LOCATIONS = {
     "experiments": "artifact_location",
     "runs": "artifact_uri",

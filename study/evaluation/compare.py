@@ -157,7 +157,9 @@ def _effect(compared: ComparedData, i: int, j: int, difference: Interval) -> str
     if compared.metric == "accuracy" and len(first.table) == 1:
         one, other = _right(compared, first), _right(compared, second)
         a, b = int((one & ~other).sum()), int((other & ~one).sum())
-        return f"of {counted(m, 'example')}, trial {first.label} alone gets {a} right, trial {second.label} alone {b}"
+        return (
+            f"trial {first.label} alone is right on {a} of {counted(m, 'example')}, trial {second.label} alone on {b}"
+        )
     if compared.metric == "accuracy":
         ahead, behind = (first, second) if difference.estimate >= 0 else (second, first)
         more = abs(difference.estimate)

@@ -94,7 +94,7 @@ def connect(address: str) -> "Connection":
         options = psycopg.conninfo.conninfo_to_dict(address)
         options.setdefault("connect_timeout", CONNECT_WITHIN)
         options.setdefault("application_name", _name_of_this_process())
-        return psycopg.connect(autocommit=True, **options)  # type: ignore[arg-type]  # what libpq names, all of it text
+        return psycopg.connect(autocommit=True, **options)  # type: ignore[arg-type]  # libpq options are strings
     except psycopg.Error as error:
         reason = f"--storage {redact_address(address)}: {explain(error, address)}"
         raise DatabaseRefusedError(f"{reason}; correct the address, or start the server") from None

@@ -19,7 +19,7 @@ from study.spec.parameters import Configuration, ParameterValue
 PROBES = 8  # configurations to time, from the cheapest to the most expensive
 SECONDS = 1.2  # approximate duration of the calibration
 AGAIN = 2  # timings of each configuration; the fastest counts
-PYTHON = 0.0020  # seconds of `_python` on the machine where the constants of `forecast` were measured
+PYTHON = 0.0020  # seconds that `_python` took on the machine where the constants of `forecast` were measured
 _PRIOR = 0.5  # weight of the nominal rates, relative to a probe; rates that no probe determines stay nominal
 
 

@@ -217,7 +217,7 @@ class Search:
         )
 
     def _new_reports(self, trial: OpenTrial, known: int) -> dict[int, float]:
-        """Return the values to report to the pruner since the last round; none with several objectives."""
+        """Return the new values to report to the pruner; none with several objectives."""
         if self.objective.spec.search.several:
             return {}
         return {

@@ -19,7 +19,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from study.ledger.ledger import RESULT
 
-ATTEMPTS = 50  # draws for one trial until the last one is returned although it is not acceptable
+ATTEMPTS = 50  # maximum number of draws for one trial; the last one is returned even if it is not acceptable
 
 
 class InMemoryStudy:
