@@ -104,7 +104,7 @@ def _pairs(compared: ComparedData, table: CrossedAnova) -> tuple[ComparedPair, .
 
 
 def _test(compared: ComparedData, table: CrossedAnova, i: int, j: int) -> tuple[Interval, str]:
-    """Return the difference of two candidates and the name of the test."""
+    """Return the difference between two candidates, and the name of the test."""
     first, second = compared.candidates[i], compared.candidates[j]
     if table.S > 1:
         return table.difference(i, j), "t test over seeds and examples"

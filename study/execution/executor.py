@@ -81,7 +81,7 @@ class Executor(Protocol):
 
 
 class WorkerLostError(Exception):
-    """The workers of a cluster were lost before they were given a task."""
+    """Raised if the workers of a cluster were lost before they received a task."""
 
 
 def lost(exitcode: int | None = None) -> TaskError:

@@ -136,7 +136,7 @@ class JoblibExecutor:
         except BrokenExecutor:  # a worker was lost while it was idle
             self._end_session(None)
             return self._start_session().submit(*self._call(task))
-        except self.backend.lost_errors as error:  # of a cluster
+        except self.backend.lost_errors as error:  # a cluster lost its workers
             self._end_session(None)
             raise WorkerLostError from error
 
@@ -210,7 +210,7 @@ class _Session:
         self._backend.start_call()
 
     def submit(self, function: Callable[..., list[Outcome]], arguments: tuple[object, ...]) -> "Future[list[Outcome]]":
-        """Have a worker call a function."""
+        """Submit a function call to a worker."""
         backend, result = self._backend, _Result()
         calls = BatchedCalls([joblib.delayed(function)(*arguments)], backend.get_nested_backend())
         in_callback = backend.supports_retrieve_callback
@@ -245,7 +245,7 @@ class _Result:
         self._lock = Lock()
 
     def taking(self, retrieve: Callable[[object], list[list[Outcome]] | BaseException]) -> Callable[[object], None]:
-        """Return a callback that retrieves the result of the one call."""
+        """Return a callback that retrieves the result and sets the future."""
 
         def take(out: object) -> None:
             try:

@@ -186,7 +186,7 @@ class Confirmation:
     of: str
 
     def candidate(self, trial: int | None) -> Candidate | None:
-        """Return the candidate of a trial; None where it is not one."""
+        """Return the candidate of a trial; None if the trial is not a candidate."""
         return next((each for each in self.candidates if each.trial == trial), None)
 
     @property

@@ -59,7 +59,7 @@ class Journal(BaseJournalBackend):
             operation = _parse(line)
             if operation is None:
                 if line.startswith(b"\0\0") and offset + len(line) + 1 >= self.path.stat().st_size:
-                    return  # torn
+                    return  # an unfinished write
                 raise UserError(
                     f"{self.path}: line {number + 1} is damaged; restore the file from a backup, or keep only the "
                     f"lines before it: head -n {number} {self.path} > kept && mv kept {self.path}"

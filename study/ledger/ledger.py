@@ -239,7 +239,7 @@ def repair(folder: StudyFolder) -> int:
 
 @contextmanager
 def quiet_optuna() -> Iterator[None]:
-    """Keep Optuna's log lines and its notes on experimental options out of the terminal while the block runs."""
+    """Suppress Optuna's log messages and its warnings on experimental features inside the block."""
     before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:

@@ -88,7 +88,7 @@ class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
 
     @property
     def classes_(self) -> Array:
-        """Labels, in the order of the columns of `predict_proba`."""
+        """The labels, in the order of the columns of `predict_proba`."""
         return np.array(self.classes, dtype=object)
 
     def predict(self, X: pd.DataFrame | Array) -> Array:
@@ -105,11 +105,11 @@ class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
 
 
 class NetworkRegressor(RegressorMixin, _Network):  # type: ignore[misc]
-    """A trained network that gives numbers, in the target's own unit.
+    """A trained network that predicts numbers, in the unit of the target.
 
     Args:
-        layer_sizes, hidden_activation, output_activation, vector: as above.
-        mean, scale, log1p: how the target was brought to the network's unit.
+        layer_sizes, hidden_activation, output_activation, vector: see the base class.
+        mean, scale, log1p: the transformation of the target in training.
     """
 
     def __init__(
