@@ -152,7 +152,7 @@ def _begin(
     if session.torn_bytes:
         progress.said(
             f"the last line of the ledger was incomplete ({counted(session.torn_bytes, 'byte')}) and was removed; "
-            "nothing that had finished is lost"
+            "finished work is kept"
         )
     ledger, spec = session.ledger, session.spec
     planned = int(ledger.attributes.get("trials", 0))

@@ -117,7 +117,9 @@ class Dask:
         self.jobs = sum(self._client.nthreads().values())
         if not self.jobs:
             self._client.close()
-            raise UserError(f"--scheduler {scheduler}: it has no workers; start some with `dask worker {scheduler}`")
+            raise UserError(
+                f"--scheduler {scheduler}: the scheduler has no workers; start some with `dask worker {scheduler}`"
+            )
         self.lost_errors: tuple[type[BaseException], ...] = (KilledWorker, CommClosedError, TimeoutError)
         self._data: dict[str, DaskFuture] = {}
 
@@ -261,7 +263,7 @@ def _restoring_pools(parallel: joblib.Parallel) -> Iterator[None]:
 
 def _gone(place: str) -> MachineError:
     return MachineError(
-        f"{place} was lost; once it is back, rerun the command to resume.\nNothing that has finished is lost."
+        f"lost the connection to {place}; once it is back, rerun the command to resume.\nFinished work is kept."
     )
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from study.ledger.postgres import Connection
 
-_RESUME = "; once the database works again, rerun the command to resume.\nNothing that has finished is lost."
+_RESUME = "; once the database works again, rerun the command to resume.\nFinished work is kept."
 
 
 def open_storage(address: str, held: "Connection | None") -> "BaseStorage":

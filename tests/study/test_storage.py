@@ -176,7 +176,7 @@ def test_a_run_whose_database_restarts_stops_with_a_line_and_resumes(
     output, errors = process.communicate(timeout=100)
     assert process.returncode == 1, output + errors
     assert errors.startswith("study: the database at postgresql://"), errors
-    assert errors.endswith("rerun the command to resume.\nNothing that has finished is lost.\n")
+    assert errors.endswith("rerun the command to resume.\nFinished work is kept.\n")
     again = run_study("run", spec, "--home", tmp_path / "home", "--jobs", 1, "--no-tracking", env=with_storage(storage))
     assert (again.returncode, again.stderr) == (0, "")
     assert trials(Home(tmp_path / "home", storage))[:12] == fingerprints(finished)

@@ -166,8 +166,10 @@ def test_lost_scheduler_ends_the_run_which_resumes_once_it_is_back(
     cluster.stop()
     output, errors = process.communicate(timeout=300)
     assert process.returncode == 1, output + errors
-    said = f"the Dask scheduler at {cluster.address} was lost; once it is back, rerun the command to resume."
-    assert errors == f"study: {said}\nNothing that has finished is lost.\n"
+    said = (
+        f"lost the connection to the Dask scheduler at {cluster.address}; once it is back, rerun the command to resume."
+    )
+    assert errors == f"study: {said}\nFinished work is kept.\n"
     finished = [row for row in trials(tmp_path / "home") if row[1] != "running"]
     assert 5 <= len(finished) < 24
     cluster.restart()
