@@ -1,4 +1,4 @@
-"""Dense neural networks in vectorized NumPy, in the notation of Ng's deep-learning course: columns are examples."""
+"""Dense neural networks in vectorized NumPy, in the notation of Ng's deep learning course: columns are examples."""
 
 from typing import TYPE_CHECKING
 

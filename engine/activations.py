@@ -1,4 +1,4 @@
-"""Hidden activations: a registry whose entries hold a function g, its derivative g′, and what they cost.
+"""Hidden activations: a registry of functions g with their derivatives g′ and their cost in operations.
 
 Source of the first four and their derivatives: Ng, Neural Networks and Deep Learning, week 3.
 """
@@ -29,16 +29,16 @@ class Activation:
     of their arguments (float32 or float64), and allocate nothing that is as large as an argument.
 
     Attributes:
-        name: as written in an `Architecture`, with the parameter if it has one: "leaky_relu(0.2)".
+        name: name in an `Architecture`, including the parameter if there is one, such as "leaky_relu(0.2)".
         forward: `forward(Z, A, scratch)` writes g(Z) into A. Z and A may be the same memory; scratch is separate.
         derivative: `derivative(V, scratch)` returns g′, where V is Z or A as `derivative_of` says. It may overwrite
             both arguments, and returns one of them.
-        derivative_of: whether the derivative is computed from "Z" or from "A".
-        start: the initialization that suits it, "he" or "xavier".
-        smooth: whether every derivative is continuous at Z = 0. `gradient_check` avoids the kink of the others.
-        derivative_is_mask: whether the derivative is 0 or 1 everywhere. Scratch is then an array of booleans, the
-            cheapest to multiply by.
-        operations: the cost of `forward`, `derivative` and the product dZ = dA ∗ g′, for each unit and example.
+        derivative_of: argument of the derivative, "Z" or "A".
+        start: suitable initialization, "he" or "xavier".
+        smooth: True if all derivatives are continuous at Z = 0. Otherwise, `gradient_check` avoids the kink.
+        derivative_is_mask: True if the derivative is 0 or 1 everywhere. Scratch is then a boolean array, which is the
+            fastest to multiply by.
+        operations: cost of `forward`, `derivative` and the product dZ = dA ∗ g′ per unit and example.
     """
 
     name: str
@@ -54,8 +54,8 @@ class Activation:
 def sigmoid(Z: Array, out: Array) -> None:
     """Write σ(Z) = 1 / (1 + e⁻ᶻ) into out.
 
-    For Z far below 0, e⁻ᶻ overflows to inf and the result is 0, as it should be. NumPy warns of the overflow unless
-    `np.errstate(over="ignore")` is in effect.
+    For Z far below 0, e⁻ᶻ overflows to inf, and the result is 0, which is correct. NumPy warns about the overflow
+    unless `np.errstate(over="ignore")` is in effect.
     """
     np.negative(Z, out=out)
     np.exp(out, out=out)
@@ -81,7 +81,7 @@ def _tanh_derivative(A: Array, _scratch: Array) -> Array:
     return np.subtract(ONE[A.dtype], A, out=A)
 
 
-# NumPy takes the maximum of two arrays three times as fast as that of an array and a number, hence an array of zeros.
+# NumPy computes the maximum of two arrays three times faster than that of an array and a number, hence the zeros.
 
 
 def _relu_forward(Z: Array, A: Array, scratch: Array) -> None:
@@ -90,7 +90,7 @@ def _relu_forward(Z: Array, A: Array, scratch: Array) -> None:
 
 
 def _relu_derivative(A: Array, scratch: BoolArray) -> BoolArray:
-    # g′ = 1 above 0 and 0 below; at Z = 0, where relu has none, 0.
+    # g′ = 1 above 0 and 0 below; also 0 at Z = 0, where relu has no derivative.
     return np.greater(A, ZERO[A.dtype], out=scratch)
 
 
@@ -105,13 +105,13 @@ def _identity_derivative(_A: Array, scratch: Array) -> Array:
 
 
 def leaky_relu(slope: float = 0.01) -> Activation:
-    """Return the activation max(slope · z, z), whose derivative is 1 above 0 and `slope` elsewhere (at Z = 0 too).
+    """Return the activation max(slope · z, z), whose derivative is 1 above 0 and `slope` elsewhere, including 0.
 
     Args:
-        slope: from 0 to below 1.
+        slope: at least 0 and below 1.
 
     Raises:
-        ValueError: the slope is out of range.
+        ValueError: if the slope is out of range.
     """
     if not 0 <= slope < 1:
         raise ValueError(f"the slope of leaky_relu must be at least 0 and below 1, got {slope}")
@@ -136,7 +136,7 @@ def elu(alpha: float = 1.0) -> Activation:
         alpha: above 0; g approaches −alpha far below 0.
 
     Raises:
-        ValueError: alpha is not above 0, or infinite.
+        ValueError: if alpha is not positive and finite.
     """
     if not 0 < alpha < math.inf:
         raise ValueError(f"the alpha of elu must be above 0, got {alpha}")
@@ -250,22 +250,22 @@ _WITH_PARAMETER = {"leaky_relu": leaky_relu, "elu": elu}
 
 
 def register_activation(activation: Activation) -> None:
-    """Add an activation, which architectures and specs can then name.
+    """Register an activation, which architectures and specs can then name.
 
-    It is known in this process alone: a module that registers it must be imported in every process that trains with it.
-    `engine.testing.check_activation` tests that it keeps the promises of `Activation`.
+    It is registered only in this process, so every process that trains with it must import the module that registers
+    it. `engine.testing.check_activation` tests that it fulfills the contract of `Activation`.
 
     Raises:
-        ValueError: the name is that of a built-in activation, or not lower case letters, digits and underscores.
+        ValueError: if the name is built in, or does not consist of lowercase letters, digits and underscores.
     """
     ACTIVATIONS.register(activation)
 
 
 def get_activation(name: str) -> Activation:
-    """Return the activation of this name; "leaky_relu(0.2)" and "elu(0.5)" carry their parameter.
+    """Return the activation of this name, which may include a parameter, as in "leaky_relu(0.2)" and "elu(0.5)".
 
     Raises:
-        ValueError: the name is not registered, or its parameter is out of range.
+        ValueError: if the name is not registered, or its parameter is out of range.
     """
     match = re.fullmatch(r"(\w+)\(([-+.\deE]+)\)", name)
     if name in ACTIVATIONS or match is None or match[1] not in _WITH_PARAMETER:

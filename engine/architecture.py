@@ -16,13 +16,13 @@ class Architecture:
 
     Args:
         layer_sizes: at least (n_x, n_y); depth 0 (no hidden layer) is linear or logistic regression.
-        hidden_activation: one name for all hidden layers, or one for each.
+        hidden_activation: one name for all hidden layers, or one name per hidden layer.
         output_activation: "sigmoid", "softmax", "identity" or "relu".
-        cost: "cross_entropy" or "squared_error"; None is the usual one of the output.
+        cost: "cross_entropy" or "squared_error"; None means the default of the output activation.
 
     Raises:
-        ValueError: a size below 1, fewer than two sizes, an unknown name, a number of activations that is not the
-            number of hidden layers, a softmax with one output.
+        ValueError: if there are fewer than two sizes, a size is below 1, a name is unknown, the number of activations
+            is not the number of hidden layers, or a softmax has only one output.
     """
 
     layer_sizes: tuple[int, ...]
@@ -39,7 +39,7 @@ class Architecture:
     ) -> None:
         given: tuple[object, ...] = tuple(layer_sizes)
         if len(given) < 2:
-            raise ValueError(f"layer_sizes must hold at least (n_x, n_y), got {given}")
+            raise ValueError(f"layer_sizes must contain at least (n_x, n_y), got {given}")
         sizes = tuple(int(n) for n in given if isinstance(n, numbers.Integral) and int(n) >= 1)
         if len(sizes) < len(given):
             raise ValueError(f"layer_sizes must be whole numbers of at least 1, got {given}")
@@ -59,13 +59,13 @@ class Architecture:
         _ = self.activations  # raises if a name is unknown
 
     def __getstate__(self) -> dict[str, object]:
-        # The fields alone: activations with a parameter are closures, which cannot be pickled.
+        # Only the fields, since activations with a parameter are closures, which cannot be pickled.
         names = ("layer_sizes", "hidden_activation", "output_activation", "cost")
         return {name: getattr(self, name) for name in names}
 
     @property
     def L(self) -> int:
-        """Number of layers, the input not counted."""
+        """Number of layers, not counting the input."""
         return len(self.layer_sizes) - 1
 
     @property

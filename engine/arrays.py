@@ -11,12 +11,12 @@ FloatType = np.dtype[np.floating]
 
 FLOAT_TYPES: tuple[FloatType, ...] = (np.dtype(np.float32), np.dtype(np.float64))
 
-# 0 and 1 in each number type. NumPy operates on them a third faster than on Python's numbers if an array is small.
+# 0 and 1 in each number type. With small arrays, NumPy is a third faster on these than on Python numbers.
 ZERO: dict[FloatType, Array] = {dtype: np.zeros((), dtype) for dtype in FLOAT_TYPES}
 ONE: dict[FloatType, Array] = {dtype: np.ones((), dtype) for dtype in FLOAT_TYPES}
 
 
 def float_type_of(X: ArrayLike) -> FloatType:
-    """Return float32 if X is an array of it, else float64."""
+    """Return float32 if X is a float32 array, else float64."""
     single, double = FLOAT_TYPES
     return single if getattr(X, "dtype", None) == single else double

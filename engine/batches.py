@@ -1,4 +1,4 @@
-"""The examples that an iteration sees: all of them, or a mini-batch of an epoch that is shuffled with the seed.
+"""The examples of an iteration: all of them, or a mini-batch of an epoch that is shuffled with the seed.
 
 The order of an epoch and the dropout masks of an iteration are functions of (seed, epoch) and (seed, iteration), drawn
 from a counter-based generator. They need no state, so training can resume at any iteration.
@@ -25,10 +25,10 @@ def generator(seed: int, purpose: int, index: int) -> np.random.Generator:
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """Examples to train on, checked and in the number type of the parameters.
+    """Training examples, already checked and in the number type of the parameters.
 
     Attributes:
-        X: (n_x, m) shared by the replicas, or (R, n_x, m).
+        X: (n_x, m), shared by the replicas, or (R, n_x, m).
         Y: (n_y, m) or (R, n_y, m).
         sample_weight: (1, m), (R, 1, m) or None.
     """
@@ -44,8 +44,8 @@ class Batches:
     Args:
         stack: the networks.
         settings: their hyperparameters.
-        examples: what they are trained on; weights are scaled here to a mean of 1.
-        seeds: one for each replica, for the shuffle and the masks.
+        examples: training examples; weights are scaled to a mean of 1.
+        seeds: one seed per replica, for shuffling and masks.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Batches:
             else:
                 self.propagations[self.m] = Propagation(stack, with_row_of_ones(X), dropout=self._dropout)
             return
-        # Mini-batches are gathered by rows, which are contiguous: examples as rows here, columns again in the view.
+        # Examples are stored as rows, which are contiguous, to gather mini-batches; views turn them into columns again.
         self._rows_X = np.ascontiguousarray(with_row_of_ones(X).swapaxes(-1, -2))
         self._rows_Y = np.ascontiguousarray(Y.swapaxes(-1, -2))
         self._rows_w = None if sample_weight is None else np.ascontiguousarray(sample_weight.swapaxes(-1, -2))
@@ -85,13 +85,13 @@ class Batches:
             self.propagations[size], self.views[size] = propagation, gathered
 
     def size_at(self, iteration: int) -> int:
-        """Return the number of examples that this iteration sees."""
+        """Return the number of examples in this iteration."""
         if (iteration + 1) % self.per_epoch:
             return self.size
         return self.m - (self.per_epoch - 1) * self.size
 
     def run_length(self, iteration: int) -> int:
-        """Return how many iterations, from this one on, see equally many examples and fit the cost buffer."""
+        """Return the number of iterations from this one that have equally many examples and fit the cost buffer."""
         size = self.size_at(iteration)
         slots = self.propagations[size].slots
         if self.full or self.m % self.size == 0:
@@ -131,14 +131,14 @@ class Batches:
 
 
 class _Whole:
-    """Labels and weight of the full batch, the same in every iteration."""
+    """Labels and weights of the full batch, which are the same in every iteration."""
 
     def __init__(self, Y: Array, weight: Array) -> None:
         self.Y, self.weight = Y, weight
 
 
 class _Gathered:
-    """The buffers of a mini-batch: one X, and labels for each slot whose cost has not been computed yet."""
+    """The buffers of a mini-batch: one X, and labels for each slot whose cost is yet to be computed."""
 
     def __init__(self, X: Array, slots: int, n_y: int, weighted: bool, lead: tuple[int, ...]) -> None:
         size = X.shape[-2]
@@ -158,7 +158,7 @@ def _weights(sample_weight: Array | None, m: int, dtype: FloatType) -> Array:
 
 def _gather(rows: Array, chosen: IntArray, out: Array) -> None:
     """Write rows[chosen] into out; one replica has no leading axis."""
-    # With mode="clip" NumPy writes straight into out; the default copies through a buffer.
+    # With mode="clip", NumPy writes directly into out; the default mode copies through a buffer.
     if out.ndim == 2:
         np.take(rows, chosen[0], axis=0, out=out, mode="clip")
     elif rows.ndim == 2:

@@ -1,4 +1,4 @@
-"""Validation of arrays that are passed to the engine: shapes first, then values."""
+"""Validation of the arrays that are passed to the engine: first their shapes, then their values."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -9,26 +9,26 @@ from engine.errors import DataError, ShapeError
 
 
 def check_X(X: ArrayLike, n_x: int | None = None, name: str = "X", *, stack: bool = False) -> Array:
-    """Return X as float32 or float64, shape (n_x, m): columns are examples.
+    """Return X as float32 or float64 with shape (n_x, m), whose columns are examples.
 
     Args:
         X: the features. float32 stays float32; every other numeric type becomes float64.
-        n_x: rows expected; None takes any.
-        name: its name in messages.
-        stack: whether (R, n_x, m) is allowed as well.
+        n_x: expected number of rows; None allows any number.
+        name: name of the array in messages.
+        stack: also allow (R, n_x, m).
 
     Raises:
-        ShapeError: rank 1, examples as rows, another number of features.
-        DataError: no examples, NaN or inf, an object array, something that is not a number.
+        ShapeError: if X has rank 1, examples as rows, or another number of features.
+        DataError: if X has no examples, or values that are not finite numbers.
     """
     array = _numeric(X, name)
     _check_rank(array, name, "(n_x, m)", stack)
     rows, m = array.shape[-2:]
     if array.size == 0:
-        raise DataError(f"{name} must hold at least one feature and one example, got shape {array.shape}")
+        raise DataError(f"{name} must contain at least one feature and one example, got shape {array.shape}")
     if n_x is not None and rows != n_x:
-        hint = f"; examples are columns here, pass {name}.T" if m == n_x else ""
-        raise ShapeError(f"{name} must have shape ({n_x}, m), one row for each feature, got {array.shape}{hint}")
+        hint = f"; examples are columns here, so pass {name}.T" if m == n_x else ""
+        raise ShapeError(f"{name} must have shape ({n_x}, m), one row per feature, got {array.shape}{hint}")
     _check_finite(array, name)
     return array
 
@@ -39,8 +39,8 @@ def check_XY(
     """Return (X, Y) in the number type of X, checked against the architecture and against each other.
 
     Raises:
-        ShapeError: a rank, a size or a number of examples that does not fit.
-        DataError: labels that the cost cannot use, NaN or inf, no examples.
+        ShapeError: if a rank, a size or the number of examples does not match.
+        DataError: if there are no examples, values that are not finite, or labels that the cost does not allow.
     """
     X_name, Y_name = f"X{suffix}", f"Y{suffix}"
     X = check_X(X, architecture.n_x, X_name, stack=stack)
@@ -48,33 +48,33 @@ def check_XY(
     _check_rank(Y, Y_name, "(n_y, m)", stack)
     m, n_y = X.shape[-1], architecture.n_y
     if Y.shape[-2:] != (n_y, m):
-        hint = f"; examples are columns here, pass {Y_name}.T" if Y.shape[-2:] == (m, n_y) != (n_y, m) else ""
+        hint = f"; examples are columns here, so pass {Y_name}.T" if Y.shape[-2:] == (m, n_y) != (n_y, m) else ""
         raise ShapeError(
-            f"{Y_name} must have shape ({n_y}, {m}): {n_y} output{'s' * (n_y > 1)}, "
-            f"{m} examples as {X_name}, got {Y.shape}{hint}"
+            f"{Y_name} must have shape ({n_y}, {m}): {n_y} output{'s' * (n_y > 1)} and "
+            f"{m} examples like {X_name}, got {Y.shape}{hint}"
         )
     if Y.ndim == 3 and (X.ndim != 3 or len(X) != len(Y)):
-        raise ShapeError(f"{X_name} and {Y_name} must hold equally many replicas, got {X.shape} and {Y.shape}")
+        raise ShapeError(f"{X_name} and {Y_name} must have the same number of replicas, got {X.shape} and {Y.shape}")
     _check_finite(Y, Y_name)
     _check_labels(Y, Y_name, architecture.output.targets)
     return X, np.ascontiguousarray(Y, dtype=X.dtype)
 
 
 def check_sample_weight(sample_weight: ArrayLike | None, m: int, replicas: int = 1) -> Array | None:
-    """Return the weights of examples as (1, m), or as given if there is a row for each replica; None stays None.
+    """Return the weights of examples as (1, m), or unchanged if there is a row per replica; None stays None.
 
     Raises:
-        ShapeError: not (m,), (1, m) or (R, 1, m).
-        DataError: negative, NaN or inf, or all 0.
+        ShapeError: if the shape is not (m,), (1, m) or (R, 1, m).
+        DataError: if a weight is negative or not finite, or all weights are 0.
     """
     if sample_weight is None:
         return None
     weight = _numeric(sample_weight, "sample_weight")
     if weight.shape not in ((m,), (1, m), (replicas, 1, m)):
-        raise ShapeError(f"sample_weight must have shape (1, {m}), one for each example, got {weight.shape}")
+        raise ShapeError(f"sample_weight must have shape (1, {m}), one weight per example, got {weight.shape}")
     _check_finite(weight, "sample_weight")
     if weight.min() < 0 or not weight.any(axis=-1).all():
-        raise DataError(f"sample_weight must be at least 0 and not all 0, got a least value of {weight.min():g}")
+        raise DataError(f"sample_weight must be at least 0 and not all 0, got a minimum of {weight.min():g}")
     return weight if replicas > 1 and weight.ndim == 3 else weight.reshape(1, m)
 
 
@@ -105,7 +105,7 @@ def _check_rank(array: Array, name: str, shape: str, stack: bool) -> None:
 
 
 def _check_finite(array: Array, name: str) -> None:
-    # A sum of finite numbers may overflow to inf as well, so only then is each number checked.
+    # A finite sum is a quick proof. A sum of finite numbers may still overflow, so only then check every number.
     with np.errstate(all="ignore"):
         total = np.asarray(array.sum())
     if np.isfinite(total) or np.isfinite(array).all():
@@ -119,9 +119,9 @@ def _check_labels(Y: Array, name: str, targets: str) -> None:
         wrong = (Y != 0) & (Y != 1)
         if wrong.any():
             place = tuple(int(i) for i in np.argwhere(wrong)[0])
-            raise DataError(f"{name} must hold labels 0 and 1, got {Y[place]:g} at {place}")
+            raise DataError(f"{name} must contain only the labels 0 and 1, got {Y[place]:g} at {place}")
     if targets == "one_hot" and (Y.sum(axis=-2) != 1).any():
         column = int(np.argwhere(Y.sum(axis=-2) != 1)[0][-1])
-        raise DataError(f"each column of {name} must hold one 1, the class, got {Y[..., column]} in column {column}")
+        raise DataError(f"each column of {name} must be one-hot, got {Y[..., column]} in column {column}")
     if targets == "non_negative" and Y.min() < 0:
         raise DataError(f"{name} must be at least 0 for a relu output, got {Y.min():g}")

@@ -1,8 +1,8 @@
-"""Errors for what a caller gets wrong; both are ValueErrors and name the rule and what was given."""
+"""Errors for invalid arguments. Both are ValueErrors, and their messages name the rule and the given value."""
 
 
 class ShapeError(ValueError):
-    """An array has another shape than the notation asks for (columns are examples, matrices have rank 2)."""
+    """An array does not have the required shape (columns are examples, matrices have rank 2)."""
 
 
 class DataError(ValueError):

@@ -26,7 +26,7 @@ from engine.state import Status, TrainingState
 from engine.training import advance, start
 from engine.training_result import results
 
-FULL_BATCH = 1000  # most examples for which an epoch is one update; with more, mini-batches learn faster
+FULL_BATCH = 1000  # maximum number of examples in a full batch; with more, mini-batches learn faster
 MINI_BATCH = 128
 LEAST_ITERATIONS = 500
 EPOCHS = 30
@@ -47,7 +47,7 @@ class _Fitted:
     _state: TrainingState
 
 
-# Compared by identity and shown by scikit-learn, as estimators are; the dataclass writes __init__ from the list.
+# Like other estimators, it is compared by identity and has scikit-learn's repr; the dataclass only generates __init__.
 @dataclass(eq=False, repr=False)
 class DenseNetworkEstimator(_Fitted, BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
     """The parameters of a dense network and its training; subclasses define the targets.
@@ -80,7 +80,7 @@ class DenseNetworkEstimator(_Fitted, BaseEstimator):  # type: ignore[misc]  # sc
     random_state: int | np.random.RandomState | None = None
 
     def _fit(self, X: Array, Y: Array, output: str, sample_weight: Array | None, stratify: Array | None) -> Self:
-        """Train on rows X and Y without interruption."""
+        """Train on rows X and Y to the end."""
         resumes = self.warm_start and hasattr(self, "_state")
         if not resumes:
             self._measure(X, Y, sample_weight)
@@ -110,7 +110,7 @@ class DenseNetworkEstimator(_Fitted, BaseEstimator):  # type: ignore[misc]  # sc
         return self._finish(advance(state, inputs, targets, dev=dev, sample_weight=sample_weight))
 
     def _split(self, m: int, seed: int, stratify: Array | None) -> tuple[IntArray, IntArray]:
-        """Return the indices of the rows to train on, and of those held out for early stopping."""
+        """Return the indices of the training rows, and of the rows held out for early stopping."""
         if not 0 < self.validation_fraction < 1:
             raise ValueError(f"validation_fraction must be above 0 and below 1, got {self.validation_fraction}")
         if stratify is not None and np.unique(stratify, return_counts=True)[1].min() < 2:
@@ -121,7 +121,7 @@ class DenseNetworkEstimator(_Fitted, BaseEstimator):  # type: ignore[misc]  # sc
         return kept, held_out
 
     def _partial_fit(self, X: Array, Y: Array, output: str, sample_weight: Array | None) -> Self:
-        """Train on rows X and Y for one epoch, from the current state; optimizer vectors are kept."""
+        """Train on rows X and Y for one epoch from the current state, keeping the optimizer vectors."""
         first = not hasattr(self, "_state")
         if first:
             self._measure(X, Y, sample_weight)
@@ -137,7 +137,7 @@ class DenseNetworkEstimator(_Fitted, BaseEstimator):  # type: ignore[misc]  # sc
                 dtype=inputs.dtype,
             )
             return self._finish(advance(state, inputs, targets, sample_weight=sample_weight))
-        # The order of examples is that of an epoch, so the count of updates is moved on to where one begins.
+        # The order of examples depends on the epoch, so move the iteration forward to the start of an epoch.
         begin = -(-self._state.iteration // updates) * updates
         settings = self._settings(iterations=begin + updates, batch_size=size, schedule="constant", patience=None)
         if self._state.settings.optimizer != settings.optimizer:
@@ -172,7 +172,7 @@ class DenseNetworkEstimator(_Fitted, BaseEstimator):  # type: ignore[misc]  # sc
         self.n_iter_ = len(self.loss_curve_)
         if result.status == "diverged":
             warnings.warn(
-                f"training diverged at iteration {self.n_iter_}; the last finite parameters are kept. Lower "
+                f"training diverged at iteration {self.n_iter_}; the last finite parameters are kept. Reduce "
                 f"learning_rate (now {self.learning_rate}), or set max_gradient_norm",
                 ConvergenceWarning,
                 stacklevel=4,
@@ -180,7 +180,7 @@ class DenseNetworkEstimator(_Fitted, BaseEstimator):  # type: ignore[misc]  # sc
         return self
 
     def _settings(self, **chosen: int | str | None) -> TrainingSettings:
-        """Return the training settings: the parameters of the same names, with those in `chosen` in their place."""
+        """Return the training settings: the parameters of the same names, overridden by `chosen`."""
         own = {name: getattr(self, name) for name in _SETTINGS}
         return TrainingSettings(**(own | chosen))
 
@@ -200,11 +200,11 @@ class DenseNetworkEstimator(_Fitted, BaseEstimator):  # type: ignore[misc]  # sc
         return min(int(size), m)
 
     def _measure(self, X: Array, Y: Array, sample_weight: Array | None) -> None:  # noqa: ARG002 - for regression
-        """Set the mean and the standard deviation of each feature, for training and for predictions."""
+        """Set the mean and the standard deviation of each feature, for training and prediction."""
         self.mean_, self.scale_ = mean_and_scale(X, sample_weight, self.standardize)
 
     def _scaled(self, X: Array) -> Array:
-        """Return rows X as columns, scaled."""
+        """Return rows X as scaled columns."""
         return np.ascontiguousarray(((X - self.mean_) / self.scale_).T)
 
     def _scaled_targets(self, Y: Array) -> Array:
@@ -223,20 +223,20 @@ def mean_and_scale(rows: Array, sample_weight: Array | None, standardize: bool) 
     if standardize:
         mean[...] = np.average(rows, axis=0, weights=sample_weight)
         deviation = np.sqrt(np.average(np.square(rows - mean), axis=0, weights=sample_weight))
-        # The deviation of a constant column is rounding error.
+        # The deviation of a constant column is only rounding error.
         constant = deviation <= 10 * np.finfo(rows.dtype).eps * np.abs(mean)
         scale[...] = np.where(constant, 1, deviation)
     return mean, scale
 
 
 def rows_that_count(X: Array, sample_weight: ArrayLike | None) -> tuple[slice | BoolArray, Array | None]:
-    """Return an index of the rows whose weight is above 0, and their weights."""
+    """Return an index of the rows with positive weight, and their weights."""
     if sample_weight is None:
         return slice(None), None
     weight = _check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
     kept = weight > 0
     if not kept.any():
-        raise ValueError("sample_weight must be above 0 for some example, got 0 for all")
+        raise ValueError("sample_weight must be above 0 for at least one example, got only zeros")
     return kept, weight[kept]
 
 

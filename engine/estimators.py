@@ -39,46 +39,45 @@ class DNNClassifier(_FittedClassifier, ClassifierMixin, DenseNetworkEstimator): 
 
     The defaults work well without tuning on small tables (wine, iris, breast cancer, digits, moons, and synthetic ones
     of up to 4,000 rows, by cross-validation): two hidden layers of 64 and 32 relu units, standardized features, Adam
-    with a learning rate of 0.003 on a cosine schedule, an L2 penalty of 0.01. The penalty matters most with a few
-    hundred rows, which such a network would otherwise memorize; with many thousand rows 0.001 is better.
+    with a learning rate of 0.003 on a cosine schedule, and an L2 penalty of 0.01. The penalty matters most with a few
+    hundred rows, which such a network would otherwise memorize; with many thousands of rows, 0.001 is better.
 
     Args:
-        hidden_layer_sizes: units of each hidden layer; () is logistic regression.
-        hidden_activation: "relu", "leaky_relu", "tanh", "sigmoid", "elu", "gelu", "silu" or "identity", for all hidden
-            layers, or one for each.
-        learning_rate: the initial one, above 0; the schedule lowers it.
-        iterations: updates of the parameters; None is 30 epochs, and at least 500 updates.
+        hidden_layer_sizes: number of units of each hidden layer; () is logistic regression.
+        hidden_activation: "relu", "leaky_relu", "tanh", "sigmoid", "elu", "gelu", "silu" or "identity" for all hidden
+            layers, or one name per layer.
+        learning_rate: initial learning rate, above 0, which the schedule reduces.
+        iterations: number of updates; None means 30 epochs, but at least 500 updates.
         optimizer: "adam", "adamw", "rmsprop", "nesterov", "momentum" or "gradient_descent".
-        batch_size: examples in a mini-batch; None is all; "auto" is all of up to 1,000 examples, and 128 of more.
+        batch_size: size of a mini-batch; None means the full batch; "auto" means the full batch for up to 1,000
+            examples, and 128 for more.
         schedule: "cosine", "constant", "inverse_time" or "step".
-        final_fraction: learning rate at the end over that at the start.
-        momentum: of momentum and Nesterov; the first decay of Adam.
-        beta2: decay of the mean square, of RMSProp and Adam.
+        final_fraction: ratio of the final to the initial learning rate.
+        momentum: μ of momentum and Nesterov, β₁ of Adam.
+        beta2: decay of the mean square in RMSProp and Adam.
         epsilon: added to the root of the mean square.
         l2: λ of the penalty (λ/2) Σ ‖W[l]‖² on the mean loss.
         dropout: share of hidden units dropped in each iteration.
-        max_gradient_norm: largest norm of the gradient; a longer one is scaled down. None is no limit.
-        initialization: "auto" (what suits the activation), "he", "xavier", "gaussian" or "zeros".
-        standardize: whether features are scaled to mean 0 and variance 1, as measured in `fit` or in the first
-            `partial_fit`.
+        max_gradient_norm: maximum norm of the gradient; a larger gradient is scaled down. None means no limit.
+        initialization: "auto" (suited to the activation), "he", "xavier", "gaussian" or "zeros".
+        standardize: scale features to mean 0 and variance 1, as measured in `fit` or in the first `partial_fit`.
         class_weight: None, a weight for each label, or "balanced", which gives every class the same total weight.
-        early_stopping: whether to hold out validation_fraction of the rows, to stop after `patience` evaluations
-            without a lower cost on them (one evaluation every `evaluate_every` iterations), and to keep the best
-            parameters.
+        early_stopping: hold out validation_fraction of the rows, stop after `patience` evaluations without a lower
+            cost on them (one evaluation every `evaluate_every` iterations), and keep the best parameters.
         validation_fraction: see early_stopping.
         patience: see early_stopping.
         evaluate_every: see early_stopping.
-        warm_start: whether `fit` starts from the current parameters.
-        random_state: seed of the initial parameters, the held-out rows, the shuffles and the dropout.
+        warm_start: start `fit` from the current parameters.
+        random_state: seed of the initial parameters, the held-out rows, shuffling and dropout.
 
     Attributes:
-        classes_: labels, sorted.
+        classes_: sorted labels.
         architecture_, parameters_: the trained network, as the engine represents it.
         loss_curve_: cost before each update; loss_ is the last one.
-        validation_curve_: cost on the held-out rows.
-        n_iter_: updates done.
-        status_: "complete", "stopped" (early) or "diverged"; the last comes with a ConvergenceWarning.
-        mean_, scale_: of the features.
+        validation_curve_: cost on the held-out rows at each evaluation.
+        n_iter_: number of updates.
+        status_: "complete", "stopped" (early) or "diverged", which also emits a ConvergenceWarning.
+        mean_, scale_: mean and scale of each feature.
         n_features_in_, feature_names_in_: as in all scikit-learn estimators.
 
     Examples:
@@ -99,19 +98,19 @@ class DNNClassifier(_FittedClassifier, ClassifierMixin, DenseNetworkEstimator): 
         """Train on rows X, (m, n_x), and labels y, (m,).
 
         Args:
-            X: features, one example a row.
-            y: labels of any type, at least two different ones.
-            sample_weight: (m,), at least 0; examples of weight 0 are ignored.
+            X: features, one row per example.
+            y: labels of any type, with at least two different values.
+            sample_weight: (m,), at least 0; examples with weight 0 are ignored.
 
         Raises:
-            ValueError: invalid X, y, weights or parameters; the message names the value.
+            ValueError: if X, y, a weight or a parameter is invalid; the message names the value.
         """
         rows, labels = self._checked(X, y, reset=True)
         classes = np.unique(labels)
         if len(classes) < 2:
             raise ValueError(f"a classifier needs at least 2 classes, got 1 class: {classes[0]!r}")
         if self.warm_start and hasattr(self, "classes_") and not np.array_equal(classes, self.classes_):
-            raise ValueError(f"warm_start goes on with the classes {self.classes_}, got {classes}")
+            raise ValueError(f"with warm_start, y must have the classes {self.classes_}, got {classes}")
         self.classes_ = classes
         rows, labels, weight = self._weighted(rows, labels, sample_weight)
         return self._fit(rows, self._one_hot(labels, rows.dtype), self._output(), weight, labels)
@@ -123,16 +122,16 @@ class DNNClassifier(_FittedClassifier, ClassifierMixin, DenseNetworkEstimator): 
         classes: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
     ) -> Self:
-        """Go through the rows once more, from where training stands, at a constant learning rate.
+        """Train for one epoch from the current state, with a constant learning rate.
 
         Args:
             X: (m, n_x).
             y: (m,).
-            classes: all labels there will be; needed in the first call unless `fit` came before.
+            classes: all possible labels; required in the first call, unless `fit` was called before.
             sample_weight: (m,).
 
         Raises:
-            ValueError: no classes in the first call, others in a later one, a label that is not among them.
+            ValueError: if classes are missing in the first call or differ in a later one, or y has other labels.
         """
         first = not hasattr(self, "classes_")
         if first and classes is None:
@@ -151,19 +150,19 @@ class DNNClassifier(_FittedClassifier, ClassifierMixin, DenseNetworkEstimator): 
         return self._partial_fit(rows, self._one_hot(labels, rows.dtype), self._output(), weight)
 
     def predict(self, X: ArrayLike) -> Array:
-        """Return the most probable label of each row, (m,)."""
+        """Return the most probable label of each row, with shape (m,)."""
         A = self._predict(X)
         chosen = (A[:, 0] > 0.5).astype(np.intp) if A.shape[1] == 1 else A.argmax(axis=1)
         labels: Array = self.classes_[chosen]
         return labels
 
     def predict_proba(self, X: ArrayLike) -> Array:
-        """Return the probability of each class, (m, classes), in the order of `classes_`."""
+        """Return the probabilities, with shape (m, classes) and columns in the order of `classes_`."""
         A = self._predict(X)
         return np.hstack([1 - A, A]) if A.shape[1] == 1 else A
 
     def predict_log_proba(self, X: ArrayLike) -> Array:
-        """Return the logarithm of `predict_proba`; minus infinity where that rounds to 0."""
+        """Return the logarithm of `predict_proba`, which is minus infinity if a probability rounds to 0."""
         with np.errstate(divide="ignore"):
             logarithms: Array = np.log(self.predict_proba(X))
         return logarithms
@@ -178,7 +177,7 @@ class DNNClassifier(_FittedClassifier, ClassifierMixin, DenseNetworkEstimator): 
         return "sigmoid" if len(self.classes_) == 2 else "softmax"
 
     def _one_hot(self, y: Array, dtype: FloatType) -> Array:
-        """Return rows of one 1 each, or a column of 0 and 1 for two classes."""
+        """Return one-hot rows, or a column of 0 and 1 for two classes."""
         places = np.searchsorted(self.classes_, y)
         if len(self.classes_) == 2:
             return places.astype(dtype).reshape(-1, 1)
@@ -186,7 +185,7 @@ class DNNClassifier(_FittedClassifier, ClassifierMixin, DenseNetworkEstimator): 
         return rows
 
     def _weighted(self, X: Array, y: Array, sample_weight: ArrayLike | None) -> tuple[Array, Array, Array | None]:
-        """Return the rows that count, and their weights with those of their classes."""
+        """Return the rows with positive weight, and their weights multiplied by those of their classes."""
         kept, weight = rows_that_count(X, sample_weight)
         X, y = X[kept], y[kept]
         if self.class_weight is None:
@@ -201,7 +200,7 @@ class DNNClassifier(_FittedClassifier, ClassifierMixin, DenseNetworkEstimator): 
 
 @dataclass(eq=False, repr=False)
 class DNNRegressor(_FittedRegressor, RegressorMixin, DenseNetworkEstimator):  # type: ignore[misc]  # scikit-learn ships no types
-    """A dense network for regression, of one target or several: identity output, squared error.
+    """A dense network for regression with one or several targets: identity output, squared error.
 
     Parameters, attributes and defaults are those of `DNNClassifier`, except class_weight and classes_. With
     standardize, targets are scaled to mean 0 and variance 1 as well, and costs refer to the scaled targets.
@@ -219,18 +218,18 @@ class DNNRegressor(_FittedRegressor, RegressorMixin, DenseNetworkEstimator):  # 
         """Train on rows X, (m, n_x), and targets y, (m,) or (m, n_y).
 
         Args:
-            X: features, one example a row.
-            y: one number an example, or a row of them.
-            sample_weight: (m,), at least 0; examples of weight 0 are ignored.
+            X: features, one row per example.
+            y: one number per example, or one row per example.
+            sample_weight: (m,), at least 0; examples with weight 0 are ignored.
 
         Raises:
-            ValueError: invalid X, y, weights or parameters; the message names the value.
+            ValueError: if X, y, a weight or a parameter is invalid; the message names the value.
         """
         X, Y, weight = self._checked(X, y, sample_weight, reset=True)
         return self._fit(X, Y, "identity", weight, None)
 
     def partial_fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
-        """Train for one more epoch, from the current state, with a constant learning rate.
+        """Train for one epoch from the current state, with a constant learning rate.
 
         Features and targets are scaled as in the first call.
         """
@@ -238,7 +237,7 @@ class DNNRegressor(_FittedRegressor, RegressorMixin, DenseNetworkEstimator):  # 
         return self._partial_fit(X, Y, "identity", weight)
 
     def predict(self, X: ArrayLike) -> Array:
-        """Return the predictions, float64, in the shape of the targets: (m,) or (m, n_y)."""
+        """Return predictions as float64 in the shape of the targets: (m,) or (m, n_y)."""
         A = self._predict(X)
         values: Array = A * self.target_scale_ + self.target_mean_
         return values[:, 0] if self._flat else values

@@ -1,7 +1,7 @@
-"""Gradient checking: backpropagation against differences of the cost, for each block of parameters.
+"""Gradient checking: compare backpropagation with finite differences of the cost, for each block of parameters.
 
-The cost is computed layer by layer, and the gradient by `Propagation`, as in training: two pieces of code that share
-the formulas alone. Source of the measure: Ng, Improving Deep Neural Networks, week 1.
+The cost is computed layer by layer, and the gradient by `Propagation`, as in training; the two share only the formulas.
+Source of the measure: Ng, Improving Deep Neural Networks, week 1.
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from engine.initialization import initialize
 from engine.parameters import Layout, NetworkStack, Parameters, check_fit
 from engine.propagation import Propagation, with_row_of_ones
 
-STEP = 2.0**-9  # the widest step, about 0.002: its fourth power is small, and the cost over it well above rounding
+STEP = 2.0**-9  # the largest step, about 0.002: its fourth power is small, and differences are well above rounding
 _NARROWEST = 2.0**-21
 _BIAS_DEVIATION = 0.1
 
@@ -28,10 +28,10 @@ class BlockCheck:
 
     Attributes:
         name: "W[1]", "b[1]", …
-        gradient: by backpropagation, in the shape of the block.
-        numeric: by differences of the cost, in the same shape; NaN for numbers that were skipped, by `samples` or
-            because they are at a kink, where the cost has no derivative.
-        kinks: how many numbers were skipped because of a kink.
+        gradient: gradient by backpropagation, in the shape of the block.
+        numeric: gradient by finite differences, in the same shape; NaN for numbers that were skipped, because of
+            `samples` or because they are at a kink, where the cost has no derivative.
+        kinks: number of parameters that were skipped because of a kink.
     """
 
     name: str
@@ -41,7 +41,7 @@ class BlockCheck:
 
     @property
     def relative_error(self) -> float:
-        """‖gradient − numeric‖ / (‖gradient‖ + ‖numeric‖) over the numbers computed; 0 where both are 0."""
+        """‖gradient − numeric‖ / (‖gradient‖ + ‖numeric‖) over the computed numbers; 0 if both are 0."""
         return relative_error(self.gradient, self.numeric)
 
 
@@ -51,9 +51,9 @@ class GradientCheck:
 
     Attributes:
         blocks: W[1], b[1], …, W[L], b[L].
-        directional: the derivative of the cost in one random direction, (by backpropagation, by differences). NaN by
-            differences if every step in that direction crosses a kink.
-        step: the widest difference used.
+        directional: derivative of the cost in one random direction, (by backpropagation, by finite differences). The
+            second is NaN if every step in that direction crosses a kink.
+        step: the largest step used.
     """
 
     blocks: tuple[BlockCheck, ...]
@@ -67,7 +67,7 @@ class GradientCheck:
         return relative_error(gradient, np.concatenate([block.numeric.ravel() for block in self.blocks]))
 
     def __repr__(self) -> str:
-        lines = ["GradientCheck: backpropagation against differences of the cost"]
+        lines = ["GradientCheck: backpropagation against finite differences of the cost"]
         for block in self.blocks:
             kinks = f", {block.kinks} skipped at a kink" if block.kinks else ""
             norms = f"‖gradient‖ {np.linalg.norm(block.gradient):.6g}"
@@ -89,26 +89,26 @@ def gradient_check(
     sample_weight: ArrayLike | None = None,
     samples: int | None = None,
 ) -> GradientCheck:
-    """Compare backpropagation with differences of the cost, in float64.
+    """Compare backpropagation with finite differences of the cost, in float64.
 
-    Each number θ of the parameters is moved by ±h and ±2h, and its derivative is
+    Each parameter θ is changed by ±h and ±2h, and its derivative is
     (8 (J(θ+h) − J(θ−h)) − (J(θ+2h) − J(θ−2h))) / 12h, with an error of h⁴ J⁽⁵⁾ / 30 (Abramowitz and Stegun, 25.3.6).
-    relu, leaky_relu and elu have a kink at Z = 0, and a difference across it is meaningless. If a step takes any Z to
-    the other side, h is divided by 4, down to 2⁻²¹; a number at which even that step crosses is skipped and counted.
+    relu, leaky_relu and elu have a kink at Z = 0, and a difference across it is meaningless. If a step moves any Z to
+    the other side, h is divided by 4, down to 2⁻²¹; parameters for which even that step crosses are skipped.
 
     Args:
         architecture: the network.
-        X: (n_x, m). A few examples are enough; each number needs 4 forward passes.
+        X: (n_x, m). A few examples are enough, since each parameter takes 4 forward passes.
         Y: (n_y, m).
-        parameters: where to check; None draws them from `seed`, with biases that are not 0.
+        parameters: parameters at which to check; None draws them from `seed`, with biases that are not 0.
         seed: seed of the parameters, the direction and the samples.
         l2: λ of the penalty (λ/2) Σ ‖W[l]‖² in J.
         sample_weight: (1, m).
-        samples: numbers checked in each block, drawn at random; None checks all of them.
+        samples: number of randomly chosen parameters to check in each block; None checks all of them.
 
     Raises:
-        ShapeError, DataError: data or parameters that do not fit.
-        ValueError: l2 below 0, samples below 1.
+        ShapeError, DataError: if data or parameters do not match the architecture.
+        ValueError: if l2 is below 0 or samples is below 1.
     """
     if not l2 >= 0:
         raise ValueError(f"l2 must be at least 0, got {l2}")
@@ -141,7 +141,7 @@ def gradient_check(
 
 
 def _checks(architecture: Architecture, gradient: Array, numeric: Array, kinks: BoolArray) -> tuple[BlockCheck, ...]:
-    """Return the check of W[1], b[1], …, W[L], b[L], from vectors as long as the parameters."""
+    """Return the checks of W[1], b[1], …, W[L], b[L] from vectors as long as the parameters."""
     layout, checks = Layout(architecture.layer_sizes), []
     layers = zip(layout.blocks(gradient), layout.blocks(numeric), layout.blocks(kinks), strict=True)
     for layer, (dJ, differences, at_kink) in enumerate(layers, start=1):
@@ -152,7 +152,7 @@ def _checks(architecture: Architecture, gradient: Array, numeric: Array, kinks: 
 
 
 def relative_error(gradient: Array, numeric: Array) -> float:
-    """Return ‖a − n‖ / (‖a‖ + ‖n‖) over the numbers whose numeric derivative is not NaN; 0 if both are 0."""
+    """Return ‖a − n‖ / (‖a‖ + ‖n‖) over the parameters whose numeric derivative is not NaN; 0 if both are 0."""
     known = ~np.isnan(numeric)
     total = np.linalg.norm(gradient[known]) + np.linalg.norm(numeric[known])
     return float(np.linalg.norm(gradient[known] - numeric[known]) / total) if total else 0.0
@@ -169,7 +169,7 @@ class _Problem:
     l2: float
 
     def cost(self, theta: Array) -> tuple[float, BoolArray]:
-        """Return J, and for every Z with a kink at 0 whether it is above 0."""
+        """Return J, and a mask of the Z above 0 for all activations with a kink at 0."""
         parameters = Parameters(self.architecture.layer_sizes, theta)
         above = [np.empty(0, dtype=np.bool_)]
         A, Z = self.X, self.X
@@ -205,7 +205,7 @@ class _Problem:
 
 
 class _Differences:
-    """Derivatives of J at theta by differences."""
+    """Derivatives of J at theta by finite differences."""
 
     def __init__(self, problem: _Problem, theta: Array) -> None:
         self.problem, self.theta = problem, theta
@@ -224,7 +224,7 @@ class _Differences:
 
 
 def _chosen(architecture: Architecture, generator: np.random.Generator, samples: int | None) -> Iterator[int]:
-    """Yield the indices, in the vector of parameters, of the numbers to check."""
+    """Yield the indices of the parameters to check."""
     blocks = Layout(architecture.layer_sizes).blocks(np.arange(architecture.parameters_count))
     for block in (*(block[:, :-1] for block in blocks), *(block[:, -1:] for block in blocks)):
         indices = block.ravel()

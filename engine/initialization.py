@@ -23,18 +23,18 @@ def initialize(
     scale: float = 0.01,
     dtype: DTypeLike = np.float64,
 ) -> Parameters:
-    """Return initial parameters; biases are 0.
+    """Return initial parameters, whose biases are 0.
 
     Args:
         architecture: the network.
-        seed: a seed or a Generator; equal seeds give equal parameters, in float32 those of float64, rounded.
-        scheme: "he", "xavier", "gaussian" (standard deviation `scale`), "zeros" (the units of a layer then stay equal
-            throughout training), or "auto": for each layer what suits its activation.
+        seed: a seed or a Generator; equal seeds give equal parameters, which are rounded from float64 in float32.
+        scheme: "he", "xavier", "gaussian" (with the standard deviation `scale`), "zeros" (then all units of a layer
+            stay equal throughout training), or "auto" (suited to the activation of each layer).
         scale: standard deviation of "gaussian".
         dtype: float32 or float64.
 
     Raises:
-        ValueError: an unknown scheme, a scale that is not above 0, a dtype that is not float32 or float64.
+        ValueError: if the scheme is unknown, the scale is not above 0, or the dtype is not float32 or float64.
     """
     if scheme not in SCHEMES:
         raise ValueError(f"scheme must be one of {', '.join(SCHEMES)}, got {scheme!r}")

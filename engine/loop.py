@@ -1,7 +1,7 @@
-"""The training loop: iterations in runs, the update, evaluation on dev, divergence.
+"""The training loop: runs of iterations, updates, evaluation on dev, and divergence.
 
-Iterations are done in runs of a few: Z[L] of each is kept and their costs are computed together, which saves most of
-the time that costs take on small networks.
+Iterations are grouped in short runs. Z[L] of each iteration is kept, and the costs of a run are computed together,
+which saves most of the time for costs on small networks.
 """
 
 from dataclasses import replace
@@ -18,15 +18,15 @@ from engine.state import Status, TrainingState
 
 
 class Trainer:
-    """The loop, with everything it writes to.
+    """The training loop with its buffers.
 
     Args:
-        state: where to start; not changed.
-        examples: what to train on, checked, in the number type of the state's parameters.
-        dev: (X, Y) to evaluate on, likewise.
+        state: initial state, which is not changed.
+        examples: training examples, already checked and in the number type of the state's parameters.
+        dev: (X, Y) to evaluate on, also checked and converted.
 
     Raises:
-        ValueError: the optimizer or the schedule is not registered in this process.
+        ValueError: if the optimizer or the schedule is not registered in this process.
     """
 
     def __init__(self, state: TrainingState, examples: Examples, dev: tuple[Array, Array] | None) -> None:
@@ -56,7 +56,7 @@ class Trainer:
         self.best_cost, self.since_best = state.best_cost.copy(), state.since_best.copy()
 
     def _base_rate(self) -> Array:
-        """Return the learning rate before the schedule: one number, or one for each parameter if replicas differ."""
+        """Return the learning rate before the schedule: one number, or one per parameter if replicas differ."""
         state = self.before
         rates = np.array(state.learning_rates, self.theta.dtype)
         if len(set(state.learning_rates)) == 1:
@@ -94,12 +94,12 @@ class Trainer:
             self.status = ["complete" if status == "running" else status for status in self.status]
 
     def _forget(self, iteration: int) -> None:
-        """Go back to where the last replica diverged: what was computed after that depends on where runs are cut."""
+        """Discard the iterations after the last replica ended, since their number depends on how runs are split."""
         self.iteration = iteration
         self.costs = [np.concatenate(self.costs, axis=1)[:, :iteration]]
 
     def _run(self, count: int) -> Array:
-        """Run `count` iterations that see equally many examples; return J before each update, (R, count)."""
+        """Run `count` iterations with equally many examples; return J before each update, (R, count)."""
         batches, size = self.batches, self.batches.size_at(self.iteration)
         propagation = batches.propagations[size]
         penalties = np.zeros((count, self.before.replicas))
@@ -122,7 +122,7 @@ class Trainer:
             np.multiply(self.decay, self.theta, out=self.scratch)
             if self.optimizer.decoupled_decay:
                 np.multiply(self.scratch, step.learning_rate, out=self.scratch)
-                np.subtract(self.theta, self.scratch, out=self.theta)  # W ← W − α λ W, apart from the gradient
+                np.subtract(self.theta, self.scratch, out=self.theta)  # W ← W − α λ W, without the gradient
             else:
                 np.add(self.gradient, self.scratch, out=self.gradient)  # dW ← dW + λ W
                 np.multiply(self.scratch, self.theta, out=self.scratch)
@@ -133,7 +133,7 @@ class Trainer:
 
     def _clip(self, longest: float) -> None:
         norm = np.sqrt(sum(np.einsum("ri,ri->r", block, block) for block in self.blocks))
-        if not np.isfinite(norm).all():  # squares overflow float32 long before the gradient does
+        if not np.isfinite(norm).all():  # squares overflow float32 long before the gradient
             squares = [np.einsum("ri,ri->r", block, block, dtype=np.float64) for block in self.blocks]
             norm = np.sqrt(sum(squares))
         factor = np.minimum(1, longest / np.maximum(norm, np.finfo(norm.dtype).tiny))
@@ -142,14 +142,14 @@ class Trainer:
             np.multiply(block, factor[:, None], out=block)
 
     def _finite(self, costs: Array) -> bool:
-        """Whether the costs of a run and the parameters after it are finite in every replica that still runs."""
+        """Return True if the costs of a run and the parameters after it are finite in all running replicas."""
         if np.isfinite(costs).all() and np.isfinite(self.theta).all():
             return True
         running = [k for k, status in enumerate(self.status) if status == "running"]
         return bool(np.isfinite(costs[running]).all() and np.isfinite(self.layout.rows(self.theta)[running]).all())
 
     def _find_divergence(self, snapshot: list[Array], count: int) -> None:
-        """Repeat the run one iteration at a time, to find where replicas stopped being finite."""
+        """Repeat the run one iteration at a time, to find the iterations at which replicas diverged."""
         for vector, kept in zip((self.theta, *self.slots), snapshot, strict=True):
             vector[...] = kept
         first = self.iteration
@@ -192,7 +192,7 @@ class Trainer:
         self.dev_costs.append(costs[:, None])
 
     def state(self) -> TrainingState:
-        """Return the state of the training now."""
+        """Return the current state of the training."""
         costs = np.concatenate(self.costs, axis=1)
         for k, end in enumerate(self.ended):
             if end >= 0:
@@ -200,7 +200,7 @@ class Trainer:
         parameters = self.layout.rows(self.theta)
         slots = {n: self.layout.rows(v) for n, v in zip(self.optimizer.slots, self.slots, strict=True)}
         for k, status in enumerate(self.status):
-            if status == "diverged":  # a state holds finite numbers, the same wherever runs are cut
+            if status == "diverged":  # numbers in a state are finite and do not depend on how runs are split
                 parameters[k] = self.best_parameters[k]
                 for rows in slots.values():
                     rows[k] = 0

@@ -1,8 +1,8 @@
-"""Metrics of predictions, in NumPy alone, since workers compute them.
+"""Metrics of predictions. They only need NumPy, since workers compute them.
 
 Arrays are as in the engine: Y and A are (n_y, m); Y is 0/1, one-hot columns, or real values in their own unit. Whether
-a metric has a value depends on Y alone: where it has none, `compute` returns NaN, `why_undefined` the reason, and
-`measure` None, which is what is recorded.
+a metric is defined depends only on Y. If it is undefined, `compute` returns NaN, `why_undefined` returns the reason,
+and `measure` returns None, which is the recorded value.
 """
 
 import math
@@ -24,16 +24,16 @@ class Metric:
     """One metric.
 
     Attributes:
-        name: as written in a spec.
+        name: name in a spec.
         direction: "maximize" or "minimize".
         task: "classification" or "regression".
-        compute: `compute(Y, A)` returns the value, NaN where it is undefined.
-        title: the name in text and charts.
-        why_undefined: `why_undefined(Y)` returns why the metric has no value on these examples; None where it has one.
-        influence: `influence(Y, A)` returns the derivative of the metric by the weight of each example, (m,), with mean
-            0. Of a mean over examples it is each example's value minus the mean. None takes the jackknife, which
-            computes the metric once for each example.
-        low, high: the smallest and largest possible value; confidence intervals end there.
+        compute: `compute(Y, A)` returns the value, or NaN if it is undefined.
+        title: name in text and charts.
+        why_undefined: `why_undefined(Y)` returns the reason if the metric is undefined on these examples, else None.
+        influence: `influence(Y, A)` returns the derivative of the metric with respect to the weight of each example,
+            (m,), with mean 0. For a mean over examples, this is each example's value minus the mean. None means the
+            jackknife, which computes the metric once per example.
+        low, high: smallest and largest possible value, at which confidence intervals are cut off.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Metric:
 
 
 def labels(A: Array) -> IntArray:
-    """Return the class of each column: that with the largest probability; 1 from 0.5 on if there is a single output."""
+    """Return the most probable class of each column; for a single output, 1 if it is at least 0.5."""
     chosen: IntArray = (A[0] >= 0.5).astype(np.int64) if A.shape[0] == 1 else np.argmax(A, axis=0)
     return chosen
 
@@ -58,20 +58,20 @@ def _accuracy(Y: Array, A: Array) -> float:
 
 
 def _confusion(Y: Array, A: Array) -> IntArray:
-    """Return the confusion matrix: how many examples of each class (row) were predicted as each class (column)."""
+    """Return the confusion matrix: numbers of examples by true class (row) and predicted class (column)."""
     classes = max(2, len(Y))
     counts = np.bincount(labels(Y) * classes + labels(A), minlength=classes * classes)
     return counts.reshape(classes, classes)
 
 
 def _one_class(Y: Array) -> str | None:
-    """Return "one class" if all examples are of one class, so that the metric cannot show any discrimination."""
+    """Return "one class" if all examples are of one class, in which case discrimination cannot be measured."""
     given = labels(Y)
     return "one class" if not len(given) or (given == given[0]).all() else None
 
 
 def _one_value(Y: Array) -> str | None:
-    """Return "one value" if a target does not vary, so that R² would divide by 0."""
+    """Return "one value" if a target is constant, in which case R² would divide by 0."""
     return None if Y.shape[1] and (Y[:, :1] != Y).any(axis=1).all() else "one value"
 
 
@@ -92,8 +92,8 @@ def _f1(Y: Array, A: Array) -> float:
 
 
 def _auc(Y: Array, A: Array) -> float:
-    # Probability that a positive example is ranked above a negative one, with ties counted half (Mann and Whitney,
-    # 1947); with several classes the mean of each against the rest, without those that are absent or alone.
+    # The probability that a positive example is ranked above a negative one, where ties count half (Mann and Whitney,
+    # 1947). With several classes, it is the mean over each class against the rest, without absent classes.
     areas = []
     for y, a in zip(Y.astype(bool), A, strict=True):
         above, below = np.sort(a[y]), np.sort(a[~y])
@@ -147,14 +147,14 @@ _BUILT_IN = tuple(METRICS.values())
 
 
 def register_metric(metric: Metric) -> None:
-    """Add a metric, which specs can then name. Studies whose specs name it measure it beside the built-in ones.
+    """Register a metric, which specs can then name. Studies whose specs name it measure it besides the built-in ones.
 
-    It is known in this process alone: a module that registers it must be imported in every process that trains with it.
-    `engine.testing.check_metric` tests that it keeps the promises of `Metric`.
+    It is registered only in this process, so every process that trains with it must import the module that registers
+    it. `engine.testing.check_metric` tests that it fulfills the contract of `Metric`.
 
     Raises:
-        ValueError: the name is built in or not lower case letters, digits and underscores, the direction or the task
-            is not known, a function is missing, or `low` is not below `high`.
+        ValueError: if the name is built in or does not consist of lowercase letters, digits and underscores, the
+            direction or the task is unknown, a function is missing, or `low` is not below `high`.
     """
     for attribute, valid in (("direction", get_args(Direction)), ("task", get_args(MetricTask))):
         value = getattr(metric, attribute)
@@ -168,9 +168,9 @@ def register_metric(metric: Metric) -> None:
 
 
 def metrics_for(task: str, named: Iterable[str] = ()) -> list[Metric]:
-    """Return the metrics of a task: the built-in ones, and those that are named and were registered.
+    """Return the metrics of a task: the built-in ones, and the registered ones that are named.
 
-    What was registered and not named is left out, so that what a study records depends on its spec alone.
+    Registered metrics that are not named are left out, so that the records of a study depend only on its spec.
 
     Args:
         task: "binary", "multiclass" or "regression".
@@ -182,10 +182,10 @@ def metrics_for(task: str, named: Iterable[str] = ()) -> list[Metric]:
 
 
 def jackknife(compute: Callable[[Array, Array], float], Y: Array, A: Array) -> Array:
-    """Return the influence of each example on a metric, (m,), from its value without that example.
+    """Return the influence of each example on a metric, (m,), from the value without that example.
 
-    The value without example i is the metric − influence_i / (m − 1) (Efron and Stein, 1981). Where it is undefined,
-    as without the only example of a class, that of all examples is taken.
+    The value without example i is the metric − influence_i / (m − 1) (Efron and Stein, 1981). If it is undefined, for
+    instance without the only example of a class, the value with all examples is used.
     """
     m = Y.shape[1]
     if m < 2:
@@ -197,10 +197,10 @@ def jackknife(compute: Callable[[Array, Array], float], Y: Array, A: Array) -> A
 
 
 def measure(name: str, Y: Array, A: Array) -> float | None:
-    """Return a metric of predictions; None where it is undefined.
+    """Return a metric of predictions; None if it is undefined.
 
     Raises:
-        ValueError: the metric is not registered in this process.
+        ValueError: if the metric is not registered in this process.
     """
     metric = METRICS.find(name)
     return None if metric.why_undefined(Y) else metric.compute(Y, A)

@@ -1,4 +1,4 @@
-"""The cost of elementwise operations, as the registry entries of activations, outputs and optimizers state it."""
+"""The cost of elementwise operations, which activations, outputs and optimizers declare in their registries."""
 
 from dataclasses import dataclass
 
@@ -8,12 +8,12 @@ class Operations:
     """The cost of some elementwise operations on one array.
 
     Attributes:
-        elements: numbers processed for each element of the array; eᶻ and the like count as three.
-        steps: calls to NumPy, each of which has a fixed cost that small networks feel.
+        elements: numbers processed per element of the array; eᶻ and similar functions count as three.
+        steps: calls to NumPy, each of which has a fixed cost that matters for small networks.
     """
 
     elements: int
     steps: int
 
 
-ASSUMED = Operations(elements=8, steps=8)  # of a registered entry that does not say
+ASSUMED = Operations(elements=8, steps=8)  # default of registered entries

@@ -1,7 +1,7 @@
-"""Optimizers: a registry of updates of the flat parameter vector, made in place.
+"""Optimizers: a registry of in-place updates of the flat parameter vector.
 
-Conventions are PyTorch's, so that settings mean the same there: velocity is v ← μ v + g and the step is α v;
-ε is added to the root.
+The conventions are those of PyTorch, so that settings have the same meaning: the velocity is v ← μ v + g, the step is
+α v, and ε is added to the root.
 """
 
 import math
@@ -17,12 +17,12 @@ from engine.registry import Registry
 
 @dataclass(frozen=True, eq=False)
 class OptimizerState:
-    """What an update changes. All arrays are vectors as long as the parameters, and are changed in place.
+    """The vectors that an update changes in place, each as long as the parameters.
 
     Attributes:
         theta: the parameters.
-        slots: the vectors that the optimizer keeps from one iteration to the next, in the order of `Optimizer.slots`.
-        scratch: memory to compute in; its content is meaningless.
+        slots: vectors that the optimizer keeps between iterations, in the order of `Optimizer.slots`.
+        scratch: temporary memory, whose content is undefined.
     """
 
     theta: Array
@@ -35,9 +35,9 @@ class Step:
     """The position of one update in training, and its hyperparameters.
 
     Attributes:
-        number: counts updates from 1.
-        learning_rate: α of this update, with the schedule applied: a 0-dimensional array, or one value for each
-            parameter where the networks of a stack have learning rates of their own.
+        number: number of the update, starting at 1.
+        learning_rate: α of this update, after the schedule: a 0-dimensional array, or one value per parameter if the
+            networks of a stack have different learning rates.
         momentum: μ of momentum and Nesterov, β₁ of Adam.
         beta2: decay of the mean square.
         epsilon: added to the root of the mean square.
@@ -58,13 +58,13 @@ class Optimizer:
     """One optimizer.
 
     Attributes:
-        name: as written in settings.
+        name: name in settings.
         update: `update(state, gradient, step)` changes `state.theta` and `state.slots` in place. It may overwrite the
-            gradient. It must compute element by element: a vector may hold several networks.
-        source: where the formula comes from.
-        slots: names of the vectors that it keeps from one iteration to the next. They start at 0.
-        operations: the cost of an update, for each parameter.
-        decoupled_decay: whether L2 is weight decay, W ← W − α λ W before the update, instead of part of the gradient.
+            gradient. It must compute element by element, since a vector may contain several networks.
+        source: source of the formula.
+        slots: names of the vectors that it keeps between iterations, initially 0.
+        operations: cost of an update per parameter.
+        decoupled_decay: True if L2 is weight decay, W ← W − α λ W before the update, instead of part of the gradient.
     """
 
     name: str
@@ -98,9 +98,9 @@ def _nesterov(state: OptimizerState, g: Array, step: Step) -> None:
     np.subtract(state.theta, scratch, out=state.theta)  # θ ← θ − α (g + μ v)
 
 
-# The averages of RMSProp and Adam, v ← β v + (1 − β) g, are kept without the factor: v / (1 − β) ← β v / (1 − β) + g.
-# The factors, with Adam's correction for averages that start at 0, are then applied to one number, the learning rate,
-# instead of to vectors: θ ← θ − α c v / (k √s + ε) = θ − (α c / k) v / (√s + ε / k).
+# The averages of RMSProp and Adam, v ← β v + (1 − β) g, are stored without the factor: v / (1 − β) ← β v / (1 − β) + g.
+# The factors, including Adam's bias correction, are then applied to one number, the learning rate, instead of to
+# vectors: θ ← θ − α c v / (k √s + ε) = θ − (α c / k) v / (√s + ε / k).
 
 
 def _rmsprop(state: OptimizerState, g: Array, step: Step) -> None:
@@ -163,7 +163,7 @@ OPTIMIZERS = Registry[Optimizer](
             Operations(8, 8),
         ),
         Optimizer("adam", _adam, "Kingma and Ba, 2015", ("gradients", "squares"), Operations(10, 10)),
-        # AdamW is Adam with a decay that does not pass through the averages.
+        # AdamW is Adam with a decay that is not part of the averages.
         Optimizer(
             "adamw",
             _adam,
@@ -177,12 +177,12 @@ OPTIMIZERS = Registry[Optimizer](
 
 
 def register_optimizer(optimizer: Optimizer) -> None:
-    """Add an optimizer, which settings and specs can then name.
+    """Register an optimizer, which settings and specs can then name.
 
-    It is known in this process alone: a module that registers it must be imported in every process that trains with it.
-    `engine.testing.check_optimizer` tests that it keeps the promises of `Optimizer`.
+    It is registered only in this process, so every process that trains with it must import the module that registers
+    it. `engine.testing.check_optimizer` tests that it fulfills the contract of `Optimizer`.
 
     Raises:
-        ValueError: the name is that of a built-in optimizer, or not lower case letters, digits and underscores.
+        ValueError: if the name is built in, or does not consist of lowercase letters, digits and underscores.
     """
     OPTIMIZERS.register(optimizer)

@@ -1,12 +1,12 @@
-"""Output layers: each a pair of an output activation and a cost, with the derivative dZ[L] of that pair.
+"""Output layers: pairs of an output activation and a cost, with the derivative dZ[L] of each pair.
 
 Costs are computed from Z[L], never from a rounded A[L].
 Sources: Ng, Neural Networks and Deep Learning, weeks 2 and 3; softmax: Bishop, Pattern Recognition and
 Machine Learning, 4.3.4.
 
-In every function arrays end in (n_y, m): columns are examples. `weight` is 1/m, or (1, m) with the weight of
-each example divided by their sum, so that J = Σ weight · loss and dZ[L] already holds the mean. `row`, (…, 1, m), and
-`scratch`, shaped like Z, are buffers to compute in, so that an iteration allocates nothing.
+In every function, arrays end in (n_y, m): columns are examples. `weight` is 1/m, or (1, m) with the weight of each
+example divided by their sum, so that J = Σ weight · loss and dZ[L] already includes the mean. `row`, (…, 1, m), and
+`scratch`, shaped like Z, are temporary buffers, so that an iteration allocates no memory.
 """
 
 from collections.abc import Callable
@@ -27,15 +27,15 @@ class Output:
     """One pair of output activation and cost.
 
     Attributes:
-        activation: its name: "sigmoid", "softmax", "identity" or "relu".
+        activation: "sigmoid", "softmax", "identity" or "relu".
         cost: "cross_entropy" or "squared_error".
-        forward: `forward(Z, A, row)` writes A[L], and leaves in Z and row what `losses_into` starts from. Z and A are
-            different memory. The Z that is left gives the same A.
-        backward: `backward(A, Y, weight, dZ)` writes dZ[L] = ∂J/∂Z[L]; A is overwritten.
-        losses_into: `losses_into(Z, Y, scratch, row)` takes Z and row as `forward` left them and returns the loss of
-            each example, summed over outputs, (…, 1, m), in scratch or row; Z is overwritten.
-        targets: what Y must hold.
-        operations: the cost of the three functions, for each output and example.
+        forward: `forward(Z, A, row)` writes A[L], and may change Z and row as `losses_into` needs them. Z and A must
+            not share memory. The changed Z gives the same A.
+        backward: `backward(A, Y, weight, dZ)` writes dZ[L] = ∂J/∂Z[L] and overwrites A.
+        losses_into: `losses_into(Z, Y, scratch, row)` takes Z and row from `forward` and returns the loss of each
+            example, summed over outputs, (…, 1, m), in scratch or row; it overwrites Z.
+        targets: required values of Y.
+        operations: cost of the three functions per output and example.
     """
 
     activation: str
@@ -47,16 +47,16 @@ class Output:
     operations: Operations
 
     def evaluate(self, Z: Array, Y: Array) -> tuple[Array, Array]:
-        """Return A[L], and the loss of each example, summed over outputs: (…, 1, m). Z is left as it is."""
+        """Return A[L] and the loss of each example, summed over outputs: (…, 1, m). Z is not changed."""
         Z, A, row = self._forward(Z)
         return A, self.losses_into(Z, Y, np.empty_like(Z), row)
 
     def losses(self, Z: Array, Y: Array) -> Array:
-        """Return the loss of each example, summed over outputs: (…, 1, m). Z is left as it is."""
+        """Return the loss of each example, summed over outputs: (…, 1, m). Z is not changed."""
         return self.evaluate(Z, Y)[1]
 
     def activate(self, Z: Array) -> Array:
-        """Return A[L]. Z is left as it is."""
+        """Return A[L]. Z is not changed."""
         return self._forward(Z)[1]
 
     def _forward(self, Z: Array) -> tuple[Array, Array, Array]:
@@ -67,8 +67,8 @@ class Output:
 
 
 def _difference(A: Array, Y: Array, weight: Array, dZ: Array) -> None:
-    # dZ = A − Y. Holds for sigmoid and softmax with cross-entropy, and for identity with squared error: there
-    # the derivative of the activation cancels against that of the loss (Ng, week 2; Bishop 4.3.6).
+    # dZ = A − Y holds for sigmoid and softmax with cross-entropy, and for identity with squared error, where the
+    # derivative of the activation cancels that of the loss (Ng, week 2; Bishop 4.3.6).
     np.subtract(A, Y, out=dZ)
     np.multiply(dZ, weight, out=dZ)
 
@@ -78,9 +78,8 @@ def _sigmoid_forward(Z: Array, A: Array, _row: Array) -> None:
 
 
 def _sigmoid_cross_entropy(Z: Array, Y: Array, scratch: Array, row: Array) -> Array:
-    # −(y log ŷ + (1 − y) log(1 − ŷ)) with ŷ = σ(z) and y either 0 or 1 is log(1 + eˢ), s = z for y = 0 and −z for
-    # y = 1: how far z lies on the wrong side. It equals max(s, 0) + log(1 + e^−|s|), which neither overflows nor takes
-    # the log of a rounded 0.
+    # −(y log ŷ + (1 − y) log(1 − ŷ)) with ŷ = σ(z) and y either 0 or 1 is log(1 + eˢ), where s = z for y = 0 and
+    # s = −z for y = 1. It equals max(s, 0) + log(1 + e^−|s|), which neither overflows nor takes the log of a rounded 0.
     np.multiply(Y, Z, out=scratch)
     np.multiply(scratch, 2, out=scratch)
     np.subtract(Z, scratch, out=Z)  # s = (1 − 2y) z
@@ -94,14 +93,14 @@ def _sigmoid_cross_entropy(Z: Array, Y: Array, scratch: Array, row: Array) -> Ar
 
 
 def _softmax_forward(Z: Array, A: Array, row: Array) -> None:
-    # The largest z of each column is subtracted from Z for good: its e^z is then 1, and the loss needs the same Z.
+    # Subtract the largest z of each column, so that its e^z is 1. Z stays changed, since the loss needs the same Z.
     np.subtract(Z, np.maximum.reduce(Z, axis=-2, keepdims=True, out=row), out=Z)
     np.exp(Z, out=A)
     np.divide(A, np.add.reduce(A, axis=-2, keepdims=True, out=row), out=A)  # Σ e^z stays in row
 
 
 def _softmax_cross_entropy(Z: Array, Y: Array, scratch: Array, row: Array) -> Array:
-    # −Σ y log ŷ = log Σ e^z − Σ y z, for each column of Y sums to 1.
+    # −Σ y log ŷ = log Σ e^z − Σ y z, since each column of Y sums to 1.
     np.log(row, out=row)
     np.multiply(Z, Y, out=Z)
     np.subtract(row, np.add.reduce(Z, axis=-2, keepdims=True, out=scratch[..., :1, :]), out=row)
@@ -185,10 +184,10 @@ DEFAULT_COSTS = {
 
 
 def get_output(activation: str, cost: str | None = None) -> Output:
-    """Return the pair of this output activation and cost; None takes the usual cost of the activation.
+    """Return the pair of this output activation and cost; None means the default cost of the activation.
 
     Raises:
-        ValueError: the activation is not an output, or the cost does not go with it.
+        ValueError: if there is no such output activation, or it does not allow this cost.
     """
     if activation not in DEFAULT_COSTS:
         raise ValueError(f"output_activation must be one of {', '.join(DEFAULT_COSTS)}, got {activation!r}")

@@ -1,9 +1,9 @@
 """The parameters of a network: one flat vector, of which every W[l] and b[l] is a view.
 
-Layer l owns one block of shape (n[l], n[l−1] + 1): W[l] with b[l] as its last column, so that with a row of ones
-under A[l−1] one matrix product gives Z[l] = W[l] A[l−1] + b[l]. An optimizer step is a few operations on the
-vector, whatever the depth. In a stack of replicas the vector holds the first layer of every replica, then the
-second of every replica, and so on: the first layers together are one matrix.
+Layer l has one block of shape (n[l], n[l−1] + 1), W[l] with b[l] as its last column. With a row of ones below A[l−1],
+one matrix product gives Z[l] = W[l] A[l−1] + b[l]. An optimizer step is a few operations on the vector, regardless of
+the depth. In a stack of replicas, the vector contains the first layers of all replicas, then their second layers, and
+so on, so that the first layers together are one matrix.
 """
 
 from collections.abc import Sequence
@@ -23,11 +23,11 @@ Scalar = TypeVar("Scalar", bound=np.generic)
 
 
 class Layout:
-    """The position of each block in the vector of `replicas` networks of one architecture.
+    """The positions of the blocks in the vector of one or several networks of one architecture.
 
     Args:
         layer_sizes: (n[0], …, n[L]).
-        replicas: None for one network, whose blocks have no leading axis; else R, and blocks are (R, n, n_prev + 1).
+        replicas: None for one network, whose blocks have no leading axis; R for blocks of shape (R, n, n_prev + 1).
     """
 
     def __init__(self, layer_sizes: tuple[int, ...], replicas: int | None = None) -> None:
@@ -47,12 +47,12 @@ class Layout:
         return views
 
     def rows(self, vector: Array) -> Array:
-        """Return a copy with one row a replica, (R, parameters), each in the order of a single network."""
+        """Return a copy with one row per replica, (R, parameters), each in the order of a single network."""
         R = self.replicas or 1
         return np.concatenate([block.reshape(R, -1) for block in self.blocks(vector)], axis=1)
 
     def vector(self, rows: Array) -> Array:
-        """Return the vector that holds these rows: the inverse of `rows`."""
+        """Return the vector of these rows; the inverse of `rows`."""
         vector = np.empty(self.size, rows.dtype)
         start = 0
         for (n, k), block in zip(self.shapes, self.blocks(vector), strict=True):
@@ -63,13 +63,13 @@ class Layout:
 
 @dataclass(frozen=True, eq=False)
 class NetworkStack:
-    """Networks of one architecture in training: their parameters and their gradient, each as one vector.
+    """Networks of one architecture in training, with their parameters and their gradient as vectors.
 
     Attributes:
-        architecture: the networks' shape.
-        layout: where the blocks lie in the vectors.
+        architecture: architecture of the networks.
+        layout: layout of the vectors.
         theta: the parameters.
-        gradient: where backpropagation writes [dW[l] db[l]].
+        gradient: the gradient, into which backpropagation writes [dW[l] db[l]].
     """
 
     architecture: Architecture
@@ -84,7 +84,7 @@ class Parameters:
 
     Args:
         layer_sizes: (n[0], …, n[L]).
-        vector: float32 or float64, Σ n[l] (n[l−1] + 1) numbers: for each layer the rows of [W[l] b[l]].
+        vector: float32 or float64, Σ n[l] (n[l−1] + 1) numbers: the rows of [W[l] b[l]] of each layer.
     """
 
     layer_sizes: tuple[int, ...]
@@ -94,31 +94,31 @@ class Parameters:
         expected = Layout(self.layer_sizes).size
         if self.vector.shape != (expected,):
             raise ShapeError(
-                f"the parameters of layer sizes {self.layer_sizes} are a vector of shape ({expected},), "
+                f"the parameters for layer sizes {self.layer_sizes} must have shape ({expected},), "
                 f"got {self.vector.shape}"
             )
 
     @classmethod
     def from_arrays(cls, W: Sequence[Array], b: Sequence[Array]) -> "Parameters":
-        """Return parameters with a copy of the given arrays.
+        """Return parameters with copies of the given arrays.
 
         Args:
-            W: for each layer an array of shape (n[l], n[l−1]).
-            b: for each layer an array of shape (n[l], 1).
+            W: one array of shape (n[l], n[l−1]) per layer.
+            b: one array of shape (n[l], 1) per layer.
 
         Raises:
-            ShapeError: a rank or a size that does not fit; the message names the layer.
-            DataError: NaN or inf.
+            ShapeError: if a rank or a size does not match; the message names the layer.
+            DataError: if an array has NaN or inf.
         """
         W, b = [np.asarray(w) for w in W], [np.asarray(v) for v in b]
         if len(W) != len(b) or not W:
-            raise ShapeError(f"one W and one b for each layer, got {len(W)} W and {len(b)} b")
+            raise ShapeError(f"W and b must have one array per layer, got {len(W)} W and {len(b)} b")
         for layer, (w, v) in enumerate(zip(W, b, strict=True), start=1):
             if w.ndim != 2:
                 raise ShapeError(f"W[{layer}] must be a matrix (n[{layer}], n[{layer - 1}]), got shape {w.shape}")
             if layer > 1 and w.shape[1] != W[layer - 2].shape[0]:
                 raise ShapeError(
-                    f"W[{layer}] must have {W[layer - 2].shape[0]} columns, one for each unit of layer "
+                    f"W[{layer}] must have {W[layer - 2].shape[0]} columns, one per unit of layer "
                     f"{layer - 1}, got shape {w.shape}"
                 )
             if v.shape != (w.shape[0], 1):
@@ -132,7 +132,7 @@ class Parameters:
         return cls((W[0].shape[1], *(w.shape[0] for w in W)), np.concatenate(blocks))
 
     def __getstate__(self) -> dict[str, object]:
-        # Copies and pickles hold the vector alone; W and b are views of it, made again on access.
+        # Copies and pickles only contain the vector; W and b are views of it, which are recreated on access.
         return {"layer_sizes": self.layer_sizes, "vector": self.vector}
 
     @cached_property
@@ -156,8 +156,9 @@ class Parameters:
 
 
 def check_fit(architecture: Architecture, parameters: Parameters) -> None:
-    """Raise ShapeError unless the parameters are those of this architecture."""
+    """Raise ShapeError unless the parameters match this architecture."""
     if parameters.layer_sizes != architecture.layer_sizes:
         raise ShapeError(
-            f"the architecture has layer sizes {architecture.layer_sizes}, the parameters have {parameters.layer_sizes}"
+            f"the parameters must have the layer sizes of the architecture, {architecture.layer_sizes}, "
+            f"got {parameters.layer_sizes}"
         )

@@ -1,4 +1,4 @@
-"""A single forward pass, for predictions and for the cost on data that is not trained on."""
+"""A single forward pass, for predictions and for the cost on other data than the training set."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -10,7 +10,7 @@ from engine.parameters import Parameters, check_fit
 
 
 def predict(architecture: Architecture, parameters: Parameters, X: ArrayLike) -> Array:
-    """Return A[L], shape (n_y, m): probabilities for sigmoid and softmax, values for identity and relu.
+    """Return A[L] with shape (n_y, m): probabilities for sigmoid and softmax, values for identity and relu.
 
     Args:
         architecture: the network.
@@ -18,7 +18,7 @@ def predict(architecture: Architecture, parameters: Parameters, X: ArrayLike) ->
         X: (n_x, m), columns are examples.
 
     Raises:
-        ShapeError, DataError: X or the parameters do not fit the architecture.
+        ShapeError, DataError: if X or the parameters do not match the architecture.
 
     Examples:
         One neuron with w = (1, −1) and b = 0:
@@ -40,7 +40,7 @@ def cost(architecture: Architecture, parameters: Parameters, X: ArrayLike, Y: Ar
     """Return J on (X, Y): the mean loss, without any penalty.
 
     Raises:
-        ShapeError, DataError: X, Y or the parameters do not fit the architecture.
+        ShapeError, DataError: if X, Y or the parameters do not match the architecture.
     """
     check_fit(architecture, parameters)
     X, Y = check_XY(architecture, X, Y)
@@ -48,7 +48,7 @@ def cost(architecture: Architecture, parameters: Parameters, X: ArrayLike, Y: Ar
 
 
 def evaluate(architecture: Architecture, parameters: Parameters, X: Array, Y: Array) -> tuple[Array, float]:
-    """Return A[L], shape (n_y, m), and J, in one forward pass, for X and Y that have been checked."""
+    """Return A[L], with shape (n_y, m), and J in one forward pass. X and Y must have been checked."""
     Z = output_Z(architecture, parameters, X)
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         A, losses = architecture.output.evaluate(Z, Y.astype(Z.dtype, copy=False))
@@ -56,7 +56,7 @@ def evaluate(architecture: Architecture, parameters: Parameters, X: Array, Y: Ar
 
 
 def output_Z(architecture: Architecture, parameters: Parameters, X: Array) -> Array:
-    """Return Z[L], shape (n_y, m), for an X that has been checked."""
+    """Return Z[L] with shape (n_y, m). X must have been checked."""
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         A = X.astype(parameters.dtype, copy=False)
         for layer, (W, b) in enumerate(zip(parameters.W, parameters.b, strict=True)):

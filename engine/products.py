@@ -1,9 +1,9 @@
-"""Matrix products of fixed buffers, computed in pieces where that is faster.
+"""Matrix products of fixed buffers, computed in pieces if that is faster.
 
-On processors with AVX-512 OpenBLAS has kernels for small products in float32 that do not pack the matrices first (their
-limits: kernel/x86_64/sgemm_small_kernel_permit_skylakex.c). A layer of 64 units is slightly too large for them, but a
-few of its rows at a time are not: a product with a transpose then takes two thirds of the time or less. Each element of
-the product is the same sum.
+On processors with AVX-512, OpenBLAS has kernels for small float32 products that do not pack the matrices first (for
+their limits, see kernel/x86_64/sgemm_small_kernel_permit_skylakex.c). A layer of 64 units is slightly too large for
+them, but a few of its rows at a time are not. A product with a transpose then takes at most two thirds of the time.
+Each element of the product is the same sum.
 """
 
 import functools
@@ -13,13 +13,13 @@ import numpy as np
 from engine.arrays import Array
 
 MOST_MULTIPLICATIONS = 1_000_000
-MOST_OUT = 1200  # elements of the product, where the matrix on the right is a transpose
-LEAST_SUMMED = 32  # products in each of them, there
-LEAST_ROWS = 8  # of a piece; thinner ones gain nothing
+MOST_OUT = 1200  # maximum number of elements of the product if the matrix on the right is a transpose
+LEAST_SUMMED = 32  # minimum number of products per element in this case
+LEAST_ROWS = 8  # minimum number of rows of a piece; thinner ones are not faster
 
 
 class Product:
-    """One product, out = left @ right, computed by calling it.
+    """One product, out = left @ right, which is computed when it is called.
 
     Args:
         left: (…, n, k).
@@ -45,7 +45,7 @@ class Product:
 
 
 def pieces_of(left: Array, right: Array) -> int:
-    """Return the number of pieces into which the rows of left are cut; 1 if more would gain nothing."""
+    """Return the number of pieces into which the rows of left are split; 1 if splitting would not be faster."""
     (n, k), m = left.shape[-2:], right.shape[-1]
     if left.dtype != np.float32 or not has_small_kernels():
         return 1
@@ -57,15 +57,15 @@ def pieces_of(left: Array, right: Array) -> int:
 
 @functools.cache
 def has_small_kernels() -> bool:
-    """Return whether NumPy multiplies with OpenBLAS, on a processor with AVX-512."""
+    """Return True if NumPy uses OpenBLAS on a processor with AVX-512."""
     known = np.show_config(mode="dicts")
     features = {*known["SIMD Extensions"]["baseline"], *known["SIMD Extensions"]["found"]}
-    # NumPy 2.4 renamed the feature.
+    # NumPy 2.4 renamed the CPU feature.
     return "openblas" in known["Build Dependencies"]["blas"]["name"] and bool(features & {"AVX512_SKX", "X86_V4"})
 
 
 def _cut(matrix: Array, count: int) -> list[Array]:
-    """Return the rows as views (…, pieces, rows, columns), pieces with one more row first."""
+    """Return the rows as views (…, pieces, rows, columns), first the pieces with one more row."""
     size, longer = divmod(matrix.shape[-2], count)
     first = longer * (size + 1)
     *lead, _, columns = matrix.shape

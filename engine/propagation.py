@@ -1,10 +1,10 @@
 """Forward and backward propagation in buffers that are allocated once.
 
-Ng, Neural Networks and Deep Learning, week 4, with two changes that keep the formulas and save time: a row of ones
-stands under every A[l], so that the bias is part of the matrix product, and 1/m is applied in dZ[L], the smallest of
-the matrices. `engine/reference.py` holds the formulas as the course writes them.
+Source: Ng, Neural Networks and Deep Learning, week 4, with two changes that save time without changing the formulas.
+There is a row of ones below every A[l], so that the bias is part of the matrix product, and 1/m is applied in dZ[L],
+the smallest matrix. `engine/reference.py` has the formulas as in the course.
 
-Arrays end in (rows, m). In a stack of R replicas all of them have a leading axis R, except inputs that the replicas
+Arrays end in (rows, m). In a stack of R replicas, all of them have a leading axis R, except inputs that the replicas
 share; the code is the same.
 """
 
@@ -20,32 +20,32 @@ from engine.arrays import Array, BoolArray
 from engine.parameters import NetworkStack
 from engine.products import Product
 
-# Multiplications in the first layer of one replica from which on the replicas share one product. BLAS libraries have
-# faster kernels for smaller products.
+# Minimum number of multiplications in the first layer of one replica for which all replicas share one product. For
+# smaller products, BLAS libraries have faster kernels.
 MERGED_FROM = 500_000
-COST_BUFFER = 1 << 15  # numbers of Z[L] kept before their costs are computed together
+COST_BUFFER = 1 << 15  # numbers of Z[L] that are kept before their costs are computed together
 MOST_SLOTS = 64
 
 
 def slots_for(examples: int) -> int:
-    """Return how many iterations' Z[L], each of so many numbers, are kept until their costs are computed together."""
+    """Return for how many iterations Z[L], with so many numbers each, is kept before costs are computed together."""
     return max(1, min(MOST_SLOTS, COST_BUFFER // examples))
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class HiddenLayer:
-    """The workspace of one hidden layer l: its arrays, and each operation on them as a call without arguments.
+    """The workspace of one hidden layer l: its arrays, and its operations as functions without arguments.
 
     Attributes:
         compute_Z: Z[l] = [W[l] b[l]] [A[l−1]; 1].
         compute_A: A[l] = g(Z[l]).
         A: A[l] before dropout.
-        D: the dropout mask, 0 or 1 / (1 − dropout) for each unit and example; None without dropout.
-        A_dropped: A[l] ∗ D, which the next layer multiplies; the same memory as A without dropout.
+        D: dropout mask, 0 or 1 / (1 − dropout) per unit and example; None without dropout.
+        A_dropped: A[l] ∗ D, the input of the next layer; the same memory as A without dropout.
         dZ: first dA[l], then dZ[l].
         compute_dW_b_next: [dW[l+1] db[l+1]] = dZ[l+1] [A[l]; 1]ᵀ.
         compute_dA: dA[l] = W[l+1]ᵀ dZ[l+1], written into dZ.
-        compute_derivative: returns g′(Z[l]); it may destroy Z[l] and A[l].
+        compute_derivative: returns g′(Z[l]); it may overwrite Z[l] and A[l].
     """
 
     compute_Z: Product
@@ -60,12 +60,12 @@ class HiddenLayer:
 
 
 class Propagation:
-    """One stack of networks over m examples: buffers, the forward and the backward pass, and the costs.
+    """Forward pass, backward pass and costs of a stack of networks over m examples, with all buffers.
 
     Args:
-        stack: the networks. Blocks are views of its vectors, so that an update of theta is seen here.
-        inputs: [X; 1], shape (n_x + 1, m) shared by all replicas, or (R, n_x + 1, m).
-        dropout: whether to keep masks.
+        stack: the networks. Blocks are views of its vectors, so that updates of theta are visible here.
+        inputs: [X; 1], with shape (n_x + 1, m) shared by all replicas, or (R, n_x + 1, m).
+        dropout: allocate masks for dropout.
     """
 
     def __init__(self, stack: NetworkStack, inputs: Array, *, dropout: bool) -> None:
@@ -113,10 +113,10 @@ class Propagation:
         self.compute_first_dW_b.see(_transpose(inputs))
 
     def draw_masks(self, generators: Sequence[np.random.Generator], keep: float) -> None:
-        """Draw the dropout masks of one iteration, with a generator for each replica.
+        """Draw the dropout masks of one iteration.
 
         Args:
-            generators: one for each replica.
+            generators: one generator per replica.
             keep: probability that a unit is kept.
         """
         for layer in self.hidden:
@@ -128,7 +128,7 @@ class Propagation:
                 np.divide(D, keep, out=D)  # inverted dropout: Srivastava et al., 2014
 
     def forward_backward(self, slot: int, Y: Array, weight: Array) -> None:
-        """Run both passes: keep Z[L] in `slot` for its cost, and write the gradient."""
+        """Run both passes, which keep Z[L] in `slot` for its cost and write the gradient."""
         self.forward(slot)
         self.backward(Y, weight)
 
@@ -159,20 +159,20 @@ class Propagation:
         self.compute_first_dW_b()
 
     def costs(self, count: int, Y: Array, weight: Array) -> Array:
-        """Return J for the first `count` slots, (count, *lead); Y and weight may have a leading axis of slots.
+        """Return J of the first `count` slots, (count, *lead); Y and weight may have a leading axis of slots.
 
-        Their Z[L] is overwritten.
+        This overwrites their Z[L].
         """
         loss = self.output.losses_into(self.Z[:count], Y, self.losses[:count], self.loss_rows[:count])
         np.multiply(loss, weight, out=loss)
-        # Each slot is summed over one contiguous row, so that its cost does not depend on the number of slots.
+        # Sum each slot over one contiguous row, so that its cost does not depend on the number of slots.
         costs: Array = np.add.reduce(loss.reshape(*loss.shape[:-2], -1), axis=-1)
         return costs
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _HiddenArrays:
-    """The arrays of one hidden layer, before they are bound to those of its neighbors."""
+    """The arrays of one hidden layer, before they are bound to those of its adjacent layers."""
 
     activation: Activation
     A_with_ones: Array
@@ -184,7 +184,7 @@ class _HiddenArrays:
     scratch: Array
 
     def bind_derivative(self) -> Callable[[], Array | BoolArray]:
-        """Return the call that computes g′ in the scratch memory, which a mask takes as booleans."""
+        """Return the function that computes g′ in the scratch memory, which is boolean for a mask."""
         argument = self.A if self.activation.derivative_of == "A" else self.Z
         derivative: Callable[..., Array | BoolArray] = self.activation.derivative
         if not self.activation.derivative_is_mask:
@@ -206,8 +206,8 @@ def _allocate_hidden(stack: NetworkStack, m: int, *, merged: bool, dropout: bool
         A_with_ones[..., n, :] = 1
         A_dropped = A_with_ones[..., :n, :]
         A = np.empty(shape, dtype) if dropout else A_dropped
-        # Where no derivative needs Z, g overwrites Z with A, and one buffer less passes through the cache. A merged
-        # first layer keeps Z apart, since one product writes it for all replicas at once.
+        # If the derivative does not need Z, g overwrites Z with A, which saves one buffer in the cache. A merged first
+        # layer has a separate Z, since one product writes it for all replicas.
         in_place = activation.derivative_of == "A" and not (merged and index == 0) and not dropout
         Z = A if in_place else np.empty(shape, dtype)
         dZ = np.empty(shape, dtype)
@@ -218,14 +218,14 @@ def _allocate_hidden(stack: NetworkStack, m: int, *, merged: bool, dropout: bool
 
 
 def _merges_first_layer(stack: NetworkStack, inputs: Array) -> bool:
-    """Return whether the first layer of all replicas is one product: if they share X, and it is not too small."""
+    """Return True if the first layers of all replicas are one product: they share X, and it is large enough."""
     n_1 = stack.architecture.layer_sizes[1]
     return stack.layout.replicas is not None and inputs.ndim == 2 and n_1 * inputs.size >= MERGED_FROM
 
 
 def _product_with_transpose(W: Array, dZ: Array, out: Array) -> Callable[[], object]:
-    """Return the call that writes Wᵀ dZ into out."""
-    if dZ.shape[-2] == 1:  # a column times a row has nothing to sum, and BLAS is slow at it
+    """Return the function that writes Wᵀ dZ into out."""
+    if dZ.shape[-2] == 1:  # an outer product, for which BLAS is slow
         return functools.partial(np.multiply, _transpose(W), dZ, out=out)
     return Product(_transpose(W), dZ, out)
 

@@ -1,8 +1,8 @@
-"""The formulas of the course, slow and plain: one derivation step a line, sharing no code with the fast engine.
+"""The formulas of the course, slow and plain, with one step of the derivation per line and no code of the fast engine.
 
-An oracle to compare the engine with. Every formula is that of Ng, Neural Networks and Deep Learning, weeks 2 to 4, with
-the slips of common lecture notes corrected: dz = a − y, and dw accumulates over examples. Numbers are float64 and costs
-take the log of A as written, so it works for moderate Z only.
+Use it as a reference for the engine. Every formula is from Ng, Neural Networks and Deep Learning, weeks 2 to 4, with
+two common errors of lecture notes corrected: dz = a − y, and dw accumulates over examples. Numbers are float64, and
+costs take the log of A as written, so it only works for moderate Z.
 """
 
 import math
@@ -13,12 +13,12 @@ import numpy as np
 
 from engine.arrays import Array as Array
 
-# --- Logistic regression, week 2: one gradient step three times over -------------------------------------------------
-# X is (n_x, m), Y is (1, m), w is (n_x, 1) and b a number; each returns (J, dw, db).
+# --- Logistic regression, week 2: three versions of one gradient step ------------------------------------------------
+# X is (n_x, m), Y is (1, m), w is (n_x, 1) and b is a number; each function returns (J, dw, db).
 
 
 def logistic_loops(w: Array, b: float, X: Array, Y: Array) -> tuple[float, Array, float]:
-    """Return (J, dw, db) with a loop over examples that contains loops over features."""
+    """Return (J, dw, db) with a loop over examples and inner loops over features."""
     n_x, m = X.shape
     J, dw, db = 0.0, [0.0] * n_x, 0.0
     for i in range(m):
@@ -74,7 +74,7 @@ def sigmoid(Z: Array) -> Array:
 
 
 def gelu_t(Z: Array) -> Array:
-    """Return the tanh of gelu's tanh form."""
+    """Return the tanh in the tanh approximation of gelu."""
     t: Array = np.tanh(GELU_SCALE * (Z + 0.044715 * Z**3))
     return t
 
@@ -106,7 +106,7 @@ g_prime: dict[str, Callable[[Array], Array]] = {
 
 @dataclass(frozen=True)
 class Cache:
-    """What the backward pass needs of one layer: Z[l], A[l−1] and W[l]."""
+    """The values of one layer that the backward pass needs: Z[l], A[l−1] and W[l]."""
 
     Z: Array
     A_prev: Array
@@ -117,9 +117,9 @@ class Network:
     """An L-layer network with separate lists W and b, trained by plain gradient descent.
 
     Args:
-        W: W[l] of shape (n[l], n[l−1]), l = 1, …, L; copied.
+        W: W[l] of shape (n[l], n[l−1]) for l = 1, …, L; copied.
         b: b[l] of shape (n[l], 1); copied.
-        hidden: the name of g[l], the same for all l < L.
+        hidden: name of g[l] for all l < L.
         output: "sigmoid", "softmax", "identity" or "relu".
         cost: "cross_entropy" or "squared_error".
         l2: λ of the penalty (λ/2) Σ ‖W[l]‖².
@@ -135,7 +135,7 @@ class Network:
     def forward(self, X: Array) -> tuple[Array, list[Cache]]:
         """Return A[L] and the caches of layers 1, …, L."""
         A, caches = X, []
-        for l in range(self.L):  # noqa: E741 - the course's letter
+        for l in range(self.L):  # noqa: E741 - the notation of the course
             A_prev = A
             Z = self.W[l] @ A_prev + self.b[l]
             A = g[self.g[l]](Z)
@@ -163,7 +163,7 @@ class Network:
         else:
             dA = A - Y if self.cost == "squared_error" else -Y / A + (1 - Y) / (1 - A)
             dZ = dA * g_prime[self.output](caches[-1].Z)
-        for l in reversed(range(self.L)):  # noqa: E741 - the course's letter
+        for l in reversed(range(self.L)):  # noqa: E741 - the notation of the course
             cache = caches[l]
             dW[l] = dZ @ cache.A_prev.T / m + self.l2 * cache.W
             db[l] = np.sum(dZ, axis=1, keepdims=True) / m
@@ -179,7 +179,7 @@ class Network:
             A, caches = self.forward(X)
             costs.append(self.J(A, Y))
             dW, db = self.backward(A, Y, caches)
-            for l in range(self.L):  # noqa: E741 - the course's letter
+            for l in range(self.L):  # noqa: E741 - the notation of the course
                 self.W[l] = self.W[l] - learning_rate * dW[l]
                 self.b[l] = self.b[l] - learning_rate * db[l]
         return costs

@@ -1,4 +1,4 @@
-"""Registries: named entries that a spec or a setting refers to, built in or added by `register_*`."""
+"""Registries of named entries that specs and settings refer to, either built in or added by `register_*`."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,19 +12,19 @@ class Named(Protocol):
 
     @property
     def name(self) -> str:
-        """The name that a spec or a setting uses."""
+        """The name in specs and settings."""
 
 
 Entry = TypeVar("Entry", bound=Named)
 
 
 class Registry(Mapping[str, Entry], Generic[Entry]):
-    """A mapping from names to entries, in the order in which they were registered.
+    """A mapping from names to entries in the order of registration.
 
     Args:
-        kind: what the entries are, for messages: "optimizer".
-        entries: the built-in entries.
-        reserved: other names that no entry may have.
+        kind: kind of the entries in messages, such as "optimizer".
+        entries: built-in entries.
+        reserved: further names that cannot be registered.
     """
 
     def __init__(self, kind: str, entries: tuple[Entry, ...] = (), *, reserved: Iterable[str] = ()) -> None:
@@ -36,7 +36,7 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         """Return the entry of this name.
 
         Raises:
-            KeyError: the name is not registered.
+            KeyError: if the name is not registered.
         """
         return self._entries[name]
 
@@ -47,13 +47,15 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         return len(self._entries)
 
     def register(self, entry: Entry) -> None:
-        """Add an entry; an entry that was registered under the same name is replaced.
+        """Add an entry, or replace the one that was registered under the same name.
 
         Raises:
-            ValueError: the name is not lower case letters, digits and underscores, or is built in.
+            ValueError: if the name is built in, or does not consist of lowercase letters, digits and underscores.
         """
         if not _NAME.fullmatch(entry.name):
-            raise ValueError(f"{self.kind} name must be lower case letters, digits and underscores, got {entry.name!r}")
+            raise ValueError(
+                f"{self.kind} name must consist of lowercase letters, digits and underscores, got {entry.name!r}"
+            )
         if entry.name in self._built_in:
             raise ValueError(f"{self.kind} {entry.name!r} is built in; choose another name")
         self._entries[entry.name] = entry
@@ -62,12 +64,12 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         """Return the entry of this name.
 
         Raises:
-            ValueError: the name is not registered; the message lists those that are.
+            ValueError: if the name is not registered; the message lists the registered names.
         """
         if name not in self._entries:
             raise ValueError(
                 f"{self.kind} must be one of {', '.join(self._entries)}, got {name!r}; "
-                f"others must be registered in each process that trains (register_{self.kind})"
+                f"call register_{self.kind} in every process that trains to add another one"
             )
         return self._entries[name]
 
@@ -76,10 +78,10 @@ def check_callable(kind: str, entry: Named, *attributes: str) -> None:
     """Check that attributes of an entry are functions.
 
     Raises:
-        ValueError: one is not.
+        ValueError: if one of them is not callable.
     """
     for attribute in attributes:
         value = getattr(entry, attribute)
         if not callable(value):
             message = f"{kind} {entry.name!r}: {attribute} must be a function, got {value!r}"
-            raise ValueError(message)  # noqa: TRY004 - as all that is wrong with an entry
+            raise ValueError(message)  # noqa: TRY004 - like all other errors in an entry

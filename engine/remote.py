@@ -1,6 +1,6 @@
-"""Training chunks on the workers of a cluster, which are sent the data with the chunks.
+"""Run training chunks on the workers of a cluster, to which the data are sent with the chunks.
 
-Such workers import the engine, NumPy, threadpoolctl and joblib, and may run on another machine than the coordinator.
+These workers import the engine, NumPy, threadpoolctl and joblib, and may run on other machines than the coordinator.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,11 +13,11 @@ from engine.worker_data import PackedData
 def run_chunks_remotely(
     chunks: Sequence[TrainingChunk], packed: PackedData | Callable[[], PackedData]
 ) -> list[Outcome]:
-    """Run chunks one after another, with one BLAS thread however the worker was started.
+    """Run chunks one after another with a single BLAS thread.
 
     Args:
-        chunks: what to run.
-        packed: the data, or what fetches them.
+        chunks: chunks to run.
+        packed: the data, or a function that fetches them.
     """
     _take_one_thread()
     return run_chunks(chunks, packed() if callable(packed) else packed)

@@ -1,7 +1,7 @@
-"""Learning-rate schedules: a registry of factors on the learning rate, each a function of the share of training done.
+"""Learning rate schedules: a registry of factors of the learning rate, as functions of the progress of training.
 
-A schedule goes from 1 to `final_fraction`, whatever the number of iterations, so that a configuration keeps its meaning
-when iterations change.
+A schedule goes from 1 to `final_fraction` for any number of iterations, so that a configuration keeps its meaning when
+the number of iterations changes.
 """
 
 import math
@@ -18,10 +18,10 @@ class Schedule:
     """One schedule.
 
     Attributes:
-        name: as written in settings.
-        factor: `factor(done, final_fraction)` returns what to multiply the learning rate by, above 0, where done is the
-            share of the iterations that are done, from 0 to below 1. `factor(0, final_fraction)` is 1.
-        source: where the formula comes from.
+        name: name in settings.
+        factor: `factor(done, final_fraction)` returns the factor of the learning rate, above 0, where done is the share
+            of the iterations that are done, at least 0 and below 1. `factor(0, final_fraction)` is 1.
+        source: source of the formula.
     """
 
     name: str
@@ -57,12 +57,12 @@ SCHEDULES = Registry[Schedule](
 
 
 def register_schedule(schedule: Schedule) -> None:
-    """Add a schedule, which settings and specs can then name.
+    """Register a schedule, which settings and specs can then name.
 
-    It is known in this process alone: a module that registers it must be imported in every process that trains with it.
-    `engine.testing.check_schedule` tests that it keeps the promises of `Schedule`.
+    It is registered only in this process, so every process that trains with it must import the module that registers
+    it. `engine.testing.check_schedule` tests that it fulfills the contract of `Schedule`.
 
     Raises:
-        ValueError: the name is that of a built-in schedule, or not lower case letters, digits and underscores.
+        ValueError: if the name is built in, or does not consist of lowercase letters, digits and underscores.
     """
     SCHEDULES.register(schedule)

@@ -1,4 +1,4 @@
-"""How a network is trained: the hyperparameters beside the architecture, validated at construction."""
+"""The hyperparameters of training, other than the architecture. They are validated at construction."""
 
 import math
 import numbers
@@ -16,27 +16,27 @@ class TrainingSettings:
 
     Attributes:
         learning_rate: α, above 0.
-        iterations: updates of the parameters, at least 0. With mini-batches an iteration is one mini-batch.
+        iterations: number of updates, at least 0. With mini-batches, an iteration is one mini-batch.
         optimizer: "gradient_descent", "momentum", "nesterov", "rmsprop", "adam", "adamw", or a registered one.
-        batch_size: examples in a mini-batch; None (or m and more) is the full batch, in the order given. Each epoch is
+        batch_size: size of a mini-batch; None, or at least m, means the full batch in the given order. Each epoch is
             shuffled with the seed; its last mini-batch may be smaller.
         schedule: "constant", "inverse_time", "step", "cosine", or a registered one.
-        final_fraction: learning rate at the end divided by that at the start; "constant" ignores it.
-        momentum: μ of momentum and Nesterov, β₁ of Adam; from 0 to below 1.
-        beta2: decay of the mean square of RMSProp and Adam; from 0 to below 1.
+        final_fraction: ratio of the final to the initial learning rate, above 0 and at most 1; "constant" ignores it.
+        momentum: μ of momentum and Nesterov, β₁ of Adam; at least 0 and below 1.
+        beta2: decay of the mean square in RMSProp and Adam; at least 0 and below 1.
         epsilon: added to the root of the mean square.
-        l2: λ of the penalty (λ/2) Σ ‖W[l]‖², added to J; biases are not penalized. With "adamw" it is the decoupled
-            weight decay: not part of J, W ← W − α λ W.
-        dropout: share of hidden units dropped in each iteration, from 0 to below 1 (inverted dropout: the others are
-            scaled up, so that predictions need no scaling).
-        max_gradient_norm: largest norm of the gradient over all parameters; a longer one is scaled down. None is no
-            limit.
-        patience: evaluations on dev without a lower dev cost after which training stops and the best parameters are
-            returned. None never stops. Needs dev data.
-        evaluate_every: iterations between two evaluations on dev.
+        l2: λ of the penalty (λ/2) Σ ‖W[l]‖², which is added to J; biases are not penalized. With "adamw", it is the
+            decoupled weight decay W ← W − α λ W, which is not part of J.
+        dropout: share of hidden units dropped in each iteration, at least 0 and below 1 (inverted dropout: the others
+            are scaled up, so that predictions need no scaling).
+        max_gradient_norm: maximum norm of the gradient over all parameters; a larger gradient is scaled down. None
+            means no limit.
+        patience: number of evaluations on dev without a lower cost after which training stops and the best parameters
+            are returned; requires dev data. None means no early stopping.
+        evaluate_every: number of iterations between two evaluations on dev.
 
     Raises:
-        ValueError: a value out of its range; the message names it.
+        ValueError: if a value is out of its range; the message names it.
     """
 
     learning_rate: float
@@ -74,7 +74,7 @@ class TrainingSettings:
         self._convert_numbers()
 
     def _convert_numbers(self) -> None:
-        """Turn NumPy's scalars into Python's, since states are saved with their settings as JSON."""
+        """Convert NumPy scalars to Python numbers, since settings are saved as JSON with a state."""
         for name in (*_FLOATS, *_WHOLE):
             value = getattr(self, name)
             if value is not None:

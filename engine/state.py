@@ -1,4 +1,4 @@
-"""The state of a training: plain arrays, enough to resume bit for bit, and their .npz on disk."""
+"""The state of a training as plain arrays, which suffice to resume it bit for bit, and its .npz file."""
 
 import io
 import json
@@ -27,25 +27,25 @@ Status = Literal["running", "complete", "stopped", "diverged"]
 
 @dataclass(frozen=True, eq=False)
 class TrainingState:
-    """A stack of R trainings at some iteration, made by `start` and `advance`. It is never changed in place.
+    """The state of a stack of R trainings at some iteration, as returned by `start` and `advance`. It is immutable.
 
     Attributes:
         architecture: the network.
-        settings: the hyperparameters; `learning_rates` takes the place of settings.learning_rate for each replica.
-        seeds: one for each replica, for its shuffle and masks.
-        learning_rates: one for each replica.
-        iteration: updates done.
-        parameters: (R, P): the current ones; the last finite ones of a replica that diverged.
+        settings: the hyperparameters; `learning_rates` replaces settings.learning_rate.
+        seeds: one seed per replica, for shuffling and masks.
+        learning_rates: one learning rate per replica.
+        iteration: number of updates so far.
+        parameters: (R, P), the current parameters, or the last finite ones of a replica that diverged.
         slots: optimizer vectors by name, each (R, P).
-        costs: (R, iteration): J before each update; NaN after a replica has ended.
-        dev_costs: (R, evaluations): cost on dev at each multiple of evaluate_every; NaN after a replica has ended.
-        status: for each replica "running", "complete", "stopped" (early) or "diverged".
-        ended: for each replica the iteration at which it stopped or diverged, or −1.
-        best_parameters: (R, P): with patience those of the lowest dev cost; the last finite ones of a
+        costs: (R, iteration), J before each update; NaN after a replica has ended.
+        dev_costs: (R, evaluations), cost on dev at each multiple of evaluate_every; NaN after a replica has ended.
+        status: "running", "complete", "stopped" (early) or "diverged", one per replica.
+        ended: iteration at which a replica stopped or diverged, or −1, one per replica.
+        best_parameters: (R, P), with patience the parameters with the lowest dev cost; the last finite ones of a
             replica that diverged.
-        best_cost: (R,): that dev cost, inf before there is one.
-        since_best: (R,): evaluations since.
-        notes: anything that JSON can hold; saved with the state and otherwise ignored.
+        best_cost: (R,), the lowest dev cost; inf before the first evaluation.
+        since_best: (R,), number of evaluations since the lowest dev cost.
+        notes: any JSON value, which is saved with the state and otherwise ignored.
     """
 
     architecture: Architecture
@@ -71,17 +71,17 @@ class TrainingState:
 
     @property
     def done(self) -> bool:
-        """Whether no replica has work left."""
+        """Whether all replicas have ended."""
         return all(status != "running" for status in self.status)
 
     def replica(self, index: int = 0) -> Parameters:
-        """Return the parameters of one network as a training that ended now would: best, last finite, or current."""
+        """Return the resulting parameters of one network: the best, the last finite, or the current ones."""
         kept = self.status[index] == "diverged" or self.settings.patience is not None
         rows = self.best_parameters if kept else self.parameters
         return Parameters(self.architecture.layer_sizes, rows[index].copy())
 
     def curve(self, index: int = 0) -> Array:
-        """Return J before each update of one replica, up to where it ended."""
+        """Return J before each update of one replica, up to its end."""
         end = self.ended[index]
         return self.costs[index, : self.iteration if end < 0 else end]
 
@@ -115,8 +115,8 @@ class TrainingState:
         """Read a state that `save` wrote.
 
         Raises:
-            FileNotFoundError: there is no such file.
-            DataError: the file is torn, or not a training state.
+            FileNotFoundError: if the file does not exist.
+            DataError: if the file is damaged, or not a training state.
         """
         content = io.BytesIO(path.read_bytes())
         try:
@@ -142,7 +142,7 @@ class TrainingState:
         except _OtherFormatError:
             raise
         except TORN as error:
-            raise DataError(f"{path} is not a whole training state: {error}") from error
+            raise DataError(f"{path} is damaged or not a training state: {error}") from error
         return state
 
     def _check_shapes(self) -> None:
@@ -165,10 +165,10 @@ class _OtherFormatError(DataError):
 
 def _check_format(found: object, path: Path) -> None:
     if found != FORMAT:
-        raise _OtherFormatError(f"{path} has format {found}, this version reads {FORMAT}")
+        raise _OtherFormatError(f"{path} has format {found}, but this version reads only format {FORMAT}")
 
 
-# What zipfile, NumPy and the checks raise when bytes are missing or changed.
+# Exceptions of zipfile, NumPy and the checks for missing or changed bytes.
 TORN = (
     zipfile.BadZipFile,
     zlib.error,
@@ -186,11 +186,11 @@ TORN = (
 )
 
 
-TEMPORARY = ".tmp"  # suffix of a file that is being written
+TEMPORARY = ".tmp"  # suffix of a file while it is being written
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file atomically and durably: temporary name, fsync, rename, fsync of the folder."""
+    """Write a file atomically and durably: write a temporary file, fsync, rename, and fsync the folder."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY}")
     try:
         with temporary.open("wb") as file:

@@ -1,6 +1,6 @@
-"""Conformance checks for activations, optimizers, schedules and metrics, as a test of an addition runs them.
+"""Conformance checks for the tests of your own activations, optimizers, schedules and metrics.
 
-Each function raises AssertionError with the promise that is broken. An addition needs to be registered only for
+Each function raises AssertionError with the rule that is violated. An entry must be registered only for
 `check_training`, which trains with it.
 
 Examples:
@@ -32,7 +32,7 @@ from engine.settings import TrainingSettings
 from engine.state import TrainingState
 from engine.training import advance, start
 
-_H = 1e-5  # step of differences: their error is about _H², and rounding about 1e-16 / _H
+_H = 1e-5  # step of finite differences, whose error is about _H² plus a rounding error of about 1e-16 / _H
 _TOLERANCE = {FLOAT_TYPES[0]: 1e-5, FLOAT_TYPES[1]: 1e-12}
 
 
@@ -41,7 +41,7 @@ def check_activation(activation: Activation) -> None:
     Z = np.concatenate([np.linspace(-6, 6, 121) + 0.013, [-30.0, 30.0]]).reshape(3, 41)
     A, derivative = _forward(activation, Z), _derivative(activation, Z)
     numeric = (_forward(activation, Z + _H) - _forward(activation, Z - _H)) / (2 * _H)
-    _assert_close(derivative, numeric, 1e-8, "the derivative must agree with differences of the function")
+    _assert_close(derivative, numeric, 1e-8, "the derivative must agree with finite differences of the function")
 
     aliased = Z.copy()
     activation.forward(aliased, aliased, np.empty_like(Z))
@@ -59,15 +59,15 @@ def check_activation(activation: Activation) -> None:
 
 
 def check_optimizer(optimizer: Optimizer) -> None:
-    """Check an optimizer: that it descends, in both number types, in stacks, and with nothing outside its state."""
+    """Check an optimizer: that it descends, in both number types and in stacks, and that it has no hidden state."""
     for dtype in FLOAT_TYPES:
         theta, gradient = _vectors(dtype)
         alone = _updated(optimizer, theta, gradient, np.array(0.01, dtype))
         _require(alone.theta.dtype == dtype, f"an update must keep the number type {dtype}")
         _require(np.isfinite(alone.theta).all(), "an update must keep finite parameters finite")
-        _require((alone.theta - theta) @ gradient < 0, "updates with a constant gradient must go down it")
+        _require((alone.theta - theta) @ gradient < 0, "updates with a constant gradient must descend along it")
         again = _updated(optimizer, theta, gradient, np.array(0.01, dtype))
-        _assert_close(again.theta, alone.theta, 0, "an update must depend on its arguments alone")
+        _assert_close(again.theta, alone.theta, 0, "an update must depend only on its arguments")
 
         stacked = _updated(
             optimizer, np.tile(theta, 2), np.tile(gradient, 2), np.repeat(np.array([0.01, 0.02], dtype), len(theta))
@@ -77,7 +77,7 @@ def check_optimizer(optimizer: Optimizer) -> None:
 
 
 def check_schedule(schedule: Schedule) -> None:
-    """Check a schedule: that it starts at 1, and is above 0 and finite until the end."""
+    """Check a schedule: that it starts at 1, and stays positive and finite."""
     for final in (0.01, 0.5, 1.0):
         _require(schedule.factor(0.0, final) == 1, "a schedule must start at 1")
         factors = [schedule.factor(t / 1000, final) for t in range(1000)]
@@ -91,13 +91,13 @@ def check_metric(metric: Metric) -> None:
         before = Y.copy(), A.copy()
         value = metric.compute(Y, A)
         _assert_same(before, (Y, A), "a metric must not change its arguments")
-        _require(metric.why_undefined(Y) is None, "a metric must be defined where classes and targets vary")
-        _require(np.isfinite(value), "a metric must be finite where it is defined")
-        _require(metric.low <= value <= metric.high, "a metric must be from low to high")
-        _require(metric.compute(Y, A) == value, "a metric must depend on its arguments alone")
+        _require(metric.why_undefined(Y) is None, "a metric must be defined if classes and targets vary")
+        _require(np.isfinite(value), "a metric must be finite if it is defined")
+        _require(metric.low <= value <= metric.high, "a metric must be between low and high")
+        _require(metric.compute(Y, A) == value, "a metric must depend only on its arguments")
         sign = 1 if metric.direction == "maximize" else -1
         best = metric.compute(Y, np.clip(Y, 1e-6, 1 - 1e-6) if metric.task == "classification" else Y)
-        _require(sign * (best - value) > 0, "the truth must be better than a poor prediction")
+        _require(sign * (best - value) > 0, "a perfect prediction must have a better value than a poor one")
         _require(np.isclose(metric.compute(Y[:, ::-1], A[:, ::-1]), value), "the order of examples must not matter")
         for dtype in FLOAT_TYPES:
             typed = metric.compute(Y.astype(dtype), A.astype(dtype))
@@ -109,14 +109,14 @@ def check_metric(metric: Metric) -> None:
             undefined = bool(np.isnan(metric.compute(constant, A)))
         _require(
             undefined == (metric.why_undefined(constant) is not None),
-            "a metric must be NaN exactly where why_undefined gives a reason",
+            "a metric must be NaN if and only if why_undefined returns a reason",
         )
 
 
 def check_training(
     *, activation: str = "tanh", optimizer: str = "gradient_descent", schedule: str = "constant"
 ) -> None:
-    """Check that training with these names resumes bit for bit, through a file too, and gives the same in a stack."""
+    """Check that training with these names resumes bit for bit, even from a file, and is the same in a stack."""
     architecture = Architecture((3, 5, 4, 1), activation)
     settings = TrainingSettings(0.01, 20, batch_size=8, l2=0.01, optimizer=optimizer, schedule=schedule)
     generator = np.random.default_rng(0)
@@ -134,11 +134,13 @@ def check_training(
             found, expected = (_array(state, name) for state in (resumed, whole))
             _assert_close(found, expected, 0, f"training must resume with the same {name} in {dtype}")
         alone = advance(start(architecture, settings, seeds=[0], dtype=dtype), X, Y)
-        _assert_close(whole.parameters[0], alone.parameters[0], 1e-3, "a stack must train as its networks do alone")
+        _assert_close(
+            whole.parameters[0], alone.parameters[0], 1e-3, "a stack must train like its networks do separately"
+        )
 
 
 def _predictions(metric: Metric) -> list[tuple[Array, Array]]:
-    """Return targets and poor predictions: one output and three."""
+    """Return targets with poor predictions, for one output and for three."""
     generator, m = np.random.default_rng(0), 60
     given: list[tuple[Array, Array]] = []
     for outputs in (1, 3):
@@ -154,11 +156,11 @@ def _predictions(metric: Metric) -> list[tuple[Array, Array]]:
 
 def _check_influence(metric: Metric, Y: Array, A: Array) -> None:
     influence = metric.influence(Y, A) if metric.influence is not None else np.zeros(0)
-    _require(influence.shape == (Y.shape[1],), "influence must give a number for each example")
+    _require(influence.shape == (Y.shape[1],), "influence must return one number per example")
     _require(np.isclose(influence.mean(), 0, atol=1e-8), "influence must have mean 0")
     _require(
         np.corrcoef(influence, jackknife(metric.compute, Y, A))[0, 1] > 0.95,
-        "influence must agree with the change when an example is left out",
+        "influence must agree with the change of the metric when an example is left out",
     )
 
 

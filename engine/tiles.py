@@ -1,7 +1,7 @@
-"""The two passes over many examples, some columns at a time, so that what a layer writes is still in the cache.
+"""Forward and backward passes over many examples in tiles of columns, so that the output of a layer stays in the cache.
 
-J and its gradient are sums over examples, hence sums over tiles. Tiles depend on m alone, so a training gives the same
-numbers whether it is interrupted or not, alone and in a stack.
+J and its gradient are sums over examples, and therefore sums over tiles. Tiles depend only on m, so a training gives
+the same numbers with or without interruptions, alone or in a stack.
 """
 
 from dataclasses import dataclass, replace
@@ -12,13 +12,13 @@ from engine.arrays import Array
 from engine.parameters import NetworkStack
 from engine.propagation import MOST_SLOTS, Propagation, with_row_of_ones
 
-TILE = 1024  # columns; of 64 units in float32 a quarter of a megabyte
+TILE = 1024  # columns; a quarter of a megabyte for 64 units in float32
 TILED_FROM = 2 * TILE  # with fewer columns, tiles cost more than they save
 
 
 @dataclass(frozen=True, eq=False)
 class _Strip:
-    """Tiles of one size whose costs are computed together: at most as many as their propagation has slots.
+    """Tiles of the same size whose costs are computed together, at most as many as their propagation has slots.
 
     Y and weight have a leading axis of tiles.
     """
@@ -30,11 +30,11 @@ class _Strip:
 
 
 class Tiles:
-    """One stack of networks over m examples in tiles: a `Propagation` that has its own Y and weight.
+    """A replacement of `Propagation` that processes m examples in tiles, with its own Y and weight.
 
     Args:
         stack: the networks; the sum over tiles is written into its gradient.
-        X: (n_x, m) shared by all replicas, or (R, n_x, m).
+        X: (n_x, m), shared by all replicas, or (R, n_x, m).
         Y: (n_y, m) or (R, n_y, m).
         weight: 1/m, or the normalized weight of each example, (1, m) or (R, 1, m).
     """
@@ -45,7 +45,7 @@ class Tiles:
         lead = stack.layout.lead
         self._costs = np.empty((MOST_SLOTS, *lead))
         self._strips: list[_Strip] = []
-        if lead:  # shared by all replicas: an axis of length 1 for them, behind that of tiles
+        if lead:  # shared arrays get an axis of length 1 for the replicas, after that of the tiles
             Y, weight = (given[None] if given.ndim == 2 else given for given in (Y, weight))
         by_size: dict[int, list[slice]] = {}
         for cut in cut_tiles(X.shape[-1]):
@@ -76,11 +76,11 @@ class Tiles:
                 self._costs[slot] += cost
 
     def costs(self, count: int, _Y: Array, _weight: Array) -> Array:
-        """Return J for the first `count` slots, (count, *lead)."""
+        """Return J of the first `count` slots, (count, *lead)."""
         return self._costs[:count]
 
 
 def cut_tiles(m: int) -> list[slice]:
-    """Return tiles of about TILE columns each, of at most two sizes; one tile if m is small."""
+    """Return tiles of about TILE columns in at most two sizes, or a single tile if m is small."""
     size = -(-m // -(-m // TILE)) if m >= TILED_FROM else m
     return [slice(first, min(first + size, m)) for first in range(0, m, size)]

@@ -45,23 +45,23 @@ def train(
 
     Args:
         architecture: the network.
-        X: (n_x, m), columns are examples. float32 trains in float32, everything else in float64.
+        X: (n_x, m), columns are examples. float32 data are trained in float32, all others in float64.
         Y: (n_y, m): 0 and 1, one-hot columns, or real values, as the output of the architecture requires.
         learning_rate: α.
-        iterations: updates.
-        parameters: the initial ones, not changed; None draws them from `seed` by the scheme `initialization`.
-        seed: seed of the initial parameters, the shuffles and the dropout masks.
-        initialization: "auto" (what suits each activation), "he", "xavier", "gaussian" or "zeros".
-        dev: (X, Y) to evaluate on while training; needed for patience.
+        iterations: number of updates.
+        parameters: initial parameters, which are not changed; None draws them from `seed` by `initialization`.
+        seed: seed of the initial parameters, shuffling and dropout masks.
+        initialization: "auto" (suited to each activation), "he", "xavier", "gaussian" or "zeros".
+        dev: (X, Y) to evaluate on during training; required for patience.
         sample_weight: (1, m), at least 0; J is then the weighted mean.
-        **settings: the other fields of `TrainingSettings`: optimizer, batch_size, l2, dropout, patience, …
+        **settings: other fields of `TrainingSettings`: optimizer, batch_size, l2, dropout, patience, …
 
     Raises:
-        ShapeError, DataError: data that does not fit.
-        ValueError: a setting out of range.
+        ShapeError, DataError: if the data do not match the architecture.
+        ValueError: if a setting is out of range.
 
     Examples:
-        Two opposite quadrants, which no straight line separates:
+        Two opposite quadrants, which are not linearly separable:
 
         >>> import numpy as np
         >>> from engine import Architecture, predict, train
@@ -101,18 +101,18 @@ def train_stack(
 ) -> list[TrainingResult]:
     """Train replicas of one architecture as one stack; each has its own seed, and may have its own learning rate.
 
-    Arguments are those of `train`, except for these:
+    The arguments are those of `train`, except for the following.
 
     Args:
-        learning_rate: one for all, or one for each replica.
-        seeds: one for each replica.
-        parameters: the initial ones of each replica.
-        X: (n_x, m), shared, or (R, n_x, m) with data for each replica (folds).
+        learning_rate: one for all replicas, or one per replica.
+        seeds: one seed per replica.
+        parameters: initial parameters of each replica.
+        X: (n_x, m), shared by all replicas, or (R, n_x, m) with separate data (folds).
         Y: (n_y, m), or (R, n_y, m).
     """
     rates = list(learning_rate) if isinstance(learning_rate, Iterable) else [learning_rate] * len(seeds)
     if not rates:
-        raise ValueError("a stack needs at least one seed and one learning rate, got none")
+        raise ValueError("seeds and learning_rate must have at least one value, got none")
     chosen = TrainingSettings(learning_rate=rates[0], iterations=iterations, **settings)
     state = start(
         architecture,
@@ -139,18 +139,18 @@ def start(
     """Return the state of a stack of trainings before its first iteration.
 
     Raises:
-        ValueError: no seeds, or another number of learning rates or parameters than seeds.
-        ShapeError: parameters of another architecture.
+        ValueError: if there are no seeds, or the number of learning rates or parameters differs from that of seeds.
+        ShapeError: if the parameters belong to another architecture.
     """
     seeds = tuple(_checked_seed(seed) for seed in seeds)
     given_rates = (settings.learning_rate,) * len(seeds) if learning_rates is None else learning_rates
-    rates = tuple(replace(settings, learning_rate=rate).learning_rate for rate in given_rates)  # checked there
+    rates = tuple(replace(settings, learning_rate=rate).learning_rate for rate in given_rates)  # checks the value
     if parameters is None:
         parameters = [initialize(architecture, seed, initialization, dtype=dtype) for seed in seeds]
     if not seeds or len(rates) != len(seeds) or len(parameters) != len(seeds):
         raise ValueError(
-            "a stack needs one learning rate and one start for each seed, got "
-            f"{len(seeds)} seeds, {len(rates)} learning rates and {len(parameters)} starts"
+            "a stack needs at least one seed, and one learning rate and initial parameters per seed, got "
+            f"{len(seeds)} seeds, {len(rates)} learning rates and {len(parameters)} parameters"
         )
     for given in parameters:
         check_fit(architecture, given)
@@ -176,7 +176,7 @@ def start(
 
 def _checked_seed(seed: object) -> int:
     if not isinstance(seed, numbers.Integral) or not 0 <= int(seed) < 1 << 128:
-        raise ValueError(f"a seed must be a whole number from 0 to below 2**128, got {seed!r}")
+        raise ValueError(f"a seed must be a whole number of at least 0 and below 2**128, got {seed!r}")
     return int(seed)
 
 
@@ -189,19 +189,19 @@ def advance(
     dev: Pair | None = None,
     sample_weight: ArrayLike | None = None,
 ) -> TrainingState:
-    """Return the state after up to `iterations` more (None: all that are left), bit for bit as without interruption.
+    """Train for some more iterations and return the new state, which is the same as without interruption.
 
     Args:
-        state: where to resume; it is not changed.
-        X: (n_x, m), or (R, n_x, m) with data for each replica; the same at every call.
+        state: state to resume from, which is not changed.
+        X: (n_x, m), or (R, n_x, m) with separate data; the same in every call.
         Y: (n_y, m), or (R, n_y, m).
-        iterations: how many more, at least 0.
+        iterations: maximum number of further iterations, at least 0; None means all that are left.
         dev: (X, Y) to evaluate on, at each multiple of settings.evaluate_every and at the last iteration.
         sample_weight: (1, m).
 
     Raises:
-        ShapeError, DataError: data that does not fit.
-        ValueError: patience without dev.
+        ShapeError, DataError: if the data do not match the architecture.
+        ValueError: if patience is set without dev.
     """
     if iterations is not None and iterations < 0:
         raise ValueError(f"iterations must be at least 0, got {iterations}")
@@ -220,22 +220,22 @@ def advance_by(
     sample_weight: ArrayLike | None = None,
     known: bool = False,
 ) -> Iterator[TrainingState]:
-    """Yield the state at each of some iterations, as `advance` would return it; data are checked and copied once.
+    """Yield the state at each of some iterations, as `advance` would return it. Data are checked and copied once.
 
     Args:
-        state: where to resume; it is not changed.
-        X, Y, dev, sample_weight: as of `advance`.
-        stops: iterations, increasing. Nothing follows a state that is done.
-        known: whether X and Y are arrays that have been checked for this architecture before.
+        state: state to resume from, which is not changed.
+        X, Y, dev, sample_weight: as in `advance`.
+        stops: increasing iterations. The last state is the first one that is done.
+        known: True if X and Y have been checked for this architecture before.
 
     Raises:
-        ShapeError, DataError: data that does not fit.
-        ValueError: patience without dev.
+        ShapeError, DataError: if the data do not match the architecture.
+        ValueError: if patience is set without dev.
     """
     given = _checked(state, X, Y, known=known)
     given_dev = None if dev is None else _checked(state, *dev, suffix=" of dev")
     if dev is None and state.settings.patience is not None:
-        raise ValueError("patience needs dev data to evaluate on, got none")
+        raise ValueError("patience requires dev data, got none")
     if state.done:
         yield state
         return
@@ -261,7 +261,7 @@ def _checked(
         new_X = np.asarray(X).astype(state.parameters.dtype, copy=False)
         new_Y = np.ascontiguousarray(Y).astype(state.parameters.dtype, copy=False)
     if new_X.ndim == 3 and len(new_X) != state.replicas:
-        raise ShapeError(f"X{suffix} must hold data for each of {state.replicas} replicas, got shape {new_X.shape}")
+        raise ShapeError(f"X{suffix} must have data for each of {state.replicas} replicas, got shape {new_X.shape}")
     if new_X.ndim == 3 and state.replicas == 1:
         return new_X[0], new_Y[0] if new_Y.ndim == 3 else new_Y
     return new_X, new_Y

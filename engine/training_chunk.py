@@ -1,6 +1,6 @@
-"""Training chunks: what a worker does for one trial, as a function from state to state and evaluations.
+"""Training chunks: the work of a worker on one trial, as a function from a state to a new state and evaluations.
 
-Workers import the engine and NumPy alone. The error of a trial is returned as a value, since an exception would end the
+Workers import only the engine and NumPy. The error of a trial is returned as a value, since an exception would end the
 whole round.
 """
 
@@ -24,17 +24,17 @@ from engine.worker_data import PackedData, WorkerData, read_data, unpack_data, w
 
 @dataclass(frozen=True, eq=False)
 class TrainingChunk:
-    """A task for a worker: to train one trial up to some iteration.
+    """A task for a worker: train one trial up to some iteration.
 
     Attributes:
         trial: number of the trial.
         state: state of its training.
-        until: iteration to train up to.
-        grid: iterations at which dev is evaluated, in order.
+        until: iteration at which to stop.
+        grid: iterations at which to evaluate on dev, in order.
         metrics: names of the metrics.
         data: folder that `write_data` wrote.
-        units: units of work, each about a second; the most expensive chunk starts first, and a worker that takes many
-            times as long counts as stuck.
+        units: units of work, each about a second. The most expensive chunk starts first, and a worker that takes many
+            times longer is considered stuck.
     """
 
     trial: int
@@ -47,9 +47,9 @@ class TrainingChunk:
 
 
 Evaluation = dict[str, Any]
-"""An evaluation of a stack at some iteration: "iteration", and lists with a number for each replica under "dev_cost"
-and "dev_<metric>"; with folds "dev_<metric>" has one number, of the predictions of all folds together. None stands for
-an undefined metric. Plain JSON, so that it can be saved in the notes of the state."""
+"""An evaluation of a stack at some iteration: "iteration", and lists with one number per replica under "dev_cost" and
+"dev_<metric>"; with folds, "dev_<metric>" has one number for the predictions of all folds together. None means that a
+metric is undefined. It is plain JSON, so that it can be saved in the notes of the state."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,11 +58,11 @@ class Outcome:
 
     Attributes:
         trial: number of the trial.
-        state: state of its training now, with the evaluations so far in its notes; the one given if the chunk failed.
-        train: metrics on train at the end, as those on dev in an `Evaluation`; empty before.
+        state: new state of its training, with the evaluations so far in its notes; the given state if the chunk failed.
+        train: metrics on train at the end, in the form of those on dev in an `Evaluation`; None before.
         dev_predictions: A[L] of each replica on dev at the end, (n_y, m); empty before.
         seconds: processor time of the thread that ran the chunk.
-        error: the traceback if something was raised.
+        error: traceback if an exception was raised.
     """
 
     trial: int
@@ -74,7 +74,7 @@ class Outcome:
 
 
 def ignore_interrupts() -> None:
-    """Ignore SIGINT in this process; a terminal sends it to all processes, and only the coordinator must answer it."""
+    """Ignore SIGINT, which a terminal sends to all processes but only the coordinator must handle."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
@@ -86,21 +86,22 @@ def run_chunk(chunk: TrainingChunk, packed: PackedData | None = None) -> Outcome
         packed: the data, if the worker cannot read the chunk's folder.
 
     Raises:
-        OSError: the data cannot be read, which is no fault of the trial.
-        MemoryError: there was not enough, which may be another's fault. Other errors are returned in the outcome.
+        OSError: if the data cannot be read, which is not the fault of the trial.
+        MemoryError: if memory is insufficient, possibly because of other processes. All other errors are returned in
+            the outcome.
     """
-    started = time.thread_time()  # not that of the process: with one job the coordinator has other threads
+    started = time.thread_time()  # not of the process, since with one job the coordinator has other threads
     try:
         outcome = _run_chunk(chunk, read_data(chunk.data) if packed is None else unpack_data(packed))
     except (OSError, MemoryError):
         raise
-    except Exception:  # noqa: BLE001 - recorded by the coordinator, in the ledger and the run
+    except Exception:  # noqa: BLE001 - the coordinator records it
         outcome = Outcome(chunk.trial, chunk.state, error=traceback.format_exc())
     return replace(outcome, seconds=time.thread_time() - started)
 
 
 def run_chunks(chunks: Sequence[TrainingChunk], packed: PackedData | None = None) -> list[Outcome]:
-    """Run chunks one after another; see `run_chunk`."""
+    """Run chunks one after another with `run_chunk`."""
     return [run_chunk(chunk, packed) for chunk in chunks]
 
 
@@ -110,7 +111,7 @@ def _run_chunk(chunk: TrainingChunk, data: WorkerData) -> Outcome:
     stops = [i for i in chunk.grid if state.iteration < i < min(chunk.until, end)]
     stops.append(min(chunk.until, end))
     seen, outputs = evaluations(state), list[Array]()
-    # Data are checked in a trial's first chunk.
+    # Only the first chunk of a trial checks the data.
     known = state.iteration > 0
     for state in advance_by(chunk.state, data.X, data.Y, stops, sample_weight=data.weight, known=known):
         if "diverged" in state.status:
@@ -128,12 +129,12 @@ def _run_chunk(chunk: TrainingChunk, data: WorkerData) -> Outcome:
 
 
 def evaluations(state: TrainingState) -> list[Evaluation]:
-    """Return the evaluations that a state carries, oldest first."""
+    """Return the evaluations in the notes of a state, oldest first."""
     return list(cast("list[Evaluation]", state.notes.get("evaluations", [])))
 
 
 def mean_value(evaluation: Evaluation, name: str) -> float:
-    """Return the mean of one entry of an evaluation over the networks; NaN if it is undefined for any."""
+    """Return the mean of one entry of an evaluation over the networks; NaN if it is undefined for any of them."""
     return float(np.mean([math.nan if value is None else value for value in evaluation[name]]))
 
 
@@ -152,7 +153,7 @@ def _predict(state: TrainingState, data: WorkerData, part: str) -> tuple[list[Ar
 def _measure(
     data: WorkerData, part: str, outputs: list[Array], names: tuple[str, ...]
 ) -> dict[str, list[float | None]]:
-    """Return metrics on a part: one number for each network, or with folds one for all their predictions together."""
+    """Return the metrics on a part: one number per network, or one for the predictions of all folds together."""
     pairs = []
     for k, A in enumerate(outputs):
         fold = data.fold(k)

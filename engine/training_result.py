@@ -1,4 +1,4 @@
-"""The results of a training, one for each replica."""
+"""The results of a training, one per replica."""
 
 from dataclasses import dataclass
 
@@ -14,10 +14,11 @@ class TrainingResult:
     """The result of a training.
 
     Attributes:
-        parameters: the last ones; with patience those with the lowest dev cost; after divergence the last finite ones.
-        costs: J before each update, shape (iterations done,); with mini-batches that of the mini-batch.
+        parameters: the last parameters; those with the lowest dev cost with patience; the last finite ones after
+            divergence.
+        costs: J before each update, with shape (iterations,); with mini-batches, J of the mini-batch.
         status: "complete", "stopped" (early, by patience) or "diverged"; "running" if iterations are left.
-        iterations: updates done; for "diverged" those before the cost or a parameter stopped being finite.
+        iterations: number of updates; for "diverged", of those before the cost or a parameter was not finite.
         dev_costs: cost on dev at each multiple of evaluate_every, and at the end; empty without dev.
     """
 
@@ -43,7 +44,7 @@ def results(state: TrainingState) -> list[TrainingResult]:
 
 
 def _evaluations(state: TrainingState, k: int) -> Array:
-    """Return the dev costs of one replica up to where it ended, the same as when it is trained alone."""
+    """Return the dev costs of one replica up to its end, which are the same as if it were trained alone."""
     dev_costs: Array = state.dev_costs[k].copy()
     if state.ended[k] < 0 or not dev_costs.size:
         return dev_costs

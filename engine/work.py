@@ -1,6 +1,6 @@
-"""The work of an iteration: a function of shapes only, so that a search planned in work is the same on any machine.
+"""The work of an iteration as a function of shapes only, so that a search based on work is the same on any machine.
 
-Products are counted here; elementwise operations are counted in the registry entries that hold them.
+Products are counted here; elementwise operations are declared by the entries of the registries.
 """
 
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from engine.optimizers import OPTIMIZERS
 from engine.propagation import COST_BUFFER, MOST_SLOTS, slots_for
 from engine.tiles import cut_tiles
 
-# Nominal rates of one core in float32, by which the three counts add up to units of work. They define the unit and are
-# never measured: another processor needs another time for the same units.
+# Nominal rates of one core in float32, by which the three counts are converted to units of work. They define the unit
+# and are never measured; other processors need a different time per unit.
 FLOPS_PER_UNIT = 60e9
 ELEMENTS_PER_UNIT = 2e9
 STEPS_PER_UNIT = 1e6
@@ -20,7 +20,7 @@ STEPS_PER_UNIT = 1e6
 
 @dataclass(frozen=True)
 class Work:
-    """The work of one iteration, and the memory that training holds.
+    """The work of one iteration, and the memory of training.
 
     Attributes:
         flops: floating-point operations of the matrix products.
@@ -55,21 +55,21 @@ def count_work(
 
     Args:
         architecture: the network.
-        m: examples.
-        batch_size: examples in a mini-batch; None is all of them.
-        optimizer: its name.
-        replicas: networks in the stack, over one X that they share.
-        itemsize: bytes of a number, 4 for float32, 8 for float64.
-        dropout: whether hidden units are dropped.
-        l2: whether there is a penalty.
+        m: number of examples.
+        batch_size: size of a mini-batch; None means the full batch.
+        optimizer: name of the optimizer.
+        replicas: number of networks in the stack, which share one X.
+        itemsize: bytes per number, 4 for float32 and 8 for float64.
+        dropout: hidden units are dropped.
+        l2: there is an L2 penalty.
     """
     b = min(batch_size or m, m)
     chosen = OPTIMIZERS.find(optimizer)
     tiles = len(cut_tiles(m)) if b == m and not (dropout and architecture.depth) else 1
     slots = slots_for(b * architecture.n_y * replicas)
     flops, elements, steps = _propagation(architecture, b)
-    # Costs are computed, and finiteness is checked, once a run of iterations that see equally many examples; costs of
-    # tiles once for as many as there are slots.
+    # Costs and finiteness are computed once per run of iterations with equally many examples; costs of tiles once per
+    # as many tiles as there are slots.
     per_epoch = -(-m // b)
     runs = 1 / slots if per_epoch == 1 else (-(-(per_epoch - 1) // slots) + 1) / per_epoch
     steps += _STEPS_OF_A_RUN * runs
@@ -91,10 +91,10 @@ def count_work(
 
 
 def evaluation_memory(architecture: Architecture, m: int, itemsize: int = 4) -> int:
-    """Return the peak memory, in bytes and without X, of predictions for m examples and their cost."""
+    """Return the peak memory of predictions for m examples and their cost, in bytes and without X."""
     *hidden, n_y = architecture.layer_sizes[1:]
     before = [0, *hidden[:-1]]  # X is not counted
-    # A[l−1], Z[l], A[l] and scratch of a hidden layer; A[L], Z[L], and what the losses are computed in.
+    # A[l−1], Z[l], A[l] and scratch of a hidden layer; A[L], Z[L] and the buffers of the losses.
     widths = [n_prev + 3 * n for n_prev, n in zip(before, hidden, strict=False)]
     return itemsize * m * max([*widths, 4 * n_y + 1, (hidden[-1] if hidden else 0) + n_y])
 
@@ -106,9 +106,9 @@ def _propagation(architecture: Architecture, b: int) -> tuple[float, float, floa
     steps = 12
     for layer in range(1, len(sizes)):
         n_prev, n = sizes[layer - 1], sizes[layer]
-        products = 2 if layer == 1 else 3  # Z, [dW db], and dA but for the input
+        products = 2 if layer == 1 else 3  # Z, [dW db], and dA except for the input
         flops += products * 2 * (n_prev + 1) * n * b
-        # Products with a thin side wait for memory, not for arithmetic: what they read counts too.
+        # Products of thin matrices are limited by memory and not by arithmetic, so count what they read, too.
         elements += (n_prev + n) * b
         steps += products
     for layer in range(architecture.depth):
@@ -121,7 +121,7 @@ def _propagation(architecture: Architecture, b: int) -> tuple[float, float, floa
 
 @dataclass(frozen=True)
 class _Shape:
-    """How examples pass through a stack: m in all, b an iteration, in so many tiles, with so many slots for costs."""
+    """How a stack processes examples: m in total, b per iteration, in so many tiles, with so many slots for costs."""
 
     m: int
     b: int
@@ -131,7 +131,7 @@ class _Shape:
 
 
 def _memory(architecture: Architecture, shape: _Shape, vectors: int, *, dropout: bool) -> float:
-    """Return how many numbers are held at the peak; the optimizer keeps so many vectors."""
+    """Return the peak number of numbers in memory; `vectors` is the number of vectors of the optimizer."""
     m, b, tiles, slots, replicas = shape.m, shape.b, shape.tiles, shape.slots, shape.replicas
     sizes, n_y = architecture.layer_sizes, architecture.n_y
     with_ones = (sizes[0] + 1) * m
@@ -141,23 +141,23 @@ def _memory(architecture: Architecture, shape: _Shape, vectors: int, *, dropout:
         separate = architecture.activations[layer - 1].derivative_of == "Z" or (layer == 1 and replicas > 1)
         buffers += 2 * sizes[layer] + 1 + sizes[layer] * (3 if dropout else separate)
     buffers += max(sizes[1:-1], default=0)
-    # Z[L] and its losses of each slot, A[L], dZ[L] and a row.
+    # Z[L] and its losses for each slot, A[L], dZ[L] and a row.
     buffers += 2 * n_y * slots + 2 * n_y + slots + 1
-    # Parameters and slots: as given, as trained, as they were when the run began, and as handed back.
+    # Parameters and slots: as given, as trained, from the start of the run, and as returned.
     vectors_held = replicas * architecture.parameters_count * (8 + 4 * vectors)
     if tiles > 1:
-        in_tiles = buffers - 2 * n_y * (slots - 1)  # of one slot; all slots of a tile size share COST_BUFFER
+        in_tiles = buffers - 2 * n_y * (slots - 1)  # for one slot; all slots of a tile size share COST_BUFFER
         sizes_of_tiles: int = sum({cut.stop - cut.start for cut in cut_tiles(m)})
         return held + (n_y + 1) * m + vectors_held + replicas * in_tiles * sizes_of_tiles + 4 * COST_BUFFER
     if b == m:
         return held + vectors_held + replicas * buffers * b
     buffers += sizes[0] + 1 + slots * n_y
-    as_rows = n_y * m + 2 * (1 + replicas) * m  # Y, and whole numbers that name the examples
-    # X is turned into rows before any buffer is made.
+    as_rows = n_y * m + 2 * (1 + replicas) * m  # Y, and the indices of the examples
+    # X is transposed to rows before any buffer is allocated.
     return held + max(with_ones, as_rows + vectors_held + replicas * buffers * b)
 
 
 _STEPS_OF_A_RUN = 24
-_SHUFFLE = 16  # numbers processed in the time that shuffling one example takes
-_MASK = 8  # the same for drawing a mask and applying it
-_PENALTY = Operations(elements=3, steps=3)  # of an L2 penalty, for each parameter
+_SHUFFLE = 16  # cost of shuffling one example, in processed numbers
+_MASK = 8  # cost of drawing and applying one element of a mask, in processed numbers
+_PENALTY = Operations(elements=3, steps=3)  # cost of an L2 penalty per parameter

@@ -1,9 +1,9 @@
-"""Train and dev as arrays on disk, written once by the coordinator and read once by each worker. Test is never in them.
+"""Train and dev as arrays on disk, written once by the coordinator and read once by each worker, without the test set.
 
-Workers on other machines are sent the same files, once each, and keep the arrays in memory.
+The same files are sent once to each worker on another machine, which keeps the arrays in memory.
 
-With folds there is one pair of train and dev for each. Their training sets are stacked: narrower or shorter ones are
-padded with features that are 0 and with examples of weight 0, which change nothing.
+With folds, there is one pair of train and dev per fold. The training sets are stacked; smaller ones are padded with
+features that are 0 and examples with weight 0, which do not affect the result.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ from engine.state import TEMPORARY, TORN, write_whole
 
 @dataclass(frozen=True)
 class Unit:
-    """The scale of a target: values in the unit of the table are A · scale + mean, and eʸ − 1 of that with log1p."""
+    """The scale of a target: in the unit of the table, a value is y = A · scale + mean, or eʸ − 1 with log1p."""
 
     mean: float = 0.0
     scale: float = 1.0
@@ -39,9 +39,9 @@ class Unit:
 
 @dataclass(frozen=True, eq=False)
 class Fold:
-    """One pair of train and dev, columns are examples: X (n_x, m), Y (n_y, m).
+    """One pair of train and dev, whose columns are examples: X (n_x, m) and Y (n_y, m).
 
-    train_weight: (1, m), what each training example counts for in the cost; None where all count the same.
+    train_weight: (1, m), weight of each training example in the cost; None if all weights are equal.
     """
 
     train_X: Array
@@ -56,8 +56,8 @@ def restore_pairs(folds: Sequence[Fold], A: Array) -> list[tuple[Array, Array]]:
     """Return the targets and the predictions of each fold, in the unit of the table.
 
     Args:
-        folds: the folds, with the examples that were predicted as dev.
-        A: (n_y, M), the predictions of the folds side by side.
+        folds: folds whose dev examples were predicted.
+        A: (n_y, M), predictions of all folds side by side.
     """
     ends = np.cumsum([fold.dev_Y.shape[1] for fold in folds])
     pieces = np.split(A, ends[:-1], axis=1)
@@ -73,8 +73,8 @@ class WorkerData:
     Attributes:
         X: (n_x, m), or (K, n_x, m) with folds.
         Y: (n_y, m), or (K, n_y, m).
-        weight: (1, m), or (K, 1, m) with folds; None where all examples count the same.
-        folds: as written; one without folds.
+        weight: (1, m), or (K, 1, m) with folds; None if all weights are equal.
+        folds: the folds; a single one if the study has no folds.
     """
 
     X: Array
@@ -87,16 +87,16 @@ class WorkerData:
         return self.folds[replica if len(self.folds) > 1 else 0]
 
 
-ALIGNMENT = 64  # bytes; the data in a .npy file are aligned to it, as are pages of memory
-HEADER = 4096  # bytes; headers of .npy files of plain arrays are smaller
+ALIGNMENT = 64  # bytes; alignment of the data in a .npy file, and therefore in a memory map
+HEADER = 4096  # bytes; the headers of .npy files with plain arrays are smaller
 _PARTS = ("train_X", "train_Y", "dev_X", "dev_Y")
-_WEIGHT = "train_weight"  # only there where examples have weights
+_WEIGHT = "train_weight"  # only written if examples have weights
 
 
 def write_data(folder: Path, folds: Sequence[Fold]) -> None:
-    """Write the arrays of all folds, and their target scales, for workers to read.
+    """Write the arrays and target scales of all folds for the workers.
 
-    Files are replaced, not overwritten, so processes that have mapped the old ones keep them.
+    Files are replaced and not overwritten, so that processes that have mapped the old ones keep them.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for index, fold in enumerate(folds):
@@ -111,25 +111,25 @@ def write_data(folder: Path, folds: Sequence[Fold]) -> None:
             temporary.replace(folder / _file(part, index))
     write_whole(folder / "units.json", json.dumps([asdict(fold.unit) for fold in folds]).encode())
     write_whole(folder / "digest", pack_data(folder).digest.encode())
-    read_data.cache_clear()  # the folder may have held other data before
+    read_data.cache_clear()  # the folder may have contained other data before
 
 
 @lru_cache(maxsize=2)
 def read_data(folder: str) -> WorkerData:
-    """Return the data that `write_data` wrote, as memory maps if there are no folds."""
+    """Read the data that `write_data` wrote, as memory maps if there are no folds."""
     place = Path(folder)
     units = (place / "units.json").read_text()
-    # As plain arrays: NumPy's memmap class makes small operations slower.
+    # Convert to plain arrays, since small operations are slower on NumPy's memmap class.
     weighted = {path.name for path in place.glob(f"{_WEIGHT}.*")}
     return _gather(units, weighted, lambda name: np.asarray(np.load(place / name, mmap_mode="r", allow_pickle=False)))
 
 
 def read_checked_data(folder: Path) -> WorkerData:
-    """Return what `read_data` returns, after comparing the files with their digest.
+    """Read the data like `read_data`, after comparing the files with their digest.
 
     Raises:
-        FileNotFoundError: a file is missing.
-        DataError: the files are damaged.
+        FileNotFoundError: if a file is missing.
+        DataError: if the files are damaged.
     """
     digest = folder / "digest"
     try:
@@ -144,12 +144,12 @@ def read_checked_data(folder: Path) -> WorkerData:
 
 @dataclass(frozen=True)
 class PackedData:
-    """The files that `write_data` wrote, to be sent to workers; two with the same content are equal.
+    """The files that `write_data` wrote, for sending to workers. Equal contents compare equal.
 
     Attributes:
-        digest: SHA-256 of all.
+        digest: SHA-256 of all files.
         units: content of units.json.
-        files: bytes of each file, by its name.
+        files: bytes of each file, by name.
     """
 
     digest: str
@@ -158,7 +158,7 @@ class PackedData:
 
 
 def pack_data(folder: Path) -> PackedData:
-    """Return the files that `write_data` wrote, for workers that cannot read the folder."""
+    """Read the files that `write_data` wrote, for workers that cannot access the folder."""
     units = (folder / "units.json").read_text()
     names = [_file(part, k) for k in range(len(json.loads(units))) for part in (*_PARTS, _WEIGHT)]
     there = [name for name in names if not name.startswith(_WEIGHT) or (folder / name).exists()]
@@ -171,12 +171,12 @@ def pack_data(folder: Path) -> PackedData:
 
 @lru_cache(maxsize=2)
 def unpack_data(packed: PackedData) -> WorkerData:
-    """Return what `read_data` returns, aligned like its memory maps, since the bits of sums depend on alignment."""
+    """Return the data like `read_data`, aligned like its memory maps, since the bits of sums depend on alignment."""
     return _gather(packed.units, packed.files, lambda name: _as_mapped(packed.files[name]))
 
 
 def _as_mapped(content: ByteArray) -> Array:
-    """Return the array in the bytes of a .npy file as a memory map would: read-only, starting at a multiple of 64."""
+    """Return the array of a .npy file's bytes like a memory map: read-only, and aligned to a multiple of 64 bytes."""
     room = np.empty(content.size + ALIGNMENT, np.uint8)
     first = -room.ctypes.data % ALIGNMENT
     aligned = room[first : first + content.size]
@@ -208,7 +208,7 @@ def _file(part: str, fold: int) -> str:
 
 
 def stack_folds(folds: Sequence[Fold]) -> WorkerData:
-    """Return folds as one stack, padded to the widest and the longest of them."""
+    """Return folds as one stack, padded to the largest width and length."""
     width = max(fold.train_X.shape[0] for fold in folds)
     sizes = [fold.train_X.shape[1] for fold in folds]
     longest, n_y = max(sizes), folds[0].train_Y.shape[0]

@@ -1,4 +1,4 @@
-"""`python -m study`: the command `study`."""
+"""Run the command `study` as `python -m study`."""
 
 from study.cli.main import main
 

@@ -1,1 +1,1 @@
-"""Charts of a study's trials as plain records: the report draws them in its page, MLflow gets them as SVG files."""
+"""Charts of a study's trials as plain records, drawn in the page of the report and as SVG files for MLflow."""

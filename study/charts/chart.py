@@ -1,8 +1,8 @@
-"""A chart as a record: marks in a box of WIDTH by HEIGHT units, axes, and what it says to who does not see it.
+"""A chart as a record: marks in a box of WIDTH by HEIGHT units, axes, and a text alternative.
 
-The box is stretched to whatever width the page has (lines keep their thickness), and the texts of the axes are HTML
-beside it, so that they stay readable on a telephone. `templates/page.html` draws it, `templates/page.js` finds the mark
-under the pointer.
+The box is stretched to the width of the page, while lines keep their thickness. The labels of the axes are HTML outside
+the box, so that they stay readable on a phone. `templates/page.html` draws the chart, and `templates/page.js` finds the
+mark under the pointer.
 """
 
 import math
@@ -19,13 +19,14 @@ WIDTH, HEIGHT = 2000, 1000
 
 @dataclass(frozen=True)
 class Mark:
-    """One path.
+    """One SVG path.
 
     Attributes:
-        kind: "line"; "dots" (each a line of no length with round ends); "area", filled; "rule", part of the drawing.
-        style: its classes in `templates/page.css`.
-        d: the path.
-        trials: numbers: of a line its own, of dots one each; () where there is nothing to point at.
+        kind: "line"; "dots", each a line of zero length with round ends; "area", which is filled; or "rule", which
+            is not interactive.
+        style: classes of the path in `templates/page.css`.
+        d: data of the path.
+        trials: the trial of a line, or the trials of the dots in order; () if the mark is not interactive.
     """
 
     kind: Literal["line", "dots", "area", "rule"]
@@ -36,12 +37,12 @@ class Mark:
 
 @dataclass(frozen=True)
 class Axis:
-    """The text of an axis.
+    """The labels of an axis.
 
     Attributes:
-        title: what it shows, and in which unit.
-        ticks: places from the left, or from below.
-        names: whether ticks are names, at even distances, rather than numbers.
+        title: title with the unit.
+        ticks: ticks with their positions from the left, or from the bottom.
+        names: True if the ticks are evenly spaced names instead of numbers.
     """
 
     title: str
@@ -55,17 +56,17 @@ class Axis:
 
     @property
     def labels(self) -> list[Label]:
-        """The labels below an axis of numbers, with the widths from which they are shown."""
+        """The labels below an axis of numbers, with the minimum widths at which they are shown."""
         return place_labels(self.ticks)
 
     @property
     def upright_below(self) -> int:
-        """The width of the axis, rem, below which names are written upright."""
+        """The width of the axis in rem below which names are written vertically."""
         return least_for_names([text for _, text in self.ticks])
 
     @property
     def room(self) -> float:
-        """The room that labels beside the axis take, rem."""
+        """The width in rem of the labels beside the axis."""
         return room_beside(self.ticks)
 
 
@@ -74,13 +75,14 @@ class Chart:
     """One chart.
 
     Attributes:
-        key: its id in the page.
-        label: what it shows, in a sentence or two, for who does not see it.
-        marks: from the back to the front.
-        legend: (style, text).
-        caption: what to read from it.
-        tall: height, in rem.
-        lined: whether lines of the grid are drawn at the ticks of x and of y.
+        key: id of the chart in the page.
+        label: text alternative of one or two sentences.
+        x, y: the axes.
+        marks: marks from back to front.
+        legend: (style, text) of each entry.
+        caption: how to read the chart.
+        tall: height in rem.
+        lined: draw grid lines at the ticks of the x axis and of the y axis.
     """
 
     key: str
@@ -95,7 +97,7 @@ class Chart:
 
     @property
     def grid(self) -> str:
-        """The path of the grid's lines."""
+        """The path of the grid lines."""
         x = [f"M{round(at * WIDTH)} 0V{HEIGHT}" for at, _ in self.x.ticks if self.lined[0]]
         y = [f"M0 {round((1 - at) * HEIGHT)}H{WIDTH}" for at, _ in self.y.ticks if self.lined[1]]
         return "".join([*x, *y])
@@ -103,7 +105,7 @@ class Chart:
 
 @dataclass
 class Dots:
-    """Gathers points of one look into one path."""
+    """Collect points of the same style in one path."""
 
     style: str
     kind: Literal["dots"] = "dots"
@@ -111,18 +113,18 @@ class Dots:
     trials: list[int] = field(default_factory=list)
 
     def add(self, x: float, y: float, trial: int | None = None) -> None:
-        """Add a point; x and y are places on the axes, 0 to 1 from the left and from below."""
+        """Add a point; x and y are positions on the axes from 0 to 1, from the left and from the bottom."""
         self.parts.append(f"M{round(x * WIDTH)} {round((1 - y) * HEIGHT)}h0")
         if trial is not None:
             self.trials.append(trial)
 
     def mark(self) -> Mark:
-        """Return the path."""
+        """Return the points as a mark."""
         return Mark(self.kind, self.style, "".join(self.parts), tuple(self.trials))
 
 
 def path(points: Iterable[tuple[float, float]]) -> str:
-    """Return the path through places on the axes; where one is not finite it is broken."""
+    """Return the path through positions on the axes, interrupted at positions that are not finite."""
     parts: list[str] = []
     pen = False
     for x, y in points:
@@ -135,7 +137,7 @@ def path(points: Iterable[tuple[float, float]]) -> str:
 
 
 def runs(row: Sequence[int]) -> list[tuple[int, int, int]]:
-    """Return (value, first, past the last) of each run of equal values in a row."""
+    """Return (value, start, stop) of each run of equal values in a row; stop is exclusive."""
     found, first = [], 0
     for at in range(1, len(row) + 1):
         if at == len(row) or row[at] != row[first]:

@@ -1,4 +1,4 @@
-"""The colors of pages and pictures, by Okabe and Ito (2008): color-blind readers tell them apart."""
+"""The colors of pages and charts, based on the color-blind safe palette of Okabe and Ito (2008)."""
 
 LIGHT = {
     "ground": "#ffffff",
@@ -56,12 +56,12 @@ DARK = {
     "class-6": "#c9bd4a",
     "class-7": "#b0b0b0",
 }
-CLASSES = 8  # colors for classes; further ones begin again
+CLASSES = 8  # number of colors for classes; further classes reuse them
 _PAPER = LIGHT | {"text": "#000000", "quiet": "#444444", "link": "#000000"}
 
 
 def color_rules() -> str:
-    """Return the CSS that defines the colors as variables: on a light ground, a dark one, and on paper."""
+    """Return the CSS that defines the colors as variables for light mode, dark mode and print."""
     dark, paper = "@media (prefers-color-scheme: dark)", "@media print"
     return f"{_root(LIGHT)}\n{dark} {{ {_root(DARK)} }}\n{paper} {{ {_root(_PAPER)} }}\n"
 

@@ -1,4 +1,4 @@
-"""Charts of training curves: of one trial, and of several trials side by side."""
+"""Charts of the learning curves of one trial, and of several trials for comparison."""
 
 import math
 from collections.abc import Sequence
@@ -14,18 +14,18 @@ from study.charts.scales import Numbers
 from study.charts.words import shorten
 from study.ledger.trial_artifact import TrialFile
 
-MOST = 300  # points of the curve of one trial, which every trial's run has: a millisecond, a few kilobytes
+MOST = 300  # maximum number of points of a trial's curve, since every run has one: a millisecond, a few kilobytes
 
 Points = list[tuple[int, float]]
 """(iteration, value)."""
 
 
 def trial_curve(costs: Array, dev: Sequence[tuple[int, float]]) -> Chart:
-    """Return the cost over iterations, on train (line) and on dev (dots and line).
+    """Return a chart of the cost by iteration, on train (line) and on dev (line with dots).
 
     Args:
         costs: J before each update.
-        dev: (iteration, cost on dev).
+        dev: (iteration, cost on dev) of each evaluation.
     """
     train = _thin(costs, MOST)
     seen = [(i, cost) for i, cost in dev if math.isfinite(cost)]
@@ -33,7 +33,7 @@ def trial_curve(costs: Array, dev: Sequence[tuple[int, float]]) -> Chart:
     y = Numbers.covering(cost for _, cost in (*train, *seen))
     return Chart(
         key="curve",
-        label="Cost over iterations.",
+        label="Cost by iteration.",
         x=Axis.of("iteration", x),
         y=Axis.of("cost J", y),
         marks=(
@@ -49,8 +49,8 @@ def compared_curves(metric: str, trials: Sequence[tuple[str, TrialFile]]) -> lis
     """Return two charts of several trials: the cost on train, and the metric on dev.
 
     Args:
-        metric: by its name in the engine.
-        trials: (title, curves) of each.
+        metric: name of the metric in the engine.
+        trials: (title, file) of each trial.
     """
     costs = [(title, _thin(file.costs, WIDTH)) for title, file in trials]
     values = [(title, _dev_values(file, f"dev_{metric}")) for title, file in trials]

@@ -1,6 +1,6 @@
-"""Where the labels of an axis fit: how wide a text is, and from which width of the axis on each label can be shown.
+"""Estimate the width of labels, and the minimum width of an axis at which each label fits.
 
-Fonts differ, so widths are estimates on the safe side: of the digits and letters of common fonts.
+Fonts differ, so the widths are conservative estimates for digits and letters of common fonts.
 """
 
 from collections.abc import Sequence
@@ -9,12 +9,12 @@ from itertools import pairwise
 
 from study.charts.scales import Ticks
 
-EM = 0.6  # of the font's size: the width of a character, and a little room
-SIZE = 0.8  # rem, of labels in a page
-GAP = 0.5  # rem between two labels
-STEPS = (7, 9, 11, 14, 18, 23, 30, 40, 52, 70)  # rem: widths of an axis at which `page.css` shows more labels
+EM = 0.6  # width of a character with some padding, relative to the font size
+SIZE = 0.8  # font size of labels in a page, in rem
+GAP = 0.5  # minimum distance of two labels, in rem
+STEPS = (7, 9, 11, 14, 18, 23, 30, 40, 52, 70)  # widths of an axis, in rem, at which `page.css` shows more labels
 NEVER = STEPS[-1]
-WIDEST = 9.0  # rem, of labels beside an axis; longer ones are broken into lines
+WIDEST = 9.0  # maximum width of labels beside an axis, in rem; longer ones are wrapped
 
 
 @dataclass(frozen=True)
@@ -22,10 +22,10 @@ class Label:
     """A label below an axis.
 
     Attributes:
-        at: place on the axis, 0 to 1.
-        text: of the label.
-        half: half of its width, rem.
-        least: width of the axis in rem from which it is shown, one of STEPS; 0 is always.
+        at: position on the axis, from 0 to 1.
+        text: text of the label.
+        half: half of its width, in rem.
+        least: minimum width of the axis, in rem, at which it is shown: one of STEPS, or 0 for always.
     """
 
     at: float
@@ -35,14 +35,14 @@ class Label:
 
 
 def width_of(text: str, size: float = SIZE) -> float:
-    """Return about how wide the longest line of a text is, in the unit of the font's size."""
+    """Return the approximate width of the longest line of a text, in the unit of the font size."""
     return size * EM * max(map(len, text.split("\n")), default=0)
 
 
 def place_labels(ticks: Ticks) -> list[Label]:
-    """Return the labels below an axis of numbers: where not all fit every second is left out, or three of four, ….
+    """Return the labels below an axis of numbers. If not all of them fit, only every second, fourth, … one is shown.
 
-    At the ends a label is moved inwards, so that it stays within the axis.
+    Labels at the ends are moved inwards, so that they stay within the axis.
     """
     count = len(ticks)
     strides = [1 << k for k in range(max(1, count.bit_length()))]
@@ -55,29 +55,29 @@ def place_labels(ticks: Ticks) -> list[Label]:
 
 
 def least_width(places: Sequence[float], halves: Sequence[float], gap: float = GAP) -> int:
-    """Return the least of STEPS at which labels do not overlap, 0 where there is one alone, NEVER where they do."""
+    """Return the smallest of STEPS at which labels do not overlap; 0 for a single label, NEVER if there is none."""
     if len(places) < 2:
         return 0
     return next((step for step in STEPS if fits(places, halves, step, gap)), NEVER)
 
 
 def fits(places: Sequence[float], halves: Sequence[float], width: float, gap: float = GAP) -> bool:
-    """Return whether labels that are moved within an axis of a width do not overlap."""
+    """Return True if labels do not overlap on an axis of this width, after moving them within the axis."""
     middles = [within(at * width, half, width) for at, half in zip(places, halves, strict=True)]
     ends = [(middle - half, middle + half) for middle, half in zip(middles, halves, strict=True)]
     return all(later - earlier >= gap for (_, earlier), (later, _) in pairwise(ends))
 
 
 def within(middle: float, half: float, width: float) -> float:
-    """Return the middle of a label moved so that it stays between 0 and a width."""
+    """Return the center of a label after moving it between 0 and the width of the axis."""
     return max(half, min(middle, width - half))
 
 
 def least_for_names(names: Sequence[str]) -> int:
-    """Return the width from which names side by side are written across; below it they are written upright."""
+    """Return the minimum width at which names are written horizontally; below it they are written vertically."""
     return next((step for step in STEPS if step / len(names) >= max(map(width_of, names)) + GAP), NEVER)
 
 
 def room_beside(ticks: Ticks) -> float:
-    """Return the room that labels beside an axis take, rem."""
+    """Return the width in rem of the labels beside an axis."""
     return min(WIDEST, max((width_of(text) for _, text in ticks), default=0.0)) + 0.5

@@ -1,4 +1,4 @@
-"""From a value to a place on an axis, and the round numbers written beside it."""
+"""Map values to positions on an axis, and choose round numbers for its ticks."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -6,24 +6,27 @@ from dataclasses import dataclass
 from typing import Protocol
 
 Ticks = list[tuple[float, str]]
-"""(place on the axis, 0 to 1; text)."""
+"""(position on the axis from 0 to 1, text)."""
 
 
 class Scale(Protocol):
-    """What an axis needs: a place for each value, and ticks."""
+    """The scale of an axis: a position for each value, and ticks."""
 
     def place(self, value: float | str) -> float:
-        """Return where a value lies, 0 to 1; what lies beyond is put at the edge."""
+        """Return the position of a value from 0 to 1; values outside the axis are placed at its ends."""
 
     def ticks(self) -> Ticks:
-        """Return round numbers, or all choices."""
+        """Return ticks at round numbers, or at all choices."""
 
 
 @dataclass(frozen=True)
 class Numbers:
-    """An axis of numbers from low to high, which differ.
+    """A scale of numbers from low to high.
 
-    log: distances are ratios, low is above 0. whole: ticks are whole numbers.
+    Attributes:
+        low, high: ends of the axis, low < high.
+        log: use a logarithmic scale; low must be positive.
+        whole: place ticks only at whole numbers.
     """
 
     low: float
@@ -35,7 +38,7 @@ class Numbers:
     def covering(
         cls, values: Iterable[float], *, log: bool = False, whole: bool = False, margin: float = 0.04
     ) -> "Numbers":
-        """Return the axis that has all finite values within, with a margin (a share of its length) at both ends."""
+        """Return a scale that contains all finite values, with a margin at both ends (a share of its length)."""
         finite = [value for value in values if math.isfinite(value) and (value > 0 or not log)]
         low, high = (min(finite), max(finite)) if finite else (0.0, 1.0)
         if log:
@@ -45,7 +48,7 @@ class Numbers:
         return cls(low - spread, high + spread, whole=whole)
 
     def place(self, value: float | str) -> float:
-        """Return where a number lies."""
+        """Return the position of a number."""
         number = float(value)
         if self.log:
             share = math.log(max(number, self.low) / self.low) / math.log(self.high / self.low)
@@ -54,7 +57,7 @@ class Numbers:
         return min(1.0, max(0.0, share))
 
     def ticks(self) -> Ticks:
-        """Return three to seven round numbers."""
+        """Return ticks at three to seven round numbers."""
         numbers = _log_ticks(self.low, self.high) if self.log else []
         if len(numbers) < 2:
             numbers = _linear_ticks(self.low, self.high)
@@ -65,21 +68,21 @@ class Numbers:
 
 @dataclass(frozen=True)
 class Choices:
-    """An axis of names, each with the same room."""
+    """A scale of evenly spaced names."""
 
     names: tuple[str, ...]
 
     def place(self, value: float | str) -> float:
-        """Return the middle of a name's room."""
+        """Return the position of a name."""
         return (self.names.index(str(value)) + 0.5) / len(self.names)
 
     def ticks(self) -> Ticks:
-        """Return all names."""
+        """Return a tick for each name."""
         return [(self.place(name), name) for name in self.names]
 
 
 def write(numbers: Sequence[float]) -> list[str]:
-    """Return the texts of ticks: as short as they can be and still differ, powers of ten only where they save room."""
+    """Return the shortest texts of ticks that differ, in scientific notation only where that is shorter."""
     texts: list[str] = []
     for digits in range(4, 17):
         texts = [text if len(text := f"{number:.10g}") <= 7 else f"{number:.{digits}g}" for number in numbers]
@@ -89,10 +92,10 @@ def write(numbers: Sequence[float]) -> list[str]:
 
 
 def robust(values: Sequence[float], *, maximize: bool, margin: float = 0.04) -> tuple[Numbers, bool]:
-    """Return an axis for values of which a few may be far worse than the rest, and whether it leaves any out.
+    """Return a scale for values of which a few may be far worse than the rest, and True if it leaves some out.
 
-    It is cut where the worst tenth takes more than half of it: the differences among good values are what a reader
-    looks for.
+    The worst 10% of the values are left out if they take up more than half of the axis, so that differences between
+    good values remain visible.
     """
     finite = sorted(value for value in values if math.isfinite(value))
     if len(finite) < 10:

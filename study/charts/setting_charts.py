@@ -1,4 +1,4 @@
-"""Charts of settings: the dev value against each hyperparameter, and all of them at once as parallel coordinates."""
+"""Charts of hyperparameters: the dev value by each of them, and all of them as parallel coordinates."""
 
 from collections.abc import Sequence
 
@@ -11,17 +11,17 @@ from study.charts.words import shorten, title_of
 from study.ledger.results import TrialRow
 from study.text.formatting import counted
 
-LEAST = 3  # complete trials that have a hyperparameter, for a chart of it
-BANDS = 5  # of the value, each a colour of its own
-NONE = 0.04  # place on an axis of a trial that does not have the hyperparameter
-JITTER = 0.5  # of the room of a name, over which its dots are spread
+LEAST = 3  # minimum number of complete trials that have a hyperparameter, for a chart of it
+BANDS = 5  # ranks are divided into this number of bands, each with its own color
+NONE = 0.04  # position of trials that do not have the hyperparameter
+JITTER = 0.5  # share of the space of a name over which its dots are spread
 ROOM_FOR_ENDS = 20  # characters
-ROW = 3.6  # rem, of parallel coordinates: room for a name in two lines and its ends
+ROW = 3.6  # height of a row of parallel coordinates in rem, for a label of several lines
 GOLDEN = 0.6180339887498949
 
 
 def searched(facts: TrialFacts) -> list[str]:
-    """Return the hyperparameters that differ between complete trials, in the order they are drawn; layers together."""
+    """Return the hyperparameters that differ between complete trials, in the order of sampling, layers together."""
     rows = facts.summary.ranking()
     names = list(facts.distributions)
     first = next((k for k, name in enumerate(names) if _is_layer(name)), 0)
@@ -35,7 +35,7 @@ def _is_layer(name: str) -> bool:
 
 
 def scale_of(facts: TrialFacts, name: str, *, margin: float = 0.06) -> Scale:
-    """Return the axis of a hyperparameter: as it was drawn, from the lowest to the highest that is there."""
+    """Return the scale of a hyperparameter, from its lowest to its highest value; logarithmic if it was sampled so."""
     kind = facts.distributions[name]
     values = [row.params[name] for row in facts.summary.ranking() if name in row.params]
     if isinstance(kind, CategoricalDistribution):
@@ -47,7 +47,7 @@ def scale_of(facts: TrialFacts, name: str, *, margin: float = 0.06) -> Scale:
 
 
 def slices(facts: TrialFacts) -> tuple[list[Chart], bool]:
-    """Return a chart for each hyperparameter that varies, dev value against it, and whether values are at the edge."""
+    """Return a chart of the dev value by each searched hyperparameter, and True if some values are at the edge."""
     summary = facts.summary
     complete = [row for row in summary.trials if row.state == "complete" and row.value is not None]
     if len(complete) < 2:
@@ -69,20 +69,20 @@ def _slice(facts: TrialFacts, name: str, complete: Sequence[TrialRow], y: Number
     missing = len(complete) - len(rows)
     return Chart(
         key=f"slice-{name}",
-        label=f"Dev {metric} against {name}, {counted(len(rows), 'complete trial')}.",
+        label=f"Dev {metric} by {name}, {counted(len(rows), 'complete trial')}.",
         x=Axis.of(name, x),
         y=Axis.of(f"dev {metric}", y),
         marks=(dots.mark(), best.mark()),
-        caption=f"{counted(missing, 'complete trial')} without it." if missing else "",
+        caption=f"{counted(missing, 'complete trial')} without this hyperparameter." if missing else "",
         tall=12,
         lined=(isinstance(x, Numbers), True),
     )
 
 
 def _places(x: Scale, rows: Sequence[TrialRow], name: str) -> dict[int, float]:
-    """Return where trials lie on an axis: a number exactly, a name within its room, so that no trial hides another.
+    """Return the positions of trials on an axis: exact for numbers, spread around a name so that dots do not overlap.
 
-    Within a name's room by multiples of the golden ratio, so that neighbors lie apart.
+    The offsets are multiples of the golden ratio modulo 1, which separates consecutive trials.
     """
     values = {row.number: row.params[name] for row in rows if name in row.params}
     places = {
@@ -99,7 +99,7 @@ def _main_title(facts: TrialFacts) -> str:
 
 
 def parallel(facts: TrialFacts) -> Chart | None:
-    """Return parallel coordinates of the complete trials: a row a hyperparameter, from low to high, the value last."""
+    """Return parallel coordinates of the complete trials: one row per hyperparameter, and the value in the last row."""
     summary = facts.summary
     rows = summary.ranking()
     names = searched(facts)
@@ -112,7 +112,7 @@ def parallel(facts: TrialFacts) -> Chart | None:
     titles = [*names, f"dev {title_of(summary.metric)}"]
     heights = [1 - (k + 0.5) / len(scales) for k in range(len(scales))]
     marks = [Mark("rule", "pole", "".join(f"M0 {round((1 - y) * HEIGHT)}H{WIDTH}" for y in heights))]
-    # The worst first, so that the best lie on top.
+    # Draw the worst trials first, so that the best ones are on top.
     for rank in reversed(range(len(rows))):
         row = rows[rank]
         across = [_right_of_none(of_row[row.number]) if row.number in of_row else NONE for of_row in places]
@@ -127,15 +127,15 @@ def parallel(facts: TrialFacts) -> Chart | None:
         y=Axis("", list(zip(heights, labels, strict=True)), names=True),
         marks=tuple(marks),
         legend=(("line best", _main_title(facts)), *((f"line band-{k}", _fifth(k)) for k in range(BANDS))),
-        caption="A line is a complete trial, its color is its rank. Each row runs to the right between the two "
-        "values beside it; a line at the very left is a trial without the hyperparameter.",
+        caption="Each line is a complete trial in the color of its rank. Each row runs from the lower value on the "
+        "left to the higher one on the right; lines at the far left are trials without the hyperparameter.",
         tall=ROW * len(scales),
         lined=(False, False),
     )
 
 
 def _ends(scale: Scale) -> str:
-    """Return the low and the high end of an axis as text."""
+    """Return the lower and the upper end of an axis as text."""
     if isinstance(scale, Numbers):
         return " to ".join(write([scale.low, scale.high]))
     names = [text for _, text in scale.ticks()]

@@ -1,6 +1,6 @@
-"""Charts as SVG files that stand alone: the same marks and colors as in the report's page, with their axes as text.
+"""Charts as standalone SVG files, with the same marks and colors as in the report, and the axes as text.
 
-A file is laid out once, for a width: margins are as wide as the labels need, and labels that do not fit are left out.
+The layout has a fixed width. Margins depend on the width of the labels, and labels that do not fit are left out.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,11 +13,11 @@ from study.charts.labels import fits, width_of, within
 from study.charts.scales import Ticks
 from study.text.printable import printable
 
-PLOT_WIDTH, PLOT_HEIGHT, ROW = 640, 300, 48  # pixels; of a row of names beside the axis
-FONT, LINE, MARGIN = 13, 17, 20  # size of texts, distance of lines, empty border
-SAMPLE = 28  # pixels of a legend's line with its gap
+PLOT_WIDTH, PLOT_HEIGHT, ROW = 640, 300, 48  # size of the plot, and height of a row of names, in pixels
+FONT, LINE, MARGIN = 13, 17, 20  # font size, line height and border, in pixels
+SAMPLE = 28  # width of a line in the legend with its gap, in pixels
 _BANDS = {f"band-{k}": f"stroke:{LIGHT[f'band-{k}']};stroke-opacity:.6;stroke-width:1.2" for k in range(5)}
-# The looks of `report/templates/page.css`; marks without an entry are drawn in grey.
+# The styles of `report/templates/page.css`; marks without an entry are drawn in gray.
 _CLASSES = {f"class-{k}": f"stroke:{LIGHT[f'class-{k}']};stroke-width:1.5" for k in range(CLASSES)}
 _STYLES = (
     _BANDS
@@ -38,14 +38,14 @@ _STYLES = (
 
 @dataclass(frozen=True)
 class _Layout:
-    """Pixels around and of the plot of a chart, and the rows of its legend."""
+    """The layout of a chart: margins and height of the plot in pixels, and the rows of the legend."""
 
     left: int
     top: int
     bottom: int
     height: int
     legend: tuple[tuple[tuple[str, str], ...], ...]
-    upright: bool  # whether names below the axis are
+    upright: bool  # True if the names below the axis are written vertically
 
     @property
     def wide(self) -> int:
@@ -62,11 +62,11 @@ def draw_chart(chart: Chart) -> str:
 
 
 def draw_charts(charts: Sequence[Chart], columns: int = 2) -> str:
-    """Return charts side by side as one SVG file.
+    """Return several charts as one SVG file.
 
     Args:
-        charts: at least one.
-        columns: charts in a row.
+        charts: at least one chart.
+        columns: number of charts per row.
     """
     layouts = [_lay_out(chart) for chart in charts]
     columns = min(columns, len(charts))
@@ -119,7 +119,7 @@ def _plot(chart: Chart, layout: _Layout) -> str:
 
 
 def _below(axis: Axis, layout: _Layout) -> Iterator[str]:
-    """Yield the labels below the plot: names all of them, of numbers every one, every second, … that fits."""
+    """Yield the labels below the plot: all names, or every number, every second one, …, so that they fit."""
     y = layout.top + layout.height + LINE
     if layout.upright:
         for at, text in axis.ticks:
@@ -149,7 +149,7 @@ def _fitting(ticks: Ticks) -> Ticks:
 
 
 def _rows_of(legend: Sequence[tuple[str, str]]) -> Iterator[tuple[tuple[str, str], ...]]:
-    """Yield the entries of a legend in rows that are as wide as the plot."""
+    """Yield the entries of a legend in rows that fit the width of the plot."""
     row: list[tuple[str, str]] = []
     for entry in legend:
         if row and sum(SAMPLE + _width(text) + 12 for _, text in (*row, entry)) > PLOT_WIDTH:
@@ -198,5 +198,5 @@ def _text(x: float, y: float, text: str, anchor: str) -> str:
 
 
 def _escape(text: str) -> str:
-    """Return text as XML takes it, which has no place for control characters."""
+    """Return text escaped for XML, which does not allow control characters."""
     return escape_html(printable(text), quote=True)

@@ -1,4 +1,4 @@
-"""Charts with a mark for each trial over its time: cost curves, dev value by trial, how far each got, the front."""
+"""Charts with a mark for each trial: cost curves, dev value by trial, iterations by trial, and the Pareto front."""
 
 import math
 from collections.abc import Sequence
@@ -11,18 +11,18 @@ from study.ledger.results import TrialRow
 from study.text.formatting import counted
 
 STATES = {"complete": "complete", "pruned": "pruned", "failed": "failed", "running": "still running"}
-FALL = 10.0  # times that costs differ, from which the axis is logarithmic
+FALL = 10.0  # ratio of the largest to the smallest value above which an axis is logarithmic
 
 
 def cost_curves(facts: TrialFacts) -> Chart | None:
-    """Return J by iteration: all trials faint, the confirmed or best one strong."""
+    """Return a chart of J by iteration for all trials; the confirmed or best one is highlighted."""
     if not facts.curves:
         return None
     last = 1 + max(points[-1][0] for points in facts.curves.values())
     costs = [cost for points in facts.curves.values() for _, cost in points if math.isfinite(cost)]
     if not costs:
         return None
-    # A curve that diverges would press all others flat: the axis ends at twice the highest start.
+    # End the axis at twice the highest initial cost, so that a diverging curve does not flatten all others.
     starts = [points[0][1] for points in facts.curves.values() if math.isfinite(points[0][1])]
     top = 2 * max(starts, default=1.0)
     shown = [min(cost, top) for cost in costs]
@@ -41,8 +41,8 @@ def cost_curves(facts: TrialFacts) -> Chart | None:
     if main is not None and best is not None:
         marks.append(Mark("line", "best", _curve(best, x, y), (main,)))
         legend.insert(0, ("line best", facts.summary.choice.title(main)))
-        said = f" That of trial {main} falls from {short(best[0][1])} to {short(best[-1][1])}."
-    scaled = " J is on a logarithmic axis." if y.log else ""
+        said = f" The curve of trial {main} goes from {short(best[0][1])} to {short(best[-1][1])}."
+    scaled = " The axis of J is logarithmic." if y.log else ""
     cut = f" Costs above {short(top)} are cut off." if max(costs) > top else ""
     return Chart(
         key="curves-chart",
@@ -51,7 +51,7 @@ def cost_curves(facts: TrialFacts) -> Chart | None:
         y=Axis.of("cost J", y),
         marks=tuple(marks),
         legend=tuple(legend),
-        caption=f"Cost J before each update.{scaled}{cut} Point at a curve to see whose it is; click keeps it.",
+        caption=f"Cost J before each update.{scaled}{cut} Point at a curve to see its trial; click to keep it.",
         tall=24,
     )
 
@@ -61,18 +61,18 @@ def _curve(points: Sequence[tuple[int, float]], x: Numbers, y: Numbers) -> str:
 
 
 def progress(facts: TrialFacts) -> Chart | None:
-    """Return the dev value of each trial in the order asked, and the best so far."""
+    """Return a chart of the dev value of each trial, by number, with the best value so far."""
     summary = facts.summary
-    told = [row for row in summary.trials if row.value is not None]
-    if len(told) < 2:
+    valued = [row for row in summary.trials if row.value is not None]
+    if len(valued) < 2:
         return None
     maximize = summary.direction == "maximize"
-    y, cut = robust([float(row.value or 0) for row in told], maximize=maximize)
+    y, cut = robust([float(row.value or 0) for row in valued], maximize=maximize)
     x = Numbers.covering([row.number for row in summary.trials], whole=True, margin=0.02)
     complete, pruned, best = Dots("complete"), Dots("pruned"), Dots("best big")
     steps: list[tuple[float, float]] = []
     so_far: float | None = None
-    for row in told:
+    for row in valued:
         value = float(row.value or 0)
         at = (x.place(row.number), y.place(value))
         if row.state != "complete":
@@ -88,8 +88,8 @@ def progress(facts: TrialFacts) -> Chart | None:
     metric = title_of(summary.metric)
     return Chart(
         key="progress-chart",
-        label=f"Dev {metric} by trial, in the order asked, with the best so far"
-        + (f"; it ends at {short(so_far)}." if so_far is not None else "."),
+        label=f"Dev {metric} by trial, with the best value so far"
+        + (f", which reaches {short(so_far)}." if so_far is not None else "."),
         x=Axis.of("trial", x),
         y=Axis.of(f"dev {metric}", y),
         marks=(pruned.mark(), complete.mark(), Mark("rule", "frontier", path(steps)), best.mark()),
@@ -98,13 +98,13 @@ def progress(facts: TrialFacts) -> Chart | None:
             *((("dots pruned", "pruned, at its last report"),) if pruned.parts else ()),
             ("line frontier", "best so far"),
         ),
-        caption="Dev value in the order in which settings were tried." + _cut(cut),
+        caption="Dev value of each trial, in the order of the search." + _cut(cut),
         tall=16,
     )
 
 
 def reach(facts: TrialFacts) -> Chart | None:
-    """Return how many iterations each trial got, by what became of it."""
+    """Return a chart of the number of iterations of each trial, by state."""
     rows = [row for row in facts.summary.trials if row.iterations]
     if len(rows) < 2:
         return None
@@ -121,14 +121,14 @@ def reach(facts: TrialFacts) -> Chart | None:
         marks += [Mark("rule", f"stick {state}", sticks), dots.mark()]
     return Chart(
         key="reach-chart",
-        label="Iterations that each trial got: "
+        label="Iterations of each trial: "
         + ", ".join(f"{sum(row.state == state for row in rows)} {STATES[state]}" for state in present)
         + ".",
         x=Axis.of("trial", x),
         y=Axis.of("iterations", y),
         marks=tuple(marks),
         legend=tuple((f"dots {state}", STATES[state]) for state in present),
-        caption="How far each trial was trained before it was complete, stopped or failed.",
+        caption="Number of iterations until each trial was complete, was pruned, or failed.",
         tall=14,
     )
 
@@ -139,7 +139,7 @@ def _stick(row: TrialRow, x: Numbers, y: Numbers) -> str:
 
 
 def front(facts: TrialFacts) -> Chart | None:
-    """Return the first two objectives against each other, where there are several."""
+    """Return a chart of the first two objectives with the Pareto front; None if there is only one objective."""
     summary = facts.summary
     if len(summary.objectives) < 2 or not summary.values:
         return None
@@ -152,15 +152,16 @@ def front(facts: TrialFacts) -> Chart | None:
         (best if number in summary.front else others).add(x.place(across), y.place(down), number)
     ordered = sorted((pairs[number][1], pairs[number][0]) for number in summary.front)
     line = path([(x.place(across), y.place(down)) for across, down in ordered])
-    more = f" Of {len(summary.objectives)} objectives the first two are drawn." if len(summary.objectives) > 2 else ""
+    count = len(summary.objectives)
+    more = f" Only the first two of {count} objectives are shown." if count > 2 else ""
     return Chart(
         key="front-chart",
         label=f"{title_of(first)} against {title_of(second)}: {counted(len(pairs), 'complete trial')}, "
-        f"{len(summary.front)} of them the best trade-offs.",
+        f"{len(summary.front)} of them on the Pareto front.",
         x=Axis.of(_on_dev(second), x),
         y=Axis.of(_on_dev(first), y),
         marks=(others.mark(), Mark("rule", "frontier", line), best.mark()),
-        legend=(("dots best", "no other is better in all objectives"), ("dots complete", "other complete trials")),
+        legend=(("dots best", "best trade-offs (Pareto front)"), ("dots complete", "other complete trials")),
         caption="Each dot is a complete trial." + more,
     )
 
@@ -175,4 +176,4 @@ def _on_dev(objective: str) -> str:
 
 
 def _cut(cut: bool) -> str:
-    return " A few values far worse than the rest are drawn at the edge." if cut else ""
+    return " Values far worse than the others are drawn at the edge." if cut else ""

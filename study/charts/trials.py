@@ -1,4 +1,4 @@
-"""What the charts of trials stand on: rows, curves and the space, read from the ledger and the trials' files."""
+"""The input of charts of trials: rows, curves and distributions, from the ledger and the files of the trials."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -12,20 +12,20 @@ from study.ledger.home import StudyFolder
 from study.ledger.results import Summary
 from study.ledger.trial_artifact import find_curve
 
-POINTS, MANY, POINTS_OF_MANY = 60, 300, 24  # of a drawn curve; and of each where there are many
+POINTS, MANY, POINTS_OF_MANY = 60, 300, 24  # points per curve, and points per curve if there are more than MANY trials
 
 Curve = list[tuple[int, float]]
-"""(iteration, J) at some of the iterations."""
+"""(iteration, J) at a subset of the iterations."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class TrialFacts:
-    """What is known of the trials of a study.
+    """The trials of a study as charts need them.
 
     Attributes:
-        summary: of the study.
-        curves: of finished trials, by number.
-        distributions: what each hyperparameter was drawn from.
+        summary: summary of the study.
+        curves: curves of finished trials, by number.
+        distributions: distribution of each hyperparameter.
     """
 
     summary: Summary
@@ -34,17 +34,17 @@ class TrialFacts:
 
     @property
     def main(self) -> int | None:
-        """The trial that stands out: the confirmed one, or else the best in the search."""
+        """The main trial: the confirmed one, or else the best in the search."""
         return self.summary.choice.main
 
 
 def distributions_of(trials: Iterable[FrozenTrial]) -> dict[str, BaseDistribution]:
-    """Return what each hyperparameter was drawn from."""
+    """Return the distribution of each hyperparameter."""
     return {name: kind for trial in trials for name, kind in trial.distributions.items()}
 
 
 def thin_curves(folder: StudyFolder, summary: Summary) -> dict[int, Curve]:
-    """Return the curves of finished trials, by number, with as many points as a picture needs."""
+    """Return the curves of finished trials by number, with only as many points as a chart needs."""
     count = POINTS if len(summary.trials) <= MANY else POINTS_OF_MANY
     curves = {}
     for row in summary.trials:
@@ -55,12 +55,12 @@ def thin_curves(folder: StudyFolder, summary: Summary) -> dict[int, Curve]:
 
 
 def thin(costs: Array, count: int = POINTS) -> Curve:
-    """Return a curve with at most so many points."""
+    """Return a curve with at most `count` points."""
     return [(i, float(costs[i])) for i in _places(len(costs), count)]
 
 
 def _places(n: int, count: int) -> list[int]:
-    """Return at most `count` places in a curve of n, first and last among them, half of them where it is steep."""
+    """Return at most `count` indices of a curve of length n, half of them concentrated at its steep start."""
     if n <= count:
         return list(range(n))
     steep = np.geomspace(1, n, count // 2) - 1

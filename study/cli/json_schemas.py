@@ -1,4 +1,4 @@
-"""JSON Schemas of what the commands print with --json, made from the records that they print."""
+"""JSON Schemas of the --json output of the commands, generated from the records that they print."""
 
 import typing
 from collections.abc import Iterator
@@ -58,7 +58,7 @@ def json_schema(command: str) -> dict[str, Json]:
 
 
 def _describe(record: type, described: _ObjectSchema) -> None:
-    """Say in a record's schema what `study.text.records.to_json` writes: fields, and the properties that it names."""
+    """Add to a record's schema the keys that `study.text.records.to_json` writes: fields and listed properties."""
     renamed = {each.name: key_of(each) for each in fields(record)}
     for name in properties_of(record):
         returned = typing.get_type_hints(getattr(record, name).fget)["return"]

@@ -1,4 +1,4 @@
-"""The command `study`. What it exits with is in `study.exit_status`."""
+"""The command `study`. Its exit codes are documented in `study.exit_status`."""
 
 import atexit
 import gc
@@ -24,13 +24,13 @@ _RULES = {"int": "must be a whole number", "float": "must be a number", "finite"
 
 
 class Commands(TyperGroup):
-    """The commands. An error that a user is to see ends one with a line on standard error and an exit code."""
+    """The group of commands. It reports an expected error as one line on standard error and an exit code."""
 
     def invoke(self, ctx: Any) -> object:
-        """Run the command that was asked for.
+        """Run the requested command.
 
         Raises:
-            typer.Exit: with the exit code, where the user or the machine got something wrong.
+            typer.Exit: with the exit code, after an error of the user or the machine.
         """
         try:
             return super().invoke(ctx)
@@ -54,17 +54,17 @@ class Commands(TyperGroup):
 
 
 class Command(TyperCommand):
-    """A command. What it prints as the next one goes to the same place."""
+    """A command. The next commands that it suggests repeat its --home and --storage."""
 
     def invoke(self, ctx: Any) -> object:
-        """Run the command with the options that were given."""
+        """Run the command with its parsed options."""
         with running_with(ctx.params):
             return super().invoke(ctx)
 
 
 def wrong_value(error: typer.BadParameter) -> str | None:
-    """Return what is wrong with the value of an option or argument, where typer has it said by pydantic; else None."""
-    # pydantic takes long to import, and is there only if this is its error
+    """Return a message about an invalid option or argument if pydantic rejected it, else None."""
+    # Importing pydantic is slow, so its error is recognized by its attributes.
     errors, parameter = getattr(error.__cause__, "errors", None), error.param
     if parameter is None or errors is None:
         return None
@@ -117,7 +117,7 @@ def _common(
 def main() -> None:
     """Run the command line in a process of its own."""
     signals.raise_once()
-    # Collecting again and again what was imported and read takes half the time of a command on 5,000 trials.
+    # With Python's default thresholds, garbage collection takes half the time of a command on 5,000 trials.
     gc.set_threshold(100_000, 20, 20)
     atexit.register(gc.freeze)
     outputs.make_lasting()
@@ -125,15 +125,15 @@ def main() -> None:
         app()
     except KeyboardInterrupt:
         code: str | int | None = ExitCode.INTERRUPTED
-    except SystemExit as ended:  # typer makes one of Ctrl-C, too
+    except SystemExit as ended:  # typer also turns Ctrl-C into one
         code = ended.code
-    except Exception as error:  # of the program; Python prints the traceback
+    except Exception as error:  # a bug; Python prints the traceback
         message = redact(f"{type(error).__name__}: {error}")
         exit_status.report(ExitStatus(ExitCode.FAULT, Cause.FAULT, message))
         raise
     failure = outputs.failure()
     if failure is not None:
-        print(f"study: {failure}; what came after that is not shown", file=sys.stderr)
+        print(f"study: {failure}; the rest of the output was lost", file=sys.stderr)
         if not code:
             code = ExitCode.FAULT
             exit_status.report(ExitStatus(code, Cause.MACHINE, failure))
@@ -142,7 +142,7 @@ def main() -> None:
     if not exit_status.is_reported():
         exit_status.report(ExitStatus.of_code(code if isinstance(code, int) else int(code is not None)))
     if code in (ExitCode.FAULT, ExitCode.INTERRUPTED):
-        signals.leave(code)  # something may still be at work
+        signals.leave(code)  # threads or child processes may still be running
     sys.exit(code)
 
 

@@ -1,4 +1,4 @@
-"""What a person sees while a study runs: a live bar in a terminal, plain lines where there is none."""
+"""Show the progress of a run: a live bar in a terminal, plain lines elsewhere."""
 
 from functools import partial
 from pathlib import Path
@@ -23,10 +23,10 @@ from study.text.verbosity import PRINTER, is_told, log
 
 
 class RunView:
-    """The view of one run: a bar in a terminal, a line a trial elsewhere; use as a context manager.
+    """Show one run: a live bar in a terminal, one line per trial elsewhere. Use as a context manager.
 
     Args:
-        home: where the study is.
+        home: home that contains the study.
     """
 
     def __init__(self, home: Home) -> None:
@@ -49,10 +49,10 @@ class RunView:
         self._stop_bar()
         if kind is KeyboardInterrupt and self._planned:
             kept = f"{self._done} of {counted(self._planned, 'trial')} {agree(self._done, 'is', 'are')} kept"
-            self._tell(f"{kept}; the same command goes on from here.")
+            self._tell(f"{kept}; run the same command again to resume.")
 
     def _tell(self, text: str, style: str | None = None) -> None:
-        """Say something on the way; printed by the console that shows a bar, below which it would stand otherwise."""
+        """Log a message. It is printed by the console that shows the bar, which keeps the bar below it."""
         log.info("%s", text, extra={PRINTER: partial(self.console.print, style=style)})
 
     def _begun(
@@ -62,16 +62,16 @@ class RunView:
         self._done, self._planned, self._best = done, planned, best
         dataset, sizes = datasets[0], describe_sizes(datasets)
         features = counted(dataset.n_x, "feature")
-        self._tell(f"{dataset.source}: {dataset.task}, {features}, {sizes}; test stays sealed")
+        self._tell(f"{dataset.source}: {dataset.task}, {features}, {sizes}; the test set stays sealed")
         for note in dataset.notes:
             self._tell(f"  {note}", style="dim")
         title = METRICS[metric].title if metric in METRICS else metric
         because = dataset.metric_reason if metric == dataset.default_metric else ""
-        self._tell(f"  compared by {title} on dev" + (f", since {because}" if because else ""))
+        self._tell(f"  trials are compared by {title} on dev" + (f", since {because}" if because else ""))
         if done >= planned:
             return
         if done:
-            self._tell(f"going on after {done} of {counted(planned, 'trial')}")
+            self._tell(f"resuming after {done} of {counted(planned, 'trial')}")
         if self.console.is_terminal and is_told():
             self._bar = Progress(
                 TextColumn("trials"),
@@ -81,21 +81,21 @@ class RunView:
                 TimeColumn(),
                 console=self.console,
             )
-            self._task = self._bar.add_task("trials", total=planned, completed=done, best=self._said_best())
+            self._task = self._bar.add_task("trials", total=planned, completed=done, best=self._describe_best())
             self._bar.start()
 
     def _finished(self, number: int, state: str, value: float | None) -> None:
         self._done += 1
         if state == "complete" and value is not None and _better(value, self._best, self._direction):
             self._best = value
-        best = self._said_best()
+        best = self._describe_best()
         if self._bar is not None:
             self._bar.update(self._task, completed=self._done, best=best)
         else:
             shown = "" if value is None else f" {self._metric} {figures([value])[0]}"
             self._tell(f"trial {number} {state}{shown} ({self._done}/{self._planned}) {best}".rstrip())
 
-    def _said_best(self) -> str:
+    def _describe_best(self) -> str:
         return "" if self._best is None else f"best dev {METRICS[self._metric].title} {figures([self._best])[0]}"
 
     def _confirming(self, share: float) -> None:
@@ -109,13 +109,13 @@ class RunView:
         self._confirm_bar.stop()
 
     def _ended(self, result: RunResult) -> None:
-        """Print the ten best trials; MLflow is still being written."""
+        """Print the ten best trials. The export to MLflow may still be in progress."""
         self._stop_bar()
         summary = result.summary
         if not result.new:
             self.console.print(
                 f"study {summary.name!r} is complete with {counted(len(summary.trials), 'trial')}; nothing to do. "
-                "--trials N raises the number."
+                "Use --trials N to raise the total."
             )
         curves = read_curves(self.home.folder(summary.name), summary)
         self.console.print(leaderboard(summary, self.console.width, curves), soft_wrap=False)
@@ -127,7 +127,7 @@ class RunView:
         print_warnings(summary.warnings)
 
     def conclude(self, result: RunResult) -> None:
-        """Say where to look next."""
+        """Print the commands that show the results."""
         missing = result.missing_runs()
         if missing:
             self.console.print(missing)

@@ -1,4 +1,4 @@
-"""The commands that look at studies: show, report, list, compare, ui, sync."""
+"""The commands that show results: show, report, list, compare, ui, sync."""
 
 from pathlib import Path
 from typing import Annotated
@@ -112,7 +112,7 @@ def compare(
 ) -> None:
     """Compare trials, or the best trials of studies on the same data.
 
-    If you name only one, it is compared with the best trial of the study."""
+    If you name only one trial, it is compared with the best trial of the study."""
     with importing(*LIBRARIES):
         from study.cli.terminal import print_record
         from study.cli.views.compare import print_comparison
@@ -128,14 +128,14 @@ def compare(
 
 def ui(
     name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="Study to show (default: the one that ran last).")
+        str | None, typer.Argument(metavar="NAME", help="Study to show (default: the one that ran most recently).")
     ] = None,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 5000,
     optuna: Annotated[
         bool, typer.Option("--optuna", help="Serve optuna-dashboard for the study instead of MLflow.")
     ] = False,
     browser: Annotated[
-        bool, typer.Option("--browser/--no-browser", help="Open a web browser, if there is one.")
+        bool, typer.Option("--browser/--no-browser", help="Open a web browser, if one is available.")
     ] = True,
     home: HomeOption = None,
     storage: StorageOption = None,
@@ -147,7 +147,7 @@ def ui(
 
     place = Home.at(home, storage)
     if optuna and name is None:
-        raise UserError(f"--optuna shows one study; name it: {next_command('ui', 'NAME', '--optuna')}")
+        raise UserError(f"--optuna needs the name of a study: {next_command('ui', 'NAME', '--optuna')}")
     if optuna and name:
         serve_dashboard(place, port, name)
     else:
@@ -155,7 +155,7 @@ def ui(
 
 
 def sync(name: NameArgument, json: JsonOption = False, home: HomeOption = None, storage: StorageOption = None) -> None:
-    """Write to MLflow the trials of a study that are missing there."""
+    """Write the trials that are missing from MLflow."""
     with importing(*LIBRARIES):
         from study.cli.terminal import SyncView, print_record
         from study.ledger.home import Home
@@ -166,5 +166,5 @@ def sync(name: NameArgument, json: JsonOption = False, home: HomeOption = None, 
     if json:
         print_record(result)
     else:
-        has = f"{counted(result.trials, 'trial')} {agree(result.trials, 'has a run', 'have a run each')}"
-        say(f"{name}: {has} at {result.store}; {result.written} {agree(result.written, 'was', 'were')} written now")
+        runs = f"runs of {counted(result.trials, 'trial')}"
+        say(f"{name}: {result.store} has {runs}; {result.written} {agree(result.written, 'was', 'were')} written now")

@@ -1,4 +1,4 @@
-"""The commands before and during a search: run, plan, init."""
+"""The commands that prepare and run a search: run, plan, init."""
 
 from contextlib import nullcontext
 from pathlib import Path
@@ -48,7 +48,7 @@ def run(
     with importing("numpy"):
         from study.ledger.home import Home
         from study.spec import read_spec
-    declared = read_spec(spec)  # a mistake in it is answered before what takes a second to import
+    declared = read_spec(spec)  # before the slow imports, so that a mistake in the spec is reported at once
     place = Home.at(home, storage)
     log.debug("study %r, home %s", declared.name, place.path)
     with importing(*LIBRARIES):
@@ -115,12 +115,12 @@ def init(
         bool | None, typer.Option("--header/--no-header", help="Whether the first line names the columns.")
     ] = None,
     decimal: Annotated[str | None, typer.Option(metavar="MARK", help="Decimal mark: '.' or ','.")] = None,
-    quote: Annotated[str | None, typer.Option(metavar="MARK", help="Quote character; '' for none.")] = None,
+    quote: Annotated[str | None, typer.Option(metavar="MARK", help="Quote character; '' disables quoting.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite an existing spec.")] = False,
 ) -> None:
     """Write a spec for a table, next to it.
 
-    The format of a text file is detected; options override what is detected."""
+    The format of a text file is detected; options override the detected values."""
     with importing(*LIBRARIES):
         from study.cli.terminal import print_written
         from study.data.init import write_spec

@@ -117,7 +117,7 @@ def submit(
         print_json(submission)
     else:
         name, follow = submission["name"], next_command("logs", submission["name"], "-f")
-        say(f"{name}: {submission['state']}, submission {submission['id']}; `{follow}` follows it")
+        say(f"{name}: {submission['state']}, submission {submission['id']}; follow it with `{follow}`")
 
 
 def status(
@@ -128,7 +128,7 @@ def status(
     token_file: TokenOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Show the status of the studies of a service."""
+    """Show the status of the studies on a service."""
     from study.cli.terminal import print_json
     from study.service.status_view import print_status
 
@@ -152,7 +152,7 @@ def cancel(
     if json:
         print_json(submission)
     elif submission["state"] == "running":
-        say(f"{name}: is being stopped; what is finished is kept")
+        say(f"{name}: stopping; finished trials are kept")
     else:
         say(f"{name}: {submission['state']}")
 
@@ -165,7 +165,7 @@ def logs(
     server: ServerOption = None,
     token_file: TokenOption = None,
 ) -> None:
-    """Print the output of a study of a service."""
+    """Print the output of a study on a service."""
     for piece in _client(server, token_file).log(name, follow=follow):
         sys.stdout.write(printable(piece))
         sys.stdout.flush()

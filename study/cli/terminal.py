@@ -1,4 +1,4 @@
-"""What a person sees in the terminal: tables, and plain lines where there is no terminal."""
+"""Print tables and progress bars to a terminal, and plain lines elsewhere."""
 
 import json
 import sys
@@ -44,17 +44,17 @@ _GAP, _CURVE, _SECONDS = "train − dev", "log J", "seconds"
 
 
 class TimeColumn(ProgressColumn):
-    """How long it takes yet, "0:00:04 left"; at the end how long it took."""
+    """Show the time left, such as "0:00:04 left", and the total time once the task has finished."""
 
     def render(self, task: Task) -> Text:
         """Return the text of the column."""
         seconds = task.finished_time if task.finished else task.time_remaining
-        said = "" if seconds is None else f"{timedelta(seconds=int(seconds))} {'in all' if task.finished else 'left'}"
+        said = "" if seconds is None else f"{timedelta(seconds=int(seconds))} {'in total' if task.finished else 'left'}"
         return Text(said, style="progress.remaining")
 
 
 class SyncView:
-    """A bar while runs are written to MLflow, in a terminal; use as a context manager."""
+    """Show a bar in a terminal while runs are written to MLflow. Use as a context manager."""
 
     def __init__(self, *, quiet: bool) -> None:
         console = make_console(stderr=True)
@@ -70,12 +70,12 @@ class SyncView:
         self._bar.stop()
 
     def written(self, done: int, total: int) -> None:
-        """Show that so many runs of so many have been written."""
+        """Show how many of the runs have been written."""
         self._bar.update(self._task, completed=done, total=total)
 
 
 class ConfirmBar:
-    """A bar while the best trials are trained again, in a terminal: from the first `update` on, until `stop`."""
+    """Show a bar in a terminal while the best trials are retrained, from the first `update` until `stop`."""
 
     def __init__(self, console: Console | None = None, *, quiet: bool = False) -> None:
         console = console or make_console()
@@ -84,14 +84,14 @@ class ConfirmBar:
         self._task: TaskID | None = None
 
     def update(self, share: float) -> None:
-        """Show which share of the work is done, 0 to 1."""
+        """Show the share of the work that is done, from 0 to 1."""
         if self._task is None:
             self._task = self._bar.add_task("confirming", total=1.0)
             self._bar.start()
         self._bar.update(self._task, completed=share)
 
     def stop(self) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         self._bar.stop()
 
     def __enter__(self) -> Self:
@@ -102,12 +102,12 @@ class ConfirmBar:
 
 
 def leaderboard(summary: Summary, width: int = 80, curves: Mapping[int, Sequence[float]] | None = None) -> Table:
-    """Return the ten best trials, or the front of several objectives, as a table.
+    """Return the ten best trials, or the Pareto front of several objectives, as a table.
 
     Args:
-        summary: of the study.
-        width: that the table may take; columns that do not fit are left out, and the caption names them.
-        curves: of these trials by number, for a column of sparklines; None has no such column.
+        summary: summary of the study.
+        width: maximum width of the table; columns that do not fit are left out and named in the caption.
+        curves: learning curves by trial number, for a column of sparklines; None leaves that column out.
     """
     several = len(summary.objectives) > 1
     ranked = _ranked(summary)
@@ -118,7 +118,7 @@ def leaderboard(summary: Summary, width: int = 80, curves: Mapping[int, Sequence
     while True:
         table = _leaderboard(summary, ranked, names, extra, curves or {}, several=several)
         if left_out:
-            table.caption = f"not shown: {', '.join(reversed(left_out))} (--json has all)"
+            table.caption = f"not shown: {', '.join(reversed(left_out))} (--json shows all)"
         measured = Console(width=1000).measure(table).maximum
         if measured <= width or len(names) + len(extra) <= 1:
             return table
@@ -127,7 +127,7 @@ def leaderboard(summary: Summary, width: int = 80, curves: Mapping[int, Sequence
 
 
 def _dispensable(names: Sequence[str], extra: Sequence[str]) -> str:
-    """Return the column that is left out next: who looks at a network wants its units and its learning rate."""
+    """Return the column to leave out next; units and learning rate are kept longest."""
     if _SECONDS in extra:
         return _SECONDS
     others = [name for name in names if name not in _KEPT]
@@ -140,7 +140,7 @@ def _ranked(summary: Summary) -> list[TrialRow]:
 
 
 def read_curves(folder: StudyFolder, summary: Summary) -> dict[int, Sequence[float]]:
-    """Return log J by iteration of the trials on the leaderboard, as far as their files are there."""
+    """Return log J by iteration for each trial on the leaderboard whose file exists."""
     read = {row.number: find_curve(folder.result(row.number)) for row in _ranked(summary)}
     with np.errstate(divide="ignore", invalid="ignore"):
         return {number: np.log(curve).tolist() for number, curve in read.items() if curve is not None}
@@ -189,7 +189,7 @@ def _leaderboard(
 
 
 def _values(summary: Summary, ranked: Sequence[TrialRow], objectives: int) -> list[tuple[str, ...]]:
-    """Return what is compared of each trial, as text: the figures of an objective have the same decimals."""
+    """Return the objective values of each trial as text, with the same number of decimals per objective."""
     several = objectives > 1
     rows = [summary.values.get(row.number, [None] * objectives) if several else [row.value] for row in ranked]
     return list(zip(*(figures([row[place] for row in rows]) for place in range(objectives)), strict=True))
@@ -200,14 +200,14 @@ def _objective_title(name: str) -> str:
 
 
 def console_for_sentences() -> Console:
-    """Return a console that breaks lines between words in a terminal; in a pipe a line stays whole."""
+    """Return a console that wraps lines between words in a terminal, but never in a pipe."""
     console = make_console()
     console.soft_wrap = not console.is_terminal
     return console
 
 
 def print_summary(summary: Summary, folder: StudyFolder) -> None:
-    """Print a study: how it stands, and its best trials."""
+    """Print the state of a study and its best trials."""
     console = make_console(soft_wrap=True)
     finished = sum(row.state != "running" for row in summary.trials)
     trials = f"{finished} of {counted(summary.planned, 'trial')}"
@@ -219,17 +219,17 @@ def print_summary(summary: Summary, folder: StudyFolder) -> None:
 
 
 def print_warnings(warnings: Sequence[str]) -> None:
-    """Print the severe warnings that results are to be read with."""
+    """Print the severe warnings that qualify the results."""
     console = console_for_sentences()
     for warning in warnings:
         console.print(f"! {warning}")
 
 
 def print_list(summaries: Sequence[Summary], place: str) -> None:
-    """Print one line a study."""
+    """Print one line per study."""
     console = make_console(soft_wrap=True)
     if not summaries:
-        console.print(f"no study in {place}; run one with `{next_command('run', 'SPEC.toml')}`")
+        console.print(f"no studies in {place}; run one with `{next_command('run', 'SPEC.toml')}`")
         return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for title in ("study", "state", "trials", "best on dev", "metric", "description"):
@@ -243,7 +243,7 @@ def print_list(summaries: Sequence[Summary], place: str) -> None:
 
 
 def print_written(written: Written) -> None:
-    """Print what `study init` wrote, what to look at in it, and what comes next."""
+    """Print what `study init` wrote, what to check in it, and the next commands."""
     console = make_console(soft_wrap=True)
     console.print(f"wrote {written.path}")
     draft = written.draft
@@ -251,12 +251,12 @@ def print_written(written: Written) -> None:
         console.print(f"read as: {draft.read_as}")
     if draft.target is not None:
         which = "the last column" if draft.target == -1 else repr(draft.target)
-        console.print(f"target: {which}" + (", a guess" if written.guessed else ""))
+        console.print(f"target: {which}" + (", guessed" if written.guessed else ""))
         if draft.task is not None:
             console.print(f"task: {draft.task}")
         if written.guessed:
             again = next_command("init", written.table, "--target", "COL", "--force")
-            console.print(f"  another of its columns: {again}")
+            console.print(f"  to use another column: {again}")
     if draft.ignored:
         console.print(f"left out as identifiers: {', '.join(draft.ignored)}")
     for decision in draft.decisions:
@@ -264,8 +264,8 @@ def print_written(written: Written) -> None:
     for warning in draft.warnings:
         console.print(f"! {warning}")
     if draft.trouble is not None:
-        console.print(f"! it cannot be the target as it stands: {draft.trouble}")
-    console.print(f"Look:  {next_command('plan', written.path)}")
+        console.print(f"! this column cannot be the target: {draft.trouble}")
+    console.print(f"Plan:  {next_command('plan', written.path)}")
     console.print(f"Run:   {next_command('run', written.path)}")
 
 
@@ -275,7 +275,7 @@ def print_record(record: "DataclassInstance") -> None:
 
 
 def print_json(value: object) -> None:
-    """Print JSON, one document."""
+    """Print a value as one JSON document."""
     json.dump(value, sys.stdout, indent=2, allow_nan=False)
     sys.stdout.write("\n")
 

@@ -1,4 +1,4 @@
-"""The commands that judge and use the best of a study: confirm, recheck, finalize, predict."""
+"""The commands that confirm and use the best trial of a study: confirm, recheck, finalize, predict."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -32,7 +32,7 @@ def confirm(
 
     The output names the best one, and those that are not significantly different from it."""
     with importing(*LIBRARIES):
-        import study.data.loading  # noqa: F401 - later otherwise, where an interrupt would break it
+        import study.data.loading  # noqa: F401 - imported here, since an interrupt during a later import would break it
         from study.cli.terminal import ConfirmBar, print_record, print_warnings
         from study.cli.views.confirm import print_confirmed
         from study.evaluation.confirm import confirm as confirm_study
@@ -57,7 +57,7 @@ def recheck(
     name: NameArgument,
     data: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Table to use instead of the study's (default: the study's, as it is now)."),
+        typer.Option(metavar="FILE", help="Table to use (default: the study's table in its current state)."),
     ] = None,
     trials: Annotated[
         int | None, typer.Option(min=1, help="Trials of the new search (default: a quarter of the study's).")
@@ -76,7 +76,7 @@ def recheck(
 ) -> None:
     """Check whether the best trial still holds on current data."""
     with importing(*LIBRARIES):
-        import study.data.loading  # noqa: F401 - later otherwise, where an interrupt would break it
+        import study.data.loading  # noqa: F401 - imported here, since an interrupt during a later import would break it
         from study.cli.terminal import print_record
         from study.cli.views.confirm import print_rechecked
         from study.evaluation.recheck import recheck as recheck_study
@@ -116,7 +116,7 @@ def finalize(
 ) -> None:
     """Retrain one trial, evaluate it on the test set, save the model.
 
-    The test set can be opened once; a second time needs --again."""
+    The test set can be opened only once, unless you pass --again."""
     with importing(*LIBRARIES):
         from study.cli.terminal import print_record, print_warnings
         from study.cli.views.final import print_final
@@ -143,7 +143,7 @@ def predict(
         typer.Option("--out", "-o", metavar="OUT", help="Output file, .csv or .parquet (default: print CSV)."),
     ] = None,
     safe_csv: Annotated[
-        bool, typer.Option("--safe-csv", help="Prefix ' to text that a spreadsheet would read as a formula.")
+        bool, typer.Option("--safe-csv", help="Prefix text that a spreadsheet would read as a formula with '.")
     ] = False,
     json: Annotated[
         bool, typer.Option("--json", help="Print a JSON summary of what was written; needs --out.")
@@ -153,7 +153,7 @@ def predict(
 ) -> None:
     """Predict the rows of a table with the final model."""
     if json and out is None:
-        raise UserError("--json: needs --out, since predictions would be printed in the same place; add --out FILE")
+        raise UserError("--json needs --out FILE, since the summary and the predictions cannot both be printed")
     with importing(*LIBRARIES):
         from study.cli.terminal import print_json
         from study.ledger.home import Home
@@ -170,13 +170,13 @@ def predict(
 
 
 def _sync(place: "Home", name: str) -> None:
-    """Show in MLflow what has just gone into the ledger, which is what counts."""
+    """Export to MLflow what was just written to the ledger; if that fails, only warn."""
     from study.tracking.sync import sync as sync_study
 
     try:
         sync_study(place, name)
     except UserError as error:
-        log.warning("not in MLflow yet: %s", error)
+        log.warning("not exported to MLflow yet: %s", error)
 
 
 def _say_nothing(_line: str) -> None:

@@ -1,7 +1,7 @@
-"""The report of a study: one HTML file that opens offline, or Markdown. Called by the command line.
+"""The report of a study: one HTML file that opens offline, or Markdown.
 
-`facts` gathers, `wording` says it in sentences, the modules named `…_charts` draw, `page` lays it out. Figures are SVG
-written here, so that the file has no library in it, needs no script to be read, and prints.
+`facts` reads the content, `wording` turns it into sentences, modules named `…_charts` draw charts, and `page` fills the
+templates. Charts are plain SVG, so the page contains no library, is readable without scripts, and can be printed.
 """
 
 from pathlib import Path
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
 
 
 def write_report(home: Home, name: str, output: Path | None = None, *, markdown: bool = False) -> Path:
-    """Write the report of a study; return its path.
+    """Write the report of a study and return its path.
 
     Args:
-        home: where the study is.
-        name: of the study.
-        output: the file; None is report.html (or report.md) in the study's folder.
-        markdown: write Markdown in place of HTML.
+        home: home of the study.
+        name: name of the study.
+        output: output file; None means report.html (or report.md) in the study's folder.
+        markdown: write Markdown instead of HTML.
 
     Raises:
-        UserError: there is no such study, or the file cannot be written.
+        UserError: if the study does not exist, or the file cannot be written.
     """
     from study.errors import UserError
     from study.report.facts import gather
@@ -35,15 +35,15 @@ def write_report(home: Home, name: str, output: Path | None = None, *, markdown:
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise UserError(f"{path}: cannot be written ({error.strerror}); -o FILE names another file") from None
+        raise UserError(f"could not write {path} ({error.strerror}); use -o FILE for another file") from None
     return path
 
 
 def report_answer(home: Home, name: str) -> "ReportAnswer":
-    """Return the figures of the report: those of `study show --json`, and what the report adds to them.
+    """Return the figures of the report: those of `study show --json`, and additional ones.
 
     Raises:
-        UserError: there is no such study.
+        UserError: if the study does not exist.
     """
     from study.report.facts import describe_facts, gather
 

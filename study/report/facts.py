@@ -1,4 +1,4 @@
-"""What a report stands on, gathered once: the ledger, the trials' files, and the data where they are still there."""
+"""Read the content of a report: the ledger, the files of the trials, and the data if they still exist."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -26,16 +26,16 @@ from study.text.records import from_json
 
 @dataclass(frozen=True)
 class KeptStudy:
-    """What the ledger keeps of a study beside its trials, as far as a report shows or needs it.
+    """The attributes of a study in the ledger that a report uses.
 
     Attributes:
-        spec: the text of the spec; None in a ledger that keeps none.
-        folder: that paths in the spec are relative to; None for the current one.
-        fingerprint: of the data that the study began with; None in a ledger that keeps none.
-        raised: the number of trials that --trials asked for; 0 where it is the spec's.
-        version: of this package that the study began with.
-        versions: of all packages that the study began with.
-        cautions: what was said of the data as the study began; None in a ledger that keeps none.
+        spec: text of the spec; None if the ledger has none.
+        folder: folder to which paths in the spec are relative; None means the current one.
+        fingerprint: fingerprint of the data at the start of the study; None if the ledger has none.
+        raised: number of trials that was given by --trials; 0 if it is that of the spec.
+        version: version of this package at the start of the study.
+        versions: versions of all packages at the start of the study.
+        cautions: data warnings at the start of the study; None if the ledger has none.
     """
 
     spec: str | None = None
@@ -49,19 +49,19 @@ class KeptStudy:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Facts(TrialFacts):
-    """All that is in a report.
+    """The content of a report.
 
     Attributes:
-        trials: of the ledger, by number.
-        kept: what the ledger keeps of the study.
-        confirmation: what the best settings did on fresh seeds; None before, or where the study has gone on since.
-        openings: of the test set, oldest first.
-        importance: None with too few complete trials.
-        winner: what the main trial does on dev; None without the data, or before there is a complete trial.
-        look: at the data; None where they are gone.
-        dataset: train and dev of the plain split, also where there are folds; None where they are gone.
-        problem: why the data are not there.
-        spec: None in a ledger that keeps none.
+        trials: trials of the ledger, by number.
+        kept: attributes of the study in the ledger.
+        confirmation: result of the confirmation; None if there is none, or trials were added after it.
+        openings: test evaluations, oldest first.
+        importance: importance of the hyperparameters; None if too few trials are complete.
+        winner: predictions of the main trial on dev; None without the data or a complete trial.
+        look: summary of the data; None if the data cannot be used.
+        dataset: train and dev of the plain split, even with folds; None if the data cannot be used.
+        problem: reason why the data cannot be used.
+        spec: the spec; None if the ledger has none.
     """
 
     trials: list[FrozenTrial]
@@ -77,28 +77,28 @@ class Facts(TrialFacts):
 
     @property
     def began(self) -> str | None:
-        """When the first trial began, in UTC."""
+        """Start of the first trial, in UTC."""
         times = [trial.datetime_start for trial in self.trials if trial.datetime_start is not None]
         return _utc(min(times)) if times else None
 
     @property
     def ended(self) -> str | None:
-        """When the last trial that has ended did, in UTC."""
+        """End of the trial that ended last, in UTC."""
         times = [trial.datetime_complete for trial in self.trials if trial.datetime_complete is not None]
         return _utc(max(times)) if times else None
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReportAnswer(StudyAnswer):
-    """The figures of a report: those of `study show --json`, and what the report adds to them.
+    """The figures of a report: those of `study show --json`, and additional ones.
 
     Attributes:
-        began, ended: when the first trial began and the last one ended, in UTC.
-        importance: of the hyperparameters.
-        on_dev: what the winner does on dev.
-        data: what the data look like.
-        problem: why the data are not there.
-        versions: of the packages that the study began with.
+        began, ended: start of the first trial and end of the last one, in UTC.
+        importance: importance of the hyperparameters.
+        on_dev: predictions of the best trial on dev.
+        data: summary of the data.
+        problem: reason why the data cannot be used.
+        versions: versions of the packages at the start of the study.
     """
 
     began: str | None
@@ -125,10 +125,10 @@ def describe_facts(facts: Facts) -> ReportAnswer:
 
 
 def gather(home: Home, name: str) -> Facts:
-    """Read everything that the report of a study shows.
+    """Read the content of a study's report.
 
     Raises:
-        UserError: there is no such study.
+        UserError: if the study does not exist.
     """
     folder = home.existing(name)
     ledger = Ledger(folder, name)
@@ -158,7 +158,7 @@ def gather(home: Home, name: str) -> Facts:
 
 @dataclass(frozen=True, eq=False)
 class _Data:
-    """The data of a study. folds: what its trials were trained on, one dataset each; without folds the one dataset."""
+    """The data of a study. `folds` are the datasets on which the trials were trained: one per fold, or only one."""
 
     look: DataSummary
     dataset: Dataset
@@ -166,9 +166,9 @@ class _Data:
 
 
 def _open_data(kept: KeptStudy) -> tuple[Spec | None, _Data | None, str | None]:
-    """Return spec, data and, where these cannot be used, why; the test rows stay raw."""
+    """Return the spec, the data, and the reason if one of them cannot be used; the test rows are not converted."""
     if kept.spec is None:
-        return None, None, "the ledger keeps no spec"
+        return None, None, "the ledger has no spec"
     try:
         spec = parse_spec(kept.spec, "the spec in the ledger")
     except UserError as error:
@@ -179,12 +179,12 @@ def _open_data(kept: KeptStudy) -> tuple[Spec | None, _Data | None, str | None]:
         dataset = loading.prepare(opened, opened.parts["train"], opened.parts["dev"])
         folds = loading.load_fold_datasets(spec.data, base) if spec.data.folds else (dataset,)
     except UserError as error:
-        return spec, None, f"the data cannot be read any more: {error}"
+        return spec, None, f"the data can no longer be read: {error}"
     if kept.fingerprint not in (None, folds[0].fingerprint):
-        return spec, None, f"the data of {spec.data.source!r} changed since the study began"
+        return spec, None, f"the data of {spec.data.source!r} have changed since the study started"
     return spec, _Data(overview.describe(opened, dataset, folds if spec.data.folds else ()), dataset, folds), None
 
 
 def _utc(moment: datetime) -> str:
-    # Optuna keeps a journal's times without a zone, in that of the machine.
+    # Optuna stores the times of a journal without a time zone, in the local one.
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")

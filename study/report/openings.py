@@ -1,4 +1,4 @@
-"""Openings of the test set, as records: what `study finalize` left in the ledger; what it left out is None."""
+"""Test evaluations in the ledger as records. Values that the ledger does not have are None."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -8,7 +8,15 @@ from study.text.records import from_json
 
 @dataclass(frozen=True)
 class TestEvaluation:
-    """An opening of the test set. value: None where the metric is undefined there; at: the day; m: examples."""
+    """One test evaluation.
+
+    Attributes:
+        trial: number of the trial.
+        metric: metric of the study.
+        value, low, high: value on the test set with its 95% interval; None if the metric is undefined there.
+        m: number of examples.
+        at: day of the evaluation.
+    """
 
     trial: int
     metric: str
@@ -20,6 +28,6 @@ class TestEvaluation:
 
 
 def read_test_evaluations(kept: Sequence[Mapping[str, object]]) -> tuple[TestEvaluation, ...]:
-    """Return the openings of the test set, oldest first."""
+    """Return the test evaluations, oldest first."""
     openings = [from_json(TestEvaluation, each) for each in kept]
     return tuple(replace(each, at=each.at[:10]) for each in openings)

@@ -1,4 +1,4 @@
-"""From facts to HTML and Markdown: which sections there are, and the tables in them. The layout is in `templates/`."""
+"""Turn the content of a report into HTML or Markdown: its sections and tables. The layout is in `templates/`."""
 
 import json
 import math
@@ -27,17 +27,17 @@ from study.text.records import Json, to_json
 from study.text.shell import command
 from study.text.sparkline import sparkline
 
-TOP = 20  # trials on the leaderboard; the table of all of them is folded away
-MOST_CLASSES = 20  # of a confusion matrix; with more the most frequent confusions are listed
+TOP = 20  # trials on the leaderboard; the table of all trials is collapsed
+MOST_CLASSES = 20  # maximum size of a confusion matrix; with more classes, only the most frequent mistakes are listed
 MOST_CONFUSIONS = 15
-EVEN = 40  # points of a curve that a sparkline takes its own from
-NAMED = 40  # trials that are listed by number; more are counted
+EVEN = 40  # evenly spaced points of a curve, from which a sparkline is drawn
+NAMED = 40  # trials that are listed by number; further ones are only counted
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
 @dataclass(frozen=True)
 class Line:
-    """A trial in a table. curve: of log J as text, for Markdown; spark: the path of it, for HTML."""
+    """A trial in a table. Its curve of log J is `curve` as text for Markdown, and `spark` as an SVG path for HTML."""
 
     row: TrialRow
     values: tuple[str, ...]
@@ -48,25 +48,25 @@ class Line:
 
 
 def as_html(facts: Facts) -> str:
-    """Return the report as one HTML page that needs nothing else."""
+    """Return the report as one self-contained HTML page."""
     template = _environment(markdown=False).get_template("page.html")
     css, js = ((_TEMPLATES / f"page.{name}").read_text(encoding="utf-8") for name in ("css", "js"))
-    files = {"css": Markup(color_rules() + css), "js": Markup(js)}  # noqa: S704 - our own
+    files = {"css": Markup(color_rules() + css), "js": Markup(js)}  # noqa: S704 - files of this package
     return template.render(**_content(facts), **files, data=_embed(to_json(describe_study(facts.summary))))
 
 
 def as_markdown(facts: Facts) -> str:
-    """Return the report as Markdown: the same figures, no pictures but curves of eight characters."""
+    """Return the report as Markdown, with the same figures and tables, but sparklines instead of charts."""
     text = _environment(markdown=True).get_template("page.md").render(**_content(facts))
     return text.rstrip() + "\n"
 
 
 @cache
 def _environment(*, markdown: bool) -> jinja2.Environment:
-    """Return templates that escape all that is put into them: for Markdown, or for HTML."""
+    """Return the environment of the templates, which escapes all values for Markdown or HTML."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES),
-        autoescape=not markdown,  # noqa: S701 - `finalize` escapes what becomes Markdown
+        autoescape=not markdown,  # noqa: S701 - `finalize` escapes Markdown
         finalize=_escape_markdown if markdown else _escape_html,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -78,7 +78,7 @@ def _environment(*, markdown: bool) -> jinja2.Environment:
 
 
 def _content(facts: Facts) -> dict[str, object]:
-    """Return what both templates take."""
+    """Return the variables of both templates."""
     summary = facts.summary
     several = len(summary.objectives) > 1
     ranked = [row for row in summary.ranking() if not several or row.number in summary.front][:TOP]
@@ -149,12 +149,12 @@ def _setting(row: TrialRow, name: str) -> str:
 
 
 def _logarithms(curve: Curve) -> list[tuple[int, float]]:
-    """Return (iteration, log J), where J has one."""
+    """Return (iteration, log J) where J is positive and finite."""
     return [(i, math.log(cost)) for i, cost in curve if cost > 0 and math.isfinite(cost)]
 
 
 def _spark(points: Sequence[tuple[int, float]]) -> str:
-    """Return the path of a curve in a box of 100 by 24."""
+    """Return a curve as an SVG path in a box of 100 by 24."""
     if len(points) < 2:
         return ""
     low, high, last = min(cost for _, cost in points), max(cost for _, cost in points), points[-1][0]
@@ -164,7 +164,7 @@ def _spark(points: Sequence[tuple[int, float]]) -> str:
 
 
 def _even(points: Sequence[tuple[int, float]]) -> list[float]:
-    """Return values at even distances, those between points on the line through them."""
+    """Return evenly spaced values of a curve by linear interpolation."""
     if len(points) < 2:
         return [cost for _, cost in points]
     iterations, costs = np.array(points, dtype=np.float64).T
@@ -172,11 +172,11 @@ def _even(points: Sequence[tuple[int, float]]) -> list[float]:
 
 
 def _metrics(row: TrialRow) -> list[tuple[str, str, str]]:
-    """Return (metric, on dev, on train) of all that was measured at a trial's end."""
+    """Return (metric, on dev, on train) for each final metric of a trial."""
     names = [name.removeprefix("dev_") for name in row.metrics if name.startswith("dev_")]
     known = {"train_cost": row.metrics["cost"]} if "cost" in row.metrics else {}
     known |= row.metrics
-    # Networks of a repeated trial have their own figures under a number; here the means will do.
+    # Skip the metrics of single networks, whose names end in a number.
     return [
         (title_of(name), short(known.get(f"dev_{name}", "")), short(known.get(f"train_{name}", "")))
         for name in names
@@ -185,10 +185,10 @@ def _metrics(row: TrialRow) -> list[tuple[str, str, str]]:
 
 
 def _work(facts: Facts) -> list[tuple[str, int, int, float, float]]:
-    """Return (state, trials, iterations, processor seconds, units of work) by state, and the sums."""
+    """Return (state, trials, iterations, processor seconds, units of work) for each state and for all trials."""
     rows = facts.summary.trials
-    told = [_sum(state, [row for row in rows if row.state == state]) for state in wording.counts(facts)]
-    return [*told, _sum("all", rows)] if told else []
+    sums = [_sum(state, [row for row in rows if row.state == state]) for state in wording.counts(facts)]
+    return [*sums, _sum("all", rows)] if sums else []
 
 
 def _sum(state: str, rows: Sequence[TrialRow]) -> tuple[str, int, int, float, float]:
@@ -197,7 +197,7 @@ def _sum(state: str, rows: Sequence[TrialRow]) -> tuple[str, int, int, float, fl
 
 
 def _confusion(facts: Facts) -> list[tuple[str, int, list[tuple[int, float]]]]:
-    """Return (true class, examples, [(predicted so often, share of the examples)]) by row; [] with too many classes."""
+    """Return (true class, examples, [(count, share)] by predicted class) for each row; [] if there are too many."""
     winner = facts.winner
     if winner is None or winner.confusion is None or len(winner.classes) > MOST_CLASSES:
         return []
@@ -209,7 +209,7 @@ def _confusion(facts: Facts) -> list[tuple[str, int, list[tuple[int, float]]]]:
 
 
 def _confusions(facts: Facts) -> list[tuple[str, str, int]]:
-    """Return (true class, predicted class, examples) of the most frequent mistakes."""
+    """Return (true class, predicted class, examples) for the most frequent mistakes."""
     winner = facts.winner
     if winner is None or winner.confusion is None:
         return []
@@ -223,7 +223,7 @@ def _confusions(facts: Facts) -> list[tuple[str, str, int]]:
 
 
 def _classes(facts: Facts) -> list[tuple[str, int, int]]:
-    """Return (class, examples in train, in dev)."""
+    """Return (class, examples in train, examples in dev) for each class."""
     dataset = facts.dataset
     if dataset is None or not dataset.classes:
         return []
@@ -241,7 +241,7 @@ def _command(facts: Facts) -> str:
 
 
 def _embed(value: Json) -> Markup:
-    """Return JSON that can stand in a script element, whatever it holds."""
+    """Return JSON that is safe inside a script element."""
     text = json.dumps(value, allow_nan=False, separators=(",", ":"))
     return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))  # noqa: S704 - escaped
 
@@ -256,5 +256,5 @@ def _escape_markdown(value: object) -> Markdown:
 
 
 def _escape_html(value: object) -> object:
-    """Return text with its control characters written out; the template escapes the rest."""
+    """Return text with its control characters escaped; the template escapes HTML."""
     return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value

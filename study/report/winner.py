@@ -1,6 +1,6 @@
-"""What the winner's network does on dev: confusions, predictions beside the truth, the boundary in the plane.
+"""The predictions of the best trial on dev: confusion matrix, predicted against true values, decision boundary.
 
-Everything comes from the trial's file and from train and dev; the test rows are not converted.
+They are computed from the trial's file and from train and dev. The test rows are not converted.
 """
 
 from collections.abc import Sequence
@@ -21,9 +21,9 @@ from study.ledger.trial_artifact import TrialFile, find_result
 from study.search.search_space import architecture_of, complete
 from study.spec import Spec
 
-SHOWN = 1500  # points of a picture
-COLUMNS, ROWS = 160, 120  # of the grid that a boundary is computed on
-LEVELS = 7  # of a predicted number
+SHOWN = 1500  # maximum number of examples in a chart
+COLUMNS, ROWS = 160, 120  # size of the grid on which a decision boundary is computed
+LEVELS = 7  # number of levels of a predicted number
 
 Floats = npt.NDArray[np.float64]
 Whole = npt.NDArray[np.int64]
@@ -31,15 +31,15 @@ Whole = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Plane:
-    """The network's answer over two features.
+    """The predictions of a network over the plane of two features.
 
     Attributes:
-        names: of the features; x to the right, y up, both in the table's own unit.
-        low, high: corners.
-        levels: (ROWS, COLUMNS), row 0 the lowest y: the class predicted, or the level of the number predicted.
-        edges: for a number, the values between levels.
+        names: names of the features on the x and y axes, both in the units of the table.
+        low, high: lower left and upper right corner.
+        levels: predicted class, or level of the predicted number, of shape (ROWS, COLUMNS); row 0 has the lowest y.
+        edges: values between the levels of a number.
         x, y, group: some of the dev examples; group is the true class, or the level of the true number.
-        wrong: which of them are classified wrongly.
+        wrong: True for examples that are misclassified.
     """
 
     names: tuple[str, str]
@@ -55,17 +55,18 @@ class Plane:
 
 @dataclass(frozen=True, eq=False)
 class Winner:
-    """The winner on dev.
+    """The predictions of the best trial on dev.
 
     Attributes:
-        number: of the trial.
+        number: number of the trial.
         layer_sizes: (n[0], …, n[L]).
-        networks: that it consists of; folds are one network each.
-        classes: names, () for regression.
-        confusion: (K, K), rows are the truth: dev examples, added up over networks; None for regression.
-        truth, prediction: of some dev examples, in the target's unit; empty for classification.
-        examples: dev examples that were predicted, over all networks; for regression those of the first, or all folds.
-        plane: for two numeric features.
+        networks: number of networks of the trial; one per fold or seed.
+        classes: names of the classes; () for regression.
+        confusion: numbers of dev examples summed over networks, of shape (K, K), by true class (rows) and predicted
+            class (columns); None for regression.
+        truth, prediction: values of some dev examples, in units of the target; empty for classification.
+        examples: number of dev predictions of all networks; for regression, of the first network or of all folds.
+        plane: predictions over the plane; None unless there are exactly two numeric features.
     """
 
     number: int
@@ -81,7 +82,7 @@ class Winner:
 
 @dataclass(frozen=True, kw_only=True)
 class WinnerAnswer:
-    """The winner on dev as JSON has it, without the plane; attributes as in `Winner`."""
+    """The predictions of the best trial on dev for JSON, without the plane. Attributes are as in `Winner`."""
 
     number: int
     layer_sizes: tuple[int, ...]
@@ -94,7 +95,7 @@ class WinnerAnswer:
 
 
 def describe_winner(winner: Winner) -> WinnerAnswer:
-    """Return the winner as JSON has it."""
+    """Return the predictions of the best trial as the record that is printed as JSON."""
     confusion = None if winner.confusion is None else tuple(map(tuple, winner.confusion.tolist()))
     return WinnerAnswer(
         number=winner.number,
@@ -109,7 +110,7 @@ def describe_winner(winner: Winner) -> WinnerAnswer:
 
 
 def look_at_winner(spec: Spec, datasets: Sequence[Dataset], row: TrialRow, folder: StudyFolder) -> Winner | None:
-    """Return what the network of a complete trial does on dev; None where its file is gone or is of other data."""
+    """Return the predictions of a complete trial on dev; None if its file is missing or belongs to other data."""
     file = find_result(folder.result(row.number), row.fingerprint)
     if file is None:
         return None
@@ -121,9 +122,9 @@ def look_at_winner(spec: Spec, datasets: Sequence[Dataset], row: TrialRow, folde
     confusion = None
     truth = prediction = np.empty(0)
     if first.task == "regression":
-        told = pairs if len(datasets) > 1 else pairs[:1]
-        truth = np.concatenate([_in_units(dataset, dataset.dev.Y) for dataset, _ in told])
-        prediction = np.concatenate([_in_units(dataset, A) for dataset, A in told])
+        used = pairs if len(datasets) > 1 else pairs[:1]
+        truth = np.concatenate([_in_units(dataset, dataset.dev.Y) for dataset, _ in used])
+        prediction = np.concatenate([_in_units(dataset, A) for dataset, A in used])
         examples = len(truth)
         kept = _some(len(truth))
         truth, prediction = truth[kept], prediction[kept]
@@ -155,7 +156,7 @@ def _in_units(dataset: Dataset, Y: Array) -> Floats:
 
 
 def _some(n: int) -> Whole:
-    """Return at most SHOWN of n places, evenly spread."""
+    """Return at most SHOWN evenly spaced indices below n."""
     return np.arange(n) if n <= SHOWN else np.linspace(0, n - 1, SHOWN).astype(np.int64)
 
 
@@ -164,7 +165,7 @@ def _plane(spec: Spec, dataset: Dataset, file: TrialFile, row: TrialRow) -> Plan
     kinds = [column.kind for column in dataset_columns(dataset)]
     if dataset.n_x != 2 or len(names) != 2 or not set(kinds) <= {"numeric", "boolean"}:
         return None
-    # Each feature is a straight line of its column: two cells are enough to know it, and to go back.
+    # Each feature is a linear function of its column, so transforming two cells determines it and its inverse.
     cells = pd.DataFrame({name: [0.0, 1.0] for name in names})
     at = np.asarray(dataset.preprocessing.transform(cells), dtype=np.float64)
     origin, slope = at[0], at[1] - at[0]

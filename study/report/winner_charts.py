@@ -1,4 +1,4 @@
-"""Charts of what is known of the best trials: confirmed values, predictions beside the truth, the boundary."""
+"""Charts of the best trials: confirmed values, predicted against true values, and the decision boundary."""
 
 import numpy as np
 
@@ -12,13 +12,13 @@ from study.text.formatting import counted
 
 
 def candidates(confirmation: Confirmation) -> Chart | None:
-    """Return the confirmed value of each candidate with its interval, and the value of each seed."""
+    """Return a chart of the confirmed value of each candidate with its interval and the values of its seeds."""
     shown = confirmation.candidates
     if not shown:
         return None
     names = Choices(tuple(f"trial {one.trial}" for one in reversed(shown)))
-    told = [number for one in shown for number in (one.search_value, one.value, one.low, one.high, *one.by_seed)]
-    x = Numbers.covering([number for number in told if number is not None])
+    values = [number for one in shown for number in (one.search_value, one.value, one.low, one.high, *one.by_seed)]
+    x = Numbers.covering([number for number in values if number is not None])
     seeds, search, value, winner, intervals = Dots("pruned"), Dots("search"), Dots("complete big"), Dots("best big"), []
     for one in shown:
         y = names.place(f"trial {one.trial}")
@@ -34,25 +34,26 @@ def candidates(confirmation: Confirmation) -> Chart | None:
     metric = title_of(confirmation.metric)
     return Chart(
         key="confirm-chart",
-        label=f"Confirmed {metric} of {len(shown)} candidates with intervals; the table below has the numbers.",
+        label=f"Confirmed {metric} of {len(shown)} candidates with intervals; the table below lists the numbers.",
         x=Axis.of(metric, x),
         y=Axis.of("candidate", names),
         marks=(seeds.mark(), Mark("rule", "interval", "".join(intervals)), search.mark(), value.mark(), winner.mark()),
         legend=(
             ("dots best", f"confirmed: trial {confirmation.winner}"),
-            ("dots complete", "the others on fresh seeds"),
+            ("dots complete", "other candidates on fresh seeds"),
             ("line interval", "95% interval"),
             ("dots search", "value in the search"),
-            ("dots pruned", "one seed"),
+            ("dots pruned", "single seed"),
         ),
-        caption="Values in the search were picked for being the best; confirmed ones were not.",
+        caption="The candidates were selected by their values in the search, which are therefore optimistic; "
+        "confirmed values are not.",
         tall=2 + 2.4 * len(shown),
         lined=(True, False),
     )
 
 
 def predictions(winner: Winner, target: str) -> Chart | None:
-    """Return predicted against true values, for regression."""
+    """Return a chart of predicted against true values, for regression."""
     if not len(winner.truth):
         return None
     both = np.concatenate([winner.truth, winner.prediction])
@@ -68,14 +69,14 @@ def predictions(winner: Winner, target: str) -> Chart | None:
         x=Axis.of(f"true {target}", scale),
         y=Axis.of(f"predicted {target}", scale),
         marks=(Mark("rule", "frontier", f"M0 {HEIGHT}L{WIDTH} 0"), dots.mark()),
-        legend=(("dots complete", "a dev example"), ("line frontier", "predicted = true")),
-        caption=f"{examples}; on the line the prediction is right.",
+        legend=(("dots complete", "dev example"), ("line frontier", "predicted = true")),
+        caption=f"{examples}; predictions on the line are exact.",
         lined=(True, True),
     )
 
 
 def boundary(winner: Winner) -> Chart | None:
-    """Return what the network answers over the plane of two features, with dev examples on it."""
+    """Return a chart of the network's predictions over the plane of two features, with dev examples."""
     plane = winner.plane
     if plane is None:
         return None
@@ -90,21 +91,21 @@ def boundary(winner: Winner) -> Chart | None:
                 marks += [Mark("rule", f"{dots.style} halo", "".join(dots.parts)), dots.mark()]
     if winner.classes:
         legend = tuple((f"dots class-{k % CLASSES}", name) for k, name in enumerate(winner.classes))
-        caption = "The ground is the class that the network predicts, dots are dev examples in the colour of their own."
+        caption = "The background is the predicted class; dots are dev examples in the color of their true class."
         wrong = int(plane.wrong.sum())
         caption += (
-            f" {wrong} of {len(plane.wrong)} are classified wrongly, the larger ones." if wrong else " All are right."
+            f" {wrong} of {len(plane.wrong)} are misclassified (larger dots)."
+            if wrong
+            else " All of them are classified correctly."
         )
     else:
         ends = [f"below {short(plane.edges[0])}", *(f"from {short(edge)}" for edge in plane.edges)]
         legend = tuple((f"dots class-{k % CLASSES}", text) for k, text in enumerate(ends))
-        caption = (
-            "The ground is the number that the network predicts, dots are dev examples in the colour of their own."
-        )
-    networks = " Of several networks it is the first one's." if winner.networks > 1 else ""
+        caption = "The background is the predicted value; dots are dev examples in the color of their true value."
+    networks = " The trial has several networks; this is the first one." if winner.networks > 1 else ""
     return Chart(
         key="boundary-chart",
-        label=f"Answer of the network over {plane.names[0]} and {plane.names[1]}, "
+        label=f"Predictions of the network over {plane.names[0]} and {plane.names[1]}, "
         f"with {counted(len(plane.x), 'dev example')}.",
         x=Axis.of(plane.names[0], x),
         y=Axis.of(plane.names[1], y),
@@ -117,7 +118,7 @@ def boundary(winner: Winner) -> Chart | None:
 
 
 def _areas(plane: Plane) -> dict[int, str]:
-    """Return for each level the path around its cells, a rectangle for each run of them in a row."""
+    """Return the path that covers the cells of each level, with one rectangle per run of cells in a row."""
     rows, columns = plane.levels.shape
     width, height = WIDTH / columns, HEIGHT / rows
     parts: dict[int, list[str]] = {}

@@ -1,4 +1,4 @@
-"""The report in sentences: numbers as text, the verdict, and what a reader should keep in mind about it."""
+"""The sentences of the report: the state of the study, its result, and the limits of the result."""
 
 import re
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ _NUMBER = re.compile(r"(?<![\w.])\d+(?![\w.]\w)")
 
 @dataclass(frozen=True)
 class Figure:
-    """A number that the verdict stands on. note: where it comes from."""
+    """A number that supports the result. `note` says where it comes from."""
 
     title: str
     value: str
@@ -27,10 +27,13 @@ class Figure:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the study found.
+    """The result of a study in words.
 
-    headline: a sentence; remarks: what to keep in mind, a sentence or two each; warnings: what is wrong with the data,
-    so that all the rest means something else than it seems to.
+    Attributes:
+        headline: the result in one sentence.
+        figures: numbers that support it.
+        remarks: notes on its limits, one or two sentences each.
+        warnings: problems of the data that may make the result misleading.
     """
 
     headline: str
@@ -40,18 +43,18 @@ class Verdict:
 
 
 def interval(low: float | None, high: float | None) -> str:
-    """Return an interval as text; "" where there is none."""
+    """Return an interval as text; "" if there is none."""
     return "" if low is None or high is None else f"{short(low)} to {short(high)}"
 
 
 def counts(facts: Facts) -> dict[str, int]:
-    """Return the number of trials by state, those states that there are."""
+    """Return the number of trials in each state that occurs."""
     states = [row.state for row in facts.summary.trials]
     return {state: states.count(state) for state in ("complete", "pruned", "failed", "running") if state in states}
 
 
 def standing(facts: Facts) -> str:
-    """Return how the study stands, in a sentence."""
+    """Return the state of the study as a sentence."""
     summary = facts.summary
     finished = sum(row.state != "running" for row in summary.trials)
     by_state = ", ".join(f"{count:,} {state}" for state, count in counts(facts).items())
@@ -64,7 +67,7 @@ def standing(facts: Facts) -> str:
 
 
 def verdict(facts: Facts) -> Verdict:
-    """Return what the study found so far."""
+    """Return the result of the study so far."""
     summary = facts.summary
     if summary.best is None:
         found = _nothing(facts)
@@ -74,7 +77,7 @@ def verdict(facts: Facts) -> Verdict:
 
 
 def severe_warnings(facts: Facts) -> tuple[str, ...]:
-    """Return what the run said of the data; of a study that is older than such warnings, what is found in them now."""
+    """Return the severe data warnings of the run; if an older version did not store them, those of the current data."""
     if facts.kept.cautions is not None or facts.look is None:
         return facts.summary.warnings
     return tuple(warning.message for warning in facts.look.warnings if warning.severe)
@@ -86,33 +89,34 @@ def _nothing(facts: Facts) -> Verdict:
         reasons = failures(facts)
         most = f" Most often: {reasons[0][0]}." if reasons else ""
         return Verdict(f"All {counted(states['failed'], 'trial')} failed.{most}")
-    return Verdict("No trial is complete yet, so none is the best.")
+    return Verdict("No trial is complete yet, so there is no best trial.")
 
 
 def _trade_offs(facts: Facts) -> Verdict:
     summary = facts.summary
     several = " and ".join(map(title_of, summary.objectives))
     return Verdict(
-        f"{counted(len(summary.front), 'trial')} of {len(summary.values):,} complete ones "
-        f"{'is' if len(summary.front) == 1 else 'are'} the best trade-offs between {several}.",
-        remarks=("No other trial is at least as good in all of them and better in one.",),
+        f"The best trade-offs between {several}: {counted(len(summary.front), 'trial')} "
+        f"of {len(summary.values):,} complete ones.",
+        remarks=("For each of them, no other trial is at least as good in all objectives and better in one.",),
     )
 
 
 def _winner(facts: Facts) -> Verdict:
     summary, confirmation = facts.summary, facts.confirmation
     best = summary.best
-    assert best is not None  # noqa: S101 - `verdict` asked; this tells the type checker
+    assert best is not None  # noqa: S101 - checked in `verdict`; for the type checker
     metric = title_of(summary.metric)
     figures: list[Figure] = []
     headline = f"Trial {best.number} has the best {metric} on dev: {short(best.value)}."
     remarks = []
     if summary.choice.outdated:
-        remarks.append("The study went on after it was confirmed, so what was confirmed no longer counts.")
+        remarks.append("Trials were added after the confirmation, so it is outdated.")
     elif confirmation is None:
         remarks.append(
-            f"It was picked among {counted(len(summary.trials), 'trial')} by the very value that is shown, so it is "
-            f"optimistic; “{command('confirm', summary.name)}” trains the best settings again on fresh seeds."
+            "This value is optimistic, because it is the one by which the best of "
+            f"{counted(len(summary.trials), 'trial')} was selected; “{command('confirm', summary.name)}” retrains the "
+            "best configurations on fresh seeds."
         )
     else:
         figure, headline = _confirmed(confirmation)
@@ -125,10 +129,10 @@ def _winner(facts: Facts) -> Verdict:
 
 
 def _confirmed(confirmation: Confirmation) -> tuple[Figure, str]:
-    """Return the confirmed value, and the headline about it."""
+    """Return the confirmed value, and a headline about it."""
     metric, best = title_of(confirmation.metric), confirmation.best
     value, within = short(best.value), interval(best.low, best.high)
-    part = "dev" if confirmation.part == "dev" else "a part held back for it"
+    part = "dev" if confirmation.part == "dev" else "examples set aside for it"
     note = f"trial {confirmation.winner}, {counted(confirmation.seeds, 'fresh seed')}, on {part}"
     bounds = f" (95% interval {within})" if within else ""
     seeds = counted(confirmation.seeds, "fresh seed")
@@ -141,7 +145,7 @@ def _after_confirmation(confirmation: Confirmation) -> list[str]:
     again = confirmation.candidate(confirmation.search_best.trial)
     if again is not None:
         remarks.append(
-            f"Trial {again.trial}, the best of the search with {short(again.search_value)}, comes to "
+            f"Trial {again.trial}, the best in the search with {short(again.search_value)}, reaches "
             f"{short(again.value)} on fresh seeds."
         )
     alike = [str(candidate.trial) for candidate in confirmation.equals]
@@ -152,7 +156,7 @@ def _after_confirmation(confirmation: Confirmation) -> list[str]:
 
 
 def _opened(openings: Sequence[TestEvaluation], figures: list[Figure]) -> list[str]:
-    """Add the first score on test to the figures; return what is to be said about it."""
+    """Add the first test score to the figures, and return remarks about it."""
     if not openings:
         return ["The test set has not been opened."]
     first = openings[0]
@@ -164,8 +168,8 @@ def _opened(openings: Sequence[TestEvaluation], figures: list[Figure]) -> list[s
         return ["The test set was opened once."]
     later = ", ".join(f"trial {one.trial}: {_score(one)}" for one in openings[1:])
     return [
-        f"The test set was opened {len(openings)} times, so its score is no longer untouched; the first one is shown. "
-        f"Later: {later}."
+        f"The test set was opened {len(openings)} times, so later scores may be biased; the first one is shown. "
+        f"Later scores: {later}."
     ]
 
 
@@ -181,9 +185,9 @@ def _warnings(facts: Facts) -> list[str]:
     if summary.metric == "accuracy":
         near = [row for row in summary.ranking() if abs((row.value or 0) - (summary.best.value or 0)) < _apart(facts)]
         remarks.append(
-            f"{counted(look.compared_on, 'dev example')} can tell apart differences from about "
-            f"{100 * look.smallest_difference:.1f} points of accuracy on; {counted(len(near), 'trial')} "
-            f"{'lies' if len(near) == 1 else 'lie'} within that of the best."
+            f"{counted(look.compared_on, 'dev example')} can detect differences of about "
+            f"{100 * look.smallest_difference:.1f} points of accuracy or more; {counted(len(near), 'trial')} "
+            f"{'is' if len(near) == 1 else 'are'} closer to the best than that."
         )
     return remarks
 
@@ -193,12 +197,12 @@ def _apart(facts: Facts) -> float:
 
 
 def failures(facts: Facts) -> list[tuple[str, list[int]]]:
-    """Return why trials failed, without the figures in it, each with its trials; the most frequent first."""
+    """Return (reason, trials) of failed trials, the most frequent reason first; numbers in reasons are masked."""
     return _by_reason(facts, "failed")
 
 
 def prunings(facts: Facts) -> list[tuple[str, list[int]]]:
-    """Return why trials were pruned, each with its trials."""
+    """Return (reason, trials) of pruned trials, the most frequent reason first; numbers in reasons are masked."""
     return _by_reason(facts, "pruned")
 
 
@@ -206,6 +210,6 @@ def _by_reason(facts: Facts, state: str) -> list[tuple[str, list[int]]]:
     reasons: dict[str, list[int]] = {}
     for row in facts.summary.trials:
         if row.state == state:
-            lines = (row.reason or "no reason was kept").strip().splitlines()
+            lines = (row.reason or "unknown reason").strip().splitlines()
             reasons.setdefault(_NUMBER.sub("…", lines[-1]), []).append(row.number)
     return sorted(reasons.items(), key=lambda item: (-len(item[1]), item[0]))

@@ -1,1 +1,1 @@
-"""The service: studies handed in over HTTP, run one after another, looked at in a page. Called by `study serve`."""
+"""The HTTP service, which accepts studies, runs them from a queue and shows them on a web page."""

@@ -1,4 +1,4 @@
-"""The application: routes, problems and guard put together, and an OpenAPI document that says all they answer."""
+"""The ASGI application: routes, error handling, access control, and a complete OpenAPI document."""
 
 from fastapi import FastAPI, Request
 from fastapi.openapi.utils import get_openapi
@@ -25,21 +25,21 @@ from study.service.state import Service
 from study.text.records import Json
 
 _DESCRIPTION = (
-    "Studies are handed in, run one after another, and looked at. Errors are problem details (RFC 9457). "
-    "What a spec may say is in docs/spec.md and docs/data.md."
+    "Submit studies, run them from a queue, and read their results. Errors are problem details (RFC 9457). "
+    "The format of a spec is documented in docs/spec.md and docs/data.md."
 )
 
 
 def make_service(
     settings: Settings, queue: Queue, runner: Runner | None = None, mlflow: MlflowServer | None = None
 ) -> Service:
-    """Return the parts of a service, put together.
+    """Assemble a service from its parts.
 
     Args:
-        settings: of the service.
-        queue: of submissions.
-        runner: that runs them; None for a service that only answers.
-        mlflow: its server; None without.
+        settings: settings of the service.
+        queue: queue of submissions.
+        runner: thread that runs the submissions; None for a service that only answers requests.
+        mlflow: MLflow server of the service; None for a service without one.
     """
     reader = StudyReader(settings.home, queue, lambda: mlflow.address if mlflow is not None else None)
     return Service(settings, queue, reader, Metrics(), Commands(settings.home), runner, mlflow)
@@ -67,16 +67,16 @@ def create_app(service: Service) -> ASGIApp:
 
 
 async def _failed(request: Request, error: Exception) -> Response:
-    """Answer a fault of ours; the server's log has its traceback."""
+    """Answer after an internal error, whose traceback is in the server's log."""
     log.error("%s %r failed: %s", request.method, request.url.path[:200], type(error).__name__)
-    return Problem(500, "a fault of the server; its log says more").response()
+    return Problem(500, "internal error; see the server's log for details").response()
 
 
 def _common(settings: Settings) -> Responses:
-    """Return what every route may answer."""
-    token = {} if settings.token is None else declare(s401="no token, or a wrong one")
+    """Return the error responses that every route has in common."""
+    token = {} if settings.token is None else declare(s401="the token is missing or wrong")
     database = {} if settings.home.storage is None else declare(s503="the database does not answer")
-    return {**declare(s421="the Host is not one of this service's names"), **token, **database}
+    return {**declare(s421="the Host header is not a name of this service"), **token, **database}
 
 
 def _openapi(app: FastAPI, settings: Settings) -> dict[str, Json]:

@@ -1,7 +1,7 @@
-"""Processes of the service that may outlive it: each holds a lock, so that the next server knows of those left over.
+"""Child processes that may outlive the service. Each holds a lock, by which the next server finds leftover processes.
 
-The lock is taken before the process begins and handed to it; the operating system gives it back when the process ends,
-however it does. So there is no moment at which a server that dies leaves a process that nobody knows of.
+The lock is acquired before the process starts, and the process inherits it. The operating system releases it when the
+process ends for any reason. A server that dies therefore never leaves a process behind that the next one cannot find.
 """
 
 import contextlib
@@ -16,11 +16,11 @@ Process = subprocess.Popen[bytes]
 
 
 def start(command: Sequence[str], lock: Path, log: Path, environment: Mapping[str, str] | None = None) -> Process:
-    """Start a process in a session of its own; what it prints goes to the end of the log.
+    """Start a process in its own session and append its output to the log.
 
     Raises:
-        BlockingIOError: one that was started with this lock is alive.
-        OSError: log or lock cannot be written.
+        BlockingIOError: if a process that was started with this lock is still alive.
+        OSError: if the log or the lock cannot be written.
     """
     lock.parent.mkdir(parents=True, exist_ok=True)
     with lock.open("a+") as held, log.open("ab") as output:
@@ -40,7 +40,7 @@ def start(command: Sequence[str], lock: Path, log: Path, environment: Mapping[st
 
 
 def is_alive(lock: Path) -> bool:
-    """Return whether the process that was started with a lock is alive."""
+    """Return True if the process that was started with a lock is alive."""
     try:
         with lock.open() as held:
             fcntl.flock(held, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -52,7 +52,7 @@ def is_alive(lock: Path) -> bool:
 
 
 def interrupt(lock: Path) -> None:
-    """Ask the process that holds a lock to stop, as Ctrl-C does."""
+    """Ask the process that holds a lock to stop, by SIGTERM."""
     pid = _pid(lock)
     if pid is not None:
         with contextlib.suppress(ProcessLookupError):
@@ -60,7 +60,7 @@ def interrupt(lock: Path) -> None:
 
 
 def kill(lock: Path) -> None:
-    """Kill the process that holds a lock, and all of its session."""
+    """Kill the process that holds a lock and every other process in its session."""
     pid = _pid(lock)
     if pid is not None:
         with contextlib.suppress(ProcessLookupError):
@@ -68,7 +68,7 @@ def kill(lock: Path) -> None:
 
 
 def _pid(lock: Path) -> int | None:
-    """Return who holds a lock; None where nobody does, or it is not written down yet."""
+    """Return the process id of the lock's holder; None if there is no holder or its id is not written yet."""
     if not is_alive(lock):
         return None
     try:

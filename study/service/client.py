@@ -1,4 +1,4 @@
-"""The service asked from Python, and by the commands submit, status, cancel and logs. The standard library alone."""
+"""A client of the service for Python, which uses only the standard library for HTTP."""
 
 import http.client
 import json
@@ -18,13 +18,13 @@ from study.spec import read_spec
 from study.text.redaction import redact_address
 
 SERVER = "http://127.0.0.1:5050"
-PATIENCE = 30.0  # seconds that a server may be away while a study is handed in
-SECONDS = 60.0  # that one answer may take
-AGAIN = 0.5  # seconds between two looks at a log
+PATIENCE = 30.0  # seconds for which a submission is retried while the server does not answer
+SECONDS = 60.0  # timeout of one request
+AGAIN = 0.5  # seconds between two requests for new log output
 
 
 class SubmissionStatus(TypedDict):
-    """A submission, as the service answers it: JSON of `study.service.schemas.SubmissionAnswer`."""
+    """A submission as the service returns it: the JSON of `study.service.schemas.SubmissionAnswer`."""
 
     id: int
     name: str
@@ -36,7 +36,7 @@ class SubmissionStatus(TypedDict):
 
 
 class StudyStatus(TypedDict):
-    """A study, as the service answers it: JSON of `study.service.schemas.StudyLine`, or of all that is known of one."""
+    """A study as the service returns it: the JSON of `StudyLine` or `StudyAnswer` in `study.service.schemas`."""
 
     name: str
     state: StudyState
@@ -53,31 +53,31 @@ class StudyStatus(TypedDict):
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """The service never redirects: what does is something else, which the token is not meant for."""
+    """Refuse redirects. The service never sends one, so the token must not be forwarded to another server."""
 
     def redirect_request(self, *_: object) -> None:
-        """Follow nothing."""
+        """Do not follow the redirect."""
 
 
 class Client:
-    """One service.
+    """A client of one service.
 
     Args:
-        server: its address; None takes STUDY_SERVER, or the default one.
-        token: where it asks for one.
-        patience: seconds that `submit` tries again for while the server does not answer.
+        server: URL of the service; None means STUDY_SERVER, or the default URL.
+        token: token of the service, if it requires one.
+        patience: seconds for which `submit` retries while the server does not answer.
 
     Raises:
-        UserError: the address is none.
+        UserError: if the URL is not valid.
     """
 
     def __init__(self, server: str | None = None, token: str | None = None, patience: float = PATIENCE) -> None:
         self.server = (server or os.environ.get("STUDY_SERVER") or SERVER).rstrip("/")
         parts = urlsplit(self.server)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise UserError(f"--server {redact_address(self.server)}: is no address; one looks like {SERVER}")
+            raise UserError(f"--server {redact_address(self.server)}: not a valid URL; expected one like {SERVER}")
         if parts.username or parts.query:
-            raise UserError("--server: an address holds no user and no token; --token-file FILE gives the token")
+            raise UserError("--server: the URL must not contain a user or a token; use --token-file FILE for the token")
         self.patience = patience
         self._headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         near = parts.hostname in ("localhost", "127.0.0.1", "::1")
@@ -85,16 +85,16 @@ class Client:
         self._opener = urllib.request.build_opener(_NoRedirect, *proxies)
 
     def submit(self, spec: str | Path, *, upload: bool = False) -> SubmissionStatus:
-        """Hand in the study of a spec; return the submission: {"id", "name", "state", …}.
+        """Submit the study of a spec; return the submission: {"id", "name", "state", …}.
 
-        However often the line or the server breaks meanwhile, it is handed in once.
+        The request is retried if the connection or the server fails, and the study is submitted only once.
 
         Args:
             spec: path of the TOML file.
-            upload: send the data files that it names along; otherwise the server looks for them in its own folders.
+            upload: upload the data files that the spec names; otherwise the server looks for them in its own folders.
 
         Raises:
-            UserError: the spec is not valid, or the service refuses it or does not answer.
+            UserError: if the spec is not valid, or the service rejects it or does not answer.
         """
         path = Path(spec)
         declared = read_spec(path)
@@ -119,12 +119,12 @@ class Client:
         return found
 
     def cancel(self, name: str) -> SubmissionStatus:
-        """Take a study out of the queue, or stop it."""
+        """Remove a study from the queue, or stop it if it is running."""
         ended: SubmissionStatus = json.loads(self._ask("POST", f"/studies/{quote(name, safe='')}/cancel"))
         return ended
 
     def log(self, name: str, *, follow: bool = False) -> Iterator[str]:
-        """Give what a study printed, piece by piece; `follow` goes on until it has ended."""
+        """Yield the output of a study piece by piece; with `follow`, until the study has ended."""
         offset, ended = 0, not follow
         while True:
             content = self._ask("GET", f"/studies/{quote(name, safe='')}/log?{urlencode({'offset': offset})}")
@@ -140,16 +140,16 @@ class Client:
 
     def _upload(self, folder: Path, given: str) -> None:
         if PurePosixPath(given).is_absolute() or ".." in PurePosixPath(given).parts:
-            raise UserError(f"[data] {given!r}: --upload takes files at or below the folder of the spec")
+            raise UserError(f"[data] {given!r}: --upload accepts only files in or below the folder of the spec")
         try:
             content = (folder / given).read_bytes()
         except OSError as error:
-            raise UserError(f"[data] {folder / given}: cannot be read ({error.strerror})") from None
+            raise UserError(f"[data] could not read {folder / given} ({error.strerror})") from None
         name = quote(PurePosixPath(given).name, safe="")
         self._ask_patiently("PUT", f"/data/{name}", content, {"Content-Type": "application/octet-stream"})
 
     def _ask_patiently(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> bytes:
-        """Ask what may be asked again until the server answers."""
+        """Send an idempotent request, and retry it until the server answers or the patience is exhausted."""
         deadline = time.monotonic() + self.patience
         while True:
             try:
@@ -173,13 +173,13 @@ class Client:
             raise _Away(f"no service answers at {self.server} ({reason}); start one with `study serve`") from None
 
 
-class _Away(UserError):  # noqa: N818 - what happened; it is tried again
-    """The server does not answer, or the line broke."""
+class _Away(UserError):  # noqa: N818 - a condition; the request is retried
+    """The server does not answer, or the connection was lost."""
 
 
 def _detail(error: urllib.error.HTTPError) -> str:
     try:
-        told = json.loads(error.read())
-        return f"the service refuses it ({error.code}): {told['detail']}"
+        problem = json.loads(error.read())
+        return f"the service rejected the request ({error.code}): {problem['detail']}"
     except (ValueError, KeyError, TypeError, OSError):
-        return f"something that is no service answers there: {error.code} {error.reason}"
+        return f"the server at this URL is not a study service: it answered {error.code} {error.reason}"

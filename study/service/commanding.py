@@ -1,6 +1,6 @@
-"""What takes seconds and reads data (report, finalize, predict), done by the command line in a process of its own.
+"""Run the slow commands that read data (report, finalize, predict) in processes of their own.
 
-So a model or a table that breaks it breaks that process, and the server answers others meanwhile.
+A model or a table that crashes a command therefore does not crash the server, which answers other requests meanwhile.
 """
 
 import asyncio
@@ -19,17 +19,17 @@ SECONDS = 900.0
 
 
 class Commands:
-    """Runs commands of `study` on a home, a few at a time."""
+    """Run `study` commands on a home, a few at a time."""
 
     def __init__(self, home: Home) -> None:
         self.home = home
         self._places = asyncio.Semaphore(AT_ONCE)
 
     async def run(self, *arguments: str) -> str:
-        """Run a command to its end; return what it printed.
+        """Run a command and return its output.
 
         Raises:
-            Problem: 409 with what the command said where it is the user's to mend, 503 where it took too long, 500.
+            Problem: 409 with the command's message after a user error, 503 after a timeout, 500 after any other error.
         """
         async with self._places:
             with tempfile.TemporaryDirectory(prefix="study-status-") as folder:

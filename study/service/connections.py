@@ -1,7 +1,7 @@
-"""How many connections the service keeps open, and which it closes to make room for a new one.
+"""The limit on open connections, and which connection is closed to make room for a new one.
 
-A connection is open long before its request shows a token, so nobody may hold places that others need: those that wait
-for a request are closed first, the oldest of the address that has most of them.
+A connection is open long before its request presents a token, so one client must not be able to block the others. The
+connection that is closed is idle, and the oldest one of the address that has the most idle connections.
 """
 
 import resource
@@ -9,26 +9,26 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 MOST = 512
-ACCEPTED_AT_ONCE = 8  # connections that asyncio accepts in a turn of its loop; those to be closed stay some turns
-BACKLOG = 1024  # connections that wait in the kernel until they are accepted
+ACCEPTED_AT_ONCE = 8  # connections accepted per iteration of the event loop; closing one takes a few iterations
+BACKLOG = 1024  # connections that may wait in the kernel to be accepted
 
 
 class Connection(Protocol):
-    """One that can be closed to make room."""
+    """A connection that can be closed to make room."""
 
     def close_idle(self) -> None:
-        """Close it; nothing is being answered on it."""
+        """Close the connection, on which no request is being answered."""
 
 
 @dataclass(frozen=True)
 class TimeLimits:
-    """Seconds that a client may take.
+    """Time limits for a client, in seconds.
 
     Attributes:
-        head: from the first byte of a request (or the connection's begin) to the end of its head.
-        body: on top of a second for each kilobyte of a body.
-        answer: without taking anything of an answer that is being sent.
-        keep_alive: between an answer and the next request.
+        head: from the first byte of a request (or the start of the connection) to the end of its head.
+        body: for a body, in addition to one second per kilobyte.
+        answer: without reading any of the response that is being sent.
+        keep_alive: between a response and the next request.
     """
 
     head: float = 10.0
@@ -38,35 +38,35 @@ class TimeLimits:
 
 
 def most_connections() -> int:
-    """Return how many connections to keep: half of the files that this process may open, as far as it needs so many."""
+    """Return the maximum number of connections: half of the files that this process may open, but at most MOST."""
     allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return MOST if allowed == resource.RLIM_INFINITY else max(1, min(MOST, allowed // 2))
 
 
 @dataclass
 class Connections:
-    """The connections that are open.
+    """The open connections.
 
     Attributes:
-        most: that may be open.
-        limits: of time.
-        open: how many are.
+        most: maximum number of open connections.
+        limits: time limits of each connection.
+        open: number of open connections.
     """
 
     most: int = field(default_factory=most_connections)
     limits: TimeLimits = field(default_factory=TimeLimits)
     open: int = field(default=0, init=False)
-    _idle: dict[str, dict[Connection, None]] = field(default_factory=dict, init=False)  # of each address, oldest first
+    _idle: dict[str, dict[Connection, None]] = field(default_factory=dict, init=False)  # by address, oldest first
 
     def admit(self) -> bool:
-        """Count a new connection in, and close an idle one for it where there is none to spare; False: none is idle."""
+        """Count a new connection and close an idle one if there are too many; return False if none is idle."""
         if self.open >= self.most and not self._close_one():
             return False
         self.open += 1
         return True
 
     def leave(self, address: str, connection: Connection) -> None:
-        """Count a connection out that was admitted."""
+        """Stop counting an admitted connection."""
         self.open -= 1
         self.busy(address, connection)
 

@@ -1,4 +1,4 @@
-"""Data files of a spec that is handed in: looked for under the folders that are allowed, and nowhere else; uploads."""
+"""Find the data files of submitted specs, only below allowed folders, and store uploaded files."""
 
 import contextlib
 import hashlib
@@ -14,9 +14,9 @@ from study.service.problems import Problem
 from study.spec import DataSpec
 from study.spec.sources import FILE_SUFFIXES
 
-UNFINISHED = ".upload-"  # what the name of a file begins with that is being uploaded
+UNFINISHED = ".upload-"  # prefix of the name of a file while it is being uploaded
 UPLOAD_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-RESERVED = ("spec.toml", "run.log", "run.lock", "report.html")  # what lies beside the links
+RESERVED = ("spec.toml", "run.log", "run.lock", "report.html")  # files in the same folder as the links
 
 
 @dataclass(frozen=True)
@@ -29,15 +29,15 @@ class Upload:
 
 
 def find_links(data: DataSpec, folders: Sequence[Path], uploads: Path | None = None) -> dict[str, str]:
-    """Return for each file that a spec names by a relative path where it is; absolute ones are checked alone.
+    """Return the location of each file that a spec names by a relative path; absolute paths are only checked.
 
     Args:
-        data: of the spec.
-        folders: that are allowed, real paths; a relative path is looked for in each, in order.
-        uploads: a folder in which files are looked for by the last part of their path instead; None takes folders.
+        data: [data] table of the spec.
+        folders: real paths of the allowed folders, in which relative paths are searched in order.
+        uploads: folder in which files are looked up by name instead of in `folders`; None means `folders`.
 
     Raises:
-        Problem: 403 for a path outside, 422 for a file that is not there.
+        Problem: 403 for a path outside the folders, 422 for a file that does not exist.
     """
     if data.kind not in ("text", "parquet", "arrays"):
         return {}
@@ -67,12 +67,12 @@ def _find(place: str, given: str, folders: Sequence[Path]) -> Path:
             if real.is_file() and real.is_relative_to(folder):
                 return real
             if real.exists() and not path.is_absolute() and not real.is_relative_to(folder):
-                raise _outside(place, given)  # a symbolic link that leads out
+                raise _outside(place, given)  # a symbolic link that points outside
         except (OSError, RuntimeError, ValueError):
             continue
     if path.is_absolute() and not any(_is_below(path, folder) for folder in folders):
         raise _outside(place, given)
-    raise Problem(422, f"{place}: there is no file {given!r} in the folders of this server", "no-such-file")
+    raise Problem(422, f"{place}: file {given!r} not found in the data folders of this server", "no-such-file")
 
 
 def _is_below(path: PurePosixPath, folder: Path) -> bool:
@@ -80,33 +80,35 @@ def _is_below(path: PurePosixPath, folder: Path) -> bool:
 
 
 def _outside(place: str, given: str) -> Problem:
-    return Problem(403, f"{place}: {given[:200]!r} is outside of the folders that this server reads from", "outside")
+    return Problem(403, f"{place}: {given[:200]!r} is outside the data folders of this server", "outside")
 
 
 def check_upload_name(name: str) -> None:
-    """Check the name of a file that is uploaded.
+    """Check the name of an uploaded file.
 
     Raises:
-        Problem: it has separators, begins with a dot, or has an ending that no data file has.
+        Problem: if it contains a separator, starts with a dot, or does not have the suffix of a data file.
     """
     suffixes = " ".join(FILE_SUFFIXES)
     if not UPLOAD_NAME.fullmatch(name) or Path(name).suffix.lower() not in FILE_SUFFIXES:
         raise Problem(
-            422, f"{name[:120]!r} is no name for a data file: letters, digits, . _ - and one of {suffixes}", "name"
+            422,
+            f"{name[:120]!r} is not a valid name for a data file; use letters, digits, . _ - and one of {suffixes}",
+            "name",
         )
 
 
 async def keep_upload(folder: Path, name: str, chunks: AsyncIterator[bytes], most: int) -> tuple[Upload, bool]:
-    """Write an uploaded file, whole or not at all; return it and whether it is new.
+    """Write an uploaded file atomically; return it and True if it is new.
 
     Args:
-        folder: of all uploads.
-        name: of the file, checked.
-        chunks: its content; ends in a Problem where it is too large.
-        most: bytes that all uploads may have together.
+        folder: folder of all uploads.
+        name: name of the file, already checked.
+        chunks: content of the file; raises a Problem if it is too large.
+        most: maximum total size of all uploads in bytes.
 
     Raises:
-        Problem: 409 where another file has the name, 413 where there is no room.
+        Problem: 409 if another file has this name, 413 if the uploads would exceed `most`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     digest, size = hashlib.sha256(), 0
@@ -115,9 +117,9 @@ async def keep_upload(folder: Path, name: str, chunks: AsyncIterator[bytes], mos
         with os.fdopen(number, "wb", buffering=0) as file:
             async for chunk in chunks:
                 size += len(chunk)
-                # What others have uploaded by now counts. Nothing else runs until the chunk is on the disk.
+                # Count what other uploads have written by now. Nothing else runs until this chunk is on disk.
                 if _size(folder, but=name) + len(chunk) > most:
-                    raise Problem(413, f"uploads together may have {most:,} bytes on this server", "too-large")
+                    raise Problem(413, f"the limit for all uploads on this server is {most:,} bytes", "too-large")
                 digest.update(chunk)
                 file.write(chunk)
             os.fsync(file.fileno())
@@ -126,7 +128,7 @@ async def keep_upload(folder: Path, name: str, chunks: AsyncIterator[bytes], mos
             os.link(temporary, folder / name)
         except FileExistsError:
             if describe_upload(folder / name) != upload:
-                raise Problem(409, f"there is another file {name!r}; give this one another name", "taken") from None
+                raise Problem(409, f"a different file {name!r} already exists; rename this one", "taken") from None
             return upload, False
         return upload, True
     finally:
@@ -135,30 +137,30 @@ async def keep_upload(folder: Path, name: str, chunks: AsyncIterator[bytes], mos
 
 
 def _size(folder: Path, but: str) -> int:
-    """Return how many bytes all uploads have, those that are under way too; not the one of this name."""
+    """Return the total size of all uploads in bytes, including unfinished ones but not the one with this name."""
     return sum(path.stat().st_size for path in folder.iterdir() if path.name != but)
 
 
 def forget_unfinished(folder: Path) -> None:
-    """Delete what uploads left behind when a service died; for the start of the next."""
+    """Delete the unfinished uploads that a previous service left behind."""
     for path in folder.glob(f"{UNFINISHED}*"):
         path.unlink(missing_ok=True)
 
 
 def describe_upload(path: Path) -> Upload:
-    """Return name, size and digest of an uploaded file."""
+    """Return the name, size and digest of an uploaded file."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return Upload(path.name, path.stat().st_size, digest)
 
 
 def allowed_folders(given: Sequence[Path]) -> tuple[Path, ...]:
-    """Return the real paths of the folders that data may be read from.
+    """Return the real paths of the folders from which data may be read.
 
     Raises:
-        UserError: one of them is no folder.
+        UserError: if one of them is not a folder.
     """
     for folder in given:
         if not folder.is_dir():
-            raise UserError(f"--data-folder {folder}: is no folder; name one that is there")
+            raise UserError(f"--data-folder {folder}: folder not found; name an existing folder")
     return tuple(folder.resolve() for folder in given)

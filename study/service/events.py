@@ -1,4 +1,4 @@
-"""Server-sent events: the list of studies, then what has changed in it."""
+"""Server-sent events: the list of studies, then its changes."""
 
 import asyncio
 import json
@@ -8,19 +8,19 @@ from study.service.problems import Problem
 from study.text.records import Json
 
 MEDIA_TYPE = "text/event-stream"
-EVERY = 0.5  # seconds between two looks
-KEEP_ALIVE = 15.0  # seconds after which something is sent, so that proxies keep the line open
-MOST = 100  # streams at a time
+EVERY = 0.5  # seconds between two checks for changes
+KEEP_ALIVE = 15.0  # seconds of silence after which a comment is sent, so that proxies keep the connection open
+MOST = 100  # concurrent streams
 
 Lines = dict[str, dict[str, Json]]
-"""Studies by name, as the list has them."""
+"""The lines of the list of studies, by name."""
 
 
 class Events:
-    """The streams that are open.
+    """The open streams of events.
 
     Args:
-        studies: returns the list as JSON.
+        studies: returns the list of studies as JSON.
     """
 
     def __init__(self, studies: Callable[[], Awaitable[bytes]]) -> None:
@@ -33,7 +33,7 @@ class Events:
         self.closing = True
 
     async def stream(self) -> AsyncIterator[bytes]:
-        """Give events until the client leaves or the service stops: `studies`, which is the list, then `changes`."""
+        """Yield a `studies` event with the list, then `changes` events, until the client or the service stops."""
         self.open += 1
         try:
             before: Lines | None = None
@@ -41,7 +41,7 @@ class Events:
             while not self.closing:
                 try:
                     listed = await self.studies()
-                except Problem:  # the database does not answer; the page says so, and comes again
+                except Problem:  # the database does not answer; the page reports this and reconnects
                     return
                 now = self._lines(listed)
                 if before is None:
@@ -59,13 +59,13 @@ class Events:
             self.open -= 1
 
     def _lines(self, listed: bytes) -> Lines:
-        """Return the studies of a list, which all streams that send it share."""
+        """Parse the list of studies, once for all streams that send the same list."""
         if listed != self._read[0]:
             self._read = (listed, {line["name"]: line for line in json.loads(listed)["studies"]})
         return self._read[1]
 
 
 def changes(before: Lines, now: Lines) -> bytes:
-    """Return as JSON the studies that are new or differ, and the names of those that are no more."""
+    """Return the new and changed studies and the names of removed ones, as JSON."""
     changed = [line for name, line in now.items() if before.get(name) != line]
     return json.dumps({"studies": changed, "gone": [name for name in before if name not in now]}).encode()

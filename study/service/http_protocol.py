@@ -1,6 +1,6 @@
-"""HTTP as uvicorn speaks it with httptools, which parses in C, with limits of size and time on what a client sends.
+"""Uvicorn's HTTP protocol based on httptools, with size and time limits on what a client sends.
 
-h11, in Python, stops at 64 KB and takes twice the time for an answer; httptools keeps whatever comes.
+h11 has a size limit of 64 KB, but takes twice as long per response; httptools, which parses in C, has no limit.
 """
 
 import asyncio
@@ -12,16 +12,16 @@ from uvicorn.server import ServerState
 
 from study.service.connections import Connections
 
-HEAD_BYTES = 64 << 10  # of a head, or of trailers
-BODY_RATE = 1024  # bytes a second; a body that comes slower is late
+HEAD_BYTES = 64 << 10  # maximum size of a head, or of trailers
+BODY_RATE = 1024  # bytes per second; a slower body is late
 
 
 class BoundedHttp(HttpToolsProtocol):
-    """Refuses what goes on and on without an end of the head, a body, or an end of the request, by size and by time.
+    """Reject requests whose head, body or trailers never end, by size and by time.
 
     Args:
-        open_connections: counts this one, and has the limits of time.
-        config, server_state, app_state, _loop: what uvicorn gives a protocol.
+        open_connections: open connections, including this one, and their time limits.
+        config, server_state, app_state, _loop: arguments that uvicorn passes to a protocol.
     """
 
     def __init__(
@@ -36,16 +36,16 @@ class BoundedHttp(HttpToolsProtocol):
         self.open_connections, self.limits = open_connections, open_connections.limits
         self._admitted = False
         self._address = ""
-        self._kept = 0  # bytes that brought none of these
+        self._kept = 0  # bytes received since the last progress: end of a head, piece of a body, end of a request
         self._got_on = False
         self._reads_body = False
-        self._late_at = 0.0  # by the clock of the loop
-        self._late: asyncio.TimerHandle | None = None  # set while more of a request must come
-        self._unread: asyncio.TimerHandle | None = None  # set while an answer is not taken
+        self._late_at = 0.0  # by the clock of the event loop
+        self._late: asyncio.TimerHandle | None = None  # set while more of a request is expected
+        self._unread: asyncio.TimerHandle | None = None  # set while the client does not read a response
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Let a connection in, or answer that there are too many."""
-        super().connection_made(transport)  # type: ignore[arg-type]  # as uvicorn has it
+        """Admit a connection, or answer that there are too many."""
+        super().connection_made(transport)  # type: ignore[arg-type]  # the signature is uvicorn's
         self._admitted = self.open_connections.admit()
         if not self._admitted:
             self._close_with(HTTPStatus.SERVICE_UNAVAILABLE)
@@ -63,7 +63,7 @@ class BoundedHttp(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parse what has come."""
+        """Parse received data."""
         if self.transport.is_closing():
             return
         if self._late is None and self._waits:
@@ -75,7 +75,7 @@ class BoundedHttp(HttpToolsProtocol):
             self.send_400_response("The head of the request is too large.")
 
     def on_headers_complete(self) -> None:
-        """Take note of a head that has ended."""
+        """Handle the end of a head."""
         self._got_on = True
         super().on_headers_complete()
         self.open_connections.busy(self._address, self)
@@ -83,31 +83,31 @@ class BoundedHttp(HttpToolsProtocol):
         self._expect(self.limits.body)
 
     def on_body(self, body: bytes) -> None:
-        """Take note of a piece of a body."""
+        """Handle a piece of a body."""
         self._got_on = True
         self._late_at += len(body) / BODY_RATE
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """Take note of a request that has ended."""
+        """Handle the end of a request."""
         self._got_on = True
         self._reads_body = False
         self._stop_expecting()
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """Take note of an answer that has been sent."""
+        """Handle the end of a response."""
         super().on_response_complete()
         if self._waits and not self.transport.is_closing():
             self.open_connections.idle(self._address, self)
 
     def pause_writing(self) -> None:
-        """Give the client some time to take what has been sent."""
+        """Start the time limit for the client to read what has been sent."""
         super().pause_writing()
         self._unread = self.loop.call_later(self.limits.answer, self.transport.abort)
 
     def resume_writing(self) -> None:
-        """Go on: the client has taken what was sent."""
+        """Stop the time limit, since the client has read what was sent."""
         super().resume_writing()
         self._stop_unread()
 
@@ -117,11 +117,11 @@ class BoundedHttp(HttpToolsProtocol):
 
     @property
     def _waits(self) -> bool:
-        """Whether nothing is being answered."""
+        """Whether no request is being answered."""
         return self.cycle is None or self.cycle.response_complete
 
     def _expect(self, seconds: float) -> None:
-        """Give the client so many seconds from now."""
+        """Set the deadline of the client to so many seconds from now."""
         self._stop_expecting()
         self._late_at = self.loop.time() + seconds
         self._late = self.loop.call_later(seconds, self._check_late)
@@ -137,13 +137,13 @@ class BoundedHttp(HttpToolsProtocol):
             self._unread = None
 
     def _check_late(self) -> None:
-        """Close the connection, unless what has come meanwhile gives more time or nothing of it is being read."""
+        """Close the connection, unless received data extended the deadline or reading is paused."""
         if self.flow.read_paused:
             self._expect(self.limits.body)
         elif self._late_at > self.loop.time():
             self._late = self.loop.call_at(self._late_at, self._check_late)
         elif self._reads_body:
-            self.transport.abort()  # who answers it is told that the client has left
+            self.transport.abort()  # the application sees a client that has disconnected
         else:
             self._close_with(HTTPStatus.REQUEST_TIMEOUT)
 

@@ -1,4 +1,4 @@
-"""What the service takes at most from whoever hands in a study: sizes, and how large a study a spec may declare."""
+"""Limits on submitted studies: the size of requests, and how large a study a spec may declare."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
@@ -8,21 +8,21 @@ from study.spec import Spec
 from study.spec.space import FULL_BATCH, Range
 
 SPEC_BYTES = 1 << 20
-NETWORKS = 100  # of a trial: seeds, or folds
+NETWORKS = 100  # per trial: seeds, or folds
 IN_FLIGHT = 256
-CONFIRMED = 1_000  # networks that [confirm] trains
-QUEUED = 1_000  # studies that wait
+CONFIRMED = 1_000  # networks that [confirm] may train
+QUEUED = 1_000  # waiting studies
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Limits that whoever starts the service sets.
+    """Configurable limits of a service.
 
     Attributes:
-        trials, iterations, depth, units, batch: largest value in a spec.
-        examples: of generated data.
-        upload: bytes of one file, and of a table to predict for.
-        uploads: bytes of all uploaded files together.
+        trials, iterations, depth, units, batch: maximum value in a spec.
+        examples: maximum number of generated examples.
+        upload: maximum size in bytes of one uploaded file, and of a table to predict.
+        uploads: maximum size in bytes of all uploaded files together.
     """
 
     trials: int = 1_000
@@ -41,16 +41,16 @@ class Limits:
 
 
 def check_limits(spec: Spec, limits: Limits) -> None:
-    """Check that a spec stays within the limits.
+    """Check that a spec is within the limits.
 
     Raises:
-        UserError: a value is beyond its limit; the message names it, and who can raise it.
+        UserError: if a value exceeds its limit; the message names it and says how to proceed.
     """
     for place, value, most in _values(spec, limits):
         if value > most:
             raise UserError(
-                f"{place}: {value:,.10g} is over the limit of this server, {most:,}; "
-                "lower it, or ask who runs the server"
+                f"{place}: {value:,.10g} exceeds the limit of this server, {most:,}; "
+                "lower the value, or ask the administrator to raise the limit"
             )
 
 

@@ -1,4 +1,4 @@
-"""Figures of the service in the text form that Prometheus reads."""
+"""Metrics of the service in the text format of Prometheus."""
 
 import threading
 import time
@@ -10,7 +10,7 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH")
 
 
 class Metrics:
-    """Counts requests; whatever a client sends, there are only so many different ones."""
+    """Count requests by method and status. Unknown methods share one label, which bounds the number of series."""
 
     def __init__(self) -> None:
         self._requests: Counter[tuple[str, int]] = Counter()
@@ -18,31 +18,31 @@ class Metrics:
         self._since = time.time()
 
     def count(self, method: str, status: int) -> None:
-        """Count a request that was answered."""
+        """Count an answered request."""
         with self._lock:
             self._requests[method if method in METHODS else "other", status] += 1
 
     def text(self, submissions: Mapping[str, int], watchers: int) -> str:
-        """Return all figures.
+        """Return all metrics as text.
 
         Args:
-            submissions: how many there are of each state.
-            watchers: pages that follow events.
+            submissions: number of submissions by state.
+            watchers: number of open event streams.
         """
         with self._lock:
             requests = sorted(self._requests.items())
         lines = [
-            *_head("study_submissions", "gauge", "Studies handed in, by state."),
+            *_head("study_submissions", "gauge", "Submitted studies, by state."),
             *(f'study_submissions{{state="{state}"}} {count}' for state, count in submissions.items()),
             *_head("study_http_requests_total", "counter", "Requests answered, by method and status."),
             *(f'study_http_requests_total{{method="{m}",status="{s}"}} {count}' for (m, s), count in requests),
-            *_head("study_event_streams", "gauge", "Pages that follow events."),
+            *_head("study_event_streams", "gauge", "Open event streams."),
             f"study_event_streams {watchers}",
-            *_head("study_start_time_seconds", "gauge", "When the service began, seconds since 1970."),
+            *_head("study_start_time_seconds", "gauge", "Start time of the service, in seconds since 1970."),
             f"study_start_time_seconds {self._since:.3f}",
         ]
         return "\n".join(lines) + "\n"
 
 
-def _head(name: str, kind: str, said: str) -> list[str]:
-    return [f"# HELP {name} {said}", f"# TYPE {name} {kind}"]
+def _head(name: str, kind: str, description: str) -> list[str]:
+    return [f"# HELP {name} {description}", f"# TYPE {name} {kind}"]

@@ -1,4 +1,4 @@
-"""MLflow's own server, as a child of the service on a free port of loopback."""
+"""The MLflow server, run as a child process of the service on a free loopback port."""
 
 import contextlib
 import os
@@ -21,7 +21,7 @@ ENDS_WITHIN = 5.0  # seconds
 
 
 class MlflowServer:
-    """Starts the server, knows how it is, and stops it. With MLFLOW_TRACKING_URI at a server, that one is named."""
+    """Start, monitor and stop the MLflow server. If MLFLOW_TRACKING_URI names a server, use that one instead."""
 
     def __init__(self, home: Home) -> None:
         self.home = home
@@ -31,7 +31,7 @@ class MlflowServer:
         self._lock, self._log = home.path / "service" / "mlflow.lock", home.path / "service" / "mlflow.log"
 
     def start(self) -> None:
-        """Start it, in place of one that an earlier service left; return without waiting until it answers."""
+        """Start the server, replacing one that an earlier service left; do not wait until it answers."""
         uri = tracking_uri(self.home)
         if uri.startswith("http"):
             self.address, self._answered = redact_address(uri), True
@@ -44,7 +44,7 @@ class MlflowServer:
         port = _free_port()
         command = [sys.executable, "-m", "mlflow", "server"]
         command += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1", "--no-serve-artifacts"]
-        # The address may have a password, and the words of a command are for all to see.
+        # The URI may contain a password, and command lines are visible to every user.
         variables = {"MLFLOW_BACKEND_STORE_URI": uri, "MLFLOW_DISABLE_TELEMETRY": "true"}
         variables["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
         self._log.parent.mkdir(parents=True, exist_ok=True)
@@ -52,12 +52,12 @@ class MlflowServer:
         try:
             self._process = children.start(command, self._lock, self._log, variables)
         except BlockingIOError:
-            log.warning("an MLflow server that an earlier service left cannot be stopped; MLflow's pages are left out")
+            log.warning("could not stop the MLflow server of an earlier service; the MLflow UI is not available")
             return
         self.address = f"http://127.0.0.1:{port}"
 
     def _make_store(self) -> None:
-        """Make the store before anything opens it; MLflow, which takes seconds to import, only where it is needed."""
+        """Create the store before anything opens it. This imports MLflow, which is slow, only if it is necessary."""
         if self.home.mlflow_database.exists():
             make_store(self.home)
             return
@@ -65,7 +65,7 @@ class MlflowServer:
             make_store(self.home)
 
     def state(self) -> Literal["starting", "up", "down"]:
-        """Return how it is."""
+        """Return the state of the server."""
         if self.address is None or (self._process is not None and self._process.poll() is not None):
             return "down"
         if not self._answered:
@@ -77,13 +77,13 @@ class MlflowServer:
         return "up"
 
     def stop(self) -> None:
-        """Stop it."""
+        """Stop the server, if this service started it."""
         if self._process is None:
             return
         children.interrupt(self._lock)
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(ENDS_WITHIN)
-        with contextlib.suppress(ProcessLookupError):  # its own workers, where they are left
+        with contextlib.suppress(ProcessLookupError):  # its workers, if any are left
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
 

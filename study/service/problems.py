@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 problem details: one form for all of them, and a line in the log for each."""
+"""Report every error as problem details (RFC 9457), and write one line to the log for each."""
 
 import json
 import logging
@@ -14,20 +14,20 @@ from starlette.routing import compile_path
 from study.text.records import Json
 
 Responses = dict[int | str, dict[str, Json]]
-"""What a route may answer, by status, as OpenAPI describes it."""
+"""The possible responses of a route by status, as OpenAPI describes them."""
 
 MEDIA_TYPE = "application/problem+json"
 log = logging.getLogger("study.service")
 
 
-class Problem(Exception):  # noqa: N818 - the name that RFC 9457 gives it
-    """An answer that says what was wrong with a request.
+class Problem(Exception):  # noqa: N818 - the term of RFC 9457
+    """An error response to a request.
 
     Args:
-        status: of HTTP.
-        detail: what is wrong, where, and what would be right.
-        kind: a word for programs; "" leaves that to the status.
-        headers: of the answer.
+        status: HTTP status.
+        detail: what is wrong, where, and how to fix it.
+        kind: machine-readable type of the problem; "" if the status is sufficient.
+        headers: additional headers of the response.
     """
 
     def __init__(self, status: int, detail: str, kind: str = "", headers: Mapping[str, str] | None = None) -> None:
@@ -35,23 +35,23 @@ class Problem(Exception):  # noqa: N818 - the name that RFC 9457 gives it
         self.status, self.detail, self.kind, self.headers = status, detail, kind, dict(headers or {})
 
     def body(self) -> bytes:
-        """Return it as RFC 9457 has it."""
-        told = {
+        """Return the problem as a JSON document (RFC 9457)."""
+        problem = {
             "type": f"urn:study:problem:{self.kind}" if self.kind else "about:blank",
             "title": HTTPStatus(self.status).phrase,
             "status": self.status,
             "detail": self.detail,
         }
-        return json.dumps(told).encode()
+        return json.dumps(problem).encode()
 
     def response(self) -> Response:
-        """Return the answer."""
+        """Return the problem as a response."""
         return Response(self.body(), self.status, self.headers, media_type=MEDIA_TYPE)
 
 
 SCHEMA: dict[str, Json] = {
     "title": "Problem",
-    "description": "Problem details as RFC 9457 has them.",
+    "description": "Problem details (RFC 9457).",
     "type": "object",
     "required": ["type", "title", "status", "detail"],
     "properties": {
@@ -65,21 +65,21 @@ SCHEMA: dict[str, Json] = {
 
 
 def declare(**details: str) -> Responses:
-    """Return responses for OpenAPI: `declare(s404="no such study")`."""
+    """Return error responses for OpenAPI, as in `declare(s404="no such study")`."""
     schema: Json = {"$ref": "#/components/schemas/Problem"}
     return {
-        int(status[1:]): {"description": said, "content": {MEDIA_TYPE: {"schema": schema}}}
-        for status, said in details.items()
+        int(status[1:]): {"description": detail, "content": {MEDIA_TYPE: {"schema": schema}}}
+        for status, detail in details.items()
     }
 
 
 def log_refusal(method: str, path: str, status: int, detail: str, peer: str) -> None:
-    """Write the line of a request that was refused; what the client wrote is quoted, so that it stays one line."""
+    """Log a rejected request. Text from the client is quoted, so that the entry stays on one line."""
     log.warning("refused %s %r from %s: %d %s", method[:16], path[:200], peer, status, " ".join(detail.split())[:400])
 
 
 def answer_with_problems(app: FastAPI) -> None:
-    """Answer every error of an application with a problem, those of FastAPI and Starlette too."""
+    """Answer every error of an application with a problem, including errors of FastAPI and Starlette."""
 
     @app.exception_handler(Problem)
     async def problem(request: Request, error: Problem) -> Response:
@@ -98,7 +98,7 @@ def answer_with_problems(app: FastAPI) -> None:
 
 
 def _allowed(request: Request) -> str:
-    """Return all methods of a path; a router names those of the first route alone."""
+    """Return all methods of a path; a router only names those of the first matching route."""
     paths = request.app.openapi()["paths"]
     found = [methods for path, methods in paths.items() if compile_path(path)[0].match(request.scope["path"])]
     return ", ".join(sorted({method.upper() for methods in found for method in methods})) or "GET"

@@ -1,8 +1,8 @@
-"""The queue of studies that were handed in: one table, every change one transaction.
+"""The queue of submitted studies: one table in which every change is a transaction.
 
-It is a file of the home, or lies in the database that has the ledgers, where any number of servers share it (see
-`study.service.queue_table`). It survives whatever happens to a server: a study is queued, running, complete, failed or
-cancelled, and what was running goes on when the server that ran it is back.
+The table is in a file of the home or in the database of the ledgers, where several servers can share it (see
+`study.service.queue_table`). It survives crashes of the server. A submission is queued, running, complete, failed or
+cancelled; a running study is resumed when the server that ran it is restarted.
 """
 
 import hashlib
@@ -18,32 +18,32 @@ from study.ledger.home import Home
 from study.service.queue_table import ACTIVE, STATES, open_place
 
 
-class Taken(Exception):  # noqa: N818 - what happened, which is no error of the queue's
-    """Another submission has the name or the key; `what` is "name" or "key"."""
+class Taken(Exception):  # noqa: N818 - a condition, not an error in the queue
+    """Another submission has the same name or key; `what` is "name" or "key"."""
 
     def __init__(self, what: str) -> None:
         super().__init__(what)
         self.what = what
 
 
-class Full(Exception):  # noqa: N818 - as above
-    """So many wait already."""
+class Full(Exception):  # noqa: N818 - a condition, not an error in the queue
+    """The maximum number of submissions is already waiting."""
 
 
 @dataclass(frozen=True)
 class Submission:
-    """One study as it was handed in.
+    """One submitted study.
 
     Attributes:
-        id: the order in which they run.
-        name: of the study.
+        id: number of the submission; submissions run in this order.
+        name: name of the study.
         state: one of STATES.
-        spec: TOML.
-        links: data files by the name that the spec gives them.
-        submitted, started, ended: seconds since 1970; None before.
-        message: why it failed.
-        stopping: whether it is to be cancelled.
-        sound: whether spec and links are what was handed in; the file may have been damaged.
+        spec: the spec as TOML.
+        links: paths of the data files, by the names that the spec uses for them.
+        submitted, started, ended: times in seconds since 1970; None if it has not happened yet.
+        message: reason of the failure; "" if it did not fail.
+        stopping: True if cancelling was requested.
+        sound: True if spec and links match their digest; False if the entry is damaged.
     """
 
     id: int
@@ -60,14 +60,14 @@ class Submission:
 
 
 class Queue:
-    """The queue of a home, which is made where there is none. Any number of threads and processes may use it.
+    """The queue of a home, created if it does not exist. Several threads and processes can use it.
 
     Args:
-        home: where studies live; the queue is in its database, or else a file there.
-        most: how many may wait.
+        home: home of the studies; the queue is in its database, or in a file of the home.
+        most: maximum number of waiting submissions.
 
     Raises:
-        UserError: the database refuses. MachineError later on, where it is lost.
+        UserError: if the database refuses access. Methods raise MachineError if the database is lost later.
     """
 
     def __init__(self, home: Home, most: int = 1_000) -> None:
@@ -78,19 +78,20 @@ class Queue:
         self._columns = [self._table.c[name] for name in (*names, "digest")]
 
     def submit(self, name: str, spec: str, links: Mapping[str, str], key: str | None = None) -> tuple[Submission, bool]:
-        """Put a study at the end; return it and whether it is new.
+        """Append a study to the queue; return its submission and True if it is new.
 
-        The same key again, or the same spec under a name that waits or runs, gives the submission that is there.
+        With a key that was used before, or the same spec as a queued or running study of this name, return the
+        existing submission.
 
         Raises:
-            Taken: name or key belong to another spec.
-            Full: too many wait.
+            Taken: if the name or the key belongs to another spec.
+            Full: if too many submissions are waiting.
         """
         table, kept = self._table, json.dumps(dict(sorted(links.items())))
         digest = _digest(spec, kept)
         same = {} if key is None else {"key": table.c.key == key}
         same["name"] = self._is_active(name)
-        # One at a time, so that they are seen by whoever claims in the order of their numbers.
+        # One submission at a time, so that they become visible to `claim` in the order of their ids.
         with self._transaction(alone=True) as database:
             for what, condition in same.items():
                 row = database.execute(select(table).where(condition)).one_or_none()
@@ -106,7 +107,7 @@ class Queue:
             return _from(database.execute(made.returning(*self._columns)).one()), True
 
     def claim(self, is_left: Callable[[Submission], bool]) -> Submission | None:
-        """Make the first that waits, and is not to be left for now, running; return it, None where there is none."""
+        """Mark the first waiting submission for which `is_left` is False as running and return it; None if none is."""
         with self._transaction() as database:
             for submission in self._waiting(database):
                 if not is_left(submission):
@@ -116,26 +117,27 @@ class Queue:
         return None
 
     def finish(self, number: int, state: str, message: str = "") -> None:
-        """Say how a running one ended."""
+        """Record how a running submission ended."""
         table = self._table
         running = (table.c.id == number) & (table.c.state == "running")
-        said = message.replace("\0", "")  # which PostgreSQL does not take
+        printable = message.replace("\0", "")  # PostgreSQL rejects NUL in text
         with self._transaction() as database:
-            database.execute(update(table).where(running).values(state=state, ended=time.time(), message=said))
+            database.execute(update(table).where(running).values(state=state, ended=time.time(), message=printable))
 
     def put_back(self, number: int) -> None:
-        """Let a running one wait again, in its old place."""
+        """Return a running submission to its previous place in the queue."""
         table = self._table
         running = (table.c.id == number) & (table.c.state == "running")
         with self._transaction() as database:
             database.execute(update(table).where(running).values(state="queued", started=None, owner=""))
 
     def cancel(self, name: str, is_held: Callable[[str], bool]) -> Submission | None:
-        """Take one out that waits, or mark one that runs to be stopped; return it, None where neither is there.
+        """Cancel a queued submission, or mark a running one to be stopped; return it, or None if there is neither.
 
         Args:
-            name: of the study.
-            is_held: whether a process runs it; one that another server ran, and nobody does now, is taken out at once.
+            name: name of the study.
+            is_held: returns True if a process runs the study; a study of another server that no process runs any
+                longer is cancelled immediately.
         """
         table = self._table
         with self._transaction() as database:
@@ -147,33 +149,33 @@ class Queue:
             return self._change(database, row.id, stopping=True)
 
     def running(self) -> list[Submission]:
-        """Return what this server runs, or ran when it died, in order."""
+        """Return the submissions that this server runs, or ran when it died, in order."""
         own = (self._table.c.state == "running") & (self._table.c.owner == self._place.owner)
         return self._read(self._select().where(own))
 
     def latest(self) -> list[Submission]:
-        """Return the last submission of each name, in the order they were handed in."""
+        """Return the latest submission of each name, in the order of submission."""
         last = select(func.max(self._table.c.id)).group_by(self._table.c.name)
         return self._read(self._select().where(self._table.c.id.in_(last)))
 
     def find(self, name: str) -> Submission | None:
-        """Return the last submission of a name."""
+        """Return the latest submission of a name."""
         last = select(func.max(self._table.c.id)).where(self._table.c.name == name)
         found = self._read(self._select().where(self._table.c.id == last.scalar_subquery()))
         return found[0] if found else None
 
     def all(self) -> list[Submission]:
-        """Return every submission there ever was, in order."""
+        """Return all submissions, including ended ones, in order."""
         return self._read(self._select())
 
     def counts(self) -> dict[str, int]:
-        """Return how many there are of each state."""
+        """Return the number of submissions in each state."""
         counted = select(self._table.c.state, func.count().label("number")).group_by(self._table.c.state)
         with self._place.engine.connect() as database:
             return dict.fromkeys(STATES, 0) | {row.state: row.number for row in database.execute(counted)}
 
     def _waiting(self, database: Connection) -> Iterator[Submission]:
-        """Give those that wait, in order, each locked when it is given; what others look at is passed over."""
+        """Yield the waiting submissions in order, each locked; skip those that other servers have locked."""
         table, last = self._table, 0
         while True:
             first = self._select().where((table.c.state == "queued") & (table.c.id > last)).limit(1)
@@ -202,7 +204,7 @@ class Queue:
 
     @contextmanager
     def _transaction(self, *, alone: bool = False) -> Iterator[Connection]:
-        """Give a connection; what the block changes on it is kept whole or not at all."""
+        """Return a context manager that yields a connection and commits all changes of the block, or none."""
         with self._place.engine.begin() as database:
             self._place.begin(database, alone=alone)
             yield database

@@ -1,4 +1,4 @@
-"""Where the queue is kept: a table of the database that has the ledgers, or else a SQLite file in the home."""
+"""The storage of the queue: a table in the database of the ledgers, or a SQLite file in the home."""
 
 import os
 import sqlite3
@@ -41,27 +41,27 @@ from study.text.redaction import redact_address
 ACTIVE = ("queued", "running")
 ENDED = ("complete", "failed", "cancelled")
 STATES = (*ACTIVE, *ENDED)
-PATIENCE = 30.0  # seconds that one change waits for another
+PATIENCE = 30.0  # seconds for which a change waits for another one
 IN_FILE, IN_DATABASE = "submissions", "study_submissions"
 _IS_ACTIVE = text("state IN ('queued', 'running')")
-_TABLES = lock_of("")  # of all who make tables
-_SUBMIT = lock_of("(submit)")  # which is no name of a study
+_TABLES = lock_of("")  # shared by everything that creates tables
+_SUBMIT = lock_of("(submit)")  # not a valid name of a study
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where submissions are kept. owner: which of the servers that share it this one is."""
+    """The storage of submissions. `owner` identifies this server among those that share the table."""
 
     engine: Engine
     table: Table
     owner: str
 
     def begin(self, database: Connection, *, alone: bool) -> None:
-        """Begin a change: in a file nobody else writes until its end, in a database rows are locked one by one.
+        """Begin a transaction. A file is locked for other writers, while a database locks individual rows.
 
         Args:
-            database: a connection of the engine.
-            alone: let nobody else who says so in between.
+            database: connection of the engine.
+            alone: exclude other transactions that also set this flag.
         """
         if self.engine.dialect.name == "sqlite":
             database.exec_driver_sql("BEGIN IMMEDIATE")
@@ -70,11 +70,11 @@ class Place:
 
 
 def open_place(home: Home) -> Place:
-    """Return where the queue of a home is, and make it where there is none.
+    """Return the storage of a home's queue and create it if it does not exist.
 
     Raises:
-        UserError: the database refuses, or has a table of this name that is another one. MachineError later on, where
-            it is lost.
+        UserError: if the database refuses access, or its table of this name has other columns. Later calls raise
+            MachineError if the database is lost.
     """
     if home.storage is not None:
         return _open_database(home.storage, _identity(home))
@@ -82,7 +82,7 @@ def open_place(home: Home) -> Place:
 
 
 def _open_file(path: Path) -> Place:
-    # Without a level of its own the driver leaves the beginning of transactions to `Place.begin`.
+    # With isolation_level None, the driver leaves it to `Place.begin` to start transactions.
     options = {"timeout": PATIENCE, "isolation_level": None}
     engine = create_engine(URL.create("sqlite", database=str(path)), connect_args=options, poolclass=NullPool)
     event.listen(engine, "connect", _read_any_text)
@@ -95,25 +95,25 @@ def _open_file(path: Path) -> Place:
                 raise _damaged(path, str(found))
             database.exec_driver_sql("BEGIN IMMEDIATE")
             table.metadata.create_all(database)
-            if "owner" not in _columns(database, table):  # of a queue made before it could be shared
+            if "owner" not in _columns(database, table):  # created by a version without shared queues
                 database.exec_driver_sql(f"ALTER TABLE {IN_FILE} ADD COLUMN owner TEXT NOT NULL DEFAULT ''")
             database.commit()
     except DatabaseError as error:
-        if isinstance(error, OperationalError):  # it is locked, or its disk is full
+        if isinstance(error, OperationalError):  # the file is locked, or the disk is full
             raise
         raise _damaged(path, str(error.orig)) from None
     return Place(engine, table, "")
 
 
 def _read_any_text(connection: sqlite3.Connection, _record: object) -> None:
-    """Read text that is not UTF-8 too: of a damaged entry, which is then seen by its digest."""
+    """Decode invalid UTF-8, which occurs in damaged entries, without an error; their digest does not match then."""
     connection.text_factory = lambda content: content.decode(errors="replace")
 
 
 def _damaged(path: Path, why: str) -> UserError:
     return UserError(
-        f"{path}: is damaged ({why.splitlines()[0]}); bring a backup of it back, or remove it: what waits in it is "
-        "then forgotten, and no study is lost"
+        f"{path} is damaged ({why.splitlines()[0]}); restore it from a backup or delete it. Deleting it loses the "
+        "queued submissions, but no study"
     )
 
 
@@ -135,24 +135,28 @@ def _open_database(address: str, owner: str) -> Place:
     except SQLAlchemyError as error:
         why = getattr(error, "orig", None) or error
         raise UserError(
-            f"--storage {place}: {explain(why, address)}; have the table {IN_DATABASE} made by who may"
+            f"--storage {place}: {explain(why, address)}; "
+            f"ask a database administrator to create the table {IN_DATABASE}"
         ) from None
     if missing:
         raise UserError(
-            f"--storage {place}: its table {IN_DATABASE} is of another version, without {', '.join(sorted(missing))}; "
-            "serve with that version, or take another database"
+            f"--storage {place}: table {IN_DATABASE} is from another version and has no columns "
+            f"{', '.join(sorted(missing))}; use that version, or another database"
         )
     say_refusals(engine, address)
     return found
 
 
 def _lock(database: Connection, number: int) -> None:
-    """Wait for a lock of the database and hold it until the transaction ends."""
+    """Acquire an advisory lock of the database and hold it until the transaction ends."""
     database.execute(select(func.pg_advisory_xact_lock(literal(number, BigInteger))))
 
 
 def _identity(home: Home) -> str:
-    """Return by what a server knows what it ran itself: a word in its home, which stays when the machine is renamed."""
+    """Return the identity by which a server recognizes its own submissions.
+
+    It is stored in the home, so that it survives renaming the machine.
+    """
     path = home.path / "service" / "id"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
-"""What the service knows of studies: read from their ledgers, and read again only where these have grown.
+"""Read studies from their ledgers, and cache the result until a ledger changes.
 
-A ledger stays open, so that of a running study only what is new is read. The list of studies is kept as the bytes that
-go out, for half a second, so that it costs the study that runs next to nothing however often it is asked for.
+Ledgers stay open, so that only the new entries of a running study are read. The list of studies is cached as encoded
+JSON for half a second, so that frequent requests cost the running study almost nothing.
 """
 
 import threading
@@ -29,18 +29,18 @@ from study.service.queue import Queue, Submission
 from study.service.schemas import Studies, StudyLine, StudyState, SubmissionAnswer, when
 from study.tracking.views import page_address
 
-FRESH = 0.5  # seconds that an answer is given again
-OPEN = 16  # ledgers that are kept open
-CONNECTED = 4  # of a database, where each has a connection
-SHOWN = 40  # curves of a study: the best, and those that run
+FRESH = 0.5  # seconds for which the list is cached
+OPEN = 16  # maximum number of open ledgers
+CONNECTED = 4  # the same for ledgers in a database, each of which needs a connection
+SHOWN = 40  # maximum number of curves of the best trials, and of running trials
 
 Stamp = tuple[int, int, int, bool]
-"""(which ledger, how far it has grown, time of the last change, whether somebody runs it)."""
+"""(identity of the ledger, its length, time of the last change, True if a process runs the study)."""
 
 
 @dataclass
 class _Known:
-    """What was read of a study. curves: of trials that have ended, which never change."""
+    """The cached content of a study. `curves` has those of ended trials, which never change."""
 
     stamp: Stamp
     ledger: Ledger
@@ -50,7 +50,7 @@ class _Known:
 
 @dataclass(frozen=True)
 class _Short:
-    """What the list says of a study, without its trials."""
+    """The cached line of a study in the list, without its trials."""
 
     stamp: Stamp
     state: str
@@ -63,12 +63,12 @@ class _Short:
 
 
 class StudyReader:
-    """Reads studies of a home; may be called from several threads.
+    """Read the studies of a home. Thread-safe.
 
     Args:
-        home: where the studies live.
-        queue: of submissions.
-        mlflow: returns the address of MLflow's pages, None while there are none.
+        home: home of the studies.
+        queue: queue of submissions.
+        mlflow: returns the URL of the MLflow UI, or None if it is not available.
     """
 
     def __init__(self, home: Home, queue: Queue, mlflow: Callable[[], str | None] = lambda: None) -> None:
@@ -81,13 +81,13 @@ class StudyReader:
         self._noticed: dict[str, tuple[int, str]] = {}
 
     def summary(self, name: str) -> Summary | None:
-        """Return a study as its ledger has it; None where it has not begun."""
+        """Return the summary of a study from its ledger; None if it has not started."""
         with self._lock:
             known = self._read(name)
             return None if known is None else known.summary
 
     def listed(self) -> bytes | None:
-        """Return the list of studies as it was made last, None where that is half a second ago; waits for nothing."""
+        """Return the cached list of studies without blocking; None if it is older than half a second."""
         return self._list if time.monotonic() - self._listed < FRESH else None
 
     def studies(self) -> bytes:
@@ -103,11 +103,11 @@ class StudyReader:
             return self._list
 
     def expire(self) -> None:
-        """Make the list anew when it is asked for next: something was handed in, or cancelled."""
+        """Discard the cached list, because a study was submitted or cancelled."""
         self._listed = float("-inf")
 
     def line(self, name: str, submission: Submission | None) -> StudyLine | None:
-        """Return what a list says of a study; None where there is no such study."""
+        """Return the line of a study in the list; None if there is no such study."""
         with self._lock:
             if submission is not None:
                 self._notice(submission)
@@ -135,7 +135,7 @@ class StudyReader:
         return read_progress(self.home.folder(name)) if is_held else None
 
     def curves(self, name: str) -> tuple[int, Summary, Mapping[int, Curve], Chart | None] | None:
-        """Return version, summary, and curves by trial with a chart of them; None where the study has not begun."""
+        """Return the version, summary, curves by trial and a chart of them; None if the study has not started."""
         with self._lock:
             known = self._read(name)
         if known is None:
@@ -157,8 +157,9 @@ class StudyReader:
         return known.stamp[1], summary, found, chart
 
     def _notice(self, *submissions: Submission) -> None:
-        """Look at a database's ledgers anew where one of these has come on since: a study that the queue calls complete
-        is not to be shown with the trials of half a second ago."""
+        """Discard the cached stamps of a database's ledgers if a submission has changed state.
+
+        Otherwise, a complete study could be shown with the trials of half a second ago."""
         states = {each.name: (each.id, each.state) for each in submissions}
         if not states.items() <= self._noticed.items():
             self._noticed |= states
@@ -196,16 +197,16 @@ class StudyReader:
             self._open.move_to_end(name)
             return known
         if known is not None and (known.stamp[0] != stamp[0] or known.stamp[1] > stamp[1]):
-            known = None  # another ledger, or one that was repaired
+            known = None  # a different ledger, or a repaired one
         folder = self.home.folder(name)
         try:
             with quiet_optuna():
                 ledger = Ledger(folder, name) if known is None else known.ledger
                 summary = summarize_ledger(ledger, folder)
-        except EmptyLedgerError:  # it is being made
+        except EmptyLedgerError:  # the ledger is being created
             return None
         except (UserError, OSError) as error:
-            log.warning("the ledger of study %s cannot be read: %s", name, error)
+            log.warning("could not read the ledger of study %s: %s", name, error)
             return None
         known = _Known(stamp, ledger, summary, known.curves if known is not None else {})
         self._open[name] = known
@@ -215,9 +216,9 @@ class StudyReader:
         return known
 
     def _names(self) -> list[str]:
-        return self.home.names() if self.home.storage is None else list(self._look(self.home.storage))
+        return self.home.names() if self.home.storage is None else list(self._read_stamps(self.home.storage))
 
-    def _look(self, storage: str) -> dict[str, Stamp]:
+    def _read_stamps(self, storage: str) -> dict[str, Stamp]:
         """Return the stamps of all ledgers in a database, at most half a second old."""
         if time.monotonic() - self._stamped >= FRESH:
             found = postgres.versions(storage)
@@ -227,7 +228,7 @@ class StudyReader:
 
     def _stamp(self, name: str) -> Stamp | None:
         if self.home.storage is not None:
-            return self._look(self.home.storage).get(name)
+            return self._read_stamps(self.home.storage).get(name)
         folder = self.home.folder(name)
         try:
             found = folder.ledger.stat()
@@ -237,7 +238,7 @@ class StudyReader:
 
 
 def read_open_curve(folder: StudyFolder, number: int) -> Curve:
-    """Return the curve of a trial that is being trained, as far as its last checkpoint; [] before that."""
+    """Return the curve of a running trial up to its last checkpoint; [] if there is no checkpoint yet."""
     try:
         state = TrainingState.load(folder.checkpoint(number))
     except (FileNotFoundError, DataError):
@@ -248,7 +249,7 @@ def read_open_curve(folder: StudyFolder, number: int) -> Curve:
 
 
 def describe(submission: Submission) -> SubmissionAnswer:
-    """Return a submission as the service answers it."""
+    """Return a submission as an answer of the service."""
     return SubmissionAnswer.model_validate(
         {
             "id": submission.id,
@@ -263,7 +264,7 @@ def describe(submission: Submission) -> SubmissionAnswer:
 
 
 def _state(short: _Short | None, submission: Submission | None) -> StudyState:
-    """Return how a study stands: as it was handed in last, unless somebody has gone on with it by hand since."""
+    """Return the state of a study: that of its latest submission, unless it was resumed outside the service since."""
     ledger: StudyState | None = None
     if short is not None:
         ledger = "complete" if short.state == "complete" else "running" if short.state == "running" else "interrupted"

@@ -1,6 +1,7 @@
-"""How much of the machine answers may take while studies run, however many ask at once.
+"""Limit the processor time that requests may take while studies run, however many clients there are.
 
-A lower priority would not do: where the kernel shares processors among sessions first, it counts inside one alone.
+Lowering the priority would not suffice: if the kernel divides processors among sessions first, priority only counts
+within a session.
 """
 
 import asyncio
@@ -10,20 +11,21 @@ from collections.abc import Callable
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-SHARE = 0.06  # of all processors
-BURST = 0.2  # seconds of a processor that answers may take at once after a quiet time
-LONGEST = 0.5  # seconds that a request waits at most
+SHARE = 0.06  # share of all processors that requests may take
+BURST = 0.2  # seconds of processor time that requests may take without waiting after a quiet period
+LONGEST = 0.5  # maximum waiting time of a request in seconds
 
 
 class RequestThrottle:
-    """ASGI middleware: while studies run, requests beyond the share of answers wait, and then all go on together.
+    """ASGI middleware that delays requests beyond their share of the processors while studies run.
 
-    Together, since an answer alone costs three times as much: each wakes the process up.
+    Delayed requests are answered together, since answering them one by one, waking up the process for each, takes
+    three times as long.
 
     Args:
-        app: what answers.
-        processors: of the machine.
-        busy: whether a study runs.
+        app: application that answers the requests.
+        processors: number of processors of the machine.
+        busy: returns True while a study runs.
     """
 
     def __init__(self, app: ASGIApp, *, processors: int, busy: Callable[[], bool]) -> None:
@@ -32,7 +34,7 @@ class RequestThrottle:
         self._opens = -math.inf
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, as soon as it may be."""
+        """Answer a request after its delay."""
         if scope["type"] == "http" and self.busy():
             wait = self.wait(time.monotonic(), time.thread_time())
             if wait:
@@ -40,7 +42,12 @@ class RequestThrottle:
         await self.app(scope, receive, send)
 
     def wait(self, now: float, used: float) -> float:
-        """Return how many seconds a request waits, by the clock and by what this thread has used, in seconds."""
+        """Return the delay of a request in seconds.
+
+        Args:
+            now: current time in seconds.
+            used: processor time that this thread has used, in seconds.
+        """
         if now >= self._opens:
             earned = self._credit + self.share * (now - self._seen) - (used - self._used)
             self._credit = max(-self.share * LONGEST, min(BURST, earned))

@@ -1,4 +1,4 @@
-"""Routes: what is done with a study that is there: cancel, report, finalize, predict; and uploads of data files."""
+"""Routes that act on an existing study (cancel, report, finalize, predict) and upload data files."""
 
 import asyncio
 import base64
@@ -26,12 +26,12 @@ from study.service.state import Name, Service, answer, body_of, chunks_of, media
 BINARY, CSV, JSON = "application/octet-stream", "text/csv", "application/json"
 NOTES, MOST_NOTES = "Study-Notes", 20
 _SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
-_FOUND = {"s404": "no such study", "s422": "no such name, or not a valid body"}
-_REFUSED = "another site's page"
+_FOUND = {"s404": "study not found", "s422": "the name or the body is not valid"}
+_REFUSED = "the request comes from another site"
 
 
 def action_routes(service: Service) -> APIRouter:
-    """Return the routes."""
+    """Return the routes that act on studies."""
     routes = APIRouter()
     settings = service.settings
     made: dict[str, int] = {}
@@ -44,14 +44,14 @@ def action_routes(service: Service) -> APIRouter:
         "/studies/{name}/cancel",
         tags=["studies"],
         response_model=SubmissionAnswer,
-        responses=declare(**_FOUND, s403=_REFUSED, s409="it neither waits nor runs"),
+        responses=declare(**_FOUND, s403=_REFUSED, s409="the study is neither queued nor running"),
     )
     async def cancel(name: Name) -> Response:
-        """Take a study out of the queue, or stop it where it runs; what is finished is kept."""
+        """Remove a study from the queue, or stop it if it is running. Finished trials are kept."""
         await service.find(name)
         cancelled = await service.read(service.queue.cancel, name, _is_held)
         if cancelled is None:
-            raise Problem(409, f"study {name!r} neither waits nor runs", "not-active")
+            raise Problem(409, f"study {name!r} is neither queued nor running", "not-active")
         service.changed()
         return answer(describe(cancelled))
 
@@ -61,14 +61,14 @@ def action_routes(service: Service) -> APIRouter:
         response_class=Response,
         responses={
             200: {"description": "One HTML page.", "content": {"text/html": {"schema": {"type": "string"}}}},
-            **declare(**_FOUND, s409="it has not begun", s503="it took too long"),
+            **declare(**_FOUND, s409="the study has not started", s503="the command took too long"),
         },
     )
     async def report(name: Name) -> Response:
-        """Return the report of a study as it stands."""
+        """Return the current report of a study."""
         line, _ = await service.find(name)
         if not line.version:
-            raise Problem(409, f"study {name!r} has not begun; there is nothing to report yet", "not-begun")
+            raise Problem(409, f"study {name!r} has not started; there is nothing to report yet", "not-begun")
         path = StudyFiles(settings.home, name).report
         async with making[name]:
             if made.get(name) != line.version or not path.exists():
@@ -90,20 +90,23 @@ def action_routes(service: Service) -> APIRouter:
         },
         responses=declare(
             **_FOUND,
-            s400="not JSON",
+            s400="the body is not JSON",
             s403=_REFUSED,
-            s409="it cannot be finalized as it stands, or was before",
+            s409="the study cannot be finalized yet, or its test set was opened before",
             s413="the body is too large",
-            s415="another media type",
-            s503="it took too long",
+            s415="unsupported media type",
+            s503="the command took too long",
         ),
     )
     async def finalize(name: Name, request: Request) -> Response:
-        """Train one trial again, by default the confirmed one; open the test set once, keep score and model."""
+        """Retrain one trial, evaluate it on the test set, and save the model.
+
+        By default, this is the confirmed trial. The test set can be opened only once, unless `again` is set.
+        """
         body = await body_of(request, SPEC_BYTES)
         wanted = _finalize_request(body, media_type_of(request))
         if not (await service.find(name))[0].version:
-            raise Problem(409, f"study {name!r} has not begun; there is nothing to finalize yet", "not-begun")
+            raise Problem(409, f"study {name!r} has not started; there is nothing to finalize yet", "not-begun")
         options = [] if wanted.trial is None else ["--trial", str(wanted.trial)]
         options += [f"--{key.replace('_', '-')}" for key in ("with_dev", "again") if getattr(wanted, key)]
         printed = await service.commands.run("finalize", name, "--json", *options)
@@ -116,11 +119,11 @@ def action_routes(service: Service) -> APIRouter:
         openapi_extra={"requestBody": {"required": True, "content": {CSV: {"schema": {"type": "string"}}}}},
         responses={
             200: {
-                "description": "A row for each row.",
+                "description": "One row of predictions per row of the table.",
                 "content": {CSV: {"schema": {"type": "string"}}},
                 "headers": {
                     NOTES: {
-                        "description": "On what was passed over or does not fit, a JSON list; left out with none.",
+                        "description": "Notes on ignored or unexpected cells, a JSON list; absent if there are none.",
                         "schema": {"type": "string"},
                     }
                 },
@@ -128,10 +131,10 @@ def action_routes(service: Service) -> APIRouter:
             **declare(
                 **_FOUND,
                 s403=_REFUSED,
-                s409="there is no final model, or the table does not fit it",
+                s409="there is no final model, or the table does not match it",
                 s413="the table is too large",
-                s415="another media type",
-                s503="it took too long",
+                s415="unsupported media type",
+                s503="the command took too long",
             ),
         },
     )
@@ -139,12 +142,12 @@ def action_routes(service: Service) -> APIRouter:
         name: Name,
         request: Request,
         safe_csv: Annotated[
-            bool, Query(description="Put ' before text that a spreadsheet would take for a formula.")
+            bool, Query(description="Prefix text that a spreadsheet would read as a formula with '.")
         ] = False,
     ) -> Response:
-        """Predict for the rows of a table with the finalized model."""
+        """Predict the rows of a table with the final model."""
         if media_type_of(request) != CSV:
-            raise Problem(415, f"a table comes as {CSV}", "media-type")
+            raise Problem(415, f"the media type of a table must be {CSV}", "media-type")
         await service.find(name)
         if not settings.home.folder(name).final.exists():
             raise Problem(409, f"study {name!r} has no final model yet; finalize it first", "no-model")
@@ -168,21 +171,21 @@ def action_routes(service: Service) -> APIRouter:
             "requestBody": {"required": True, "content": {BINARY: {"schema": {"type": "string", "format": "binary"}}}}
         },
         responses={
-            200: {"model": UploadAnswer, "description": "It was there already."},
+            200: {"model": UploadAnswer, "description": "The same file was uploaded before."},
             **declare(
                 s403=_REFUSED,
                 s409="another file has this name",
                 s413="the file is too large",
-                s415="another media type",
-                s422="no name for a data file",
+                s415="unsupported media type",
+                s422="the name is not valid for a data file",
             ),
         },
     )
     async def upload(file: str, request: Request) -> Response:
-        """Keep a data file, which specs may then name."""
+        """Store a data file, which specs can then use."""
         check_upload_name(file)
         if media_type_of(request) != BINARY:
-            raise Problem(415, f"a data file comes as {BINARY}", "media-type")
+            raise Problem(415, f"the media type of a data file must be {BINARY}", "media-type")
         limits = settings.limits
         kept, new = await keep_upload(settings.uploads, file, chunks_of(request, limits.upload), limits.uploads)
         return answer(UploadAnswer(name=kept.name, bytes=kept.bytes, sha256=kept.sha256), 201 if new else 200)
@@ -191,7 +194,7 @@ def action_routes(service: Service) -> APIRouter:
 
 
 def policy(page: str) -> str:
-    """Return the content security policy of a report: its own script and styles, and nothing from anywhere."""
+    """Return the content security policy of a report, which allows its own script and styles and no other source."""
     digests = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in _SCRIPT.findall(page)]
     scripts = " ".join(f"'sha256-{digest}'" for digest in digests) or "'none'"
     return (
@@ -204,7 +207,7 @@ def _finalize_request(body: bytes, media_type: str) -> FinalizeRequest:
     if not body:
         return FinalizeRequest()
     if media_type != JSON:
-        raise Problem(415, f"the body is to be {JSON}", "media-type")
+        raise Problem(415, f"the media type of the body must be {JSON}", "media-type")
     try:
         return FinalizeRequest.model_validate_json(body)
     except ValidationError as error:

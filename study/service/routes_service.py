@@ -1,4 +1,4 @@
-"""Routes: the service itself: its page and documentation, health, metrics, events, and the page's session."""
+"""Routes of the service itself: its page, documentation, health, metrics, events and session."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -23,7 +23,7 @@ _HTML: Responses = {200: {"description": "A page.", "content": {"text/html": {"s
 
 
 def service_routes(service: Service) -> APIRouter:
-    """Return the routes."""
+    """Return the routes of the service itself."""
     routes = APIRouter()
 
     @routes.get("/", include_in_schema=False)
@@ -41,12 +41,12 @@ def service_routes(service: Service) -> APIRouter:
 
     @routes.get("/docs", tags=["service"], response_class=Response, responses=_HTML)
     async def docs(request: Request) -> Response:
-        """Return this interface as a page."""
+        """Return the documentation of this API as a page."""
         return Response(_describe(request.app.openapi()), media_type="text/html; charset=utf-8")
 
     @routes.get("/health", tags=["service"], response_model=Health)
     async def health() -> Response:
-        """Return how the service is; needs no token."""
+        """Return the state of the service. No token is needed."""
         counts = await service.read(service.queue.counts)
         alive = service.runner is None or service.runner.is_alive()
         return answer(
@@ -63,10 +63,12 @@ def service_routes(service: Service) -> APIRouter:
         "/metrics",
         tags=["service"],
         response_class=Response,
-        responses={200: {"description": "For Prometheus.", "content": {"text/plain": {"schema": {"type": "string"}}}}},
+        responses={
+            200: {"description": "Metrics for Prometheus.", "content": {"text/plain": {"schema": {"type": "string"}}}}
+        },
     )
     async def figures() -> Response:
-        """Return figures of the service."""
+        """Return the metrics of the service."""
         counts = await service.read(service.queue.counts)
         text = service.metrics.text(counts, service.events.open)
         return Response(text, headers={"Content-Type": f"{metrics.MEDIA_TYPE}; charset=utf-8"})
@@ -77,21 +79,23 @@ def service_routes(service: Service) -> APIRouter:
         response_class=Response,
         responses={
             200: {
-                "description": "`studies`: the list; then `changes`: `{studies: [those that differ], gone: [names]}`.",
+                "description": "`studies`: the list; then `changes`: `{studies: [new or changed], gone: [names]}`.",
                 "content": {events.MEDIA_TYPE: {"schema": {"type": "string"}}},
             },
-            **declare(s429="too many follow already"),
+            **declare(s429="too many event streams are open"),
         },
     )
     async def follow() -> Response:
-        """Send the list of studies, then what changes in it, as server-sent events for as long as somebody listens."""
+        """Send the list of studies, then its changes, as server-sent events until the client disconnects."""
         if service.events.open >= events.MOST:
-            raise Problem(429, f"{events.MOST} pages follow already; close one", "full")
+            raise Problem(429, f"{events.MOST} event streams are already open; close one", "full")
         return StreamingResponse(service.events.stream(), media_type=events.MEDIA_TYPE)
 
-    @routes.post("/session", tags=["service"], status_code=204, responses=declare(s403="another site's page"))
+    @routes.post(
+        "/session", tags=["service"], status_code=204, responses=declare(s403="the request comes from another site")
+    )
     async def session(request: Request) -> Response:
-        """Give a browser, which sent the token, the cookie that stands for it."""
+        """Set the session cookie of a browser that sent the token."""
         response = Response(status_code=204)
         token = service.settings.token
         if token is not None:
@@ -108,7 +112,7 @@ def _read(name: str) -> bytes:
 
 
 def _describe(document: Mapping[str, object]) -> str:
-    """Return an OpenAPI document as a page, which needs nothing from anywhere."""
+    """Return an OpenAPI document as a page that loads nothing from other sites."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_FILES), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )

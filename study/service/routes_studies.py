@@ -1,4 +1,4 @@
-"""Routes: hand a study in, and look at studies."""
+"""Routes that submit studies and return their results."""
 
 from dataclasses import asdict
 from typing import Annotated, Literal
@@ -33,9 +33,9 @@ from study.service.submitting import JSON, TOML, read_submission
 from study.spec.whole import NAME
 from study.text.records import Json, to_json
 
-LOG_BYTES = 1 << 20  # of a log, in one answer
+LOG_BYTES = 1 << 20  # maximum number of bytes of a log in one response
 _TABLE: dict[str, Json] = {"type": "object"}
-# What a spec must be at least; what its tables may hold is said in docs/spec.md and docs/data.md, and checked.
+# The minimum of a spec. The content of its tables is documented in docs/spec.md and docs/data.md and checked later.
 SPEC_SCHEMA: dict[str, Json] = {
     "type": "object",
     "required": ["name", "data", "space"],
@@ -64,7 +64,7 @@ _BODY = {
 
 
 def study_routes(service: Service) -> APIRouter:
-    """Return the routes."""
+    """Return the routes that submit and show studies."""
     routes = APIRouter(tags=["studies"])
     settings = service.settings
 
@@ -74,15 +74,15 @@ def study_routes(service: Service) -> APIRouter:
         response_model=SubmissionAnswer,
         openapi_extra=_BODY,
         responses={
-            200: {"model": SubmissionAnswer, "description": "It was handed in before, and is this one."},
+            200: {"model": SubmissionAnswer, "description": "The study was submitted before; this is its submission."},
             **declare(
-                s400="not TOML, or not JSON",
-                s403="data outside of the folders of this server, or another site's page",
-                s409="the name, or the key, belongs to another spec",
+                s400="the body is neither TOML nor JSON",
+                s403="data outside the folders of this server, or a request from another site",
+                s409="the name or the key belongs to another spec",
                 s413="the spec is too large",
-                s415="another media type",
-                s422="the spec is not valid, or beyond the limits of this server",
-                s429="too many studies wait",
+                s415="unsupported media type",
+                s422="the spec is not valid, or exceeds the limits of this server",
+                s429="too many studies are waiting",
             ),
         },
     )
@@ -90,13 +90,13 @@ def study_routes(service: Service) -> APIRouter:
         request: Request,
         data: Annotated[
             Literal["folders", "uploads"],
-            Query(description="Where relative data files are: in the server's folders, or uploaded, by their name."),
+            Query(description="Where to find relative data files: in the server's folders, or in the uploads by name."),
         ] = "folders",
         idempotency_key: Annotated[
-            str | None, Header(pattern="^[!-~]{1,200}$", description="The same again gives what the first gave.")
+            str | None, Header(pattern="^[!-~]{1,200}$", description="A repeated key returns the first submission.")
         ] = None,
     ) -> Response:
-        """Put a study at the end of the queue."""
+        """Submit a study, which is appended to the queue."""
         body = await body_of(request, SPEC_BYTES)
         uploads = settings.uploads.resolve()
         folders = (*settings.folders, uploads)
@@ -114,10 +114,10 @@ def study_routes(service: Service) -> APIRouter:
         except Taken as taken:
             if taken.what == "key":
                 raise Problem(409, "this Idempotency-Key was used for another spec", "key") from None
-            detail = f"study {name!r} waits or runs with another spec; wait for it, cancel it, or take another name"
+            detail = f"study {name!r} is queued or running with another spec; wait, cancel it, or use another name"
             raise Problem(409, detail, "name") from None
         except Full:
-            raise Problem(429, f"the queue is full, {service.queue.most:,} wait; try again later", "full") from None
+            raise Problem(429, f"the queue is full ({service.queue.most:,} waiting); try again later", "full") from None
         service.changed()
         return answer(describe(kept), 201 if new else 200, {"Location": f"/studies/{name}"})
 
@@ -127,7 +127,7 @@ def study_routes(service: Service) -> APIRouter:
         return Response(await service.studies(), media_type="application/json")
 
     @routes.get(
-        "/studies/{name}", response_model=StudyAnswer, responses=declare(s404="no such study", s422="no such name")
+        "/studies/{name}", response_model=StudyAnswer, responses=declare(s404="study not found", s422="name not valid")
     )
     async def study(name: Name) -> Response:
         """Return one study."""
@@ -150,15 +150,15 @@ def study_routes(service: Service) -> APIRouter:
     @routes.get(
         "/studies/{name}/trials",
         response_model=Trials,
-        responses=declare(s404="no such study", s422="no such name, or a parameter out of range"),
+        responses=declare(s404="study not found", s422="name not valid, or a parameter out of range"),
     )
     async def trials(
         name: Name,
-        order: Annotated[Literal["number", "best"], Query(description="best: complete ones alone.")] = "number",
+        order: Annotated[Literal["number", "best"], Query(description="`best`: only complete trials.")] = "number",
         offset: Annotated[int, Query(ge=0, le=1_000_000_000)] = 0,
         limit: Annotated[int, Query(ge=1, le=1_000)] = 1_000,
     ) -> Response:
-        """Return trials of a study."""
+        """Return the trials of a study."""
         await service.find(name)
         summary: Summary | None = await service.read(service.reader.summary, name)
         rows = [] if summary is None else summary.ranking() if order == "best" else summary.trials
@@ -166,32 +166,34 @@ def study_routes(service: Service) -> APIRouter:
         return answer(Trials(name=name, total=len(rows), trials=shown))
 
     @routes.get(
-        "/studies/{name}/curves", response_model=Curves, responses=declare(s404="no such study", s422="no such name")
+        "/studies/{name}/curves",
+        response_model=Curves,
+        responses=declare(s404="study not found", s422="name not valid"),
     )
     async def curves(name: Name) -> Response:
-        """Return curves of the best trials and of those that are being trained, with a chart of them."""
+        """Return the learning curves of the best and the running trials, with a chart of them."""
         await service.find(name)
         found = await service.read(service.reader.curves, name)
         if found is None:
             return answer(Curves(name=name, version=0, curves=[], chart=None))
         version, summary, by_trial, chart = found
         states = {row.number: row.state for row in summary.trials}
-        told = [
+        drawn = [
             CurveAnswer(trial=number, state=states[number], points=[(at, cost) for at, cost in points])
             for number, points in by_trial.items()
         ]
-        return answer(Curves(name=name, version=version, curves=told, chart=None if chart is None else _chart(chart)))
+        return answer(Curves(name=name, version=version, curves=drawn, chart=None if chart is None else _chart(chart)))
 
     @routes.get(
         "/studies/{name}/log",
         response_class=Response,
         responses={
-            200: {"description": "What it printed.", "content": {"text/plain": {"schema": {"type": "string"}}}},
-            **declare(s404="no such study", s422="no such name, or a parameter out of range"),
+            200: {"description": "Output of the study.", "content": {"text/plain": {"schema": {"type": "string"}}}},
+            **declare(s404="study not found", s422="name not valid, or a parameter out of range"),
         },
     )
     async def log(name: Name, offset: Annotated[int, Query(ge=0, le=1 << 50)] = 0) -> Response:
-        """Return what a study printed, from a byte on; at most a megabyte."""
+        """Return the output of a study from the byte `offset`; at most one megabyte."""
         await service.find(name)
         content = await service.read(_read_log, StudyFiles(settings.home, name), offset)
         return Response(content, media_type="text/plain; charset=utf-8")

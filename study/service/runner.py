@@ -1,8 +1,8 @@
-"""What runs the queue: each study as a process of its own, `study run`, so that nothing it does takes the server along.
+"""Run the studies of the queue, each in its own `study run` process, so that a crash does not affect the server.
 
-A server that dies leaves its studies running. The next one waits for them and runs them once more, which the ledger
-makes exact: a study that is complete ends at once, one that is not goes on. Nothing runs twice at a time, since a
-process holds its lock for as long as it lives. A study that lost its database goes on when that answers again.
+If the server dies, its studies keep running. The next server waits for them and runs them again. The ledger makes this
+safe: a complete study ends immediately, and any other study resumes. A process holds its lock as long as it lives, so
+no study runs twice at the same time. A study that lost its database is resumed when the database answers again.
 """
 
 import sys
@@ -20,64 +20,64 @@ from study.service import children
 from study.service.problems import log
 from study.service.queue import Queue, Submission
 
-EVERY = 0.2  # seconds between two looks at what runs
+EVERY = 0.2  # seconds between two checks of the running studies
 GRACE = 20.0  # seconds that a study may take to stop
-_ENVIRONMENT = {"COLUMNS": "100", "PYTHONUNBUFFERED": "1"}  # what it prints is followed
-AWAY = 1.0  # seconds until the queue is looked at again where that failed
-TIMES = 10  # that a study goes on after it has lost its database
+_ENVIRONMENT = {"COLUMNS": "100", "PYTHONUNBUFFERED": "1"}  # unbuffered, so that clients can follow the output
+AWAY = 1.0  # seconds until the queue is read again after a failure
+TIMES = 10  # number of times that a study is resumed after it has lost its database
 
 
 @dataclass
 class _Place:
-    """One study that runs. process: None of one that an earlier server left."""
+    """One running study. `process` is None if an earlier server started it."""
 
     submission: Submission
     process: children.Process | None = None
-    asked: float | None = None  # when it was told to stop
-    lost: int = 0  # times that it lost its database
+    asked: float | None = None  # time at which it was asked to stop
+    lost: int = 0  # number of times that it lost its database
 
 
 class StudyFiles:
-    """What the service keeps in a study's folder."""
+    """The files of the service in a study's folder."""
 
     def __init__(self, home: Home, name: str) -> None:
         self.folder = home.folder(name).path / "service"
 
     @property
     def spec(self) -> Path:
-        """The spec as it was handed in; data files are linked beside it."""
+        """The submitted spec; data files are linked next to it."""
         return self.folder / "spec.toml"
 
     @property
     def log(self) -> Path:
-        """What the study printed."""
+        """The output of the study."""
         return self.folder / "run.log"
 
     @property
     def status(self) -> Path:
-        """How the process that ran it last ended."""
+        """The exit status of the process that ran the study last."""
         return self.folder / "status.json"
 
     @property
     def lock(self) -> Path:
-        """Held by the process that runs it."""
+        """The lock that the process of the study holds."""
         return self.folder / "run.lock"
 
     @property
     def report(self) -> Path:
-        """The report that was made last."""
+        """The latest report."""
         return self.folder / "report.html"
 
 
 class Runner(threading.Thread):
-    """Runs what is in the queue until told to stop.
+    """Run the studies of a queue until `stop` is called.
 
     Args:
-        queue: of submissions.
-        home: where the studies live.
-        jobs: worker processes of all studies together.
-        concurrent: studies at a time, which share the jobs evenly.
-        tracking: whether runs are written to MLflow.
+        queue: queue of submissions.
+        home: home of the studies.
+        jobs: number of worker processes of all studies together.
+        concurrent: number of studies that run at the same time and share the jobs evenly.
+        tracking: write runs to MLflow.
     """
 
     def __init__(self, queue: Queue, home: Home, *, jobs: int, concurrent: int = 1, tracking: bool = True) -> None:
@@ -89,7 +89,7 @@ class Runner(threading.Thread):
         self._wake, self._stopping = threading.Event(), threading.Event()
 
     def run(self) -> None:
-        """Run studies; what the machine refuses for a moment (memory, a full disk, a database) is tried again."""
+        """Run studies, and retry after temporary failures of the machine (memory, a full disk, a database)."""
         while not self._stopping.is_set():
             try:
                 self._step()
@@ -101,8 +101,8 @@ class Runner(threading.Thread):
                     log.warning("%s; trying again", error)
                 self._is_away = True
                 self._stopping.wait(AWAY)
-            except Exception:  # noqa: BLE001 - the queue outlives it, and the log has it
-                log.exception("the queue could not be worked on; trying again")
+            except Exception:  # noqa: BLE001 - the error is logged, and the queue keeps running
+                log.exception("could not process the queue; trying again")
                 self._stopping.wait(AWAY)
             self._wake.wait(EVERY)
             self._wake.clear()
@@ -114,11 +114,11 @@ class Runner(threading.Thread):
         return bool(self._places)
 
     def wake(self) -> None:
-        """Look at the queue at once."""
+        """Check the queue without waiting."""
         self._wake.set()
 
     def stop(self) -> None:
-        """Interrupt what runs and wait until it has ended; it stays in the queue as running, and goes on later."""
+        """Interrupt the running studies and wait until they have ended. The queue keeps them as running for later."""
         self._stopping.set()
         self.wake()
         if self.is_alive():
@@ -127,8 +127,8 @@ class Runner(threading.Thread):
     def _step(self) -> None:
         running, known = self.queue.running(), {place.submission.id for place in self._places}
         for left in running:
-            if left.id not in known:  # the server, or its line to the database, ended after it was claimed
-                log.info("study %s ran when the server ended; it goes on", left.name)
+            if left.id not in known:  # claimed before the server ended or lost its connection to the database
+                log.info("study %s was running when the server ended; resuming it", left.name)
                 self._places.append(_Place(left))
         wanted = {submission.id for submission in running if not submission.stopping}
         for place in list(self._places):
@@ -143,7 +143,7 @@ class Runner(threading.Thread):
                 self._places.append(place)
 
     def _has_ended(self, place: _Place, *, cancelled: bool) -> bool:
-        """Write down the end of one that runs, or begin it where an earlier server left it; return whether it ended."""
+        """Record the end of a running study, or start one that an earlier server left; return True if it has ended."""
         if place.process is not None:
             code = place.process.poll()
             if code is None:
@@ -151,7 +151,7 @@ class Runner(threading.Thread):
             status = self._status(place.submission, code)
             if status.cause == Cause.DATABASE and not cancelled and place.lost < TIMES:
                 place.lost += 1
-                log.info("study %s lost its database; it goes on", place.submission.name)
+                log.info("study %s lost its database; resuming it", place.submission.name)
                 return not self._begin(place)
             self._settle(place.submission, status, cancelled=cancelled)
             return True
@@ -163,10 +163,10 @@ class Runner(threading.Thread):
         return not self._begin(place)
 
     def _begin(self, place: _Place) -> bool:
-        """Start a study's process; return whether it could be."""
+        """Start the process of a study; return True on success."""
         submission = place.submission
         if not submission.sound:
-            self._finish(submission, "failed", "its entry in the queue is damaged; hand it in again")
+            self._finish(submission, "failed", "its entry in the queue is damaged; submit the study again")
             return False
         files = StudyFiles(self.home, submission.name)
         command = [sys.executable, "-m", "study", "run", str(files.spec)]
@@ -178,23 +178,23 @@ class Runner(threading.Thread):
             place.process = children.start(
                 command if self.tracking else [*command, "--no-tracking"], files.lock, files.log, environment
             )
-        except BlockingIOError:  # somebody else has just begun it; it is looked at again
+        except BlockingIOError:  # another process has just started it; the next step checks again
             return True
         except OSError as error:
-            self._finish(submission, "failed", f"could not be started: {error}")
+            self._finish(submission, "failed", f"could not start the study: {error}")
             return False
-        log.info("study %s runs (submission %d)", submission.name, submission.id)
+        log.info("study %s started (submission %d)", submission.name, submission.id)
         return True
 
     def _is_left(self, submission: Submission) -> bool:
-        """Return whether one that waits is left for now: it runs, or only another server has its data files."""
+        """Return True to leave a waiting study for now: it runs already, or only another server has its data files."""
         shared = self.home.storage is not None
         if shared and not all(Path(target).exists() for target in submission.links.values()):
             return True
         return self._is_busy(submission.name)
 
     def _is_busy(self, name: str) -> bool:
-        """Return whether a process of an earlier server, a person in a terminal or another machine runs a study."""
+        """Return True if another process runs a study: of an earlier server, in a terminal, or on another machine."""
         return children.is_alive(StudyFiles(self.home, name).lock) or holding.is_held(self.home.folder(name), name)
 
     def _status(self, submission: Submission, code: int) -> ExitStatus:
@@ -209,7 +209,7 @@ class Runner(threading.Thread):
             return
         elif status.cause == Cause.HELD:
             self.queue.put_back(submission.id)
-            log.info("study %s is run by somebody else; it waits", submission.name)
+            log.info("study %s is already run by another process; waiting for it", submission.name)
         else:
             self._finish(submission, "failed", status.reason)
 
@@ -218,7 +218,7 @@ class Runner(threading.Thread):
         log.info("study %s is %s%s", submission.name, state, f": {message}" if message else "")
 
     def _interrupt(self, place: _Place) -> None:
-        """Ask a study to stop, once; kill it where it does not."""
+        """Ask a study to stop, or kill it if it has not stopped in time."""
         lock = StudyFiles(self.home, place.submission.name).lock
         if place.asked is None:
             place.asked = time.monotonic()
@@ -227,7 +227,7 @@ class Runner(threading.Thread):
             children.kill(lock)
 
     def _leave(self) -> None:
-        """End what runs; it keeps what is finished."""
+        """Stop the running studies. Finished trials are kept."""
         running = [(place, place.process) for place in self._places if place.process is not None]
         while running:
             for place, process in list(running):
@@ -238,13 +238,13 @@ class Runner(threading.Thread):
                 running.remove((place, process))
                 try:
                     self._settle(place.submission, self._status(place.submission, code), cancelled=False)
-                except (MachineError, UserError) as error:  # its end is seen at the next start
+                except (MachineError, UserError) as error:  # the next server records its end
                     log.warning("%s", error)
             time.sleep(0.05)
 
 
 def write_spec(files: StudyFiles, submission: Submission) -> None:
-    """Write a study's spec as it was handed in, with the data files that it names linked beside it."""
+    """Write the submitted spec of a study, and link the data files that it names next to it."""
     files.folder.mkdir(parents=True, exist_ok=True)
     for name, target in submission.links.items():
         link = files.folder / name

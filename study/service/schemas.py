@@ -1,4 +1,4 @@
-"""What the service answers, as JSON; the OpenAPI document is made from these."""
+"""The JSON responses of the service, from which its OpenAPI document is generated."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -15,15 +15,15 @@ class _Answer(BaseModel):
 
 
 class SubmissionAnswer(_Answer):
-    """A study that was handed in."""
+    """A submitted study."""
 
     id: int = Field(description="Studies run in the order of this number.")
     name: str
     state: State
-    submitted: str = Field(description="When, in UTC, ISO 8601.")
+    submitted: str = Field(description="Time of submission, ISO 8601 in UTC.")
     started: str | None
     ended: str | None
-    message: str = Field(description="Why it failed; empty otherwise.")
+    message: str = Field(description="Reason of the failure; empty if it did not fail.")
 
 
 class TrialAnswer(_Answer):
@@ -53,29 +53,29 @@ class StudyLine(_Answer):
     finished: int = Field(description="Trials that have ended.")
     planned: int | None
     confirming: float | None = Field(
-        description="Share of the work done, 0 to 1, while the best are trained again on fresh seeds on this machine."
+        description="Share of the confirmation that is done, 0 to 1; null unless it is running on this machine."
     )
     best: float | None = Field(description="Value of the best trial on dev.")
     metric: str | None
     direction: Literal["maximize", "minimize"] | None
-    version: int = Field(description="Grows with the ledger: what was read at an equal version has not changed.")
-    mlflow: str | None = Field(description="Address of its page in MLflow, on the server's own machine.")
+    version: int = Field(description="Grows with the ledger; at the same version, nothing has changed.")
+    mlflow: str | None = Field(description="URL of its page in MLflow, on the server's own machine.")
     submission: SubmissionAnswer | None
 
 
 class Studies(_Answer):
-    """All studies: those that were handed in, in order, then those that were run by hand."""
+    """All studies: first those submitted to the service, in order, then those run by other means."""
 
     studies: list[StudyLine]
 
 
 class ChoiceAnswer(_Answer):
-    """Numbers of the trials that stand out."""
+    """Numbers of the chosen trials."""
 
     best: int | None = Field(description="Best value on dev in the search.")
     confirmed: int | None = Field(description="Best value on fresh seeds, by `study confirm`.")
     recommended: int | None = Field(description="Cheapest not significantly different from the confirmed trial.")
-    outdated: bool = Field(description="The study has gone on since it was confirmed.")
+    outdated: bool = Field(description="Trials were added after the confirmation.")
 
 
 class StudyAnswer(StudyLine):
@@ -83,12 +83,12 @@ class StudyAnswer(StudyLine):
 
     best_trial: TrialAnswer | None
     objectives: list[str]
-    front: list[int] = Field(description="With several objectives: trials that no other is better than in all.")
+    front: list[int] = Field(description="With several objectives, the trials on the Pareto front.")
     choice: ChoiceAnswer
-    choice_lines: list[str] = Field(description="The same in sentences, and which trial is finalized.")
-    confirm: Mapping[str, object] | None = Field(description="What `study confirm` found.")
-    finalized: list[Mapping[str, object]] = Field(description="Openings of the test set, oldest first.")
-    spec: str | None = Field(description="As it was handed in, TOML.")
+    choice_lines: list[str] = Field(description="The choice in sentences, including the trial to finalize.")
+    confirm: Mapping[str, object] | None = Field(description="Result of `study confirm`.")
+    finalized: list[Mapping[str, object]] = Field(description="Test evaluations, oldest first.")
+    spec: str | None = Field(description="The submitted spec, as TOML.")
 
 
 class Trials(_Answer):
@@ -100,7 +100,7 @@ class Trials(_Answer):
 
 
 class CurveAnswer(_Answer):
-    """Cost J by iteration of one trial: [[iteration, J], …], some of all iterations."""
+    """Cost J of one trial by iteration: [[iteration, J], …] at a subset of the iterations."""
 
     trial: int
     state: str
@@ -117,14 +117,14 @@ class MarkAnswer(_Answer):
 
 
 class AxisAnswer(_Answer):
-    """An axis: its title, and ticks as (place from 0 to 1, text)."""
+    """An axis: its title, and its ticks as (position from 0 to 1, text)."""
 
     title: str
     ticks: list[tuple[float, str]]
 
 
 class ChartAnswer(_Answer):
-    """A chart as paths in a box of 2000 by 1000, as the report draws it."""
+    """A chart as paths in a box of 2000 by 1000, as in the report."""
 
     label: str
     caption: str
@@ -136,7 +136,7 @@ class ChartAnswer(_Answer):
 
 
 class Curves(_Answer):
-    """Curves of the best trials and of those that run."""
+    """Learning curves of the best and the running trials."""
 
     name: str
     version: int
@@ -145,27 +145,27 @@ class Curves(_Answer):
 
 
 class FinalizeRequest(BaseModel):
-    """What to finalize; all may be left out."""
+    """Options of finalize, all optional."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
     trial: Annotated[int, Field(ge=0, le=1_000_000_000)] | Literal["best", "confirmed", "recommended"] | None = Field(
-        default=None, description="Left out, the confirmed trial, or else the best in the search."
+        default=None, description="Trial to finalize (default: the confirmed trial, or else the best)."
     )
-    with_dev: bool = Field(default=False, description="Train on train and dev together.")
-    again: bool = Field(default=False, description="Open the test set although it was opened before.")
+    with_dev: bool = Field(default=False, description="Train on the train and dev sets together.")
+    again: bool = Field(default=False, description="Open the test set even if it was opened before.")
 
 
 class FinalAnswer(_Answer):
-    """What `study finalize` did."""
+    """Result of `study finalize`."""
 
     name: str
     opening: Mapping[str, object]
-    times: int = Field(description="How often the test set has been opened.")
+    times: int = Field(description="Number of times that the test set has been opened.")
     choice: ChoiceAnswer
     dev_value: float | None
     confirmed: tuple[float, float, float] | None
-    notes: tuple[str, ...] = Field(description="On cells of the test rows that do not fit their column.")
+    notes: tuple[str, ...] = Field(description="Notes on cells of the test rows that do not match their column.")
 
 
 class UploadAnswer(_Answer):
@@ -177,7 +177,7 @@ class UploadAnswer(_Answer):
 
 
 class Health(_Answer):
-    """How the service is."""
+    """State of the service."""
 
     status: Literal["ok", "failing"]
     version: str
@@ -187,5 +187,5 @@ class Health(_Answer):
 
 
 def when(seconds: float | None) -> str | None:
-    """Return a time as ISO 8601, UTC."""
+    """Return a time as ISO 8601 in UTC."""
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")

@@ -1,9 +1,9 @@
-"""Who may ask what: checked before anything else sees a request, and every answer gets the headers browsers want.
+"""Access control, applied to every request before anything else, and security headers on every response.
 
-- The Host must be one of the service's own names: a page elsewhere whose name is made to point here is refused.
-- A request that changes something must not come from another site's page: Origin and Sec-Fetch-Site say where from.
-- Where there is a token, all but the page's own files and /health need it: as `Authorization: Bearer …`, or as the
-  cookie that POST /session gives the page for it. The cookie is derived from the token, and is not the token.
+- The Host header must be one of the service's names, which prevents DNS rebinding.
+- A request that changes something must not come from another site, according to Origin and Sec-Fetch-Site.
+- If the service has a token, every path except /health and the files of the page requires it, either as
+  `Authorization: Bearer …` or as the cookie that POST /session sets. The cookie is derived from the token.
 """
 
 import hashlib
@@ -36,18 +36,18 @@ HEADERS = {
 
 
 def cookie_for(token: str) -> str:
-    """Return what the page's cookie holds: it proves that the token was known, and does not tell it."""
+    """Return the value of the session cookie, which proves knowledge of the token without revealing it."""
     return hmac.new(token.encode(), b"study service session", hashlib.sha256).hexdigest()
 
 
 class Guard:
-    """ASGI middleware that refuses what must not get in.
+    """ASGI middleware that rejects requests without access.
 
     Args:
-        app: what is guarded.
-        names: that a request may give as its host.
-        token: that a request needs; None asks for none.
-        metrics: where requests are counted.
+        app: application to protect.
+        names: allowed host names of a request.
+        token: token that requests must present; None requires none.
+        metrics: metrics in which requests are counted.
     """
 
     def __init__(self, app: ASGIApp, *, names: Iterable[str], token: str | None, metrics: Metrics) -> None:
@@ -55,11 +55,11 @@ class Guard:
         self.cookie = cookie_for(token) if token is not None else ""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, or pass it on."""
+        """Reject a request, or pass it on to the application."""
         if scope["type"] != "http":
             if scope["type"] == "lifespan":
                 await self.app(scope, receive, send)
-            return  # a web socket is left unanswered, which refuses it
+            return  # not answering a web socket rejects it
         status = 500
 
         async def with_headers(message: Message) -> None:
@@ -86,18 +86,18 @@ class Guard:
         headers = Headers(scope=scope)
         hosts = headers.getlist("host")
         if len(hosts) != 1 or _without_port(hosts[0]) not in self.names:
-            return Problem(421, "this service is not asked under that Host; --allow-host NAME allows another", "host")
+            return Problem(421, "the Host is not a name of this service; allow it with --allow-host NAME", "host")
         if scope["method"] not in SAFE:
             site, origin = headers.get("sec-fetch-site"), headers.get("origin")
             if site not in (None, "same-origin", "none") or (origin is not None and not _is_own(origin, hosts[0])):
-                return Problem(403, "this request comes from another site's page", "cross-site")
+                return Problem(403, "this request comes from another site", "cross-site")
         if self.token is not None and scope["path"] not in OPEN_PATHS and not self._is_known(headers):
-            detail = "a token is needed: Authorization: Bearer, or the cookie that POST /session gives for it"
+            detail = "a token is required, as Authorization: Bearer or as the cookie that POST /session sets"
             return Problem(401, detail, "token", {"WWW-Authenticate": 'Bearer realm="study"'})
         return None
 
     def _is_known(self, headers: Headers) -> bool:
-        """Return whether a request has the token or its cookie; how long it takes does not tell where they differ."""
+        """Return True if a request has the token or its cookie, compared in constant time."""
         scheme, _, given = headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), (self.token or "").encode()):
             return True
@@ -114,6 +114,6 @@ def _without_port(host: str) -> str:
 
 
 def _is_own(origin: str, host: str) -> bool:
-    """Return whether an Origin is the page of this service; behind a proxy the scheme may be either."""
+    """Return True if an Origin is this service. Behind a proxy, the scheme may be http or https."""
     scheme, separator, rest = origin.partition("://")
     return bool(separator) and scheme in ("http", "https") and rest.lower() == host.lower()

@@ -1,4 +1,4 @@
-"""`study serve`: one process that answers, runs the queue and has MLflow's server beside it, until told to stop."""
+"""The process of `study serve`, which answers requests, runs the queue, and starts the MLflow server."""
 
 import fcntl
 import logging
@@ -26,16 +26,16 @@ from study.service.runner import Runner
 from study.service.settings import Settings
 from study.service.state import Service
 from study.text.printable import say
-from study.text.verbosity import log as told
+from study.text.verbosity import log as messages
 
-GRACE = 3  # seconds that open answers have when the service stops
+GRACE = 3  # seconds to finish open responses when the service stops
 
 
 def serve(settings: Settings) -> None:
     """Serve until SIGINT or SIGTERM.
 
     Raises:
-        UserError: another service has the home, the port is taken, or the database refuses.
+        UserError: if another service uses the home, the port is in use, or the database refuses access.
     """
     _log_to_stderr()
     home = settings.home
@@ -53,24 +53,24 @@ def serve(settings: Settings) -> None:
             runner.start()
             _say(settings, listening, mlflow)
             server.run([listening])
-        except KeyboardInterrupt:  # uvicorn raises the signal once more when all is answered
+        except KeyboardInterrupt:  # uvicorn raises the signal again after the last response
             pass
         finally:
             runner.stop()
             if mlflow is not None:
                 mlflow.stop()
-    told.info("stopped; what ran goes on at the next start")
+    messages.info("stopped; running studies will be resumed at the next start")
 
 
 def make_server(service: Service, connections: Connections | None = None) -> uvicorn.Server:
-    """Return the HTTP server of a service; `run` takes the socket that it listens on.
+    """Return the HTTP server of a service; pass the listening socket to its `run`.
 
     Args:
-        service: that answers.
-        connections: counts those that are open; None takes as many as this process may open, and the usual times.
+        service: service that answers the requests.
+        connections: open connections and their limits; None means the default limits.
     """
     connections = connections or Connections()
-    # Addresses may hold what is nobody's business; refusals have a line of their own.
+    # URLs may contain private data; rejected requests are logged separately.
     logging.getLogger("uvicorn.access").setLevel(logging.CRITICAL)
     config = uvicorn.Config(
         create_app(service),
@@ -87,7 +87,7 @@ def make_server(service: Service, connections: Connections | None = None) -> uvi
 
 
 class _Server(uvicorn.Server):
-    """Has connections wait in the kernel, and closes the streams of events, which it would wait for, when it stops."""
+    """A server with a long backlog in the kernel, which closes the event streams when it stops instead of waiting."""
 
     def __init__(self, config: uvicorn.Config, closing: Callable[[], None]) -> None:
         super().__init__(config)
@@ -96,7 +96,7 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         for listening in sockets or []:
-            listening.listen(BACKLOG)  # asyncio takes one number for this and for how many it accepts in a turn
+            listening.listen(BACKLOG)  # asyncio uses one number for this and for connections per iteration
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._closing()
@@ -105,22 +105,22 @@ class _Server(uvicorn.Server):
 
 def _say(settings: Settings, listening: socket.socket, mlflow: MlflowServer | None) -> None:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    say(f"study serves http://{host}:{listening.getsockname()[1]}")
+    say(f"study is serving at http://{host}:{listening.getsockname()[1]}")
     if mlflow is not None and mlflow.address:
-        say(f"MLflow is at {mlflow.address}")
+        say(f"MLflow is serving at {mlflow.address}")
     if settings.home.storage is not None:
         say(f"queue and ledgers are in {settings.home.place}")
     for folder in settings.folders:
-        say(f"data are read from {folder}")
-    told.info("Ctrl-C stops it")
+        say(f"data files are read from {folder}")
+    messages.info("press Ctrl-C to stop")
 
 
 @contextmanager
 def _only_one(home: Home) -> Iterator[None]:
-    """Hold the lock of the service on a home, which the operating system gives back however it ends.
+    """Hold the service's lock on a home. The operating system releases it even after a crash.
 
     Raises:
-        UserError: another service has it.
+        UserError: if another service holds the lock.
     """
     with (home.path / "service.lock").open("a+") as held:
         try:
@@ -128,7 +128,8 @@ def _only_one(home: Home) -> Iterator[None]:
         except BlockingIOError:
             held.seek(0)
             raise UserError(
-                f"--home {home.path}: is served by process {held.read().strip() or '?'} already; one service has a home"
+                f"--home {home.path}: already served by process {held.read().strip() or '?'}; "
+                "stop it, or use another home"
             ) from None
         held.truncate(0)
         held.write(str(os.getpid()))
@@ -139,15 +140,15 @@ def _only_one(home: Home) -> Iterator[None]:
 @contextmanager
 def _listen(settings: Settings) -> Iterator[socket.socket]:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    # asyncio sends an answer's second piece at once only on a socket that is said to be TCP; else it waits 40 ms.
+    # asyncio sets TCP_NODELAY only on a socket declared as TCP; otherwise the second piece of a response waits 40 ms.
     with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listening.bind((settings.host, settings.port))
         except OSError as error:
             raise UserError(
-                f"--host {settings.host} --port {settings.port}: cannot be listened on ({error.strerror}); "
-                "name another port, or 0 for a free one"
+                f"--host {settings.host} --port {settings.port}: could not listen ({error.strerror}); "
+                "use another port, or 0 for a free one"
             ) from None
         yield listening
 
@@ -155,7 +156,7 @@ def _listen(settings: Settings) -> Iterator[socket.socket]:
 def _log_to_stderr() -> None:
     handler = BoundedHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    own = told.level or logging.INFO
+    own = messages.level or logging.INFO
     for name, level in (("study.service", own), ("uvicorn", logging.WARNING), ("asyncio", logging.WARNING)):
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [handler], False

@@ -1,4 +1,4 @@
-"""What whoever starts the service decides: where it listens, who may ask, what it reads, how much it takes."""
+"""Settings of the service: its address, access, data folders and limits."""
 
 import ipaddress
 import stat
@@ -17,15 +17,15 @@ class Settings:
     """Settings of one service.
 
     Attributes:
-        home: where studies live.
-        host, port: where it listens; 0 takes a free port.
-        jobs: worker processes of all studies together.
-        concurrent: studies at a time.
-        token: that every request needs; None on loopback alone.
-        folders: real paths that data may be read from.
-        hosts: names under which it may be asked, beside its own.
-        mlflow: whether MLflow's server is started, and runs are written to it.
-        limits: of what is handed in.
+        home: home of the studies.
+        host, port: address on which the service listens; port 0 means a free port.
+        jobs: number of worker processes of all studies together.
+        concurrent: number of studies that run at the same time.
+        token: token that every request must present; None is allowed only on loopback.
+        folders: real paths of the folders from which data may be read.
+        hosts: additional host names that requests may use.
+        mlflow: start the MLflow server and write runs to MLflow.
+        limits: limits on submitted studies.
     """
 
     home: Home
@@ -42,20 +42,20 @@ class Settings:
     def __post_init__(self) -> None:
         if self.token is None and not is_loopback(self.host):
             raise UserError(
-                f"--host {self.host}: others can reach it there, so it needs --token-file FILE; "
-                "127.0.0.1 is reached from this machine alone"
+                f"--host {self.host}: other machines can reach this address, so --token-file FILE is required; "
+                "use 127.0.0.1 to allow only this machine"
             )
         if not self.names:
-            raise UserError(f"--host {self.host}: say under which name or address it is asked: --allow-host NAME")
+            raise UserError(f"--host {self.host}: specify the name or address that clients use: --allow-host NAME")
 
     @property
     def uploads(self) -> Path:
-        """Where uploaded files lie."""
+        """The folder of uploaded files."""
         return self.home.path / "uploads"
 
     @property
     def names(self) -> frozenset[str]:
-        """Names that a request may give as its host."""
+        """The host names that a request may use."""
         own = {"localhost", "127.0.0.1", "[::1]"} if is_loopback(self.host) else set()
         if self.host not in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
             own.add(f"[{self.host}]" if ":" in self.host else self.host)
@@ -63,7 +63,7 @@ class Settings:
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether an address is reached from this machine alone."""
+    """Return True if an address can only be reached from this machine."""
     if host == "localhost":
         return True
     try:
@@ -73,22 +73,22 @@ def is_loopback(host: str) -> bool:
 
 
 def read_token(path: Path) -> str:
-    """Return the token in a file: its only line.
+    """Return the token in a file, which is its only line.
 
     Raises:
-        UserError: it cannot be read, others may read it, or the token is short or not plain ASCII.
+        UserError: if the file cannot be read or others can read it, or if the token is too short or not plain ASCII.
     """
     try:
         mode, text = path.stat().st_mode, path.read_text(encoding="ascii").strip()
     except OSError as error:
-        raise UserError(f"--token-file {path}: cannot be read ({error.strerror})") from None
+        raise UserError(f"--token-file {path}: could not read the file ({error.strerror})") from None
     except UnicodeDecodeError:
-        raise UserError(f"--token-file {path}: is not ASCII text") from None
+        raise UserError(f"--token-file {path}: the token must be ASCII text") from None
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise UserError(f"--token-file {path}: others can read it; chmod 600 {path}")
+        raise UserError(f"--token-file {path}: other users can read it; run `chmod 600 {path}`")
     if len(text) < LEAST_TOKEN or not text.isprintable() or " " in text:
         raise UserError(
-            f"--token-file {path}: a token is one line of at least {LEAST_TOKEN} characters without spaces; "
-            "`openssl rand -hex 32` makes one"
+            f"--token-file {path}: the token must be one line of at least {LEAST_TOKEN} characters without spaces; "
+            "`openssl rand -hex 32` generates one"
         )
     return text

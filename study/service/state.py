@@ -1,4 +1,4 @@
-"""What all routes of the service share."""
+"""State and helpers that all routes of the service share."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -27,12 +27,12 @@ from study.spec.whole import NAME
 RETRY_AFTER = "5"  # seconds
 Result = TypeVar("Result")
 Arguments = TypeVarTuple("Arguments")
-Name = Annotated[str, Path(pattern=f"^{NAME.pattern}$", max_length=100, description="Name of a study.")]
+Name = Annotated[str, Path(pattern=f"^{NAME.pattern}$", max_length=100, description="Name of the study.")]
 
 
 @dataclass
 class Service:
-    """Settings and parts of one running service. runner and mlflow: None where it only answers."""
+    """Settings and parts of a running service. `runner` and `mlflow` are None if it only answers requests."""
 
     settings: Settings
     queue: Queue
@@ -45,7 +45,7 @@ class Service:
     _readers: ThreadPoolExecutor = field(init=False)
 
     def __post_init__(self) -> None:
-        # One thread reads a ledger, and another one the files of trials; more would only wait for each other.
+        # One thread reads ledgers and one reads the files of trials; more threads would only wait for each other.
         self._readers = ThreadPoolExecutor(2, thread_name_prefix="reader")
         self.events = Events(self.studies)
 
@@ -55,10 +55,10 @@ class Service:
         return await self.read(self.reader.studies) if listed is None else listed
 
     async def read(self, call: Callable[[*Arguments], Result], *arguments: *Arguments) -> Result:
-        """Call what reads files, or the database, in the thread for that.
+        """Call a function that reads files or the database in a reader thread.
 
         Raises:
-            Problem: 503, the database does not answer, or refuses.
+            Problem: 503 if the database does not answer or refuses access.
         """
         try:
             return await asyncio.get_running_loop().run_in_executor(self._readers, call, *arguments)
@@ -66,11 +66,11 @@ class Service:
             if self.settings.home.storage is None:
                 raise
             log.warning("%s", error)
-            detail = "the database that keeps queue and ledgers does not answer; try again later"
+            detail = "the database of the queue and the ledgers does not answer; try again later"
             raise Problem(503, detail, "database", {"Retry-After": RETRY_AFTER}) from None
 
     def changed(self) -> None:
-        """Say that something was handed in, or cancelled."""
+        """Update the list and wake the runner, because a study was submitted or cancelled."""
         self.reader.expire()
         if self.runner is not None:
             self.runner.wake()
@@ -79,33 +79,33 @@ class Service:
         """Return a study.
 
         Raises:
-            Problem: 404, there is none of this name.
+            Problem: 404 if there is no study of this name.
         """
 
-        def look() -> tuple[StudyLine | None, Submission | None]:
+        def read_line() -> tuple[StudyLine | None, Submission | None]:
             submission = self.queue.find(name)
             return self.reader.line(name, submission), submission
 
-        line, submission = await self.read(look)
+        line, submission = await self.read(read_line)
         if line is None:
-            raise Problem(404, f"there is no study {name!r}", "no-study")
+            raise Problem(404, f"study {name!r} not found", "no-study")
         return line, submission
 
 
 def answer(model: BaseModel, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """Return a model as JSON; numbers that JSON does not have are null."""
+    """Return a model as a JSON response. Numbers that are not finite are null."""
     return Response(model.model_dump_json(), status, headers, media_type="application/json")
 
 
 async def chunks_of(request: Request, most: int) -> AsyncIterator[bytes]:
-    """Give a request's body piece by piece.
+    """Yield the body of a request piece by piece.
 
     Raises:
-        Problem: 413, it is larger than allowed, whatever its header says.
+        Problem: 413 if the body is larger than allowed, regardless of its Content-Length.
     """
-    too_large = Problem(413, f"the body is over {most:,} bytes, which is what this server takes", "too-large")
-    said = request.headers.get("content-length", "")
-    if said.isdigit() and len(said) < 20 and int(said) > most:
+    too_large = Problem(413, f"the body exceeds the limit of this server, {most:,} bytes", "too-large")
+    length = request.headers.get("content-length", "")
+    if length.isdigit() and len(length) < 20 and int(length) > most:
         raise too_large
     size = 0
     try:
@@ -115,11 +115,11 @@ async def chunks_of(request: Request, most: int) -> AsyncIterator[bytes]:
                 raise too_large
             yield chunk
     except ClientDisconnect:
-        raise Problem(400, "the client left before it had sent everything", "left") from None
+        raise Problem(400, "the client disconnected before the end of the body", "left") from None
 
 
 async def body_of(request: Request, most: int) -> bytes:
-    """Return a request's body, at most so many bytes."""
+    """Return the body of a request, which may have at most so many bytes."""
     return b"".join([chunk async for chunk in chunks_of(request, most)])
 
 

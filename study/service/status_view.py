@@ -1,4 +1,4 @@
-"""`study status` in the terminal: a line a study."""
+"""Print the studies of a service in the terminal, one per line."""
 
 from collections.abc import Sequence
 
@@ -12,10 +12,10 @@ from study.text.shell import next_command
 
 
 def print_status(studies: Sequence[StudyStatus]) -> None:
-    """Print how studies stand, as the service answers it."""
+    """Print the status of studies as the service returned it."""
     console = make_console(soft_wrap=True)
     if not studies:
-        console.print(f"no study was handed in yet; {next_command('submit', 'SPEC')} does it")
+        console.print(f"no studies yet; submit one with `{next_command('submit', 'SPEC')}`")
         return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for title in ("study", "state", "trials", "best on dev", "metric", "description"):

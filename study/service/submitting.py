@@ -1,4 +1,4 @@
-"""From the body of a request to a submission: TOML or JSON, checked as `study run` would, and against the limits."""
+"""Turn the body of a request, TOML or JSON, into a checked submission."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,13 @@ TOML, JSON = "application/toml", "application/json"
 
 @dataclass(frozen=True)
 class Declared:
-    """A spec that may be queued. text: as TOML; links: data files by the name that it gives them."""
+    """A checked spec, ready to be queued.
+
+    Attributes:
+        spec: the parsed spec.
+        text: the spec as TOML.
+        links: paths of the data files, by the names that the spec uses for them.
+    """
 
     spec: Spec
     text: str
@@ -28,18 +34,18 @@ class Declared:
 def read_submission(
     body: bytes, media_type: str, folders: Sequence[Path], limits: Limits, uploads: Path | None = None
 ) -> Declared:
-    """Check what was handed in.
+    """Read and check a submitted spec.
 
     Args:
-        body: of the request.
-        media_type: of the body, without parameters.
-        folders: that data files may be in.
-        limits: of the server.
-        uploads: the folder that data files are looked for in by their name; None takes folders.
+        body: body of the request.
+        media_type: media type of the body, without parameters.
+        folders: folders that may contain data files.
+        limits: limits of the server.
+        uploads: folder in which data files are looked up by name; None means `folders`.
 
     Raises:
-        Problem: 415 for another media type; 400 for what is no TOML, or no JSON; 422 for a spec that is not valid or
-            beyond the limits; 403 for data outside the folders.
+        Problem: 415 for another media type, 400 for a body that is neither TOML nor JSON, 422 for a spec that is not
+            valid or exceeds the limits, 403 for data outside the folders.
     """
     text = _text(body, media_type)
     try:
@@ -50,17 +56,17 @@ def read_submission(
     except UserError as error:
         raise Problem(422, str(error), "spec") from None
     except (RecursionError, ValueError, OverflowError) as error:
-        raise Problem(422, f"spec: cannot be read ({type(error).__name__}); is it nested too deep?", "spec") from None
+        raise Problem(422, f"could not read the spec ({type(error).__name__}); reduce its nesting", "spec") from None
     links = find_links(spec.data, folders, uploads)
     for name in links:
         if PurePosixPath(name).parts[0] in RESERVED:
-            raise Problem(422, f"[data] source: {name!r} is a name that the server uses; rename the file", "name")
+            raise Problem(422, f"[data] source: {name!r} is reserved by the server; rename the file", "name")
     return Declared(spec, text, links)
 
 
 def _text(body: bytes, media_type: str) -> str:
     if media_type not in (TOML, JSON):
-        raise Problem(415, f"a spec comes as {TOML} or {JSON}, not as {media_type[:100]!r}", "media-type")
+        raise Problem(415, f"the media type of a spec must be {TOML} or {JSON}, got {media_type[:100]!r}", "media-type")
     try:
         text = body.decode("utf-8-sig")
         if media_type == TOML:
@@ -88,5 +94,5 @@ def _as_toml(table: Mapping[str, Json]) -> str:
     except (UserError, RecursionError) as error:
         raise Problem(422, f"spec: {error}", "spec") from None
     except UnicodeEncodeError:
-        raise Problem(422, "spec: has half a character (a lone surrogate) in a text", "spec") from None
+        raise Problem(422, "spec: a string contains a lone surrogate, which is not a valid character", "spec") from None
     return text

@@ -1,1 +1,1 @@
-"""Text as people, shells, spreadsheets and pages read it: counted, quoted, escaped, redacted."""
+"""Format, quote, escape and redact text for terminals, shells, spreadsheets and pages."""

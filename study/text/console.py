@@ -1,4 +1,4 @@
-"""The consoles on which tables and progress are shown: control characters in what they show are written out."""
+"""Consoles for tables and progress, which escape control characters in their content."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from study.text.printable import printable
 
 
 class _Written(RenderHook):
-    """Writes out the control characters in all that a console shows, before rich adds its own for colors."""
+    """Escape the control characters in the content of a console, before rich adds its own for colors."""
 
     def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
         return [_Printable(each) for each in renderables]
@@ -30,7 +30,7 @@ def _written(segments: Iterable[Segment]) -> Iterator[Segment]:
 
 
 def make_console(*, stderr: bool = False, soft_wrap: bool = False) -> Console:
-    """Return a console that shows text as it is: no markup, no colors of its own, no control characters."""
+    """Return a console that prints text unchanged, without markup or highlighting, except for control characters."""
     console = Console(stderr=stderr, highlight=False, markup=False, emoji=False, soft_wrap=soft_wrap)
     console.push_render_hook(_Written())
     return console

@@ -1,27 +1,29 @@
-"""Numbers as people read them: things that are counted, single figures, and the figures of one column."""
+"""Format counts, single numbers, and columns of numbers."""
 
 import math
 from collections.abc import Sequence
 
 DIGITS = 4
-_SMALL, _SCIENTIFIC = 1e-4, 1e12  # beyond these nobody counts the digits
+_SMALL, _SCIENTIFIC = 1e-4, 1e12  # use scientific notation outside this range
 
 
 def counted(number: int, thing: str) -> str:
-    """Return "1 trial", "2 trials"; the last word of the thing is its noun."""
+    """Return a count with its noun, such as "1 trial" or "2 trials". The last word is put into the plural."""
     return f"{number:,} {thing}{agree(number, '', 's')}"
 
 
 def agree(number: float, one: str, more: str) -> str:
-    """Return the form of a word that goes with so many things: `agree(number, "is", "are")`."""
+    """Return the form of a word that agrees with a number, as in `agree(number, "is", "are")`."""
     return one if number == 1 else more
 
 
 def figures(values: Sequence[float | None], digits: int = DIGITS) -> list[str]:
-    """Return the figures of a column with the same decimals, so that they compare at a glance; "" for None.
+    """Format the numbers of a column with the same number of decimals; None becomes "".
 
-    digits: of the largest value, at most as many decimals. Where the largest and the smallest are too far apart for
-    that, each figure has the decimals that it needs.
+    Args:
+        values: numbers of the column.
+        digits: significant digits of the largest value, and maximum number of decimals. If the smallest value is much
+            smaller than the largest, each number has its own number of decimals.
     """
     finite = [abs(value) for value in values if value is not None and math.isfinite(value) and value]
     if not finite:
@@ -36,12 +38,12 @@ def figures(values: Sequence[float | None], digits: int = DIGITS) -> list[str]:
 
 
 def signed(values: Sequence[float | None], digits: int = DIGITS) -> list[str]:
-    """Return the figures of a column of differences, each with its sign."""
+    """Format the numbers of a column of differences, each with its sign."""
     return [text if text.startswith("-") or not text else f"+{text}" for text in figures(values, digits)]
 
 
 def figure(value: float, digits: int = DIGITS) -> str:
-    """Return a number with so many digits that count; thousands whole, with commas; the extremes as 1.2e-05."""
+    """Format a number with so many significant digits, with commas, or as 1.2e-05 if it is very small or large."""
     if not math.isfinite(value) or not _SMALL <= abs(value) < _SCIENTIFIC:
         return f"{value:.{digits}g}"
     text = f"{value:,.{max(0, digits - 1 - math.floor(math.log10(abs(value))))}f}"

@@ -1,6 +1,6 @@
-"""Text as Markdown: whatever a column, a label or a description has in it is shown and never acts.
+"""Escape text for Markdown, so that names, labels and descriptions are never interpreted as markup.
 
-Signs are escaped such that all renderers agree: by a backslash where each of them takes it, else by an entity.
+Characters are escaped by a backslash if all renderers support it, and by an entity otherwise.
 """
 
 import re
@@ -9,19 +9,19 @@ from urllib.parse import quote, urlsplit
 from study.text.printable import printable
 
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
-_SIGNS = re.compile(r"[\\`*\[\]#|~$&<>]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")  # an underscore within a word is one
-_ITEM = re.compile(r"^(\s*)(?:(\d{1,9})([.)])(?=\s|$)|([-+=])(?=[\s+=-]|$))")  # begins a list, a rule or a heading
-_SAFE = "/#?=&%:~.-_"  # in an address; not the parentheses that would end it
+_SIGNS = re.compile(r"[\\`*\[\]#|~$&<>]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")  # not an underscore within a word
+_ITEM = re.compile(r"^(\s*)(?:(\d{1,9})([.)])(?=\s|$)|([-+=])(?=[\s+=-]|$))")  # starts a list, a rule or a heading
+_SAFE = "/#?=&%:~.-_"  # safe characters in a URL, without the parentheses, which would end it
 
 
 class Markdown(str):
-    """Text that is Markdown already, and is not escaped again."""
+    """Text that is already Markdown and must not be escaped again."""
 
     __slots__ = ()
 
 
 def inline(text: object) -> Markdown:
-    """Return text that Markdown shows as it is, on one line, in a table's cell too."""
+    """Escape text for one line of Markdown, including table cells."""
     if isinstance(text, Markdown):
         return text
     line = printable(re.sub(r"\s+", " ", str(text)))
@@ -30,12 +30,12 @@ def inline(text: object) -> Markdown:
 
 
 def block(text: str) -> Markdown:
-    """Return lines as a block of code, which needs an empty line before it."""
+    """Return text as an indented code block, which must follow an empty line."""
     return Markdown("\n".join(f"    {printable(line)}" for line in text.splitlines()))
 
 
 def link(text: object, address: str) -> Markdown:
-    """Return a link; the text alone where the address is neither relative nor one of http."""
+    """Return a link, or only its text if the URL is neither relative nor http(s)."""
     if urlsplit(address).scheme not in ("", "http", "https"):
         return inline(text)
     return Markdown(f"[{inline(text)}]({quote(address, safe=_SAFE)})")

@@ -1,7 +1,7 @@
-"""Standard output and error of a process, which may be closed, full, broken, or unable to show a letter.
+"""Standard output and error streams that never raise, even if they are closed, full, or have a limited encoding.
 
-None of that is a reason for what was asked to fail: what cannot be encoded is replaced, and after a write that fails
-nothing more is shown. `main` of the command line says so in the end.
+A command must not fail because of its output. Characters that cannot be encoded are replaced, and after a failed write
+further output is dropped; `failure` returns the reason.
 """
 
 import errno
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 class _Shown(io.FileIO):
-    """A stream that takes everything, and shows it as long as that can be done."""
+    """A stream that drops all output after a failed write."""
 
     error: OSError | None = None
 
     def write(self, data: "ReadableBuffer", /) -> int:
-        """Write bytes; where that fails, remember why, and drop them."""
+        """Write bytes; if that fails, keep the error and drop them."""
         if self.error is None:
             try:
                 return super().write(data)
@@ -33,11 +33,11 @@ _shown: list[_Shown] = []
 
 
 def make_lasting() -> None:
-    """Make standard output and error streams that never raise; for the start of a process."""
+    """Replace standard output and error by streams that never raise. Call this at the start of a process."""
     for descriptor, name, errors in ((1, "stdout", "replace"), (2, "stderr", "backslashreplace")):
         stream = getattr(sys, name)
-        if stream is None:  # closed: its number must not become that of a file, which children would write into
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123 - until the end
+        if stream is None:  # closed; otherwise a file could get its descriptor, and children would write to it
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123 - open until exit
             continue
         raw = _Shown(descriptor, "wb", closefd=False)
         _shown.append(raw)
@@ -46,12 +46,12 @@ def make_lasting() -> None:
 
 
 def is_shown() -> bool:
-    """Return whether standard output is still read by somebody."""
+    """Return True while standard output can be written."""
     return not any(raw.error for raw in _shown if raw.fileno() == 1)
 
 
 def failure() -> str | None:
-    """Return why standard output could not be written, None where it could or its reader has just left."""
+    """Return why writing to standard output failed; None if it did not fail, or its reader closed the pipe."""
     sys.stdout.flush()
     found = next((raw.error for raw in _shown if raw.fileno() == 1 and raw.error is not None), None)
     return None if found is None or found.errno == errno.EPIPE else f"standard output: {found.strerror}"

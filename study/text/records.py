@@ -1,4 +1,4 @@
-"""Records as JSON and back: the fields of a frozen dataclass are the keys of its JSON object, in the same order."""
+"""Convert records to JSON and back: the fields of a frozen dataclass are the keys of a JSON object, in order."""
 
 import math
 import types
@@ -16,16 +16,16 @@ Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | Non
 R = TypeVar("R", bound="DataclassInstance")
 
 IF_ANY = {"if_any": True}
-"""Metadata of a field that has no key in JSON where it is None."""
+"""Metadata of a field whose key is omitted from JSON if its value is None."""
 
 
 def key_of(each: "Field[object]") -> str:
-    """Return the key of a field in JSON: its name, or what its metadata name as "key"."""
+    """Return the key of a field in JSON: its name, or the "key" in its metadata."""
     return str(each.metadata.get("key", each.name))
 
 
 def to_json(record: "DataclassInstance") -> dict[str, Json]:
-    """Return a record as JSON holds it; what is not finite becomes null, which JSON has no other word for."""
+    """Return a record as a JSON object. Numbers that are not finite, which JSON does not have, become null."""
     plain = {}
     for each in fields(record):
         value = getattr(record, each.name)
@@ -35,15 +35,15 @@ def to_json(record: "DataclassInstance") -> dict[str, Json]:
 
 
 def properties_of(kind: type) -> tuple[str, ...]:
-    """Return the properties that JSON has as keys as well: those that a record names in JSON_PROPERTIES."""
+    """Return the properties that are also keys in JSON, which a record lists in JSON_PROPERTIES."""
     return getattr(kind, "JSON_PROPERTIES", ())
 
 
 def json_value(value: object) -> Json:
-    """Return a value as JSON holds it: records as objects, tuples as lists, paths and keys as text.
+    """Return a value as JSON: records become objects, tuples become lists, and paths and keys become strings.
 
     Raises:
-        TypeError: JSON has no such value.
+        TypeError: if the value has no representation in JSON.
     """
     if is_dataclass(value) and not isinstance(value, type):
         return to_json(value)
@@ -57,14 +57,14 @@ def json_value(value: object) -> Json:
         return {str(key): json_value(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
         return [json_value(each) for each in value]
-    raise TypeError(f"JSON has no value of type {type(value).__name__}")
+    raise TypeError(f"values of type {type(value).__name__} cannot be converted to JSON")
 
 
 def from_json(kind: type[R], plain: Mapping[str, object]) -> R:
-    """Return the record that a JSON object holds; keys that it does not have are ignored.
+    """Return the record of a JSON object. Keys without a field are ignored.
 
     Raises:
-        KeyError: a key is missing whose field has no default.
+        KeyError: if the key of a field without a default is missing.
     """
     hints = _hints(kind)
     given = {}
@@ -77,7 +77,7 @@ def from_json(kind: type[R], plain: Mapping[str, object]) -> R:
 
 
 def _typed(hint: object, plain: object) -> object:
-    """Return a value of JSON as a value of a field of this type."""
+    """Convert a JSON value to the type of a field."""
     if plain is None:
         return None
     if isinstance(hint, type) and is_dataclass(hint):

@@ -1,8 +1,7 @@
-"""Addresses, commands and messages without the secrets in them.
+"""Remove secrets from addresses, commands and messages.
 
-An address is parsed, and only what is known to hold no secret is shown: a parameter that nobody has thought of is
-masked. In the text of a library, the secrets of the addresses in hand are masked wherever they stand, however they are
-quoted.
+An address is parsed, and only parts that are known to contain no secret are shown; unknown parameters are masked. In
+messages of libraries, the secrets of the given addresses are masked anywhere, in every form of quoting.
 """
 
 import json
@@ -15,8 +14,8 @@ from typing import NamedTuple
 from urllib.parse import quote, quote_plus, unquote, unquote_plus
 
 MASK = "***"
-SHORTEST = 4  # characters of a secret that is looked for in text; a shorter one would mask parts of ordinary words
-# Parameters whose values may be shown: those of libpq, and of SQLAlchemy's dialects. `options` may hold anything.
+SHORTEST = 4  # minimum length of a secret that is masked in text; a shorter one would mask parts of ordinary words
+# Parameters of libpq and SQLAlchemy whose values may be shown. `options` is not one, since it may contain anything.
 # fmt: off
 _HARMLESS = frozenset({
     "application_name", "channel_binding", "charset", "client_encoding", "connect_timeout", "dbname",
@@ -44,27 +43,27 @@ _QUERY = re.compile(r"(?:\?(?:[\w.-]+=[^&#]*(?:&|(?=#|$)))*)?(?:#[^@]*)?")
 _KEYWORD = re.compile(r"\s*([A-Za-z]\w*)\s*=\s*('(?:[^'\\]|\\.)*'|(?:[^\s'\\]|\\.)*)(?=\s|$)")
 _STRAY = re.compile(r"\s*(\S+)")
 _EMBEDDED = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S+")
-_SEPARATORS = re.compile(r"[\s/?#@:]+")  # where a parser cuts a secret that is not percent-encoded
+_SEPARATORS = re.compile(r"[\s/?#@:]+")  # where a parser splits a secret that is not percent-encoded
 
 
 class _Parsed(NamedTuple):
-    """An address as it may be shown, and the secrets in it as they are written there."""
+    """A redacted address, and the secrets in it as they are written there."""
 
     shown: str
     secrets: list[str]
 
 
 def redact_address(address: str) -> str:
-    """Return an address, a URL or libpq's keywords, with *** in place of what is or may be a secret."""
+    """Return an address (a URL or libpq keywords) in which anything that may be a secret is replaced by ***."""
     return _parse(address).shown
 
 
 def redact(text: str, *addresses: str | None) -> str:
-    """Return a text without the secrets of addresses and of the environment, and with the addresses in it redacted.
+    """Return a text in which the secrets of addresses and of the environment are masked, and URLs are redacted.
 
     Args:
-        text: a message, such as that of a library.
-        addresses: that it may be about, as they were given; None is left out.
+        text: message, such as the one of a library.
+        addresses: addresses to which the message may refer; None is ignored.
     """
     for secret in sorted(_secrets(addresses), key=len, reverse=True):
         text = text.replace(secret, MASK)
@@ -72,7 +71,7 @@ def redact(text: str, *addresses: str | None) -> str:
 
 
 def redact_command(words: Sequence[str]) -> str:
-    """Return the words of a command as a line that a shell takes, without secrets."""
+    """Return a command as a line for a shell, without secrets."""
     shown = []
     for before, word in pairwise(["", *words]):
         option, equals, value = word.partition("=") if word.startswith("--") else ("", "", word)
@@ -82,15 +81,15 @@ def redact_command(words: Sequence[str]) -> str:
 
 
 def redact_line(command: str) -> str:
-    """Return a command that was kept as a line, without secrets."""
+    """Return a command line without secrets."""
     try:
         return redact_command(shlex.split(command))
-    except ValueError:  # a quotation that does not end
+    except ValueError:  # an unterminated quotation
         return redact(command)
 
 
 def is_percent_encoded(address: str) -> bool:
-    """Return whether user and password of a URL are encoded such that all parsers see the same in them."""
+    """Return True if the user and password of a URL are encoded so that all parsers read them in the same way."""
     _, _, rest = address.partition("://")
     return re.search(r"[\s/@]|%(?![0-9A-Fa-f]{2})", rest[: max(0, _end_of_userinfo(rest))]) is None
 
@@ -108,29 +107,29 @@ def _parse(address: str) -> _Parsed:
         shown, secrets = MASK, [password or user]
     else:
         shown, secrets = (f"{user}:{MASK}", [password]) if colon else (user, [])
-    place = re.match(r"[^?#]*", rest)[0]  # type: ignore[index]  # it matches nothing, too
+    place = re.match(r"[^?#]*", rest)[0]  # type: ignore[index]  # it also matches the empty string
     query, hash_, fragment = rest[len(place) :].partition("#")
     host, slash, path = place.partition("/")
-    if not _HOSTS.fullmatch(host):  # a password, or the beginning of one, whose @ is missing
+    if not _HOSTS.fullmatch(host):  # a password, or the start of one, without its @
         host, colon, password = host.partition(":")
         place, secrets = f"{host}{colon}{MASK if colon else ''}{slash}{path}", [*secrets, password]
     if query:
         parameters, found = _parse_query(query[1:])
         query, secrets = f"?{parameters}", secrets + found
-    if hash_ and not fragment.startswith("/"):  # a page of MLflow begins with /
+    if hash_ and not fragment.startswith("/"):  # the fragment of a page of MLflow starts with /
         fragment, secrets = MASK, [*secrets, fragment]
     return _Parsed(f"{scheme}{separator}{shown}{at}{place}{query}{hash_}{fragment}", secrets)
 
 
 def _end_of_userinfo(rest: str) -> int:
-    """Return the position of the @ that ends user and password, after the scheme of a URL; -1 where there are none.
+    """Return the position of the @ after user and password in a URL without its scheme; -1 if it has neither.
 
-    A password that is not percent-encoded may have any character in it. Where what follows the last @ of the place is
-    no list of hosts, or the parameters are none, all up to the very last @ is taken for the password.
+    A password that is not percent-encoded may contain any character. If the text after the last @ before the query is
+    not a list of hosts, or the query is not valid, everything up to the very last @ is treated as the password.
     """
     if rest.startswith("/"):
         return -1
-    place = re.match(r"[^?#]*", rest)[0]  # type: ignore[index]  # it matches nothing, too
+    place = re.match(r"[^?#]*", rest)[0]  # type: ignore[index]  # it also matches the empty string
     end = place.rfind("@")
     if not (_HOSTS.fullmatch(place[end + 1 :].partition("/")[0]) and _QUERY.fullmatch(rest[len(place) :])):
         end = rest.rfind("@")
@@ -154,7 +153,7 @@ def _parse_keywords(address: str) -> _Parsed:
     shown, secrets, at = [], [], 0
     while found := _KEYWORD.match(address, at) or _STRAY.match(address, at):
         at = found.end()
-        if found.re is _STRAY:  # a rest of a value that was to be quoted
+        if found.re is _STRAY:  # the rest of a value that should have been quoted
             shown.append(MASK)
             secrets.append(found[1])
         elif found[1].lower() in _HARMLESS:
@@ -167,7 +166,7 @@ def _parse_keywords(address: str) -> _Parsed:
 
 
 def _secrets(addresses: Iterable[str | None]) -> set[str]:
-    """Return all that is to be masked in a text."""
+    """Return all strings to mask in a text."""
     given = [*addresses, *map(os.environ.get, _ADDRESS_VARIABLES)]
     raw = [secret for address in given if address for secret in _parse(address).secrets]
     forms = {form for secret in raw for form in (*_forms(secret), *_SEPARATORS.split(secret))}
@@ -176,7 +175,7 @@ def _secrets(addresses: Iterable[str | None]) -> set[str]:
 
 
 def _forms(secret: str) -> Iterator[str]:
-    """Yield a secret as written, decoded, and as libraries and Python quote it."""
+    """Yield a secret as written, decoded, and in the forms in which libraries and Python quote it."""
     yield secret
     for decoded in (secret, unquote(secret), unquote_plus(secret)):
         yield from (decoded, quote(decoded), quote(decoded, safe=""), quote_plus(decoded))

@@ -1,4 +1,4 @@
-"""Tables whose text a spreadsheet does not take for formulas."""
+"""Guard the text of tables against being read as formulas by a spreadsheet."""
 
 import re
 
@@ -9,11 +9,11 @@ _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 
 
 def guard_formulas(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a table with ' before each text, and each name of a column, that a spreadsheet would calculate.
+    """Prefix ' to each text and each column name that a spreadsheet would evaluate as a formula.
 
-    Numbers stay as they are, those that are kept as text too.
+    Numbers are unchanged, including those stored as text.
     """
-    text = table.select_dtypes(exclude="number")  # to map numbers would change their precision
+    text = table.select_dtypes(exclude="number")  # mapping numbers would change their precision
     return table.assign(**{name: text[name].map(_guard) for name in text}).rename(columns=_guard)
 
 

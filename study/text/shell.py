@@ -1,4 +1,4 @@
-"""Commands as they are printed: a shell takes each word as it was, whatever is in it."""
+"""Command lines of `study` for messages, quoted so that they can be pasted into a shell."""
 
 import shlex
 from collections.abc import Iterator, Mapping
@@ -7,34 +7,35 @@ from contextvars import ContextVar
 
 from study.text.redaction import redact_address
 
-_PLACES = ("home", "storage", "server", "token_file")  # options that say where studies are
+_PLACES = ("home", "storage", "server", "token_file")  # options that determine where studies are stored
 _given: ContextVar[tuple[str, ...]] = ContextVar("given", default=())
 
 
 def command(*words: object) -> str:
-    """Return a command line of `study` for a text that is kept: a report, MLflow, an answer of the service.
+    """Return a command line of `study` for stored text, such as a report, MLflow, or a response of the service.
 
-    words: what follows `study`.
+    Args:
+        words: arguments of `study`.
     """
     return shlex.join(["study", *map(str, words)])
 
 
 def next_command(*words: object) -> str:
-    """Return a command line of `study` for who reads what the running command prints.
+    """Return a command line of `study` for the output of the running command.
 
-    The options with which that command was told where studies are come after the words; a password is left out.
+    The running command's options that determine where studies are stored are appended, without a password.
     """
     return command(*words, *_given.get())
 
 
 def is_place_given() -> bool:
-    """Whether the running command was told where studies are."""
+    """Return True if the running command has an option that determines where studies are stored."""
     return bool(_given.get())
 
 
 @contextmanager
 def running_with(options: Mapping[str, object]) -> Iterator[None]:
-    """Have next commands name the place that is among the options (by parameter's name) of the running command."""
+    """Make `next_command` append the place among these options (by parameter name) while the block runs."""
     words: list[str] = []
     for name in _PLACES:
         value = options.get(name)

@@ -1,21 +1,21 @@
-"""Curves in text: a sparkline of a few characters, and a drawing in braille dots.
+"""Curves as text: a sparkline of a few characters, and a plot of braille dots.
 
-Unicode numbers the dots of a braille character by bits, two columns of four: U+2800 is the empty one.
+A braille character has two columns of four dots, each of which is a bit of its code point; U+2800 is empty.
 """
 
 import math
 from collections.abc import Sequence
 
 BLOCKS = "▁▂▃▄▅▆▇█"
-_DOTS = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))  # bits of each column, from the top
+_DOTS = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))  # bits of each column from top to bottom
 
 
 def sparkline(values: Sequence[float], width: int = 8) -> str:
-    """Return values as blocks of eight heights, the lowest value lowest; what is not finite is a blank.
+    """Return values as blocks of eight heights; values that are not finite become spaces.
 
     Args:
-        values: of a curve, in order.
-        width: characters at most; longer curves are sampled, first and last value among them.
+        values: values of a curve, in order.
+        width: maximum number of characters; longer curves are sampled, including the first and last value.
     """
     taken = thin(values, width)
     finite = [value for value in taken if math.isfinite(value)]
@@ -32,11 +32,11 @@ def sparkline(values: Sequence[float], width: int = 8) -> str:
 
 
 def draw_curve(values: Sequence[float], width: int = 60, height: int = 10) -> list[str]:
-    """Return the lines of a drawing, the largest value in the first line; what is not finite is left out.
+    """Return the lines of a plot, with the largest value in the first line; values that are not finite are left out.
 
     Args:
-        values: of a curve, in order.
-        width, height: in characters, each of two by four dots.
+        values: values of a curve, in order.
+        width, height: size in characters, each of two by four dots.
     """
     finite = [value for value in values if math.isfinite(value)]
     if not finite:
@@ -50,7 +50,7 @@ def draw_curve(values: Sequence[float], width: int = 60, height: int = 10) -> li
             before = None
             continue
         row = round((1 - (value - low) / span) * (4 * height - 1))
-        # A steep piece is filled up to the dot before it, so that the line hangs together.
+        # Fill steep segments down or up to the previous dot, so that the line is connected.
         first, last = (row, row) if before is None else sorted((row, before + (row > before) - (row < before)))
         for dot in range(first, last + 1):
             cells[dot // 4][column // 2] |= _DOTS[column % 2][dot % 4]
@@ -59,7 +59,7 @@ def draw_curve(values: Sequence[float], width: int = 60, height: int = 10) -> li
 
 
 def thin(values: Sequence[float], count: int) -> list[float]:
-    """Return at most `count` of the values, evenly spread, first and last among them."""
+    """Return at most `count` evenly spaced values, including the first and the last."""
     n = len(values)
     if n <= count:
         return [float(value) for value in values]

@@ -1,4 +1,4 @@
-"""Tables, keys and values as TOML text."""
+"""Write tables, keys and values as TOML."""
 
 import re
 from collections.abc import Mapping
@@ -9,10 +9,10 @@ _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def write_toml(table: Mapping[str, object]) -> str:
-    """Return a table as TOML: the tables in it under their names, those within them inline.
+    """Return a table as TOML. Its tables get headers, and the tables within those are inline.
 
     Raises:
-        UserError: it holds null, which TOML does not have, or text that is none.
+        UserError: if it contains null or a lone surrogate, neither of which TOML has.
     """
     plain = [f"{toml_key(key)} = {toml_value(value)}" for key, value in table.items() if not isinstance(value, dict)]
     for key, value in table.items():
@@ -26,18 +26,18 @@ def write_toml(table: Mapping[str, object]) -> str:
 
 
 def toml_key(key: str) -> str:
-    """Return a name as a key of TOML, quoted where it has to be."""
+    """Return a name as a TOML key, quoted if necessary."""
     return key if _BARE.fullmatch(key) else _text(key)
 
 
 def toml_value(value: object) -> str:
-    """Return a value as TOML, tables inline.
+    """Return a value as TOML, with inline tables.
 
     Raises:
-        UserError: it is or holds null, or text that is none.
+        UserError: if it is or contains null or a lone surrogate, neither of which TOML has.
     """
     if value is None:
-        raise UserError("null is no value; leave the key out")
+        raise UserError("null is not a valid value; omit the key")
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
@@ -53,7 +53,7 @@ def toml_value(value: object) -> str:
 
 def _text(value: str) -> str:
     if any("\ud800" <= each <= "\udfff" for each in value):
-        raise UserError(f"{value!a} has half a character (a lone surrogate), which TOML does not have")
+        raise UserError(f"{value!a} contains a lone surrogate, which TOML does not allow")
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
     return '"' + "".join(each if each.isprintable() else _escape(ord(each)) for each in escaped) + '"'
 

@@ -1,7 +1,7 @@
-"""What a command says beside its answer: records of the logger "study", shown by -v and -q as much as is wanted.
+"""Messages of a command other than its result: records of the logger "study", whose level -v and -q select.
 
-Progress and hints are INFO, what should worry a person is WARNING, what happens within is DEBUG. A command's answer is
-printed and no record; as a library `study` prints nothing of this, and who uses it sets the logger up.
+Progress and hints are INFO, problems are WARNING, and internals are DEBUG. The result of a command is printed instead
+of logged. As a library, `study` prints none of these messages; configure the logger to see them.
 """
 
 import inspect
@@ -20,20 +20,20 @@ from study.errors import UserError
 from study.text.printable import say
 
 log = logging.getLogger("study")
-PRINTER = "print_with"  # a record's attribute: what prints it, such as the console that shows a bar
+PRINTER = "print_with"  # attribute of a record: the function that prints it, such as that of a console with a bar
 VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Print more detail.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print only results, warnings and errors.")]
 
 
 class TerminalHandler(logging.Handler):
-    """Shows records in a terminal: warnings on standard error, each once, and others where the answer is."""
+    """Print warnings to standard error, each only once, debug messages to standard error, others to standard output."""
 
     def __init__(self) -> None:
         super().__init__()
         self._warned: set[str] = set()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Print a record as a line."""
+        """Print a record on one line."""
         text, printer = record.getMessage(), getattr(record, PRINTER, None)
         if record.levelno >= logging.WARNING:
             if text not in self._warned:
@@ -48,13 +48,13 @@ class TerminalHandler(logging.Handler):
 
 
 def is_told() -> bool:
-    """Return whether progress is shown."""
+    """Return True if progress messages are shown."""
     return log.isEnabledFor(logging.INFO)
 
 
 @contextmanager
 def telling(level: int) -> Iterator[None]:
-    """Show records from a level on while the block runs."""
+    """Print records of at least this level while the block runs."""
     handler, before = TerminalHandler(), log.level
     log.addHandler(handler)
     log.setLevel(level)
@@ -66,16 +66,16 @@ def telling(level: int) -> Iterator[None]:
 
 
 def with_verbosity(command: Callable[..., None]) -> Callable[..., None]:
-    """Return a command that has -v and -q, too."""
+    """Return a command with the additional options -v and -q."""
 
     @wraps(command)
     def run(*given: object, verbose: bool = False, quiet: bool = False, **named: object) -> None:
         if verbose and quiet:
-            raise UserError("--verbose --quiet: one of them says more and one less; take one")
+            raise UserError("--verbose and --quiet cannot be used together")
         with telling(logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO):
             log.debug("Python %s, process %d", platform.python_version(), os.getpid())
             command(*given, **named)
-            log.debug("took %.2f s of a processor", time.process_time())
+            log.debug("took %.2f s of processor time", time.process_time())
 
     added = {"verbose": VerboseOption, "quiet": QuietOption}
     signature = inspect.signature(command)

@@ -1,5 +1,5 @@
-"""MLflow as a projection of the ledger: one parent run a study, one run a trial, made whole again whatever happens.
+"""MLflow as a projection of the ledger, with a parent run per study and a run per trial, which can be repaired anytime.
 
-`exporter` starts `exporter_process`, which writes with `projection` what `trial_run` and `study_run` say;
-`sync` does the same when asked. MLflow is imported where it is used: that takes a second.
+`exporter` starts `exporter_process`, in which `projection` writes the runs that `trial_run` and `study_run` describe.
+`sync` does the same on request. Importing MLflow takes a second, so it is imported only where it is used.
 """

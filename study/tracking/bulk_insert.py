@@ -1,8 +1,8 @@
-"""New runs of finished trials, straight into the tables of MLflow's database: several at once, in two transactions.
+"""Insert new runs of finished trials directly into the tables of MLflow's database, several in two transactions.
 
-MLflow's client takes nine transactions and 25 ms of a core for one run of a hundred points, longer than training takes
-on small data. What is inserted is what the client would write, row by row; a test compares the two. Anything else goes
-by the client: servers, runs that are begun already, databases with tables that are not the ones known here.
+MLflow's client needs nine transactions and 25 ms of processor time for one run with a hundred points, which is longer
+than training on small data. The inserted rows are the same that the client would write; a test compares them. The
+client is used in all other cases: for servers, for runs that already exist, and for databases with unknown tables.
 """
 
 import uuid
@@ -24,19 +24,19 @@ if TYPE_CHECKING:
 
 _Rows = dict[str, list[dict[str, object]]]  # by table
 
-LOCKED_WITHIN = 20_000  # milliseconds that SQLite waits for another writer, as MLflow has it
+LOCKED_WITHIN = 20_000  # milliseconds for which SQLite waits for another writer, as in MLflow
 _TRIED = ("sqlite", "postgresql")
 
 
 class RunTables:
-    """The tables that hold the runs of one experiment; made by `open_tables`.
+    """The tables that contain the runs of one experiment, returned by `open_tables`.
 
     Args:
-        uri: of the database.
-        tables: MLflow's own definitions, by name.
-        experiment_id: of the experiment.
-        location: folder of its artifacts.
-        inputs: MLflow's dataset inputs, the same for every run.
+        uri: URI of the database.
+        tables: MLflow's table definitions, by name.
+        experiment_id: id of the experiment.
+        location: folder of the experiment's artifacts.
+        inputs: MLflow's dataset inputs, which are the same for every run.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class RunTables:
         self._location = location.rstrip("/")
 
     def begin(self, contents: Sequence[RunContent]) -> list[str]:
-        """Insert runs with all that they hold but files and an end; return their ids."""
+        """Insert running runs with all their content except files; return their ids."""
         rows: _Rows = defaultdict(list)
         ids = [uuid.uuid4().hex for _ in contents]
         for run_id, content in zip(ids, contents, strict=True):
@@ -72,7 +72,7 @@ class RunTables:
         return Path(url2pathname(urlsplit(self._artifacts(run_id)).path))
 
     def end(self, ids: Sequence[str], contents: Sequence[RunContent]) -> None:
-        """Say that runs have ended, and how."""
+        """Record the status and the end of runs."""
         from sqlalchemy import bindparam
 
         runs = self._tables["runs"]
@@ -91,7 +91,7 @@ class RunTables:
         return f"{self._location}/{run_id}/artifacts"
 
     def _add(self, rows: _Rows, run_id: str, content: RunContent) -> None:
-        """Add the rows of a run, as `SqlAlchemyStore` makes them in create_run and log_batch."""
+        """Add the rows of a run that `SqlAlchemyStore` creates in create_run and log_batch."""
         rows["runs"].append(
             {
                 "run_uuid": run_id,
@@ -120,7 +120,7 @@ class RunTables:
         rows["latest_metrics"] += [row for _, row in latest.values()]
 
     def _add_inputs(self, rows: _Rows, ids: Sequence[str], connection: "Connection") -> None:
-        """Add the datasets that are not there yet, and what ties them to runs, as log_inputs does."""
+        """Add the missing datasets and their links to the runs, as log_inputs does."""
         datasets = self._tables["datasets"]
         for given in self._inputs:
             dataset = given.dataset
@@ -156,13 +156,13 @@ class RunTables:
 def open_tables(
     client: "MlflowClient", uri: str, experiment_id: str, inputs: "Sequence[DatasetInput]"
 ) -> RunTables | None:
-    """Return the tables of an experiment, None where runs have to be written by the client.
+    """Return the tables of an experiment; None if runs must be written by the client.
 
     Args:
-        client: of MLflow, for this store.
-        uri: of the store.
-        experiment_id: of the experiment.
-        inputs: MLflow's dataset inputs of every run.
+        client: MLflow client for this store.
+        uri: URI of the store.
+        experiment_id: id of the experiment.
+        inputs: MLflow's dataset inputs, which are the same for every run.
     """
     if database_kind(uri) not in _TRIED:
         return None

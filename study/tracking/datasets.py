@@ -1,4 +1,7 @@
-"""Train and dev as dataset inputs of a run, with our own fingerprint: MLflow's digest sees 10,000 values alone."""
+"""The train and dev sets as dataset inputs of a run.
+
+They have a digest of all values, since MLflow's own digest only covers 10,000.
+"""
 
 import json
 from typing import TYPE_CHECKING
@@ -8,7 +11,7 @@ from study.ledger.attributes import StudyAttributes
 if TYPE_CHECKING:
     from mlflow.entities import DatasetInput
 
-DIGEST = 36  # characters of a digest that a store keeps
+DIGEST = 36  # maximum number of characters of a digest in a store
 _CONTEXTS = {"train": "training", "dev": "validation"}
 
 
@@ -16,8 +19,8 @@ def dataset_inputs(name: str, attributes: StudyAttributes) -> "list[DatasetInput
     """Return MLflow's dataset inputs for train and dev.
 
     Args:
-        name: of the study.
-        attributes: of the ledger: "parts" (SHA-256 by part) and "data" (what `study.run` says of the data).
+        name: name of the study.
+        attributes: attributes of the ledger, of which "parts" (SHA-256 by part) and "data" (a description) are used.
     """
     from mlflow.entities import Dataset, DatasetInput, InputTag
 

@@ -1,7 +1,7 @@
-"""The coordinator's end of tracking: starts the process that writes to MLflow, tells it when to look, waits for it.
+"""Start the process that writes to MLflow, notify it of finished trials, and wait for it.
 
-A process and not a thread: in one interpreter MLflow's work would hold up asking and telling. At lower priority it
-takes most of its time where no worker has anything to do.
+It is a process and not a thread, because in the same interpreter the work of MLflow would delay the search. The process
+has a lower priority, so it mostly uses processor time that no worker needs.
 """
 
 import contextlib
@@ -19,25 +19,25 @@ from study.text.redaction import redact_address
 from study.tracking.store import tracking_uri
 
 PATIENCE = 1.0  # seconds that an interrupted run gives the process to end
-SOON = 2.0  # seconds after which whoever waits is told what for
-SILENCE = 30.0  # seconds without a sign of life after which the process is given up
-BEATS = 15  # signs of life that it gives in this time, whatever it is busy with
-STALLED = 300.0  # seconds without anything written after which it is given up though it lives
+SOON = 2.0  # seconds of waiting after which a message explains the delay
+SILENCE = 30.0  # seconds without a heartbeat after which the process is abandoned
+BEATS = 15  # heartbeats that the process sends during this time
+STALLED = 300.0  # seconds without progress after which the process is abandoned although it is alive
 TICK = 0.1  # seconds
 
 
 class Exporter:
-    """Has a study written to MLflow while it runs, by a process of its own.
+    """Export a running study to MLflow in a separate process.
 
     Args:
-        home: where the study and the default store live.
-        name: of the study.
-        silence: seconds without a sign of life after which the process is given up.
-        command: starts that process; None is `study.tracking.exporter_process`.
+        home: home of the study and of the default store.
+        name: name of the study.
+        silence: seconds without a heartbeat after which the process is abandoned.
+        command: command that starts the process; None means `study.tracking.exporter_process`.
 
     Attributes:
-        said: called with a line for a person, from another thread.
-        error: what kept runs out of MLflow, None where nothing did.
+        said: called with each message for the user, from another thread.
+        error: reason why runs are missing from MLflow; None if there was no error.
     """
 
     def __init__(self, home: Home, name: str, silence: float = SILENCE, command: Sequence[str] | None = None) -> None:
@@ -51,7 +51,7 @@ class Exporter:
         self._troubled = self._started = False
 
     def start(self) -> None:
-        """Start the process, unless it is there; the ledger must be there, with the study's attributes in it."""
+        """Start the process, if it is not running. The ledger must already contain the study's attributes."""
         if self._started:
             return
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter
@@ -60,7 +60,7 @@ class Exporter:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
-            # The address of the database, which has a password perhaps, is no argument: those are for all to see.
+            # The address of the database may contain a password, and command-line arguments are visible to every user.
             env=os.environ
             | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "STUDY_STORAGE": self.home.storage or ""},
             start_new_session=True,
@@ -72,13 +72,13 @@ class Exporter:
         self._listener.start()
 
     def look(self) -> None:
-        """Say that trials have finished; a process that is not started yet will look by itself."""
+        """Notify the process that trials have finished. A process that starts later finds them without this."""
         if self._started:
             self._tell("look")
 
     def finish(self) -> None:
-        """Say that all is in the ledger; wait until everything is written, or cannot be."""
-        self.start()  # where there was no round
+        """Notify the process that the ledger is complete; wait until all runs are written or the process fails."""
+        self.start()  # in case there was no round
         self._tell("close")
         self._listener.join(SOON)
         if self._listener.is_alive():
@@ -88,30 +88,30 @@ class Exporter:
             return
         code = self._process.wait()
         if code and self.error is None:
-            self.error = f"the process that writes there ended with exit code {code}"
+            self.error = f"the export process ended with exit code {code}"
 
     def _hear_out(self) -> str | None:
-        """Listen until the process has nothing more to say; return why it is given up, where it is."""
+        """Wait until the process has ended; return the reason if it is abandoned instead, else None."""
         quiet = idle = 0.0
         while self._listener.is_alive():
-            # Ticks are counted, not the clock: while this process is suspended nothing is heard.
+            # Count ticks instead of reading the clock, since this process may itself be suspended for a while.
             quiet = 0.0 if self._alive.wait(TICK) else quiet + TICK
             idle = 0.0 if self._answered.is_set() else idle + TICK
             self._alive.clear()
             self._answered.clear()
             if quiet >= self.silence:
-                return f"the process that writes there gave no sign of life for {self.silence:g} s and was ended"
+                return f"the export process did not respond for {self.silence:g} s and was stopped"
             if idle >= STALLED:
-                return f"nothing was written for {STALLED:g} s"
+                return f"the export process wrote nothing for {STALLED:g} s"
             if quiet <= self.silence / 3 < quiet + TICK:
                 self.said(
-                    f"the process that writes to MLflow ({self._process.pid}) does not respond; "
-                    f"waiting {self.silence - quiet:.0f} s more for it"
+                    f"the process that exports to MLflow ({self._process.pid}) does not respond; "
+                    f"waiting another {self.silence - quiet:.0f} s"
                 )
         return None
 
     def end(self) -> None:
-        """End the process, if it was started; whoever interrupts does not wait long."""
+        """Stop the process, if it was started, after a short wait at most."""
         if not self._started:
             return
         self._tell("stop")
@@ -128,36 +128,36 @@ class Exporter:
         self._answers.close()
 
     def _tell(self, word: str) -> None:
-        # It has ended, or reads no more: a search does not wait for it. `RunResult.untracked` counts what is missing.
+        # The process may have ended or be stuck. The search does not wait; `RunResult.untracked` counts missing runs.
         with contextlib.suppress(BrokenPipeError, BlockingIOError):
             os.write(self._words.fileno(), f"{word}\n".encode())
 
     def _listen(self) -> None:
         for line in self._answers:
-            said = json.loads(line)
-            if "alive" not in said:
-                self._hear(said)
+            message = json.loads(line)
+            if "alive" not in message:
+                self._hear(message)
                 self._answered.set()
             self._alive.set()
         self._alive.set()
 
-    def _hear(self, said: dict[str, str]) -> None:
-        if "trouble" in said and not self._troubled:
+    def _hear(self, message: dict[str, str]) -> None:
+        if "trouble" in message and not self._troubled:
             self._troubled = True
-            address = redact_address(tracking_uri(self.home))
-            self.said(f"MLflow at {address} does not answer ({said['trouble']}); the search goes on, runs follow")
-        elif "well" in said:
+            problem = f"MLflow at {redact_address(tracking_uri(self.home))} does not answer ({message['trouble']})"
+            self.said(f"{problem}; the search continues, and runs will be exported once MLflow answers")
+        elif "well" in message:
             self._troubled = False
-            self.said("MLflow answers again; runs are written")
-        elif "note" in said:
-            self.said(said["note"])
-        elif "error" in said:
-            self.error = said["error"]
+            self.said("MLflow answers again; exporting runs")
+        elif "note" in message:
+            self.said(message["note"])
+        elif "error" in message:
+            self.error = message["error"]
 
 
 @contextmanager
 def make_exporter(home: Home, name: str, silence: float = SILENCE) -> Iterator[Exporter]:
-    """Return an exporter that is not started yet; its process ends with the block at the latest."""
+    """Return a context manager that yields an exporter, not yet started, and stops its process at the end."""
     exporter = Exporter(home, name, silence)
     try:
         yield exporter

@@ -1,8 +1,8 @@
-"""The process that writes a running study to MLflow, at low priority.
+"""The low-priority process that exports a running study to MLflow.
 
-It reads words from its standard input, one a line: "look" when trials have finished, "close" when all is in the ledger,
-"stop" when the run was interrupted; the input's end means that too. It says on its standard output, as JSON lines, what
-is to be told to a person, and from a thread of its own that it is alive, however long a write takes.
+It reads one word per line from its standard input: "look" when trials have finished, "close" when the ledger is
+complete, "stop" when the run was interrupted, which the end of the input also means. It writes messages for the user as
+JSON lines to its standard output, and heartbeats from a separate thread, however long a write takes.
 """
 
 import contextlib
@@ -22,25 +22,26 @@ from optuna.trial import FrozenTrial
 from study.errors import MachineError, UserError
 from study.ledger.home import Home
 from study.ledger.ledger import Ledger, quiet_optuna
-from study.tracking.projection import Projection, catch_up, hold_projection
+from study.tracking.projection import Projection, catch_up
+from study.tracking.projection_lock import hold_projection
 from study.tracking.store import describe_error, quiet_mlflow, store_errors
 
-NICENESS = 5  # whoever trains goes first, but on a busy machine this goes on too
-TOGETHER = 1.0  # seconds; trials that finish within are written together
-GROW_AFTER = GROW_EVERY = 10.0  # seconds; a trial that ends before is written in one go
-WAITS = (0.5, 1.0, 2.0, 5.0)  # seconds between attempts where the store does not answer
-GRACE = 10.0  # seconds that a store may take to answer again once the search is over
+NICENESS = 5  # training has priority, but the export still makes progress on a busy machine
+TOGETHER = 1.0  # seconds; trials that finish within this time are written together
+GROW_AFTER = GROW_EVERY = 10.0  # seconds; a trial that takes less time is written only once
+WAITS = (0.5, 1.0, 2.0, 5.0)  # seconds between attempts while the store does not answer
+GRACE = 10.0  # seconds for which a store that does not answer is retried after the search
 END = ("close", "stop")
 
 
 class Follower:
-    """Follows one study until told to end.
+    """Export one study until the coordinator ends it.
 
     Args:
-        home: where the store lives.
-        ledger: of the study.
-        queue: what the coordinator says.
-        answers: to the coordinator.
+        home: home of the default store.
+        ledger: ledger of the study.
+        queue: words from the coordinator.
+        answers: messages to the coordinator.
     """
 
     def __init__(self, home: Home, ledger: Ledger, queue: "Queue[str]", answers: "Answers") -> None:
@@ -52,12 +53,12 @@ class Follower:
         self._grown = time.monotonic()
 
     def follow(self) -> None:
-        """Follow the study; return when its end was said and everything is written, or cannot be."""
+        """Export until the coordinator ends the study and all runs are written or the store has been given up."""
         while not self._step(self._last):
             self._last = self._next()
 
     def _next(self) -> str:
-        """Return what was said last, or "" after a while in which nothing was."""
+        """Return the latest word of the coordinator, or "" after a timeout."""
         try:
             word = self.queue.get(timeout=WAITS[min(self._attempt, len(WAITS)) - 1] if self._attempt else GROW_EVERY)
             until = time.monotonic() + TOGETHER
@@ -68,7 +69,7 @@ class Follower:
         return word
 
     def _step(self, word: str) -> bool:
-        """Write what there is to write; return whether this is the end."""
+        """Write the missing runs; return True at the end of the export."""
         try:
             self._write(word)
         except store_errors() as error:
@@ -100,8 +101,8 @@ class Follower:
                 projection.grow(trial)
 
     def _trouble(self, error: Exception, word: str) -> bool:
-        """Say once that the store does not answer; return whether it has been given up."""
-        self._projection = None  # made anew: the store may be another one when it answers again
+        """Report once that the store does not answer; return True if it has been given up."""
+        self._projection = None  # create a new one, since the store may be a different one when it answers again
         if not self._attempt:
             self.answers.say(trouble=describe_error(error))
         self._attempt += 1
@@ -123,13 +124,13 @@ class Follower:
 
 
 def follow(home: Home, name: str, words: TextIO, answers: "Answers") -> None:
-    """Follow a study until its coordinator ends, and write what is left.
+    """Export a study until its coordinator ends it.
 
     Args:
-        home: where the study lives.
-        name: of the study.
-        words: what the coordinator says.
-        answers: to the coordinator.
+        home: home of the study.
+        name: name of the study.
+        words: words from the coordinator, one per line.
+        answers: messages to the coordinator.
     """
     queue: Queue[str] = Queue()
     threading.Thread(target=_listen, args=(words, queue), name="words", daemon=True).start()
@@ -148,10 +149,10 @@ def _listen(words: TextIO, queue: "Queue[str]") -> None:
 
 
 class Answers(logging.Handler):
-    """Writes JSON lines to the coordinator: what a thread says, what is logged, and signs of life.
+    """Write messages, log records and heartbeats to the coordinator as JSON lines.
 
     Args:
-        out: where the coordinator reads.
+        out: stream from which the coordinator reads.
     """
 
     def __init__(self, out: TextIO) -> None:
@@ -160,42 +161,42 @@ class Answers(logging.Handler):
         self._writing = threading.Lock()
 
     def say(self, **what: object) -> None:
-        """Write one line, whole."""
+        """Write one line atomically."""
         with self._writing, contextlib.suppress(BrokenPipeError):
             self.out.write(json.dumps(what) + "\n")
             self.out.flush()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Pass on what is worth knowing; the coordinator says it."""
+        """Pass a log record on as a note, which the coordinator prints."""
         self.say(note=record.getMessage())
 
     def beat(self, every: float) -> None:
-        """Give a sign of life every so many seconds, from a thread that nothing but the end of the process ends."""
+        """Send a heartbeat every so many seconds from a thread that runs until the process ends."""
 
-        def go_on() -> None:
+        def send() -> None:
             while True:
                 self.say(alive=True)
                 time.sleep(every)
 
-        threading.Thread(target=go_on, name="beat", daemon=True).start()
+        threading.Thread(target=send, name="beat", daemon=True).start()
 
 
 def main() -> None:
-    """Follow the study that the arguments name: home, name, seconds between two signs of life."""
+    """Export the study given by the arguments: home, name, and seconds between heartbeats."""
     home, name, every = sys.argv[1:]
     os.nice(NICENESS)
-    gc.set_threshold(100_000, 20, 20)  # collecting all that MLflow imports takes a fifth of importing it
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the coordinator's to answer
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # tidies temporary folders up
+    gc.set_threshold(100_000, 20, 20)  # garbage collection would take a fifth of the time to import MLflow
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the coordinator handles it
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # removes temporary folders
     answers = Answers(sys.stdout)
-    sys.stdout = sys.stderr  # what a library prints is no answer
+    sys.stdout = sys.stderr  # output of libraries must not be mixed with the answers
     answers.beat(float(every))
     logging.getLogger("study").addHandler(answers)
     try:
         follow(Home.at(home), name, sys.stdin, answers)
     except (UserError, MachineError) as error:
         answers.say(error=str(error))
-    os._exit(0)  # all is written; to take MLflow's modules apart one by one would keep a person waiting half a second
+    os._exit(0)  # everything is written; a regular exit with MLflow's modules would take another half second
 
 
 if __name__ == "__main__":

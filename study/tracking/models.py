@@ -1,4 +1,4 @@
-"""The final model in MLflow: logged once an opening of the test set, registered under the study's name as champion."""
+"""The final model in MLflow: logged once per test evaluation, and registered under the study's name as champion."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 ALIAS = "champion"
 _OPENING = "study.opening"
-_MOST_COLUMNS = 1000  # of an example; images have more
+_MOST_COLUMNS = 1000  # maximum number of columns of an example; images have more
 _FLUENT = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "MLFLOW_EXPERIMENT_ID", "MLFLOW_RUN_ID")
 _PACKAGES = ("dnn-study", "scikit-learn", "skops", "numpy", "pandas", "pyarrow")
 
@@ -37,15 +37,15 @@ def register_model(
     folder: StudyFolder,
     attributes: StudyAttributes,
 ) -> None:
-    """Log and register the model of the last opening of the test set, unless that is there already.
+    """Log and register the model of the latest test evaluation, unless it is registered already.
 
     Args:
-        client: MLflow's.
-        uri: of the store.
-        experiment_id, run_id: where the model belongs: the study's parent run.
-        name: of the study, and of the registered model.
-        folder: of the study.
-        attributes: of the ledger.
+        client: MLflow client.
+        uri: URI of the store.
+        experiment_id, run_id: experiment and parent run of the study, to which the model belongs.
+        name: name of the study and of the registered model.
+        folder: folder of the study.
+        attributes: attributes of the ledger.
     """
     openings = attributes.get("finalized", [])
     if not openings:
@@ -111,11 +111,12 @@ def _versions(client: "MlflowClient", name: str) -> "list[ModelVersion]":
 
 
 def _inputs(example: pd.DataFrame, model: Pipeline) -> "tuple[pd.DataFrame, Schema | None]":
-    """Return the columns that the model reads, and the schema of the inputs: None, or all of them as text.
+    """Return the columns that the model reads, and the schema of the inputs: None, or text for every column.
 
-    The model reads cells of any type, and MLflow has no type that lets all of them pass: one of numbers refuses whole
-    numbers of a frame, text refuses any number, and with one that lets everything pass MLflow cannot read CSV. So there
-    is no schema, unless MLflow would read a category as a number and lose it (012): then every column is text.
+    The model reads cells of any type, but no type of MLflow accepts all of them: a floating-point type rejects integers
+    of a frame, the string type rejects every number, and MLflow cannot read CSV with a type that accepts anything.
+    Therefore there is no schema, unless MLflow would read a category as a number and change it (012); in this case,
+    every column is text.
     """
     reader = model.named_steps["cells"]
     if any(first_lost(known, reader.decimal) for known in reader.categories_.values()):
@@ -150,17 +151,17 @@ def _describe(opening: KeptOpening) -> str:
 
 @contextmanager
 def _store(uri: str) -> Iterator[None]:
-    """Have MLflow's fluent functions, by which models are logged, use this store while the block runs."""
+    """Make MLflow's fluent functions, which log models, use this store while the block runs."""
     import mlflow
 
-    # What was set by a function is in the environment too, so that this has all that there is to put back.
+    # The fluent functions also store their settings in the environment, so these variables are all there is to restore.
     before = {name: os.environ.get(name) for name in _FLUENT}
     mlflow.set_tracking_uri(uri)
     mlflow.set_registry_uri(uri)
     try:
         yield
     finally:
-        mlflow.set_tracking_uri(before["MLFLOW_TRACKING_URI"])  # type: ignore[arg-type]  # None is nothing, as at first
+        mlflow.set_tracking_uri(before["MLFLOW_TRACKING_URI"])  # type: ignore[arg-type]  # None unsets it
         mlflow.set_registry_uri(before["MLFLOW_REGISTRY_URI"])  # type: ignore[arg-type]
         for name, value in before.items():
             os.environ.pop(name, None)

@@ -1,4 +1,4 @@
-"""The pictures on a study's parent run, those of the report: curves, dev against each hyperparameter, parallels."""
+"""The charts of a study's parent run: learning curves, dev value by hyperparameter, and parallel coordinates."""
 
 from study.charts.chart import Axis, Chart, Mark
 from study.charts.scales import Choices, Numbers
@@ -11,11 +11,11 @@ from study.ledger.ledger import Ledger
 from study.ledger.results import Summary
 from study.text.formatting import counted
 
-BEST = 10  # trials whose curves are drawn together
+BEST = 10  # number of trials in the chart of learning curves
 
 
 def draw_pictures(ledger: Ledger, folder: StudyFolder, summary: Summary) -> dict[str, bytes]:
-    """Return the pictures as SVG by file name; without a complete trial there is none."""
+    """Return the charts as SVG by file name; empty if no trial is complete."""
     ranking = summary.ranking()
     if not ranking:
         return {}
@@ -40,7 +40,7 @@ def draw_pictures(ledger: Ledger, folder: StudyFolder, summary: Summary) -> dict
 
 
 def importance_chart(ledger: Ledger) -> Chart | None:
-    """Return the importances that the search kept in the ledger when it ended, None where there are none."""
+    """Return a chart of the hyperparameter importances in the ledger; None if there are none."""
     found = ledger.attributes.get("importance", {})
     if "variance" not in found:
         return None
@@ -55,12 +55,12 @@ def importance_chart(ledger: Ledger) -> Chart | None:
     rough = " (rough: few trials)" if found["few"] else ""
     return Chart(
         key="importance-chart",
-        label="How much each hyperparameter matters.",
+        label="Importance of each hyperparameter.",
         x=Axis.of(f"share, from {counted(found['trials'], 'complete trial')}{rough}", x),
         y=Axis.of("hyperparameter", names),
         marks=(
             Mark("rule", "complete bar", bars(found["variance"], height / 2)),
             Mark("rule", "best bar", bars(found["best"], -height / 2)),
         ),
-        legend=(("complete", "of the variance (fANOVA)"), ("best", "among the best tenth (PED-ANOVA)")),
+        legend=(("complete", "of the variance (fANOVA)"), ("best", "among the best 10% (PED-ANOVA)")),
     )

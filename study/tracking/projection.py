@@ -1,16 +1,14 @@
-"""Makes MLflow show what the ledger says: finds the runs there are, writes what is missing, removes what is double.
+"""Make the runs in MLflow match the ledger: find existing runs, write missing ones, and delete duplicates.
 
-One process at a time projects a study; it holds the lock of the study's projection.
+Only one process at a time projects a study; it holds the lock of the study's projection.
 """
 
 import contextlib
-import fcntl
 import json
 import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +17,6 @@ from optuna.trial import FrozenTrial
 
 from engine import DataError, TrainingState
 from engine.state import write_whole
-from study.errors import UserError
 from study.ledger.home import Home, StudyFolder
 from study.ledger.ledger import RESULT, STATES, Ledger
 from study.ledger.results import read_exports
@@ -29,26 +26,25 @@ from study.text.redaction import redact_address
 from study.tracking.bulk_insert import RunTables, open_tables
 from study.tracking.datasets import dataset_inputs
 from study.tracking.store import is_database, make_store, tracking_uri
-from study.tracking.study_run import ParentContent, describe_parent
+from study.tracking.study_run import ParentContent, describe_parent, identity_tags
 from study.tracking.trial_run import STATUS, RunContent, TrialDescriber, milliseconds
 from study.tracking.views import missing_tags, view_tags
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
 
-BATCH = 1000  # metrics that MLflow takes at once
-REMEMBER_EVERY = 2.0  # seconds between two writings of which run shows which trial; the store knows it too
-AT_ONCE = 16  # trials that are written together
-LOCK_WITHIN = 120.0  # seconds
+BATCH = 1000  # maximum number of metrics in one request to MLflow
+REMEMBER_EVERY = 2.0  # seconds between two writes of the ids of the runs, which are also in the store
+AT_ONCE = 16  # number of trials that are written together
 _PARENT = "study"
 
 
 class Projection:
-    """One study in MLflow; whoever makes one holds `hold_projection`.
+    """One study in MLflow. Hold `hold_projection` while you use it.
 
     Args:
-        home: where the default store lives.
-        folder, ledger: of the study.
+        home: home of the default store.
+        folder, ledger: folder and ledger of the study.
     """
 
     def __init__(self, home: Home, folder: StudyFolder, ledger: Ledger) -> None:
@@ -66,19 +62,19 @@ class Projection:
         self.experiment_id = self._experiment(ledger.name)
         self.tables = open_tables(self.client, self.uri, self.experiment_id, self.inputs)
         self._show_view(view_tags(spec, self.uid, attributes["objectives"], ledger.directions))
-        self.runs: dict[str, str] = {}  # whole ones, by trial number as text; the parent as "study"
-        self._unfinished: dict[str, str] = {}  # runs of open trials, and of finished ones that are not whole
+        self.runs: dict[str, str] = {}  # complete runs by trial number as text; the parent run as "study"
+        self._unfinished: dict[str, str] = {}  # runs of open trials, and incomplete runs of finished trials
         self._remembered = 0.0
         self.parent = read_exports(folder).get(_PARENT, "")
         self._find()
 
     @property
     def missing(self) -> list[FrozenTrial]:
-        """Finished trials whose run is not whole."""
+        """Finished trials without a complete run."""
         return [t for t in self.ledger.trials() if t.state.is_finished() and str(t.number) not in self.runs]
 
     def write(self, trials: Sequence[FrozenTrial]) -> None:
-        """Write the runs of finished trials; safe to repeat."""
+        """Write the runs of finished trials. This is safe to repeat."""
         contents = {str(trial.number): self._describe(trial) for trial in trials}
         if self.tables is not None:
             new = {key: contents.pop(key) for key in list(contents) if key not in self._unfinished}
@@ -88,23 +84,23 @@ class Projection:
         self._remember()
 
     def grow(self, trial: FrozenTrial) -> None:
-        """Write an open trial as far as its last checkpoint, where there is one."""
+        """Write the run of an open trial up to its last checkpoint, if it has one."""
         with contextlib.suppress(FileNotFoundError, DataError):
             state = TrainingState.load(self.folder.checkpoint(trial.number))
             self._write(str(trial.number), self._below_parent(self.describer.open(trial, state)))
 
     def say_running(self) -> None:
-        """Say on the parent that the study runs."""
+        """Mark the parent run as running."""
         self.client.set_tag(self.parent, "study.state", "running")
         self.client.update_run(self.parent, status="RUNNING")
 
     def close(self) -> None:
-        """Say on the parent how the study stands, and on runs of open trials that nobody works on them."""
+        """Write the state of the study to the parent run, and mark the runs of open trials as interrupted."""
         for key, run_id in self._unfinished.items():
             self.client.set_tag(run_id, "study.state", "interrupted")
             self.client.set_terminated(run_id, "KILLED", milliseconds(self.ledger.trials()[int(key)]))
         if not is_database(self.uri):
-            # A reply that was lost makes MLflow's client ask again, for a second run.
+            # After a lost reply, MLflow's client repeats the request, which creates a second run.
             self._find()
         self._remember(now=True)
         self._write_parent(describe_parent(self.ledger, self.folder, self.experiment_id))
@@ -125,7 +121,7 @@ class Projection:
         )
 
     def stop(self) -> None:
-        """Say on the parent that the study was interrupted; what is missing follows with the next run."""
+        """Mark the parent run as interrupted. Missing runs are written when the study is resumed or synced."""
         self._remember(now=True)
         self.client.set_tag(self.parent, "study.state", "interrupted")
         self.client.set_terminated(self.parent, "KILLED")
@@ -139,7 +135,7 @@ class Projection:
             location = (self.home.artifacts / self.ledger.name).as_uri() if is_database(self.uri) else None
             try:
                 return str(self.client.create_experiment(name, artifact_location=location))
-            except MlflowException:  # another study, or a reply that was lost, has made it
+            except MlflowException:  # another study created it, or a reply was lost
                 experiment = self.client.get_experiment_by_name(name)
                 if experiment is None:
                     raise
@@ -153,10 +149,10 @@ class Projection:
             self.client.set_experiment_tag(self.experiment_id, name, value)
 
     def _find(self) -> None:
-        """Look which runs of this study are there; of several for one trial one stays, the others are deleted."""
+        """Find the existing runs of this study. If a trial has several runs, keep one and delete the others."""
         trials = {str(trial.number): trial for trial in self.ledger.trials()}
         self.runs, self._unfinished = {}, {}
-        parents: dict[str, str] = {}  # of each run, where it says it belongs
+        parents: dict[str, str] = {}  # the parent in the tags of each run
         for run in sorted(self._search(), key=lambda run: run.info.run_id != self.parent):
             uid, run_id = run.data.tags.get("study.trial_uid"), str(run.info.run_id)
             key = _PARENT if uid is None else uid.rpartition("/")[2]
@@ -193,14 +189,8 @@ class Projection:
                 return
 
     def _begin_parent(self) -> str:
-        attributes = self.ledger.attributes
-        tags = {
-            "study.name": self.ledger.name,
-            "study.uid": self.uid,
-            "study.state": "running",
-            "mlflow.runName": self.ledger.name,
-        }
-        run = self.client.create_run(self.experiment_id, start_time=attributes["created"], tags=tags)
+        tags = identity_tags(self.ledger.name, self.uid) | {"study.state": "running"}
+        run = self.client.create_run(self.experiment_id, start_time=self.ledger.attributes["created"], tags=tags)
         self.runs[_PARENT] = str(run.info.run_id)
         return self.runs[_PARENT]
 
@@ -212,7 +202,7 @@ class Projection:
         return replace(content, tags=content.tags | {"mlflow.parentRunId": self.parent})
 
     def _insert(self, tables: RunTables, contents: Mapping[str, RunContent]) -> None:
-        """Write runs that are not begun yet; what is left half done by who dies here, `_write` makes whole."""
+        """Write new runs. If the process dies here, `_write` completes their runs later."""
         if not contents:
             return
         ids = tables.begin(list(contents.values()))
@@ -270,7 +260,7 @@ class Projection:
             self.client.log_artifacts(run_id, folder)
 
     def _remember(self, *, now: bool = False) -> None:
-        """Keep which run shows which trial, for `study show`; from time to time, and at the end."""
+        """Write the ids of the runs to the study's folder, at intervals and at the end."""
         if not now and time.monotonic() - self._remembered < REMEMBER_EVERY:
             return
         content = {"store": redact_address(self.uri), "experiment": self.experiment_id, "runs": self.runs}
@@ -280,24 +270,8 @@ class Projection:
         self._remembered = time.monotonic()
 
 
-@contextmanager
-def hold_projection(folder: StudyFolder) -> Iterator[None]:
-    """Hold the lock of a study's projection: two that write at once would write runs twice.
-
-    Raises:
-        UserError: another process has had it for a long time.
-    """
-    with folder.tracking_lock.open("a") as file:
-        deadline = time.monotonic() + LOCK_WITHIN
-        while not _try_lock(file.fileno()):
-            if time.monotonic() > deadline:
-                raise UserError(f"{folder.tracking_lock}: another process is writing this study to MLflow; wait for it")
-            time.sleep(0.05)
-        yield
-
-
 def catch_up(projection: Projection, written: Callable[[FrozenTrial], None], stop: Callable[[], bool]) -> None:
-    """Write the runs of all finished trials that have none, until told to stop."""
+    """Write the missing runs of all finished trials, until `stop` returns True."""
     missing = projection.missing
     for first in range(0, len(missing), AT_ONCE):
         if stop():
@@ -314,15 +288,7 @@ def _write_files(folder: Path, files: Mapping[str, bytes]) -> None:
         (folder / name).write_bytes(data)
 
 
-def _try_lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
 def _is_whole(run: "Run", trial: FrozenTrial) -> bool:
-    """Return whether a run was written to its end, which its status and its state say together."""
+    """Return True if a run is complete: its status and its state tag both match the trial."""
     state = STATES[trial.state]
     return bool(run.info.status == STATUS[state] and run.data.tags.get("study.state") == state)

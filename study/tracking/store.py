@@ -1,4 +1,4 @@
-"""Where MLflow keeps its runs: the SQLite store of the home, or what MLFLOW_TRACKING_URI names."""
+"""The store of MLflow's runs: the SQLite database in the home, or the one that MLFLOW_TRACKING_URI names."""
 
 import contextlib
 import logging
@@ -18,7 +18,7 @@ from study.text.redaction import redact
 
 log = logging.getLogger("study.tracking")
 _DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
-# Without these a server that is down keeps a client busy for minutes. Who sets them has the last word.
+# With MLflow's defaults, a client retries for minutes while a server is down. Variables set by the user have priority.
 _CLIENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
@@ -28,28 +28,29 @@ _CLIENT = {
 
 
 def tracking_uri(home: Home) -> str:
-    """Return MLFLOW_TRACKING_URI, or the SQLite store of the home."""
+    """Return MLFLOW_TRACKING_URI, or the URI of the SQLite store in the home."""
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home.mlflow_database}"
 
 
 def is_database(uri: str) -> bool:
-    """Return whether MLflow reaches the store by SQL, without a server between."""
+    """Return True if MLflow accesses the store directly by SQL, without a server."""
     return database_kind(uri) in _DATABASES
 
 
 def database_kind(uri: str) -> str:
-    """Return the kind of database that an address names, without its driver: "sqlite", "postgresql", …."""
+    """Return the kind of database of a URI without its driver, such as "sqlite" or "postgresql"."""
     return uri.partition(":")[0].partition("+")[0]
 
 
 def make_store(home: Home) -> None:
-    """Make MLflow's default store where it is used and not there yet: whole, or not at all.
+    """Create MLflow's default store atomically, if it is used and does not exist.
 
-    MLflow's migrations cannot go on from where a process died, and two at once fail; so the schema is made under
-    another name and linked to its own once it is complete. Who comes second takes what is there.
+    MLflow's migrations cannot be resumed after a crash, and fail if two processes run them at the same time. Therefore
+    the schema is created under a temporary name, and linked to its final name once it is complete. If another process
+    was faster, its store is used.
 
     Raises:
-        OSError: there is something else in its place, or it cannot be written.
+        OSError: if the existing file is not a store, or the store cannot be written.
     """
     if os.environ.get("MLFLOW_TRACKING_URI"):
         return
@@ -61,7 +62,7 @@ def make_store(home: Home) -> None:
         database = Path(folder) / "mlflow.db"
         _make_schema(database)
         with contextlib.closing(sqlite3.connect(database)) as connection, connection:
-            # MLflow's own "Default" experiment would keep its files wherever this process was started.
+            # MLflow's "Default" experiment would store its artifacts in the current directory.
             if _has_column(connection, "experiments", "artifact_location"):
                 default = (home.artifacts / "default").as_uri()
                 connection.execute("UPDATE experiments SET artifact_location = ?", [default])
@@ -70,14 +71,14 @@ def make_store(home: Home) -> None:
 
 
 def _bring_artifacts_home(store: sqlite3.Connection, home: Home) -> None:
-    """Correct the paths of artifacts in the store of a home that was moved or copied: they are absolute in MLflow.
+    """Update the paths of artifacts, which are absolute in MLflow, in the store of a home that was moved or copied.
 
-    Where they lead is the folder of MLflow's "Default" experiment, as `make_store` wrote it.
+    The previous path is that of MLflow's "Default" experiment, as `make_store` wrote it.
     """
     from study._compat import MLFLOW_LOCATIONS
 
     if not _has_column(store, "experiments", MLFLOW_LOCATIONS["experiments"]):
-        return  # an empty file, in which MLflow makes its tables
+        return  # an empty file, in which MLflow creates its tables
     row = store.execute("SELECT artifact_location FROM experiments WHERE experiment_id = 0").fetchone()
     known, here = str(row[0] if row else "").removesuffix("/default"), home.artifacts.as_uri()
     if known == here or not known.startswith("file:") or _is_same(known, home.artifacts):
@@ -85,12 +86,12 @@ def _bring_artifacts_home(store: sqlite3.Connection, home: Home) -> None:
     with store:
         for table, column in MLFLOW_LOCATIONS.items():
             if not _has_column(store, table, column):
-                continue  # of another version, or not made yet
+                continue  # a different version of MLflow, or not created yet
             store.execute(
                 f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE substr({column}, 1, ?) = ?",  # noqa: S608
                 [here, len(known) + 1, len(known) + 1, f"{known}/"],
             )
-    log.warning("%s was moved or copied: MLflow's paths of its artifacts were corrected", home.path)
+    log.warning("%s was moved or copied; the paths of its artifacts in MLflow were updated", home.path)
 
 
 def _has_column(store: sqlite3.Connection, table: str, column: str) -> bool:
@@ -103,7 +104,7 @@ def _is_same(address: str, folder: Path) -> bool:
 
 
 def _make_schema(database: Path) -> None:
-    """Make an empty store: a copy of the one that was kept for this MLflow, whose fifty migrations take a second."""
+    """Create an empty store as a copy of a cached one, since the fifty migrations of MLflow take a second."""
     import mlflow
 
     kept = (
@@ -115,7 +116,7 @@ def _make_schema(database: Path) -> None:
             return
         database.unlink()
     mlflow.MlflowClient(tracking_uri=f"sqlite:///{database}").search_experiments(max_results=1)
-    with contextlib.suppress(OSError):  # nowhere to keep it: the next home takes a second again
+    with contextlib.suppress(OSError):  # without a cache, creating the next store takes a second again
         kept.parent.mkdir(parents=True, exist_ok=True)
         write_whole(kept, database.read_bytes())
 
@@ -132,9 +133,9 @@ def _is_sound(database: Path) -> bool:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[sqlite3.Connection]:
-    """Open a store; raise OSError where it is none or is locked: MLflow itself would try for two minutes.
+    """Open a store, or raise OSError if it is damaged or locked, since MLflow itself would retry for two minutes.
 
-    Opened for writing, since a writer that was killed leaves a transaction that has to be rolled back first.
+    It is opened for writing, because the transaction of a killed process must be rolled back first.
     """
     try:
         with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True)) as database:
@@ -145,7 +146,7 @@ def _opened(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def store_errors() -> tuple[type[Exception], ...]:
-    """Return what MLflow raises where its store does not answer, or answers with a failure."""
+    """Return the exceptions that MLflow raises if its store does not answer, or answers with an error."""
     from mlflow.exceptions import MlflowException
     from requests import RequestException
     from sqlalchemy.exc import SQLAlchemyError
@@ -154,22 +155,22 @@ def store_errors() -> tuple[type[Exception], ...]:
 
 
 def describe_error(error: Exception) -> str:
-    """Return one line without secrets for what a store raised."""
+    """Return an exception of a store as one line without secrets."""
     first = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
     return redact(first)[:300]
 
 
 @contextmanager
 def quiet_mlflow() -> Iterator[None]:
-    """Keep MLflow's and alembic's log lines out of the terminal, and telemetry off, while the block runs."""
+    """Silence the log messages of MLflow and alembic, and disable telemetry, while the block runs."""
     for name, value in _CLIENT.items():
         os.environ.setdefault(name, value)
-    import mlflow  # noqa: F401 - sets the levels of its loggers when it is imported
+    import mlflow  # noqa: F401 - its import sets the levels of its loggers
 
     loggers = [logging.getLogger(name) for name in ("mlflow", "alembic", "urllib3")]
     before = [logger.level for logger in loggers]
     for logger in loggers:
-        logger.setLevel(logging.CRITICAL)  # what goes wrong is said by whoever asked, in a line
+        logger.setLevel(logging.CRITICAL)  # the caller reports errors in one line
     try:
         yield
     finally:

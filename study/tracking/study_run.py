@@ -1,4 +1,4 @@
-"""What the parent run of a study holds: how the study stands, its leaderboard, its pictures, where it came from."""
+"""The content of a study's parent run: state, leaderboard, charts and provenance of the study."""
 
 import csv
 import hashlib
@@ -20,19 +20,19 @@ from study.text.markdown import inline, link
 from study.text.redaction import redact_line
 from study.tracking.trial_run import milliseconds
 
-SHOWN = "study.shown"  # the tag with a digest of all that the parent shows
+SHOWN = "study.shown"  # tag with a digest of the content of the parent run
 
 
 @dataclass(frozen=True, eq=False)
 class ParentContent:
-    """What is written to the parent run.
+    """The content of the parent run.
 
     Attributes:
-        tags: by name, a digest of all content among them.
-        points: (metric, value, milliseconds since 1970, trial number).
-        status: of MLflow.
-        ended: milliseconds since 1970.
-        files: draws and returns the artifacts; takes a second.
+        tags: tags by name, including a digest of the content.
+        points: metrics as (name, value, milliseconds since 1970, trial number).
+        status: status of the run in MLflow.
+        ended: end of the run in milliseconds since 1970.
+        files: function that returns the artifacts, which takes a second.
     """
 
     tags: dict[str, str]
@@ -42,23 +42,25 @@ class ParentContent:
     files: Callable[[], dict[str, bytes]]
 
 
+def identity_tags(name: str, uid: str) -> dict[str, str]:
+    """Return the tags that identify the parent run of a study."""
+    return {"study.name": name, "study.uid": uid, "mlflow.runName": name}
+
+
 def describe_parent(ledger: Ledger, folder: StudyFolder, experiment_id: str) -> ParentContent:
-    """Return the parent run of a study that nobody works on at the moment."""
+    """Return the parent run of a study that is not running."""
     attributes, trials = ledger.attributes, [t for t in ledger.trials() if t.state.is_finished()]
     summary = summarize_ledger(ledger, folder)
     complete = summary.planned <= len(trials) or attributes.get("ended") is not None
-    tags = {
-        "study.name": ledger.name,
-        "study.uid": str(attributes["uid"]),
+    tags = identity_tags(ledger.name, str(attributes["uid"])) | {
         "study.state": "complete" if complete else "interrupted",
         "study.metric": f"dev_{summary.metric}",
         "study.fingerprint": str(attributes.get("fingerprint", "")),
-        "mlflow.runName": ledger.name,
         "mlflow.note.content": describe(summary, attributes, experiment_id),
     }
     choice = summary.choice
-    standing_out = {**{name: getattr(choice, name) for name in NAMES}, "finalize": choice.final}
-    tags |= {f"study.{name}": "" if number is None else str(number) for name, number in standing_out.items()}
+    chosen = {**{name: getattr(choice, name) for name in NAMES}, "finalize": choice.final}
+    tags |= {f"study.{name}": "" if number is None else str(number) for name, number in chosen.items()}
     if summary.warnings:
         tags["study.warnings"] = "\n".join(summary.warnings)
     for name, value in attributes.get("made_with", {}).items():
@@ -91,7 +93,7 @@ def describe_parent(ledger: Ledger, folder: StudyFolder, experiment_id: str) -> 
 
 
 def describe(summary: Summary, attributes: StudyAttributes, experiment_id: str) -> str:
-    """Return the description in Markdown that MLflow shows above the parent run."""
+    """Return the description of the parent run in Markdown, which MLflow shows on its page."""
     ranking, drawn = summary.ranking()[:5], _drawn(summary)
     counts = {state: sum(row.state == state for row in summary.trials) for state in ("complete", "pruned", "failed")}
     lines = [line for warning in summary.warnings for line in (f"**Warning:** {inline(warning)}", "")]
@@ -101,15 +103,15 @@ def describe(summary: Summary, attributes: StudyAttributes, experiment_id: str) 
         lines += ["", f"| trial | dev {inline(summary.metric)} | hyperparameters |", "| --- | --- | --- |"]
     for row in ranking:
         number = link(row.number, f"#/experiments/{experiment_id}/runs/{row.run_id}") if row.run_id else row.number
-        said = ", ".join(f"{name} {_short(value)}" for name, value in row.params.items() if name in drawn)
-        lines.append(f"| {number} | {row.value:.4g} | {inline(said)} |")
+        params = ", ".join(f"{name} {_short(value)}" for name, value in row.params.items() if name in drawn)
+        lines.append(f"| {number} | {row.value:.4g} | {inline(params)} |")
     for line in choice_lines(summary):
         lines += ["", line]
     return "\n".join(lines)
 
 
 def make_leaderboard(summary: Summary) -> str:
-    """Return all trials as CSV: complete ones first, best first, then the others by number."""
+    """Return all trials as CSV: first the complete ones, best first, then the others by number."""
     names = list(dict.fromkeys(name for row in summary.trials for name in row.params))
     ranked = summary.ranking()
     numbers = {row.number for row in ranked}
@@ -137,7 +139,7 @@ def _best_so_far(trials: list[FrozenTrial], direction: str) -> list[tuple[str, f
 def _outcomes(
     confirmation: Confirmation | None, attributes: StudyAttributes, step: int
 ) -> list[tuple[str, float, int, int]]:
-    """Return what confirm and finalize found, as metrics of the parent."""
+    """Return the results of confirm and finalize as metrics of the parent run."""
     at = int(attributes["created"])
     points: list[tuple[str, float, int, int]] = []
     if confirmation is not None:

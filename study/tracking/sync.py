@@ -1,4 +1,4 @@
-"""`study sync`: MLflow made whole from the ledger, whatever happened to it."""
+"""Complete or repair the runs of a study in MLflow from its ledger."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,18 +8,19 @@ from study.ledger import holding
 from study.ledger.home import Home
 from study.ledger.ledger import Ledger, quiet_optuna
 from study.text.redaction import redact_address
-from study.tracking.projection import Projection, catch_up, hold_projection
+from study.tracking.projection import Projection, catch_up
+from study.tracking.projection_lock import hold_projection
 from study.tracking.store import describe_error, quiet_mlflow, store_errors, tracking_uri
 
 
 @dataclass(frozen=True)
 class SyncResult:
-    """What was done.
+    """The result of a sync.
 
     Attributes:
-        trials: finished trials in the ledger; each has one run now.
-        written: runs that were written.
-        store: address of MLflow's store, without a password.
+        trials: number of finished trials in the ledger, each of which now has one run.
+        written: number of runs that were written.
+        store: URI of MLflow's store, without its password.
     """
 
     trials: int
@@ -28,24 +29,24 @@ class SyncResult:
 
 
 def sync(home: Home, name: str, written: Callable[[int, int], None] = lambda *_: None) -> SyncResult:
-    """Write to MLflow what is missing there of a study, and delete what is there twice.
+    """Write the runs of a study that are missing from MLflow, and delete duplicate runs.
 
     Args:
-        home: where the study is.
-        name: of the study.
-        written: called with (runs written, runs to write) after each.
+        home: home of the study.
+        name: name of the study.
+        written: called with (runs written, runs to write) after each run.
 
     Raises:
-        UserError: there is no such study, it is running, or the store does not answer.
+        UserError: if the study does not exist or is running, or the store does not answer.
     """
     folder = home.existing(name)
     address = redact_address(tracking_uri(home))
     if holding.is_held(folder, name):
-        raise UserError(f"study {name!r} is running and writes its runs itself; sync it once it has ended")
+        raise UserError(f"study {name!r} is running and exports its own runs; sync it after it has ended")
     with quiet_mlflow(), quiet_optuna(), hold_projection(folder):
         ledger = Ledger(folder, name)
         if "uid" not in ledger.attributes:
-            raise UserError(f"study {name!r} has not begun; run it first")
+            raise UserError(f"study {name!r} has not started; run it first")
         try:
             projection = Projection(home, folder, ledger)
             missing, done = len(projection.missing), 0

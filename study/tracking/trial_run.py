@@ -1,6 +1,6 @@
-"""What the run of a trial holds, as plain values: the same ledger and files give the same content, whenever it is made.
+"""The content of a trial's run as plain values, which depend only on the ledger and the trial's file.
 
-All times are the trial's own, so that writing a run again changes nothing.
+All times are those of the trial, so writing a run again changes nothing.
 """
 
 import csv
@@ -21,25 +21,25 @@ from study.ledger.trial_artifact import TrialFile
 from study.search.search_space import complete
 from study.spec import Spec
 
-POINTS = 40  # of a curve in MLflow's charts; the artifact has them all
-LONGEST_TAG = 4000  # characters; a database may refuse more
+POINTS = 40  # maximum number of points of a curve in MLflow; the artifact has all of them
+LONGEST_TAG = 4000  # characters; a database may reject longer tags
 STATUS = {"complete": "FINISHED", "pruned": "KILLED", "failed": "FAILED", "running": "RUNNING"}
 
 Point = tuple[str, float, int]
-"""A metric's name, its value, and the iteration or trial it belongs to."""
+"""The name of a metric, its value, and the iteration or trial to which it belongs."""
 
 
 @dataclass(frozen=True, eq=False)
 class RunContent:
-    """What is written to one run.
+    """The content of one run.
 
     Attributes:
-        tags: by name; `mlflow.runName` is the name of the run.
+        tags: tags by name; `mlflow.runName` is the name of the run.
         params: hyperparameters as text.
-        points: metrics; finite values alone.
-        started: milliseconds since 1970.
-        ended: the same; None while the trial is open.
-        status: of MLflow: "FINISHED", "KILLED", "FAILED" or "RUNNING".
+        points: metrics, without values that are not finite.
+        started: start in milliseconds since 1970.
+        ended: end in milliseconds since 1970; None while the trial is open.
+        status: status in MLflow: "FINISHED", "KILLED", "FAILED" or "RUNNING".
         files: artifacts by name.
     """
 
@@ -54,12 +54,12 @@ class RunContent:
 
 @dataclass(frozen=True, eq=False)
 class TrialDescriber:
-    """Says what the runs of one study's trials hold.
+    """Describe the runs of a study's trials.
 
     Args:
-        name, uid: of the study.
-        spec: of the study.
-        metric: what is compared, without "dev_".
+        name, uid: name and unique id of the study.
+        spec: spec of the study.
+        metric: metric by which trials are compared, without "dev_".
     """
 
     name: str
@@ -68,7 +68,7 @@ class TrialDescriber:
     metric: str
 
     def finished(self, trial: FrozenTrial, file: TrialFile | None) -> RunContent:
-        """Return the run of a finished trial; without a file it has no curve."""
+        """Return the run of a finished trial; it has no curve if `file` is None."""
         result = trial.user_attrs[RESULT]
         state, started = STATES[trial.state], milliseconds(trial)
         points: list[Point] = []
@@ -92,11 +92,11 @@ class TrialDescriber:
         )
 
     def open(self, trial: FrozenTrial, state: TrainingState) -> RunContent:
-        """Return the run of a trial that is being trained, as far as its last checkpoint."""
+        """Return the run of an open trial up to its last checkpoint."""
         curves = [state.curve(k) for k in range(state.replicas)]
         reached = min(map(len, curves))
         costs = np.mean([curve[:reached] for curve in curves], axis=0)
-        # Points of the whole curve to come, so that they stay where they are while it grows.
+        # Use the steps of the complete curve, so that existing points do not move while the curve grows.
         steps = [step for step in spread(state.settings.iterations) if step < reached]
         return RunContent(
             tags=self._tags(trial, "running", None),
@@ -131,10 +131,10 @@ class TrialDescriber:
         return points
 
     def _charted(self, metrics: Mapping[str, float]) -> dict[str, float]:
-        """Return the metrics that get a chart each; of single networks by sections, such as fold_0/dev_cost.
+        """Return the metrics that get a chart; those of single networks are in sections, such as fold_0/dev_cost.
 
-        Those are the means on dev, and of the metric that is compared those on train and of single networks, too.
-        A page of charts has room for no more; `metrics.csv` has all.
+        These are the means on dev and, for the metric that is compared, also the mean on train and the values of single
+        networks. More would not fit on one page; `metrics.csv` has all of them.
         """
         compared = ("dev_cost", f"dev_{self.metric}")
         charted: dict[str, float] = {}
@@ -147,7 +147,7 @@ class TrialDescriber:
         return charted
 
     def _metrics_table(self, metrics: Mapping[str, float]) -> bytes:
-        """Return all metrics at the end as CSV: the mean, and the value of each network where there are several."""
+        """Return all final metrics as CSV: the mean, and the value of each network if there are several."""
         named = [(name, *split_network(name, metrics)) for name in metrics]
         networks = sorted({network for _, _, network in named if network is not None})
         means = [name for name, _, network in named if network is None]
@@ -156,7 +156,7 @@ class TrialDescriber:
 
     @property
     def _network(self) -> str:
-        """What one of several networks of a trial is: of a fold, or of a seed."""
+        """The kind of the trial's networks: one per "fold" or one per "seed"."""
         return "fold" if self.spec.data.folds else "seed"
 
     def _files(self, file: TrialFile) -> dict[str, bytes]:
@@ -178,18 +178,18 @@ class TrialDescriber:
 
 
 def split_network(name: str, metrics: Mapping[str, float]) -> tuple[str, int | None]:
-    """Return a metric's name without the number of a network, as in dev_cost_0, and this number; None of a mean."""
+    """Split the name of a network's metric, such as dev_cost_0, into base and network number (None for a mean)."""
     base, _, number = name.rpartition("_")
     return (base, int(number)) if number.isdecimal() and base in metrics else (name, None)
 
 
 def spread(n: int) -> list[int]:
-    """Return at most POINTS places in a curve of n, first and last among them."""
+    """Return at most POINTS indices of a curve of length n, including the first and the last."""
     return sorted({round(i) for i in np.linspace(0, n - 1, min(n, POINTS))}) if n else []
 
 
 def milliseconds(trial: FrozenTrial) -> int:
-    """Return when a trial was asked for, in milliseconds since 1970."""
+    """Return the start of a trial in milliseconds since 1970."""
     return int(trial.datetime_start.timestamp() * 1000) if trial.datetime_start else 0
 
 

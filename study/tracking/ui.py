@@ -1,4 +1,4 @@
-"""`study ui`: MLflow's own pages on the store of the home, on loopback, until Ctrl-C."""
+"""Serve the MLflow UI or optuna-dashboard for a home on loopback, until Ctrl-C."""
 
 import importlib.util
 import os
@@ -22,27 +22,27 @@ from study.text.verbosity import log
 from study.tracking.store import tracking_uri
 from study.tracking.views import page_address
 
-SHOWN = 5  # studies whose pages are named
+SHOWN = 5  # number of studies whose pages are listed
 _LEDGER = "STUDY_DASHBOARD_LEDGER"
 _DASHBOARD = f"""
 import os, sys
 from optuna_dashboard import run_server
 run_server(os.environ[{_LEDGER!r}], "127.0.0.1", int(sys.argv[1]))
 """
-READY_WITHIN = 90.0  # seconds; a first start on a slow disk takes a while
+READY_WITHIN = 90.0  # seconds; the first start on a slow disk takes a while
 
 
 def serve(home: Home, port: int, name: str | None = None, *, browser: bool = True) -> None:
-    """Start the server, say where it is once it answers, wait, and stop it.
+    """Run the MLflow server and print its address once it answers.
 
     Args:
-        home: where the store is.
-        port: on 127.0.0.1.
-        name: of the study whose page is opened; None takes the one that ran last.
-        browser: whether to open the page, where there is a screen.
+        home: home with the store.
+        port: port on 127.0.0.1.
+        name: study whose page is opened; None means the one that ran most recently.
+        browser: open the page in a web browser, if there is a display.
 
     Raises:
-        UserError: there is nothing to show, the port is taken, or the server did not start.
+        UserError: if there are no runs, the port is in use, or the server did not start.
     """
     names = [name] if name else sorted(home.names(), key=lambda each: -_last_written(home.folder(each)))
     if name:
@@ -59,7 +59,7 @@ def serve(home: Home, port: int, name: str | None = None, *, browser: bool = Tru
 
     def ready() -> None:
         first = _say(home, f"http://127.0.0.1:{port}", names)
-        log.info("Ctrl-C stops it")
+        log.info("press Ctrl-C to stop")
         if browser:
             _open(first)
 
@@ -70,7 +70,8 @@ def serve_dashboard(home: Home, port: int, name: str) -> None:
     """Serve optuna-dashboard on a study's ledger until Ctrl-C.
 
     Raises:
-        UserError: no such study, optuna-dashboard is not installed, the port is taken, or the server did not start.
+        UserError: if the study does not exist, optuna-dashboard is not installed, the port is in use, or the server
+            did not start.
     """
     folder = home.existing(name)
     if importlib.util.find_spec("optuna_dashboard") is None:
@@ -79,20 +80,20 @@ def serve_dashboard(home: Home, port: int, name: str) -> None:
     command = [sys.executable, "-c", _DASHBOARD, str(port)]
 
     def ready() -> None:
-        say(f"optuna-dashboard is at http://127.0.0.1:{port} (Ctrl-C stops it)")
+        say(f"optuna-dashboard is serving at http://127.0.0.1:{port} (press Ctrl-C to stop)")
 
     _run(command, port, "optuna-dashboard", ready, path="/", variables=variables)
 
 
 def _last_written(folder: StudyFolder) -> float:
-    """Return when a study last wrote, in seconds since 1970; 0 where that was on another machine."""
+    """Return the time of a study's last write, in seconds since 1970; 0 if it was on another machine."""
     path = folder.ledger if folder.storage is None else folder.exports
     return path.stat().st_mtime if path.exists() else 0.0
 
 
 def _say(home: Home, server: str, names: Sequence[str]) -> str:
-    """Print where the pages are; return the first."""
-    say(f"MLflow is at {server}")
+    """Print the addresses of the server and of the studies' pages; return the first page."""
+    say(f"MLflow is serving at {server}")
     pages = []
     for name in names[:SHOWN]:
         experiment = read_experiment(home.folder(name))
@@ -103,7 +104,7 @@ def _say(home: Home, server: str, names: Sequence[str]) -> str:
 
 
 def _open(address: str) -> None:
-    """Open a page where there is a screen to show it on."""
+    """Open a page in a web browser, if there is a display."""
     if sys.platform in ("darwin", "win32") or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
         webbrowser.open(address)
 
@@ -116,19 +117,19 @@ def _run(
     path: str = "/health",
     variables: Mapping[str, str] | None = None,
 ) -> None:
-    """Run a server until it ends or Ctrl-C ends it, which it may do while the server starts.
+    """Run a server until it ends or Ctrl-C is pressed, even while the server starts.
 
     Args:
-        command: starts it.
-        port: on 127.0.0.1.
-        what: its name.
-        ready: called once it answers.
-        path: answers when it is up.
-        variables: environment variables. An address that may have a password is among these: the words of a command
-            are for all to see.
+        command: command that starts the server.
+        port: port on 127.0.0.1.
+        what: name of the server.
+        ready: called once the server answers.
+        path: path that answers once the server is up.
+        variables: environment variables, including addresses that may contain a password, since command lines are
+            visible to every user.
     """
     if _taken(port):
-        raise UserError(f"--port {port}: something else listens there; name another port, such as {port + 1}")
+        raise UserError(f"--port {port}: already in use by another program; use another port, such as {port + 1}")
     environment = os.environ | {
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",

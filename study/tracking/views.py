@@ -1,6 +1,6 @@
-"""The page of a study in MLflow: its trials alone, best first, with the hyperparameters that were searched.
+"""The page of a study in MLflow, which shows only its trials, best first, with the searched hyperparameters.
 
-MLflow's pages read a view from a tag of the experiment, as their own "share" does, if the address names it.
+MLflow reads the view of a page from a tag of the experiment that the URL names, as for its own "share" button.
 """
 
 import json
@@ -11,10 +11,10 @@ from study.spec import Range, Spec
 from study.text.records import Json
 
 TAG = "mlflow.sharedViewState."
-# Without it MLflow guesses from the runs whether an experiment is about language models.
+# Without this tag, MLflow guesses from the runs whether an experiment is about language models.
 EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
-_LAYERS = "units"  # one readable column in place of one a layer
-# What MLflow's pages expect beside what is said here: nothing pinned, hidden, grouped or resized.
+_LAYERS = "units"  # one readable column instead of one per layer
+# Other values that MLflow expects in a view: nothing is pinned, hidden, grouped or resized.
 _PLAIN: dict[str, Json] = {
     "startTime": "ALL",
     "lifecycleFilter": "Active",
@@ -40,13 +40,13 @@ _PLAIN: dict[str, Json] = {
 
 
 def view_tags(spec: Spec, uid: str, objectives: Sequence[str], directions: Sequence[str]) -> dict[str, str]:
-    """Return the tags of the experiment that make the study's page.
+    """Return the tags of the experiment that define the study's page.
 
     Args:
-        spec: of the study.
-        uid: of the study.
-        objectives: what is compared, the first one sorted by.
-        directions: "maximize" or "minimize" for each.
+        spec: spec of the study.
+        uid: unique id of the study.
+        objectives: objectives of the study; the page is sorted by the first one.
+        directions: "maximize" or "minimize" for each objective.
     """
     metrics = [_metric(name) for name in objectives]
     view = _PLAIN | {
@@ -59,17 +59,17 @@ def view_tags(spec: Spec, uid: str, objectives: Sequence[str], directions: Seque
 
 
 def page_address(server: str, experiment_id: str, name: str) -> str:
-    """Return the address of a study's page on a server.
+    """Return the URL of a study's page on a server.
 
-    MLflow's pages remember whether a reader looked at language models or at machine learning last, language models at
-    first; the address says which it is.
+    MLflow shows either its pages for language models, the default, or those for machine learning, whichever the reader
+    used last. The URL selects machine learning.
     """
     page = f"{server.rstrip('/')}/#/experiments/{experiment_id}/runs"
     return f"{page}?viewStateShareKey={quote(name)}&workflowType=machine_learning"
 
 
 def missing_tags(wanted: Mapping[str, str], there: Mapping[str, str]) -> dict[str, str]:
-    """Return the tags that are not there as wanted."""
+    """Return the tags that are missing or have another value."""
     return {name: value for name, value in wanted.items() if there.get(name) != value}
 
 

@@ -40,18 +40,18 @@ CASES = [
     (SIGMOID, X[0], Y, ShapeError, r"X must be a matrix \(n_x, m\).*got shape \(5,\); use X.reshape\(1, -1\)"),
     (SIGMOID, X, Y[0], ShapeError, r"Y must be a matrix \(n_y, m\).*got shape \(5,\); use Y.reshape\(1, -1\)"),
     (SIGMOID, 3.0, Y, ShapeError, r"X must be a matrix .*got shape \(\)"),
-    (SIGMOID, X.T, Y, ShapeError, r"X must have shape \(3, m\).*got \(5, 3\); examples are columns here, pass X.T"),
+    (SIGMOID, X.T, Y, ShapeError, r"X must have shape \(3, m\).*got \(5, 3\); examples are columns here, so pass X.T"),
     (SIGMOID, X[:2], Y, ShapeError, r"X must have shape \(3, m\).*got \(2, 5\)"),
-    (SIGMOID, X, Y[:, :4], ShapeError, r"Y must have shape \(1, 5\): 1 output, 5 examples as X, got \(1, 4\)"),
-    (SIGMOID, X, Y.T, ShapeError, r"Y must have shape \(1, 5\).*got \(5, 1\); examples are columns here, pass Y.T"),
-    (SOFTMAX, X, Y, ShapeError, r"Y must have shape \(3, 5\): 3 outputs, .*got \(1, 5\)"),
+    (SIGMOID, X, Y[:, :4], ShapeError, r"Y must have shape \(1, 5\): 1 output and 5 examples like X, got \(1, 4\)"),
+    (SIGMOID, X, Y.T, ShapeError, r"Y must have shape \(1, 5\).*got \(5, 1\); examples are columns here, so pass Y.T"),
+    (SOFTMAX, X, Y, ShapeError, r"Y must have shape \(3, 5\): 3 outputs and .*got \(1, 5\)"),
     (SIGMOID, X[None, None], Y, ShapeError, r"X must be a matrix .*got shape \(1, 1, 3, 5\)"),
-    (SIGMOID, np.stack([X, X]), Y, ShapeError, r"X must hold data for each of 1 replicas, got shape \(2, 3, 5\)"),
-    (SIGMOID, X, np.stack([Y, Y]), ShapeError, r"equally many replicas, got \(3, 5\) and \(2, 1, 5\)"),
-    (SIGMOID, X, Y * 2, DataError, r"Y must hold labels 0 and 1, got 2 at \(0, 1\)"),
-    (SIGMOID, X, Y - 0.5, DataError, r"Y must hold labels 0 and 1, got -0.5 at \(0, 0\)"),
-    (SOFTMAX, X, ONE_HOT * 0, DataError, r"each column of Y must hold one 1, the class, .* in column 0"),
-    (SOFTMAX, X, np.ones((3, 5)), DataError, "each column of Y must hold one 1"),
+    (SIGMOID, np.stack([X, X]), Y, ShapeError, r"X must have data for each of 1 replicas, got shape \(2, 3, 5\)"),
+    (SIGMOID, X, np.stack([Y, Y]), ShapeError, r"the same number of replicas, got \(3, 5\) and \(2, 1, 5\)"),
+    (SIGMOID, X, Y * 2, DataError, r"Y must contain only the labels 0 and 1, got 2 at \(0, 1\)"),
+    (SIGMOID, X, Y - 0.5, DataError, r"Y must contain only the labels 0 and 1, got -0.5 at \(0, 0\)"),
+    (SOFTMAX, X, ONE_HOT * 0, DataError, r"each column of Y must be one-hot, .* in column 0"),
+    (SOFTMAX, X, np.ones((3, 5)), DataError, "each column of Y must be one-hot"),
     (PRICE, X, -Y, DataError, "Y must be at least 0 for a relu output, got -1"),
     (SIGMOID, with_value(X, np.nan), Y, DataError, r"X must be finite, got nan at \(2, 2\)"),
     (SIGMOID, with_value(X, -np.inf), Y, DataError, r"X must be finite, got -inf at \(2, 2\)"),
@@ -75,9 +75,9 @@ def test_train_says_what_is_wrong(architecture, X_, Y_, error, words):
 @pytest.mark.parametrize(
     ("weight", "error", "words"),
     [
-        (np.ones(4), ShapeError, r"sample_weight must have shape \(1, 5\), one for each example, got \(4,\)"),
+        (np.ones(4), ShapeError, r"sample_weight must have shape \(1, 5\), one weight per example, got \(4,\)"),
         (np.ones((5, 1)), ShapeError, r"sample_weight must have shape \(1, 5\)"),
-        ([1, 1, -1, 1, 1], DataError, "at least 0 and not all 0, got a least value of -1"),
+        ([1, 1, -1, 1, 1], DataError, "at least 0 and not all 0, got a minimum of -1"),
         (np.zeros(5), DataError, "at least 0 and not all 0"),
         ([1, 1, np.inf, 1, 1], DataError, "sample_weight must be finite"),
     ],
@@ -91,7 +91,7 @@ def test_predict_and_cost_check_too():
     parameters = initialize(SIGMOID, 0)
     with pytest.raises(ShapeError, match=r"pass X\.T"):
         predict(SIGMOID, parameters, X.T)
-    with pytest.raises(ShapeError, match="the parameters have"):
+    with pytest.raises(ShapeError, match="the parameters must have the layer sizes"):
         predict(SOFTMAX, parameters, X)
     with pytest.raises(ShapeError, match=r"Y must have shape \(1, 5\)"):
         cost(SIGMOID, parameters, X, Y.T)
@@ -102,11 +102,11 @@ def test_predict_and_cost_check_too():
     [
         ({"dev": (X.T, Y)}, "X of dev must have shape"),
         ({"dev": (X, Y[:, :2])}, "Y of dev must have shape"),
-        ({"patience": 3}, "patience needs dev data to evaluate on, got none"),
-        ({"seed": -1}, "a seed must be a whole number from 0 to below .*got -1"),
-        ({"seed": 1.5}, "a seed must be a whole number from 0 to below .*got 1.5"),
+        ({"patience": 3}, "patience requires dev data, got none"),
+        ({"seed": -1}, "a seed must be a whole number of at least 0 and below .*got -1"),
+        ({"seed": 1.5}, "a seed must be a whole number of at least 0 and below .*got 1.5"),
         ({"initialization": "hee"}, "scheme must be one of"),
-        ({"parameters": initialize(SOFTMAX, 0)}, "the parameters have"),
+        ({"parameters": initialize(SOFTMAX, 0)}, "the parameters must have the layer sizes"),
     ],
 )
 def test_other_arguments_of_train(arguments, words):
@@ -117,12 +117,12 @@ def test_other_arguments_of_train(arguments, words):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"seeds": []}, "at least one seed"),
-        ({"learning_rate": [0.1, 0.2, 0.3]}, "2 seeds, 3 learning rates and 2 starts"),
+        ({"seeds": []}, "must have at least one value"),
+        ({"learning_rate": [0.1, 0.2, 0.3]}, "2 seeds, 3 learning rates and 2 parameters"),
         ({"learning_rate": [0.1, -0.2]}, "learning_rate must be above 0, got -0.2"),
-        ({"parameters": [initialize(SIGMOID, 0)]}, "2 seeds, 2 learning rates and 1 starts"),
-        ({"X": np.stack([X] * 3)}, r"X must hold data for each of 2 replicas, got shape \(3, 3, 5\)"),
-        ({"dev": (np.stack([X] * 3), Y)}, r"X of dev must hold data for each of 2 replicas"),
+        ({"parameters": [initialize(SIGMOID, 0)]}, "2 seeds, 2 learning rates and 1 parameters"),
+        ({"X": np.stack([X] * 3)}, r"X must have data for each of 2 replicas, got shape \(3, 3, 5\)"),
+        ({"dev": (np.stack([X] * 3), Y)}, r"X of dev must have data for each of 2 replicas"),
     ],
 )
 def test_arguments_of_train_stack(arguments, words):

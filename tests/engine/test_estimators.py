@@ -212,7 +212,7 @@ class TestBoth:
         np.testing.assert_allclose(first + second, twice.loss_curve_, rtol=1e-12)
         cold = clone(model).set_params(warm_start=False).fit(*data)
         assert cold.fit(*data).loss_curve_ == first
-        with pytest.raises(ValueError, match="the parameters have"):
+        with pytest.raises(ValueError, match="the parameters must have the layer sizes"):
             model.set_params(hidden_layer_sizes=(5,)).fit(*data)
 
     def test_early_stopping(self, Estimator, data):
@@ -259,7 +259,7 @@ class TestBoth:
     def test_divergence_is_a_warning_with_a_remedy(self, Estimator, data):
         model = Estimator(hidden_layer_sizes=(8,), learning_rate=1e30, optimizer="gradient_descent", random_state=0)
         X = data[0].astype(np.float32)
-        with pytest.warns(ConvergenceWarning, match="diverged at iteration .*Lower learning_rate"):
+        with pytest.warns(ConvergenceWarning, match="diverged at iteration .*Reduce learning_rate"):
             model.fit(X, data[1])
         assert model.status_ == "diverged"
         assert np.isfinite(model.parameters_.vector).all()
@@ -280,7 +280,7 @@ def test_partial_fit_needs_its_classes():
         model.partial_fit(X, y, classes=[0, 1])
     with pytest.raises(ValueError, match="labels that are not among the classes"):
         model.partial_fit(X, y + 1)
-    with pytest.raises(ValueError, match="warm_start goes on with the classes"):
+    with pytest.raises(ValueError, match="with warm_start, y must have the classes"):
         model.set_params(warm_start=True).fit(X[:60], y[:60])
 
 

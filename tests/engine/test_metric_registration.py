@@ -42,11 +42,11 @@ def test_metrics_keep_their_promises(metric):
 @pytest.mark.parametrize(
     ("changes", "promise"),
     [
-        ({"direction": "maximize"}, "the truth must be better"),
+        ({"direction": "maximize"}, "a perfect prediction must have a better value"),
         ({"compute": lambda Y, A: compute(Y, A) * np.sign(A[0, 0] - A[0, -1])}, "order of examples"),
         ({"compute": lambda Y, A: float(np.mean(np.square(Y, out=Y) - A))}, "not change its arguments"),
-        ({"high": 1e-6}, "from low to high"),
-        ({"why_undefined": lambda Y: "one value" if (Y[:, :1] == Y).all() else None}, "NaN exactly where"),
+        ({"high": 1e-6}, "between low and high"),
+        ({"why_undefined": lambda Y: "one value" if (Y[:, :1] == Y).all() else None}, "NaN if and only if"),
         ({"influence": lambda Y, A: -influence(Y, A)}, "when an example is left out"),
         ({"influence": lambda Y, A: squared_log_error(Y, A).mean(axis=0)}, "mean 0"),
     ],
@@ -61,7 +61,7 @@ def test_a_broken_promise_is_named(changes, promise):
     [
         ({"name": "rmse"}, "metric 'rmse' is built in; choose another name"),
         ({"name": "work"}, "metric 'work' is built in; choose another name"),
-        ({"name": "My metric"}, "must be lower case letters, digits and underscores, got 'My metric'"),
+        ({"name": "My metric"}, "must consist of lowercase letters, digits and underscores, got 'My metric'"),
         ({"direction": "up"}, "metric 'msle': direction must be maximize or minimize, got 'up'"),
         ({"task": "binary"}, "metric 'msle': task must be classification or regression, got 'binary'"),
         ({"compute": None}, "metric 'msle': compute must be a function, got None"),
@@ -83,7 +83,7 @@ def test_a_registered_metric_is_measured_where_it_is_named_alone():
 
 
 def test_a_metric_that_is_not_registered_is_refused_with_the_remedy():
-    with pytest.raises(ValueError, match=r"metric must be one of .*got 'msle'.*\(register_metric\)"):
+    with pytest.raises(ValueError, match=r"metric must be one of .*got 'msle'; call register_metric in every process"):
         measure("msle", np.zeros((1, 2)), np.zeros((1, 2)))
 
 

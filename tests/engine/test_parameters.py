@@ -65,7 +65,7 @@ def test_layout_puts_the_first_layers_of_a_stack_together():
 @pytest.mark.parametrize(
     ("W_", "b_", "error", "words"),
     [
-        ([], [], ShapeError, "one W and one b for each layer, got 0 W and 0 b"),
+        ([], [], ShapeError, "W and b must have one array per layer, got 0 W and 0 b"),
         (W, b[:1], ShapeError, "got 2 W and 1 b"),
         ([np.zeros(3)], b[:1], ShapeError, r"W\[1\] must be a matrix .*got shape \(3,\)"),
         ([W[0], np.zeros((1, 3))], b, ShapeError, r"W\[2\] must have 2 columns, .*got shape \(1, 3\)"),
@@ -79,7 +79,7 @@ def test_what_is_wrong_is_said(W_, b_, error, words):
 
 
 def test_a_vector_of_another_length_is_refused():
-    with pytest.raises(ShapeError, match=r"vector of shape \(11,\), got \(10,\)"):
+    with pytest.raises(ShapeError, match=r"must have shape \(11,\), got \(10,\)"):
         Parameters((3, 2, 1), np.zeros(10))
-    with pytest.raises(ShapeError, match=r"layer sizes \(3, 4, 1\), the parameters have \(3, 2, 1\)"):
+    with pytest.raises(ShapeError, match=r"layer sizes of the architecture, \(3, 4, 1\), got \(3, 2, 1\)"):
         check_fit(Architecture((3, 4, 1)), initialize(Architecture((3, 2, 1)), 0))

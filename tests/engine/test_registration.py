@@ -118,9 +118,9 @@ def _by_the_norm(state, gradient, step):
 @pytest.mark.parametrize(
     ("check", "entry", "promise"),
     [
-        (check_activation, replace(SOFTSIGN, derivative=_off_by_one_percent), "agree with differences"),
-        (check_activation, replace(SOFTSIGN, derivative_of="Z"), "agree with differences"),
-        (check_optimizer, replace(SIGN, update=_climbs), "must go down"),
+        (check_activation, replace(SOFTSIGN, derivative=_off_by_one_percent), "agree with finite differences"),
+        (check_activation, replace(SOFTSIGN, derivative_of="Z"), "agree with finite differences"),
+        (check_optimizer, replace(SIGN, update=_climbs), "must descend"),
         (check_optimizer, replace(SIGN, update=_by_the_norm), "element by element"),
         (check_schedule, replace(LINEAR, factor=lambda _done, final: final), "must start at 1"),
         (check_schedule, replace(LINEAR, factor=lambda done, _final: 1 - 2 * done), "above 0"),
@@ -135,8 +135,16 @@ def test_a_broken_promise_is_named(check, entry, promise):
     ("register", "entry", "message"),
     [
         (register_activation, replace(SOFTSIGN, name="relu"), "activation 'relu' is built in; choose another name"),
-        (register_optimizer, replace(SIGN, name="Sign Descent"), "must be lower case letters.*got 'Sign Descent'"),
-        (register_schedule, replace(LINEAR, name=""), "must be lower case letters, digits and underscores, got ''"),
+        (
+            register_optimizer,
+            replace(SIGN, name="Sign Descent"),
+            "must consist of lowercase letters.*got 'Sign Descent'",
+        ),
+        (
+            register_schedule,
+            replace(LINEAR, name=""),
+            "must consist of lowercase letters, digits and underscores, got ''",
+        ),
     ],
 )
 def test_names_are_checked(register, entry, message):
@@ -155,7 +163,7 @@ def test_a_registry_is_a_mapping_in_order():
 
 @pytest.mark.parametrize("names", [{"optimizer": "unheard_of"}, {"schedule": "unheard_of"}])
 def test_unknown_names_are_refused_with_the_remedy(names):
-    with pytest.raises(ValueError, match=r"must be one of .*got 'unheard_of'; others must be registered.*register_"):
+    with pytest.raises(ValueError, match=r"must be one of .*got 'unheard_of'; call register_.* in every process"):
         TrainingSettings(0.1, 1, **names)
 
 
@@ -180,4 +188,4 @@ def test_a_worker_that_does_not_know_a_name_says_so_in_its_outcome(kind, name, p
     )
     last_line = done.stdout.decode().strip().splitlines()[-1]
     assert last_line.startswith(f"ValueError: {kind} must be one of ")
-    assert last_line.endswith(f"got '{name}'; others must be registered in each process that trains (register_{kind})")
+    assert last_line.endswith(f"got '{name}'; call register_{kind} in every process that trains to add another one")

@@ -145,7 +145,7 @@ def test_a_file_torn_at_any_byte_is_refused(step, saved):
     torn = saved.with_name("torn.npz")
     for length in {*range(0, len(content), step), *range(32), *range(len(content) - 32, len(content))}:
         torn.write_bytes(content[:length])
-        with pytest.raises(DataError, match=r"torn\.npz is not a whole training state"):
+        with pytest.raises(DataError, match=r"torn\.npz is damaged or not a training state"):
             TrainingState.load(torn)
 
 
@@ -168,25 +168,25 @@ def test_a_flipped_byte_is_refused_or_harmless(saved, data):
 def test_other_files_are_refused(content, tmp_path):
     path = tmp_path / "other.npz"
     path.write_bytes(content)
-    with pytest.raises(DataError, match="not a whole training state"):
+    with pytest.raises(DataError, match="damaged or not a training state"):
         TrainingState.load(path)
 
 
 def test_other_archives_and_formats_are_refused(tmp_path, saved):
     path = tmp_path / "other.npz"
     np.savez(path, parameters=np.zeros(3))
-    with pytest.raises(DataError, match="not a whole training state"):
+    with pytest.raises(DataError, match="damaged or not a training state"):
         TrainingState.load(path)
     np.savez(path, head=np.array('{"format": 99}'))
-    with pytest.raises(DataError, match="format 99, this version reads 1"):
+    with pytest.raises(DataError, match="format 99, but this version reads only format 1"):
         TrainingState.load(path)
     with np.load(saved) as file:
         arrays = dict(file)
     np.savez(path, **{**arrays, "parameters": np.array([{}], dtype=object)})
-    with pytest.raises(DataError, match="not a whole training state"):  # nothing is unpickled
+    with pytest.raises(DataError, match="damaged or not a training state"):  # nothing is unpickled
         TrainingState.load(path)
     np.savez(path, **{**arrays, "parameters": arrays["parameters"][:, 1:]})
-    with pytest.raises(DataError, match="not a whole training state"):
+    with pytest.raises(DataError, match="damaged or not a training state"):
         TrainingState.load(path)
     with pytest.raises(FileNotFoundError):
         TrainingState.load(tmp_path / "absent.npz")

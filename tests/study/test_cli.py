@@ -77,7 +77,7 @@ def test_list_names_every_study(finished: Path) -> None:
     (study,) = json.loads(done.stdout)
     assert (study["name"], study["state"]) == ("small", "complete")
     assert "small" in run_study("list", "--home", finished).stdout
-    assert "no study in" in run_study("list", "--home", finished / "nowhere").stdout
+    assert "no studies in" in run_study("list", "--home", finished / "nowhere").stdout
 
 
 @pytest.mark.parametrize(("content", "words"), [(b"", "study 'bad' not found"), (b"garbage\n", "line 1 is damaged")])
@@ -173,7 +173,7 @@ def test_an_interrupted_run_exits_with_130_and_goes_on(
     rest, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     assert errors.strip() == "study: interrupted"
-    assert "the same command goes on from here" in rest
+    assert "run the same command again to resume" in rest
     spec.write_text(SMALL)
     done = run_study("run", spec, "--home", home, "--jobs", jobs, "--trials", 12, "--no-tracking")
     assert done.returncode == 0, done.stderr

@@ -166,7 +166,7 @@ def test_the_command_prints_words_or_json(searched: tuple[Path, Summary]) -> Non
     first, second = best_two(summary)
     shown = run_study("compare", "small", first, second, "--home", folder)
     assert shown.returncode == 0, shown.stderr
-    assert "this compares networks, not settings" in shown.stdout
+    assert "this compares networks, not configurations" in shown.stdout
     tables = shown.stdout[shown.stdout.index(" trial  ") :].splitlines()
     assert max(len(line.rstrip()) for line in tables if not line.startswith("Curves")) <= 80
     found = json.loads(run_study("compare", "small", first, second, "--json", "--home", folder).stdout)

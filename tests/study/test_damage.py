@@ -160,7 +160,7 @@ def test_damaged_submission_fails_and_the_next_one_runs(tmp_path: Path) -> None:
     runner.start()
     wait_for(lambda: queue.find("second").state == "failed", "the second to have run")
     runner.stop()
-    assert queue.find("first").message == "its entry in the queue is damaged; hand it in again"
+    assert queue.find("first").message == "its entry in the queue is damaged; submit the study again"
     assert "first" not in queue.find("second").message
     assert not (home.path / "service" / "first").exists()
 
@@ -220,5 +220,5 @@ def test_damaged_queue_is_refused_in_a_line(tmp_path: Path, damage: str) -> None
     path.write_bytes(
         {"garbage": b"garbage" * 1000, "cut": whole[:30_000], "zeros": whole[:9000] + b"\0" * 50_000}[damage]
     )
-    with pytest.raises(UserError, match=r"queue\.db: is damaged \(.*\); bring a backup of it back, or remove it"):
+    with pytest.raises(UserError, match=r"queue\.db is damaged \(.*\); restore it from a backup or delete it"):
         Queue(home)

@@ -28,8 +28,8 @@ def dashboard(home: Path, *options: str) -> Iterator[tuple[str, Process]]:
     """Start the command; yield the address that it says, and the process, which ends with the block."""
     process = begin_process("ui", "small", "--optuna", "--home", home, "--port", free_port(), *options)
     try:
-        said = read_until(process, "optuna-dashboard is at http://127.0.0.1:")
-        yield said.split()[3], process
+        said = read_until(process, "optuna-dashboard is serving at http://127.0.0.1:")
+        yield said.split()[4], process
     finally:
         process.send_signal(signal.SIGINT)
         output, errors = process.communicate(timeout=30)

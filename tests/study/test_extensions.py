@@ -173,7 +173,7 @@ def test_several_metrics_take_a_sampler_that_is_for_several() -> None:
     [
         (register_sampler, replace(UNIFORM, name="tpe"), "sampler 'tpe' is built in; choose another name"),
         (register_sampler, replace(UNIFORM, make=None), "sampler 'uniform': make must be a function, got None"),
-        (register_pruner, replace(HALVES, name="Half"), "pruner name must be lower case letters.*got 'Half'"),
+        (register_pruner, replace(HALVES, name="Half"), "pruner name must consist of lowercase letters.*got 'Half'"),
         (register_pruner, replace(HALVES, make=50.0), "pruner 'halves': make must be a function, got 50.0"),
         (register_source, replace(LINE, name="openml"), "source 'openml' is built in; choose another name"),
         (register_source, replace(LINE, name="c"), "source name must have at least two characters, got 'c'"),

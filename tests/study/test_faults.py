@@ -102,7 +102,7 @@ def test_sigterm_to_the_coordinator_alone_takes_its_workers_along(endless: Path,
     process.terminate()
     output, errors = process.communicate(timeout=100)
     assert (process.returncode, errors) == (130, "study: interrupted\n"), output
-    assert "the same command goes on from here" in output
+    assert "run the same command again to resume" in output
     assert gone(children)
     assert 3 <= finish(home) < 400
     assert trials(home)[:12] == trials(finished)

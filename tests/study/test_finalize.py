@@ -73,7 +73,7 @@ def test_mlflow_is_left_as_it_was(table: Path, tmp_path: Path, monkeypatch: pyte
     shutil.copytree(table / "home", tmp_path / "home")
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    moved = f"study: {tmp_path / 'home'} was moved or copied: MLflow's paths of its artifacts were corrected\n"
+    moved = f"study: {tmp_path / 'home'} was moved or copied; the paths of its artifacts in MLflow were updated\n"
     for told in (moved, ""):  # what the first one leaves behind, the second one would take for a setting
         done = run_study("finalize", "table", "--home", tmp_path / "home", "--again", cwd=elsewhere)
         assert (done.returncode, done.stderr) == (0, told)

@@ -43,7 +43,7 @@ def test_init_says_what_it_guessed_and_what_gives_the_target_away(table: Path) -
     done = run_study("init", table)
     assert done.returncode == 0, done.stderr
     assert re.search(
-        r"target: 'species', a guess\n"
+        r"target: 'species', guessed\n"
         r"task: binary, two classes \(rows of each\): (cat|dog) \(\d+\), (cat|dog) \(\d+\)\n",
         done.stdout,
     )
@@ -60,7 +60,7 @@ def test_init_says_why_no_column_can_be_the_target(tmp_path: Path) -> None:
     table.write_text("a,b\n" + "1,2\n" * 50)
     done = run_study("init", table)
     assert done.returncode == 0, done.stderr
-    assert "! it cannot be the target as it stands: " in done.stdout
+    assert "! this column cannot be the target: " in done.stdout
     assert "there is nothing to learn" in done.stdout
 
 
@@ -93,7 +93,7 @@ def test_init_answers_mistakes(table: Path, arguments: list[str], words: str) ->
 def test_plan_says_what_a_run_will_do_and_trains_nothing(spec: Path, tmp_path: Path) -> None:
     done = run_study("plan", spec, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    for words in ("400; train 240, dev 80, test 80", "learning rate", "12, 4 in flight", "1 job ", "Left to defaults"):
+    for words in ("400; train 240, dev 80, test 80", "learning rate", "12, 4 in flight", "1 job ", "Defaults: "):
         assert words in done.stdout
     assert not (tmp_path / "mlruns").exists()
 

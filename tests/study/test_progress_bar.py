@@ -16,4 +16,4 @@ def test_time_is_said_to_be_left_or_taken() -> None:
     assert column.render(progress.tasks[0]).plain.endswith(" left")
     now[0] = 30
     progress.update(task, completed=4)
-    assert column.render(progress.tasks[0]).plain == "0:00:30 in all"
+    assert column.render(progress.tasks[0]).plain == "0:00:30 in total"

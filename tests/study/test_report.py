@@ -115,7 +115,7 @@ def test_the_page_has_every_section_and_says_what_pictures_show(plane: Home) -> 
     page = Page(text)
     best = gather(plane, "small").main
     headings = {
-        "Verdict",
+        "Result",
         "Leaderboard",
         "Cost curves",
         "Hyperparameters",
@@ -126,7 +126,7 @@ def test_the_page_has_every_section_and_says_what_pictures_show(plane: Home) -> 
     assert headings <= set(page.text)
     for part in (
         "Importance",
-        "All at once",
+        "Parallel coordinates",
         "Decision boundary",
         "Pruning and failures",
         "Work and time",
@@ -193,7 +193,7 @@ def test_the_ground_of_the_boundary_is_what_the_network_answers(plane: Home) -> 
             "trials = 6",
             'source = "sklearn:iris"\nfolds = 3',
             "",
-            ["3 networks; 120 dev examples", "120 dev examples can tell apart"],
+            ["3 networks; 120 dev examples", "120 dev examples can detect"],
         ),
         (
             'trials = 12\nmetric = ["accuracy", "parameters"]',
@@ -207,7 +207,7 @@ def test_the_ground_of_the_boundary_is_what_the_network_answers(plane: Home) -> 
             'learning_rate = 1e9\nactivation = "relu"',
             ["All 3 trials failed. Most often: diverged at iteration …; a lower", "No trial is complete."],
         ),
-        ("trials = 1", "", "", ["Trial 0 has the best accuracy on dev", "No trial was pruned and none failed."]),
+        ("trials = 1", "", "", ["Trial 0 has the best accuracy on dev", "No trial was pruned or failed."]),
     ],
     ids=["regression", "seeds", "folds", "several objectives", "only failures", "one trial"],
 )
@@ -240,7 +240,7 @@ def test_a_study_that_has_not_ended_says_how_far_it_is(tmp_path: Path) -> None:
     page = Page(as_html(gather(Home(tmp_path), "small")))
     assert "Interrupted: " in page.said
     assert "of 12 trials" in page.said
-    assert "the ledger keeps no spec" in page.said
+    assert "the ledger has no spec" in page.said
 
 
 def test_a_ledger_without_trials_has_a_report(tmp_path: Path) -> None:
@@ -261,11 +261,11 @@ def test_the_confirmed_trial_leads_and_the_test_set_is_told(tmp_path: Path) -> N
     facts = gather(home, "small")
     said = Page(as_html(facts)).said
     assert "Trial 4 is confirmed: accuracy 0.8765 (95% interval 0.8565 to 0.8965) on 3 fresh seeds." in said
-    assert "Trial 2, the best of the search with 0.91, comes to 0.8321 on fresh seeds." in said
+    assert "Trial 2, the best in the search with 0.91, reaches 0.8321 on fresh seeds." in said
     assert "Trial 2: recommended (the cheapest that is not significantly different)." in said
     assert "0.8413" in said
-    assert "opened 2 times, so its score is no longer untouched" in said
-    assert "Later: trial 2: 0.8555." in said
+    assert "opened 2 times, so later scores may be biased" in said
+    assert "Later scores: trial 2: 0.8555." in said
     assert "-0.0444 (-0.09 to 0.001)" in said
     assert facts.winner is not None
     assert facts.winner.number == 4
@@ -303,8 +303,8 @@ def test_report_without_its_data_says_what_is_left_out(tmp_path: Path) -> None:
     (tmp_path / "table.csv").unlink()
     facts = gather(home, "small")
     said = Page(as_html(facts)).said
-    assert "What needs the data is left out: the data cannot be read any more: " in said
-    assert "table.csv" in said.partition("cannot be read any more: ")[2][:200]
+    assert "Parts of this report that need the data are missing: the data can no longer be read: " in said
+    assert "table.csv" in said.partition("can no longer be read: ")[2][:200]
     assert not any(re.fullmatch(r"Trial \d+ on dev", text) for text in Page(as_html(facts)).text)
     assert "has the best accuracy" in said
     _check_tables(as_markdown(facts))
@@ -316,13 +316,13 @@ def test_report_without_the_winners_file_says_what_is_left_out(tmp_path: Path) -
     assert best is not None
     home.folder("small").result(best.number).unlink()
     said = Page(as_html(gather(home, "small"))).said
-    assert f"The file of trial {best.number} is gone" in said
+    assert f"The file of trial {best.number} is missing" in said
     assert "Confusion matrix" not in said
 
 
 def test_data_that_changed_are_not_mixed_with_old_predictions(tmp_path: Path) -> None:
     home = run_for_report(spec_with("trials = 2"), tmp_path, fingerprint="0" * 64)
-    assert "changed since the study began" in Page(as_html(gather(home, "small"))).said
+    assert "have changed since the study started" in Page(as_html(gather(home, "small"))).said
 
 
 def test_the_test_set_stays_sealed(plane: Home, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -351,7 +351,7 @@ def test_few_trials_come_with_a_caution(plane: Home) -> None:
     assert facts.importance.few
     assert sum(facts.importance.variance.values()) == pytest.approx(1)
     assert set(facts.importance.best) > set(facts.importance.variance)  # units of a layer that not all have
-    assert "are few to estimate it from" in Page(as_html(facts)).said
+    assert "these estimates are rough" in Page(as_html(facts)).said
 
 
 @pytest.mark.slow

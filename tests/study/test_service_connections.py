@@ -246,9 +246,9 @@ def test_log_takes_so_many_lines_of_a_kind_and_counts_the_others(
         return capsys.readouterr().err.splitlines()
 
     most = bounded_log.MOST
-    told = f"more than {most} lines like the last within 60 s; further ones are counted"
+    told = f"more than {most} similar lines in 60 s; suppressing further ones"
     assert refuse(1000) == [*[f"refused {number}" for number in range(most)], told]
     logger.warning("something else")
     assert capsys.readouterr().err == "something else\n"
     now[0] = bounded_log.PERIOD
-    assert refuse(2) == [f"{1000 - most} such lines were left out", "refused 0", "refused 1"]
+    assert refuse(2) == [f"{1000 - most} similar lines were suppressed", "refused 0", "refused 1"]

@@ -148,6 +148,6 @@ def test_page_asks_for_the_token_and_keeps_a_cookie(browser: Any, tmp_path: Path
             assert "hidden" not in browser.find_element(By.TAG_NAME, "body").text
             field.send_keys(given, Keys.ENTER)
             if given != TOKEN:
-                wait_for_page(browser, lambda b: text(b, "login-said") == "That is not the token.")
+                wait_for_page(browser, lambda b: text(b, "login-said") == "The token is not valid.")
         wait_for_page(browser, lambda b: "hidden" in text(b, "rows"))
         browser.get("about:blank")

@@ -251,11 +251,13 @@ def test_queue_of_an_older_version_is_still_used(tmp_path: Path) -> None:
 def test_database_that_cannot_hold_the_queue_is_refused_in_one_line(postgres: Server, tmp_path: Path) -> None:
     storage = postgres.make_database()
     change(storage, "CREATE TABLE study_submissions (id bigint, name text, state text)")
-    with pytest.raises(UserError, match="its table study_submissions is of another version, without digest, ended"):
+    with pytest.raises(
+        UserError, match="table study_submissions is from another version and has no columns digest, ended"
+    ):
         Queue(Home(tmp_path, storage))
     storage = postgres.make_database()
     change(storage, "CREATE ROLE reader LOGIN PASSWORD 'secret'")
-    with pytest.raises(UserError, match="permission denied for schema public; have the table") as refused:
+    with pytest.raises(UserError, match="permission denied for schema public; ask a database administrator") as refused:
         Queue(Home(tmp_path, storage.replace("study@", "reader:secret@")))
     assert "secret" not in str(refused.value)
 

@@ -226,7 +226,7 @@ def test_spec_bombs_are_refused(
     reply = submit(strict, TINY.format(name="bomb").replace(before, after))
     assert_refused(reply, 422, caplog, "POST", "/studies")
     assert named in reply.json()["detail"]
-    assert "over the limit of this server" in reply.json()["detail"]
+    assert "exceeds the limit of this server" in reply.json()["detail"]
 
 
 @pytest.mark.parametrize(

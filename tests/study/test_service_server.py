@@ -93,7 +93,7 @@ def test_one_home_has_one_server(served: Served) -> None:
     assert served.process is not None
     second = refuse_to_serve("--home", served.home, "--port", 0, "--no-mlflow")
     assert second.returncode == 2
-    assert f"is served by process {served.process.pid} already" in second.stderr
+    assert f"already served by process {served.process.pid}" in second.stderr
     taken = refuse_to_serve("--home", served.home.parent / "other", "--port", served.port, "--no-mlflow")
     assert (taken.returncode, taken.stderr.count("\n")) == (2, 1)
 

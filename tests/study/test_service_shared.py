@@ -240,5 +240,8 @@ def test_role_without_rights_is_refused_in_one_line(postgres: Server, storage: s
     address = storage.replace("study@", "visitor:secret@")
     done = refuse_to_serve("--home", tmp_path / "home", "--port", 0, env=environment() | {"STUDY_STORAGE": address})
     assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
-    assert "permission denied for schema public; have the table study_submissions made by who may" in done.stderr
+    assert (
+        "permission denied for schema public; ask a database administrator to create the table study_submissions"
+        in done.stderr
+    )
     assert "secret" not in done.stderr

@@ -55,7 +55,7 @@ def test_a_run_says_them_before_its_first_trial_and_after_its_verdict(ran: tuple
     assert after.index("Confirmed on") < after.index(WARNING)
     assert "rows are left out, whose cell marks a missing value ('NA' in " in before
     assert "3 folds of " in before
-    assert "compared by accuracy on dev" in before
+    assert "trials are compared by accuracy on dev" in before
 
 
 def test_the_same_command_says_them_again(ran: tuple[Path, str]) -> None:

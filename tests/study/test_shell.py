@@ -32,7 +32,7 @@ def test_printed_commands_can_be_pasted(tmp_path: Path) -> None:
     table = tmp_path / "my $table's.csv"
     table.write_text("a,kind\n" + "".join(f"{i},{'xy'[i % 2]}\n" for i in range(40)))
     written = run_study("init", table).stdout.splitlines()
-    look, run = (shlex.split(line.partition(":")[2]) for line in written if line.startswith(("Look:", "Run:")))
+    look, run = (shlex.split(line.partition(":")[2]) for line in written if line.startswith(("Plan:", "Run:")))
     assert look[:2] == ["study", "plan"]
     assert (Path(look[2]).exists(), run[2]) == (True, look[2])
     again = next(line for line in written if "--target COL --force" in line)

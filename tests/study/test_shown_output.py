@@ -34,7 +34,7 @@ def shell(line: str, home: Path, *arguments: object) -> "subprocess.CompletedPro
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 def test_output_that_is_full_is_named_and_the_study_ends(spec: Path, home: Path, finished: Path) -> None:
-    said = "study: standard output: No space left on device; what came after that is not shown\n"
+    said = "study: standard output: No space left on device; the rest of the output was lost\n"
     done = shell("> /dev/full", home, "run", spec, "--jobs", 1, "--no-tracking")
     assert (done.returncode, done.stderr) == (1, said)
     assert fingerprints(home) == fingerprints(finished)

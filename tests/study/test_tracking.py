@@ -135,7 +135,7 @@ def test_copied_home_writes_into_itself_and_a_moved_one_does_not_make_the_old_pl
         change(original if name == "copy" else tmp_path / "copy", home)
         done = run_study("run", spec, "--home", home, "--trials", 5 + len(name) % 4, "--jobs", 1)
         assert (done.returncode, done.stderr) == (0, "")
-        assert f"{home} was moved or copied: MLflow's paths of its artifacts were corrected" in done.stdout
+        assert f"{home} was moved or copied; the paths of its artifacts in MLflow were updated" in done.stdout
         again = run_study("finalize", "table", "--again", "--home", home)
         assert (again.returncode, again.stderr) == (0, "")
         assert_whole(home, name="table")

@@ -30,7 +30,7 @@ from study.ledger.home import Home
 from study.run import Progress, run
 from study.text.shell import running_with
 from study.tracking.exporter import Exporter, make_exporter
-from study.tracking.projection import hold_projection
+from study.tracking.projection_lock import hold_projection
 
 KILLS = int(os.environ.get("STUDY_TEST_KILLS", "4"))
 SIX = SMALL.replace("trials = 12", "trials = 6")
@@ -181,7 +181,7 @@ def test_locked_store_does_not_delay_the_search(spec: Path, home: Path, tmp_path
         freed.set()
         thread.join()
     assert (done.returncode, done.stderr) == (0, "")
-    assert "the search goes on, runs follow" in done.stdout
+    assert "the search continues, and runs will be exported once MLflow answers" in done.stdout
     assert "database is locked" in done.stdout
     assert done.stdout.index("log J") < done.stdout.index("writing the last runs to MLflow")  # the table does not wait
     assert run_study("sync", "small", "--home", home).returncode == 0
@@ -211,8 +211,10 @@ def run_with_exporter(spec: Path, home: Path, silence: float, ended: Callable[[i
 @pytest.mark.slow
 def test_exporter_that_is_suspended_does_not_hold_the_end_of_a_run(spec: Path, home: Path) -> None:
     missing, lines = run_with_exporter(spec, home, 1.5, lambda process: os.kill(process, signal.SIGSTOP))
-    assert [line for line in lines if "that writes to MLflow" in line and "does not respond; waiting 1 s more" in line]
-    assert "gave no sign of life for 1.5 s" in missing
+    assert [
+        line for line in lines if "that exports to MLflow" in line and "does not respond; waiting another 1 s" in line
+    ]
+    assert "did not respond for 1.5 s" in missing
     assert f"run `study sync small --home {home}` to export" in missing
     assert run_study("sync", "small", "--home", home).returncode == 0
     assert_whole(home)
@@ -274,7 +276,7 @@ def test_runs_deleted_duplicated_or_left_running_are_repaired(finished: Path, tm
     client.set_terminated(double.info.run_id, "FINISHED")
     client.set_tag(trials[3].info.run_id, "mlflow.parentRunId", "of another store")
     done = run_study("sync", "small", "--home", home)
-    moved = f"study: {home} was moved or copied: MLflow's paths of its artifacts were corrected\n"
+    moved = f"study: {home} was moved or copied; the paths of its artifacts in MLflow were updated\n"
     assert (done.returncode, done.stderr) == (0, moved)
     assert "2 were written now" in done.stdout
     assert_whole(home)

@@ -49,7 +49,7 @@ def run_tiny(folder: Path, *options: str) -> tuple[str, str]:
 def test_progress_and_hints_go_by_it(tmp_path: Path) -> None:
     """The answer, the table of trials, is there whatever is said beside it."""
     (said, errors), (quiet, still), (verbose, more) = (run_tiny(tmp_path, *each) for each in ((), ("-q",), ("-v",)))
-    for progress in ("test stays sealed", "trial 0 complete", "All trials:"):
+    for progress in ("the test set stays sealed", "trial 0 complete", "All trials:"):
         assert progress in said
         assert progress in verbose
         assert progress not in quiet
@@ -63,7 +63,7 @@ def test_progress_and_hints_go_by_it(tmp_path: Path) -> None:
 def test_more_and_less_at_once_is_refused() -> None:
     done = run_study("list", "-v", "-q")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "study: --verbose --quiet: one of them says more and one less; take one\n"
+    assert done.stderr == "study: --verbose and --quiet cannot be used together\n"
 
 
 def test_warnings_are_said_on_standard_error(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,1 +1,1 @@
-"""What commands print: each result as lines and tables for a terminal."""
+"""Print the results of the commands as lines and tables for a terminal."""

@@ -1,4 +1,4 @@
-"""What `study compare` found, in the terminal: the differences in plain words, then tables of 80 columns."""
+"""Print the result of `study compare`: the differences in words, then tables that fit in 80 columns."""
 
 from rich import box
 from rich.table import Table
@@ -20,14 +20,14 @@ def print_comparison(comparison: Comparison) -> None:
     if comparison.parameters:
         console.print(_parameters(comparison), soft_wrap=False)
     else:
-        console.print("Their hyperparameters are the same.")
+        console.print("Their hyperparameters are identical.")
     console.print(f"Curves:       {comparison.picture}", soft_wrap=True)
 
 
 def _difference(pair: ComparedPair, direction: str, pairs: int) -> str:
     ahead = (pair.estimate > 0) == (direction == "maximize")
     better, other = (pair.first, pair.second) if ahead else (pair.second, pair.first)
-    p = f"p {_p(pair.p_holm)}{' for all pairs' if pairs > 1 else ''}"
+    p = f"p {_p(pair.p_holm)}{', Holm-adjusted' if pairs > 1 else ''}"
     if pair.different:
         return f"{_named(better)} is better than {_named(other)}: {pair.effect} ({p})."
     both = f"{_named(pair.first)} and {_named(pair.second)}"
@@ -43,10 +43,10 @@ def _basis(comparison: Comparison) -> str:
     examples = counted(comparison.m, "dev example" if dev else "example") + ("" if dev else " set aside")
     if comparison.seeds > 1:
         whose = "fresh seeds of the confirmation" if comparison.networks == "confirm" else "seeds of the search"
-        return f"By {comparison.seeds} {whose} and {examples}."
+        return f"Based on {comparison.seeds} {whose} and {examples}."
     return (
-        f"By one network of each and {examples}: this compares networks, not settings; "
-        "with other seeds the order may turn (study confirm)."
+        f"Based on one network each and {examples}: this compares networks, not configurations; "
+        "other seeds may reverse the order (see `study confirm`)."
     )
 
 
@@ -59,7 +59,7 @@ def _candidates(comparison: Comparison) -> Table:
     for place, c in enumerate(candidates):
         value, low, high = shown[3 * place : 3 * place + 3]
         table.add_row(c.label, value, f"{low} to {high}", f"{100 * c.work / most:.0f}%", f"{c.parameters:,}")
-    table.caption, table.caption_justify = "work: relative to the most expensive", "left"
+    table.caption, table.caption_justify = "work: relative to the most expensive trial", "left"
     return table
 
 
@@ -77,7 +77,7 @@ def _pairs(comparison: Comparison) -> Table:
 
 
 def _parameters(comparison: Comparison) -> Table:
-    table = _table("differs", *(c.label for c in comparison.contenders))
+    table = _table("hyperparameter", *(c.label for c in comparison.contenders))
     for name, values in comparison.parameters.items():
         table.add_row(name, *("" if v is None else f"{v:.3g}" if isinstance(v, float) else str(v) for v in values))
     return table

@@ -1,4 +1,4 @@
-"""What `study confirm` and `study recheck` found, in the terminal: in plain words, then a table."""
+"""Print the results of `study confirm` and `study recheck`: first in words, then as a table."""
 
 from rich import box
 from rich.table import Table
@@ -16,9 +16,9 @@ def print_confirmed(confirmation: Confirmation, summary: Summary, *, table: bool
     """Print a confirmation.
 
     Args:
-        confirmation: what was found.
-        summary: of the study, with this confirmation.
-        table: whether the candidates follow the sentences.
+        confirmation: confirmation to print.
+        summary: summary of the study, including this confirmation.
+        table: print a table of the candidates after the sentences.
     """
     console = console_for_sentences()
     for line in confirmation_lines(confirmation):
@@ -30,7 +30,7 @@ def print_confirmed(confirmation: Confirmation, summary: Summary, *, table: bool
 
 
 def confirmation_lines(confirmation: Confirmation) -> list[str]:
-    """Return what was selected, what it rests on, and what it does not say."""
+    """Return sentences about the selected trial, the evidence for it, and its limits."""
     best, title = confirmation.best, METRICS[confirmation.metric].title
     seeds = counted(confirmation.seeds, "fresh seed")
     examples = counted(confirmation.m, "dev example" if confirmation.part == "dev" else "example")
@@ -51,17 +51,17 @@ def confirmation_lines(confirmation: Confirmation) -> list[str]:
     lines += [f"Trial {each.trial} {each.reason}." for each in confirmation.failed]
     lines += _power(confirmation.power, title)
     if confirmation.seeds == 2:
-        lines.append("Two seeds say little about how much seeds differ; use five or more.")
+        lines.append("Two seeds give a poor estimate of the variation between seeds; use five or more.")
     if confirmation.part == "dev":
         lines.append(
             "The candidates were chosen on these examples, so the values are slightly optimistic; "
-            "[data] confirm = 0.1 sets other examples aside."
+            "use [data] confirm = 0.1 to set other examples aside."
         )
     return lines
 
 
 def print_rechecked(recheck: Recheck) -> None:
-    """Print what a recheck found."""
+    """Print the result of a recheck."""
     console = console_for_sentences()
     title = METRICS[recheck.metric].title
     for line in (*_holding_lines(recheck, title), *(f"{each.name} {each.reason}." for each in recheck.failed)):
@@ -69,7 +69,7 @@ def print_rechecked(recheck: Recheck) -> None:
     for line in _power(recheck.power, title):
         console.print(line)
     if recheck.part == "dev" and not recheck.holds:
-        console.print("These examples chose the new settings, which favours them a little.")
+        console.print("The new configurations were chosen on these examples, which favors them slightly.")
     console.print(candidates_table(recheck), soft_wrap=False)
     recommended = recheck.candidate(recheck.recommended)
     if recommended is not None and recommended.name != recheck.old_best.name:
@@ -78,28 +78,28 @@ def print_rechecked(recheck: Recheck) -> None:
 
 
 def _holding_lines(recheck: Recheck, title: str) -> list[str]:
-    """Return whether the old best still holds."""
+    """Return the sentence that says whether the old best still holds."""
     old, best = recheck.candidate(recheck.old_best.name), recheck.candidate(recheck.winner)
     where = f"{counted(recheck.seeds, 'fresh seed')} and {counted(recheck.m, 'example')} of {recheck.data}"
     if old is None or best is None:
-        return [f"The old best holds no longer. Recommended: {recheck.recommended}."]
+        return [f"The old best no longer holds. Recommended: {recheck.recommended}."]
     if recheck.holds and old is best:
         return [f"The old best still holds: {old.name} is best on {where}, {title} {_value(best)}."]
     if recheck.holds:
         return [f"The old best still holds: {old.name} is not significantly different from {best.name} on {where}."]
     return [
-        f"The old best holds no longer: on {where} {best.name} is better, "
+        f"The old best no longer holds: on {where} {best.name} is better, "
         f"{title} {_value(best)} against {_value(old)}. Recommended: {recheck.recommended}."
     ]
 
 
 def candidates_table(found: Confirmation | Recheck) -> Table:
-    """Return the candidates, the best value on fresh seeds first."""
+    """Return a table of the candidates, sorted by their values on fresh seeds, best first."""
     sign = -1 if found.direction == "maximize" else 1
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("trial", justify="right", no_wrap=True)
-    same_data = isinstance(found, Confirmation)  # values of the search are comparable then
-    titles = ("again", "95%\ninterval", "best\nwith", "difference\n95%", "p", "work", "para-\nmeters")
+    same_data = isinstance(found, Confirmation)  # only then are the values of the search comparable
+    titles = ("fresh\nseeds", "95%\ninterval", "prob.\nbest", "difference\n95%", "p", "work", "para-\nmeters")
     for title in ("search", *titles) if same_data else titles:
         table.add_column(title, justify="right", no_wrap=True)
     candidates: tuple[Candidate | RecheckCandidate, ...] = found.candidates
@@ -124,7 +124,7 @@ def candidates_table(found: Confirmation | Recheck) -> Table:
         )
     table.caption = (
         "* recommended: the cheapest that is not significantly different from the best\n"
-        "work: of its training, relative to the best; best with: probability"
+        "prob. best: probability of being the best; work: of training, relative to the best"
     )
     table.caption_justify = "left"
     return table
@@ -149,13 +149,13 @@ def _shrunk(confirmation: Confirmation) -> list[str]:
 def _power(power: Power | None, title: str) -> list[str]:
     if power is None:
         return []
-    found = f"would be found with probability {power.power:.2f}"
+    found = f"would be detected with probability {power.power:.2f}"
     said = f"A true difference of {figure(power.difference, 3)} in {title} {found}"
     if power.power >= power.wanted:
-        return [f"{said}; with {power.wanted}, one of {figure(power.detectable, 2)}."]
+        return [f"{said}; with probability {power.wanted}, one of {figure(power.detectable, 2)}."]
     needed = ((power.seeds_needed, "seeds"), (power.examples_needed, "examples"))
-    ways = [f"{count:,} {what}" for count, what in needed if count is not None]
-    return [f"{said}; {power.wanted} takes {' or '.join(ways) or 'more seeds and more examples'}."]
+    options = [f"{count:,} {unit}" for count, unit in needed if count is not None]
+    return [f"{said}; a probability of {power.wanted} needs {' or '.join(options) or 'more seeds and more examples'}."]
 
 
 def _value(score: Score) -> str:

@@ -1,4 +1,4 @@
-"""`study finalize` as a person reads it: what the test set said, beside what dev and confirm said before."""
+"""Print the result of `study finalize`: the test score beside the scores on dev and on fresh seeds."""
 
 from collections.abc import Sequence
 
@@ -27,8 +27,8 @@ def print_final(final: Final) -> None:
         console.print(f"  test rows: {note}")
     if final.times > 1:
         console.print(
-            f"The test set has been opened {final.times} times: whoever chooses by these scores can no longer take "
-            "them as those of an untouched test set."
+            f"The test set has been opened {final.times} times. If you choose a model by these scores, "
+            "they are no longer unbiased."
         )
     console.print(f"Model:    {final.model}")
     predict = next_command("predict", final.name, "FILE.csv", "-o", "predictions.csv")
@@ -36,15 +36,15 @@ def print_final(final: Final) -> None:
 
 
 def _title(final: Final) -> str:
-    """Return the trial with the name under which it is taken, if it has one."""
+    """Return the title of the trial: its number, and its role in the study if it has one."""
     number = final.opening.trial
     return f"trial {number} (confirmed)" if number == final.choice.confirmed else final.choice.title(number)
 
 
 def _score(opening: TestEvaluation, shown: Sequence[str]) -> str:
-    """Return the value with its interval, or why there is none and what else is known.
+    """Return the value with its interval, or why it is undefined and the other metrics.
 
-    shown: value, low and high as they are printed.
+    shown: value, low and high, already formatted.
     """
     if opening.value is None:
         others = ", ".join(

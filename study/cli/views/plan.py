@@ -1,4 +1,4 @@
-"""`study plan` as a person reads it: the data, the space, the work, what this machine makes of it, the defaults."""
+"""Print the result of `study plan`: data, search space, work, estimates for this machine, and defaults."""
 
 from rich import box
 from rich.table import Table
@@ -8,13 +8,13 @@ from study.planning.plan import Plan, Spread
 from study.search.memory import available_memory
 from study.text.formatting import counted
 
-WIDE = 12  # classes and settings that are listed; more are counted
+WIDE = 12  # number of classes to list; further ones are only counted
 
 
 def print_plan(plan: Plan) -> None:
     """Print a plan."""
     console = console_for_sentences()
-    console.print(f"{plan.name}: what a run will do; nothing is trained")
+    console.print(f"{plan.name}: what a run would do; nothing has been trained")
     for title, rows in (("Data", _data(plan)), ("Search", _search(plan)), ("This machine", _machine(plan))):
         table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, show_header=False, pad_edge=False)
         table.add_column(no_wrap=True)
@@ -28,7 +28,7 @@ def print_plan(plan: Plan) -> None:
         console.print(f"! {warning.message}")
     left = ", ".join(f"{key} = {value}" for key, value in plan.defaults.items())
     if left:
-        console.print(f"Left to defaults: {left}", style="dim")
+        console.print(f"Defaults: {left}", style="dim")
 
 
 def _data(plan: Plan) -> list[tuple[str, str]]:
@@ -45,25 +45,25 @@ def _data(plan: Plan) -> list[tuple[str, str]]:
     ]
     if look.classes:
         counts = [f"{name} ({count:,})" for name, count in look.classes.items()]
-        more = f", … ({len(counts)} in all)" if len(counts) > WIDE else ""
-        rows.append(("rows of each class", ", ".join(counts[:WIDE]) + more))
-    share = "points of accuracy" if look.classes else "% of the RMSE"
-    smallest = f"{100 * look.smallest_difference:.1f} {share}"
+        more = f", … ({len(counts)} in total)" if len(counts) > WIDE else ""
+        rows.append(("rows per class", ", ".join(counts[:WIDE]) + more))
+    share = " points of accuracy" if look.classes else "% of the RMSE"
+    smallest = f"{100 * look.smallest_difference:.1f}{share}"
     examples = counted(look.compared_on, "dev example")
-    rows.append(("detectable", f"differences between trials from about {smallest} on, by {examples}"))
+    rows.append(("detectable", f"differences between trials of about {smallest} or more, on {examples}"))
     return rows
 
 
 def _metric(plan: Plan) -> str:
     if plan.metric != plan.look.default_metric:
-        return f"{plan.metric}, as the spec sets it; {plan.look.default_metric} would be the default"
+        return f"{plan.metric}, set in the spec; the default would be {plan.look.default_metric}"
     return plan.metric + (f", since {plan.look.metric_reason}" if plan.look.metric_reason else "")
 
 
 def _search(plan: Plan) -> list[tuple[str, str]]:
     rows = [(name.replace("_", " "), said) for name, said in plan.searched.items()]
     fixed = ", ".join(f"{name} {value}" for name, value in plan.fixed.items())
-    size = counted(plan.settings, "setting") if plan.settings is not None else "unlimited, since a range has no step"
+    size = counted(plan.settings, "configuration") if plan.settings is not None else "unlimited, as a range has no step"
     networks = f", {plan.networks} networks each" if plan.networks > 1 else ""
     return [
         *rows,
@@ -74,7 +74,7 @@ def _search(plan: Plan) -> list[tuple[str, str]]:
             f"{plan.trials}{networks}, {plan.in_flight} in flight; sampler {plan.sampler}, pruner {plan.pruner}",
         ),
         ("parameters", _spread(plan.parameters, ",.0f")),
-        ("seconds of a trial", _spread(plan.seconds, ".2g")),
+        ("seconds per trial", _spread(plan.seconds, ".2g")),
     ]
 
 
@@ -83,18 +83,18 @@ def _machine(plan: Plan) -> list[tuple[str, str]]:
     of = f"; this machine has {_bytes(memory)}" if memory else ""
     rows = [(f"{jobs} job{'s' * (jobs > 1)}", f"about {_seconds(seconds)}") for jobs, seconds in plan.times.items()]
     if plan.kept < 1:
-        rows.append(("", f"if the pruner spares {1 - plan.kept:.0%} of the work, as it often does"))
+        rows.append(("", f"if the pruner saves {1 - plan.kept:.0%} of the work, as it often does"))
     if plan.confirm:
-        rows.append(("", f"of which [confirm] takes {_seconds(plan.confirm)} of one core"))
+        rows.append(("", f"of which [confirm] takes {_seconds(plan.confirm)} on one core"))
     rows += [
-        ("memory", f"at most {_bytes(plan.worker_memory)} a worker{of}"),
-        ("disk", f"about {_bytes(plan.disk)}, {_bytes(plan.trial_disk)} a trial"),
+        ("memory", f"at most {_bytes(plan.worker_memory)} per worker{of}"),
+        ("disk", f"about {_bytes(plan.disk)}, {_bytes(plan.trial_disk)} per trial"),
     ]
     if plan.raised is not None:
         rows.append(
             (
                 f"{plan.cores} cores",
-                f"in_flight = {plan.cores} would take about {_seconds(plan.raised)}; that is another study",
+                f"in_flight = {plan.cores} would take about {_seconds(plan.raised)}, but is a different study",
             )
         )
     return rows

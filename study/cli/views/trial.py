@@ -1,4 +1,4 @@
-"""One trial, as `study show NAME TRIAL` prints it: setting, values, and the curve drawn in the terminal."""
+"""Print one trial for `study show NAME TRIAL`: configuration, values, and the learning curve."""
 
 import math
 from collections.abc import Sequence
@@ -17,20 +17,20 @@ from study.text.console import make_console
 from study.text.formatting import counted, figure, figures
 from study.text.sparkline import draw_curve
 
-HEIGHT, MOST = 12, 100  # lines of the drawing, and its columns at most
-LOGARITHMIC = 20.0  # times that a curve falls, from which its logarithm is drawn
+HEIGHT, MOST = 12, 100  # lines of the plot, and its maximum number of columns
+LOGARITHMIC = 20.0  # a curve that falls by more than this factor is drawn on a logarithmic scale
 
 
 @dataclass(frozen=True, eq=False)
 class TrialView:
-    """One trial and what its file holds.
+    """One trial and the contents of its file.
 
     Attributes:
-        summary: of the study.
+        summary: summary of the study.
         row: the trial.
-        layer_sizes: (n[0], …, n[L]); () of a trial that has no file yet.
-        costs: J before each update, the mean of its networks; empty without a file.
-        evaluations: on dev, oldest first.
+        layer_sizes: (n[0], …, n[L]); () if the trial has no file yet.
+        costs: J before each update, averaged over its networks; empty if the trial has no file yet.
+        evaluations: evaluations on dev, oldest first.
     """
 
     summary: Summary
@@ -42,10 +42,10 @@ class TrialView:
 
 @dataclass(frozen=True, kw_only=True)
 class TrialAnswer(TrialRow):
-    """A trial as `study show NAME TRIAL --json` prints it: as in `study show NAME --json`, and what its file holds.
+    """The output of `study show NAME TRIAL --json`: a trial as in `study show NAME --json`, and its file's contents.
 
     Attributes:
-        layer_sizes, costs, evaluations: as in `TrialView`; null for what is not finite.
+        layer_sizes, costs, evaluations: as in `TrialView`; values that are not finite are null.
     """
 
     layer_sizes: tuple[int, ...]
@@ -54,17 +54,17 @@ class TrialAnswer(TrialRow):
 
 
 def describe_trial(view: TrialView) -> TrialAnswer:
-    """Return a trial as JSON has it."""
+    """Return a trial as the record that is printed as JSON."""
     return TrialAnswer(
         **vars(view.row), layer_sizes=view.layer_sizes, costs=tuple(view.costs), evaluations=tuple(view.evaluations)
     )
 
 
 def view_trial(home: Home, name: str, trial: str) -> TrialView:
-    """Read one trial: a number, "best", "confirmed" or "recommended".
+    """Read one trial, given as a number, "best", "confirmed" or "recommended".
 
     Raises:
-        UserError: there is no such study, or no such trial in it.
+        UserError: if the study or the trial does not exist.
     """
     summary = summarize(home, name)
     row = summary.find(trial)
@@ -82,7 +82,7 @@ def print_trial(view: TrialView) -> None:
     why = f": {row.reason.strip().splitlines()[-1]}" if row.reason else ""
     console.print(f"{view.summary.name}, {view.summary.choice.title(row.number)}: {row.state}{why}")
     for title, said in _lines(view):
-        console.print(f"  {title:<8}  {said}")
+        console.print(f"  {title:<13}  {said}")
     if row.metrics:
         console.print(_metrics(row), soft_wrap=False)
     if len(view.costs) > 1 and any(math.isfinite(cost) for cost in view.costs):
@@ -92,7 +92,7 @@ def print_trial(view: TrialView) -> None:
 
 def _lines(view: TrialView) -> list[tuple[str, str]]:
     row = view.row
-    lines = [("setting", ", ".join(f"{name} {_short(value)}" for name, value in row.params.items()))]
+    lines = [("configuration", ", ".join(f"{name} {_short(value)}" for name, value in row.params.items()))]
     if view.layer_sizes:
         sizes = "-".join(map(str, view.layer_sizes))
         lines.append(("network", f"{sizes}, {counted(row.parameters or 0, 'parameter')}"))
@@ -104,12 +104,12 @@ def _lines(view: TrialView) -> list[tuple[str, str]]:
 
 
 def _metrics(row: TrialRow) -> Table:
-    """Return the metrics at the end as a table: one a line, on dev and on train."""
+    """Return the final metrics on dev and train as a table, one metric per line."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 2))
     table.add_column("")
     for part in ("dev", "train"):
         table.add_column(part, justify="right")
-    # The cost is kept as J of the last update on train, and as the mean loss on dev.
+    # The stored cost is J of the last update on train, and the mean loss on dev.
     known = {"train_cost": row.metrics["cost"]} if "cost" in row.metrics else {}
     known |= row.metrics
     for name in ("cost", *METRICS):
@@ -120,7 +120,7 @@ def _metrics(row: TrialRow) -> Table:
 
 
 def draw_costs(costs: Sequence[float], width: int) -> list[str]:
-    """Return the lines of a drawing of J by iteration, with its axes; of log J where it falls far."""
+    """Return the lines of a plot of J by iteration with axes, or of log J if the curve falls far."""
     finite = [cost for cost in costs if math.isfinite(cost)]
     low, high = min(finite), max(finite)
     logarithmic = low > 0 and high / low > LOGARITHMIC

@@ -1,4 +1,4 @@
-// Which trial is under the pointer, in every chart at once; tables that sort. The page can be read without it.
+// Highlight the trial under the pointer in all charts, and sort tables. The page is readable without this script.
 "use strict";
 (() => {
   const study = JSON.parse(document.getElementById("study-json").textContent);
@@ -11,12 +11,12 @@
     }
   }
   const tip = document.getElementById("tip");
-  const NEAR = 28; // pixels within which a mark counts as pointed at
+  const NEAR = 28; // maximum distance in pixels between the pointer and a mark
   const SVG = "http://www.w3.org/2000/svg";
   const WIDTH = 2000, HEIGHT = 1000;
   let shown = null, kept = false;
 
-  // The marks of a chart: for dots their places, for lines their corners; read when a chart is first used.
+  // The marks of a chart, parsed on first use: the positions of dots and the vertices of lines.
   const charts = [...document.querySelectorAll("svg.box[tabindex]")].map((svg) => ({ svg, marks: null, over: null }));
   function marksOf(chart) {
     if (chart.marks) return chart.marks;
@@ -54,7 +54,7 @@
     let found = null, least = NEAR;
     for (const mark of marksOf(chart)) {
       const far = distance(mark, x, y, across, down);
-      if (far <= least) { found = mark; least = far; } // of equals the one on top
+      if (far <= least) { found = mark; least = far; } // if equally near, the one on top
     }
     return found;
   }
@@ -94,7 +94,7 @@
     place(x, y);
   }
 
-  // On a layer of its own, so that thousands of marks below are not painted again.
+  // Draw on a separate layer, so that the thousands of marks below are not repainted.
   function light(chart, trial) {
     if (!chart.over) {
       chart.over = document.createElementNS(SVG, "svg");
@@ -144,7 +144,7 @@
       kept = false;
       if (mark && !(mark.trial === shown && event.detail > 1)) { show(mark.trial, event.clientX, event.clientY); kept = true; } else clear();
     });
-    // Arrow keys go from the best trial of the chart to the next best, and back.
+    // Arrow keys move to the next best trial of the chart, or back.
     chart.svg.addEventListener("keydown", (event) => {
       const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
       if (!step) return;
@@ -172,7 +172,7 @@
       if (kept) return;
       const box = row.getBoundingClientRect();
       show(Number(row.dataset.trial), box.left + 40, box.bottom);
-      tip.hidden = true; // the row says it all
+      tip.hidden = true; // the row already shows everything
     });
     row.addEventListener("pointerleave", () => { if (!kept) clear(); });
   }
@@ -193,7 +193,7 @@
         const numeric = rows.every(({ key }) => key === "" || Number.isFinite(Number(key)));
         const sign = down ? -1 : 1;
         rows.sort((a, b) => {
-          if ((a.key === "") !== (b.key === "")) return a.key === "" ? 1 : -1; // what has no value comes last
+          if ((a.key === "") !== (b.key === "")) return a.key === "" ? 1 : -1; // rows without a value come last
           return sign * (numeric ? Number(a.key) - Number(b.key) : a.key.localeCompare(b.key)) || a.k - b.k;
         });
         table.tBodies[0].append(...rows.map(({ row }) => row));

@@ -1,9 +1,9 @@
-// The live page: a list that follows the server's events, one study with its curves, and a form that hands one in.
+// The live page: a list of studies updated by server-sent events, one study with its curves, and a form to submit one.
 "use strict";
 (() => {
   const SVG = "http://www.w3.org/2000/svg";
-  const SHOWN = 15; // studies in the list at first
-  const PAUSE = 700; // milliseconds between two drawings of a study
+  const SHOWN = 15; // studies shown before "Show all"
+  const PAUSE = 700; // milliseconds between two updates of a study
   const $ = (id) => document.getElementById(id);
   let studies = [], chosen = null, drawn = "", drawing = false, all = false, source = null;
 
@@ -37,13 +37,13 @@
 
   async function ask(path, options = {}) {
     const reply = await fetch(path, options);
-    if (reply.status === 401) { login(); throw new Error("a token is needed"); }
-    const told = await reply.json();
-    if (!reply.ok) throw new Error(told.detail || reply.statusText);
-    return told;
+    if (reply.status === 401) { login(); throw new Error("a token is required"); }
+    const content = await reply.json();
+    if (!reply.ok) throw new Error(content.detail || reply.statusText);
+    return content;
   }
 
-  // What is worth looking at: what was chosen, else what runs, else what came last.
+  // The study to show: the one in the address, else a running one, else the last one.
   function choose() {
     const wanted = decodeURIComponent(location.hash.replace(/^#study=/, ""));
     const found = studies.find((line) => line.name === wanted) || studies.find((line) => line.state === "running") || studies[studies.length - 1];
@@ -89,7 +89,7 @@
     $("standing").textContent = line.planned === null ? line.state : `${line.state}, ${line.finished} of ${line.planned} trial${line.planned === 1 ? "" : "s"}${best}${confirming}`;
     tell($("message"), line.submission ? line.submission.message : "");
     $("progress").value = line.confirming !== null ? line.confirming : line.planned ? Math.min(1, line.finished / line.planned) : 0;
-    $("progress").setAttribute("aria-label", line.confirming !== null ? "work of confirming that is done" : "trials that have ended");
+    $("progress").setAttribute("aria-label", line.confirming !== null ? "progress of the confirmation" : "finished trials");
     $("progress").hidden = !active(line) && line.confirming === null;
     setLink($("report"), line.version ? `${at(line.name)}/report` : "");
     setLink($("log"), line.submission ? `${at(line.name)}/log` : "");
@@ -125,7 +125,7 @@
     $("caption").textContent = chart.caption.split(" Point at")[0];
   }
 
-  // Labels below the axis that would overlap the one before are hidden.
+  // Hide tick labels below the axis that would overlap the previous one.
   function thinOut() {
     let end = -Infinity;
     for (const tick of $("plot").querySelectorAll(".ticks.x span")) {
@@ -135,7 +135,7 @@
     }
   }
 
-  // Which trials stand out, and which one is finalized; while the search runs that changes with every trial.
+  // The chosen trials, and the one to finalize. Hidden during the search, when they change with every trial.
   function showChoice(study) {
     const lines = study && !active(study) ? study.choice_lines : [];
     $("choice").replaceChildren(...lines.map((text) => put("p", { class: "note" }, text)));
@@ -153,7 +153,7 @@
       ...varying.map((name) => put("td", {}, short(trial.params[name]))), put("td", {}, short(Number(trial.seconds.toPrecision(3)))))));
   }
 
-  // One drawing at a time; what changes meanwhile is drawn after it.
+  // Run one update at a time; changes that arrive meanwhile are drawn by the next one.
   async function follow() {
     if (drawing) return;
     drawing = true;
@@ -186,11 +186,11 @@
     follow();
   }
 
-  // What changed takes the place of what was; the order is that of the list: as handed in, then by name.
-  function change(told) {
+  // Apply a `changes` event. Studies are sorted by submission, then by name, as in the server's list.
+  function change(event) {
     const known = new Map(studies.map((line) => [line.name, line]));
-    for (const name of told.gone) known.delete(name);
-    for (const line of told.studies) known.set(line.name, line);
+    for (const name of event.gone) known.delete(name);
+    for (const line of event.studies) known.set(line.name, line);
     const place = (line) => line.submission ? line.submission.id : Number.MAX_SAFE_INTEGER;
     studies = [...known.values()].sort((a, b) => place(a) - place(b) || (a.name < b.name ? -1 : 1));
   }
@@ -229,7 +229,7 @@
     event.preventDefault();
     const reply = await fetch("/session", { method: "POST", headers: { Authorization: `Bearer ${$("token").value}` } });
     $("token").value = "";
-    if (reply.ok) begin(); else login("That is not the token.");
+    if (reply.ok) begin(); else login("The token is not valid.");
   });
 
   $("file").addEventListener("change", async () => {
@@ -244,9 +244,9 @@
     try {
       const data = $("data").files[0];
       if (data) await ask(`/data/${encodeURIComponent(data.name)}`, { method: "PUT", headers: { "Content-Type": "application/octet-stream" }, body: data });
-      const told = await ask(data ? "/studies?data=uploads" : "/studies", { method: "POST", headers: { "Content-Type": "application/toml" }, body: $("spec").value });
-      tell($("said"), `${told.name} is ${told.state}.`, "done");
-      location.hash = `study=${encodeURIComponent(told.name)}`;
+      const submission = await ask(data ? "/studies?data=uploads" : "/studies", { method: "POST", headers: { "Content-Type": "application/toml" }, body: $("spec").value });
+      tell($("said"), `${submission.name} is ${submission.state}.`, "done");
+      location.hash = `study=${encodeURIComponent(submission.name)}`;
     } catch (error) {
       tell($("said"), error.message, "caution");
     } finally {
@@ -256,8 +256,8 @@
 
   $("cancel").addEventListener("click", async () => {
     try {
-      const told = await ask(`${at(chosen)}/cancel`, { method: "POST" });
-      tell($("cancel-said"), told.state === "running" ? "It is being stopped; what is finished is kept." : "");
+      const submission = await ask(`${at(chosen)}/cancel`, { method: "POST" });
+      tell($("cancel-said"), submission.state === "running" ? "Stopping; finished trials are kept." : "");
     } catch (error) {
       tell($("cancel-said"), error.message);
     }
