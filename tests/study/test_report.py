@@ -199,7 +199,7 @@ def test_the_ground_of_the_boundary_is_what_the_network_answers(plane: Home) -> 
             'trials = 12\nmetric = ["accuracy", "parameters"]',
             "",
             "",
-            ["the best trade-offs between accuracy and parameters"],
+            ["The best trade-offs between accuracy and parameters: "],
         ),
         (
             'trials = 3\nmetric = "rmse"',
