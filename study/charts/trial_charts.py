@@ -37,16 +37,16 @@ def cost_curves(facts: TrialFacts) -> Chart | None:
     ]
     best = None if main is None else facts.curves.get(main)
     legend = [(f"line faint {name}", text) for name, text in STATES.items() if name in state.values()]
-    said = ""
+    change = ""
     if main is not None and best is not None:
         marks.append(Mark("line", "best", _curve(best, x, y), (main,)))
         legend.insert(0, ("line best", facts.summary.choice.title(main)))
-        said = f" The curve of trial {main} goes from {short(best[0][1])} to {short(best[-1][1])}."
+        change = f" The curve of trial {main} goes from {short(best[0][1])} to {short(best[-1][1])}."
     scaled = " The axis of J is logarithmic." if y.log else ""
     cut = f" Costs above {short(top)} are cut off." if max(costs) > top else ""
     return Chart(
         key="curves-chart",
-        label=f"Cost J by iteration, {counted(len(facts.curves), 'curve')}.{said}",
+        label=f"Cost J by iteration, {counted(len(facts.curves), 'curve')}.{change}",
         x=Axis.of("iteration", x),
         y=Axis.of("cost J", y),
         marks=tuple(marks),

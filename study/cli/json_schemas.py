@@ -63,7 +63,7 @@ def _describe(record: type, described: _ObjectSchema) -> None:
     for name in properties_of(record):
         returned = typing.get_type_hints(getattr(record, name).fget)["return"]
         described["properties"][name] = TypeAdapter(returned).json_schema()
-    described["properties"] = {renamed.get(name, name): said for name, said in described["properties"].items()}
+    described["properties"] = {renamed.get(name, name): schema for name, schema in described["properties"].items()}
     always = [key_of(each) for each in fields(record) if each.metadata != IF_ANY]
     described["required"] = [*always, *properties_of(record)]
     described["additionalProperties"] = False

@@ -49,8 +49,8 @@ class TimeColumn(ProgressColumn):
     def render(self, task: Task) -> Text:
         """Return the text of the column."""
         seconds = task.finished_time if task.finished else task.time_remaining
-        said = "" if seconds is None else f"{timedelta(seconds=int(seconds))} {'in total' if task.finished else 'left'}"
-        return Text(said, style="progress.remaining")
+        text = "" if seconds is None else f"{timedelta(seconds=int(seconds))} {'in total' if task.finished else 'left'}"
+        return Text(text, style="progress.remaining")
 
 
 class SyncView:
@@ -156,8 +156,8 @@ def _leaderboard(
     several: bool,
 ) -> Table:
     counts = {state: sum(row.state == state for row in summary.trials) for state in ("complete", "pruned", "failed")}
-    said = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
-    title = f"{summary.name}: {said or 'no trial finished'}" + ("; the best trade-offs" if several else "")
+    states = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
+    title = f"{summary.name}: {states or 'no trial finished'}" + ("; the best trade-offs" if several else "")
     table = Table(
         title=title,
         title_justify="left",

@@ -150,12 +150,14 @@ def _power(power: Power | None, title: str) -> list[str]:
     if power is None:
         return []
     found = f"would be detected with probability {power.power:.2f}"
-    said = f"A true difference of {figure(power.difference, 3)} in {title} {found}"
+    statement = f"A true difference of {figure(power.difference, 3)} in {title} {found}"
     if power.power >= power.wanted:
-        return [f"{said}; with probability {power.wanted}, one of {figure(power.detectable, 2)}."]
+        return [f"{statement}; with probability {power.wanted}, one of {figure(power.detectable, 2)}."]
     needed = ((power.seeds_needed, "seeds"), (power.examples_needed, "examples"))
     options = [f"{count:,} {unit}" for count, unit in needed if count is not None]
-    return [f"{said}; a probability of {power.wanted} needs {' or '.join(options) or 'more seeds and more examples'}."]
+    return [
+        f"{statement}; a probability of {power.wanted} needs {' or '.join(options) or 'more seeds and more examples'}."
+    ]
 
 
 def _value(score: Score) -> str:

@@ -61,7 +61,7 @@ def _metric(plan: Plan) -> str:
 
 
 def _search(plan: Plan) -> list[tuple[str, str]]:
-    rows = [(name.replace("_", " "), said) for name, said in plan.searched.items()]
+    rows = [(name.replace("_", " "), text) for name, text in plan.searched.items()]
     fixed = ", ".join(f"{name} {value}" for name, value in plan.fixed.items())
     size = counted(plan.settings, "configuration") if plan.settings is not None else "unlimited, as a range has no step"
     networks = f", {plan.networks} networks each" if plan.networks > 1 else ""

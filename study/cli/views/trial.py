@@ -81,8 +81,8 @@ def print_trial(view: TrialView) -> None:
     row = view.row
     why = f": {row.reason.strip().splitlines()[-1]}" if row.reason else ""
     console.print(f"{view.summary.name}, {view.summary.choice.title(row.number)}: {row.state}{why}")
-    for title, said in _lines(view):
-        console.print(f"  {title:<13}  {said}")
+    for title, text in _lines(view):
+        console.print(f"  {title:<13}  {text}")
     if row.metrics:
         console.print(_metrics(row), soft_wrap=False)
     if len(view.costs) > 1 and any(math.isfinite(cost) for cost in view.costs):

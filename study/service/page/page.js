@@ -60,11 +60,11 @@
     $("rows").replaceChildren(...ordered.slice(0, all ? undefined : SHOWN).map((line) => {
       const link = put("a", { href: `#study=${encodeURIComponent(line.name)}`, "data-study": line.name, title: line.name }, line.name);
       if (line.name === chosen) link.setAttribute("aria-current", "true");
-      const said = line.state === "queued" ? `queued, ${waiting.get(line.name)}.` : line.state;
+      const state = line.state === "queued" ? `queued, ${waiting.get(line.name)}.` : line.state;
       const trials = line.planned === null ? "" : `${line.finished}/${line.planned}`;
       return put("tr", line.name === chosen ? { class: "chosen" } : {},
         put("th", { scope: "row" }, link),
-        put("td", { class: "text" }, put("span", { class: `state ${line.state}` }, said)),
+        put("td", { class: "text" }, put("span", { class: `state ${line.state}` }, state)),
         put("td", {}, trials), put("td", {}, short(line.best)));
     }));
     if (kept) for (const link of $("rows").querySelectorAll("a")) if (link.dataset.study === kept) link.focus({ preventScroll: true });
@@ -203,11 +203,11 @@
     source.onerror = () => { $("line").textContent = "the server does not answer; trying again …"; };
   }
 
-  function login(said = "") {
+  function login(message = "") {
     if (source) source.close();
     $("main").hidden = true;
     $("login").hidden = false;
-    tell($("login-said"), said);
+    tell($("login-said"), message);
     $("token").focus();
     $("line").textContent = "";
   }
