@@ -74,7 +74,7 @@ def begin_process(*arguments: object, **options: Any) -> Process:
 
 
 def _command(arguments: tuple[object, ...]) -> list[str]:
-    return [sys.executable, "-m", "study.cli.main", *map(str, arguments)]
+    return [sys.executable, "-m", "study", *map(str, arguments)]
 
 
 def read_until(process: Process, words: str, limit: float = LIMIT) -> str:

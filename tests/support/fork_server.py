@@ -6,6 +6,7 @@ import ctypes
 import fcntl
 import gc
 import importlib
+import io
 import json
 import os
 import runpy
@@ -20,7 +21,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
-from forking import MODULES, Server, become_subreaper, fixed_in, use
+from forking import ENCODING, MODULES, UNBUFFERED, Server, become_subreaper, fixed_in, use
 
 PRELOADED = (
     *(
@@ -150,9 +151,7 @@ def begin(request: dict[str, Any]) -> Callable[[], object]:
     sys.path[0] = str(Path.cwd() if is_module else Path(words[1]).absolute().parent)
     sys.orig_argv[:] = words
     _show(words)
-    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - until the end
-    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
-    sys.stderr = open(2, "w", 1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
+    _open_streams(environment)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, request["mask"])
@@ -183,6 +182,16 @@ def _put(descriptors: Sequence[int], numbers: Sequence[int]) -> None:
     for descriptor, number in zip(high, numbers, strict=True):
         os.dup2(descriptor, number)
         os.close(descriptor)
+
+
+def _open_streams(environment: Mapping[str, str]) -> None:
+    """Open standard input, output and errors as Python does when it starts."""
+    encoding, _, errors = environment.get(ENCODING, "").partition(":")
+    encoding, unbuffered = encoding or "utf-8", UNBUFFERED in environment
+    output: Any = open(1, "wb", 0 if unbuffered else -1, closefd=False)  # noqa: SIM115 - until the end
+    sys.stdin = open(0, encoding=encoding, closefd=False)  # noqa: SIM115
+    sys.stdout = io.TextIOWrapper(output, encoding, errors or "strict", write_through=unbuffered)
+    sys.stderr = open(2, "w", 1, encoding=encoding, errors="backslashreplace", closefd=False)  # noqa: SIM115
 
 
 def _show(words: Sequence[str]) -> None:

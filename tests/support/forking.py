@@ -1,6 +1,6 @@
 """Processes of Python that begin in milliseconds: forked from one that has imported what they need.
 
-`python -m study.cli.main …` imports for two to seven seconds, and many tests begin it. So `subprocess.Popen` is
+`python -m study …` imports for two to seven seconds, and many tests begin it. So `subprocess.Popen` is
 replaced, by `install`, in the processes that run the tests: where a command is one of MODULES or a script, a server
 (fork_server.py), which has imported all that these need, forks the process instead. It is a process like any other: a
 child of who began it, with the arguments, environment, folder, descriptors, session and mask of signals that were
@@ -23,13 +23,15 @@ import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-# Run as `python -m`; whether they begin others. Scripts (`python PATH.py`) do.
-MODULES = {"study.cli.main": True, "study.tracking.exporter_process": False, "mlflow": True, "uvicorn": False}
+# Run as `python -m`; whether they begin others. Scripts (`python PATH`) do.
+MODULES = {"study": True, "study.tracking.exporter_process": False, "mlflow": True, "uvicorn": False}
 FIXED = ("PYTHON", "OMP_", "OPENBLAS_", "MKL_", "LD_", "LC_", "LANG", "COVERAGE_")  # beginnings of names
+UNBUFFERED, ENCODING = "PYTHONUNBUFFERED", "PYTHONIOENCODING"  # are exceptions: a forked process opens its output anew
 PADDING = "-" * 4000  # an argument in whose place forked processes write their own, for /proc to show
 QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true"}  # is read at import
 BECOME_SUBREAPER = 36  # of prctl
@@ -53,7 +55,7 @@ class Server:
 
     def __init__(self, fixed: dict[str, str], control: socket.socket | None = None) -> None:
         self.fixed, self._control = fixed, control
-        self.name = f"fork-server-{os.getpid()}"
+        self.name = f"fork-server-{os.getpid()}-{id(self)}"
         self._asking = threading.Lock()
 
     def fork(self, request: Mapping[str, Any], descriptors: Sequence[int]) -> int:
@@ -77,16 +79,18 @@ class Server:
             handed = [theirs.fileno(), programs.fileno()]
             kept = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "STUDY_"))}
             # Arrow's allocator begins a thread otherwise, and a process with threads is not one to fork from.
-            environment = kept | {"JE_ARROW_MALLOC_CONF": "background_thread:false", **QUIET}
+            environment = kept | self.fixed | {"JE_ARROW_MALLOC_CONF": "background_thread:false", **QUIET}
             program = [sys.executable, "-W", "ignore", PROGRAM, *map(str, handed), PADDING]
             self._process = subprocess.Popen(program, pass_fds=handed, env=environment, stdin=subprocess.DEVNULL)
             theirs.close()
             programs.close()
             become_subreaper()
-            atexit.register(self._end)
+            atexit.register(self.end)
         return self._control
 
-    def _end(self) -> None:
+    def end(self) -> None:
+        """End the server that was started; what it forked goes on."""
+        atexit.unregister(self.end)
         assert self._control is not None
         self._control.close()
         self._process.wait()
@@ -129,7 +133,7 @@ def _can_be_forked(server: Server, call: Mapping[str, Any]) -> bool:
     words = call["args"]
     if isinstance(words, (str, bytes, os.PathLike)) or words[0] != sys.executable:
         return False
-    known = words[2] in MODULES if words[1] == "-m" else str(words[1]).endswith(".py")
+    known = words[2] in MODULES if words[1] == "-m" else not str(words[1]).startswith("-")
     plain = not (call["shell"] or call["preexec_fn"]) and call["close_fds"] and call["executable"] is None
     there = Path(call["cwd"] or ".").is_dir()
     return bool(known and plain and there and fixed_in(_environment_of(call)) == server.fixed)
@@ -137,7 +141,8 @@ def _can_be_forked(server: Server, call: Mapping[str, Any]) -> bool:
 
 def fixed_in(environment: Mapping[str, str]) -> dict[str, str]:
     """Return what a process that has started does not take from its environment any more."""
-    return {name: value for name, value in environment.items() if name.startswith(FIXED)}
+    anew = (UNBUFFERED, ENCODING)
+    return {name: value for name, value in environment.items() if name.startswith(FIXED) and name not in anew}
 
 
 def install() -> None:
@@ -164,3 +169,21 @@ def variables_for_scripts() -> dict[str, str]:
         return {}
     _server.start()
     return {VARIABLE: _server.name}
+
+
+@contextmanager
+def serving_scripts(variables: Mapping[str, str]) -> Iterator[dict[str, str]]:
+    """Yield that environment for a script with these variables.
+
+    The server is one of its own, and ends with the block, where Python reads some of them when it starts.
+    """
+    fixed = fixed_in(os.environ | variables)
+    if _server is None or fixed == _server.fixed:
+        yield variables_for_scripts()
+        return
+    server = Server(fixed)
+    server.start()
+    try:
+        yield {VARIABLE: server.name}
+    finally:
+        server.end()

@@ -148,7 +148,7 @@ class Served(Service):
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "study.cli.main", "serve", "--home", str(self.home), "--port", str(self.port)]
+        command = [sys.executable, "-m", "study", "serve", "--home", str(self.home), "--port", str(self.port)]
         variables = environment() | ({} if self.storage is None else {"STUDY_STORAGE": self.storage})
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(

@@ -94,23 +94,24 @@ def mentioned(page: Path, program: str) -> list[str]:
 def run_script(text: str, folder: Path, **variables: str) -> "subprocess.CompletedProcess[str]":
     """Run a script of bash in a folder, as after `source .venv/bin/activate`; what it leaves running is ended.
 
-    Its `study` is a process that support/forking.py makes, unless a variable says what Python is to import.
+    Its `study` is a process that support/forking.py makes.
     """
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW_", "STUDY_"))}
     path = os.pathsep.join([str(forking.PROGRAMS), str(Path(sys.executable).parent), os.environ["PATH"]])
-    server = {} if forking.fixed_in(variables) else forking.variables_for_scripts()
-    process = subprocess.Popen(
-        ["bash", "-c", PRELUDE + text],
-        cwd=folder,
-        env=kept | {"PATH": path, "MLFLOW_DISABLE_TELEMETRY": "true"} | server | variables,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    try:
-        out, err = process.communicate(timeout=400)
-    finally:
-        with contextlib.suppress(ProcessLookupError):  # nothing is left
-            os.killpg(process.pid, signal.SIGKILL)
+    environment = kept | {"PATH": path, "MLFLOW_DISABLE_TELEMETRY": "true"} | variables
+    with forking.serving_scripts(variables) as server:
+        process = subprocess.Popen(
+            ["bash", "-c", PRELUDE + text],
+            cwd=folder,
+            env=environment | server,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        try:
+            out, err = process.communicate(timeout=400)
+        finally:
+            with contextlib.suppress(ProcessLookupError):  # nothing is left
+                os.killpg(process.pid, signal.SIGKILL)
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)
