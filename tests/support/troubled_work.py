@@ -1,15 +1,22 @@
-"""What stands in for `engine.chunk.run_chunks` in workers anywhere; trial 1 is the one that has trouble.
+"""What stands in for `engine.training_chunk.run_chunks` in workers anywhere; trial 1 is the one that has trouble.
 
-Workers of clusters import it, so it imports the engine and nothing of the study.
+Workers import it, so it imports the engine and nothing of the study or of pytest.
 """
 
 import os
 import signal
+import sys
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+from threadpoolctl import threadpool_info
+
 from engine.training_chunk import Outcome, TrainingChunk
+
+TOO_MANY = 256 << 20  # numbers: 2 GiB
 
 
 def do(trouble: str, chunks: Sequence[TrainingChunk], _: object = None) -> list[Outcome]:
@@ -19,9 +26,8 @@ def do(trouble: str, chunks: Sequence[TrainingChunk], _: object = None) -> list[
 
 def _do(trouble: str, chunk: TrainingChunk) -> Outcome:
     note(chunk)
-    if chunk.trial == 1:
-        TROUBLES[trouble](chunk)
-    return Outcome(chunk.trial, chunk.state)
+    outcome = TROUBLES[trouble](chunk) if chunk.trial == 1 else None
+    return outcome or Outcome(chunk.trial, chunk.state, seconds=os.getpid())
 
 
 def note(chunk: TrainingChunk) -> None:
@@ -29,9 +35,23 @@ def note(chunk: TrainingChunk) -> None:
     (Path(chunk.data) / f"{chunk.trial}-{time.monotonic_ns()}-{os.getpid()}").touch()
 
 
+def _notes(place: Path, trial: int) -> list[tuple[int, int]]:
+    """Return when a chunk was begun, and by which process, in this order."""
+    names = [path.name.split("-") for path in place.glob(f"{trial}-*")]
+    return sorted((int(when), int(process)) for _, when, process in names)
+
+
 def attempts(place: Path, trial: int) -> int:
     """Return how often a chunk was begun."""
-    return len(list(place.glob(f"{trial}-*")))
+    return len(_notes(place, trial))
+
+
+def last_process(place: Path, trial: int) -> int | None:
+    """Return the process that was the last to begin a chunk."""
+    return next((process for _, process in reversed(_notes(place, trial))), None)
+
+
+# Troubles; what one returns is the outcome.
 
 
 def none(_: TrainingChunk) -> None: ...
@@ -40,6 +60,35 @@ def none(_: TrainingChunk) -> None: ...
 def killed_once(chunk: TrainingChunk) -> None:
     if attempts(Path(chunk.data), chunk.trial) == 1:
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def killed_always(_: TrainingChunk) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def killed_amid_its_result(chunk: TrainingChunk) -> Outcome:
+    """Return a result that takes a while to write, and be killed meanwhile."""
+    main = threading.get_ident()
+
+    def kill() -> None:
+        while sys._current_frames()[main].f_code.co_name != "_send":
+            time.sleep(0.001)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    threading.Thread(target=kill).start()
+    return Outcome(chunk.trial, chunk.state, dev_predictions=(np.zeros(1 << 23),))
+
+
+def leaves(_: TrainingChunk) -> None:
+    os._exit(3)
+
+
+def is_stuck(_: TrainingChunk) -> None:
+    threading.Event().wait()
+
+
+def fails(chunk: TrainingChunk) -> Outcome:
+    return Outcome(chunk.trial, chunk.state, error="Traceback\nValueError: of the trial's own")
 
 
 def raises(_: TrainingChunk) -> None:
@@ -54,9 +103,25 @@ def out_of_memory(_: TrainingChunk) -> None:
     raise MemoryError("Unable to allocate 2.00 GiB")
 
 
+def asks_for_too_much_memory(_: TrainingChunk) -> None:
+    np.ones(TOO_MANY)
+
+
 def waits(chunk: TrainingChunk) -> None:
     while not (Path(chunk.data) / "go").exists():
         time.sleep(0.01)
 
 
-TROUBLES = {each.__name__: each for each in (none, killed_once, raises, cannot_read, out_of_memory, waits)}
+def counts_threads(chunk: TrainingChunk) -> Outcome:
+    """Return the threads of BLAS as seconds."""
+    most = max(library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas")
+    return Outcome(chunk.trial, chunk.state, seconds=most)
+
+
+TROUBLES = {
+    each.__name__: each
+    for each in (
+        *(none, killed_once, killed_always, killed_amid_its_result, leaves, is_stuck, fails, raises, cannot_read),
+        *(out_of_memory, asks_for_too_much_memory, waits, counts_threads),
+    )
+}

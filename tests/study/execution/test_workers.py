@@ -1,19 +1,21 @@
 """Each chunk has an outcome, whatever happens to the worker process that does it, and no other pays for it."""
 
+import concurrent.futures
 import os
 import signal
-import sys
-import threading
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from joblib.parallel import BACKENDS, ThreadingBackend
+from support import troubled_work
 from support.instant_cluster import Instant
 from support.processes import fate, gone, send, workers_of
+from support.troubled_work import attempts, last_process
 from support.waiting import wait_for
 from threadpoolctl import threadpool_info
 
@@ -28,8 +30,6 @@ from study.execution.joblib_backend import PATIENCE
 from study.execution.retry import ATTEMPTS
 from study.execution.workers import LEAST_MEMORY, shares
 
-Trouble = Callable[[TrainingChunk], Outcome]
-
 
 def make_chunk(trial: int, place: Path, until: int = 1) -> TrainingChunk:
     settings = TrainingSettings(learning_rate=0.1, iterations=10)
@@ -37,101 +37,33 @@ def make_chunk(trial: int, place: Path, until: int = 1) -> TrainingChunk:
     return TrainingChunk(trial, state, until, (), (), str(place), units=until / 1000)
 
 
-def attempts(place: Path, trial: int) -> int:
-    return len(list(place.glob(f"{trial}-*")))
-
-
-def note(chunk: TrainingChunk) -> int:
-    """Write down that a chunk was begun; return how often that has been."""
-    place = Path(chunk.data)
-    (place / f"{chunk.trial}-{time.monotonic_ns()}-{os.getpid()}").touch()
-    return attempts(place, chunk.trial)
-
-
-def each(trouble: Trouble, chunks: Sequence[TrainingChunk]) -> list[Outcome]:
-    return [trouble(chunk) for chunk in chunks]
-
-
-def stand_in(monkeypatch: pytest.MonkeyPatch, trouble: Trouble) -> None:
-    """Have workers call this in place of `engine.training_chunk.run_chunks`."""
+def stand_in(monkeypatch: pytest.MonkeyPatch, trouble: str) -> None:
+    """Have workers do chunks with a trouble, in place of `engine.training_chunk.run_chunks`."""
     for module in (in_process, joblib_backend):
-        monkeypatch.setattr(module, "run_chunks", partial(each, trouble))
+        monkeypatch.setattr(module, "run_chunks", partial(troubled_work.do, trouble))
 
 
-# What stands in for `engine.training_chunk.run_chunk` in the workers; trial 1 is the one that fails.
+def count_only_while_stuck(monkeypatch: pytest.MonkeyPatch, place: Path) -> None:
+    """Have a second of patience pass at once where trial 1 alone is under way, and not at all elsewhere.
 
+    So no seconds are waited for, and on a busy machine nobody who is about to begin counts as stuck.
+    """
 
-def well(chunk: TrainingChunk) -> Outcome:
-    note(chunk)
-    return Outcome(chunk.trial, chunk.state, seconds=os.getpid())
+    def wait(futures: Iterable[Future[Any]], _: float, until: str) -> tuple[set[Future[Any]], set[Future[Any]]]:
+        under_way = list(futures)
+        while True:
+            done, left = concurrent.futures.wait(under_way, 0.02, until)
+            process = last_process(place, 1)
+            if done or (len(left) == 1 and process is not None and not gone([process])):
+                return done, left
 
-
-def killed_always(chunk: TrainingChunk) -> Outcome:
-    if note(chunk) and chunk.trial == 1:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return Outcome(chunk.trial, chunk.state)
-
-
-def killed_once(chunk: TrainingChunk) -> Outcome:
-    if note(chunk) == 1 and chunk.trial == 1:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return Outcome(chunk.trial, chunk.state)
-
-
-def leaves(chunk: TrainingChunk) -> Outcome:
-    if note(chunk) and chunk.trial == 1:
-        os._exit(3)
-    return Outcome(chunk.trial, chunk.state)
-
-
-def killed_amid_its_result(chunk: TrainingChunk) -> Outcome:
-    """Return a result that takes a while to write, and be killed meanwhile."""
-    if not note(chunk) or chunk.trial != 1:
-        return Outcome(chunk.trial, chunk.state)
-    main = threading.get_ident()
-
-    def kill() -> None:
-        while sys._current_frames()[main].f_code.co_name != "_send":
-            time.sleep(0.001)
-        os.kill(os.getpid(), signal.SIGKILL)
-
-    threading.Thread(target=kill).start()
-    return Outcome(chunk.trial, chunk.state, dev_predictions=(np.zeros(1 << 23),))
-
-
-def stuck_always(chunk: TrainingChunk) -> Outcome:
-    if note(chunk) and chunk.trial == 1:
-        threading.Event().wait()
-    return Outcome(chunk.trial, chunk.state)
-
-
-def hungry(chunk: TrainingChunk) -> Outcome:
-    note(chunk)
-    if chunk.trial == 1:
-        np.ones(LEAST_MEMORY)
-    return Outcome(chunk.trial, chunk.state)
-
-
-def raising(chunk: TrainingChunk) -> Outcome:
-    note(chunk)
-    return Outcome(chunk.trial, chunk.state, error="Traceback\nValueError: of the trial's own" * (chunk.trial == 1))
-
-
-def raising_outside(chunk: TrainingChunk) -> Outcome:
-    if note(chunk) and chunk.trial == 1:
-        raise RuntimeError("not as a value")
-    return Outcome(chunk.trial, chunk.state)
-
-
-def threads(chunk: TrainingChunk) -> Outcome:
-    most = max(library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas")
-    return Outcome(chunk.trial, chunk.state, seconds=most)
+    monkeypatch.setattr(joblib_backend, "wait", wait)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_outcomes_come_in_the_order_of_trials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, jobs: int) -> None:
-    stand_in(monkeypatch, well)
+    stand_in(monkeypatch, "none")
     with Workers(jobs) as crew:
         for _ in range(3):
             outcomes = crew.run([make_chunk(trial, tmp_path) for trial in (5, 1, 4, 2)])
@@ -142,7 +74,7 @@ def test_outcomes_come_in_the_order_of_trials(monkeypatch: pytest.MonkeyPatch, t
 
 
 def test_the_largest_is_begun_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    stand_in(monkeypatch, well)
+    stand_in(monkeypatch, "none")
     chunks = [make_chunk(trial, tmp_path, until) for trial, until in ((0, 3), (1, 9), (2, 6))]
     with Workers(1, memory_limit=2 * LEAST_MEMORY) as crew:
         assert list(crew.run(chunks)) == [0, 1, 2]
@@ -155,7 +87,7 @@ def test_the_largest_is_begun_first(monkeypatch: pytest.MonkeyPatch, tmp_path: P
 def test_a_batch_is_collected_while_another_is_under_way(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, jobs: int
 ) -> None:
-    stand_in(monkeypatch, well)
+    stand_in(monkeypatch, "none")
     with Workers(jobs) as crew:
         first, second = (crew.submit([make_chunk(trial, tmp_path) for trial in part]) for part in ((0, 2), (1, 3)))
         assert list(crew.collect(second)) == [1, 3]
@@ -164,7 +96,7 @@ def test_a_batch_is_collected_while_another_is_under_way(
 
 @pytest.mark.slow
 def test_a_killed_worker_costs_the_batch_behind_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    stand_in(monkeypatch, killed_always)  # trial 1
+    stand_in(monkeypatch, "killed_always")  # trial 1
     with Workers(2) as crew:
         first, second = (crew.submit([make_chunk(trial, tmp_path) for trial in part]) for part in ((0, 1), (2, 3)))
         outcomes = crew.collect(first) | crew.collect(second)
@@ -177,10 +109,10 @@ def test_a_killed_worker_costs_the_batch_behind_nothing(monkeypatch: pytest.Monk
 def test_blas_has_one_thread_while_the_workers_are_there(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, jobs: int
 ) -> None:
-    stand_in(monkeypatch, threads)
+    stand_in(monkeypatch, "counts_threads")
     before = threadpool_info()
     with Workers(jobs) as crew:
-        assert crew.run([make_chunk(0, tmp_path)])[0].seconds == 1
+        assert crew.run([make_chunk(1, tmp_path)])[1].seconds == 1
     assert threadpool_info() == before
 
 
@@ -188,20 +120,21 @@ def test_blas_has_one_thread_while_the_workers_are_there(
 @pytest.mark.parametrize(
     ("trouble", "words"),
     [
-        (killed_always, "its worker was killed by SIGKILL, possibly for lack of memory, 3 times"),
-        (killed_amid_its_result, "its worker was killed by SIGKILL, possibly for lack of memory, 3 times"),
-        (leaves, "its worker was lost, possibly for lack of memory, 3 times"),
-        (stuck_always, "its worker was stuck, with no result for 10 s, 3 times"),
-        (hungry, "out of memory: Unable to allocate 2.00 GiB for an array"),
-        (raising_outside, "RuntimeError: not as a value, 3 times"),
+        ("killed_always", "its worker was killed by SIGKILL, possibly for lack of memory, 3 times"),
+        ("killed_amid_its_result", "its worker was killed by SIGKILL, possibly for lack of memory, 3 times"),
+        ("leaves", "its worker was lost, possibly for lack of memory, 3 times"),
+        ("is_stuck", f"its worker was stuck, with no result for {PATIENCE:.0f} s, 3 times"),
+        ("asks_for_too_much_memory", "out of memory: Unable to allocate 2.00 GiB for an array"),
+        ("raises", "RuntimeError: not as a value, 3 times"),
     ],
 )
 def test_failing_task_is_retried_three_times_and_fails_alone(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, trouble: Trouble, words: str
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, trouble: str, words: str
 ) -> None:
     stand_in(monkeypatch, trouble)
-    patience = 10 if trouble is stuck_always else PATIENCE  # long enough for a busy machine to begin a worker
-    with Workers(2, memory_limit=3 * LEAST_MEMORY, patience=patience) as crew:
+    if trouble == "is_stuck":
+        count_only_while_stuck(monkeypatch, tmp_path)
+    with Workers(2, memory_limit=3 * LEAST_MEMORY) as crew:
         chunks = [make_chunk(trial, tmp_path) for trial in range(8)]
         outcomes = crew.run(chunks)
         assert list(outcomes) == list(range(8))
@@ -209,13 +142,13 @@ def test_failing_task_is_retried_three_times_and_fails_alone(
         assert words in str(outcomes[1].error)
         assert outcomes[1].state is chunks[1].state
         assert attempts(tmp_path, 1) == ATTEMPTS
-        stand_in(monkeypatch, well)
+        stand_in(monkeypatch, "none")
         assert not crew.run([make_chunk(1, tmp_path)])[1].error
 
 
 @pytest.mark.slow
 def test_a_worker_killed_once_costs_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    stand_in(monkeypatch, killed_once)
+    stand_in(monkeypatch, "killed_once")
     with Workers(2) as crew:
         outcomes = crew.run([make_chunk(trial, tmp_path) for trial in range(8)])
     assert {outcome.error for outcome in outcomes.values()} == {None}
@@ -224,7 +157,7 @@ def test_a_worker_killed_once_costs_nothing(monkeypatch: pytest.MonkeyPatch, tmp
 
 @pytest.mark.slow
 def test_workers_killed_between_two_rounds_are_replaced(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    stand_in(monkeypatch, well)
+    stand_in(monkeypatch, "none")
     with Workers(2) as crew:
         crew.run([make_chunk(trial, tmp_path) for trial in range(4)])
         send(signal.SIGKILL, workers_of(os.getpid()))
@@ -234,7 +167,7 @@ def test_workers_killed_between_two_rounds_are_replaced(monkeypatch: pytest.Monk
 
 @pytest.mark.slow
 def test_what_a_trial_raises_is_its_own_and_not_tried_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    stand_in(monkeypatch, raising)
+    stand_in(monkeypatch, "fails")
     with Workers(2) as crew:
         outcomes = crew.run([make_chunk(trial, tmp_path) for trial in range(3)])
     assert str(outcomes[1].error).endswith("ValueError: of the trial's own")
@@ -249,7 +182,7 @@ def test_data_that_cannot_be_read_end_the_run_and_fail_no_trial(tmp_path: Path, 
 
 
 def test_no_worker_outlives_the_block(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    stand_in(monkeypatch, stuck_always)
+    stand_in(monkeypatch, "is_stuck")
     with pytest.raises(KeyboardInterrupt), Workers(2) as crew:
         crew.submit([make_chunk(trial, tmp_path) for trial in range(20)])
         pids = workers_of(os.getpid())
@@ -260,7 +193,7 @@ def test_no_worker_outlives_the_block(monkeypatch: pytest.MonkeyPatch, tmp_path:
 
 @pytest.mark.slow
 def test_workers_end_though_one_was_killed_amid_its_result(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    stand_in(monkeypatch, killed_amid_its_result)
+    stand_in(monkeypatch, "killed_amid_its_result")
     with Workers(2) as crew:
         batch = crew.submit([make_chunk(1, tmp_path)])
         begun = wait_for(lambda: len(found := workers_of(os.getpid())) == 2 and found, "two workers to begin")
@@ -271,7 +204,7 @@ def test_workers_end_though_one_was_killed_amid_its_result(monkeypatch: pytest.M
 
 @pytest.mark.slow
 def test_where_too_few_processes_have_begun_they_begin_anew(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    stand_in(monkeypatch, well)
+    stand_in(monkeypatch, "none")
     with Workers(3) as crew:
         crew.need(2)
         crew.run([make_chunk(trial, tmp_path) for trial in range(2)])
@@ -317,7 +250,7 @@ def test_chunks_of_a_lost_task_are_done_again_one_by_one(monkeypatch: pytest.Mon
         tasks.append(tuple(chunk.trial for chunk in chunks))
         if tasks[-1] in lost:
             raise RuntimeError("gone")
-        return each(well, chunks)
+        return troubled_work.do("none", chunks)
 
     monkeypatch.setattr(joblib_backend, "run_chunks_remotely", do)
     write_data(tmp_path, [])
