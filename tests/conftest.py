@@ -15,6 +15,7 @@ from hypothesis import settings
 from support import forking
 from support.browser import start_browser
 from support.command import run_study
+from support.ordering import long_ones_first
 from support.postgres import Server, start_server
 from support.sharing import made_once
 from support.small_study import ENDLESS, SMALL
@@ -31,6 +32,14 @@ forking.install()
 def pytest_xdist_auto_num_workers() -> int:
     """Return one process more than there are processors: some tests wait for servers, or for what they killed."""
     return (os.cpu_count() or 1) + 1
+
+
+@pytest.hookimpl(trylast=True)  # of those that are left
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Have each process begin with tests that are marked `long`."""
+    work = getattr(config, "workerinput", None)  # of a process of pytest-xdist
+    if work is not None:
+        items[:] = long_ones_first(items, work["workercount"])
 
 
 @pytest.fixture

@@ -40,6 +40,7 @@ PROMISED = {
 
 
 @pytest.mark.documents
+@pytest.mark.long
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_the_commands_of_a_page_run_where_it_says(page: Path, clone: Path, studied: Path, tmp_path: Path) -> None:
     sections = runnable(page)

@@ -126,6 +126,7 @@ def test_the_page_of_benchmarks_says_what_a_coordinator_feeds(monkeypatch: pytes
 
 
 @pytest.mark.documents
+@pytest.mark.long
 @pytest.mark.skipif(shutil.which("curl") is None, reason="no curl here")
 @pytest.mark.parametrize(
     "shorter", [True, pytest.param(False, marks=pytest.mark.exhaustive)], ids=["fewer iterations", "as it stands"]

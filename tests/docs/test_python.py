@@ -34,6 +34,7 @@ def test_the_network_learns_what_it_is_shown(page: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.documents
+@pytest.mark.long
 def test_a_study_is_run_confirmed_and_finalized(tmp_path: Path, empty_store: Path) -> None:
     give_store(empty_store, tmp_path / "mlruns")
     said = run_page("docs/python.md", tmp_path, "print(type(model).__name__, final.opening.value > 0.8)")

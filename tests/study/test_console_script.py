@@ -1,4 +1,8 @@
-"""The installed script `study`: each command is started by it once, and exits as it does in the other tests."""
+"""The installed script `study`: each command is started by it once, and exits as it does in the other tests.
+
+Most of these processes are forked from one that has imported all that they need (support/forking.py), and run the
+script from its first line; those of ANEW import everything themselves, as a user's do.
+"""
 
 import shutil
 import subprocess
@@ -35,6 +39,7 @@ CALLS = {
     "cancel": (("table", "--server", "{nobody}"), 2, "study serve"),
     "logs": (("table", "--server", "{nobody}"), 2, "study serve"),
 }
+ANEW = ("show", "run", "predict", "serve")  # what is imported for a result, a search, a model, the service
 WITHOUT_HOME = {"init", "plan", "submit", "status", "cancel", "logs"}
 
 
@@ -43,8 +48,22 @@ def test_every_command_is_called() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("command", CALLS)
+@pytest.mark.parametrize("command", [command for command in CALLS if command not in ANEW])
 def test_installed_script_runs_the_command(command: str, finalized: Path, tmp_path: Path) -> None:
+    check_call([sys.executable, str(SCRIPT)], command, finalized, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "command",
+    [pytest.param(command, marks=() if command in ANEW else pytest.mark.exhaustive) for command in CALLS],
+)
+def test_installed_script_imports_what_the_command_needs(command: str, finalized: Path, tmp_path: Path) -> None:
+    check_call([str(SCRIPT)], command, finalized, tmp_path)
+
+
+def check_call(script: list[str], command: str, finalized: Path, tmp_path: Path) -> None:
+    """Call a command on a copy of the finalized study, and check its exit code and its words."""
     folder = tmp_path / "folder"
     shutil.copytree(finalized, folder)
     if command == "init":
@@ -54,7 +73,7 @@ def test_installed_script_runs_the_command(command: str, finalized: Path, tmp_pa
     given = [argument.format(folder=folder, nobody=nobody) for argument in arguments]
     home = [] if command in WITHOUT_HOME else ["--home", str(folder / "home")]
     done = subprocess.run(
-        [SCRIPT, command, *given, *home], capture_output=True, text=True, env=environment(), cwd=tmp_path, check=False
+        [*script, command, *given, *home], capture_output=True, text=True, env=environment(), cwd=tmp_path, check=False
     )
     assert done.returncode == code, done.stdout + done.stderr
     assert words in (done.stderr if code else done.stdout)

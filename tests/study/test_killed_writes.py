@@ -21,7 +21,7 @@ from study.model.finalize import finalize
 from study.model.predict import predict_table
 from study.text.records import json_value
 
-pytestmark = [pytest.mark.faults, pytest.mark.slow]
+pytestmark = [pytest.mark.faults, pytest.mark.slow, pytest.mark.long]
 
 
 @pytest.fixture

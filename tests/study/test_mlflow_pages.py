@@ -14,7 +14,7 @@ from support.mlflow_server import runs_in
 from support.ports import free_port
 from support.small_study import show
 
-pytestmark = [pytest.mark.slow, needs_driver]
+pytestmark = [pytest.mark.slow, pytest.mark.long, needs_driver]
 PICTURE = "img[src*='artifact'], img[src^='blob:']"
 
 

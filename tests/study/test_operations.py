@@ -72,6 +72,7 @@ def run(script: str, server: Server, folder: Path) -> str:
 
 @pytest.mark.faults
 @pytest.mark.slow
+@pytest.mark.long
 def test_ledgers_are_made_backed_up_restored_and_upgraded_as_the_page_says(postgres: Server, tmp_path: Path) -> None:
     needs("createdb", "dropdb", "pg_dump", "pg_restore")
     (tmp_path / "small.toml").write_text(SMALL)
@@ -98,6 +99,7 @@ def test_ledgers_are_made_backed_up_restored_and_upgraded_as_the_page_says(postg
 
 @pytest.mark.faults
 @pytest.mark.slow
+@pytest.mark.long
 def test_mlflow_on_postgresql_serves_several_workers_as_the_page_says(postgres: Server, tmp_path: Path) -> None:
     needs("createdb")
     port = free_port()

@@ -17,7 +17,7 @@ from support.service_server import answering, settings_for
 
 pytest.importorskip("schemathesis")
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 CASES = int(os.environ.get("STUDY_TEST_CASES", "200"))
 OPERATIONS, COVERAGE = 9, 300  # operations that have something to vary; cases that are always made
 CHECKS = (

@@ -135,6 +135,7 @@ def runs_begun(home: Path) -> int:
 @needs_proc
 @pytest.mark.faults
 @pytest.mark.slow
+@pytest.mark.long
 def test_kills_lose_no_run_and_write_none_twice(spec: Path, home: Path) -> None:
     """STUDY_TEST_KILLS says how many: the first half in the search, the others while runs are being written."""
     rng, trials = random.Random(7), 10 * KILLS

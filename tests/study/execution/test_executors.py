@@ -40,9 +40,10 @@ from study.execution.retry import ATTEMPTS
 from study.spec import parse_spec
 
 # Dask's and ray's own threads and sockets end when they end.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::ResourceWarning", "ignore::DeprecationWarning", "ignore::FutureWarning"
-)
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning", "ignore::FutureWarning"),
+]
 TESTS = Path(troubled_work.__file__).parents[1]
 
 

@@ -1,0 +1,25 @@
+"""The order of tests that several processes share: what takes long begins first, since it would end the run late."""
+
+from collections.abc import Sequence
+from itertools import groupby, islice
+
+import pytest
+
+
+def long_ones_first(items: Sequence[pytest.Item], processes: int) -> list[pytest.Item]:
+    """Return tests such that each process begins with some that are marked `long`.
+
+    A process of pytest-xdist (`--dist worksteal`) gets a run of neighbours, as many as any other, and takes from the
+    end of another's when it has done its own. Long tests of one file stay together: they may share a fixture.
+    """
+    long = [item for item in items if item.get_closest_marker("long")]
+    others = (item for item in items if not item.get_closest_marker("long"))
+    files = [list(tests) for _, tests in groupby(long, key=lambda item: item.path)]
+    beginnings: list[list[pytest.Item]] = [[] for _ in range(processes)]
+    for tests in sorted(files, key=len, reverse=True):
+        min(beginnings, key=len).extend(tests)
+    found: list[pytest.Item] = []
+    for number, beginning in enumerate(beginnings):
+        share = (len(items) - len(found)) // (processes - number)
+        found += [*beginning, *islice(others, max(0, share - len(beginning)))]
+    return [*found, *others]
