@@ -50,7 +50,7 @@ COUNTED = """
             os._exit(9)
         setattr(MlflowClient, name, call)
 """
-BY_THE_CLIENT = "import study.tracking.bulk_insert\n    study.tracking.bulk_insert.open_tables = lambda *a: None\n    "
+BY_THE_CLIENT = "import study.tracking.projection\n    study.tracking.projection.open_tables = lambda *a: None\n    "
 IN_TABLES = (
     "from study.tracking.bulk_insert import RunTables\n    original = RunTables.{name}\n"
     "    def call(self, *a):\n        {body}\n        os._exit(9)\n    RunTables.{name} = call"

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from support.waiting import wait_for
+from support.waiting import LIMIT, wait_for
 
 import engine
 
@@ -28,7 +28,11 @@ WORKER = "from distributed.cli.dask_worker import main; main()"
 SCHEDULER = "from distributed.cli.dask_scheduler import main; main()"
 
 
-WAIT = "import sys; from distributed import Client; Client(sys.argv[1]).wait_for_workers(int(sys.argv[2]), 60)"
+WAIT = """
+import sys
+from distributed import Client
+Client(sys.argv[1]).wait_for_workers(int(sys.argv[2]), float(sys.argv[3]))
+"""
 
 
 @dataclass(frozen=True)
@@ -77,8 +81,14 @@ class DaskCluster:
         self.wait_for_workers(count)
 
     def wait_for_workers(self, count: int) -> None:
-        waiting = self._begin(self.here, WAIT, self.address, str(count))
-        assert waiting.wait() == 0, (self.place / "log").read_text()
+        if self.here.prefix:  # on a network that this process is not on
+            waiting = self._begin(self.here, WAIT, self.address, str(count), str(LIMIT))
+            assert waiting.wait() == 0, (self.place / "log").read_text()
+            return
+        from distributed import Client
+
+        with Client(self.address, set_as_default=False) as client:
+            client.wait_for_workers(count, LIMIT)
 
     def kill_worker(self, pid: int | None = None) -> None:
         """Kill a worker, the last one unless another is named."""

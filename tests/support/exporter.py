@@ -4,8 +4,10 @@ import os
 from pathlib import Path
 
 from support.command import environment
+from support.forking import FIRST, is_installed
 
-# Runs as sitecustomize. There is no setting for how long that process waits for a store, so its constant is changed.
+# Runs as sitecustomize, or first in a process that is forked. There is no setting for how long that process waits for a
+# store, so its constant is changed.
 _IN_THE_EXPORTER = """
 import os, sys
 if "study.tracking.exporter_process" in sys.orig_argv:
@@ -23,11 +25,13 @@ def impatient_exporter(folder: Path, fault: str = "", grace: float = 1.0) -> dic
 
     Args:
         folder: where to put what makes it so; not used for anything else.
-        fault: statements, each line indented by four, that run in that process before it imports anything of ours.
+        fault: statements, each line indented by four, that run in that process before its program does.
         grace: seconds from the end of the search until it gives the store up.
     """
     folder.mkdir(exist_ok=True)
-    (folder / "sitecustomize.py").write_text(_IN_THE_EXPORTER.format(fault=fault, grace=grace))
+    script = folder / "sitecustomize.py"
+    script.write_text(_IN_THE_EXPORTER.format(fault=fault, grace=grace))
     paths = os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])
+    first = {FIRST: str(script)} if is_installed() else {"PYTHONPATH": paths}
     # Nor does MLflow's client ask again where a server is not there.
-    return environment() | {"PYTHONPATH": paths, "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
+    return environment() | first | {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}

@@ -21,7 +21,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
-from forking import ENCODING, MODULES, UNBUFFERED, Server, become_subreaper, fixed_in, use
+from forking import ENCODING, FIRST, MODULES, UNBUFFERED, Server, become_subreaper, fixed_in, use
 
 PRELOADED = (
     *(
@@ -155,6 +155,8 @@ def begin(request: dict[str, Any]) -> Callable[[], object]:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, request["mask"])
+    if FIRST in environment:
+        runpy.run_path(environment[FIRST])
     return partial(run_module if is_module else partial(runpy.run_path, run_name="__main__"), sys.argv[0])
 
 

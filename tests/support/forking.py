@@ -38,6 +38,7 @@ BECOME_SUBREAPER = 36  # of prctl
 PROGRAM = str(Path(__file__).with_name("fork_server.py"))
 PROGRAMS = Path(__file__).with_name("programs")  # for the PATH of scripts
 VARIABLE = "FORK_SERVER"  # of their environment
+FIRST = "FORKED_RUNS_FIRST"  # a variable: a script that forked processes run before their programs, as sitecustomize is
 
 PIPES = ("p2cread", "p2cwrite", "c2pread", "c2pwrite", "errread", "errwrite")
 NEEDED = {"args", "executable", "preexec_fn", "close_fds", "pass_fds", "cwd", "env", "shell", "start_new_session"}
@@ -149,6 +150,11 @@ def install() -> None:
     """Have processes forked from now on, where they can be: on Linux."""
     if sys.platform == "linux":
         use(Server(fixed_in(os.environ)))
+
+
+def is_installed() -> bool:
+    """Return whether processes are forked."""
+    return _server is not None
 
 
 def use(server: Server) -> None:

@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 from support.command import Process, begin_process, environment, read_until, run_process, run_study
 from support.dask_cluster import DaskCluster, Host, start_cluster
+from support.forking import FIRST
 from support.in_process import run_local, spec_with
 from support.ray_cluster import TOKEN, RayCluster, start_ray
+from support.waiting import LIMIT
 
 from engine.worker_data import Fold, pack_data, read_data, unpack_data, write_data
 from study.data import load
@@ -32,9 +34,10 @@ Trials = list[tuple[int, str, str | None]]
 
 needs_ray = pytest.mark.skipif(find_spec("ray") is None, reason="ray is not installed")
 # Dask's and ray's own threads and sockets end when they end.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::ResourceWarning", "ignore::DeprecationWarning", "ignore::FutureWarning"
-)
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning", "ignore::FutureWarning"),
+]
 
 
 def trials(home: Path) -> Trials:
@@ -105,10 +108,17 @@ def hosts() -> Iterator[tuple[Host, Host]]:
             subprocess.run(["ip", "netns", "del", name], capture_output=True, check=False)
 
 
-def begin(spec: Path, home: Path, cluster: DaskCluster | RayCluster) -> Process:
+# A scheduler has ten seconds to come back; on a busy machine it takes longer to begin anew.
+PATIENT = f"from study.execution import clusters\nclusters.ANSWERS_WITHIN = {LIMIT}\n"
+
+
+def begin(spec: Path, home: Path, cluster: DaskCluster | RayCluster, first: str = "") -> Process:
+    """Begin a run on a cluster; it runs `first` before all else, where processes are forked."""
+    script = spec.with_name("first.py")
+    script.write_text(first)
     where = ("dask", "--scheduler") if isinstance(cluster, DaskCluster) else ("ray", "--address")
     options = ("--no-tracking", "--backend", *where, cluster.address)
-    return begin_process("run", spec, "--home", home, *options, env=environment() | TOKEN)
+    return begin_process("run", spec, "--home", home, *options, env=environment() | TOKEN | {FIRST: str(script)})
 
 
 @pytest.mark.faults
@@ -148,7 +158,7 @@ def test_data_lost_with_their_only_worker_are_sent_again(cluster: DaskCluster, t
 def test_scheduler_that_restarts_in_time_interrupts_nothing(
     cluster: DaskCluster, digits: Path, tmp_path: Path, local: Trials
 ) -> None:
-    process = begin(digits, tmp_path / "home", cluster)
+    process = begin(digits, tmp_path / "home", cluster, PATIENT)
     read_until(process, "(5/24)")
     cluster.restart()
     output, errors = process.communicate(timeout=300)
