@@ -1,6 +1,7 @@
-"""Ctrl-C and SIGTERM: one KeyboardInterrupt, however often they come while a command stops; called by the command line.
+"""Handling of Ctrl-C and SIGTERM: repeated signals raise a single KeyboardInterrupt while a command stops.
 
-Workers, which a terminal's Ctrl-C reaches too, are begun with SIGINT blocked: the coordinator stops them.
+A terminal sends Ctrl-C to worker processes too. They are started with SIGINT blocked, so that the coordinator can stop
+them in order.
 """
 
 import atexit
@@ -14,7 +15,7 @@ from typing import NoReturn
 
 from study.exit_status import ExitCode
 
-GRACE = 2.0  # seconds that stopping may take; a signal that comes later interrupts the stopping
+GRACE = 2.0  # seconds allowed for stopping; a later signal interrupts the shutdown itself
 
 
 class _Interrupts:
@@ -35,7 +36,7 @@ _interrupts = _Interrupts()
 
 
 def raise_once() -> None:
-    """Make SIGINT and SIGTERM raise KeyboardInterrupt in the main thread, once in GRACE seconds."""
+    """Make SIGINT and SIGTERM raise KeyboardInterrupt in the main thread, at most once every GRACE seconds."""
     signal.signal(signal.SIGINT, _interrupts)
     signal.signal(signal.SIGTERM, _interrupts)
 
@@ -47,7 +48,7 @@ def are_raised() -> bool:
 
 @contextmanager
 def deferred() -> Iterator[None]:
-    """Have an interrupt wait for the end of this block, such as an import: compiled modules are broken midway."""
+    """Postpone an interrupt until the block ends; it would break the import of a compiled module midway."""
     _interrupts.waits, _interrupts.came = True, False
     try:
         yield
@@ -59,7 +60,7 @@ def deferred() -> Iterator[None]:
 
 @contextmanager
 def block_sigint() -> Iterator[None]:
-    """Block SIGINT while the block runs; processes and threads that begin in it never receive a terminal's Ctrl-C."""
+    """Block SIGINT inside the block. Processes and threads started in it never receive a terminal's Ctrl-C."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -68,10 +69,10 @@ def block_sigint() -> Iterator[None]:
 
 
 def leave(code: int = ExitCode.INTERRUPTED) -> NoReturn:
-    """End this process at once, as one that was interrupted unless another exit code says why."""
+    """Exit immediately, by default with the exit code of an interrupted process."""
     atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()
-    # Not by sys.exit: a thread may still be at work, and Python itself turns the exit code into a death by SIGINT where
-    # the interrupt came upon an `exec`, which every dataclass is made with.
+    # sys.exit would wait for threads that are still working. Python would also replace the exit code with death by
+    # SIGINT if the interrupt arrived during an `exec`, which creates every dataclass.
     os._exit(code)

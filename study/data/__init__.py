@@ -1,12 +1,12 @@
-"""From a source to parts that are ready for the network: train and dev, and the test set behind a seal.
+"""Data loading: read a source, split it and prepare train and dev for the network. The test set stays sealed.
 
-`load` serves the search, `load_folds` cross-validation, `load_combined` and `open_test` the final
-model, `look` the command `study plan`, `draft_spec` the command `study init`. Light to import: pandas
-and scikit-learn are loaded when one of these is called.
+`load` is for the search, `load_folds` for cross-validation, `load_combined` and `open_test` for the final model, `look`
+for `study plan`, and `draft_spec` for `study init`. pandas and scikit-learn are imported only when one of these is
+called.
 
-The seal: before `study finalize`, test rows are read with the file that they are in, hashed for the fingerprint,
-compared with the other rows to count duplicates, and the names of their labels are checked. They are not converted for
-a network, nothing is fitted on them, and no prediction is made for them.
+Before `study finalize` opens the test set, its rows are only read together with the file that contains them, hashed for
+the fingerprint, compared with other rows to count duplicates, and checked for unknown class labels. They are not
+converted for a network, nothing is fitted on them, and no predictions are made for them.
 """
 
 from collections.abc import Mapping
@@ -44,9 +44,14 @@ __all__ = [
 
 
 def load(spec: DataSpec, base: Path) -> Dataset:
-    """Read, split and prepare; everything is fitted on train alone and the test rows stay raw.
+    """Read, split and prepare the data. Everything is fitted on train only, and the test rows stay raw.
 
-    base: the folder that a file of the spec is relative to. Raises UserError for what is wrong with the data.
+    Args:
+        spec: The `[data]` table.
+        base: The folder that file paths in the spec are relative to.
+
+    Raises:
+        UserError: If there is a problem with the data.
     """
     from study.data import loading
 
@@ -54,28 +59,28 @@ def load(spec: DataSpec, base: Path) -> Dataset:
 
 
 def load_folds(spec: DataSpec, base: Path) -> tuple[Dataset, ...]:
-    """Return one dataset for each of `spec.folds` folds of train and dev, prepared on its own train alone."""
+    """Return one dataset for each of `spec.folds` folds of train and dev, fitted on the training rows of that fold."""
     from study.data import loading
 
     return loading.load_fold_datasets(spec, base)
 
 
 def load_combined(spec: DataSpec, base: Path) -> Dataset:
-    """Return a dataset whose train is train and dev together, all of it fitted there; its dev has no examples."""
+    """Return a dataset whose train combines train and dev. Everything is fitted on it, and its dev is empty."""
     from study.data import loading
 
     return loading.load_combined_dataset(spec, base)
 
 
 def open_test(spec: DataSpec, base: Path, *, combined: bool = False) -> Part:
-    """Break the seal: return the test rows, prepared as `load` (or, `combined`, `load_combined`) prepared train."""
+    """Open the test set: return its rows, prepared as `load` (or `load_combined` if `combined`) prepared train."""
     from study.data import loading
 
     return loading.open_test_part(spec, base, combined=combined)
 
 
 def example_cells(spec: DataSpec, base: Path, rows: int = 5) -> "pd.DataFrame":
-    """Return raw feature cells of the first rows of train, as an example of what a model is given."""
+    """Return the raw feature cells of the first rows of train, as an example of model input."""
     from study.data import opening
 
     opened = opening.open_source(spec, base)
@@ -83,24 +88,28 @@ def example_cells(spec: DataSpec, base: Path, rows: int = 5) -> "pd.DataFrame":
 
 
 def read_cells(file: Path, spec: DataSpec) -> "Table":
-    """Return the raw cells of a table to predict for (.csv, .tsv, .parquet), as they stand in it."""
+    """Return the unconverted cells of a table (.csv, .tsv, .parquet) to make predictions for."""
     from study.data import sources
 
     return sources.read_cells(file, spec)
 
 
 def look(spec: DataSpec, base: Path) -> "DataSummary":
-    """Return what is worth knowing before anything runs: columns, parts, classes and warnings."""
+    """Return a summary of the data before anything runs: columns, parts, classes and warnings."""
     from study.data import overview
 
     return overview.summarize(spec, base)
 
 
 def find_severe_warnings(spec: DataSpec, base: Path, dataset: Dataset) -> tuple[str, ...]:
-    """Return what makes results mean something else than they seem to, such as a column that repeats the target.
+    """Return warnings about problems that make results misleading, such as a column that repeats the target.
 
-    dataset: of the spec; with folds any of them. Sets of this project, of scikit-learn, and arrays, whose columns
-    nobody named, have nothing of the kind and cost no time.
+    Args:
+        spec: The `[data]` table.
+        base: The folder that file paths in the spec are relative to.
+        dataset: The dataset of the spec, or of any fold.
+
+    Built-in datasets and arrays are not checked: they have no such problems or no column names.
     """
     from study.data import data_warnings, opening
 
@@ -111,9 +120,12 @@ def find_severe_warnings(spec: DataSpec, base: Path, dataset: Dataset) -> tuple[
 
 
 def draft_spec(file: Path, target: str | None = None, reading: Mapping[str, object] | None = None) -> "Draft":
-    """Return a commented spec for a table; where no target is named, one is guessed and it says so.
+    """Return a commented spec for a table. If no target is given, one is guessed and marked as a guess in a comment.
 
-    reading: keys of `[data]` that say how the file is written; what is not said is found.
+    Args:
+        file: The table.
+        target: The name or position of the target column.
+        reading: Keys of `[data]` that describe the file format; the rest is detected.
     """
     from study.data import draft
 

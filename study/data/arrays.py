@@ -1,7 +1,7 @@
-"""Arrays from .npz and .h5 files, images flattened and scaled to 0..1. Called by `study.data.sources`.
+"""Read arrays from .npz and .h5 files. Images are flattened and scaled to 0..1.
 
-The first axis of X is examples, as image files have it; a matrix with examples in columns is turned round when
-the labels say so.
+The first axis of X is the example axis, as is usual for images. A matrix with examples in columns is transposed if its
+shape matches the labels only that way.
 """
 
 import math
@@ -34,9 +34,15 @@ _CLASS_NAMES = ("list_classes", "class_names", "target_names")
 
 @dataclass(frozen=True, eq=False)
 class Loaded:
-    """X (m, n_x) and y (m,) as read; images: whether X holds pixels; class_names where the file lists them.
+    """The arrays of a file.
 
-    read_as: which arrays they are, and their shapes. notes: what else was found out, one line each.
+    Attributes:
+        X: Examples, (m, n_x).
+        y: Labels, (m,).
+        images: Whether X contains pixels.
+        class_names: Names of the classes if the file lists them.
+        read_as: The names and shapes of the arrays.
+        notes: Other findings, one line each.
     """
 
     X: Array
@@ -56,11 +62,15 @@ def read_arrays(
 ) -> Loaded:
     """Read examples and labels.
 
-    x, y: names in the file, or None to look for the usual ones (X, x_train, train_set_x, ...). role: "train"
-    or "test", for these usual names. fallback: names to try where x and y are None, those of the train set.
+    Args:
+        path: The file.
+        x: The name of the examples in the file; None tries common names (X, x_train, train_set_x, ...).
+        y: The name of the labels in the file; None tries common names.
+        role: "train" or "test", which determines the common names.
+        fallback: Names to try if x or y is None and no common name is found.
 
     Raises:
-        UserError: for a file that is no such archive, a name that is not in it, or shapes that do not fit.
+        UserError: If the file is not a valid archive, an array is missing, or the shapes do not match.
     """
     arrays = _Archive(path)
     names = arrays.names()
@@ -75,20 +85,21 @@ def read_arrays(
     for name, array in ((x_name, X), (y_name, labels)):
         if array.dtype.kind == "c":
             raise UserError(
-                f"{path.name}: {name} holds complex numbers ({array.dtype}); save real and imaginary part, or the "
-                "magnitude, as columns of their own"
+                f"{path.name}: {name} contains complex numbers ({array.dtype}); save the real and imaginary parts, or "
+                "the magnitude, as separate columns"
             )
     if X.dtype.kind not in "biuf":
-        raise UserError(f"{path.name}: {x_name} holds {X.dtype}, not numbers")
+        raise UserError(f"{path.name}: {x_name} contains {X.dtype}, not numbers")
     X = X.reshape(len(X), -1)
     if images:
         top = 255.0 if np.issubdtype(X.dtype, np.integer) or X.max() > 1 else 1.0
         X = X.astype(np.float32) / np.float32(top)
         notes.append(
-            f"{path.name}: images of {counted(X.shape[1], 'value')}, flattened" + (" and divided by 255" * (top > 1))
+            f"{path.name}: images were flattened to {counted(X.shape[1], 'value')}"
+            + (" and divided by 255" * (top > 1))
         )
     elif X.dtype != np.float64:
-        wide = X.dtype.kind in "iu" and (X.astype(np.float32) != X).any()  # whole numbers that float32 does not hold
+        wide = X.dtype.kind in "iu" and (X.astype(np.float32) != X).any()  # integers that float32 cannot represent
         X = X.astype(np.float64 if wide else np.float32)
     if labels.dtype.kind == "S":
         labels = np.array([_text(label) for label in labels])
@@ -96,13 +107,13 @@ def read_arrays(
 
 
 def feature_names(count: int, images: bool) -> tuple[str, ...]:
-    """Return names for the columns of X: pixel_0, ... or x_0, ..."""
+    """Return the names of the columns of X: pixel_0, ... for images, otherwise x_0, ..."""
     stem = "pixel" if images else "x"
     return tuple(f"{stem}_{index}" for index in range(count))
 
 
 class _Archive:
-    """The arrays of an .npz or .h5 file by name."""
+    """Access by name to the arrays of an .npz or .h5 file."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -114,19 +125,19 @@ class _Archive:
             try:
                 with np.load(self.path, allow_pickle=False) as archive:
                     return list(archive.files)
-            except (*TORN, AttributeError) as error:  # a single array has no names
-                raise UserError(f"{self.path.name}: this is not an .npz archive of NumPy") from error
+            except (*TORN, AttributeError) as error:  # AttributeError: the file contains a single array without a name
+                raise UserError(f"{self.path.name} is not a NumPy .npz archive") from error
         h5py = _h5py(self.path)
         names: list[str] = []
         try:
             with h5py.File(self.path, "r") as file:
                 file.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
         except TORN as error:
-            raise UserError(f"{self.path.name}: this is not an HDF5 file") from error
+            raise UserError(f"{self.path.name} is not an HDF5 file") from error
         return names
 
     def read(self, name: str) -> Array:
-        """Return an array; a MemoryError is left to whoever called."""
+        """Return an array. A MemoryError is passed on to the caller."""
         try:
             return self._read_npz(name) if self.is_npz else self._read_hdf5(name)
         except MemoryError:
@@ -141,7 +152,8 @@ class _Archive:
                     self.room.take(name, member.file_size)
                     if member.filename != name and _holds_objects(archive.zip, member.filename):
                         raise UserError(
-                            f"{self.path.name}: {name} holds Python objects, which are not read; save numbers or text"
+                            f"{self.path.name}: {name} contains Python objects, which are not supported; save numbers "
+                            "or text instead"
                         )
             return np.asarray(archive[name])
 
@@ -149,24 +161,24 @@ class _Archive:
         h5py = _h5py(self.path)
         with h5py.File(self.path, "r") as file:
             dataset = file[name]
-            # In another file, whoever sent this one would get to see what is there.
+            # A file from somebody else could otherwise read any file on this machine.
             if dataset.external or dataset.is_virtual:
                 raise UserError(
-                    f"{self.path.name}: {name} keeps its bytes in other files, which are not read; "
-                    f"write them into this one"
+                    f"{self.path.name}: {name} stores its data in other files, which is not supported; "
+                    f"store the data in this file"
                 )
             self.room.check(f"a chunk of {name}", math.prod(dataset.chunks or ()) * dataset.dtype.itemsize)
             self.room.take(name, dataset.nbytes)
             if not dataset.dtype.hasobject:
                 return np.asarray(dataset[()])
             if h5py.check_string_dtype(dataset.dtype) is None:
-                raise UserError(f"{self.path.name}: {name} holds {dataset.dtype}, not numbers or text")
+                raise UserError(f"{self.path.name}: {name} contains {dataset.dtype}, not numbers or text")
             return self._read_texts(name, dataset)
 
     def _read_texts(self, name: str, dataset: "h5py.Dataset") -> Array:
-        """Return texts of any length, a few at a time: the same one, as long as the file, may be said many times."""
+        """Read variable-length strings in batches, because many of them may refer to one long string in the file."""
         if dataset.ndim == 0:
-            raise UserError(f"{self.path.name}: {name} is a single text, not an array")
+            raise UserError(f"{self.path.name}: {name} is a single string, not an array")
         across = max(1, math.prod(dataset.shape[1:]))
         step = max(1, self.room.bytes // (8 * across * max(1, self.path.stat().st_size)))
         pieces = [np.empty((0, *dataset.shape[1:]), dtype=object)]
@@ -178,11 +190,11 @@ class _Archive:
 
     def _unreadable(self, name: str, error: Exception) -> UserError:
         why = f"{type(error).__name__}: {error}".splitlines()[0][:100]
-        return UserError(f"{self.path.name}: {name} cannot be read ({why}); write the file again")
+        return UserError(f"{self.path.name}: {name} could not be read ({why}); save the file again")
 
 
 def _holds_objects(archive: zipfile.ZipFile, member: str) -> bool:
-    """Return whether an array of an .npz file holds Python objects, by its header."""
+    """Return whether an array of an .npz file contains Python objects according to its header."""
     readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
     with archive.open(member) as file:
         reader = readers.get(np.lib.format.read_magic(file))
@@ -193,16 +205,16 @@ def _h5py(path: Path) -> ModuleType:
     try:
         return import_module("h5py")
     except ImportError as error:
-        raise needs_package(f"{path.name}: a .h5 file", "h5py", "or save an .npz") from error
+        raise needs_package(f"{path.name}: a .h5 file", "h5py", "or save the data as .npz") from error
 
 
 def _choose(path: Path, names: list[str], given: str | None, what: str, role: str, fallback: str | None) -> str:
-    """Return the name of a dataset in the file, of "x" or "y": the given one, else the usual one for the role."""
+    """Return the name of the "x" or "y" array in the file: the given name, or else a common one for the role."""
     key = f"test_{what}" if role == "test" else what
     if given is not None:
         wanted = given.strip("/")
         if wanted not in names:
-            raise UserError(f"{path.name}: [data] {key} {given!r} is not in it; {did_you_mean(wanted, names)}")
+            raise UserError(f"{path.name}: [data] {key} {given!r} not found in the file; {did_you_mean(wanted, names)}")
         return wanted
     by_lower = {name.lower(): name for name in names}
     for stem in _USUAL_NAMES[what]:
@@ -213,12 +225,16 @@ def _choose(path: Path, names: list[str], given: str | None, what: str, role: st
         return fallback.strip("/")
     raise UserError(
         f"{path.name}: no {'labels' if what == 'y' else 'examples'} found; "
-        f"set [data] {key} to one of {', '.join(names) or 'none (there are no arrays in it)'}"
+        + (f"set [data] {key} to one of {', '.join(names)}" if names else "the file contains no arrays")
     )
 
 
 def _oriented(path: Path, X: Array, y: Array, notes: list[str]) -> tuple[Array, Array]:
-    """Return X with examples first and y as (m,), or raise UserError if their numbers of examples differ."""
+    """Return X with examples on the first axis and y as (m,).
+
+    Raises:
+        UserError: If X and y have different numbers of examples.
+    """
     if y.ndim == 2 and 1 in y.shape:
         y = y.reshape(-1)
     if X.ndim == 1:
@@ -227,19 +243,19 @@ def _oriented(path: Path, X: Array, y: Array, notes: list[str]) -> tuple[Array, 
         axis = 1 if y.shape[0] in (X.shape[0], X.shape[-1]) else 0
         if set(np.unique(y)) == {0, 1} and (y.sum(axis=axis) == 1).all():
             y = y.argmax(axis=axis)
-            notes.append(f"{path.name}: one-hot labels were read as class numbers")
+            notes.append(f"{path.name}: one-hot labels were converted to class numbers")
     if y.ndim != 1:
-        raise UserError(f"{path.name}: labels must be one a row, or one-hot, got shape {y.shape}")
+        raise UserError(f"{path.name}: labels must be one per row, or one-hot, got shape {y.shape}")
     if X.ndim == 2 and len(X) != len(y) == X.shape[1]:
-        notes.append(f"{path.name}: examples were in columns and have been turned into rows")
+        notes.append(f"{path.name}: examples were in columns and were transposed to rows")
         X = np.ascontiguousarray(X.T)
     if len(X) != len(y):
         raise UserError(
-            f"{path.name}: {counted(len(X), 'example')} (first axis) and {counted(len(y), 'label')}; "
-            "they must be equal in number"
+            f"{path.name}: the numbers of examples and labels must be equal, got {counted(len(X), 'example')} "
+            f"(first axis) and {counted(len(y), 'label')}"
         )
     if len(X) == 0:
-        raise UserError(f"{path.name}: there are no examples")
+        raise UserError(f"{path.name} contains no examples")
     return X, y
 
 

@@ -1,7 +1,7 @@
-"""Cells to values: text, numbers, truth values, dates, whatever a column of a DataFrame holds.
+"""Convert cells of any DataFrame column to text, numbers, truth values or dates.
 
-The one place that knows what a missing cell is. A typed cell means what pandas would write for it in a CSV file, so
-that a frame, its CSV file and its Parquet file have the same values.
+Only this module decides what a missing cell is. A typed cell has the meaning that pandas would give it in a CSV file,
+so a frame and its CSV and Parquet files have the same values.
 """
 
 import datetime
@@ -26,7 +26,7 @@ TRUTH_PAIRS = ({"true", "false"}, {"yes", "no"}, {"t", "f"}, {"y", "n"})
 LONGEST_SHOWN = 30
 
 NUMBER = r"^[+-]?(\d+\.?\d*([eE][+-]?\d+)?|\.\d+([eE][+-]?\d+)?|(?i:inf|infinity|nan))$"
-_DURATION = r"^-?\d+ days?( [+-]?\d{2}:\d{2}:\d{2}(\.\d+)?)?$"  # as pandas writes it
+_DURATION = r"^-?\d+ days?( [+-]?\d{2}:\d{2}:\d{2}(\.\d+)?)?$"  # the format of pandas
 _ISO_DAY = r"^\d{4}-\d{2}-\d{2}"
 
 Mask = npt.NDArray[np.bool_]
@@ -34,17 +34,17 @@ Floats = npt.NDArray[np.float64]
 
 
 def is_number_typed(column: pd.Series) -> bool:
-    """Whether the column holds numbers already (truth values and durations are none)."""
+    """Whether the column has a numeric dtype. Truth values and durations do not count as numbers."""
     return bool(pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_bool_dtype(column.dtype))
 
 
 def is_truth_typed(column: pd.Series) -> bool:
-    """Whether the column holds truth values already (categories of truth values are none)."""
+    """Whether the column has a Boolean dtype. Categories of truth values do not count."""
     return bool(pd.api.types.is_bool_dtype(column.dtype)) and not isinstance(column.dtype, pd.CategoricalDtype)
 
 
 def is_date_typed(column: pd.Series) -> bool:
-    """Whether the column holds dates or times already."""
+    """Whether the column has a date or time dtype."""
     if isinstance(column.dtype, pd.ArrowDtype):
         kind = column.dtype.pyarrow_dtype
         return bool(pa.types.is_timestamp(kind) or pa.types.is_date(kind))
@@ -52,17 +52,22 @@ def is_date_typed(column: pd.Series) -> bool:
 
 
 def is_duration_typed(column: pd.Series) -> bool:
-    """Whether the column holds durations already."""
+    """Whether the column has a duration dtype."""
     if isinstance(column.dtype, pd.ArrowDtype):
         return bool(pa.types.is_duration(column.dtype.pyarrow_dtype))
     return bool(pd.api.types.is_timedelta64_dtype(column.dtype))
 
 
 def texts(column: pd.Series, missing: tuple[str, ...], decimal: str = ".") -> pa.Array:
-    """Return the cells as text without the space around them, null where missing.
+    """Return the cells as text without surrounding whitespace, null where missing.
 
-    missing: all markers of a missing cell, as `DataSpec.markers` returns them; an empty cell always is one. Numbers
-    become what a file with this decimal mark would say: 3.0 is "3". Truth values become "True" and "False".
+    Numbers are formatted as in a file with the given decimal mark, and 3.0 becomes "3". Truth values become "True" and
+    "False".
+
+    Args:
+        column: The cells.
+        missing: All markers of a missing cell, as returned by `DataSpec.markers`. Empty cells are always missing.
+        decimal: The decimal mark.
     """
     if isinstance(column.dtype, pd.ArrowDtype) and pa.types.is_large_string(column.dtype.pyarrow_dtype):
         array = pa.chunked_array(column.array.__arrow_array__()).combine_chunks()
@@ -75,9 +80,9 @@ def texts(column: pd.Series, missing: tuple[str, ...], decimal: str = ".") -> pa
 
 
 def numbers(column: pd.Series, missing: tuple[str, ...], decimal: str) -> tuple[Floats, Mask]:
-    """Return the cells as float64, NaN where missing or no number, and a mask of those that are no number.
+    """Return the cells as float64, NaN where missing or not a number, and a mask of the cells that are not numbers.
 
-    Durations are seconds. A marker that is a number stands for all spellings of it.
+    Durations are converted to seconds. A marker that is a number matches all its spellings.
     """
     bad: Mask = np.zeros(len(column), dtype=np.bool_)
     if is_duration_typed(column):
@@ -93,7 +98,7 @@ def numbers(column: pd.Series, missing: tuple[str, ...], decimal: str) -> tuple[
 
 
 def truths(column: pd.Series, missing: tuple[str, ...]) -> tuple[Floats, Mask]:
-    """Return the cells as 0.0 and 1.0, NaN where missing or neither, and a mask of those that are neither."""
+    """Return the cells as 0.0 and 1.0, NaN where missing or neither, and a mask of the cells that are neither."""
     if is_truth_typed(column):
         return column.to_numpy(dtype=np.float64, na_value=np.nan), np.zeros(len(column), dtype=np.bool_)
     cells = pc.utf8_lower(texts(column, missing))
@@ -105,10 +110,13 @@ def truths(column: pd.Series, missing: tuple[str, ...]) -> tuple[Floats, Mask]:
 
 
 def dates(column: pd.Series, missing: tuple[str, ...], form: str, *, or_iso: bool = False) -> tuple[pd.Series, Mask]:
-    """Return the cells as datetime64 (UTC, without zone), NaT where missing or no date, and a mask of no dates.
+    """Return the cells as datetime64 (UTC, naive), NaT where missing or not a date, and a mask of the non-dates.
 
-    form: one of `dates.formats`. or_iso: whether 2024-12-31, which can be no other day, is read in a column of any
-    format.
+    Args:
+        column: The cells.
+        missing: All markers of a missing cell.
+        form: One of `dates.formats`.
+        or_iso: Whether to accept ISO dates such as 2024-12-31, which are unambiguous, in addition to the format.
     """
     if is_date_typed(column):
         stamps = pd.Series(pd.to_datetime(column.astype(object), utc=True)).dt.tz_localize(None)
@@ -122,7 +130,7 @@ def dates(column: pd.Series, missing: tuple[str, ...], form: str, *, or_iso: boo
 
 
 def categories(column: pd.Series, missing: tuple[str, ...], decimal: str = ".") -> npt.NDArray[np.object_]:
-    """Return the cells as Python text (object array), None where missing; 3.0 is the category 3, as pandas reads it."""
+    """Return the cells as strings in an object array, None where missing. 3.0 becomes the category "3"."""
     point = "[.,]" if decimal == "," else "[.]"
     cells = texts(column, missing, decimal)
     shortened = pc.replace_substring_regex(cells, rf"^([+-]?\d+){point}0+$", r"\1")
@@ -132,12 +140,12 @@ def categories(column: pd.Series, missing: tuple[str, ...], decimal: str = ".") 
 
 
 def holds_numbers(column: pd.Series) -> bool:
-    """Whether some cell of the column is a number, not the text of one."""
+    """Whether any cell of the column is a number rather than text that looks like one."""
     return any(_is_number(each) for each in _objects(column))
 
 
 def survives_as_number(text: str, decimal: str) -> bool:
-    """Whether a category is still itself after pandas.read_csv took it for a number: 12 is, 012 and 1.10 are not."""
+    """Whether a category is unchanged if pandas.read_csv parses it as a number: true for 12, false for 012 and 1.10."""
     pointed = text.replace(decimal, ".")
     if re.fullmatch(r"0|-?[1-9]\d*", text):
         return True
@@ -150,7 +158,7 @@ def _marker_set(missing: tuple[str, ...]) -> pa.Array:
 
 
 def _numbers_of_texts(cells: pa.Array, decimal: str) -> tuple[Floats, Mask]:
-    """Return the numbers that texts say, and a mask of those that say none."""
+    """Return the texts as numbers, and a mask of the texts that are not numbers."""
     pointed = _with_point(cells, decimal)
     try:
         return _floats(pointed), np.zeros(len(cells), dtype=np.bool_)
@@ -164,17 +172,17 @@ def _numbers_of_texts(cells: pa.Array, decimal: str) -> tuple[Floats, Mask]:
 
 
 def _with_point(cells: pa.Array, decimal: str) -> pa.Array:
-    """Return texts with a point for their decimal mark."""
+    """Return the texts with their decimal mark replaced by a point."""
     if decimal == ".":
         return cells
-    # A point is then no decimal mark: 1.234 could be a thousand.
+    # A point is then not a decimal mark: 1.234 could mean 1,234.
     pointed = pc.match_substring(cells, ".")
     cells = pc.if_else(pointed, pa.scalar("not a number", type=pa.large_string()), cells)
     return pc.replace_substring(cells, decimal, ".")
 
 
 def _seconds(cells: pa.Array, durations: pa.Array) -> pa.Array:
-    """Return the seconds of durations as text, null for other cells."""
+    """Return durations in seconds, as text, and null for other cells."""
     values = cells.to_pandas().where(durations.to_pandas())
     seconds = pd.to_timedelta(values).dt.total_seconds()
     return pa.array([None if math.isnan(each) else repr(each) for each in seconds.tolist()], type=pa.large_string())
@@ -197,7 +205,7 @@ def _as_numbers(missing: tuple[str, ...], decimal: str) -> tuple[float, ...]:
 
 
 def _objects(column: pd.Series) -> list[object]:
-    """Return the cells as Python objects, None where missing; a float32 is the shortest decimal that says it."""
+    """Return the cells as Python objects, None where missing. A float32 becomes its shortest decimal representation."""
     dtype = column.dtype
     if is_date_typed(column):
         stamps = [None if pd.isna(each) else each for each in column.astype(object)]
@@ -237,11 +245,11 @@ def _cell_text(value: object, decimal: str) -> str | None:
 
 
 def quoted(text: object) -> str:
-    """Return a cell in quotes as messages show it, its head where it is long."""
-    said = str(text)
-    return repr(said if len(said) <= LONGEST_SHOWN else f"{said[: LONGEST_SHOWN - 1]}…")
+    """Return a cell in quotes for a message, truncated if it is long."""
+    shown = str(text)
+    return repr(shown if len(shown) <= LONGEST_SHOWN else f"{shown[: LONGEST_SHOWN - 1]}…")
 
 
 def quoted_list(texts: Sequence[object], most: int = 3) -> str:
-    """Return the first few of some texts in quotes, and how many more there are."""
+    """Return the first few texts in quotes, and the number of the remaining ones."""
     return ", ".join(map(quoted, texts[:most])) + (f" and {len(texts) - most} more" if len(texts) > most else "")

@@ -1,4 +1,4 @@
-"""Numbers that name something, such as a postal code or a hospital's number, and are taken for quantities."""
+"""Detect numeric columns that are codes, such as postal codes or hospital numbers, rather than quantities."""
 
 import re
 
@@ -13,13 +13,13 @@ from study.data.table_warning import TableWarning, some
 
 _CODE = re.compile(r"(^|_)(zip|zip_?code|postal(_?code)?|post_?code|plz|fips|sku|isbn|ean|ssn|phone)$", re.IGNORECASE)
 _NUMBER_OF_A_THING = re.compile(r"_(code|id|number|no|nr)$", re.IGNORECASE)
-LARGE = 100  # a number that ends in _no or _id may count something where it is no larger
+LARGE = 100  # columns named _no or _id may contain counts if their values are below this
 LONG = 10_000
 ALIKE = 0.9
 
 
 def find_codes(opened: Opened, dataset: Dataset) -> list[TableWarning]:
-    """Columns of whole numbers that look like codes; those that the spec names in `numeric` are quantities."""
+    """Return a warning about columns of whole numbers that look like codes, except those listed in `numeric`."""
     frame = opened.cells(opened.parts["train"])
     names = [
         name
@@ -29,14 +29,14 @@ def find_codes(opened: Opened, dataset: Dataset) -> list[TableWarning]:
     if not names:
         return []
     message = (
-        f"whole numbers that look like codes are read as quantities: {some(names)}; "
-        "name them in [data] categorical, ignore or numeric"
+        f"columns with whole numbers that look like codes are treated as quantities: {some(names)}; "
+        "list them in [data] categorical, ignore or numeric"
     )
     return [TableWarning("code", message, tuple(names))]
 
 
 def _is_code(opened: Opened, column: pd.Series) -> bool:
-    """Whether the whole numbers of a column have leading zeros, a telling name, or are long and alike."""
+    """Whether the whole numbers of a column have leading zeros, a name typical of codes, or are long and similar."""
     name, markers = str(column.name), opened.spec.markers(str(column.name))
     values = cells.numbers(column, markers, opened.raw.decimal)[0]
     values = values[~np.isnan(values)]
@@ -50,7 +50,7 @@ def _is_code(opened: Opened, column: pd.Series) -> bool:
     words = re.sub(r"(?<=[a-z])(?=[A-Z])|[ .:-]", "_", name)
     if _CODE.search(words) or (_NUMBER_OF_A_THING.search(words) and values.max() >= LARGE):
         return distinct < len(values) or values.max() >= LARGE
-    # Such as 530101, 5290409: each row has nearly its own, and they begin alike, as quantities do not.
+    # Such as 530101, 5290409: numbers that are nearly unique and, unlike quantities, mostly start with the same digit.
     first_digits = values // 10 ** np.floor(np.log10(np.maximum(values, 1)))
     shares = np.bincount(first_digits.astype(np.int64)) / len(values)
     return bool(values.min() >= LONG and 2 * distinct > len(values) and shares.max() >= ALIKE)

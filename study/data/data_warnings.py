@@ -1,6 +1,6 @@
-"""What in a table should worry a person before a search: each warning says what, where, and what to do.
+"""Warnings about a table before a search. Each warning states the problem, the place and the remedy.
 
-Called by `study.data.overview`. Nothing here changes the data.
+Nothing in this module changes the data.
 """
 
 import json
@@ -24,13 +24,13 @@ from study.text.formatting import counted
 
 FEW_ROWS = 10
 SMALL_DEV = 0.05
-LEFT_OUT = 0.01  # share of the rows from which on leaving them out is severe
-_SIGNS = r"[$€£¥%'’\s]"  # beside them, what parts thousands
+LEFT_OUT = 0.01  # excluding more than this share of the rows is severe
+_SIGNS = r"[$€£¥%'’\s]"  # the thousands separator is removed separately
 _IDENTIFIER_NAME = re.compile(r"(^|[_ .:])(id|idx|index|key|no|nr|number|uuid|guid|unnamed)($|[_ .:])", re.IGNORECASE)
 
 
 def find_data_warnings(opened: Opened, dataset: Dataset, smallest_difference: float) -> tuple[TableWarning, ...]:
-    """Return all data warnings, the ones that spoil a result first."""
+    """Return all data warnings, those that invalidate results first."""
     found = find_severe_warnings(opened, dataset)
     names = list(dataset.column_names)
     found += _left_out(opened, names)
@@ -45,12 +45,12 @@ def find_data_warnings(opened: Opened, dataset: Dataset, smallest_difference: fl
 
 
 def find_severe_warnings(opened: Opened, dataset: Dataset) -> list[TableWarning]:
-    """Return the data warnings that a run and its report say again, and others of their kind that are less grave."""
+    """Return the warnings that may be severe. A run and its report repeat the severe ones."""
     return [*leakage.find_duplicates(opened), *leakage.find_repeated_target(opened, dataset), *_rows_left_out(opened)]
 
 
 def _rows_left_out(opened: Opened) -> list[TableWarning]:
-    """Rows whose class is a word, such as NA, that marks a missing cell: it may be a class."""
+    """Return a warning about rows whose class is a missing-cell marker such as NA, which may be an actual class."""
     raw, kept = opened.raw, opened.target.rows
     if not opened.target.classes:
         return []
@@ -60,16 +60,16 @@ def _rows_left_out(opened: Opened) -> list[TableWarning]:
     found = {text: rows for text, rows in left_out_by_marker(column, absent).items() if text in TARGET_MARKERS}
     if not found or len(kept) == 0:
         return []
-    said = ", ".join(f"{marker!r} in {counted(count, 'row')}" for marker, count in found.items())
+    listed = ", ".join(f"{marker!r} in {counted(count, 'row')}" for marker, count in found.items())
     message = (
-        f"the target {raw.target!r} counts as missing where it is {said}, which are left out; "
+        f"rows with a missing target are excluded: {raw.target!r} is {listed}; "
         f"if that is a class, set [data] keep_na = [{json.dumps(raw.target, ensure_ascii=False)}]"
     )
     return [TableWarning("rows_left_out", message, (raw.target,), severe=sum(found.values()) > LEFT_OUT * len(column))]
 
 
 def _grouped_digits(opened: Opened, dataset: Dataset) -> list[TableWarning]:
-    """Columns of text that are numbers with grouped digits, such as 1,250."""
+    """Return warnings about text columns that contain numbers with grouped digits, such as 1,250."""
     _, given = kinds.candidate_columns(opened.raw.features, opened.spec, opened.raw.label)
     numeric = [name for name, kind, _ in dataset.preprocessing.named_steps["cells"].columns if kind != "categorical"]
     frame = opened.cells(opened.parts["train"])
@@ -83,7 +83,7 @@ def _grouped_digits(opened: Opened, dataset: Dataset) -> list[TableWarning]:
     return [
         TableWarning(
             "grouped_digits",
-            f'numbers with grouped digits are read as text: {some(names)}; set [data] thousands = "{mark}"',
+            f'columns with grouped digits are read as text: {some(names)}; set [data] thousands = "{mark}"',
             tuple(names),
         )
         for mark, names in found.items()
@@ -91,7 +91,7 @@ def _grouped_digits(opened: Opened, dataset: Dataset) -> list[TableWarning]:
 
 
 def _left_out(opened: Opened, names: list[str]) -> list[TableWarning]:
-    """Columns of text that are no features: numbers with signs, and texts of which nearly each row has another one."""
+    """Return warnings about text columns that are not used: numbers with symbols, and text that is nearly unique."""
     raw = opened.raw
     _, given = kinds.candidate_columns(raw.features, opened.spec, raw.label)
     frame = opened.cells(opened.parts["train"])
@@ -104,23 +104,27 @@ def _left_out(opened: Opened, names: list[str]) -> list[TableWarning]:
         plain = pc.replace_substring(found, "." if raw.decimal == "," else ",", "")
         plain = pd.Series(pd.arrays.ArrowExtensionArray(pc.replace_substring_regex(plain, _SIGNS, "")))
         if thousands.find_mark(frame[name], markers, raw.decimal):
-            continue  # has a warning of its own
+            continue  # _grouped_digits warns about it
         numbers = not cells.numbers(plain, markers, raw.decimal)[1].any()
         (signs if numbers else texts)[name] = f"{name} ({kinds.example(found)})"
     found = []
     if signs:
-        message = f"numbers with signs are no features: {some([*signs.values()])}; write them plain, such as 1234.5"
+        message = (
+            f"columns with symbols in their numbers are not used: {some([*signs.values()])}; "
+            "write plain numbers, such as 1234.5"
+        )
         found.append(TableWarning("no_feature", message, tuple(signs)))
     if texts:
-        message = f"no features, for nearly each row has another text: {some([*texts.values()])}; " + (
-            "where one groups rows add it to [data] categorical"
+        message = (
+            f"columns with a different text in nearly every row are not used: {some([*texts.values()])}; "
+            "if a column groups rows, add it to [data] categorical"
         )
         found.append(TableWarning("no_feature", message, tuple(texts)))
     return found
 
 
 def _columns(opened: Opened, dataset: Dataset) -> list[TableWarning]:
-    """Constant columns, mostly missing ones, and those that look like identifiers, in train."""
+    """Return warnings about columns that, in train, are constant, mostly missing, or look like identifiers."""
     constant, empty, identifiers = [], [], []
     frame = opened.cells(opened.parts["train"])
     for name, kind, _ in dataset.preprocessing.named_steps["cells"].columns:
@@ -148,19 +152,24 @@ def _columns(opened: Opened, dataset: Dataset) -> list[TableWarning]:
     found = []
     if constant:
         found.append(
-            TableWarning("constant", f"constant in train: {some(constant)}; they say nothing", tuple(constant))
+            TableWarning(
+                "constant", f"constant columns in train: {some(constant)}; they carry no information", tuple(constant)
+            )
         )
     if empty:
-        message = f"more than 90% missing in train: {some(empty)}; consider [data] drop"
+        message = f"columns with more than 90% missing cells in train: {some(empty)}; consider [data] drop"
         found.append(TableWarning("mostly_missing", message, tuple(empty)))
     if identifiers:
-        message = f"a different whole number in each row: {some(identifiers)}; an identifier? Add it to [data] ignore"
+        message = (
+            f"columns with a different whole number in each row: {some(identifiers)}; "
+            "if they are identifiers, add them to [data] ignore"
+        )
         found.append(TableWarning("identifier", message, tuple(identifiers)))
     return found
 
 
 def _same_columns(opened: Opened, names: list[str]) -> list[TableWarning]:
-    """Columns that say the same in other words (class and pclass, °C and °F): one of them is enough."""
+    """Return warnings about redundant columns, such as class and pclass, or °C and °F."""
     frame = opened.cells(opened.parts["train"])
     by_pattern: dict[bytes, list[str]] = {}
     for name in names:
@@ -168,16 +177,17 @@ def _same_columns(opened: Opened, names: list[str]) -> list[TableWarning]:
         if pattern is not None:
             by_pattern.setdefault(pattern, []).append(name)
     return [
-        TableWarning("same_column", f"{some(same)} say the same in train; one of them is enough", tuple(same))
+        TableWarning("same_column", f"{some(same)} are redundant on the training set; drop all but one", tuple(same))
         for same in by_pattern.values()
         if len(same) > 1
     ]
 
 
 def _pattern(opened: Opened, column: pd.Series) -> bytes | None:
-    """Return a digest that columns which say the same have in common, None where a column has nothing of the kind.
+    """Return a digest that redundant columns share, or None if the column is constant or its text is nearly unique.
 
-    Where values recur, that is which cells are equal; numbers that hardly do have their order, either way round.
+    If values repeat, the digest identifies which cells are equal. For numbers that hardly repeat, it identifies their
+    order up to reversal.
     """
     markers = opened.spec.markers(str(column.name))
     codes, uniques = pd.factorize(column if cells.is_number_typed(column) else cells.texts(column, markers).to_pandas())
@@ -203,7 +213,7 @@ def _rare_classes(opened: Opened) -> list[TableWarning]:
         counts = {part: int((target.codes[rows] == code).sum()) for part, rows in opened.parts.items()}
         if counts["train"] < FEW_ROWS or min(counts.values()) == 0:
             spread = ", ".join(f"{count} in {part}" for part, count in counts.items())
-            message = f"class {name!r} has few rows ({spread}); merge it with another or bring more"
+            message = f"class {name!r} has few rows ({spread}); merge it with another class or add more rows"
             found.append(TableWarning("rare_class", message, (name,)))
     return found
 
@@ -216,8 +226,8 @@ def _small_dev(opened: Opened, smallest: float) -> list[TableWarning]:
         rows = f"train and dev have {counted(m + len(opened.parts['train']), 'example')}"
     else:
         rows = f"dev has {counted(m, 'example')}"
-    remedy = "bring more rows" if folds else "consider [data] folds = 5 or more rows"
+    remedy = "add more rows" if folds else "consider [data] folds = 5 or add more rows"
     regression = opened.target.task == "regression"
-    unit = f"{100 * smallest:.1f}% of the RMSE" if regression else f"{100 * smallest:.1f} points of accuracy"
-    message = f"{rows} and cannot tell candidates apart that differ by less than {unit} (paired, 5% level); {remedy}"
+    unit = f"{100 * smallest:.1f}% of the RMSE" if regression else f"{100 * smallest:.1f} percentage points of accuracy"
+    message = f"{rows}, too few to detect differences below {unit} between candidates (paired, 5% level); {remedy}"
     return [TableWarning("small_dev", message)]

@@ -1,7 +1,4 @@
-"""The records that the data stage hands on: a part, the scale of a target, a whole dataset.
-
-Made by `study.data.loading`; read by the search, the ledger and the report. Frozen: nobody changes them.
-"""
+"""Frozen records for prepared data: one part, the scale of a target, and a whole dataset."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -23,12 +20,16 @@ FloatArray = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """One part of a dataset; columns are examples.
+    """One part of a dataset. Columns are examples.
 
-    X: (n_x, m), float32, C-contiguous. Y: (n_y, m), float32: 0 or 1 in (1, m) for two classes, one-hot
-    in (K, m) for several, standardized in (1, m) for regression. rows: (m,), int64, the examples' row
-    numbers in the source, counted from 0. misfits: cells that do not fit their column. weight: (1, m), what each
-    training example counts for, with mean 1; None where all count the same, and in parts that are not trained on.
+    Attributes:
+        X: Features, (n_x, m), float32, C-contiguous.
+        Y: Outputs, (n_y, m), float32: 0 or 1 in (1, m) for two classes, one-hot in (K, m) for more classes, and
+            standardized in (1, m) for regression.
+        rows: Row numbers of the examples in the source, (m,), int64, starting at 0.
+        misfits: Cells that do not match the type of their column.
+        weight: Relative weights of the training examples, (1, m), with mean 1, or None if all are equal. Parts that are
+            not trained on have none.
     """
 
     X: FloatArray
@@ -39,7 +40,7 @@ class Part:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What had to be decided to read these rows."""
+        """Notes on the cells that do not match the type of their column."""
         return tuple(each.note for each in self.misfits)
 
     @property
@@ -50,9 +51,12 @@ class Part:
 
 @dataclass(frozen=True)
 class TargetScale:
-    """How a regression target was brought to mean 0 and deviation 1, so that results get their unit back.
+    """The standardization of a regression target, used to convert results back to original units.
 
-    mean and scale are those of train, after log(1 + y) where log1p is set.
+    Attributes:
+        mean: Mean of train, after log(1 + y) if log1p is set.
+        scale: Standard deviation of train, after log(1 + y) if log1p is set.
+        log1p: Whether the network learns log(1 + y).
     """
 
     mean: float
@@ -60,19 +64,24 @@ class TargetScale:
     log1p: bool
 
     def from_units(self, y: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Return targets in their own unit, any shape, as the network learns them."""
+        """Convert targets of any shape from original units to the standardized values that the network learns."""
         raw = np.log1p(y) if self.log1p else y
         return (raw - self.mean) / self.scale
 
     def to_units(self, Y: npt.NDArray[np.generic]) -> npt.NDArray[np.float64]:
-        """Return standardized targets or predictions, any shape, in the target's own unit (float64)."""
+        """Convert standardized targets or predictions of any shape to original units, as float64."""
         raw = np.asarray(Y, dtype=np.float64) * self.scale + self.mean
         return np.expm1(raw) if self.log1p else raw
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What was found out or decided while data were read. about: what it concerns; text: one line."""
+    """Something detected or decided while the data were read.
+
+    Attributes:
+        about: The subject.
+        text: One line for the user.
+    """
 
     about: Literal["file", "target", "task", "sizes", "data"]
     text: str
@@ -80,15 +89,26 @@ class Finding:
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Train and dev, prepared, and all that is needed to prepare more rows; never a row of the test set.
+    """Prepared train and dev, and everything needed to prepare more rows. It never contains test rows.
 
-    classes: labels in the order of Y's rows (for two classes: of 0 and 1), () for regression.
-    column_names and feature_names: before and after preprocessing. default_metric: accuracy,
-    balanced_accuracy where the rarest class has under 10% of the rows, or rmse. fingerprint: SHA-256
-    (hex) over column names and values as read; part_fingerprints: the same for train, dev, test and confirm.
-    preprocessing: the fitted scikit-learn transformer from a DataFrame of raw cells (columns by name) to an
-    (m, n_x) matrix. dialect: the keys of `[data]` that say how the text file is written, {} of other sources.
-    findings: what was found out and decided, in the order of the work.
+    Attributes:
+        source: The source, as written in the spec.
+        task: The type of prediction.
+        train: Training examples.
+        dev: Examples on which trials are compared.
+        confirm: Examples set aside for `study confirm`, if any.
+        classes: Labels in the order of the rows of Y (the order 0, 1 for two classes); () for regression.
+        feature_names: Names of the rows of X, after preprocessing.
+        column_names: Names of the columns that are used, before preprocessing.
+        target_name: Name of the target column.
+        target_scale: Standardization of a regression target, otherwise None.
+        default_metric: accuracy, balanced_accuracy if the rarest class has less than 10% of the rows, or rmse.
+        fingerprint: Hexadecimal SHA-256 of the column names and the values as read.
+        part_fingerprints: The same for train, dev, test and confirm.
+        preprocessing: The fitted scikit-learn transformer from a DataFrame of raw cells to an (m, n_x) matrix.
+        dialect: The keys of `[data]` that describe the format of a text file; {} for other sources.
+        findings: What was detected and decided, in processing order.
+        metric_reason: Why the default metric is not the usual one of the task, or "".
     """
 
     source: str
@@ -126,7 +146,7 @@ class Dataset:
 
     @property
     def output_activation(self) -> OutputActivation:
-        """The activation of the last layer that serves the task."""
+        """The activation of the output layer for this task."""
         if self.task == "binary":
             return "sigmoid"
         return "softmax" if self.task == "multiclass" else "identity"

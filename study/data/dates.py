@@ -1,4 +1,4 @@
-"""Formats of dates and times, and text to timestamps."""
+"""Detect the format of dates and times, and parse text into timestamps."""
 
 import re
 
@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 ISO = "ISO8601"
 ISO_WEEK, QUARTER = "ISO week", "quarter"
 SECONDS, MILLISECONDS = "seconds since 1970", "milliseconds since 1970"
-# What a cell begins with, at least, for a column to be looked at as dates without being named.
+# A column that is not listed in `dates` is tried as dates only if its first cells match this pattern.
 PATTERN = (
     r"^\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|^\d{4}-(0[1-9]|1[0-2])$|^\d{4}-?W\d{2}|^\d{8}T\d|^\d{4}-?Q[1-4]$"
     r"|^\d{1,2}[ /-][A-Za-z]{3}|^[A-Za-z]{3,9}[ -]\d{1,4}|^[A-Za-z]{3},? (\d|[A-Za-z]{3} )"
@@ -30,14 +30,14 @@ _EPOCHS = {SECONDS: (r"\d{9,10}(\.\d*)?", "s"), MILLISECONDS: (r"\d{12,13}(\.\d*
 
 
 def formats(day_first: bool | None) -> tuple[str, ...]:
-    """Return the formats that are tried, in order; day_first: None for the day first, then the month."""
+    """Return the formats to try, in order. With day_first None, formats with the day first precede the others."""
     orders = {None: DAY_FIRST + MONTH_FIRST, True: DAY_FIRST, False: MONTH_FIRST}[day_first]
     with_clock = [day + clock for day in (*orders, *_OTHER_DAYS) for clock in _CLOCKS]
     return (ISO, *with_clock, *_WHOLE, ISO_WEEK, QUARTER, SECONDS, MILLISECONDS)
 
 
 def other_order(form: str) -> str:
-    """Return the format with day and month exchanged; "" where their order is no question."""
+    """Return the format with day and month exchanged, or "" if their order is unambiguous."""
     for one, other in zip(DAY_FIRST + MONTH_FIRST, MONTH_FIRST + DAY_FIRST, strict=True):
         if form.startswith(one):
             return other + form.removeprefix(one)
@@ -45,9 +45,9 @@ def other_order(form: str) -> str:
 
 
 def matching_format(texts: pa.Array, day_first: bool | None, pattern: str = "") -> str:
-    """Return the first of the known formats that all texts are in, "" if there is none.
+    """Return the first known format that matches all texts, or "" if there is none.
 
-    pattern: what the first of them have to match.
+    pattern: A regular expression that the first few texts must match.
     """
     sample = texts.slice(0, _SAMPLE)
     if len(sample) == 0 or not pc.all(pc.match_substring_regex(sample, pattern)).as_py():
@@ -56,25 +56,30 @@ def matching_format(texts: pa.Array, day_first: bool | None, pattern: str = "") 
 
 
 def describe(texts: pa.Array, form: str, day_first: bool | None) -> str:
-    """Return how texts (at least one) are read in a format that all are in, with an example where that says more.
+    """Describe how texts in a known format are read, with an example where it helps.
 
-    day_first: as it is set. Left to be found, a note says whether the other order of day and month fits, too.
+    Args:
+        texts: At least one text. All texts match the format.
+        form: The format.
+        day_first: The value from the spec. If it is None, the description mentions the other order of day and month
+            where that fits as well.
     """
     if form == ISO:
         texts = texts.filter(pc.invert(pc.match_substring_regex(texts, _ISO_DAY)))
         if len(texts) == 0:
-            return "dates, year first"
+            return "dates with the year first"
     stamps = parse(texts.to_pandas(), form)
     other = other_order(form)
-    telling = int((stamps.dt.day != stamps.dt.month).argmax()) if other else 0  # 01/01/2024 does not show the order
-    said = f"dates, {texts[telling].as_py()!r} is read as {stamps.iloc[telling]:%Y-%m-%d}"
+    telling = int((stamps.dt.day != stamps.dt.month).argmax()) if other else 0  # not 01/01/2024
+    description = f"dates; {texts[telling].as_py()!r} is read as {stamps.iloc[telling]:%Y-%m-%d}"
     if not other:
-        return said
+        return description
     first, second = ("day", "month") if form.startswith(DAY_FIRST) else ("month", "day")
-    said += f", the {first} first"
+    description += f", with the {first} first"
     if day_first is None and _fit(texts, other):
-        said += f"; the {second} first fits, too: set [data] day_first = {'false' if first == 'day' else 'true'} for it"
-    return said
+        value = "false" if first == "day" else "true"
+        description += f"; if the {second} comes first, set [data] day_first = {value}"
+    return description
 
 
 def _fit(texts: pa.Array, form: str) -> bool:
@@ -82,16 +87,16 @@ def _fit(texts: pa.Array, form: str) -> bool:
 
 
 def parse(values: pd.Series, form: str) -> pd.Series:
-    """Return texts (None where missing) as datetime64 in UTC without zone; NaT for what is not in the format.
+    """Return texts (None where missing) as naive datetime64 in UTC, NaT for texts that do not match the format.
 
-    A week is its Monday, a quarter its first day.
+    A week becomes its Monday, and a quarter its first day.
     """
     texts = values.map(lambda text: _ZONE.sub("", text), na_action="ignore")
     if form in _EPOCHS:
         pattern, unit = _EPOCHS[form]
         texts = texts.where(texts.str.fullmatch(pattern, na=False), None)
         return pd.to_datetime(pd.to_numeric(texts), unit=unit, errors="coerce").dt.floor("us")
-    if form in _DIGITS:  # %Y%m would take five digits, too
+    if form in _DIGITS:  # %Y%m would also accept five digits
         texts = texts.where(texts.str.fullmatch(_DIGITS[form], na=False), None)
     elif form == ISO_WEEK:
         texts, form = texts.map(_monday, na_action="ignore"), "%G-W%V-%u"

@@ -1,4 +1,4 @@
-"""Which mark the numbers of a text file have: a point, or a comma, which may group digits as well."""
+"""Detect the decimal mark of a text file. A comma may be a decimal mark or a thousands separator."""
 
 import re
 
@@ -11,7 +11,7 @@ _POINT_NUMBER = re.compile(r"[+-]?\d*\.\d+([eE][+-]?\d+)?")
 
 
 def find_decimal(rows: list[list[str]], separator: str) -> str:
-    """Return a comma where cells such as 3,14 are found and none such as 3.14, nor such as 1,234,567."""
+    """Return the decimal mark: a comma if there are cells such as 3,14 and none such as 3.14 or 1,234,567."""
     if separator == ",":
         return "."
     cells = [cell.strip() for row in rows for cell in row]
@@ -20,17 +20,17 @@ def find_decimal(rows: list[list[str]], separator: str) -> str:
     commas = [cell for cell in cells if COMMA_NUMBER.fullmatch(cell)]
     points = [cell for cell in cells if _POINT_NUMBER.fullmatch(cell)]
     if all(map(_PERHAPS_GROUPED.fullmatch, commas)) and not all(map(_POINT_GROUPED.fullmatch, points)):
-        return "."  # beside 0.5 the comma of 1,234 groups digits
+        return "."  # in a file that also contains 0.5, the comma in 1,234 groups digits
     return "," if len(commas) > len(points) else "."
 
 
 def describe_comma(rows: list[list[str]]) -> str:
-    """Return a note on the decimal comma, with an example; where all could be thousands, how to say that they are."""
+    """Describe the decimal comma with an example, and mention [data] thousands if every comma could group digits."""
     cells = [cell.strip() for row in rows for cell in row]
     commas = [cell for cell in cells if COMMA_NUMBER.fullmatch(cell)]
     if not commas:
         return "decimal comma"
-    said = f"decimal comma ({commas[0]} is read as {commas[0].replace(',', '.')}"
+    description = f"decimal comma ({commas[0]} is read as {commas[0].replace(',', '.')}"
     if all(_PERHAPS_GROUPED.fullmatch(cell) for cell in commas):
-        said += '; if the comma groups thousands, set [data] thousands = ","'
-    return f"{said})"
+        description += '; if the comma groups thousands, set [data] thousands = ","'
+    return f"{description})"

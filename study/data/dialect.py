@@ -1,6 +1,6 @@
-"""How a text file is written: encoding, separator, quoting, header and decimal mark, found from its head.
+"""Detect the format of a text file: encoding, separator, quoting, header and decimal mark.
 
-What the spec sets is taken as it is. Never holds more than the head in memory.
+Only the head of the file is read into memory. Values that the spec sets are not detected.
 """
 
 import codecs
@@ -27,18 +27,23 @@ SEPARATORS = (*USUAL_SEPARATORS, *ODD_SEPARATORS, " ", WHITESPACE)
 SEPARATOR_WORDS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar", " ": "space", WHITESPACE: "runs of spaces"}
 COMMENT_MARKS = ("#", "%", "//", "!")
 ROW_NAMES = "row_names"
-_PREAMBLE = 30  # rows before a header, at most
+_PREAMBLE = 30  # maximum number of rows before a header
 
 _EXCEL_SEPARATOR = re.compile(r"\s*\"?sep=(.)\"?\s*", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Dialect:
-    """How a text file is written.
+    """The format of a text file.
 
-    form: how lines are cut. header: whether a row names the columns. skipped: lines before the first row of values, the
-    header too. names: of the columns. read_as: what was found out, such as
-    "separator ;, decimal comma"; "" where the spec says it all.
+    Attributes:
+        encoding: The encoding.
+        form: How lines are split into cells.
+        header: Whether a row names the columns.
+        decimal: The decimal mark.
+        skipped: Number of lines before the first row of values, including the header.
+        names: Names of the columns.
+        read_as: What was detected, such as "separator semicolon, decimal comma", or "" if the spec sets everything.
     """
 
     encoding: str
@@ -52,22 +57,22 @@ class Dialect:
 
 @dataclass(frozen=True)
 class _Head:
-    """Rows of a head, empty ones left out, and for each the number of lines up to its end."""
+    """The non-empty rows at the start of a file, and the number of lines up to the end of each."""
 
     rows: list[list[str]]
     ends: list[int]
 
     @property
     def width(self) -> int:
-        """The number of cells that most rows have."""
+        """The most frequent number of cells per row."""
         return Counter(map(len, self.rows)).most_common(1)[0][0] if self.rows else 0
 
 
 def find_dialect(path: Path, spec: DataSpec) -> Dialect:
-    """Return how the file is written; what the spec sets is taken as it is.
+    """Detect the format of a file. Values that the spec sets are used unchanged.
 
     Raises:
-        UserError: for a file without line ends in its first 8 MB, with binary content, or in no known encoding.
+        UserError: If there is no line break in the first 8 MB, or the file is binary or in an unknown encoding.
     """
     _check_line_ends(path)
     encoding = codecs.lookup(spec.encoding or find_encoding(path)).name
@@ -79,7 +84,7 @@ def find_dialect(path: Path, spec: DataSpec) -> Dialect:
         separator = spec.separator
     text = "".join(lines[skipped:])
     if not text.strip():
-        raise UserError(f"{path.name}: there is nothing but empty lines")
+        raise UserError(f"{path.name} contains only empty lines")
     quote = _find_quote(text) if spec.quote is None else spec.quote
     if separator is None:
         separator = "\t" if path.suffix.lower() == ".tsv" and "\t" in text else _find_separator(lines[skipped:], quote)
@@ -93,7 +98,7 @@ def find_dialect(path: Path, spec: DataSpec) -> Dialect:
         f"separator {SEPARATOR_WORDS.get(separator, repr(separator))}" if spec.separator is None else "",
         f"quote {quote or 'none'}" if spec.quote is None and quote != '"' else "",
         f"escape {escape}" if spec.escape is None and escape else "",
-        ("header" if start.header else "no header: columns are column_0, column_1, ...") if spec.header is None else "",
+        ("header" if start.header else "no header (columns column_0, column_1, ...)") if spec.header is None else "",
         describe_comma(start.rows) if spec.decimal is None and decimal == "," else "",
         *start.remarks,
     ]
@@ -102,7 +107,11 @@ def find_dialect(path: Path, spec: DataSpec) -> Dialect:
 
 
 def _check_line_ends(path: Path) -> None:
-    """Raise UserError unless a line ends in the first MAXIMUM_LINE_BYTES, or the file does."""
+    """Check that the first line is at most MAXIMUM_LINE_BYTES long.
+
+    Raises:
+        UserError: If it is longer.
+    """
     with path.open("rb") as file:
         while block := file.read(HEAD_BYTES):
             if b"\n" in block or b"\r" in block:
@@ -113,12 +122,12 @@ def _check_line_ends(path: Path) -> None:
 
 def _no_line_ends(path: Path) -> UserError:
     return UserError(
-        f"{path.name}: no line ends in the first {MAXIMUM_LINE_BYTES >> 20} MB; a table has one row a line"
+        f"{path.name}: no line break in the first {MAXIMUM_LINE_BYTES >> 20} MB; a table must have one row per line"
     )
 
 
 def _head(path: Path, encoding: str) -> str:
-    """Return the first whole lines of the file, about HEAD_BYTES of them and at least one."""
+    """Return about HEAD_BYTES of complete lines from the start of the file, at least one."""
     size = path.stat().st_size
     with path.open("rb") as file:
         decoder = codecs.getincrementaldecoder(encoding)()
@@ -134,12 +143,12 @@ def _head(path: Path, encoding: str) -> str:
         except UnicodeDecodeError as error:
             raise wrong_encoding(path, encoding, error) from error
         except UnicodeError as error:
-            raise UserError(f"{path.name}: not in {encoding} ({error}); set [data] encoding to another") from error
+            raise UserError(f"{path.name} is not in {encoding} ({error}); change [data] encoding") from error
     return text.removeprefix("\ufeff")
 
 
 def _leading_lines(lines: list[str]) -> tuple[int, str | None]:
-    """Return how many lines before the table say something else, and the separator that Excel's `sep=;` names."""
+    """Return the number of comment lines before the table, and the separator if Excel's `sep=;` line declares one."""
     if lines and (match := _EXCEL_SEPARATOR.fullmatch(lines[0])):
         return 1, match[1]
     count = next((number for number, line in enumerate(lines) if line.strip() and not _mark(line)), len(lines))
@@ -147,12 +156,12 @@ def _leading_lines(lines: list[str]) -> tuple[int, str | None]:
 
 
 def _mark(line: str) -> str:
-    """Return the mark with which a line says that it is a comment; "" for other lines."""
+    """Return the comment mark at the start of a line, or "" if it is not a comment."""
     return next((mark for mark in COMMENT_MARKS if line.lstrip().startswith(mark)), "")
 
 
 def _parse(lines: list[str], form: Form) -> _Head:
-    """Return the first rows, with the number of lines up to the end of each."""
+    """Return the first rows, and the number of lines up to the end of each."""
     head = _Head([], [])
     counted = CountedLines(iter(lines))
     rows = form.rows(counted)
@@ -163,20 +172,20 @@ def _parse(lines: list[str], form: Form) -> _Head:
                 head.ends.append(counted.count)
             if len(head.rows) == HEAD_ROWS:
                 break
-    except csv.Error:  # a cell longer than the module takes: what came before it is enough
+    except csv.Error:  # a cell exceeds the limit of the csv module; the rows before it are enough
         pass
     return head
 
 
 def _find_quote(text: str) -> str:
-    """Return ' where it encloses cells and " encloses none, else "."""
+    """Return a single quote if it encloses cells and no double quote occurs, or else a double quote."""
     if '"' not in text and len(re.findall(r"(?:^|[,;\t|])\s?'[^'\n]*'(?=\s*(?:$|[,;\t|]))", text, re.MULTILINE)) >= 2:
         return "'"
     return '"'
 
 
 def _find_escape(text: str, separator: str, quote: str) -> str:
-    """Return a backslash where databases write one: before a quote within a cell, or in the empty cell \\N."""
+    """Return a backslash if it precedes quotes within cells or marks empty cells as \\N, as in exports of databases."""
     parting = r"\s" if separator == WHITESPACE else re.escape(separator)
     end = rf"\s*(?:{parting}|[\r\n]|$)"
     if re.search(rf"(?:^|{parting})\\N(?:{parting}|$)", text, re.MULTILINE):
@@ -187,10 +196,11 @@ def _find_escape(text: str, separator: str, quote: str) -> str:
 
 
 def _find_separator(lines: list[str], quote: str) -> str:
-    """Return the separator that cuts most rows into the same number of cells, at least two; else a comma.
+    """Return the separator that splits most rows into the same number of cells, at least two, or else a comma.
 
-    Decimal commas cut evenly, too: into more cells perhaps, but not the names of a header. So a semicolon, a tab or a
-    bar comes first where it cuts evenly and leaves numbers such as 3,14. Spaces, which text has, come last.
+    Decimal commas may also split rows evenly, possibly into more cells, but not the names in a header. Therefore, a
+    semicolon, a tab or a bar takes precedence if it splits evenly and leaves numbers such as 3,14. Spaces come last
+    because they also occur within text.
     """
     best, best_score = ",", (False, False, 0.0, 0, 0)
     for separator in SEPARATORS:
@@ -201,7 +211,7 @@ def _find_separator(lines: list[str], quote: str) -> str:
         widths = [len(row) for row in head.rows]
         numbers = any(COMMA_NUMBER.fullmatch(cell.strip()) for cell in chain(*head.rows))
         evenly = separator in (";", "\t", "|", " ", WHITESPACE) and len(set(widths)) == 1 and numbers
-        # Nearly all rows agree or they do not; among those that agree the most cells win.
+        # Rounding ignores a few deviating rows. Among equally consistent separators, the one with most cells wins.
         share = round(widths.count(width) / len(widths), 1)
         rank = 2 if separator in USUAL_SEPARATORS else 1 if separator in ODD_SEPARATORS else 0
         score = (evenly, widths[0] == width, share, rank, width)
@@ -212,7 +222,15 @@ def _find_separator(lines: list[str], quote: str) -> str:
 
 @dataclass(frozen=True)
 class _Start:
-    """Where a table begins. skipped: lines before the first row of values. rows: of the head, without the header."""
+    """The start of a table.
+
+    Attributes:
+        header: Whether a row names the columns.
+        names: Names of the columns.
+        skipped: Number of lines before the first row of values.
+        rows: Rows of the head, without the header.
+        remarks: What was detected.
+    """
 
     header: bool
     names: tuple[str, ...]
@@ -222,7 +240,7 @@ class _Start:
 
 
 def _find_start(lines: list[str], skipped: int, form: Form, spec: DataSpec) -> _Start:
-    """Return the names of the columns and the line at which values begin."""
+    """Find the names of the columns and the first line of values."""
     head = _commented_header(lines, skipped, form) if spec.header is not False else None
     if head is not None:
         skipped -= 1
@@ -233,7 +251,7 @@ def _find_start(lines: list[str], skipped: int, form: Form, spec: DataSpec) -> _
     ends, rows = head.ends[before:], head.rows[before:]
     first = [cell.strip() for cell in rows[0]]
     width = len(first)
-    remarks = [f"lines left out before the table: {lines_before}"] if lines_before and spec.skip_lines is None else []
+    remarks = [f"lines skipped before the table: {lines_before}"] if lines_before and spec.skip_lines is None else []
     is_short = _lacks_a_cell(rows) and spec.header is not False
     header = spec.header
     if header is None:
@@ -245,12 +263,12 @@ def _find_start(lines: list[str], skipped: int, form: Form, spec: DataSpec) -> _
         names.append(f"column_{width}")
     elif is_short:
         names.insert(0, ROW_NAMES)
-        remarks.append(f"the first column, which has no name, is {ROW_NAMES}")
+        remarks.append(f"the unnamed first column is called {ROW_NAMES}")
     return _Start(True, tuple(names), skipped + ends[0], rows[1:], tuple(remarks))
 
 
 def _commented_header(lines: list[str], skipped: int, form: Form) -> _Head | None:
-    """Return the rows from the comment before the table on, where it names the columns: "# x y z" above numbers."""
+    """Return the rows from the last comment line on if it names the columns, such as "# x y z" above numbers."""
     if not skipped or not (mark := _mark(lines[skipped - 1])):
         return None
     names = lines[skipped - 1].lstrip()[len(mark) :].lstrip(" ")
@@ -265,7 +283,7 @@ def _commented_header(lines: list[str], skipped: int, form: Form) -> _Head | Non
 
 
 def _preamble(head: _Head) -> int:
-    """Return how many rows before a header are none of the table's: as a report has its title and date."""
+    """Return the number of rows before the header that do not belong to the table, such as a title and a date."""
     width = head.width
     before = next((index for index, row in enumerate(head.rows) if len(row) == width), 0)
     rest = head.rows[before:]
@@ -277,7 +295,7 @@ def _preamble(head: _Head) -> int:
 
 
 def _lacks_a_cell(rows: list[list[str]]) -> bool:
-    """Whether the first row has a name less than there are columns: R gives none to the names of rows."""
+    """Whether the first row has one name fewer than there are columns, as in files by R, where row names have none."""
     if len(rows) < 2 or any(is_number(cell.strip()) for cell in rows[0]):
         return False
     return all(len(row) == len(rows[0]) + 1 for row in rows[1:])

@@ -1,7 +1,7 @@
-"""The spec that `study init FILE` writes: what was found in the file, as TOML with comments to edit.
+"""Draft the spec that `study init FILE` writes: what was detected in the file, as commented TOML.
 
-Called through `study.data.draft_spec`. What would stop a run (text among numbers, identifiers) is set so that
-the spec runs as it is; what a person should decide stands there as a comment.
+Anything that would stop a run, such as text among numbers, is handled by keys, so the spec runs without changes.
+Decisions that are left to the user are described in comments.
 """
 
 import re
@@ -24,23 +24,23 @@ from study.spec.sources import FILE_SUFFIXES
 _FEW_MARKERS = 3
 _GUESSES = 20
 
-SMALL = 1_000  # rows of train and dev below which a spec has folds: a part of so few tells candidates apart by luck
+SMALL = 1_000  # with fewer rows in train and dev, a draft uses folds: comparisons on a smaller dev set are too noisy
 
 
 @dataclass(frozen=True)
 class Draft:
-    """A spec as drafted.
+    """A drafted spec.
 
     Attributes:
-        text: TOML, to be saved in the folder of the file.
-        name: of the study.
-        read_as: how a text file is written, where it was found out.
-        target: as the spec has it, None where the file has one labelled array.
-        task: that the target makes, with its classes; None where it cannot be one.
-        ignored: columns that only name a row.
-        trouble: why the target cannot be one, where the guess was wrong.
-        decisions: what else was decided on the way, a line each.
-        warnings: what to look at before the study runs.
+        text: The spec as TOML, to be saved in the folder of the file.
+        name: Name of the study.
+        read_as: The detected format of a text file, or None.
+        target: The target as in the spec, or None for array files, whose labels are a separate array.
+        task: The task and its classes, or None if no column can be the target.
+        ignored: Columns that only identify rows.
+        trouble: Why the guessed target is unsuitable, or None.
+        decisions: Other decisions, one line each.
+        warnings: Problems to check before the study runs.
     """
 
     text: str
@@ -55,16 +55,19 @@ class Draft:
 
 
 def write_draft(file: Path, target: str | None, reading: Mapping[str, object] | None = None) -> Draft:
-    """Return a spec for the file.
+    """Draft a spec for a file.
 
-    target: a column's name, or its position as text ("-1"); None for a guess. reading: keys of `[data]` that say how
-    the file is written (separator, encoding, header, ...); what is not said is found.
+    Args:
+        file: The table.
+        target: The name of the target column, or its position as text ("-1"). None guesses the target.
+        reading: Keys of `[data]` that describe the file format (separator, encoding, header, ...). The rest is
+            detected.
 
     Raises:
-        UserError: for a file that cannot be read as a table, or a named target that is not there or cannot be one.
+        UserError: If the file cannot be read as a table, or the given target is missing or unsuitable.
     """
     if file.suffix.lower() not in FILE_SUFFIXES:
-        raise UserError(f"{file}: a table is a file that ends in {' '.join(FILE_SUFFIXES)}")
+        raise UserError(f"{file}: the name of a table must end in one of {' '.join(FILE_SUFFIXES)}")
     find_file(file.name, file.parent, key="source")
     settings: dict[str, object] = {"source": file.name, **(reading or {})}
     _check(settings)
@@ -75,10 +78,10 @@ def write_draft(file: Path, target: str | None, reading: Mapping[str, object] | 
     ignored = spec.ignore
     look, read_as, decisions = None, None, list[str]()
     if opened is not None:
-        decisions = _set_aside_what_stops(opened, settings)
+        decisions = _resolve_column_errors(opened, settings)
         if len(opened.parts["train"]) + len(opened.parts["dev"]) < SMALL:
             settings |= _folds(settings, file.parent)
-        # The whole way once, so that what is written is known to load.
+        # Load the data once with the drafted keys, to be sure that the spec is valid.
         opened = replace(opened, spec=DataSpec.model_validate(settings))
         dataset = loading.prepare(opened, opened.parts["train"], opened.parts["dev"])
         look = overview.describe(opened, dataset)
@@ -86,7 +89,7 @@ def write_draft(file: Path, target: str | None, reading: Mapping[str, object] | 
         if identifiers and len(identifiers) < len(look.columns):
             settings["ignore"], ignored = identifiers, tuple(identifiers)
         read_as = opened.raw.read_as or None
-        # The first guess of the target is no news: it may have turned out to be none.
+        # The note on a guessed target is omitted: it describes the first guess, which may have been rejected.
         known = {"file", "target"} if target is None else {"file"}
         decisions = [*overview.list_decisions(dataset, look.columns, without=known), *decisions]
     warnings = () if look is None else tuple(each for each in look.warnings if each.subject != "identifier")
@@ -104,7 +107,7 @@ def write_draft(file: Path, target: str | None, reading: Mapping[str, object] | 
 
 
 def _target_key(settings: dict[str, object], target: str, base: Path) -> str | int:
-    """Return the target as the spec has it: a position where the text is one and no column has that name."""
+    """Return the target for the spec: a position if the text is an integer and no column has that name."""
     spec = DataSpec.model_validate(settings)
     if not re.fullmatch(r"-?\d+", target) or spec.kind == "arrays":
         return target
@@ -112,32 +115,33 @@ def _target_key(settings: dict[str, object], target: str, base: Path) -> str | i
     if target in columns or -len(columns) <= int(target) < len(columns):
         return target if target in columns else int(target)
     try:
-        read_source(spec.model_copy(update={"target": target}), base)  # a name in a header of numbers, perhaps
+        read_source(spec.model_copy(update={"target": target}), base)  # the header may consist of numbers
     except UserError:
         return int(target)
     return target
 
 
 def _check(settings: dict[str, object]) -> None:
-    """Check keys of `[data]` that were given as options.
+    """Validate keys of `[data]` that were given as options.
 
     Raises:
-        UserError: one of them has a value that breaks a rule.
+        UserError: If a value is invalid.
     """
     try:
         DataSpec.model_validate(settings)
     except ValidationError as error:
-        option = " ".join(f"--{key}: " for key in error.errors()[0]["loc"])
-        raise UserError(f"{option}{first_reason(error)}") from None
+        key = next(iter(error.errors()[0]["loc"]), "")
+        reason = first_reason(error).removeprefix(f"{key} ")
+        raise UserError(f"--{key}: {reason}" if key else reason) from None
 
 
 def _open(settings: dict[str, object], base: Path, *, guessed: bool) -> tuple[opening.Opened | None, str]:
-    """Open the source; where no guess can be a target, return None and what is wrong with the first."""
+    """Open the source. If no guess is suitable as the target, return None and the reason for the first guess."""
     raw = read_source(DataSpec.model_validate(settings), base)
     if DataSpec.model_validate(settings).kind == "text":
         raw = _with_thousands(raw, settings, base)
     opened, trouble = None, ""
-    # Of a guess that cannot be a target (names, say) the columns to the left are tried.
+    # If a guess is unsuitable, such as a column of names, the columns to its left are tried.
     names = [raw.target, *reversed(raw.features)][:_GUESSES] if guessed else [raw.target]
     for name in names:
         try:
@@ -167,12 +171,12 @@ def _open(settings: dict[str, object], base: Path, *, guessed: bool) -> tuple[op
     }
     settings |= {key: value for key, value in raw.dialect.items() if value != usual[key]}
     if raw.dialect.get("header") and any(is_number(str(name)) for name in raw.frame.columns):
-        settings["header"] = True  # a file without the target, to predict for, might look as if it had none
+        settings["header"] = True  # with fewer columns, a file to predict for might look as if it had no header
     return opened, ""
 
 
 def _with_thousands(raw: RawTable, settings: dict[str, object], base: Path) -> RawTable:
-    """Set the key `thousands` where columns of numbers have grouped digits, and return the table read with it."""
+    """Set `thousands` if numeric columns have grouped digits, and return the table as read with that setting."""
     found = [thousands.find_mark(raw.frame[name], MISSING_MARKERS, raw.decimal) for name in raw.frame.columns]
     marks = [mark for mark in found if mark is not None]
     if not marks:
@@ -181,11 +185,14 @@ def _with_thousands(raw: RawTable, settings: dict[str, object], base: Path) -> R
     return read_source(DataSpec.model_validate(settings), base)
 
 
-def _set_aside_what_stops(opened: opening.Opened, settings: dict[str, object]) -> list[str]:
-    """Add to the settings what `find_columns` would stop at, text and infinities among numbers; return what was done.
+def _resolve_column_errors(opened: opening.Opened, settings: dict[str, object]) -> list[str]:
+    """Add keys for everything that `find_columns` rejects, such as text or infinity in numeric columns.
 
-    A few words are markers of missing cells, in that column alone. A text with a digit in it (3+, <0.05) says
-    something, so that it never becomes one: its column is then a category.
+    A few words become markers of missing cells in their column. Text with a digit in it (3+, <0.05) carries
+    information, so it never becomes a marker, and its column is read as categories.
+
+    Returns:
+        The decisions, one line each.
     """
     frame = opened.cells(opened.parts["train"])
     rows = opened.rows(opened.parts["train"])
@@ -203,15 +210,15 @@ def _set_aside_what_stops(opened: opening.Opened, settings: dict[str, object]) -
                 settings["categorical"] = categorical
                 some = cells.quoted_list(error.texts[:_FEW_MARKERS])
                 decisions.append(
-                    f"{error.column}: mixes numbers and text such as {some}, so it is read as categories; "
-                    "where these are quantities, write plain numbers"
+                    f"{error.column} mixes numbers and text such as {some}, so it is read as categories; "
+                    "if these are quantities, write plain numbers"
                 )
         else:
             return decisions
 
 
 def _folds(settings: dict[str, object], base: Path) -> dict[str, object]:
-    """Return the key that has train and dev cut into folds; without one where there are too few rows for that."""
+    """Return the key that sets the number of folds, or no key if there are too few rows for folds."""
     folds: dict[str, object] = {"folds": FOLDS}
     try:
         loading.load_fold_datasets(DataSpec.model_validate(settings | folds), base)

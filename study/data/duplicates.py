@@ -1,4 +1,4 @@
-"""Which rows of a table are equal. Called by `study.data.opening` (drop or group them) and `overview` (warn)."""
+"""Find equal rows of a table."""
 
 from collections.abc import Sequence
 
@@ -8,21 +8,21 @@ import pandas as pd
 
 
 def equal_rows(frame: pd.DataFrame, columns: Sequence[str]) -> npt.NDArray[np.int64]:
-    """Return a number for each row (m,), equal where the raw cells of these columns are equal, counted from 0.
+    """Return a number from 0 for each row, (m,). Rows have the same number if their cells in `columns` are equal.
 
-    Cells are compared as read, not as numbers: 1.0 differs from 1 in a text file.
+    Cells are compared as read, not as numbers: 1.0 and 1 are different in a text file.
     """
     mixed = np.zeros(len(frame), dtype=np.uint64)
     for name in columns:
         codes, _ = pd.factorize(frame[name], use_na_sentinel=True)
-        # A chain of splitmix64 steps (Steele, Lea, Flood 2014): rows collide by chance once in 2^64 pairs.
+        # A chain of splitmix64 steps (Steele, Lea, Flood 2014). Two rows collide with probability 2^-64.
         mixed = _splitmix64(mixed ^ codes.astype(np.int64).view(np.uint64))
     _, numbers = np.unique(mixed, return_inverse=True)
     return numbers.astype(np.int64)
 
 
 def first_of_each(numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Return the sorted places (k,) of the first row of each number."""
+    """Return the sorted indices, (k,), of the first row with each number."""
     return np.sort(np.unique(numbers, return_index=True)[1]).astype(np.int64)
 
 

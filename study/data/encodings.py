@@ -1,4 +1,4 @@
-"""Which encoding a text file is in, found from its bytes."""
+"""Detect the encoding of a text file from its bytes."""
 
 import codecs
 import re
@@ -8,10 +8,10 @@ from pathlib import Path
 from study.errors import UserError
 
 REMEDY = "set [data] encoding, such as cp1250, cp1251, shift_jis, gb18030 or utf-16"
-_SAMPLE = 20_000  # characters beyond ASCII that show which script a file is in
+_SAMPLE = 20_000  # number of non-ASCII characters that are inspected to detect the script
 _JAPANESE = "\u3000-\u30ff\u4e00-\u9fff\uff00-\uffef"
-# Encodings of other scripts in the order in which they are tried, since later ones are less strict: a letter that has
-# to be found, and those that nearly all characters beyond ASCII are.
+# Encodings of other scripts, the strictest first: a character class that must occur, and one that nearly all non-ASCII
+# characters must match.
 _SCRIPTS = (
     ("cp932", "[\u3040-\u30ff]", f"[{_JAPANESE}]"),
     ("euc_jp", "[\u3040-\u30ff]", f"[{_JAPANESE}]"),
@@ -24,10 +24,10 @@ _LEAST_SHARE = 0.9
 
 
 def find_encoding(path: Path) -> str:
-    """Return the encoding of a text file: by its first bytes, or the first that the whole file is valid in.
+    """Return the encoding of a text file, from its byte order mark or else by trying encodings on the whole file.
 
     Raises:
-        UserError: for binary content, and for a file in no encoding that is known.
+        UserError: If the file is binary or no encoding fits.
     """
     with path.open("rb") as file:
         start = file.read(4096)
@@ -36,7 +36,9 @@ def find_encoding(path: Path) -> str:
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     if b"\0" in start:
-        raise UserError(f"{path.name}: this is binary, not text (a zero byte in its head); set [data] encoding if not")
+        raise UserError(
+            f"{path.name} seems to be binary (there is a zero byte at its start); if it is text, set [data] encoding"
+        )
     if start.startswith(codecs.BOM_UTF8):
         return "utf-8-sig"
     if _beyond_ascii(path, "utf-8") is not None:
@@ -48,24 +50,24 @@ def find_encoding(path: Path) -> str:
         runs = _beyond_ascii(path, encoding)
         if runs is not None and _is_in_script("".join(runs), needed, letters):
             return encoding
-    raise UserError(f"{path.name}: neither in utf-8 nor in cp1252 (Western European); {REMEDY}")
+    raise UserError(f"{path.name} is encoded in neither utf-8 nor cp1252 (Western European); {REMEDY}")
 
 
 def is_valid(path: Path, encoding: str) -> bool:
-    """Return whether all of a file is text in an encoding."""
+    """Return whether a whole file is valid text in an encoding."""
     return _beyond_ascii(path, encoding) is not None
 
 
 def wrong_encoding(path: Path, encoding: str, error: UnicodeDecodeError) -> UserError:
-    """Return the error of a text file that is in another encoding than was said."""
+    """Return the error for a text file that is not in the expected encoding."""
     return UserError(
-        f"{path.name}: not in {encoding} (byte 0x{error.object[error.start]:02x} is none of its characters); "
+        f"{path.name} is not in {encoding} (byte 0x{error.object[error.start]:02x} is invalid there); "
         f"set [data] encoding, such as cp1252 or utf-16"
     )
 
 
 def _beyond_ascii(path: Path, encoding: str) -> list[str] | None:
-    """Return the file's first runs of characters beyond ASCII; None unless all of it is valid in the encoding."""
+    """Return the first runs of non-ASCII characters of a file, or None if the file is not valid in the encoding."""
     runs: list[str] = []
     length = 0
     try:
@@ -88,7 +90,7 @@ def _blocks(path: Path, encoding: str) -> Iterator[str]:
 
 
 def _is_western(runs: list[str]) -> bool:
-    """Whether letters beyond ASCII stand alone or in pairs, as in Köln or Saône; other scripts make words of them."""
+    """Whether non-ASCII letters occur singly or in pairs, as in Köln or Saône, rather than as whole words."""
     return sum(len(run) for run in runs if len(run) > 2) * 2 <= sum(map(len, runs))
 
 

@@ -1,7 +1,7 @@
-"""SHA-256 over the values and column names of a table as read: what says that data are the same.
+"""Fingerprints of tables: the SHA-256 of column names and values as read, which detects changes in the data.
 
-Called by `study.data.loading`; kept in the ledger and on every run. Nothing is converted, so the test rows can
-be fingerprinted behind their seal. How a file is quoted or split into chunks in memory does not count.
+Nothing is converted, so the sealed test rows can be fingerprinted too. The quoting of a file and its chunks in memory
+have no effect.
 """
 
 import hashlib
@@ -20,12 +20,12 @@ Values: TypeAlias = "Numbers | pa.LargeStringArray"
 
 
 def fingerprint(frame: pd.DataFrame, rows: Rows | None = None) -> str:
-    """Return the hex SHA-256 of the columns' names and values, of all rows or of some, in the order given."""
+    """Return the hexadecimal SHA-256 of the column names and the values of all rows, or of `rows` in that order."""
     return fingerprints(frame, {"": rows})[""]
 
 
 def fingerprints(frame: pd.DataFrame, parts: Mapping[str, Rows | None]) -> dict[str, str]:
-    """Return the fingerprint of each part of a table: of some rows, or of all for None."""
+    """Return the fingerprint of each part of a table. A part is an array of rows, or None for all rows."""
     names = repr([str(name) for name in frame.columns]).encode()
     digests = {part: hashlib.sha256(names) for part in parts}
     matrix = _matrix(frame)
@@ -40,13 +40,13 @@ def fingerprints(frame: pd.DataFrame, parts: Mapping[str, Rows | None]) -> dict[
 
 
 def explain_change(recorded: Mapping[str, str], current: Mapping[str, str]) -> str:
-    """Return which parts differ between two mappings of fingerprints by part, such as "train and dev"; "" if none."""
+    """Return the names of the parts whose fingerprints differ, such as "train and dev", or "" if none do."""
     changed = [part for part in sorted({*recorded, *current}) if recorded.get(part) != current.get(part)]
     return " and ".join(changed)
 
 
 def _matrix(frame: pd.DataFrame) -> Numbers | None:
-    """Return the frame as one array where all columns are of one NumPy number type, as arrays and images are."""
+    """Return the frame as one array if all columns have the same NumPy number type, as in images, otherwise None."""
     types = set(frame.dtypes)
     if len(types) != 1 or not _is_number_type(next(iter(types))):
         return None
@@ -59,7 +59,7 @@ def _is_number_type(dtype: object) -> bool:
 
 
 def _values(column: pd.Series) -> Values:
-    """Return a column as a NumPy array of numbers or an Arrow array of text."""
+    """Return a column as a NumPy array of numbers or as an Arrow array of text."""
     if _is_number_type(column.dtype):
         numbers: Numbers = column.to_numpy()
         return numbers
@@ -76,7 +76,7 @@ def _values(column: pd.Series) -> Values:
 
 
 def _update_text(digest: "hashlib._Hash", array: pa.LargeStringArray) -> None:
-    """Add texts: their lengths, -1 where missing, then their letters: "ab", "c" differs from "a", "bc"."""
+    """Add the lengths of texts, -1 where missing, then their characters. Thus "ab", "c" differs from "a", "bc"."""
     gaps = array.null_count
     lengths, present = None, array
     if gaps:
@@ -93,7 +93,7 @@ def _update_text(digest: "hashlib._Hash", array: pa.LargeStringArray) -> None:
 
 
 def _update(digest: "hashlib._Hash", values: Numbers) -> None:
-    """Add an array: its type and shape, then its bytes, little-endian whatever the machine."""
+    """Add the type and shape of an array, then its bytes in little-endian order on any machine."""
     plain = np.ascontiguousarray(values).astype(values.dtype.newbyteorder("<"), copy=False)
     digest.update(f"{plain.dtype.str}{plain.shape}".encode())
     digest.update(plain.reshape(-1).view(np.uint8).data)

@@ -1,4 +1,4 @@
-"""`study init`: a spec for a person's table, written beside it; called by the command line."""
+"""The work of `study init`: write a drafted spec next to the table of a user."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Written:
-    """What was written.
+    """A spec that was written.
 
     Attributes:
-        table: that it is for.
-        path: of the spec.
-        guessed: whether nobody named the target.
-        draft: the spec, and what was decided on the way.
+        table: The table.
+        path: The file of the spec.
+        guessed: Whether the target is a guess.
+        draft: The spec and the decisions in it.
     """
 
     table: Path
@@ -33,25 +33,27 @@ class Written:
 def write_spec(
     file: Path, target: str | None = None, reading: Mapping[str, object] | None = None, *, force: bool = False
 ) -> Written:
-    """Write a spec for a table beside it, under the file's name with .toml.
+    """Write a spec next to a table, with the same name and the suffix .toml.
 
     Args:
-        file: the table.
-        target: a column's name, or its position ("-1"); None guesses.
-        reading: keys of `[data]` that say how a text file is written; they are in the spec, too.
-        force: whether a spec that is there is written over.
+        file: The table.
+        target: The name or position ("-1") of the target column. None guesses it.
+        reading: Keys of `[data]` that describe the format of a text file. They are written to the spec too.
+        force: Whether to overwrite an existing spec.
 
     Raises:
-        UserError: the file cannot be read as a table, the target is not in it, or there is a spec already.
+        UserError: If the file cannot be read as a table, the target is not in it, or the spec already exists.
     """
     path = file.with_suffix(".toml")
     if file.suffix.lower() == ".toml":
-        raise UserError(f"{file}: is a spec already; give the table that you want one for")
+        raise UserError(f"{file} is already a spec; pass the table that you want a spec for")
     if path.exists() and not force:
-        raise UserError(f"{path}: is there already; --force writes over it")
+        raise UserError(f"{path} already exists; use --force to overwrite it")
     draft = draft_spec(file, target, reading)
     try:
         write_whole(path, draft.text.encode())
     except OSError as error:
-        raise UserError(f"{path}: cannot be written ({error.strerror}); copy the table to a folder of yours") from None
+        raise UserError(
+            f"{path} could not be written ({error.strerror}); copy the table to a writable folder"
+        ) from None
     return Written(file, path, target is None, draft)

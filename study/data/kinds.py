@@ -1,7 +1,4 @@
-"""What each column is: number, category, truth value, date, or nothing to learn from. Found from train alone.
-
-Called by `study.data.loading` with the rows of train; what it finds is handed to the preprocessing.
-"""
+"""Detect the kind of each column from train only: number, category, truth value or date, or not usable."""
 
 from dataclasses import dataclass
 
@@ -19,9 +16,9 @@ from study.spec.data import DataSpec
 from study.text.formatting import agree, counted
 from study.text.toml_text import toml_key
 
-# A column with this share of numbers and some text is neither surely a number nor surely a category.
+# With more than this share of numbers, a column that also contains text is ambiguous: numeric or categorical.
 MIXED_SHARE = 0.8
-# Text of which more than this share differs names rows; a table of a few rows says nothing about it.
+# Text identifies rows if more than this share of it is distinct. This cannot be judged on few rows.
 IDENTIFIER_SHARE = 0.5
 IDENTIFIER_LEAST = 30
 _SAMPLE = 500
@@ -30,7 +27,14 @@ _HEAD = 1000
 
 @dataclass(frozen=True)
 class Column:
-    """What a column is. form: the format of a date. named: whether the spec says so."""
+    """A column and its kind.
+
+    Attributes:
+        name: Name of the column.
+        kind: Kind of its values.
+        form: Format of a date.
+        named: Whether the spec sets the kind.
+    """
 
     name: str
     kind: Kind
@@ -39,7 +43,7 @@ class Column:
 
 
 class ColumnError(UserError):
-    """A column that cannot be read as it stands; texts are the cells in the way, each once, at most ten."""
+    """A column cannot be read. `texts` contains up to ten distinct cells that prevent it."""
 
     def __init__(self, message: str, column: str, texts: tuple[str, ...]) -> None:
         super().__init__(message)
@@ -49,7 +53,7 @@ class ColumnError(UserError):
 
 @dataclass(frozen=True)
 class Columns:
-    """The columns that become features, the ones left out (name: why), and what was decided."""
+    """The columns that become features, the excluded columns with the reason, and notes on decisions."""
 
     used: tuple[Column, ...]
     left_out: dict[str, str]
@@ -57,20 +61,20 @@ class Columns:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of the columns that become features, in the source's order."""
+        """Names of the columns that become features, in the order of the source."""
         return tuple(column.name for column in self.used)
 
 
 def candidate_columns(features: list[str], spec: DataSpec, label: str) -> tuple[list[str], dict[str, str]]:
-    """Return the columns that may become features, and the others with the reason.
+    """Return the columns that may become features, and the excluded columns with the reason.
 
     Raises:
-        UserError: if the spec names a column that is not there, or leaves none.
+        UserError: If the spec names a column that does not exist, or excludes all columns.
     """
     for key in ("numeric", "categorical", "boolean", "dates", "drop", "ignore"):
         for name in getattr(spec, key):
             if name not in features:
-                raise UserError(f"{label}: [data] {key} names {name!r}, which is no column; "
+                raise UserError(f"{label}: [data] {key}: column {name!r} not found; "
                                 f"{did_you_mean(name, features)}")  # fmt: skip
     left_out = dict.fromkeys(spec.drop, "dropped") | dict.fromkeys(spec.ignore, "identifier")
     for role in ("group", "time", "weight"):
@@ -78,25 +82,31 @@ def candidate_columns(features: list[str], spec: DataSpec, label: str) -> tuple[
         if name is None:
             continue
         if name not in features:
-            raise UserError(f"{label}: [data] {role} {name!r} is no column; {did_you_mean(name, features)}")
+            raise UserError(f"{label}: [data] {role}: column {name!r} not found; {did_you_mean(name, features)}")
         if role != "time" or name not in (*spec.dates, *spec.numeric):
             left_out[name] = role
     kept = [name for name in features if name not in left_out]
     if not kept:
-        raise UserError(f"{label}: [data] drop and ignore leave no column to learn from")
+        raise UserError(f"{label}: [data] drop and ignore exclude all columns; keep at least one as a feature")
     return kept, left_out
 
 
 def find_columns(
     frame: pd.DataFrame, rows: npt.NDArray[np.int64], spec: DataSpec, decimal: str, label: str, *, strict: bool = True
 ) -> Columns:
-    """Find the kind of each column. frame: the rows of train, without the target; rows: their numbers.
+    """Detect the kind of each column.
 
-    strict: whether numbers mixed with a little text are an error; else the text counts as missing.
+    Args:
+        frame: The rows of train, without the target.
+        rows: Their numbers in the source.
+        spec: The `[data]` table.
+        decimal: The decimal mark.
+        label: The name of the source in messages.
+        strict: Whether numbers mixed with a little text are an error. Otherwise the text is treated as missing.
 
     Raises:
-        UserError: for text in a column named numeric, for numbers mixed with a little text, for infinity, or if
-            nothing is left to learn from.
+        UserError: If a cell does not match the kind that the spec sets, a column mixes numbers with a little text or
+            contains infinity, or no usable column is left.
     """
     candidates, left_out = candidate_columns([str(name) for name in frame.columns], spec, label)
     named = _named(spec)
@@ -116,12 +126,12 @@ def find_columns(
     if not used:
         why = ", ".join(f"{name} ({why})" for name, why in list(left_out.items())[:3])
         raise UserError(
-            f"{label}: no column is left to learn from: {why}; "
-            "write numbers without signs and dates as 2024-12-31, or name columns in [data] categorical"
+            f"{label}: there are no usable columns: {why}; "
+            "write plain numbers, write dates as 2024-12-31, or list columns in [data] categorical"
         )
     if len(left_out) - len(spec.drop) - len(spec.ignore):
         why = ", ".join(f"{name} ({why})" for name, why in left_out.items() if why not in ("dropped", "identifier"))
-        notes.append(f"no features: {why}")
+        notes.append(f"columns not used as features: {why}")
     return Columns(tuple(used), left_out, tuple(notes))
 
 
@@ -131,7 +141,7 @@ def check_cells(
     """Check the cells of a column against its kind.
 
     Raises:
-        UserError: for infinity, and for a cell that does not fit the kind that the spec names.
+        UserError: If a cell is infinite or does not match the kind that the spec sets.
     """
     if what.kind == "categorical":
         return
@@ -143,7 +153,7 @@ def check_cells(
             value = str(column.iloc[int(infinite[0])]).strip()
             raise ColumnError(
                 f"{label}: column {what.name!r} is infinite in row {rows[infinite[0]] + 1}: {value!r}; "
-                f'mend it, or count it as missing by [data] missing = ["{value}"]',
+                f'correct it, or mark it as missing with [data] missing = ["{value}"]',
                 what.name,
                 _different(column, np.isinf(values)),
             )
@@ -158,15 +168,23 @@ def check_cells(
         first = str(column.iloc[int(np.flatnonzero(bad)[0])])
         remedy = hint(first, decimal) if what.kind == "numeric" else ""
         raise UserError(
-            f"{label}: column {what.name!r} is named in [data] {key}, and row {found.row} has {found.value}, "
-            f"{found.is_no}; {remedy or f'add it to [data] missing, or take the column out of {key}'}"
+            f"{label}: column {what.name!r} is listed in [data] {key}, but row {found.row} contains {found.value}, "
+            f"which {found.is_not}; {remedy or f'add it to [data] missing, or remove the column from {key}'}"
         )
 
 
 def date_format(column: pd.Series, spec: DataSpec, label: str, rows: npt.NDArray[np.int64], key: str = "dates") -> str:
-    """Return the first of the known formats that all cells are in.
+    """Return the first known date format that matches all cells.
 
-    key: the key of `[data]` that says that these are dates. Raises UserError, with the row, if there is no such format.
+    Args:
+        column: The cells.
+        spec: The `[data]` table.
+        label: The name of the source in messages.
+        rows: The numbers of the rows in the source.
+        key: The key of `[data]` that declares the column as dates.
+
+    Raises:
+        UserError: If no format matches. The message names a row.
     """
     markers = spec.markers(str(column.name))
     texts = cells.texts(column, markers).drop_null()
@@ -179,14 +197,14 @@ def date_format(column: pd.Series, spec: DataSpec, label: str, rows: npt.NDArray
     fewest = min(dates.formats(spec.day_first), key=lambda form: int(cells.dates(head, markers, form)[1].sum()))
     wrong = int(np.flatnonzero(cells.dates(column, markers, fewest)[1])[0])
     raise UserError(
-        f"{label}: column {column.name!r} is named in [data] {key}, and row {rows[wrong] + 1} has "
-        f"{cells.quoted(column.iloc[wrong])}, which is not in the format of the others; "
-        "write 2024-12-31 or 2024-12-31 23:59"
+        f"{label}: column {column.name!r} is listed in [data] {key}, but row {rows[wrong] + 1} contains "
+        f"{cells.quoted(column.iloc[wrong])}, which does not have the same format as the other rows; "
+        "write dates as 2024-12-31 or 2024-12-31 23:59"
     )
 
 
 def date_notes(column: pd.Series, spec: DataSpec, form: str) -> list[str]:
-    """Return a note on how a column of text is read as dates; [] where the cells hold dates, or nothing."""
+    """Return a note on how a text column is read as dates, or [] if the cells already are dates or are all missing."""
     texts = cells.texts(column, spec.markers(str(column.name))).drop_null()
     if cells.is_date_typed(column) or len(texts) == 0:
         return []
@@ -206,7 +224,7 @@ def _named(spec: DataSpec) -> dict[str, Column]:
 def _find_kind(
     column: pd.Series, rows: npt.NDArray[np.int64], spec: DataSpec, decimal: str, label: str, *, strict: bool
 ) -> Column | str:
-    """Return a column with the kind that its cells have, or why it is left out."""
+    """Return the column with its detected kind, or the reason why it is not used."""
     name = str(column.name)
     if cells.is_date_typed(column):
         return Column(name, "date", dates.ISO)
@@ -219,7 +237,7 @@ def _find_kind(
     texts = cells.texts(column, spec.markers(name))
     present = len(texts) - texts.null_count
     if present == 0:
-        return "no value in train"
+        return "no values in train"
     words = set(pc.utf8_lower(pc.unique(texts.slice(0, _SAMPLE)).drop_null()).to_pylist())
     if any(words <= pair for pair in cells.TRUTH_PAIRS):
         words = set(pc.utf8_lower(pc.unique(texts)).drop_null().to_pylist())
@@ -236,7 +254,7 @@ def _find_kind(
         value = cells.quoted(column.iloc[first])
         raise ColumnError(
             f"{label}: column {name!r} mixes numbers and text: "
-            f"{wrong} of {counted(present, 'cell')} {agree(wrong, 'is', 'are')} no number "
+            f"{wrong} of {counted(present, 'cell')} {agree(wrong, 'is not a number', 'are not numbers')} "
             f"(row {rows[first] + 1}: {value}); {hint(str(column.iloc[first]), decimal) or _remedy(name)}",
             name,
             _different(column, bad),
@@ -251,22 +269,24 @@ def _find_kind(
 
 
 def _remedy(name: str) -> str:
-    """Return what to do about a little text among the numbers of a column."""
-    return f'mark it as missing by [data] missing = {{ {toml_key(name)} = ["…"] }}, or name the column in categorical'
+    """Return the remedy for a numeric column that contains a little text."""
+    return f'mark it as missing with [data] missing = {{ {toml_key(name)} = ["…"] }}, or list the column in categorical'
 
 
 def check_marked_columns(columns: list[str], spec: DataSpec, label: str) -> None:
-    """Raise UserError if `missing` or `keep_na` names a column that is not there; the target may be named."""
+    """Check that the columns in `missing` and `keep_na`, which may include the target, exist.
+
+    Raises:
+        UserError: If a column does not exist.
+    """
     for key, names in (("missing", spec.missing if isinstance(spec.missing, dict) else ()), ("keep_na", spec.keep_na)):
         for name in names:
             if name not in columns:
-                raise UserError(
-                    f"{label}: [data] {key} names {name!r}, which is no column; {did_you_mean(name, columns)}"
-                )
+                raise UserError(f"{label}: [data] {key}: column {name!r} not found; {did_you_mean(name, columns)}")
 
 
 def example(texts: pa.Array) -> str:
-    """Return the first text that is there, in quotes."""
+    """Return the first text that is not missing, in quotes."""
     return cells.quoted(texts.drop_null()[0].as_py())
 
 

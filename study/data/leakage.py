@@ -1,4 +1,4 @@
-"""What lets a network look better than it is: rows of train in other parts, and columns that repeat the target."""
+"""Detect leakage: rows of train that also occur in other parts, and columns that repeat the target."""
 
 import numpy as np
 import pandas as pd
@@ -11,20 +11,20 @@ from study.data.duplicates import equal_rows
 from study.data.opening import Opened, compared_columns
 from study.data.table_warning import TableWarning
 
-MANY_DUPLICATES = 0.05  # of a part: from this share on they are severe
-SAMPLE, FEWEST = 20_000, 1_000  # rows that columns are judged on
-CELLS = 2_000_000  # of all columns together, above which fewer rows are taken
+MANY_DUPLICATES = 0.05  # duplicates are severe from this share of a part
+SAMPLE, FEWEST = 20_000, 1_000  # maximum and minimum number of rows on which columns are tested
+CELLS = 2_000_000  # wide tables are tested on fewer rows, so that the number of cells stays below this
 WIDEST = 1_000
 ALMOST_PERFECT = 0.98
 ALMOST_EXACT = 0.99
 MOST_IN_SUMS = 60
 FEWEST_IN_SUMS = 40
 LEAVES = 64
-MOSTLY_POSITIVE = 0.9  # share of rows from which on a column is looked for in products
+MOSTLY_POSITIVE = 0.9  # products are tested only for columns with at least this share of positive values
 
 
 def find_duplicates(opened: Opened) -> list[TableWarning]:
-    """Rows of dev, confirm and test that are in train, too."""
+    """Return a warning about rows of dev, confirm and test that also occur in train."""
     raw = opened.raw
     frame = raw.frame
     parts = {name: opened.rows(examples) for name, examples in opened.parts.items()}
@@ -43,14 +43,17 @@ def find_duplicates(opened: Opened) -> list[TableWarning]:
             share = max(share, repeated / len(parts[name]))
     if not found:
         return []
-    remedy = 'set [data] duplicates = "drop" or "group"' if opened.spec.duplicates == "keep" else "take them out"
-    message = f"rows that train has too: {', '.join(found)}; {remedy}"
+    remedy = 'set [data] duplicates = "drop" or "group"' if opened.spec.duplicates == "keep" else "remove them"
+    message = f"rows that also occur in train: {', '.join(found)}; {remedy}"
     return [TableWarning("duplicates", message, severe=share >= MANY_DUPLICATES)]
 
 
 def find_repeated_target(opened: Opened, dataset: Dataset) -> list[TableWarning]:
-    """Columns that predict the target almost perfectly: one alone, or two in a sum, a product or a ratio."""
-    if len(dataset.column_names) > WIDEST:  # pixels or the like, not columns that a person named
+    """Return warnings about columns that predict the target almost perfectly, alone or as a pair.
+
+    A pair of columns is tested as a weighted sum, a product and a ratio.
+    """
+    if len(dataset.column_names) > WIDEST:  # pixels or similar data rather than named columns
         return []
     examples = np.random.default_rng(0).permutation(np.concatenate([opened.parts["train"], opened.parts["dev"]]))
     examples = examples[: max(FEWEST, min(SAMPLE, CELLS // len(dataset.column_names)))]
@@ -70,9 +73,9 @@ def find_repeated_target(opened: Opened, dataset: Dataset) -> list[TableWarning]
 
 
 def _alone(opened: Opened, dataset: Dataset, frame: pd.DataFrame, y: Floats) -> list[TableWarning]:
-    """Columns that alone predict the target almost perfectly, by trees on one feature, 3 folds of train and dev."""
+    """Return warnings about single columns that predict the target, from decision trees on 3 folds of train and dev."""
     regression = opened.target.task == "regression"
-    if regression:  # by rank: a few large values do not decide, and the logarithm of the target is found too
+    if regression:  # ranks limit the effect of a few large values and also detect the logarithm of the target
         y = rankdata(y)
     unlike = (y - y.mean()) ** 2 if regression else y != np.bincount(y.astype(np.int64)).argmax()
     baseline = float(unlike.mean())
@@ -83,17 +86,17 @@ def _alone(opened: Opened, dataset: Dataset, frame: pd.DataFrame, y: Floats) -> 
         if share > (1 - ALMOST_PERFECT if regression else 0.1) or (not regression and error > 1 - ALMOST_PERFECT):
             continue
         source = str(name) if name in dataset.column_names else str(name).rpartition("_")[0]
-        how_well = f"R² of ranks {1 - share:.4f}" if regression else f"{100 * (1 - error):.1f}% right"
+        how_well = f"R² of ranks {1 - share:.4f}" if regression else f"accuracy {100 * (1 - error):.1f}%"
         message = (
             f"{source!r} alone predicts the target {dataset.target_name!r} almost perfectly ({how_well}, "
-            f"cross-validated): does it repeat it? Then add it to [data] drop"
+            f"cross-validated); if it repeats the target, add it to [data] drop"
         )
         found.append(TableWarning("repeats_target", message, (source,), severe=True))
     return found
 
 
 def _error_of_one(column: pd.Series, y: Floats, regression: bool) -> float:
-    """Return the mean squared error, or the share of wrong answers, of trees on one typed column, 3 folds."""
+    """Return the mean squared error, or the error rate, of decision trees on one typed column, from 3 folds."""
     folds = np.arange(len(y)) % 3
     errors = np.empty(len(y))
     for fold in range(3):
@@ -110,8 +113,8 @@ def _error_of_one(column: pd.Series, y: Floats, regression: bool) -> float:
 
 
 def _ordered(train: pd.Series, dev: pd.Series, y: Floats) -> tuple[Floats, Floats]:
-    """Return a typed column as (m, 1) numbers that are in its order; categories as sorted by mean target in train."""
-    if train.dtype != object:  # trees are of float32, which large numbers, or close ones, do not fit
+    """Return a typed column as ranks, (m, 1). Categories are ordered by their mean target in train."""
+    if train.dtype != object:  # trees use float32, which does not distinguish close or large numbers
         places = rankdata(pd.concat([train, dev]).to_numpy(), method="dense", nan_policy="omit")
         places = np.nan_to_num(places, nan=0.0)[:, None]
         return places[: len(train)], places[len(train) :]
@@ -122,9 +125,10 @@ def _ordered(train: pd.Series, dev: pd.Series, y: Floats) -> tuple[Floats, Float
 
 
 def _in_a_sum(frame: pd.DataFrame, y: Floats, target: str) -> list[TableWarning]:
-    """Columns of which a straight line, or a weighted sum of two, is the target: a total, and what is added to it.
+    """Return warnings about columns that give the target as a linear function of one, or a weighted sum of two.
 
-    R² of least squares, the smaller of two halves of the rows, so that a single extreme row decides nothing.
+    An example is a target that is the difference of two columns. The criterion is R² of least squares, the smaller one
+    from two halves of the rows, so that no single extreme row is decisive.
     """
     if len(y) < FEWEST_IN_SUMS or frame.shape[1] == 0:
         return []
@@ -134,8 +138,8 @@ def _in_a_sum(frame: pd.DataFrame, y: Floats, target: str) -> list[TableWarning]
     found = [
         TableWarning(
             "repeats_target",
-            f"{names[place]!r} alone predicts the target {target!r} almost perfectly (R² {r2[place, place]:.4f}, by a "
-            "straight line): does it repeat it? Then add it to [data] drop",
+            f"{names[place]!r} alone predicts the target {target!r} almost perfectly (R² {r2[place, place]:.4f}, as a "
+            "linear function); if it repeats the target, add it to [data] drop",
             (names[place],),
             severe=True,
         )
@@ -148,17 +152,18 @@ def _in_a_sum(frame: pd.DataFrame, y: Floats, target: str) -> list[TableWarning]
         both = names[first], names[second]
         message = (
             f"{both[0]!r} and {both[1]!r} together predict the target {target!r} almost perfectly "
-            f"(R² {r2[first, second]:.4f}, as a weighted sum): is it part of one of them? Then add that to [data] drop"
+            f"(R² {r2[first, second]:.4f}, as a weighted sum); if one includes the target, add it to [data] drop"
         )
         found.append(TableWarning("sums_to_target", message, both, severe=True))
     return found
 
 
 def _in_a_product(frame: pd.DataFrame, y: Floats, target: str) -> list[TableWarning]:
-    """Two columns of which the target is the product or the ratio: a quantity, and a price for each.
+    """Return a warning about two columns whose product or ratio is the target, such as a quantity and a unit price.
 
-    On logarithms it is their sum or difference, and a number of its own (a factor). Other weights are a power law, as
-    volume has of height, which gives nothing away. Rows where one of the three is not positive are left out.
+    On a logarithmic scale, the target is then the sum or difference of the columns plus a constant (a factor). Other
+    weights would be a power law, as between volume and height, which is not leakage. Rows in which the target or a
+    column is not positive are excluded.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         logs, goal = np.log(frame.to_numpy(dtype=np.float64)), np.log(y)
@@ -179,13 +184,13 @@ def _in_a_product(frame: pd.DataFrame, y: Floats, target: str) -> list[TableWarn
     names = (str(frame.columns[columns[0]]), str(frame.columns[columns[1]]))
     message = (
         f"{names[0]!r} and {names[1]!r} together predict the target {target!r} almost perfectly "
-        f"(R² {best:.4f} of logarithms, as a {what}): was it computed from them? Then add one to [data] drop"
+        f"(R² {best:.4f} of logarithms, as a {what}); if it was computed from them, add one of them to [data] drop"
     )
     return [TableWarning("product_is_target", message, names, severe=True)]
 
 
 def _explained_as_it_is(X: Floats, y: Floats, first: int, second: int) -> Floats:
-    """Return (n, n), the share of the variance of y that each pair of columns explains with these two as weights."""
+    """Return, as (n, n), the share of the variance of y explained by each pair of columns with the given weights."""
     covariances = np.cov(X, y, rowvar=False)
     C, c, whole = covariances[:-1, :-1], covariances[:-1, -1], covariances[-1, -1]
     alone = np.diag(C)
@@ -196,12 +201,13 @@ def _explained_as_it_is(X: Floats, y: Floats, first: int, second: int) -> Floats
 
 
 def _explained(frame: pd.DataFrame, y: Floats) -> Floats:
-    """Return (n, n), the R² of least squares on each pair of columns, and on each alone on the diagonal.
+    """Return, as (n, n), R² of least squares on each pair of columns, and on single columns on the diagonal.
 
-    R² = (r1² + r2² - 2 r1 r2 r12) / (1 - r12²) from the correlations with the target (r1, r2) and of the pair (r12).
+    R² = (r1² + r2² - 2 r1 r2 r12) / (1 - r12²), where r1 and r2 are the correlations of the columns with the target and
+    r12 is their correlation with each other.
     """
     X = frame.to_numpy(dtype=np.float64)
-    # Scaled first, since the squares of large values overflow.
+    # Scale first, because the squares of large values overflow.
     X = X / np.maximum(np.nanmax(np.abs(X), axis=0, initial=0.0), 1e-300)
     X = np.where(np.isnan(X), np.nanmean(np.vstack([X, np.zeros(X.shape[1])]), axis=0), X)
     columns = np.vstack([X.T, y / max(np.abs(y).max(), 1e-300)])

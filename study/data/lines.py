@@ -1,4 +1,4 @@
-"""Lines of a text file and how they are cut into cells; those that pyarrow cannot cut are rewritten so that it can."""
+"""Split the lines of a text file into cells, after rewriting those that pyarrow could not split."""
 
 import csv
 import io
@@ -12,15 +12,17 @@ from typing import Self, TextIO
 from study.spec.data import WHITESPACE
 
 MAXIMUM_LINE_BYTES = 1 << 23
-UNIT = "\x1f"  # stands between the cells of a line that was rewritten
+UNIT = "\x1f"  # the separator in rewritten lines
 
 
 @dataclass(frozen=True)
 class Form:
-    r"""How a line is cut into cells.
+    r"""How a line is split into cells.
 
-    separator: one character, a few, or `\s+` for any run of spaces and tabs. quote: "" for none. escape: "" for none;
-    with one, the cell \N is an empty one, as databases write it.
+    Attributes:
+        separator: One or more characters, or `\s+` for any run of spaces and tabs.
+        quote: The quote character, or "" for none.
+        escape: The escape character, or "" for none. If there is one, the cell \N is empty, as in exports of databases.
     """
 
     separator: str
@@ -29,16 +31,16 @@ class Form:
 
     @property
     def character(self) -> str:
-        """What stands between the cells of a line after `rewrite`."""
+        """The separator between cells after `rewrite`."""
         return self.separator if len(self.separator) == 1 else UNIT
 
     @property
     def is_rewritten(self) -> bool:
-        """Whether `rewrite` changes lines at all."""
+        """Whether lines must be rewritten."""
         return len(self.separator) > 1 or self.escape != ""
 
     def rewrite(self, line: str) -> str:
-        """Return a line whose cells are parted by one character and in which an empty cell is empty."""
+        r"""Return the line with a single-character separator and without the null marker \N."""
         if self.separator == WHITESPACE:
             line = UNIT.join(self._words.findall(line)) + "\n"
         elif len(self.separator) > 1:
@@ -46,7 +48,7 @@ class Form:
         return self._nulls.sub(r"\1", line) if self.escape else line
 
     def rows(self, lines: Iterable[str]) -> Iterator[list[str]]:
-        """Return the cells of each row; a row may span lines."""
+        """Return the cells of each row. A row may span several lines."""
         rewritten = map(self.rewrite, lines) if self.is_rewritten else lines
         return csv.reader(
             rewritten,
@@ -68,7 +70,7 @@ class Form:
 
 
 class RewrittenFile(io.RawIOBase):
-    """The lines of a text file from some line on, rewritten, as a file of UTF-8 bytes."""
+    """A binary file, in UTF-8, of the rewritten lines of a text file after the skipped ones."""
 
     def __init__(self, path: Path, encoding: str, form: Form, skipped: int) -> None:
         super().__init__()
@@ -82,7 +84,7 @@ class RewrittenFile(io.RawIOBase):
         return True
 
     def read(self, size: int = -1) -> bytes:
-        """Return the next whole lines, about as many bytes as asked for and no more; b"" at the end."""
+        """Return at most `size` bytes, or all remaining ones if it is negative; b"" at the end."""
         pieces: list[bytes] = [self._rest] if self._rest else []
         length = len(self._rest)
         while size < 0 or length < size:
@@ -106,7 +108,7 @@ class RewrittenFile(io.RawIOBase):
 
 
 class CountedLines:
-    """Lines, and how many of them were handed out."""
+    """An iterator over lines that counts the lines it has returned."""
 
     def __init__(self, lines: Iterable[str]) -> None:
         self._lines = iter(lines)
@@ -122,6 +124,6 @@ class CountedLines:
 
 
 def short_lines(file: TextIO) -> Iterator[str]:
-    """Yield the lines of a file, those beyond MAXIMUM_LINE_BYTES in pieces."""
+    """Yield the lines of a file, and split lines longer than MAXIMUM_LINE_BYTES into pieces."""
     while line := file.readline(MAXIMUM_LINE_BYTES):
         yield line

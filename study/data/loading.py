@@ -1,7 +1,4 @@
-"""From a spec to datasets: read, split, find kinds and fit on train, then convert dev. The test rows stay raw.
-
-Called through `study.data`. What it begins with, the table as read and its split, is made by `study.data.opening`.
-"""
+"""Prepare datasets from a spec: read, split, detect column kinds, fit on train, and convert dev. Test rows stay raw."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,34 +23,36 @@ from study.spec.data import DataSpec
 
 
 def load_dataset(spec: DataSpec, base: Path) -> Dataset:
-    """Return train and dev (and confirm), prepared; everything is fitted on train alone."""
+    """Return the prepared train, dev and confirm parts. Everything is fitted on train only."""
     opened = open_source(spec, base)
     return prepare(opened, opened.parts["train"], opened.parts["dev"])
 
 
 def load_combined_dataset(spec: DataSpec, base: Path) -> Dataset:
-    """Return a dataset whose train is train and dev together; its dev has no examples."""
+    """Return a dataset whose train combines train and dev, and whose dev is empty."""
     opened = open_source(spec, base)
     return prepare(opened, _together(opened), np.empty(0, dtype=np.int64), columns=_columns_of_train(opened))
 
 
 def load_fold_datasets(spec: DataSpec, base: Path) -> tuple[Dataset, ...]:
-    """Return a dataset for each fold of train and dev.
+    """Return one dataset for each fold of train and dev.
 
-    In time order fold k trains on all that came before its dev. Raises UserError if the spec sets no folds
-    or a fold would be empty.
+    If the split is by time, each fold trains on all rows before its dev.
+
+    Raises:
+        UserError: If the spec does not set folds, or a fold would be empty.
     """
     if spec.folds is None:
         raise UserError("[data] folds is not set; set it to a number such as 5")
     opened = open_source(spec, base)
-    # What `load` would stop at stops here too; text that it lets pass in dev must not stop one fold later on.
+    # Raise the same errors as `load`. Text that `load` accepts in dev must not make a single fold fail later.
     _columns_of_train(opened)
     both = _together(opened)
     generator = np.random.default_rng([spec.seed, spec.folds])
-    number = spec.folds + (spec.time is not None)  # in time order the first piece is never dev
+    number = spec.folds + (spec.time is not None)  # with a split by time, the first piece is never dev
     pieces = [both[piece] for piece in cut(opened, both, [1.0] * number, generator)]
     if any(len(piece) == 0 for piece in pieces):
-        raise UserError(f"{opened.raw.label}: [data] folds {spec.folds}: a fold would be empty; use fewer folds")
+        raise UserError(f"{opened.raw.label}: with [data] folds = {spec.folds}, a fold would be empty; use fewer folds")
     datasets = []
     for fold in range(spec.folds):
         if spec.time is not None:
@@ -66,7 +65,7 @@ def load_fold_datasets(spec: DataSpec, base: Path) -> tuple[Dataset, ...]:
 
 
 def open_test_part(spec: DataSpec, base: Path, *, combined: bool) -> Part:
-    """Return the test rows, prepared as train was. The only function that converts them."""
+    """Return the test rows, prepared in the same way as train. No other function converts them."""
     opened = open_source(spec, base)
     fitted = _fit(opened, _together(opened) if combined else opened.parts["train"], _columns_of_train(opened))
     raw, label = opened.raw, f"{opened.raw.label} [test]"
@@ -82,7 +81,7 @@ def open_test_part(spec: DataSpec, base: Path, *, combined: bool) -> Part:
 
 
 def _columns_of_train(opened: Opened) -> kinds.Columns:
-    """Return the kinds of columns as train has them: the final model, fitted on dev too, reads them the same way."""
+    """Return the column kinds detected from train. The final model uses them too, although it is also fitted on dev."""
     train = opened.parts["train"]
     return kinds.find_columns(
         opened.cells(train), opened.rows(train), opened.spec, opened.raw.decimal, opened.raw.label
@@ -95,7 +94,7 @@ def _together(opened: Opened) -> Rows:
 
 @dataclass(frozen=True, eq=False)
 class _Fitted:
-    """What was fitted on train: the columns' kinds, the transformer, the target's scale; train's own matrix."""
+    """Everything fitted on train: column kinds, transformer and target scale, together with the prepared train."""
 
     columns: kinds.Columns
     pipeline: Pipeline
@@ -104,14 +103,14 @@ class _Fitted:
 
 
 def _fit(opened: Opened, train: Rows, columns: kinds.Columns | None = None, *, strict: bool = True) -> _Fitted:
-    """Fit on train. columns: their kinds if they are known, else they are found in train."""
+    """Fit on train. If the column kinds are not given, they are detected from train."""
     spec, raw = opened.spec, opened.raw
     frame = opened.cells(train)
     rows = opened.rows(train)
     if columns is None:
         columns = kinds.find_columns(frame, rows, spec, raw.decimal, raw.label, strict=strict)
     scaling = spec.scale or raw.scaling
-    with np.errstate(over="ignore", invalid="ignore"):  # _matrix says it in words
+    with np.errstate(over="ignore", invalid="ignore"):  # _matrix reports overflow
         pipeline, typed = preprocessing.fit(columns.used, frame, scaling, spec, raw.decimal)
     del frame
     codes = opened.target.codes[train]
@@ -122,7 +121,7 @@ def _fit(opened: Opened, train: Rows, columns: kinds.Columns | None = None, *, s
 
 
 def _part(opened: Opened, fitted: _Fitted, frame: pd.DataFrame, codes: npt.NDArray[np.float64], rows: Rows) -> Part:
-    """Convert the raw rows of a part as train was."""
+    """Convert the raw rows of a part in the same way as train."""
     spec, raw = opened.spec, opened.raw
     Y = to_outputs(codes, opened.target.task, len(opened.target.classes), fitted.scale)
     if len(rows) == 0:
@@ -135,18 +134,22 @@ def _part(opened: Opened, fitted: _Fitted, frame: pd.DataFrame, codes: npt.NDArr
 
 
 def _matrix(pipeline: Pipeline, typed: pd.DataFrame, label: str) -> npt.NDArray[np.float32]:
-    """Return (n_x, m), float32, C-contiguous, of typed columns; raise UserError for what float32 cannot hold."""
+    """Return the matrix (n_x, m), float32, C-contiguous, of typed columns.
+
+    Raises:
+        UserError: If a value exceeds the range of float32.
+    """
     with np.errstate(over="ignore", invalid="ignore"):
         X = np.ascontiguousarray(pipeline.named_steps["columns"].transform(typed).T, dtype=np.float32)
     wrong = np.flatnonzero(~np.isfinite(X).all(axis=1))
     if len(wrong):
         name = preprocessing.feature_names(pipeline)[int(wrong[0])]
-        raise UserError(f"{label}: {name!r} has values too large for the network (float32); bring it to another unit")
+        raise UserError(f"{label}: {name!r} has values that are too large for float32; convert it to a larger unit")
     return X
 
 
 def _findings(raw: RawTable, target: Target, sizes: dict[str, int], notes: Sequence[str]) -> tuple[Finding, ...]:
-    """Return all findings in the order of the work. notes: those that are made after the split."""
+    """Return all findings in processing order. `notes` contains those from after the split."""
     parts = ", ".join(f"{name} {size}" for name, size in sizes.items())
     found = [
         Finding("file", f"{raw.label}: {raw.read_as}" if raw.read_as else ""),
@@ -163,7 +166,15 @@ def _findings(raw: RawTable, target: Target, sizes: dict[str, int], notes: Seque
 def prepare(
     opened: Opened, train: Rows, dev: Rows, *, columns: kinds.Columns | None = None, strict: bool = True
 ) -> Dataset:
-    """Return the dataset of these examples, everything fitted on train; columns and strict as in `kinds`."""
+    """Return the dataset of the given examples, with everything fitted on train.
+
+    Args:
+        opened: The source.
+        train: Examples of train.
+        dev: Examples of dev.
+        columns: The column kinds, or None to detect them from train.
+        strict: Whether numbers mixed with a little text are an error.
+    """
     spec, raw, target = opened.spec, opened.raw, opened.target
     fitted = _fit(opened, train, columns, strict=strict)
     made = {

@@ -1,4 +1,4 @@
-"""How much memory a file may take: what this process may still use, asked before anything is unpacked."""
+"""Memory limits for reading files, checked before anything is unpacked."""
 
 import resource
 from collections.abc import Iterator
@@ -8,13 +8,13 @@ from pathlib import Path
 from study.errors import UserError
 from study.text.formatting import counted
 
-LARGEST = 1 << 34  # bytes that are read from one file, however large the machine
-COPIES = 4  # what was read is held about as often on its way to the network
+LARGEST = 1 << 34  # maximum number of bytes read from one file on any machine
+COPIES = 4  # about this many copies of the data exist while they are prepared
 CGROUPS = Path("/sys/fs/cgroup")
 
 
 class Room:
-    """The memory that one file may take, fixed when reading begins."""
+    """A memory budget for one file, fixed when reading starts."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -22,42 +22,42 @@ class Room:
         self.taken = 0
 
     def check(self, what: str, size: int) -> None:
-        """Check that there is room for something before it is read.
+        """Check, before something is read, that it fits into the rest of the budget.
 
         Raises:
-            UserError: it is larger than what is left.
+            UserError: If it does not fit.
         """
         if self.taken + size > self.bytes:
             left = f"{max(0, self.bytes - self.taken):,}{' more' if self.taken else ''}"
             raise UserError(
-                f"{self.path.name}: {what} is said to have {counted(size, 'byte')}, and there is room for {left}; "
-                f"use a smaller file, or a machine with more memory"
+                f"{self.path.name}: {what} needs {counted(size, 'byte')}, but there is memory for only {left}; "
+                f"use a smaller file or a machine with more memory"
             )
 
     def take(self, what: str, size: int) -> None:
-        """Check as `check`, and count it as taken."""
+        """Do the same check, and subtract the size from the budget."""
         self.check(what, size)
         self.taken += size
 
 
 @contextmanager
 def answered(path: Path) -> Iterator[None]:
-    """Read a file within the block.
+    """Turn a MemoryError inside the block into an error that names the file.
 
     Raises:
-        UserError: in place of a MemoryError, which does not name the file.
+        UserError: If the block raises a MemoryError.
     """
     try:
         yield
     except MemoryError as error:
         raise UserError(
-            f"{path.name}: does not fit into memory ({available() >> 20:,} MiB are free); "
-            f"use a smaller file, or a machine with more memory"
+            f"{path.name} does not fit into memory ({available() >> 20:,} MiB are free); "
+            f"use a smaller file or a machine with more memory"
         ) from error
 
 
 def available() -> int:
-    """Return how many bytes this process may still allocate: the least that the machine and its limits leave."""
+    """Return the number of bytes that this process can still allocate within the limits of machine and process."""
     free = [LARGEST * COPIES, _free_in_machine(), *_free_in_cgroups()]
     pages = _numbers(Path("/proc/self/statm"))
     for limit, place in ((resource.RLIMIT_AS, 0), (resource.RLIMIT_DATA, 5)):
@@ -77,7 +77,7 @@ def _free_in_machine() -> int:
 
 
 def _free_in_cgroups() -> Iterator[int]:
-    """Yield what each group of processes that this one is in may still use; files that are cached count as free."""
+    """Yield the number of bytes that each cgroup of this process can still use. Cached files count as free."""
     try:
         lines = Path("/proc/self/cgroup").read_text().splitlines()
     except OSError:
@@ -103,7 +103,7 @@ def _cached(path: Path) -> int:
 
 
 def _numbers(path: Path) -> list[int]:
-    """Return the whole numbers in a file of the kernel's; none where there is no such file, or it says "max"."""
+    """Return the integers in a kernel file, or an empty list if the file does not exist or contains "max"."""
     try:
         return [int(word) for word in path.read_text().split()]
     except (OSError, ValueError):

@@ -1,7 +1,7 @@
-"""Cells that do not fit their column: which they are, and what is said of them.
+"""Misfits: cells that do not match the kind of their column, and the messages about them.
 
-What is no number in a column of numbers counts as missing, and a category that train did not have is none of the known
-ones. Both change what a model answers, so both are said; a column of which no cell can be read is refused.
+Text in a numeric column is treated as missing, and a category that train does not have is treated as unknown. Both
+affect predictions, so both are reported. A column in which no cell can be read is an error.
 """
 
 from collections.abc import Sequence
@@ -18,33 +18,33 @@ from study.text.formatting import agree, counted
 
 Kind = Literal["numeric", "categorical", "boolean", "date"]
 
-_IS_NO = {"numeric": "no number", "boolean": "neither true nor false", "date": "no date"}
 _IS_NOT = {
     "numeric": "is not a number",
     "boolean": "is neither true nor false",
     "date": "is not a date",
-    "categorical": "is a category that train did not have",
+    "categorical": "is a category that train does not have",
 }
 _ARE_NOT = {
     "numeric": "are not numbers",
     "boolean": "are neither true nor false",
     "date": "are not dates",
-    "categorical": "are categories that train did not have",
+    "categorical": "are categories that train does not have",
 }
 _MOMENT = pd.Timestamp("2024-12-31 23:59")
 
 
 @dataclass(frozen=True)
 class Misfits:
-    """The cells of one column that do not fit it.
+    """The misfits of one column.
 
     Attributes:
-        column: its name.
-        kind, form: what it is, and the format of a date.
-        count: how many there are.
-        present: how many cells of the column have a value.
-        row: of the first one, counted from 1.
-        value: of the first one, in quotes.
+        column: Name of the column.
+        kind: Kind of the column.
+        form: Format of a date.
+        count: Number of misfits.
+        present: Number of cells in the column that are not missing.
+        row: Row of the first misfit, starting at 1.
+        value: The first misfit, in quotes.
     """
 
     column: str
@@ -57,36 +57,36 @@ class Misfits:
 
     @property
     def is_whole(self) -> bool:
-        """Whether no cell of the column can be read. An unseen category can: it is one of the others."""
+        """Whether no cell of the column can be read. Unknown categories can always be read."""
         return self.kind != "categorical" and self.count == self.present
 
     @property
-    def is_no(self) -> str:
-        """What one of the cells is not, such as "no number"."""
-        return _IS_NO[self.kind]
+    def is_not(self) -> str:
+        """What is wrong with one of the cells, such as "is not a number"."""
+        return _IS_NOT[self.kind]
 
     @property
     def description(self) -> str:
-        """How many there are, and the first, such as "income: 2 of 20 cells are not numbers (row 1: '$38')"."""
+        """The number of misfits and the first one, such as "income: 2 of 20 cells are not numbers (row 1: '$38')"."""
         first = f"(row {self.row}: {self.value})"
-        said = agree(self.count, _IS_NOT[self.kind], _ARE_NOT[self.kind])
-        return f"{self.column}: {self.count} of {counted(self.present, 'cell')} {said} {first}"
+        problem = agree(self.count, _IS_NOT[self.kind], _ARE_NOT[self.kind])
+        return f"{self.column}: {self.count} of {counted(self.present, 'cell')} {problem} {first}"
 
     @property
     def note(self) -> str:
-        """The description, and what becomes of the cells."""
+        """The description, and how the cells are treated."""
         if self.kind == "categorical":
             return self.description
-        return f"{self.description} and {agree(self.count, 'counts', 'count')} as missing"
+        return f"{self.description} and {agree(self.count, 'is', 'are')} treated as missing"
 
     @property
     def remedy(self) -> str:
-        """How cells of this kind are written."""
+        """How to write cells of this kind."""
         if self.kind == "numeric":
             return "write plain numbers, such as 1234.5"
         if self.kind == "boolean":
             return "write true or false, yes or no, 1 or 0"
-        example = f"{_MOMENT.strftime(self.form)}, as train does, or " if "%" in self.form else ""
+        example = f"{_MOMENT.strftime(self.form)}, the format of train, or " if "%" in self.form else ""
         return f"write dates as {example}2024-12-31"
 
 
@@ -98,14 +98,15 @@ def find_misfits(
     bad: npt.NDArray[np.bool_],
     rows: npt.NDArray[np.int64] | None = None,
 ) -> Misfits:
-    """Return the misfits of a column that has some.
+    """Return the misfits of a column that has at least one.
 
     Args:
-        column: as it was read.
-        kind, form: of the column.
-        values: what was made of the cells, missing where they have no value or do not fit.
-        bad: which cells do not fit.
-        rows: their numbers in the source, from 0; None counts them in the column.
+        column: The cells as read.
+        kind: Kind of the column.
+        form: Format of a date.
+        values: The converted cells, missing for missing cells and misfits.
+        bad: Mask of the misfits.
+        rows: Row numbers in the source, starting at 0. None uses positions in the column.
     """
     first = int(np.flatnonzero(bad)[0])
     return Misfits(
@@ -123,11 +124,11 @@ def notes_on(misfits: Sequence[Misfits], where: str) -> tuple[str, ...]:
     """Return a note on each column with misfits.
 
     Raises:
-        UserError: no cell of a column can be read.
+        UserError: If no cell of a column can be read.
     """
     whole = [each for each in misfits if each.is_whole]
     if whole:
         others = ", ".join(each.column for each in whole[1:])
-        more = f" (the same goes for {others})" if others else ""
+        more = f" (also affected: {others})" if others else ""
         raise UserError(f"{where}: {whole[0].description}{more}; {whole[0].remedy}")
     return tuple(each.note for each in misfits)

@@ -1,7 +1,4 @@
-"""From the source that a spec names to a table with a target, split into parts. Nothing is prepared yet.
-
-Called by `study.data.loading`, and by what looks at a table before it is prepared: `overview`, `draft`, `plan`.
-"""
+"""Open the source of a spec: read the table and its target, and split it into parts. Nothing is prepared yet."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,14 +15,22 @@ from study.data.sources import RawTable, read_source
 from study.data.target import Target, read_target
 from study.errors import UserError
 from study.spec.data import DataSpec
-from study.text.formatting import agree, counted
+from study.text.formatting import counted
 
 Rows = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
 class Opened:
-    """A source read and split. parts: examples (places in target.rows and target.codes) by name; notes: on them."""
+    """A source that has been read and split.
+
+    Attributes:
+        spec: The `[data]` table.
+        raw: The table as read.
+        target: The target.
+        parts: Examples of each part, as indices into `target.rows` and `target.codes`.
+        notes: Notes on the parts.
+    """
 
     spec: DataSpec
     raw: RawTable
@@ -34,25 +39,25 @@ class Opened:
     notes: tuple[str, ...] = ()
 
     def rows(self, examples: Rows) -> Rows:
-        """Return the row numbers in the source of some examples."""
+        """Return the row numbers of the given examples in the source."""
         return self.target.rows[examples]
 
     def cells(self, examples: Rows) -> pd.DataFrame:
-        """Return the raw feature cells of some examples."""
+        """Return the raw feature cells of the given examples."""
         return self.raw.frame[self.raw.features].take(self.rows(examples))
 
 
 def open_source(spec: DataSpec, base: Path) -> Opened:
-    """Read the source, the target of all rows, and split.
+    """Read the source and its target, and split it.
 
     Raises:
-        UserError: for what is wrong with the source, the target, or a part that would be empty.
+        UserError: If there is a problem with the source or the target, or a part would be empty.
     """
     return open_raw(spec, read_source(spec, base))
 
 
 def open_raw(spec: DataSpec, raw: RawTable) -> Opened:
-    """Read the target of a raw table and split it; errors as `open_source`."""
+    """Read the target of a raw table and split it. Raises the same errors as `open_source`."""
     kinds.candidate_columns(raw.features, spec, raw.label)
     kinds.check_marked_columns([str(name) for name in raw.frame.columns], spec, raw.label)
     target = read_target(raw.frame[raw.target], spec, raw.label, raw.decimal, raw.class_names)
@@ -63,7 +68,7 @@ def open_raw(spec: DataSpec, raw: RawTable) -> Opened:
 
 
 def compared_columns(spec: DataSpec, raw: RawTable) -> list[str]:
-    """Return the columns in which equal rows are equal: the features and the target."""
+    """Return the columns that are compared to find equal rows: the features and the target."""
     return [name for name in raw.frame.columns if name not in (*spec.drop, *spec.ignore)]
 
 
@@ -72,7 +77,7 @@ def _without_duplicates(spec: DataSpec, raw: RawTable, target: Target) -> Target
     kept = first_of_each(numbers)
     repeated = len(numbers) - len(kept)
     are = "is" if repeated == 1 else "are"
-    note = f"duplicates: {counted(repeated, 'row')} that {are} equal to an earlier one {are} left out"
+    note = f"duplicates: {counted(repeated, 'row')} equal to an earlier row {are} dropped"
     return replace(target, rows=target.rows[kept], codes=target.codes[kept], notes=(*target.notes, note))
 
 
@@ -83,7 +88,7 @@ def _split(spec: DataSpec, raw: RawTable, target: Target) -> dict[str, Rows]:
     total = sum(shares.values())
     shares = {name: share / total * (1.0 - spec.confirm) for name, share in shares.items()}
     if spec.confirm:
-        # Between dev and test, which is its place in time order.
+        # In a split by time, confirm lies between dev and test.
         shares = {"train": shares["train"], "dev": shares["dev"], "confirm": spec.confirm} | (
             {"test": shares["test"]} if "test" in shares else {}
         )
@@ -94,20 +99,22 @@ def _split(spec: DataSpec, raw: RawTable, target: Target) -> dict[str, Rows]:
     for name, examples in parts.items():
         if len(examples) == 0:
             raise UserError(
-                f"{raw.label}: the part {name} would be empty ({counted(len(everything), 'row')}, "
-                f"split {list(spec.split)}); give it a larger share or bring more rows"
+                f"{raw.label}: {name} would be empty ({counted(len(everything), 'row')}, "
+                f"split {list(spec.split)}); give it a larger share or add more rows"
             )
     if target.task != "regression":
         absent = set(range(len(target.classes))) - set(target.codes[parts["train"]].astype(int).tolist())
         if absent:
             names = ", ".join(repr(target.classes[code]) for code in sorted(absent)[:3])
             by = f"time {spec.time!r}" if spec.time else f"group {spec.group!r}" if spec.group else "duplicates"
-            raise UserError(f"{raw.label}: split by {by}, train has no row of class {names}; merge or remove the class")
+            raise UserError(
+                f"{raw.label}: after the split by {by}, train has no rows of class {names}; merge or remove the class"
+            )
     return parts
 
 
 def cut(opened: Opened, examples: Rows, shares: Sequence[float], generator: np.random.Generator) -> list[Rows]:
-    """Return the places in `examples` that each share gets: by time, by group, or stratified."""
+    """Split examples into shares, by time, by group or stratified. Return positions in `examples` for each share."""
     spec, raw, target = opened.spec, opened.raw, opened.target
     if spec.time is not None:
         return splits.split_in_time(time_column.read_times(spec, raw, target.rows[examples]), shares)
@@ -123,11 +130,11 @@ def cut(opened: Opened, examples: Rows, shares: Sequence[float], generator: np.r
     empty = np.flatnonzero(pd.isna(words))
     if len(empty):
         row = target.rows[examples][empty[0]] + 1
-        raise UserError(f"{raw.label}: the group column {spec.group!r} has no value in row {row}; fill it")
+        raise UserError(f"{raw.label}: the group column {spec.group!r} has no value in row {row}; add one")
     names, groups = np.unique(words.astype(str), return_inverse=True)
     if len(names) < len(shares):
         raise UserError(
-            f"{raw.label}: {counted(len(names), 'group')} in {spec.group!r} "
-            f"{agree(len(names), 'is', 'are')} too few for {len(shares)} parts"
+            f"{raw.label}: the group column {spec.group!r} has only {counted(len(names), 'group')}, "
+            f"too few for {len(shares)} parts; use a column with more groups"
         )
     return splits.split_groups(groups.astype(np.int64), strata, shares, generator, everywhere=bool(target.classes))

@@ -1,7 +1,6 @@
-"""A summary of the data before anything runs: columns, classes, parts and what should worry a person.
+"""A summary of the data before anything runs: columns, classes, parts and warnings.
 
-Called by `study plan` and by the draft of a spec. Statistics of columns are those of train and dev; the test rows
-are counted, and compared cell by cell as read when duplicates are looked for, and that is all.
+Column statistics come from train and dev. Test rows are only counted, and compared as read to find duplicates.
 """
 
 import json
@@ -20,17 +19,21 @@ from study.data.table_warning import TableWarning, some
 from study.spec.data import DataSpec
 from study.text.formatting import counted
 
-# Candidates near the top of a search disagree on about this share of the examples.
+# The best candidates of a search disagree on about this share of the examples.
 DISAGREEMENT = 0.10
-_WORDS = {"NA", "N/A", "n/a", "null", "NULL"}  # markers that may be a category, such as the code of a country
+_WORDS = {"NA", "N/A", "n/a", "null", "NULL"}  # markers that may be categories, such as country codes
 
 
 @dataclass(frozen=True)
 class ColumnSummary:
-    """A column of the source. kind: numeric, categorical, boolean, date, or why it is no feature.
+    """A summary of one column of the source, over train and dev.
 
-    missing, distinct: cells without a value, and different values, in train and dev together. markers: how many of the
-    missing cells have which text, such as NA; empty ones are not among them.
+    Attributes:
+        name: Name of the column.
+        kind: numeric, categorical, boolean or date, or the reason why the column is not a feature.
+        missing: Number of missing cells.
+        distinct: Number of distinct values.
+        markers: Number of missing cells by marker, such as NA. Empty cells are not included.
     """
 
     name: str
@@ -42,14 +45,29 @@ class ColumnSummary:
 
 @dataclass(frozen=True)
 class DataSummary:
-    """What `study plan` prints of the data.
+    """A summary of the data, as `study plan` prints it.
 
-    rows: in the source (a test file's apart). parts: examples by part; with folds "train and dev" together. folds:
-    (train, dev) examples of each fold, () without. classes: examples by class, all parts; {} for regression. n_x, n_y:
-    rows of X and Y after preprocessing. compared_on: dev examples that trials are compared on; with folds each of train
-    and dev is one once. smallest_difference: what these can tell apart, in points of accuracy (0.02 is two percentage
-    points), for regression as a share of the RMSE. task_reason: why this is the task. metric_reason: why the default
-    metric is not the usual one of the task. decisions: what was found out or decided to read the table, a line each.
+    Attributes:
+        source: The source, as written in the spec.
+        rows: Number of rows in the source, without those of a test file.
+        target_name: Name of the target column.
+        task: The type of prediction.
+        default_metric: The default metric of the task.
+        columns: Summaries of the columns.
+        classes: Number of examples by class in all parts; {} for regression.
+        parts: Number of examples by part. With folds, "train and dev" is one entry.
+        n_x: Number of rows of X, after preprocessing.
+        n_y: Number of rows of Y.
+        compared_on: Number of dev examples on which trials are compared. With folds, this is train and dev.
+        smallest_difference: Smallest detectable difference on these examples, as a difference of accuracy (0.02 is two
+            percentage points) or, for regression, as a fraction of the RMSE.
+        warnings: Warnings about the data.
+        notes: Everything detected and decided.
+        fingerprint: Hexadecimal SHA-256 of the data.
+        folds: Number of (train, dev) examples in each fold; () without folds.
+        metric_reason: Why the default metric is not the usual one of the task, or "".
+        task_reason: Why this is the task.
+        decisions: What was detected or decided to read the table, one line each.
     """
 
     source: str
@@ -64,9 +82,7 @@ class DataSummary:
     n_y: int
     compared_on: int
     smallest_difference: float
-    warnings: tuple[TableWarning, ...] = field(
-        metadata={"key": "cautions"}
-    )  # as JSON has had it from the first version on
+    warnings: tuple[TableWarning, ...] = field(metadata={"key": "cautions"})  # the JSON key of the first version
     notes: tuple[str, ...]
     fingerprint: str
     folds: tuple[tuple[int, int], ...] = ()
@@ -78,7 +94,7 @@ class DataSummary:
 
     @property
     def split(self) -> str:
-        """The sizes of the parts that are used, in words."""
+        """A description of the sizes of the non-empty parts."""
         sizes = ", ".join(f"{part} {m:,}" for part, m in self.parts.items() if m)
         if not self.folds:
             return sizes
@@ -87,7 +103,7 @@ class DataSummary:
 
     @property
     def columns_by_kind(self) -> dict[str, int]:
-        """Number of columns of each kind, the most frequent first."""
+        """The number of columns of each kind, the most frequent kind first."""
         counts: dict[str, int] = {}
         for column in self.columns:
             counts[column.kind] = counts.get(column.kind, 0) + 1
@@ -95,7 +111,7 @@ class DataSummary:
 
     @property
     def missing_cells(self) -> int:
-        """Cells without a value in train and dev."""
+        """The number of missing cells in train and dev."""
         return sum(column.missing for column in self.columns)
 
 
@@ -104,24 +120,24 @@ def _range(numbers: set[int]) -> str:
 
 
 def smallest_difference(m: int, disagreement: float = DISAGREEMENT) -> float:
-    """Return the smallest difference in accuracy that m examples can show at the 5% level, two-sided, paired.
+    """Return the smallest difference in accuracy that a paired two-sided test on m examples detects at the 5% level.
 
-    Both candidates answer the same m examples and disagree on a share d of them. The variance of the difference
-    δ of the paired proportions is (d - δ²)/m (Agresti, Categorical Data Analysis, section on McNemar's test), so
-    δ = z √((d - δ²)/m), that is δ = z √(d / (m + z²)) with z = 1.96. And the exact test needs at least 6
-    examples, all decided one way (2 · 0.5⁶ < 0.05). For RMSE, where √2 · RMSE/√(2m) is the standard error of
-    an unpaired difference under normal errors, the same expression with d = 1 - ρ, ρ the correlation of the
-    squared errors, is its share of the RMSE.
+    Two candidates predict the same m examples and disagree on a fraction d of them. The variance of the difference δ
+    of the paired proportions is (d - δ²)/m (Agresti, Categorical Data Analysis, section on McNemar's test). Hence
+    δ = z √((d - δ²)/m), which gives δ = z √(d / (m + z²)) with z = 1.96. The exact test also needs at least 6
+    examples that all favor the same candidate (2 · 0.5⁶ < 0.05). For RMSE, the standard error of an unpaired difference
+    under normal errors is √2 · RMSE/√(2m). The same expression with d = 1 - ρ, where ρ is the correlation of the
+    squared errors, is then the detectable difference as a fraction of the RMSE.
     """
     z = 1.96
     return float(min(1.0, max(z * np.sqrt(disagreement / (m + z**2)), 6 / m)))
 
 
 def summarize(spec: DataSpec, base: Path) -> DataSummary:
-    """Read, split and prepare the data, and summarize them.
+    """Read, split, prepare and summarize the data.
 
     Raises:
-        UserError: for whatever `load` raises it for.
+        UserError: If there is a problem with the data.
     """
     opened = opening.open_source(spec, base)
     dataset = loading.prepare(opened, opened.parts["train"], opened.parts["dev"])
@@ -129,14 +145,14 @@ def summarize(spec: DataSpec, base: Path) -> DataSummary:
 
 
 def describe(opened: opening.Opened, dataset: Dataset, folds: Sequence[Dataset] = ()) -> DataSummary:
-    """Return the summary of data that have been loaded; folds: one dataset for each fold that the spec asks for."""
+    """Return the summary of loaded data. `folds` contains one dataset for each fold of the spec."""
     raw, target = opened.raw, opened.target
     train, dev = opened.parts["train"], opened.parts["dev"]
     seen = opened.rows(np.sort(np.concatenate([train, dev])))
     kind_of = {column.name: column.kind for column in dataset_columns(dataset)}
     _, left_out = kinds.candidate_columns(raw.features, opened.spec, raw.label)
     columns = tuple(
-        _summarize_column(raw.frame[name].take(seen), kind_of.get(name) or left_out.get(name, "no feature"), opened)
+        _summarize_column(raw.frame[name].take(seen), kind_of.get(name) or left_out.get(name, "not used"), opened)
         for name in raw.features
     )
     parts = {name: len(examples) for name, examples in opened.parts.items()}
@@ -172,16 +188,16 @@ def describe(opened: opening.Opened, dataset: Dataset, folds: Sequence[Dataset] 
 def list_decisions(
     dataset: Dataset, columns: Sequence[ColumnSummary], *, without: Container[str] = ()
 ) -> tuple[str, ...]:
-    """Return what was found out or decided to read the table, a line each; task and sizes are fields of their own.
+    """Return what was detected or decided to read the table, one line each, except for the task and the sizes.
 
-    without: what else is left out, as `Finding.about` names it.
+    without: Further subjects to omit, as in `Finding.about`.
     """
     shown = [each for each in dataset.findings if each.about not in ("task", "sizes") and each.about not in without]
     return (*(finding.text for finding in shown), *_describe_markers(columns))
 
 
 def _describe_markers(columns: Sequence[ColumnSummary]) -> list[str]:
-    """Return a note on each text that marks missing cells, with the columns and how many cells of each."""
+    """Return a note on each marker of missing cells, with the columns in which it occurs and the number of cells."""
     found: dict[str, list[ColumnSummary]] = {}
     for column in columns:
         for marker in column.markers:
@@ -190,13 +206,14 @@ def _describe_markers(columns: Sequence[ColumnSummary]) -> list[str]:
     for marker, marked in found.items():
         where = some([f"{column.name} ({counted(column.markers[marker], 'cell')})" for column in marked])
         words = [column.name for column in marked if column.kind == "categorical" and marker in _WORDS]
-        remedy = f"; [data] keep_na = {json.dumps(words, ensure_ascii=False)} makes it a category" if words else ""
-        notes.append(f"{marker!r} counts as missing in {where}{remedy}")
+        names = json.dumps(words, ensure_ascii=False)
+        remedy = f"; if it is a category, set [data] keep_na = {names}" if words else ""
+        notes.append(f"{marker!r} is treated as missing in {where}{remedy}")
     return notes
 
 
 def dataset_columns(dataset: Dataset) -> tuple[kinds.Column, ...]:
-    """Return the columns that the preprocessing of a dataset reads, with their kinds."""
+    """Return the columns that are used by the preprocessing of a dataset, with their kinds."""
     reader = dataset.preprocessing.named_steps["cells"]
     return tuple(kinds.Column(name, kind, form) for name, kind, form in reader.columns)
 

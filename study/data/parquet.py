@@ -1,4 +1,4 @@
-"""Tables from Parquet files, read by pyarrow."""
+"""Read Parquet files with pyarrow."""
 
 import re
 from pathlib import Path
@@ -15,8 +15,8 @@ from study.errors import UserError
 from study.spec.data import DataSpec
 from study.text.formatting import counted
 
-BATCH, FEW = 1 << 16, 1 << 6  # rows that are unpacked at a time
-_NAMELESS = re.compile(r"__index_level_\d+__")  # what pandas calls an index without a name
+BATCH, FEW = 1 << 16, 1 << 6  # rows unpacked at a time
+_NAMELESS = re.compile(r"__index_level_\d+__")  # the name that pandas gives to an unnamed index
 _KEPT = (pa.types.is_boolean, pa.types.is_integer, pa.types.is_timestamp, pa.types.is_duration)
 _TEXTS = {
     *(pa.string(), pa.large_string(), pa.string_view()),
@@ -26,32 +26,32 @@ _DAMAGED = (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowKeyError, pa.A
 
 
 def read_parquet(path: Path, _spec: DataSpec) -> Table:
-    """Read a Parquet file; the columns keep their types.
+    """Read a Parquet file. The columns keep their types.
 
-    pandas puts the index of a frame behind all columns. Here it comes first, as `reset_index` has it, so that it is not
-    taken for the target; one without a name, what is left of the row numbers after a filter, is left out.
+    pandas stores the index of a frame after all columns. Here it becomes the first column, as with `reset_index`, so
+    that it is not mistaken for the target. An unnamed index, such as row numbers left after a filter, is dropped.
     """
     try:
-        # ParquetFile, since read_table takes no two columns of one name
+        # Use ParquetFile because read_table rejects duplicate column names.
         with pyarrow.parquet.ParquetFile(path) as file:
             schema, rows = file.schema_arrow, file.metadata.num_rows
     except _DAMAGED as error:
-        raise UserError(f"{path.name}: this is not a Parquet file ({_reason(error)})") from error
+        raise UserError(f"{path.name} is not a Parquet file ({_reason(error)})") from error
     for column in schema:
         if pa.types.is_nested(column.type):
             raise _no_single_values(path, column.name, column.type)
     try:
         table = _read(path, schema, rows)
     except _DAMAGED as error:
-        raise UserError(f"{path.name}: cannot be read ({_reason(error)}); write the file again") from error
+        raise UserError(f"{path.name} could not be read ({_reason(error)}); save the file again") from error
     if table.num_rows == 0:
-        raise UserError(f"{path.name}: there are no rows")
+        raise UserError(f"{path.name} contains no rows")
     names, renamed = unique(tuple(table.column_names))
-    notes = [f"columns of equal name were renamed: {', '.join(renamed)}"] if renamed else []
+    notes = [f"duplicate column names were changed: {', '.join(renamed)}"] if renamed else []
     index = [name for name in (table.schema.pandas_metadata or {}).get("index_columns", ()) if name in names]
     nameless = [name for name in index if _NAMELESS.fullmatch(name) and len(names) > len(index)]
     if nameless:
-        notes.append("the index of the frame that was saved has no name, and is left out")
+        notes.append("the unnamed index of the saved frame was dropped")
     categories = _named_categories(schema)
     columns = {
         name: _plain(path, name, column, is_category=name in categories)
@@ -66,25 +66,25 @@ def read_parquet(path: Path, _spec: DataSpec) -> Table:
 
 
 def _read(path: Path, schema: pa.Schema, rows: int) -> pa.Table:
-    """Read the rows in batches. A few bytes of a file can stand for any number of rows, so room is asked for before."""
+    """Read the rows in batches. Memory is checked first, because a few bytes can represent any number of rows."""
     width = sum(_width(column.type) for column in schema)
-    Room(path).check(f"its table of {counted(rows, 'row')}", rows * width)
+    Room(path).check(f"the table of {counted(rows, 'row')}", rows * width)
     texts = [column.name for column in schema if _is_text(column.type)]
     try:
-        # Texts stay in dictionaries until it is known how long they are: one takes no room however often it occurs.
+        # Texts stay dictionary-encoded, in which repeated texts need little memory, until their total size is known.
         return _read_batches(path, rows * width, BATCH, texts)
-    except (pa.ArrowNotImplementedError, OSError):  # texts that are said by what they share with the one before
+    except (pa.ArrowNotImplementedError, OSError):  # delta-encoded texts
         return _read_batches(path, rows * width, FEW)
 
 
 def _read_batches(path: Path, size: int, batch_size: int, texts: list[str] | None = None) -> pa.Table:
     room = Room(path)
-    room.take("its table", size)
+    room.take("the table", size)
     batches = []
-    # What a footer says of single columns is not asked for: pyarrow ends the process where it is damaged.
+    # The footer's statistics of columns are not read, because pyarrow aborts the process if they are damaged.
     with pyarrow.parquet.ParquetFile(path, read_dictionary=texts, page_checksum_verification=True) as file:
         for batch in file.iter_batches(batch_size=batch_size):
-            room.take("its text", sum(_text_bytes(column) for column in batch.columns))
+            room.take("the text", sum(_text_bytes(column) for column in batch.columns))
             batches.append(batch)
         return pa.Table.from_batches(batches, file.schema_arrow)
 
@@ -94,15 +94,15 @@ def _is_text(kind: pa.DataType) -> bool:
 
 
 def _width(kind: pa.DataType) -> int:
-    """Return how many bytes a value takes at least."""
+    """Return the minimum number of bytes per value."""
     try:
         return max(1, int(kind.bit_width) // 8)
-    except ValueError:  # text has its place alone
+    except ValueError:  # text: only its offset
         return 8
 
 
 def _text_bytes(column: pa.Array) -> int:
-    """Return how many bytes the texts of a column have when each is written out."""
+    """Return the number of bytes of the texts in a column without dictionary encoding."""
     if _is_text(column.type):
         return int(column.nbytes)
     if not pa.types.is_dictionary(column.type) or not _is_text(column.type.value_type):
@@ -112,7 +112,7 @@ def _text_bytes(column: pa.Array) -> int:
 
 
 def _plain(path: Path, name: str, column: pa.ChunkedArray, *, is_category: bool) -> pa.ChunkedArray:
-    """Return a column as numbers, truth values, moments, durations, categories or text: all that later stages know."""
+    """Convert a column to a supported type: numbers, truth values, timestamps, durations, categories or text."""
     if is_category and not pa.types.is_dictionary(column.type):
         column = column.dictionary_encode()
     kind = column.type
@@ -135,14 +135,14 @@ def _plain(path: Path, name: str, column: pa.ChunkedArray, *, is_category: bool)
 
 
 def _named_categories(schema: pa.Schema) -> set[str]:
-    """Return the columns that are categories: as pandas saved them, or as another program typed them."""
+    """Return the names of columns that were saved as categories by pandas or another program."""
     columns = (schema.pandas_metadata or {}).get("columns", ())
     named = {each["name"] for each in columns if each.get("pandas_type") == "categorical"}
     return named | {field.name for field in schema if pa.types.is_dictionary(field.type)}
 
 
 def _are_categories(column: pa.ChunkedArray) -> bool:
-    """Whether what was saved as categories would be taken for numbers if only its values were looked at."""
+    """Whether all categories look like numbers, so that the values do not show that the column is categorical."""
     values = column.chunk(0).dictionary if column.num_chunks else pa.array([])
     if _is_text(values.type):
         return bool(pc.all(pc.match_substring_regex(values, NUMBER), min_count=1).as_py())
@@ -150,7 +150,7 @@ def _are_categories(column: pa.ChunkedArray) -> bool:
 
 
 def _no_single_values(path: Path, name: str, kind: pa.DataType) -> UserError:
-    return UserError(f"{path.name}: column {name!r} holds {kind}, not single values; write the file without it")
+    return UserError(f"{path.name}: column {name!r} contains {kind}, not single values; save the file without it")
 
 
 def _reason(error: Exception) -> str:

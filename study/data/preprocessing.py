@@ -1,7 +1,7 @@
-"""The transformer that travels with a model: a DataFrame of raw cells in, an (m, n_x) matrix out.
+"""The transformer that is saved with a model: it converts a DataFrame of raw cells to an (m, n_x) matrix.
 
-Built and fitted by `study.data.loading` on train alone; used again for dev, test and prediction. All of
-it is scikit-learn's but `CellReader`, which turns cells into typed columns.
+It is fitted on train only, and reused for dev, test and prediction. All steps are from scikit-learn except
+`CellReader`, which converts cells to typed columns.
 """
 
 import warnings
@@ -31,7 +31,7 @@ RARE_ROWS = 5
 RARE_FROM = 100
 MAXIMUM_CATEGORIES = 50
 MISSING_CATEGORY = "(missing)"
-# Names of the features, and of what pandas calls them.
+# Names of the features, and the corresponding attributes of pandas.
 DATE_FIELDS = {"year": "year", "month": "month", "day": "day", "weekday": "day_of_week", "hour": "hour"}
 SCALERS: dict[str, type[TransformerMixin]] = {
     "standard": StandardScaler,
@@ -41,18 +41,23 @@ SCALERS: dict[str, type[TransformerMixin]] = {
 
 
 class CellReader(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
-    """Raw cells to typed columns: numbers as float, truth values as 0 and 1, dates as five numbers, categories as text.
+    """Convert raw cells to typed columns.
 
-    columns: (name, kind, format of a date) of each column that is used; others are passed over. missing: more markers
-    of a missing cell, but for the columns in bound, which has all of theirs. decimal, thousands: marks in numbers that
-    are text. A cell that does not fit its column's kind is missing. categories_: of each column of categories, those
-    that `fit` saw.
+    Numbers become floats, truth values 0 and 1, dates five numbers, and categories text. A cell that does not match the
+    kind of its column becomes missing. `transform` and `read` raise UserError if a column is absent, if a value is
+    infinite, or if a column contains numbers although it has categories, such as 012, that are changed by conversion to
+    numbers.
 
-    Raises UserError for a column that is not there, for infinity, and for numbers in a column whose categories
-    cannot be told from numbers, such as 012.
+    Attributes:
+        columns: Name, kind and date format of each column that is used. Other columns are ignored.
+        missing: Additional markers of missing cells, except for the columns in `bound`.
+        decimal: The decimal mark in text.
+        thousands: The thousands separator in text, or "".
+        bound: All markers of missing cells, by column, for columns with their own markers.
+        categories_: Categories seen by `fit`, by column.
     """
 
-    # Models that were kept by an earlier version do not have these.
+    # Models saved by earlier versions do not have these attributes.
     categories_: Mapping[str, Sequence[str]] = MappingProxyType({})
     thousands: str = ""
     bound: dict[str, tuple[str, ...]] | None = None
@@ -87,10 +92,10 @@ class CellReader(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scik
         return True
 
     def transform(self, X: pd.DataFrame) -> pd.DataFrame:
-        """Return the typed columns of the frame, rows in the same order; warn of cells that do not fit.
+        """Return the typed columns of the frame, with rows in the same order, and warn about misfits.
 
         Raises:
-            UserError: as above, and for a column of which no cell can be read.
+            UserError: For the reasons above, or if no cell of a column can be read.
         """
         typed, misfits = self.read(X)
         for note in notes_on(misfits, "the table"):
@@ -100,10 +105,12 @@ class CellReader(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scik
     def read(
         self, X: pd.DataFrame, rows: npt.NDArray[np.int64] | None = None, where: str = "the table"
     ) -> tuple[pd.DataFrame, tuple[Misfits, ...]]:
-        """Return the typed columns, and the misfits of the columns that have some.
+        """Return the typed columns, and the misfits of each column that has any.
 
-        rows: the numbers of the rows in the source, from 0; None counts them in the frame. where: what messages call
-        the table.
+        Args:
+            X: The raw cells.
+            rows: Row numbers in the source, starting at 0. None uses positions in the frame.
+            where: The name of the table in messages.
         """
         X = _with_text_names(X)
         names = [name for name, _, _ in self.columns]
@@ -112,11 +119,11 @@ class CellReader(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scik
             raise UserError(f"{where} has no column {absent[0]!r}; {did_you_mean(absent[0], list(X.columns))}")
         doubled = [name for name in X.columns[X.columns.duplicated()] if name in names]
         if doubled:
-            raise UserError(f"{where} has two columns {doubled[0]!r}; leave the right one")
+            raise UserError(f"{where} has more than one column named {doubled[0]!r}; keep only one of them")
         plain = X[names]
         numeric = all(kind == "numeric" for _, kind, _ in self.columns)
         own_markers = self.missing or self.bound
-        if numeric and not own_markers and _is_plain_float(plain):  # thousands of pixels, in one piece
+        if numeric and not own_markers and _is_plain_float(plain):  # a fast path for thousands of pixels
             _check_finite(plain.to_numpy(), names, where)
             return plain, ()
         typed: dict[str, pd.Series | cells.Floats] = {}
@@ -131,7 +138,7 @@ class CellReader(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scik
     def _read_column(
         self, column: pd.Series, name: str, kind: Kind, form: str, where: str
     ) -> tuple[pd.Series | cells.Floats, cells.Mask]:
-        """Return the values of a column, and a mask of the cells that do not fit."""
+        """Return the values of a column, and a mask of its misfits."""
         column, markers = ungroup(column, self.thousands, self.decimal), self._markers(name)
         if kind == "numeric":
             values, bad = cells.numbers(column, markers, self.decimal)
@@ -148,20 +155,20 @@ class CellReader(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scik
         lost = first_lost(known, self.decimal)
         if lost and cells.holds_numbers(column):
             raise UserError(
-                f"{where}: column {name!r} holds numbers, and train has the category {lost!r}, which a number cannot "
-                f"hold; read it as text: pandas.read_csv(..., dtype=str), or dtype={{{name!r}: str}}"
+                f"{where}: column {name!r} contains numbers, but train has the category {lost!r}, which is changed by "
+                f"conversion to a number; read it as text: pandas.read_csv(..., dtype=str), or dtype={{{name!r}: str}}"
             )
         values = pd.Series(cells.categories(column, self._markers(name), self.decimal), dtype=object)
         if not known:
             return values, np.zeros(len(values), dtype=np.bool_)
-        for truth in ("True", "False"):  # what pandas makes of true and TRUE
+        for truth in ("True", "False"):  # pandas converts true and TRUE to these
             spelled = [each for each in known if each.capitalize() == truth]
             if len(spelled) == 1:
                 values = values.replace(truth, spelled[0])
         return values, (values.notna() & ~values.isin(known)).to_numpy()
 
     def _markers(self, name: str) -> tuple[str, ...]:
-        """Return all markers of a missing cell in a column."""
+        """Return all markers of missing cells in a column."""
         return (self.bound or {}).get(name, (*MISSING_MARKERS, *self.missing))
 
     def _date_fields(self, name: str, stamps: pd.Series) -> dict[str, cells.Floats]:
@@ -171,7 +178,7 @@ class CellReader(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scik
         }
 
     def date_feature(self, name: str, field: str) -> str:
-        """Return the name of a date's field, such as when_year, made to differ from the columns' own names."""
+        """Return the name of a date feature, such as when_year, which differs from all column names."""
         feature, taken = f"{name}_{field}", {column for column, _, _ in self.columns}
         while feature in taken:
             feature += "_"
@@ -181,11 +188,17 @@ class CellReader(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scik
 def fit(
     columns: tuple[Column, ...], train: pd.DataFrame, scale: str, spec: DataSpec, decimal: str
 ) -> tuple[Pipeline, pd.DataFrame]:
-    """Return the transformer, fitted on the raw rows of train, and these rows as typed columns.
+    """Return the transformer fitted on the raw rows of train, and these rows as typed columns.
 
-    spec: says what marks a missing cell and groups digits. scale: standard, minmax, robust or none, for numbers and
-    dates. Truth values, categories and the indicators of missing cells are 0 or 1. The typed rows are handed back so
-    that nobody reads the cells twice.
+    The typed rows are returned to avoid reading the cells twice. Truth values, categories and indicators of missing
+    cells become 0 or 1.
+
+    Args:
+        columns: The columns to use.
+        train: The raw rows of train.
+        scale: Scaling of numbers and dates: standard, minmax, robust or none.
+        spec: The `[data]` table, which sets the markers of missing cells and the thousands separator.
+        decimal: The decimal mark.
     """
     reader = CellReader(
         tuple((each.name, each.kind, each.form) for each in columns),
@@ -199,7 +212,7 @@ def fit(
     dates = [reader.date_feature(each.name, field) for each in columns if each.kind == "date" for field in DATE_FIELDS]
     booleans = [each.name for each in columns if each.kind == "boolean"]
     categories = [each.name for each in columns if each.kind == "categorical"]
-    # One indicator a column that misses cells in train; of a date, its year stands for all five.
+    # One indicator per column with missing cells in train. For a date, the year represents all five features.
     watched = [
         *numeric,
         *booleans,
@@ -221,12 +234,12 @@ def fit(
 
 
 def first_lost(categories: Sequence[str], decimal: str) -> str:
-    """Return the first category that is another one after it was read as a number, such as 012 or 1.10; "" if none."""
+    """Return the first category that conversion to a number would change, such as 012 or 1.10, or "" if none."""
     return next((each for each in categories if not cells.survives_as_number(each, decimal)), "")
 
 
 def feature_names(pipeline: Pipeline) -> tuple[str, ...]:
-    """Return the names of the columns of the matrix, plain where they differ, else with the step in front."""
+    """Return the names of the columns of the matrix. Names that occur twice are prefixed with the step."""
     full = [str(name) for name in pipeline.named_steps["columns"].get_feature_names_out()]
     plain = [name.partition("__")[2] for name in full]
     counts = Counter(plain)
@@ -241,7 +254,7 @@ def _numbers(scale: str) -> Pipeline:
 
 
 def _categories(examples: int) -> Pipeline:
-    # Rare ones share one column with those never seen; few rows are too few to call anything rare.
+    # Rare categories share one column with unknown ones. With few examples, no category is considered rare.
     rare = RARE_ROWS if examples >= RARE_FROM else 1
     return Pipeline(
         [
@@ -261,7 +274,7 @@ def _categories(examples: int) -> Pipeline:
 
 
 def _check_finite(values: npt.NDArray[np.generic], names: list[str], where: str) -> None:
-    # The sum is finite unless a value is not (or the sum overflows, and then the slow look finds nothing).
+    # A finite sum implies that all values are finite. If the sum itself overflows, the slower check finds nothing.
     if np.isfinite(np.nansum(values, dtype=np.float64)):
         return
     rows, columns = np.nonzero(np.isinf(values))
@@ -270,7 +283,7 @@ def _check_finite(values: npt.NDArray[np.generic], names: list[str], where: str)
 
 
 def _with_text_names(X: object) -> pd.DataFrame:
-    """Return a table, which may come as columns or records by name as well, whose columns are named by text."""
+    """Return a table, given as a frame, columns or records, as a frame whose column names are strings."""
     frame = X if isinstance(X, pd.DataFrame) else pd.DataFrame(X)
     return frame if all(isinstance(name, str) for name in frame.columns) else frame.rename(columns=str)
 

@@ -1,6 +1,6 @@
-"""Which classes each part has: metrics of classes say less, or nothing, of a part that lacks one.
+"""Detect parts without examples of a class, for which some metrics are undefined or incomplete.
 
-Of test rows nothing but the names of their labels is looked at here.
+Only the label names of test rows are read.
 """
 
 import numpy as np
@@ -14,31 +14,31 @@ from study.spec.data import DataSpec
 
 
 def read_test_target(spec: DataSpec, raw: RawTable, test: pd.DataFrame, target: Target) -> Target:
-    """Return the target of a test set that is a file of its own; errors as `codes_of`."""
+    """Return the target of a test file. Raises the same errors as `codes_of`."""
     return codes_of(test[raw.target], spec, raw.decimal, f"{raw.label} [test]", target)
 
 
 def note_absent_classes(
     spec: DataSpec, raw: RawTable, target: Target, parts: dict[str, npt.NDArray[np.int64]]
 ) -> tuple[str, ...]:
-    """Return a note on each part that lacks a class, none for regression.
+    """Return a note on each part that lacks a class. For regression, there are none.
 
     Raises:
-        UserError: the target of a test file cannot be read, or names classes that train does not have.
+        UserError: If the target of a test file cannot be read or contains classes that train does not have.
     """
     codes = {name: target.codes[examples] for name, examples in parts.items()}
     if raw.test is not None:
         codes["test"] = read_test_target(spec, raw, raw.test, target).codes
     if target.task == "regression":
         return ()
-    if spec.folds:  # each row of both is predicted once
+    if spec.folds:  # each row of train and dev is in dev once
         codes["dev"] = np.concatenate([codes.pop("train"), codes["dev"]])
     notes = []
     for part, found in codes.items():
         there = set(found.astype(int).tolist())
         absent = [name for code, name in enumerate(target.classes) if code not in there]
         if absent:
-            what = "are undefined" if len(there) == 1 else "are those of the other classes"
+            what = "are undefined" if len(there) == 1 else "cover only the other classes"
             named = cells.quoted_list(absent)
-            notes.append(f"{part} has no row of class {named}: balanced accuracy, F1 and AUC {what} there")
+            notes.append(f"{part} has no rows of class {named}: its balanced accuracy, F1 and AUC {what}")
     return tuple(notes)

@@ -1,6 +1,6 @@
-"""From the source that a spec names to one raw table: cells as they were read, nothing converted.
+"""Read the source of a spec as one raw table, without any conversion of cells.
 
-Called by `study.data.opening`, `overview` and `draft`. The kinds of source are told apart here and nowhere else.
+Only this module distinguishes the kinds of sources.
 """
 
 import os
@@ -25,13 +25,20 @@ TARGET_NAMES = ("target", "label", "labels", "outcome", "response", "class", "y"
 
 @dataclass(frozen=True, eq=False)
 class RawTable:
-    """What a source holds, as read: one row an example, features and target together.
+    """The content of a source as read: one row per example, with features and target.
 
-    label: what messages call it. test: the rows of a test file, with the columns of frame, or None.
-    class_names: names of the labels 0, 1, ... where the source knows them. decimal: the decimal mark of text
-    cells. scaling: how numbers are scaled unless the spec says it. read_as: how a text file is written, as it
-    was found out. target_note: how the target was chosen, "" where it was named. notes: what else was found out.
-    dialect: the keys of `[data]` that say how a text file is written, as found.
+    Attributes:
+        frame: The table.
+        target: Name of the target column.
+        label: Name of the source in messages.
+        test: Rows of a test file, with the same columns as frame, or None.
+        class_names: Names of the labels 0, 1, ... if the source has them.
+        decimal: Decimal mark of text cells.
+        scaling: Default scaling of numbers.
+        read_as: The detected format of a text file.
+        target_note: How the target was chosen, or "" if the spec names it.
+        notes: Other findings.
+        dialect: The keys of `[data]` that describe the format of a text file.
     """
 
     frame: pd.DataFrame
@@ -48,7 +55,7 @@ class RawTable:
 
     @property
     def features(self) -> list[str]:
-        """Names of all columns but the target."""
+        """Names of all columns except the target."""
         return [name for name in self.frame.columns if name != self.target]
 
 
@@ -56,7 +63,7 @@ def read_source(spec: DataSpec, base: Path) -> RawTable:
     """Read the source (and the test file) of a spec.
 
     Raises:
-        UserError: if there is no such file, if it cannot be read as what it is, or has no such target.
+        UserError: If a file does not exist or cannot be read, or the target is not in it.
     """
     if spec.kind == "sklearn":
         return _read_sklearn(spec)
@@ -75,43 +82,53 @@ def read_source(spec: DataSpec, base: Path) -> RawTable:
 
 
 def find_file(name: str, base: Path, key: str) -> Path:
-    """Return the path of a file of the spec, or raise UserError with the nearest name in its folder."""
+    """Return the path of a file that the spec names.
+
+    Raises:
+        UserError: If it is not a readable file with content. The message suggests a similar name in its folder.
+    """
     path = base / Path(name).expanduser()
     if path.is_dir():
-        raise UserError(f"[data] {key}: {path} is a directory; name a file in it")
+        raise UserError(f"[data] {key}: {path} is a folder; specify a file in it")
     if not path.exists():
         beside = [entry.name for entry in path.parent.iterdir() if entry.is_file()] if path.parent.is_dir() else []
-        remedy = did_you_mean(path.name, beside) if 0 < len(beside) <= 20 else "a path is relative to the spec"
-        raise UserError(f"[data] {key}: there is no file {path}; {remedy}")
+        remedy = did_you_mean(path.name, beside) if 0 < len(beside) <= 20 else "paths are relative to the spec"
+        raise UserError(f"[data] {key}: file {path} not found; {remedy}")
     if not path.is_file() or not os.access(path, os.R_OK):
-        raise UserError(f"[data] {key}: {path} cannot be read; is it a file, and are you allowed to?")
+        raise UserError(f"[data] {key}: {path} could not be read; check that it is a file and its permissions")
     if path.stat().st_size == 0:
         raise UserError(f"[data] {key}: {path} is empty")
     return path
 
 
 def choose_target(columns: list[str], target: str | int | None, label: str) -> tuple[str, str]:
-    """Return the target's column name and a note on how it was chosen ("" if it was named).
+    """Return the name of the target column and a note on how it was chosen ("" if it was named).
 
-    target: a name, a position (negative from the end), or None for a guess: a column with a telling name,
-    else the last one. Raises UserError for a name or position that is not there.
+    Args:
+        columns: Names of all columns.
+        target: A name, a position (negative from the end), or None for a guess: a column with a typical name, or else
+            the last column.
+        label: The name of the source in messages.
+
+    Raises:
+        UserError: If there is no column with that name or position.
     """
     if isinstance(target, int):
         if not -len(columns) <= target < len(columns):
             raise UserError(
-                f"{label}: [data] target {target} is no position of its {counted(len(columns), 'column')}; "
-                f"use 0 to {len(columns) - 1}, or -1 for the last"
+                f"{label}: [data] target must be a position from 0 to {len(columns) - 1}, or -1 for the last of "
+                f"{counted(len(columns), 'column')}, got {target}"
             )
         return columns[target], f"target: column {target}, named {columns[target]!r}"
     if target is not None:
         if target not in columns:
-            raise UserError(f"{label}: [data] target {target!r} is not a column; {did_you_mean(target, columns)}")
+            raise UserError(f"{label}: [data] target: column {target!r} not found; {did_you_mean(target, columns)}")
         return target, ""
     by_lower = {name.lower(): name for name in reversed(columns)}
     for telling in TARGET_NAMES:
-        # Beside x and z, y is a length.
+        # In a table with x and z, y is a coordinate.
         if telling in by_lower and not (telling == "y" and {"x", "z"} <= set(by_lower)):
-            return by_lower[telling], f"target: {by_lower[telling]!r}, by its name (set [data] target to change it)"
+            return by_lower[telling], f"target: {by_lower[telling]!r}, from its name (set [data] target to change it)"
     return columns[-1], f"target: {columns[-1]!r}, the last column (set [data] target to change it)"
 
 
@@ -127,12 +144,12 @@ def _read_sklearn(spec: DataSpec) -> RawTable:
     name = spec.source.partition(":")[2]
     if name == "california_housing":
         try:
-            with warnings.catch_warnings(action="ignore"):  # "Retry downloading": the error says it all
+            with warnings.catch_warnings(action="ignore"):  # "Retry downloading", which the error below covers
                 bunch = datasets.fetch_california_housing(n_retries=1)
         except (URLError, OSError) as error:
             raise _no_network(spec.source, error) from error
     elif name == "diabetes":
-        bunch = datasets.load_diabetes(scaled=False)  # in their own units; scaling is fitted on train here
+        bunch = datasets.load_diabetes(scaled=False)  # original units, because scaling is fitted on train
     else:
         bunch = getattr(datasets, f"load_{name}")()
     features = tuple(str(feature).replace(" ", "_") for feature in bunch.feature_names)
@@ -141,7 +158,7 @@ def _read_sklearn(spec: DataSpec) -> RawTable:
         target = names[0] if names else "progression"
         return RawTable(_frame_of(bunch.data, features, bunch.target, target), target, spec.source)
     frame = _frame_of(bunch.data, features, bunch.target, "class")
-    pixels = name == "digits"  # one unit and a common range: dividing each by its own deviation would lift up noise
+    pixels = name == "digits"  # pixels share one range; dividing each by its own deviation would amplify noise
     return RawTable(frame, "class", spec.source, class_names=names, scaling="minmax" if pixels else "standard")
 
 
@@ -171,7 +188,7 @@ def _read_registered(spec: DataSpec, base: Path) -> RawTable:
         raise UserError(f"[data] source: {spec.source}: {reason}") from error
     frame = frame.rename(columns=str).reset_index(drop=True)
     if len(frame.columns) < 2:
-        raise UserError(f"[data] source: {spec.source}: a table needs a target and at least one other column")
+        raise UserError(f"[data] source: {spec.source}: a table must have a target and at least one other column")
     target, note = choose_target(list(frame.columns), spec.target, spec.source)
     return RawTable(frame, target, spec.source, target_note=note)
 
@@ -179,8 +196,8 @@ def _read_registered(spec: DataSpec, base: Path) -> RawTable:
 def _no_network(source: str, error: Exception) -> UserError:
     reason = str(error).splitlines()[0] if str(error) else type(error).__name__
     return UserError(
-        f"[data] source: {source} has to be downloaded and that failed ({reason}); "
-        f"try again with a network, or name a file of your own"
+        f"[data] source: {source} could not be downloaded ({reason}); "
+        f"try again with a network connection, or use a local file"
     )
 
 
@@ -202,26 +219,26 @@ def _read_arrays(spec: DataSpec, path: Path, test_path: Path | None) -> RawTable
     apart = arrays.read_arrays(test_path or path, x=x, y=y, role="test", fallback=(spec.x, spec.y))
     if apart.X.shape[1] != loaded.X.shape[1]:
         raise UserError(
-            f"[data] test: {(test_path or path).name} has {counted(apart.X.shape[1], 'feature')} an example, "
+            f"[data] test: {(test_path or path).name} has {counted(apart.X.shape[1], 'feature')} per example, but "
             f"{path.name} has {loaded.X.shape[1]}"
         )
     return replace(raw, test=_frame_of(apart.X, features, apart.y, "label"))
 
 
 def read_cells(file: Path, spec: DataSpec) -> tables.Table:
-    """Return a table without asking for a target.
+    """Read a table that may have no target column.
 
     Raises:
-        UserError: there is no such file, or it is no table.
+        UserError: If the file does not exist or is not a table.
     """
     suffix = file.suffix.lower()
     if suffix not in (".csv", ".tsv", ".txt", ".parquet"):
-        raise UserError(f"{file}: a table to predict for is a .csv, .tsv or .parquet file")
+        raise UserError(f"{file}: a table for prediction must be a .csv, .tsv or .parquet file")
     if not file.is_file():
         beside = [entry.name for entry in file.parent.iterdir()] if file.parent.is_dir() else []
-        raise UserError(f"{file}: there is no such file; {did_you_mean(file.name, beside)}")
+        raise UserError(f"{file}: no such file; {did_you_mean(file.name, beside)}")
     if file.stat().st_size == 0:
-        raise UserError(f"{file}: is empty")
+        raise UserError(f"{file} is empty")
     with answered(file):
         return parquet.read_parquet(file, spec) if suffix == ".parquet" else tables.read_text(file, spec)
 
@@ -232,8 +249,8 @@ def _read_table(spec: DataSpec, path: Path, test_path: Path | None) -> RawTable:
     columns = [str(name) for name in table.frame.columns]
     if len(columns) < 2:
         raise UserError(
-            f"{path.name}: there is one column, {columns[0]!r}, and a target needs at least one other; "
-            f"set [data] separator if the cells are parted by something else"
+            f"{path.name} has only one column, {columns[0]!r}, but needs a target and at least one feature; "
+            f"if the wrong separator was detected, set [data] separator"
         )
     target, note = choose_target(columns, spec.target, path.name)
     raw = RawTable(
@@ -248,9 +265,11 @@ def _read_table(spec: DataSpec, path: Path, test_path: Path | None) -> RawTable:
     )
     if test_path is None:
         return raw
-    # The same dialect for both, so that a file without a header is not read in two ways.
+    # Use the same dialect for both, so that two files without a header are read in the same way.
     apart = read(test_path, spec.model_copy(update=table.dialect))
     if set(apart.frame.columns) != set(columns):
-        off = sorted(set(columns).symmetric_difference(apart.frame.columns))
-        raise UserError(f"[data] test: {test_path.name} and {path.name} differ in their columns: {', '.join(off[:5])}")
+        different = sorted(set(columns).symmetric_difference(apart.frame.columns))
+        raise UserError(
+            f"[data] test: {test_path.name} and {path.name} have different columns: {', '.join(different[:5])}"
+        )
     return replace(raw, test=apart.frame[columns])

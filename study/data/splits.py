@@ -1,6 +1,6 @@
-"""Which row goes into which part. Called by `study.data.opening` with row numbers and the target, nothing else.
+"""Split rows into parts, given only the target and, optionally, groups or times.
 
-All randomness comes from the generator that is handed in; equal seed, rows and target give equal parts.
+All randomness comes from the generator argument. The same seed, rows and target give the same parts.
 """
 
 from collections.abc import Sequence
@@ -11,14 +11,14 @@ import numpy.typing as npt
 
 Rows = npt.NDArray[np.int64]
 QUANTILES = 10
-MOST_MOVES = 100  # groups that are tried for one gap, the smallest first
+MOST_MOVES = 100  # maximum number of groups tried for one gap, the smallest first
 
 
 def strata_of(codes: npt.NDArray[np.float64], regression: bool) -> Rows:
-    """Return the stratum (m,) of each example: its class, or for regression its tenth of the target's range."""
+    """Return the stratum of each example, (m,): its class, or the decile of its target for regression."""
     if not regression:
         return codes.astype(np.int64)
-    # By rank, so that equal values may part but the tenths are equal in size.
+    # Based on ranks, so that deciles have equal sizes although equal values may be separated.
     ranks = np.argsort(np.argsort(codes, kind="stable"), kind="stable")
     bins = max(1, min(QUANTILES, len(codes) // 5))
     return (ranks * bins // len(codes)).astype(np.int64)
@@ -27,17 +27,17 @@ def strata_of(codes: npt.NDArray[np.float64], regression: bool) -> Rows:
 def split_stratified(
     strata: Rows, shares: Sequence[float], generator: np.random.Generator, *, everywhere: bool = False
 ) -> list[Rows]:
-    """Return the examples (sorted numbers 0..m-1) of each part, every stratum shared out alike.
+    """Return the examples of each part (sorted numbers in 0..m-1), with every stratum divided in the same proportions.
 
-    Counts differ from the shares by less than one in the sum, and by about one in each stratum; the first
-    part gets at least one of each stratum.
+    The sizes of the parts differ from their shares by less than one in total and by about one in each stratum. The
+    first part gets at least one example of each stratum.
 
     Args:
-        strata: (m,), numbers from 0.
-        shares: of the parts; their sum does not matter.
-        generator: what draws.
-        everywhere: whether the other parts get at least one of each stratum too, in their order as far as its examples
-            go and as the sizes of the parts allow.
+        strata: Stratum of each example, (m,), starting at 0.
+        shares: Relative sizes of the parts, with any sum.
+        generator: The random generator.
+        everywhere: Whether the other parts also get at least one example of each stratum, as far as the number of
+            examples and the sizes of the parts allow. Earlier parts take precedence.
     """
     weights = np.asarray(shares, dtype=np.float64) / np.sum(shares)
     order = generator.permutation(len(strata))
@@ -47,14 +47,14 @@ def split_stratified(
     counts = _share_out(sizes, weights)
     if everywhere:
         _fill_gaps(counts, sizes[:, None] * weights)
-    # The rows of a stratum lie together; each part takes its count of them, in the order of the parts.
+    # The rows of a stratum are contiguous. Each part takes its count of them, in the order of the parts.
     ends = np.cumsum(counts)
     pieces = np.split(by_stratum, ends[:-1])
     return [np.sort(np.concatenate(pieces[part :: len(weights)])) for part in range(len(weights))]
 
 
 def _share_out(sizes: Rows, weights: npt.NDArray[np.float64]) -> Rows:
-    """Return how many examples of each stratum (row) each part (column) gets."""
+    """Return the number of examples of each stratum (row) in each part (column)."""
     table, carried = [], np.zeros(len(weights))
     for size in sizes:
         wanted = weights * size + carried
@@ -68,16 +68,20 @@ def _share_out(sizes: Rows, weights: npt.NDArray[np.float64]) -> Rows:
 
 
 def _fill_gaps(counts: Rows, wanted: npt.NDArray[np.float64]) -> None:
-    """Give a part that has none of a stratum one of them, for one of another stratum, so that sizes stay as they are.
+    """Give parts that lack a stratum an example of it, in exchange for one of another stratum, so sizes are unchanged.
 
-    counts, wanted: (strata, parts); counts are changed. With n examples the first n parts are to have one.
+    A stratum with n examples should be in the first n parts.
+
+    Args:
+        counts: Number of examples, (strata, parts); changed in place.
+        wanted: Ideal number of examples, (strata, parts).
     """
     parts = counts.shape[1]
     for stratum, size in enumerate(counts.sum(axis=1)):
         for part in range(min(int(size), parts)):
             if counts[stratum, part]:
                 continue
-            keeps = np.where(np.arange(parts) < size, 1, 0)  # what a giving part is left with
+            keeps = np.where(np.arange(parts) < size, 1, 0)  # the minimum that remains in the giving part
             excess = np.where(counts[stratum] > keeps, counts[stratum] - wanted[stratum], -np.inf)
             giver = int(np.argmax(excess))
             spare = np.where(counts[:, part] > 1, counts[:, part] - wanted[:, part], -np.inf)
@@ -90,21 +94,21 @@ def _fill_gaps(counts: Rows, wanted: npt.NDArray[np.float64]) -> None:
 def split_groups(
     groups: Rows, strata: Rows, shares: Sequence[float], generator: np.random.Generator, *, everywhere: bool = False
 ) -> list[Rows]:
-    """Return the examples of each part so that no group is in two, sizes and strata as near as groups allow.
+    """Return the examples of each part such that no group is divided, with sizes and strata close to the shares.
 
-    Largest group first, each to the part that it brings nearest to its due (the rule of scikit-learn's
-    StratifiedGroupKFold, for parts of unequal size).
+    The largest groups are assigned first, each to the part that it brings closest to its share. This is the rule of
+    scikit-learn's StratifiedGroupKFold, generalized to parts of unequal size.
 
     Args:
-        groups: (m,), numbers from 0.
-        strata: (m,), numbers from 0.
-        shares: of the parts; their sum does not matter.
-        generator: what draws.
-        everywhere: whether groups are moved after that, where a part would have no example of a stratum.
+        groups: Group of each example, (m,), starting at 0.
+        strata: Stratum of each example, (m,), starting at 0.
+        shares: Relative sizes of the parts, with any sum.
+        generator: The random generator.
+        everywhere: Whether groups are moved afterwards if a part has no examples of a stratum.
     """
     weights = np.asarray(shares, dtype=np.float64) / np.sum(shares)
     n_groups, n_strata = int(groups.max()) + 1, int(strata.max()) + 1
-    # Strata weigh little where there are many: counts by group and stratum, one row a group.
+    # Number of examples by group (row) and stratum (column).
     counts = np.zeros((n_groups, n_strata))
     np.add.at(counts, (groups, strata), 1.0)
     due = weights[:, None] * counts.sum(axis=0)[None, :]
@@ -127,15 +131,15 @@ def split_groups(
 
 
 def _fill_gaps_by_groups(part_of: Rows, counts: npt.NDArray[np.float64], due: npt.NDArray[np.float64]) -> None:
-    """Move groups, alone or in exchange for another, while that leaves fewer parts without a stratum.
+    """Move or exchange groups as long as that reduces the number of gaps: strata that are absent from a part.
 
-    Each time the move with the fewest gaps, and of these the one with sizes nearest to what is due. A gap of the first
-    part counts more than all others: without it nothing can be learned of the stratum.
+    Each step makes the move that leaves the fewest gaps and, among these, the sizes closest to the ideal. A gap in the
+    first part counts more than all others together, because nothing can be learned about a stratum without it.
 
     Args:
-        part_of: (groups,), the part of each; changed.
-        counts: (groups, strata), examples.
-        due: (parts, strata), examples that each part should have.
+        part_of: Part of each group, (groups,); changed in place.
+        counts: Number of examples, (groups, strata).
+        due: Ideal number of examples, (parts, strata).
     """
     given = np.stack([counts[part_of == part].sum(axis=0) for part in range(len(due))])
     while True:
@@ -160,30 +164,30 @@ def _fill_gaps_by_groups(part_of: Rows, counts: npt.NDArray[np.float64], due: np
 
 
 def _moves(part: int, stratum: int, part_of: Rows, counts: npt.NDArray[np.float64]) -> list[tuple[int, int, Rows]]:
-    """Return moves that give a part a stratum: (part, group that comes, groups that may go in exchange; -1 is none)."""
+    """Return moves that fill a gap: (part, group to move there, groups to move out in exchange, where -1 is none)."""
     coming = np.flatnonzero(counts[:, stratum] > 0)
     if len(coming) == len(np.unique(part_of[coming])) and part > 0:
-        return []  # each is the only one that its part has
+        return []  # each of these groups is the only one of the stratum in its part
     coming = coming[np.argsort(counts[coming].sum(axis=1), kind="stable")][:MOST_MOVES]
     others = np.concatenate([[-1], np.flatnonzero(part_of == part)])
     return [(part, int(group), others) for group in coming]
 
 
 def _gaps(given: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
-    """Return how many strata parts (the last axes: parts, strata) are without; those of the first part count most."""
+    """Return the number of gaps over the last two axes (parts, strata). Gaps in the first part have a larger weight."""
     empty = given == 0
     return np.asarray(empty.sum(axis=(-1, -2)) + empty[..., 0, :].sum(axis=-1) * given.shape[-1] * given.shape[-2])
 
 
 def split_in_time(times: npt.NDArray[np.float64], shares: Sequence[float]) -> list[Rows]:
-    """Return the examples of each part, the earliest in the first; examples of equal time stay together."""
+    """Return the examples of each part in time order. Examples with equal times stay together."""
     weights = np.asarray(shares, dtype=np.float64) / np.sum(shares)
     order = np.argsort(times, kind="stable")
     ordered = times[order]
     cuts = [0]
     for end in np.cumsum(weights)[:-1]:
         cut = round(float(end) * len(times))
-        # A cut within equal times moves to the nearer end of them.
+        # A cut within a run of equal times moves to the closer end of the run.
         low = int(np.searchsorted(ordered, ordered[min(cut, len(times) - 1)], side="left"))
         high = int(np.searchsorted(ordered, ordered[min(cut, len(times) - 1)], side="right"))
         cut = low if cut - low <= high - cut else high
@@ -193,7 +197,7 @@ def split_in_time(times: npt.NDArray[np.float64], shares: Sequence[float]) -> li
 
 
 def _whole_numbers(wanted: npt.NDArray[np.float64], total: int) -> npt.NDArray[np.int64]:
-    """Return whole numbers near the wanted ones that sum to total (largest remainder)."""
+    """Round numbers to integers that sum to `total`, by the largest remainder method."""
     counts = np.maximum(np.floor(wanted), 0.0).astype(np.int64)
     while counts.sum() > total:
         counts[int(np.argmax(np.where(counts > 0, counts - wanted, -np.inf)))] -= 1

@@ -1,7 +1,7 @@
-"""Synthetic data sets: small, quick, and known to the last point. Called by `study.data.sources`.
+"""Small synthetic datasets that are generated from a seed.
 
-Each maker takes (examples, noise, generator, further keys) and returns X (m, n_x) float64 and y (m,):
-whole numbers for classes, float64 for house_price. Rows are in class order; the split shuffles.
+Each generator function takes (examples, noise, rng, spec) and returns X, (m, n_x) float64, and y, (m,): class numbers,
+or prices for house_price. Rows are ordered by class; the split shuffles them.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from study.errors import UserError
 from study.spec.data import DataSpec
-from study.text.formatting import agree, counted
+from study.text.formatting import counted
 
 Array = npt.NDArray[np.float64]
 Points = tuple[Array, Array]
@@ -23,7 +23,7 @@ PLANE = ("x_1", "x_2")
 
 @dataclass(frozen=True)
 class Synthetic:
-    """A maker with its own number of examples and strength of noise, and the names it gives."""
+    """A generator function with its default number of examples and noise, and the names of its columns."""
 
     make: Callable[[int, float, np.random.Generator, DataSpec], Points]
     examples: int
@@ -33,7 +33,7 @@ class Synthetic:
 
 
 def generate(spec: DataSpec) -> tuple[Array, Array, tuple[str, ...], str]:
-    """Return X (m, n_x), y (m,), the features' names and the target's name of a `synthetic:` source."""
+    """Return X (m, n_x), y (m,), the names of the features and the name of the target of a `synthetic:` source."""
     name = spec.source.partition(":")[2]
     entry = SYNTHETIC[name]
     seed = spec.seed if spec.generator_seed is None else spec.generator_seed
@@ -55,7 +55,7 @@ def _labels(sizes: list[int]) -> Array:
 
 
 def planar_flower(examples: int, noise: float, rng: np.random.Generator, _spec: DataSpec) -> Points:
-    """The flower of the course (planar_utils.load_planar_dataset): two classes of four petals each, of radius 4."""
+    """Two classes with four petals each, of radius 4, like planar_utils.load_planar_dataset of the course."""
     sizes = _class_sizes(examples, 2)
     petals = []
     for j, size in enumerate(sizes):
@@ -66,7 +66,7 @@ def planar_flower(examples: int, noise: float, rng: np.random.Generator, _spec: 
 
 
 def moons(examples: int, noise: float, rng: np.random.Generator, _spec: DataSpec) -> Points:
-    """Two half circles that reach into each other."""
+    """Two interleaving half circles."""
     sizes = _class_sizes(examples, 2)
     upper, lower = (np.linspace(0, np.pi, size) for size in sizes)
     X = np.concatenate(
@@ -79,7 +79,7 @@ def moons(examples: int, noise: float, rng: np.random.Generator, _spec: DataSpec
 
 
 def circles(examples: int, noise: float, rng: np.random.Generator, _spec: DataSpec) -> Points:
-    """A circle of radius 1 around one of radius 0.5."""
+    """A circle of radius 1 around a circle of radius 0.5."""
     sizes = _class_sizes(examples, 2)
     rings = []
     for radius, size in zip((1.0, 0.5), sizes, strict=True):
@@ -90,7 +90,7 @@ def circles(examples: int, noise: float, rng: np.random.Generator, _spec: DataSp
 
 
 def spirals(examples: int, noise: float, rng: np.random.Generator, spec: DataSpec) -> Points:
-    """Arms of one turn and a half around one centre, an arm a class."""
+    """Spiral arms of one and a half turns around a common center, one arm per class."""
     classes = spec.classes or 2
     sizes = _class_sizes(examples, classes)
     arms = []
@@ -103,7 +103,7 @@ def spirals(examples: int, noise: float, rng: np.random.Generator, spec: DataSpe
 
 
 def blobs(examples: int, noise: float, rng: np.random.Generator, spec: DataSpec) -> Points:
-    """Round clouds of deviation `noise` on a circle of radius 4, a cloud a class."""
+    """Gaussian clusters with standard deviation `noise`, centered on a circle of radius 4, one cluster per class."""
     classes = spec.classes or 3
     sizes = _class_sizes(examples, classes)
     labels = _labels(sizes)
@@ -113,21 +113,21 @@ def blobs(examples: int, noise: float, rng: np.random.Generator, spec: DataSpec)
 
 
 def parity(examples: int, noise: float, rng: np.random.Generator, spec: DataSpec) -> Points:
-    """Is the number of ones odd? Every pattern equally often; `noise` is added to the bits, not to the label."""
+    """Whether the number of ones is odd. All bit patterns are equally frequent. Only the bits have noise."""
     bits = spec.bits or PARITY_BITS
     patterns = np.arange(examples) % 2**bits
     X = (patterns[:, None] >> np.arange(bits) & 1).astype(np.float64)
     y = X.sum(axis=1) % 2
     if y.min() == y.max():
         raise UserError(
-            f"[data] synthetic:parity: {counted(examples, 'example')} of {counted(bits, 'bit')} "
-            f"{agree(examples, 'is', 'are')} of one class; ask for more"
+            f"[data] examples: synthetic:parity with {counted(examples, 'example')} of {counted(bits, 'bit')} "
+            f"has only one class; set a larger number"
         )
     return X + rng.standard_normal(X.shape) * noise, y
 
 
 def house_price(examples: int, noise: float, rng: np.random.Generator, _spec: DataSpec) -> Points:
-    """One feature, the size in square metres, and a price in thousands that follows it and is never below zero."""
+    """The price of a house in thousands, never negative, as a linear function of its size in square meters."""
     size = rng.uniform(20, 250, examples)
     price = 2.5 * (size - 30) + rng.standard_normal(examples) * noise
     return size[:, None], np.maximum(price, 0.0)

@@ -1,4 +1,4 @@
-"""A warning about a table, as `study plan`, a run and its report show it."""
+"""The record of a warning about a table."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -23,9 +23,13 @@ Subject = Literal[
 
 @dataclass(frozen=True)
 class TableWarning:
-    """One warning. subject: which kind; columns: the columns it is about; message: one line with the remedy.
+    """A warning about a table.
 
-    severe: whether results mean something else than they seem to, so that a run and its report say it again.
+    Attributes:
+        subject: The kind of warning.
+        message: One line with the problem and the remedy.
+        columns: The columns concerned.
+        severe: Whether the results would be misleading. A run and its report repeat severe warnings.
     """
 
     subject: Subject
@@ -35,5 +39,5 @@ class TableWarning:
 
 
 def some(names: list[str]) -> str:
-    """Return the first eight names, and how many there are beside them."""
+    """Return the first eight names, and the number of the remaining ones."""
     return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")

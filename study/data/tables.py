@@ -1,7 +1,7 @@
-"""Tables from text files (.csv, .tsv), read by pyarrow.
+"""Read text files (.csv, .tsv) with pyarrow.
 
-Cells stay text: what a column holds is found out later, from the rows of train alone. Memory is
-bounded by the file's size, and for a file that is no table by the first megabytes.
+Cells stay text, because column kinds are detected later from the rows of train only. Memory use is bounded by the size
+of the file, or by a few megabytes if the file is not a table.
 """
 
 import contextlib
@@ -24,15 +24,19 @@ from study.spec.data import DataSpec
 from study.text.formatting import counted
 from study.text.records import Json
 
-_BYTES_A_CELL = 9  # of an Arrow column, beside the text
+_BYTES_A_CELL = 9  # of an Arrow column, in addition to the text
 
 
 @dataclass(frozen=True, eq=False)
 class Table:
     """A table as read.
 
-    dialect: the keys of `[data]` that read a second file of the same make. read_as: how a text file is written, as it
-    was found out. notes: what else was found out, one line each.
+    Attributes:
+        frame: The cells.
+        decimal: The decimal mark in text.
+        read_as: The detected format of a text file.
+        notes: Other findings, one line each.
+        dialect: The keys of `[data]` with which another file of the same format can be read.
     """
 
     frame: pd.DataFrame
@@ -43,22 +47,22 @@ class Table:
 
 
 def read_text(path: Path, spec: DataSpec) -> Table:
-    """Read a text file; every column of the frame is text, as it stands in the file.
+    """Read a text file. Every column of the frame is unconverted text.
 
     Raises:
-        UserError: for an empty or line-less file, another encoding, no rows, or ragged rows (with the line).
+        UserError: If the file is empty, has no line breaks, no rows or ragged rows, or is in another encoding.
     """
     dialect = find_dialect(path, spec)
     names, renamed = unique(dialect.names)
-    Room(path).check("its text as a table", path.stat().st_size + _BYTES_A_CELL * len(names) * _count_lines(path))
+    Room(path).check("the table", path.stat().st_size + _BYTES_A_CELL * len(names) * _count_lines(path))
     try:
         table = _read(path, dialect, names)
     except pa.ArrowInvalid as error:
         raise _explain(path, dialect, error) from error
     except UnicodeDecodeError as error:
         raise wrong_encoding(path, dialect.encoding, error) from error
-    except UnicodeError as error:  # a UTF-16 file without its mark, say
-        raise UserError(f"{path.name}: not in {dialect.encoding} ({error}); set [data] encoding to another") from error
+    except UnicodeError as error:  # for example, UTF-16 without a byte order mark
+        raise UserError(f"{path.name} is not in {dialect.encoding} ({error}); change [data] encoding") from error
     if table.num_rows == 0:
         raise _no_rows(path)
     frame = table.combine_chunks().to_pandas(types_mapper=pd.ArrowDtype)
@@ -68,7 +72,7 @@ def read_text(path: Path, spec: DataSpec) -> Table:
         frame,
         decimal=dialect.decimal,
         read_as=dialect.read_as,
-        notes=(f"columns of equal name were renamed: {', '.join(renamed)}",) if renamed else (),
+        notes=(f"duplicate column names were changed: {', '.join(renamed)}",) if renamed else (),
         dialect={
             "separator": dialect.form.separator,
             "quote": dialect.form.quote,
@@ -83,7 +87,7 @@ def read_text(path: Path, spec: DataSpec) -> Table:
 
 
 def _read(path: Path, dialect: Dialect, names: list[str]) -> pa.Table:
-    """Return the rows of values as text, under the names."""
+    """Return the rows of values as text, with the given column names."""
     form = dialect.form
     with contextlib.ExitStack() as closing:
         if form.is_rewritten:
@@ -120,11 +124,11 @@ def _count_lines(path: Path) -> int:
 
 
 def _no_rows(path: Path) -> UserError:
-    return UserError(f"{path.name}: there is a header and no rows")
+    return UserError(f"{path.name} contains a header but no rows")
 
 
 def unique(names: tuple[str, ...]) -> tuple[list[str], list[str]]:
-    """Return names that differ ("a", "a" becomes "a", "a.1", as pandas has it), and the new ones."""
+    """Return unique names ("a", "a" becomes "a", "a.1", as in pandas), and the names that were changed."""
     unique: list[str] = []
     renamed: list[str] = []
     given = set(names)
@@ -142,10 +146,10 @@ def unique(names: tuple[str, ...]) -> tuple[list[str], list[str]]:
 
 
 def _explain(path: Path, dialect: Dialect, error: pa.ArrowInvalid) -> UserError:
-    """Return the error of a file that pyarrow could not parse, with the first ragged line if that is it."""
+    """Return the error for a file that pyarrow could not parse, with the first ragged line if there is one."""
     if dialect.encoding == "utf-8" and not is_valid(path, dialect.encoding):
         return UserError(
-            f"{path.name}: not in {dialect.encoding}; set [data] encoding, such as cp1252, or leave it out"
+            f"{path.name} is not in {dialect.encoding}; change [data] encoding, for example to cp1252, or remove it"
         )
     expected = len(dialect.names)
     count = 0
@@ -154,19 +158,19 @@ def _explain(path: Path, dialect: Dialect, error: pa.ArrowInvalid) -> UserError:
             continue
         count += 1
         if len(cells) != expected:
-            where = f"line {first}" if first == last else f"the row from line {first} to {last}"
+            where = f"line {first}" if first == last else f"the row on lines {first} to {last}"
             hint = "" if first == last else "close its quotes, "
             return UserError(
-                f"{path.name}: {where} has {counted(len(cells), 'cell')} where the first has {expected}; "
-                f"mend the line, {hint}or set [data] separator or quote"
+                f"{path.name}: {where} has {counted(len(cells), 'cell')}, but the first row has {expected}; "
+                f"fix the line, {hint}or set [data] separator or quote"
             )
     if count == 0:
         return _no_rows(path)
-    return UserError(f"{path.name}: cannot be read as a table ({str(error).splitlines()[0][:200]})")
+    return UserError(f"{path.name} could not be read as a table ({str(error).splitlines()[0][:200]})")
 
 
 def _rows(path: Path, dialect: Dialect) -> Iterator[tuple[int, int, list[str]]]:
-    """Yield (number of its first line, of its last, cells) of each row, as far as the standard library reads them."""
+    """Yield (first line number, last line number, cells) of each row until the csv module fails."""
     with path.open(encoding=dialect.encoding, errors="replace", newline="") as file:
         lines = CountedLines(short_lines(file))
         for _ in range(dialect.skipped):
@@ -176,6 +180,6 @@ def _rows(path: Path, dialect: Dialect) -> Iterator[tuple[int, int, list[str]]]:
             first = lines.count + 1
             try:
                 cells = next(rows)
-            except (StopIteration, csv.Error):  # csv.Error: a cell beyond all bounds; pyarrow's message has to do
+            except (StopIteration, csv.Error):  # csv.Error: a cell is too long, and only pyarrow's message is available
                 return
             yield first, lines.count, cells

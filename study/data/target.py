@@ -1,7 +1,6 @@
-"""What is predicted: the task, the labels and their numbers, the scale of a regression target.
+"""Read the target: the task, the class labels and their numbers, and the scale of a regression target.
 
-Called by `study.data.opening` with the target of all rows: the split needs it, and nothing else of the
-test rows is looked at.
+The target is read for all rows because the split depends on it. Nothing else of the test rows is used.
 """
 
 import json
@@ -21,15 +20,20 @@ from study.text.formatting import agree, counted
 MAXIMUM_CLASSES_OF_NUMBERS = 20
 MAXIMUM_CLASSES = 1000
 RARE_SHARE = 0.10
-LARGEST = 1e150  # its square is still a number
+LARGEST = 1e150  # its square is still finite
 
 
 @dataclass(frozen=True, eq=False)
 class Target:
-    """The target of some rows. codes: (m,), the class numbers as float64, or the values of a regression.
+    """The target of the rows that have one.
 
-    rows: (m,) row numbers in the source, of those that have a target. classes: () for regression. task_reason: why
-    this is the task.
+    Attributes:
+        task: The type of prediction.
+        codes: Class numbers as float64, or regression targets, (m,).
+        rows: Row numbers in the source, (m,).
+        classes: Names of the classes; () for regression.
+        notes: What was detected, one line each.
+        task_reason: Why this is the task.
     """
 
     task: Task
@@ -41,7 +45,7 @@ class Target:
 
     @property
     def default_metric(self) -> str:
-        """The metric that serves the task: rmse, accuracy, or balanced_accuracy where a class is rare."""
+        """The default metric: rmse, accuracy, or balanced_accuracy if a class is rare."""
         if self.task == "regression":
             return "rmse"
         counts = np.bincount(self.codes.astype(np.int64), minlength=len(self.classes))
@@ -49,7 +53,7 @@ class Target:
 
     @property
     def metric_reason(self) -> str:
-        """Why the default metric is not the usual one of the task; "" where it is."""
+        """Why the default metric is not the usual one of the task, or "" if it is."""
         if self.default_metric != "balanced_accuracy":
             return ""
         counts = np.bincount(self.codes.astype(np.int64), minlength=len(self.classes))
@@ -61,18 +65,18 @@ class Target:
 def read_target(
     column: pd.Series, spec: DataSpec, label: str, decimal: str, class_names: tuple[str, ...] = ()
 ) -> Target:
-    """Find the task (unless the spec sets it) and read the target.
+    """Read the target, and infer the task unless the spec sets it.
 
     Raises:
-        UserError: if no cell has a value, for a single class or value, a class with one row, text or infinity
-            in a regression target, or a log of what is not above -1.
+        UserError: If all cells are missing or equal, a class has only one row, a regression target contains text or
+            infinity, or log_target is set for values that are not above -1.
     """
     name = str(column.name)
     found = _read_cells(column, spec, decimal)
     if _are_codes(found.words, spec):
         found = replace(found, numbers=None)
     if not found.present.any():
-        raise UserError(f"{label}: the target {name!r} has no value in any row; name another [data] target")
+        raise UserError(f"{label}: the target {name!r} has no values; set [data] target to another column")
     rows = np.flatnonzero(found.present).astype(np.int64)
     if found.numbers is None and (spec.task == "regression" or (spec.task is None and spec.log_target)):
         raise _text_in_regression(column, spec, decimal, label)
@@ -88,7 +92,7 @@ def read_target(
 
 
 def to_outputs(codes: npt.NDArray[np.float64], task: Task, n_classes: int, scale: TargetScale | None) -> FloatArray:
-    """Return Y (n_y, m), float32, of the codes (m,)."""
+    """Convert codes, (m,), to Y, (n_y, m), float32."""
     if scale is not None:
         return np.ascontiguousarray(scale.from_units(codes)[None, :], dtype=np.float32)
     if task == "binary":
@@ -99,22 +103,22 @@ def to_outputs(codes: npt.NDArray[np.float64], task: Task, n_classes: int, scale
 
 
 def fit_scale(codes: npt.NDArray[np.float64], log1p: bool) -> TargetScale:
-    """Return the scale of the targets of train, (m,) in their own unit."""
+    """Return the standardization fitted on the targets of train, (m,), in original units."""
     raw = np.log1p(codes) if log1p else codes
     deviation = float(raw.std())
     return TargetScale(mean=float(raw.mean()), scale=deviation if deviation > 0 else 1.0, log1p=log1p)
 
 
 def codes_of(column: pd.Series, spec: DataSpec, decimal: str, label: str, target: Target) -> Target:
-    """Return the target of further rows (a test file), read as the first ones were.
+    """Return the target of a test file, read in the same way as the target of the source.
 
     Raises:
-        UserError: for labels that are not among the classes, or text in a regression target.
+        UserError: If it contains unknown labels, or text in a regression target.
     """
     found = _read_cells(column, spec, decimal)
     rows = np.flatnonzero(found.present).astype(np.int64)
     if len(rows) == 0:
-        raise UserError(f"{label}: the target {column.name!r} has no value in any row of the test set")
+        raise UserError(f"{label}: the target {column.name!r} has no values in the test set; add them")
     if target.task == "regression":
         if found.numbers is None:
             raise _text_in_regression(column, spec, decimal, label)
@@ -126,43 +130,45 @@ def codes_of(column: pd.Series, spec: DataSpec, decimal: str, label: str, target
     number_of = {name: float(code) for code, name in enumerate(target.classes)}
     if not set(labels) <= set(number_of):
         indices = {str(code): float(code) for code in range(len(target.classes))}
-        if set(labels) <= set(indices):  # the source names its classes: labels are their numbers
+        if set(labels) <= set(indices):  # the source has class names, and the test file has class numbers
             number_of = indices
     unknown = sorted(set(labels) - set(number_of))
     if unknown:
         raise UserError(
-            f"{label}: the test set has the class {cells.quoted_list(unknown)}, which train does not have; "
-            f"spell classes there as in train: {cells.quoted_list(target.classes)}"
+            f"{label}: the test set contains classes that train does not have: {cells.quoted_list(unknown)}; "
+            f"the classes of train are {cells.quoted_list(target.classes)}"
         )
     codes = np.array([number_of[each] for each in labels], dtype=np.float64)
     return Target(target.task, codes, rows, target.classes, ())
 
 
 def left_out_by_marker(column: pd.Series, absent: npt.NDArray[np.bool_]) -> dict[str, int]:
-    """Return how many of the absent cells of a target have each text that marks a missing cell, but for empty ones."""
+    """Return the number of missing target cells by marker. Empty cells are not included."""
     texts = cells.texts(column.iloc[np.flatnonzero(absent)], ()).drop_null()
     return {str(each["values"]): int(each["counts"]) for each in texts.value_counts().to_pylist()}
 
 
 def _describe_left_out(column: pd.Series, absent: npt.NDArray[np.bool_], name: str, *, classes: bool) -> str:
-    """Return a note on the rows that are left out since their target is missing."""
+    """Return a note on the rows that are excluded because their target is missing."""
     found = left_out_by_marker(column, absent)
     left = int(absent.sum())
-    share = f"{left:,} of {counted(len(absent), 'row')} {agree(left, 'is', 'are')} left out"
+    share = f"{left:,} of {counted(len(absent), 'row')} {agree(left, 'is', 'are')} excluded"
     if not found:
-        return f"target {name!r}: {share}, whose cell is empty"
-    said = ", ".join(f"{cells.quoted(marker)} in {count:,}" for marker, count in found.items())
+        return f"target {name!r}: {share} because the cell is empty"
+    listed = ", ".join(f"{cells.quoted(marker)} in {count:,}" for marker, count in found.items())
     usual = classes and any(marker in TARGET_MARKERS for marker in found)
-    remedy = f"; [data] keep_na = [{json.dumps(name, ensure_ascii=False)}] makes it a class" if usual else ""
-    return f"target {name!r}: {share}, whose cell marks a missing value ({said}){remedy}"
+    remedy = f"; if it is a class, set [data] keep_na = [{json.dumps(name, ensure_ascii=False)}]" if usual else ""
+    return f"target {name!r}: {share} because the cell marks a missing value ({listed}){remedy}"
 
 
 @dataclass(frozen=True, eq=False)
 class _Cells:
     """The cells of a target.
 
-    present: which of them have a value. numbers: what they say, None where one is no number. words: their text; of a
-    column of numbers there is none.
+    Attributes:
+        present: Mask of the cells that are not missing.
+        numbers: The cells as numbers, or None if any of them is not a number.
+        words: The cells as text; empty for a numeric column.
     """
 
     present: cells.Mask
@@ -183,7 +189,7 @@ def _read_cells(column: pd.Series, spec: DataSpec, decimal: str) -> _Cells:
 
 
 def _are_codes(words: npt.NDArray[np.object_], spec: DataSpec) -> bool:
-    """Whether labels are digits of which some begin with a zero: 007 and 7 are two classes, and no quantities."""
+    """Whether labels are codes: digits, some with leading zeros, such as 007 and 7, which are different classes."""
     if spec.task == "regression" or (spec.task is None and spec.log_target):
         return False
     different = {word for word in words if word is not None}
@@ -205,12 +211,14 @@ def _find_task(found: _Cells, spec: DataSpec, label: str, name: str) -> tuple[Ta
         if spec.task is None and not (whole and distinct <= MAXIMUM_CLASSES_OF_NUMBERS):
             kind = "whole numbers" if whole else "numbers"
             return "regression", f"{distinct} different {kind}; set [data] task if they are classes"
-        why = f"{distinct} different {'whole numbers' if whole else 'numbers'}; set [data] task if it is not so"
+        why = f"{distinct} different {'whole numbers' if whole else 'numbers'}; set [data] task if this is wrong"
     if distinct == 1:
-        raise UserError(f"{label}: the target {name!r} has one class in all rows: there is nothing to learn")
+        raise UserError(f"{label}: the target {name!r} has only one class; set [data] target to another column")
     if spec.task is not None:
         if spec.task == "binary" and distinct != 2:
-            raise UserError(f"{label}: [data] task is binary and the target {name!r} has {distinct} classes")
+            raise UserError(
+                f'{label}: the target {name!r} has {distinct} classes, but [data] task is "binary"; use "multiclass"'
+            )
         return spec.task, "set"
     return "binary" if distinct == 2 else "multiclass", why
 
@@ -221,15 +229,23 @@ def _read_values(
     values = numbers[rows]
     infinite = np.flatnonzero(np.isinf(values))
     if len(infinite):
-        raise UserError(f"{label}: the target {name!r} is infinite in row {rows[infinite[0]] + 1}; mend or remove it")
+        raise UserError(
+            f"{label}: the target {name!r} is infinite in row {rows[infinite[0]] + 1}; correct it or remove the row"
+        )
     if not single and values.min() == values.max():
-        raise UserError(f"{label}: the target {name!r} is {values[0]:g} in all rows: there is nothing to learn")
+        raise UserError(
+            f"{label}: the target {name!r} is {values[0]:g} in all rows; set [data] target to another column"
+        )
     if np.abs(values).max() > LARGEST:
-        raise UserError(f"{label}: the target {name!r} has values too large to standardize; bring it to another unit")
+        raise UserError(
+            f"{label}: the target {name!r} has values that are too large to standardize; convert it to a larger unit"
+        )
     low = np.flatnonzero(values <= -1.0)
     if spec.log_target and len(low):
         row, value = rows[low[0]] + 1, values[low[0]]
-        raise UserError(f"{label}: log_target needs a target above -1, row {row} has {value:g}; remove log_target")
+        raise UserError(
+            f"{label}: [data] log_target requires targets above -1, got {value:g} in row {row}; remove log_target"
+        )
     return Target("regression", values, rows, (), ())
 
 
@@ -246,18 +262,18 @@ def _read_labels(
     if len(names) > MAXIMUM_CLASSES:
         raise UserError(
             f"{label}: the target {name!r} has {len(names)} classes, more than {MAXIMUM_CLASSES}; "
-            f'is it an identifier? Name another target, or set task = "regression" for numbers'
+            f'set [data] target to another column if it is an identifier, or task = "regression" for numbers'
         )
-    if found.numbers is not None:  # 2 before 10
+    if found.numbers is not None:  # sort 2 before 10
         order = np.argsort([float(each.replace(",", ".")) for each in names], kind="stable")
         names, codes = names[order], np.argsort(order)[codes]
     counts = np.bincount(codes, minlength=len(names))
-    lonely = int(counts.argmin())
-    if counts[lonely] < 2:
+    rarest = int(counts.argmin())
+    if counts[rarest] < 2:
         raise UserError(
-            f"{label}: class {cells.quoted(names[lonely])} of the target {name!r} has one row, "
-            f"row {rows[codes == lonely][0] + 1}; "
-            f'a class needs at least 2: remove or merge it, or set task = "regression" if these are quantities'
+            f"{label}: class {cells.quoted(names[rarest])} of the target {name!r} has only one row, "
+            f"row {rows[codes == rarest][0] + 1}, but a class must have at least two; "
+            f'remove or merge it, or set [data] task = "regression" if these are quantities'
         )
     classes = tuple(str(each) for each in names)
     if class_names and classes == tuple(str(index) for index in range(len(class_names))):
@@ -274,6 +290,6 @@ def _text_in_regression(column: pd.Series, spec: DataSpec, decimal: str, label: 
     row = int(np.flatnonzero(cells.numbers(column.astype(object), markers, decimal)[1])[0])
     remedy = thousands.hint(str(column.iloc[row]), decimal) or "correct it, or leave the cell empty"
     return UserError(
-        f"{label}: the target {column.name!r} of a regression is no number in row {row + 1}: "
+        f"{label}: the regression target {column.name!r} is not a number in row {row + 1}: "
         f"{cells.quoted(column.iloc[row])}; {remedy}"
     )

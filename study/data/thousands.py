@@ -1,4 +1,4 @@
-"""Numbers whose digits are grouped, such as 1,250: found, and read as 1250 where the spec says what groups them."""
+"""Detect numbers with grouped digits, such as 1,250, and read them as 1250 if the spec sets the separator."""
 
 import re
 from functools import cache
@@ -9,9 +9,9 @@ import pyarrow.compute as pc
 
 from study.data import cells
 
-MOST_TEXT = 0.2  # share of cells that may be other text in a column of numbers
+MOST_TEXT = 0.2  # maximum share of other text in a column of numbers
 MARKS = (",", ".", "'", " ")
-# What is written for a mark: spaces that do not break, and the typographer's apostrophe, too.
+# The characters that count as each mark, including non-breaking spaces and the typographic apostrophe.
 _WRITTEN = {",": ",", ".": r"\.", "'": "['’]", " ": "[ \u00a0\u202f]"}
 
 
@@ -21,11 +21,11 @@ def _pattern(mark: str, decimal: str) -> str:
 
 
 def ungroup(column: pd.Series, mark: str, decimal: str) -> pd.Series:
-    """Return a column without the marks between groups of three digits in its texts; other cells stay as they are."""
+    """Return a column without thousands separators in its text cells. Other cells are unchanged."""
     if not mark or _holds_no_text(column):
         return column
     pattern, written = _pattern(mark, decimal), _WRITTEN[mark]
-    if not _is_arrow_text(column):  # a frame of any making: texts may stand beside numbers
+    if not _is_arrow_text(column):  # a frame from the user, in which a column may mix text and numbers
         plain = [
             re.sub(written, "", cell) if isinstance(cell, str) and re.search(pattern, cell) else cell
             for cell in column.astype(object)
@@ -50,12 +50,12 @@ def _holds_no_text(column: pd.Series) -> bool:
 
 
 def grouping_mark(text: str, decimal: str) -> str | None:
-    """Return the mark that groups the digits of one cell, None where nothing does."""
+    """Return the thousands separator of one cell, or None if it has none."""
     return next((mark for mark in MARKS if mark != decimal and re.search(_pattern(mark, decimal), text)), None)
 
 
 def find_mark(column: pd.Series, markers: tuple[str, ...], decimal: str) -> str | None:
-    """Return the mark that groups the digits of a column of text that is numbers otherwise, None where none does."""
+    """Return the thousands separator of a text column that contains mostly numbers, or None if there is none."""
     if _holds_no_text(column):
         return None
     texts = cells.texts(column, markers)
@@ -74,6 +74,6 @@ def find_mark(column: pd.Series, markers: tuple[str, ...], decimal: str) -> str 
 
 
 def hint(text: str, decimal: str) -> str:
-    """Return the remedy for a cell that is no number since its digits are grouped, "" for any other cell."""
+    """Return the remedy for a cell that is not a number because its digits are grouped, or "" for other cells."""
     mark = grouping_mark(text, decimal)
     return "" if mark is None else f'if {text.strip()} is a number, set [data] thousands = "{mark}"'

@@ -1,4 +1,4 @@
-"""The column that `[data] time` names: its values as numbers, and how they are read."""
+"""Read the column that `[data] time` names as numbers."""
 
 import numpy as np
 import numpy.typing as npt
@@ -13,8 +13,8 @@ Rows = npt.NDArray[np.int64]
 
 
 def read_times(spec: DataSpec, raw: RawTable, rows: Rows) -> npt.NDArray[np.float64]:
-    """Return the time column of some rows as numbers that grow with time."""
-    assert spec.time is not None  # noqa: S101 - callers asked; this tells the type checker
+    """Return the time column of the given rows as numbers that increase with time."""
+    assert spec.time is not None  # noqa: S101 - for the type checker
     column, markers = raw.frame[spec.time].take(rows), spec.markers(spec.time)
     values, bad = cells.numbers(column, markers, raw.decimal) if not cells.is_date_typed(column) else (None, None)
     if values is None or bad is None or bad.any():
@@ -23,14 +23,19 @@ def read_times(spec: DataSpec, raw: RawTable, rows: Rows) -> npt.NDArray[np.floa
         values = (stamps - pd.Timestamp(0)).dt.total_seconds().to_numpy(dtype=np.float64, na_value=np.nan)
     empty = np.flatnonzero(~np.isfinite(values))
     if len(empty):
-        raise UserError(f"{raw.label}: the time column {spec.time!r} has no value in row {rows[empty[0]] + 1}; fill it")
+        raise UserError(f"{raw.label}: the time column {spec.time!r} has no value in row {rows[empty[0]] + 1}; add one")
     return values
 
 
 def describe_times(spec: DataSpec, raw: RawTable, rows: Rows) -> list[str]:
-    """Return a note on how the time column is read as dates; [] where it is numbers, or a feature that has the note.
+    """Return a note on how the time column is read as dates.
 
-    rows: all that the split is of.
+    The list is empty if the column contains numbers, or if it is also a feature, which has its own note.
+
+    Args:
+        spec: The `[data]` table.
+        raw: The table.
+        rows: All rows that are split.
     """
     if spec.time is None or spec.time in spec.dates or cells.is_date_typed(raw.frame[spec.time]):
         return []

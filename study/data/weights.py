@@ -1,4 +1,4 @@
-"""The column that `[data] weight` names: how much each row counts in the cost."""
+"""Read the column that `[data] weight` names: the weights of the training rows in the cost."""
 
 import numpy as np
 import numpy.typing as npt
@@ -13,10 +13,10 @@ Rows = npt.NDArray[np.int64]
 
 
 def read_weights(spec: DataSpec, raw: RawTable, rows: Rows) -> npt.NDArray[np.float32] | None:
-    """Return the weights of some rows, (1, m) with mean 1; None without a weight column.
+    """Return the weights of the given rows, (1, m), with mean 1, or None if there is no weight column.
 
     Raises:
-        UserError: a weight is missing, is not a number or is negative, or all of them are 0.
+        UserError: If a weight is missing, not a number or negative, or all weights are 0.
     """
     if spec.weight is None:
         return None
@@ -29,11 +29,11 @@ def read_weights(spec: DataSpec, raw: RawTable, rows: Rows) -> npt.NDArray[np.fl
         cell = "no value" if pd.isna(value) or value == "" else cells.quoted(value)
         raise UserError(
             f"{raw.label}: row {rows[wrong[0]] + 1} of the weight column {spec.weight!r} has {cell}; "
-            "a weight must be a number of at least 0"
+            "weights must be numbers that are at least 0"
         )
     if not weights.any():
         raise UserError(
-            f"{raw.label}: all weights in {spec.weight!r} are 0 on the training set; at least one must not be"
+            f"{raw.label}: all weights in {spec.weight!r} are 0 on the training set; at least one must be above 0"
         )
     relative: npt.NDArray[np.float32] = (weights / weights.mean()).astype(np.float32).reshape(1, -1)
     return relative

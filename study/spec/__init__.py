@@ -1,4 +1,4 @@
-"""The spec: what a person writes in one TOML file, read into frozen records and checked as it is read."""
+"""The spec: one TOML file that declares a study, validated and read into frozen records."""
 
 from study.spec.data import DataSpec
 from study.spec.reading import NotTomlError, first_reason, parse_spec, read_spec

@@ -1,7 +1,7 @@
-"""Samplers, pruners and data sources that a program registers, and that a spec can then name.
+"""Samplers, pruners and data sources that a program registers and a spec can then name.
 
-Registering is for the process that runs the study: a spec names what is registered and imports nothing. Whoever reads
-a spec that names an addition, to show or to continue the study, registers it first.
+A spec names what is registered and imports nothing, so registration applies only to the current process. A program must
+register an extension before it reads a spec that names it, for example to resume a study.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from pydantic import ValidationInfo
 
 from engine.registry import Registry, check_callable
 
-if TYPE_CHECKING:  # which take a second to import, and a spec is read without them
+if TYPE_CHECKING:  # these imports take a second, and reading a spec does not need them
     import pandas as pd
     from optuna.pruners import BasePruner
     from optuna.samplers import BaseSampler
@@ -28,11 +28,11 @@ class Sampler:
     """A sampler of configurations.
 
     Attributes:
-        name: as written in a spec, `sampler = "name"`.
-        make: `make(seed, number)` returns the Optuna sampler that proposes one trial, from the seed of this proposal
-            and the number of the trial. A new one is made for every proposal, so it must keep nothing: what it proposes
-            is a function of these two, and of the parameters, values and system attributes of the study's trials.
-        several: whether it can search by several metrics.
+        name: The name in a spec, `sampler = "name"`.
+        make: `make(seed, number)` returns the Optuna sampler for one proposal, given its seed and the number of the
+            trial. A new sampler is created for every proposal, so it must be stateless: the proposal may depend only on
+            these two arguments and on the parameters, values and system attributes of the study's trials.
+        several: Whether it supports several metrics.
     """
 
     name: str
@@ -45,10 +45,10 @@ class Pruner:
     """A pruner of trials.
 
     Attributes:
-        name: as written in a spec, `pruner = "name"`.
-        make: `make(grid, warmup)` returns the Optuna pruner of a study, from the iterations at which trials report, the
-            last of which is the longest training, and the iteration before which no trial may be pruned. A decision is
-            a function of the values that trials have reported; the pruner must keep nothing.
+        name: The name in a spec, `pruner = "name"`.
+        make: `make(grid, warmup)` returns the Optuna pruner of a study, given the iterations at which trials report
+            (the last one ends the longest training) and the iteration before which no trial may be pruned. The pruner
+            must be stateless: its decisions may depend only on the values that trials have reported.
     """
 
     name: str
@@ -60,10 +60,10 @@ class Source:
     """A source of data.
 
     Attributes:
-        name: as written in a spec before the colon, `source = "name:rest"`.
-        read: `read(rest, base)` returns a table with one row for each example, features and target together; base is
-            the folder of the spec. It must return the same rows in the same order each time. An OSError or ValueError
-            is shown to the user in a line.
+        name: The part before the colon in a spec, `source = "name:rest"`.
+        read: `read(rest, base)` returns a table with one row per example, including features and target, where base is
+            the folder of the spec. It must always return the same rows in the same order. An OSError or ValueError is
+            reported to the user in one line.
     """
 
     name: str
@@ -76,40 +76,42 @@ SOURCES = Registry[Source]("source", reserved=BUILT_IN_SOURCES)
 
 
 RECORDED = {"recorded": True}
-"""The validation context of a spec that a ledger holds: names were checked when its study began."""
+"""The validation context of a spec from a ledger, whose names were checked when the study was created."""
 
 
 def is_recorded(info: ValidationInfo) -> bool:
-    """Return whether a spec is that of a ledger, so that a name which is not registered in this process is valid."""
+    """Return whether a spec comes from a ledger, so that it may contain names that are not registered here."""
     return info.context == RECORDED
 
 
 def register_sampler(sampler: Sampler) -> None:
-    """Add a sampler, which specs can then name. `study.testing.check_sampler` tests that it keeps its promises.
+    """Register a sampler so that specs can name it. Use `study.testing.check_sampler` to test that it is valid.
 
     Raises:
-        ValueError: the name is built in or not lower case letters, digits and underscores, or `make` is not a function.
+        ValueError: If the name is built in or contains anything except lowercase letters, digits and underscores, or
+            `make` is not a function.
     """
     check_callable("sampler", sampler, "make")
     SAMPLERS.register(sampler)
 
 
 def register_pruner(pruner: Pruner) -> None:
-    """Add a pruner, which specs can then name. `study.testing.check_pruner` tests that it keeps its promises.
+    """Register a pruner so that specs can name it. Use `study.testing.check_pruner` to test that it is valid.
 
     Raises:
-        ValueError: the name is built in or not lower case letters, digits and underscores, or `make` is not a function.
+        ValueError: If the name is built in or contains anything except lowercase letters, digits and underscores, or
+            `make` is not a function.
     """
     check_callable("pruner", pruner, "make")
     PRUNERS.register(pruner)
 
 
 def register_source(source: Source) -> None:
-    """Add a data source, which specs can then name. `study.testing.check_source` tests that it keeps its promises.
+    """Register a data source so that specs can name it. Use `study.testing.check_source` to test that it is valid.
 
     Raises:
-        ValueError: the name is built in, a single letter (as of a drive), or not lower case letters, digits and
-            underscores, or `read` is not a function.
+        ValueError: If the name is built in, is a single letter (like a drive), or contains anything except lowercase
+            letters, digits and underscores, or `read` is not a function.
     """
     if len(source.name) == 1:
         raise ValueError(f"source name must have at least two characters, got {source.name!r}")

@@ -1,8 +1,8 @@
-"""The texts that mark a missing cell unless a spec names more."""
+"""The built-in markers of missing cells."""
 
-# In a target "None" may well be a class.
+# "None" is not in this list because it may be a class of a target.
 TARGET_MARKERS = ("", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "<NA>", "#N/A", "?")
-# With all that pandas.read_csv takes for a missing cell: a frame cannot tell these from an empty one.
+# Includes every marker of pandas.read_csv, because a DataFrame read by it does not distinguish them from empty cells.
 MISSING_MARKERS = (
     *TARGET_MARKERS,
     "None",

@@ -1,7 +1,7 @@
-"""The types of hyperparameters: the value of one, and a whole configuration of them by name."""
+"""Types for the value of a hyperparameter and for a whole configuration."""
 
 from collections.abc import Mapping
 
-ParameterValue = float | int | str | bool | None  # None is among the choices that Optuna allows
+ParameterValue = float | int | str | bool | None  # Optuna allows None as a choice
 Configuration = Mapping[str, ParameterValue]
-"""The hyperparameters of a trial by name: those that are drawn, or all of them."""
+"""The hyperparameters of a trial by name, either all of them or only those that are sampled."""

@@ -1,4 +1,4 @@
-"""From a TOML file to a Spec; every mistake becomes one line with file, key, value and remedy."""
+"""Read a TOML file into a Spec. Every mistake is reported in one line with file, key, value and remedy."""
 
 import difflib
 import re
@@ -13,9 +13,9 @@ from study.errors import UserError, did_you_mean
 from study.spec.extensions import RECORDED
 from study.spec.whole import Spec
 
-LARGEST = 1 << 20  # bytes of a spec
-PARTS, DEPTH, DIGITS = 16, 16, 40  # of a dotted key; of lists and tables within one another; of a number
-# Texts and comments, in which anything may stand.
+LARGEST = 1 << 20  # bytes
+PARTS, DEPTH, DIGITS = 16, 16, 40  # limits on dotted keys, on the nesting of lists and tables, and on numbers
+# Strings and comments, whose content is not checked.
 _TEXTS = re.compile(
     r""""{3}(?:[^"\\]|\\.|"{1,2}(?!"))*"{3}|'{3}(?:[^']|'{1,2}(?!'))*'{3}|"(?:[^"\\\n]|\\.)*"|'[^'\n]*'|\#[^\n]*""",
     re.DOTALL,
@@ -26,14 +26,14 @@ _LONG_NUMBER = re.compile(rf"\b[0-9][0-9A-Fa-fxob_]{{{DIGITS},}}")
 
 
 class NotTomlError(UserError):
-    """The text of a spec is not TOML; the message says where."""
+    """The text of a spec is not valid TOML. The message gives the position."""
 
 
 def read_spec(path: Path) -> Spec:
-    """Read and check a spec.
+    """Read and validate a spec.
 
     Raises:
-        UserError: the file cannot be read, is not TOML, or says something that is not valid.
+        UserError: If the file cannot be read, is not valid TOML, or contains an invalid key or value.
     """
     try:
         with path.open("rb") as file:
@@ -41,35 +41,38 @@ def read_spec(path: Path) -> Spec:
     except FileNotFoundError:
         there = [p.name for p in path.parent.glob("*.toml")] if path.parent.is_dir() else []
         near = difflib.get_close_matches(path.name, there, n=1)
-        hint = f"did you mean {path.with_name(near[0])}?" if near else "write one with `study init data.csv`"
+        hint = f"did you mean {path.with_name(near[0])}?" if near else "create one with `study init data.csv`"
         raise UserError(f"{path}: no such file; {hint}") from None
     except IsADirectoryError:
-        raise UserError(f"{path}: is a folder, not a spec; give the .toml file in it") from None
+        raise UserError(f"{path} is a folder, not a spec; pass the .toml file in it") from None
     except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror}") from None
+        raise UserError(f"{path} could not be read: {error.strerror}") from None
     if len(raw) > LARGEST:
-        raise UserError(f"{path}: is over 1 MiB; a spec is a short TOML file, data goes in a file of its own")
+        raise UserError(f"{path} is larger than 1 MiB; a spec is a short TOML file, and data belong in another file")
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise UserError(f"{path}: is not UTF-8 text (byte {error.start}); save it as UTF-8") from None
+        raise UserError(f"{path} is not UTF-8 text (byte {error.start}); save it as UTF-8") from None
     return parse_spec(text, str(path))
 
 
 def parse_spec(text: str, place: str, *, recorded: bool = False) -> Spec:
-    """Check the text of a spec; `place` names it in messages.
+    """Parse and validate the text of a spec.
 
-    recorded: the text is from a ledger, and is read only to describe the study: names of activations, samplers and
-    other additions that are not registered in this process are valid.
+    Args:
+        text: The text.
+        place: The name of the text in messages.
+        recorded: Whether the text comes from a ledger and is read only to describe the study. Activations, samplers and
+            other extensions are then valid even if they are not registered in this process.
 
     Raises:
-        UserError: the text is not TOML, or says something that is not valid.
+        UserError: If the text is not valid TOML or contains an invalid key or value.
     """
     _check_form(text, place)
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise NotTomlError(f"{place}: is not TOML: {error}") from None
+        raise NotTomlError(f"{place} is not valid TOML: {error}") from None
     try:
         return Spec.model_validate(table, context=RECORDED if recorded else None)
     except ValidationError as error:
@@ -77,42 +80,42 @@ def parse_spec(text: str, place: str, *, recorded: bool = False) -> Spec:
 
 
 def _check_form(text: str, place: str) -> None:
-    """Refuse what no spec has, before it is parsed: tomllib takes time and memory by the square of a key's parts.
+    """Reject text that no spec needs before it is parsed: tomllib takes quadratic time and memory on dotted keys.
 
     Raises:
-        UserError: the text, a key, its nesting or a number is too long.
+        UserError: If the text, a key or a number is too long, or the nesting is too deep.
     """
     if len(text) > LARGEST:
-        raise UserError(f"{place}: is over 1 MiB; a spec is a short TOML file, data goes in a file of its own")
+        raise UserError(f"{place} is larger than 1 MiB; a spec is a short TOML file, and data belong in another file")
     bare = _TEXTS.sub('""', text)
     if key := _LONG_KEY.search(bare):
-        raise UserError(f"{place}: {key[0][:20]!r}… is a key of more than {PARTS} parts; a spec needs two at most")
+        raise UserError(f"{place}: the key {key[0][:20]!r}… has more than {PARTS} parts; a spec needs at most two")
     depth = 0
     for bracket in _BRACKETS.findall(bare):
         depth = depth + 1 if bracket in "[{" else max(0, depth - 1)
         if depth > DEPTH:
-            raise UserError(f"{place}: has tables and lists within one another, more than {DEPTH} deep; take some out")
+            raise UserError(f"{place}: tables and lists are nested more than {DEPTH} levels deep; reduce the nesting")
     if number := _LONG_NUMBER.search(bare):
-        raise UserError(f"{place}: {number[0][:20]}… is a number of more than {DIGITS} digits; round it")
+        raise UserError(f"{place}: the number {number[0][:20]}… has more than {DIGITS} digits; round it")
 
 
 def first_reason(error: ValidationError) -> str:
-    """Return what is wrong with the first value, in the words of whoever checks it."""
+    """Return the message of the first error, without its location."""
     first = error.errors(include_url=False)[0]
     return str(first["ctx"]["error"] if first["type"] == "value_error" else first["msg"])
 
 
 def describe(error: ValidationError, place: str) -> str:
-    """Return the first mistake in one line, and how many more there are."""
+    """Return the first mistake in one line, and the number of further mistakes."""
     mistakes = sorted(error.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden")
     first = mistakes[0]
     path = [str(part) for part in first["loc"] if _is_key(part)]
     line = f"{place}: {_where(path)}{_what(first, path)}"
     more = len({e["loc"] for e in mistakes}) - 1
-    return line if not more else f"{line}\n(and {more} more mistake{'s' * (more > 1)} after this one)"
+    return line if not more else f"{line}\n({more} more error{'s' * (more > 1)} in this spec)"
 
 
-# pydantic's wording, and what a person who writes TOML calls it.
+# Phrases of pydantic's messages, and replacements in terms of TOML.
 _PLAIN_WORDS = (
     (r"greater than or equal to", "at least"),
     (r"less than or equal to", "at most"),
@@ -120,7 +123,7 @@ _PLAIN_WORDS = (
     (r"less than", "below"),
     (r"a valid integer.*", "a whole number"),
     (r"a valid number.*", "a number"),
-    (r"a valid string.*", "a text in quotes"),
+    (r"a valid string.*", "a string in quotes"),
     (r"a valid boolean.*", "true or false"),
     (r"a valid dictionary or instance of \w+", "a table"),
     (r"a valid (?:tuple|list|array).*", "a list"),
@@ -128,7 +131,7 @@ _PLAIN_WORDS = (
 
 
 def _is_key(part: object) -> bool:
-    # pydantic adds the name of the branch of a union ("Range", "tuple[...]") and the place in a list
+    # pydantic adds the branch of a union ("Range", "tuple[...]") and the index in a list to the location.
     return isinstance(part, str) and not part.startswith(("tuple[", "function-", "Range", "literal["))
 
 
@@ -148,14 +151,14 @@ def _what(mistake: ErrorDetails, path: list[str]) -> str:
         return f"unknown key; {remedy}"
     if kind == "missing":
         field = model.model_fields.get(path[-1]) if model else None
-        meaning = field.description if field is not None and field.description else "a table of its own"
-        return f"is missing; add it ({_first_sentence(meaning)})"
+        meaning = field.description if field is not None and field.description else "a table"
+        return f"missing; add it ({_first_sentence(meaning)})"
     if kind == "value_error":
         message = str(mistake["ctx"]["error"])
         return message.removeprefix(f"{path[-1]} ") if path else message
     if kind == "literal_error":
         valid = mistake["ctx"]["expected"].replace(" or ", ", ").replace("'", "").split(", ")
-        return f"{given!r} is not known; {did_you_mean(str(given), valid)}"
+        return f"unknown value {given!r}; {did_you_mean(str(given), valid)}"
     message = mistake["msg"].replace("Input should be", "must be")
     for theirs, ours in _PLAIN_WORDS:
         message = re.sub(theirs, ours, message)
@@ -167,7 +170,7 @@ def _first_sentence(text: str) -> str:
 
 
 def _model_at(path: list[str]) -> type[BaseModel] | None:
-    """Return the model that the keys of `path` lead to."""
+    """Return the model at the end of a path of keys, or None."""
     model: type[BaseModel] = Spec
     for key in path:
         field = model.model_fields.get(key)

@@ -1,4 +1,4 @@
-"""What a source of data may be called, what kind that makes it, and which keys of `[data]` go with it."""
+"""Data sources: their valid names, their kinds, and the keys of `[data]` that apply to each kind."""
 
 import re
 from collections.abc import Collection
@@ -17,7 +17,7 @@ FILE_SUFFIXES = TEXT_SUFFIXES + PARQUET_SUFFIXES + ARRAY_SUFFIXES
 
 SourceKind = Literal["sklearn", "synthetic", "openml", "text", "parquet", "arrays", "registered"]
 
-# Keys that only some sources know; anywhere else they would be dead switches.
+# Keys that apply only to some kinds of sources. Other sources reject them, because they would have no effect.
 _KEYS_OF: dict[str, tuple[SourceKind, ...]] = {
     "target": ("openml", "text", "parquet", "registered"),
     "test": ("text", "parquet", "arrays"),
@@ -40,7 +40,7 @@ _KEYS_OF: dict[str, tuple[SourceKind, ...]] = {
     "classes": ("synthetic",),
     "generator_seed": ("synthetic",),
 }
-# Of the synthetic sources, those that know the key.
+# Keys that apply only to some of the synthetic sources.
 _SYNTHETIC_KEYS: dict[str, tuple[str, ...]] = {
     "bits": ("parity",),
     "classes": ("blobs", "spirals"),
@@ -48,7 +48,7 @@ _SYNTHETIC_KEYS: dict[str, tuple[str, ...]] = {
 
 
 def source_kind(source: str) -> SourceKind:
-    """Return what sort of source a (valid) name is."""
+    """Return the kind of a source with a valid name."""
     scheme, colon, _ = source.partition(":")
     if colon and scheme in SOURCES:
         return "registered"
@@ -60,51 +60,66 @@ def source_kind(source: str) -> SourceKind:
         return "openml"
     suffix = PurePath(source).suffix.lower()
     if colon and suffix not in FILE_SUFFIXES:
-        return "registered"  # in the process that wrote the ledger
+        return "registered"  # by the process that wrote the ledger
     if suffix in PARQUET_SUFFIXES:
         return "parquet"
     return "arrays" if suffix in ARRAY_SUFFIXES else "text"
 
 
 def check_source(source: str, *, recorded: bool) -> None:
-    """Raise ValueError for a name that no source has.
+    """Check the name of a source.
 
-    recorded: whether a ledger has it, so that it may be of a source that another process had registered.
+    Args:
+        source: The name.
+        recorded: Whether the name comes from a ledger. It may then refer to a source that is not registered in this
+            process.
+
+    Raises:
+        ValueError: If there is no such source.
     """
     scheme, colon, name = source.partition(":")
     for known, names in (("sklearn", SKLEARN_SOURCES), ("synthetic", SYNTHETIC_SOURCES)):
         if colon and scheme == known and name not in names:
-            raise ValueError(f"{known}: source is unknown, got {source!r}; {did_you_mean(name, names)}")
+            raise ValueError(f"unknown {known} dataset {name!r} in {source!r}; {did_you_mean(name, names)}")
     if colon and scheme == "openml":
         if not re.fullmatch(r"[^@]+@[1-9][0-9]*", name):
-            raise ValueError(f"an openml source is openml:NAME@VERSION (openml:credit-g@1), got {source!r}")
+            raise ValueError(f"must have the form openml:NAME@VERSION, such as openml:credit-g@1, got {source!r}")
         return
     if colon and (scheme in ("sklearn", "synthetic") or scheme in SOURCES or recorded):
         return
     if colon and re.fullmatch(r"[a-z_]{2,}", scheme) and not PurePath(source).suffix:
         remedy = did_you_mean(scheme, (*BUILT_IN_SOURCES, *SOURCES))
-        raise ValueError(f"the kind of source {scheme!r} is unknown, got {source!r}; {remedy}")
+        raise ValueError(f"unknown kind of source {scheme!r} in {source!r}; {remedy}")
     check_suffix(source)
 
 
 def check_suffix(path: str) -> None:
-    """Raise ValueError for a path that ends in none of the suffixes of tables."""
+    """Check the suffix of a data file.
+
+    Raises:
+        ValueError: If the suffix is not supported.
+    """
     if PurePath(path).suffix.lower() not in FILE_SUFFIXES:
         raise ValueError(
-            f"a source is sklearn:NAME, synthetic:NAME, openml:NAME@VERSION or a file that ends in "
+            f"must be sklearn:NAME, synthetic:NAME, openml:NAME@VERSION or a file that ends in one of "
             f"{' '.join(FILE_SUFFIXES)}, got {path!r}"
         )
 
 
 def check_keys(source: str, given: Collection[str]) -> None:
-    """Raise ValueError for a key that has no meaning for a source.
+    """Check that every key applies to the source.
 
-    given: the keys of `[data]` that have a value.
+    Args:
+        source: The name of the source.
+        given: The keys of `[data]` that have a value.
+
+    Raises:
+        ValueError: If a key does not apply to the source.
     """
     kind, name = source_kind(source), source.partition(":")[2]
     for key, kinds in _KEYS_OF.items():
         if key in given and kind not in kinds:
-            raise ValueError(f"{key} does not apply to the source {source!r}: remove it")
+            raise ValueError(f"{key} does not apply to source {source!r}; remove it")
     for key, names in _SYNTHETIC_KEYS.items():
         if key in given and name not in names:
-            raise ValueError(f"{key} applies to {', '.join(names)} alone, got the source {source!r}: remove it")
+            raise ValueError(f"{key} applies only to {' and '.join(names)}, got source {source!r}; remove it")

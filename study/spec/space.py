@@ -1,4 +1,4 @@
-"""The [space] table: for each hyperparameter a range, a list of choices, or one fixed value."""
+"""The `[space]` table of a spec: a range, a list of choices or a fixed value for each hyperparameter."""
 
 from collections.abc import Callable, Collection
 from typing import Annotated, Literal, Self
@@ -13,31 +13,31 @@ from study.errors import did_you_mean
 from study.spec.extensions import is_recorded
 
 FULL_BATCH = "full"
-MOST_STEPS = 1_000_000  # of a range
+MOST_STEPS = 1_000_000  # steps of a range, at most
 
 
 class Range(BaseModel):
-    """From low to high, both included: `{ low = 1e-3, high = 1.0, log = true }`."""
+    """A range from low to high, both inclusive: `{ low = 1e-3, high = 1.0, log = true }`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     low: float = Field(description="Smallest value.")
     high: float = Field(description="Largest value.")
-    log: bool = Field(False, description="Draw on a logarithmic scale; low must then be above 0.")
-    step: float | None = Field(None, gt=0, description="Draw low, low + step, low + 2 step, …; not with log.")
+    log: bool = Field(False, description="Sample on a logarithmic scale. Requires low > 0.")
+    step: float | None = Field(
+        None, gt=0, description="Sample only low, low + step, low + 2 step, … Cannot be combined with log."
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.low > self.high:
-            raise ValueError(f"low must be at most high, got low = {self.low:g} and high = {self.high:g}")
+            raise ValueError(f"low must not be above high, got low = {self.low:g} and high = {self.high:g}")
         if self.log and self.low <= 0:
             raise ValueError(f"low must be above 0 with log = true, got {self.low:g}")
         if self.step is not None and (self.high - self.low) / self.step > MOST_STEPS:
-            raise ValueError(
-                f"step = {self.step:g} makes more than {MOST_STEPS:,} values of the range; take a larger one"
-            )
+            raise ValueError(f"step = {self.step:g} gives the range more than {MOST_STEPS:,} values; use a larger step")
         if self.log and self.step is not None:
-            raise ValueError("log and step cannot go together; leave one of them out")
+            raise ValueError("log and step cannot be combined; remove one of them")
         return self
 
 
@@ -49,14 +49,14 @@ def _number(name: str, rule: str, least: float, below: float, value: object, who
 
 
 def _numeric(name: str, rule: str, *, least: float, below: float = float("inf"), whole: bool = False) -> object:
-    """Return the annotated type of a numeric hyperparameter: a range, choices, or one value, all within bounds."""
+    """Return the annotated type of a numeric hyperparameter: a range, choices or one value, within bounds."""
 
     def check(value: object) -> Range | tuple[object, ...]:
         if isinstance(value, dict):
             spread = Range.model_validate(value)
             for end in (spread.low, spread.high, *([spread.step] if spread.step else [])):
                 if whole and end != int(end):
-                    raise ValueError(f"{name} must be whole numbers, got {end:g}")
+                    raise ValueError(f"{name} must be a range of whole numbers, got {end:g}")
             _number(name, rule, least, below, spread.low, whole=False)
             _number(name, rule, least, below, spread.high, whole=False)
             return spread
@@ -70,11 +70,11 @@ def _numeric(name: str, rule: str, *, least: float, below: float = float("inf"),
 def _choices(value: object, check: Callable[[object], None]) -> tuple[object, ...]:
     choices = tuple(value) if isinstance(value, (list, tuple)) else (value,)
     if not choices:
-        raise ValueError("needs at least one choice, got an empty list")
+        raise ValueError("must have at least one choice, got an empty list")
     for choice in choices:
         check(choice)
     if len(set(choices)) < len(choices):
-        raise ValueError(f"names the same choice twice, got {list(choices)}")
+        raise ValueError(f"must not repeat a choice, got {list(choices)}")
     return choices
 
 
@@ -82,7 +82,7 @@ def _named(name: str, valid: Collection[str]) -> object:
     def check(value: object, info: ValidationInfo) -> tuple[object, ...]:
         def check_one(choice: object) -> None:
             if choice not in valid and not is_recorded(info):
-                raise ValueError(f"{name} {choice!r} is not known; {did_you_mean(str(choice), valid)}")
+                raise ValueError(f"unknown {name} {choice!r}; {did_you_mean(str(choice), valid)}")
 
         return _choices(value, check_one)
 
@@ -99,7 +99,7 @@ def _check_activation(choice: object) -> None:
     except ValueError as error:
         if "(" in str(choice):
             raise
-        raise ValueError(f"activation {choice!r} is not known; {did_you_mean(str(choice), ACTIVATIONS)}") from error
+        raise ValueError(f"unknown activation {choice!r}; {did_you_mean(str(choice), ACTIVATIONS)}") from error
 
 
 def _check_batch(choice: object) -> None:
@@ -108,7 +108,7 @@ def _check_batch(choice: object) -> None:
 
 
 class SpaceSpec(BaseModel):
-    """What is searched. A single value is fixed, a list is a choice, a table with low and high is a range."""
+    """The `[space]` table. A single value is fixed, a list gives choices, and a table with low and high is a range."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -116,41 +116,43 @@ class SpaceSpec(BaseModel):
         description="Learning rate α, above 0."
     )
     iterations: _numeric("iterations", "from 1 to 1,000,000,000", least=1, below=1e9 + 1, whole=True) = Field(  # type: ignore[valid-type]
-        description="Updates of the parameters; with mini-batches an iteration is one mini-batch."
+        description="Number of parameter updates. With mini-batches, each mini-batch is one iteration."
     )
     depth: _numeric("depth", "from 0 to 50", least=0, below=51, whole=True) = Field(  # type: ignore[valid-type]
-        description="Hidden layers; 0 is logistic (or linear) regression."
+        description="Number of hidden layers; 0 is logistic (or linear) regression."
     )
     units: _numeric("units", "from 1 to 100,000", least=1, below=100_001, whole=True) = Field(  # type: ignore[valid-type]
-        (16,), description="Units of a hidden layer, drawn for each."
+        (16,), description="Number of units in a hidden layer, sampled for each layer."
     )
     units_pattern: _named("units_pattern", ("per_layer", "constant", "taper")) = Field(  # type: ignore[valid-type]
         ("per_layer",),
-        description="Units of networks with several hidden layers: drawn per_layer, one draw for all (constant), or "
-        "halved from each layer to the next (taper).",
+        description="How units vary across hidden layers: sampled for each layer (per_layer), the same in all layers "
+        "(constant), or halved from each layer to the next (taper).",
     )
     activation: Annotated[tuple[str, ...], BeforeValidator(_check_activations)] = Field(
         ("relu",), description="Activation of all hidden layers."
     )
     optimizer: _named("optimizer", OPTIMIZERS) = Field(  # type: ignore[valid-type]
-        ("gradient_descent",), description="How the gradient becomes an update."
+        ("gradient_descent",), description="Update rule for the parameters."
     )
     batch_size: Annotated[
         tuple[int | Literal["full"], ...], BeforeValidator(lambda value: _choices(value, _check_batch))
-    ] = Field(("full",), description='Examples of an iteration, or "full" for all.')
+    ] = Field(("full",), description='Number of examples per iteration, or "full" for all of them.')
     momentum: _numeric("momentum", "at least 0 and below 1", least=0, below=1) = Field(  # type: ignore[valid-type]
-        (0.9,), description="μ of momentum and Nesterov, β₁ of Adam."
+        (0.9,), description="Momentum μ for momentum and Nesterov, and β₁ for Adam."
     )
     l2: _numeric("l2", "at least 0", least=0) = Field(  # type: ignore[valid-type]
-        (0.0,), description="λ of the penalty (λ/2) Σ ‖W‖²."
+        (0.0,), description="Coefficient λ of the penalty (λ/2) Σ ‖W‖²."
     )
     dropout: _numeric("dropout", "at least 0 and below 1", least=0, below=1) = Field(  # type: ignore[valid-type]
-        (0.0,), description="Share of hidden units left out in each iteration."
+        (0.0,), description="Fraction of hidden units dropped in each iteration."
     )
     schedule: _named("schedule", SCHEDULES) = Field(  # type: ignore[valid-type]
-        ("constant",), description="How the learning rate changes while training."
+        ("constant",), description="How the learning rate changes during training."
     )
     initialization: _named("initialization", SCHEMES) = Field(  # type: ignore[valid-type]
-        ("auto",), description="Where training starts; auto suits the activation."
+        ("auto",), description="Initialization of the weights; auto depends on the activation."
     )
-    max_parameters: int | None = Field(None, ge=1, description="Largest network, in weights and biases.")
+    max_parameters: int | None = Field(
+        None, ge=1, description="Largest allowed number of weights and biases in a network."
+    )

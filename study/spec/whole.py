@@ -1,4 +1,4 @@
-"""The whole spec of one study."""
+"""The complete spec of one study."""
 
 import re
 from typing import Self
@@ -13,12 +13,14 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 
 
 class Spec(BaseModel):
-    """One declared study: data, search space, budget."""
+    """The declaration of one study: its data, search space and budget."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = Field(description="Name of the study: letters, digits, - and _; names its folder and its experiment.")
-    description: str = Field("", description="One line on the question that the study asks.")
+    name: str = Field(
+        description="Name of the study, also used for its folder and its MLflow experiment. Letters, digits, - and _."
+    )
+    description: str = Field("", description="One line that describes the purpose of the study.")
     data: DataSpec
     space: SpaceSpec
     search: SearchSpec = SearchSpec.model_construct()
@@ -37,7 +39,7 @@ class Spec(BaseModel):
     def _consistent(self) -> Self:
         if self.data.folds and self.search.seeds > 1:
             raise ValueError(
-                f"give [data] folds or [search] seeds, not both, got folds = {self.data.folds} and "
+                f"[data] folds and [search] seeds above 1 are mutually exclusive, got folds = {self.data.folds} and "
                 f"seeds = {self.search.seeds}"
             )
         return self

@@ -30,7 +30,7 @@ CALLS = {
     "predict": (("table", "{folder}/table.csv"), 0, "probability_large"),
     "sync": (("tabel",), 2, "did you mean 'table'?"),
     "confirm": (("tabel",), 2, "did you mean 'table'?"),
-    "recheck": (("table", "--data", "notes.txt"), 2, "--data notes.txt: a source is"),
+    "recheck": (("table", "--data", "notes.txt"), 2, "--data notes.txt: must be sklearn:NAME"),
     "finalize": (("table",), 2, "--again"),
     "ui": (("--optuna",), 2, "--optuna needs the name of a study"),
     "serve": (("--host", "192.0.2.1"), 2, "--token-file"),

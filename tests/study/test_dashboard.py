@@ -70,7 +70,8 @@ def test_dashboard_shows_a_ledger_in_a_database_and_no_process_list_shows_its_pa
 def test_missing_package_is_reported_in_one_line(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "optuna_dashboard", None)
     done = run_study("ui", "small", "--optuna", "--home", finished)
-    said = "study: --optuna needs optuna-dashboard; run `pip install optuna-dashboard`\n"
+    said = "study: --optuna requires optuna-dashboard, which is not installed; "
+    said += "install it with `pip install optuna-dashboard`\n"
     assert (done.returncode, done.stderr) == (2, said)
 
 

@@ -87,7 +87,7 @@ def test_a_study_that_another_process_holds(tmp_path: Path, monkeypatch: pytest.
         (["show"], ExitStatus(2, Cause.USER)),  # typer's own answer
         (
             ["plan", "none.toml"],
-            ExitStatus(2, Cause.USER, "none.toml: no such file; write one with `study init data.csv`"),
+            ExitStatus(2, Cause.USER, "none.toml: no such file; create one with `study init data.csv`"),
         ),
     ],
 )
@@ -122,8 +122,8 @@ def test_a_status_file_that_is_missing_or_torn_leaves_the_exit_code(
 
 def test_reasons_are_one_line() -> None:
     assert ExitStatus(1, Cause.MACHINE, "no room;\nmake some").reason == "no room; make some"
-    assert ExitStatus(-9, Cause.KILLED).reason == "was ended by signal 9"
-    assert ExitStatus(3, Cause.FAULT).reason == "ended with exit code 3"
+    assert ExitStatus(-9, Cause.KILLED).reason == "killed by signal 9"
+    assert ExitStatus(3, Cause.FAULT).reason == "exited with code 3"
 
 
 def test_a_status_file_that_cannot_be_written_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -158,8 +158,8 @@ def test_a_full_disk_ends_the_run_with_its_reason_and_loses_nothing(
     done = run_process("run", spec, "--home", home, "--jobs", 2, tracking, preexec_fn=limit)
     assert done.returncode == 1, done.stdout + done.stderr
     assert done.stderr == (
-        f"study: {home}: File too large; raise the limit on the size of files (ulimit -f), then the same command goes "
-        "on from here.\nNothing finished is lost.\n"
+        f"study: {home}: File too large; raise the file size limit (ulimit -f), then rerun the command "
+        "to resume.\nNo finished work is lost.\n"
     )
     said = sum(line.startswith("trial ") for line in done.stdout.splitlines())
     assert (said > 0) == (size > 2200)

@@ -157,7 +157,7 @@ def test_unreadable_test_rows_fail_finalize_and_nothing_else(tmp_path: Path) -> 
         assert done.returncode == 0, (command, done.stderr)
     done = run_study("finalize", "table", "--home", home)
     assert done.returncode == 2
-    assert "'height' has values too large" in done.stderr
+    assert "'height' has values that are too large" in done.stderr
     assert "finalized" not in Ledger(Home(home).folder("table"), "table").attributes
 
 

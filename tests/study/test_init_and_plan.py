@@ -61,7 +61,7 @@ def test_init_says_why_no_column_can_be_the_target(tmp_path: Path) -> None:
     done = run_study("init", table)
     assert done.returncode == 0, done.stderr
     assert "! this column cannot be the target: " in done.stdout
-    assert "there is nothing to learn" in done.stdout
+    assert "set [data] target to another column" in done.stdout
 
 
 @pytest.mark.slow
@@ -70,7 +70,7 @@ def test_init_does_not_overwrite(table: Path) -> None:
     table.with_suffix(".toml").write_text("mine")
     done = run_study("init", table)
     assert done.returncode == 2
-    assert "is there already; --force writes over it" in done.stderr
+    assert "already exists; use --force to overwrite it" in done.stderr
     assert table.with_suffix(".toml").read_text() == "mine"
     assert run_study("init", table, "--force").returncode == 0
 
@@ -78,9 +78,9 @@ def test_init_does_not_overwrite(table: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["nowhere.csv"], "there is no file nowhere.csv"),
+        (["nowhere.csv"], "file nowhere.csv not found"),
         (["animals.csv", "--target", "specis"], "did you mean 'species'?"),
-        (["animals.toml"], "animals.toml: is a spec already; give the table that you want one for"),
+        (["animals.toml"], "animals.toml is already a spec; pass the table that you want a spec for"),
     ],
 )
 def test_init_answers_mistakes(table: Path, arguments: list[str], words: str) -> None:

@@ -50,7 +50,7 @@ def test_cells_that_cannot_be_read_are_said_and_a_whole_column_is_refused(
     study, frame = Study.load("mixed", mixed / "home"), rows()
     frame.loc[2, column] = value
     count = frame[column].notna().sum()
-    note = f"{column}: 1 of {count} cells {is_not} (row 3: '{value}') and counts as missing"
+    note = f"{column}: 1 of {count} cells {is_not} (row 3: '{value}') and is treated as missing"
     frame.to_csv(tmp_path / "new.csv", index=False)
     done = predict(mixed, "mixed", tmp_path / "new.csv")
     assert (done.returncode, done.stderr) == (0, f"study: {note}\n")
@@ -74,7 +74,7 @@ def test_cells_that_cannot_be_read_are_said_and_a_whole_column_is_refused(
 
 @pytest.mark.slow
 def test_several_columns_that_cannot_be_read_are_named_in_one_line(mixed: Path) -> None:
-    with pytest.raises(UserError, match=r"height: 20 of 20 .* \(the same goes for children, seen\); write plain"):
+    with pytest.raises(UserError, match=r"height: 20 of 20 .* \(also affected: children, seen\); write plain"):
         Study.load("mixed", mixed / "home").predict(rows().assign(height="x", children="x", seen="x"))
 
 
@@ -82,7 +82,7 @@ def test_unseen_categories_are_counted(mixed: Path, tmp_path: Path) -> None:
     frame = rows()
     frame.loc[[4, 5], "town"] = ["Atlantis", "El Dorado"]
     frame.to_csv(tmp_path / "new.csv", index=False)
-    note = f"town: 2 of {frame['town'].notna().sum()} cells are categories that train did not have (row 5: 'Atlantis')"
+    note = f"town: 2 of {frame['town'].notna().sum()} cells are categories that train does not have (row 5: 'Atlantis')"
     done = predict(mixed, "mixed", tmp_path / "new.csv")
     assert (done.returncode, done.stderr) == (0, f"study: {note}\n")
     with pytest.warns(DataWarning, match="Atlantis"):
@@ -129,7 +129,7 @@ def test_zeros_in_front_are_refused_in_a_frame_and_kept_in_text(tmp_path_factory
     folder = made_once(tmp_path_factory, "codes", lambda folder: make_study(folder, "codes"))
     study = Study.load("codes", folder / "home")
     file = folder / "codes.csv"
-    with pytest.raises(UserError, match=r"the table: column 'postcode' holds numbers, .* '01234'.*dtype=str"):
+    with pytest.raises(UserError, match=r"the table: column 'postcode' contains numbers, .* '01234'.*dtype=str"):
         study.predict(pd.read_csv(file))
     by_file = study.predict(file)
     pd.testing.assert_frame_equal(study.predict(pd.read_csv(file, dtype=str)), by_file)
@@ -155,4 +155,4 @@ def test_cells_of_the_test_rows_are_said_and_a_whole_column_is_refused(mixed: Pa
             assert "mixed.csv [test]: height: 120 of 120 cells are not numbers (row 1: 'x'); write" in done.stderr
         else:
             assert "test rows: height: 1 of " in done.stdout
-            assert "test rows: town: 120 of 120 cells are categories that train did not have" in done.stdout
+            assert "test rows: town: 120 of 120 cells are categories that train does not have" in done.stdout

@@ -86,7 +86,7 @@ def test_unknown_study_or_unreadable_data_are_refused(home: Path, tmp_path: Path
 
     with pytest.raises(UserError, match="no study 'other'"):
         recheck(Home(home), "other", jobs=1, said=nobody)
-    with pytest.raises(UserError, match=r"--data notes\.txt: a source is"):
+    with pytest.raises(UserError, match=r"--data notes\.txt: must be sklearn:NAME"):
         again(data=Path("notes.txt"))
     with pytest.raises(UserError, match=r"nowhere\.csv"):
         again(data=tmp_path / "nowhere.csv")

@@ -50,4 +50,4 @@ def test_study_trains_with_a_registered_optimizer(tmp_path: Path) -> None:
 def test_optimizer_that_is_not_registered_is_refused_in_a_line(tmp_path: Path) -> None:
     done = run(tmp_path)
     assert done.returncode == 2
-    assert "[space] optimizer: 'sign_descent' is not known" in done.stderr
+    assert "[space] optimizer: unknown optimizer 'sign_descent'" in done.stderr

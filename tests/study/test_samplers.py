@@ -233,5 +233,7 @@ def test_a_missing_extra_is_named(sampler: str, module: str, monkeypatch: pytest
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     with pytest.raises(UserError) as caught:
         check_available(searching(sampler))
-    assert str(caught.value) == (f"[search] sampler: {sampler} needs {module}; run `pip install {module}`")
+    assert str(caught.value) == (
+        f"[search] sampler: {sampler} requires {module}, which is not installed; install it with `pip install {module}`"
+    )
     check_available(searching("tpe"))

@@ -148,7 +148,7 @@ def test_study_is_finalized_once_and_predicts(searched: int) -> None:
     assert (safe.status, safe.body) == (200, made.body)
     assert "study-notes" not in made.headers
     noted = ask(searched, "POST", "/studies/small/predict", b"x_1,x_2\n0.1,0.2\none,2\n", csv)
-    notes = ["x_1: 1 of 2 cells is not a number (row 2: 'one') and counts as missing"]
+    notes = ["x_1: 1 of 2 cells is not a number (row 2: 'one') and is treated as missing"]
     assert (noted.status, json.loads(noted.headers["study-notes"])) == (200, notes)
     whole = ask(searched, "POST", "/studies/small/predict", b"x_1,x_2\none,0.2\n", csv)
     assert whole.status == 409

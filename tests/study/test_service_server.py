@@ -176,7 +176,7 @@ def test_killed_study_takes_neither_server_nor_queue_along(home: Path) -> None:
         (running,) = coordinators(home, "small")
         os.kill(running, signal.SIGKILL)
         assert service.until("next", "complete")["finished"] == 1
-        assert service.study("small")["submission"]["message"] == "was ended by signal 9"
+        assert service.study("small")["submission"]["message"] == "killed by signal 9"
 
 
 def test_study_that_is_run_by_hand_is_waited_for_and_delays_no_other(home: Path) -> None:

@@ -310,7 +310,7 @@ def test_a_missing_package_is_reported_in_one_line(spec: Path, tmp_path: Path, m
     done = run_study("run", spec, "--home", tmp_path / "home", "--jobs", 1, "--no-tracking", env=with_storage(address))
     assert (done.returncode, done.stderr) == (
         2,
-        "study: --storage needs psycopg; run `pip install 'psycopg[binary]'`\n",
+        "study: --storage requires psycopg, which is not installed; install it with `pip install 'psycopg[binary]'`\n",
     )
     assert not (tmp_path / "home").exists()
 

@@ -70,13 +70,13 @@ def commas(folder: Path) -> Path:
 
 
 BOMBS: dict[str, tuple[Callable[[Path], Path], str]] = {
-    "npz": (npz, "X is said to have 40,000,128 bytes"),
+    "npz": (npz, "X needs 40,000,128 bytes"),
     "a header of petabytes": (lying_npz, "does not fit into memory"),
-    "HDF5": (hdf5, "X is said to have 40,000,000 bytes"),
-    "a chunk of HDF5": (hdf5_of_a_large_chunk, "a chunk of X is said to have 40,000,000 bytes"),
+    "HDF5": (hdf5, "X needs 40,000,000 bytes"),
+    "a chunk of HDF5": (hdf5_of_a_large_chunk, "a chunk of X needs 40,000,000 bytes"),
     "Parquet, many rows": (lambda folder: parquet(folder, pa.nulls(2_000_000, pa.int64())), "2,000,000 rows"),
-    "Parquet, one text": (one_text(pa.string()), "its text is said to have"),
-    "Parquet, one large text": (one_text(pa.large_string()), "its text is said to have"),
+    "Parquet, one text": (one_text(pa.string()), "the text needs"),
+    "Parquet, one large text": (one_text(pa.large_string()), "the text needs"),
     "Parquet, texts that share": (
         lambda folder: parquet(
             folder,
@@ -84,9 +84,9 @@ BOMBS: dict[str, tuple[Callable[[Path], Path], str]] = {
             use_dictionary=False,
             column_encoding={"a": "DELTA_BYTE_ARRAY", "y": "PLAIN"},
         ),
-        "its text is said to have",
+        "the text needs",
     ),
-    "a text file of empty cells": (commas, "its text as a table is said to have"),
+    "a text file of empty cells": (commas, "the table needs"),
 }
 
 
@@ -118,7 +118,7 @@ def test_too_little_memory_while_reading_is_answered_in_a_line(
     monkeypatch.setattr(memory.Room, "check", fail)
     done = run_study("init", path)
     assert done.returncode == 2
-    assert f"study: {path.name}: does not fit into memory" in done.stderr
+    assert f"study: {path.name} does not fit into memory" in done.stderr
 
 
 def test_too_little_memory_after_reading_is_answered_in_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,7 +160,7 @@ def test_bombs_under_a_limit_of_four_gigabytes(tmp_path: Path) -> None:
         file["y"] = LABELS
         file.create_dataset("X", (50, 16_000_000), np.float64, chunks=(50, 1000))
     one_text(pa.string(), 1_000_000)(tmp_path)
-    for name, words in (("t.h5", "X is said to have 6,400,000,000 bytes"), ("t.parquet", "its text is said to have")):
+    for name, words in (("t.h5", "X needs 6,400,000,000 bytes"), ("t.parquet", "the text needs")):
         done = run_process("init", tmp_path / name, prefix=("prlimit", f"--as={4 << 30}"))
         assert (done.returncode, done.stdout) == (2, "")
         assert words in done.stderr
@@ -185,7 +185,7 @@ for _ in range(300):
     try:
         read_source(DataSpec(source="t.parquet"), path.parent)
     except UserError as error:
-        assert str(error).startswith("t.parquet: ") and "\\n" not in str(error), error
+        assert str(error).startswith("t.parquet") and "\\n" not in str(error), error
         refused += 1
 print(refused)
 """

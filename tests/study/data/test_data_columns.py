@@ -108,7 +108,7 @@ def test_a_missing_date_has_one_indicator(tmp_path: Path) -> None:
 def test_columns_that_say_nothing_are_left_out_and_named(tmp_path: Path) -> None:
     data = loaded(tmp_path, table(name=[f"n{i}" for i in range(ROWS)], void=[""] * ROWS))
     assert data.column_names == ("x",)
-    assert any("name (" in note and "void (no value in train)" in note for note in data.notes)
+    assert any("name (" in note and "void (no values in train)" in note for note in data.notes)
     assert "name" in loaded(tmp_path, table(name=[f"n{i}" for i in range(ROWS)]), categorical=["name"]).column_names
 
 
@@ -204,7 +204,7 @@ def test_the_index_of_a_frame_is_neither_the_target_nor_a_feature_unless_it_has_
     assert pyarrow.parquet.read_schema(tmp_path / "t.parquet").names[-1] == (index or "__index_level_0__")
     data = load(DataSpec(source="t.parquet"), tmp_path)
     assert [*data.column_names, data.target_name] == expected
-    assert any("has no name, and is left out" in note for note in data.notes) == (index is None)
+    assert any("unnamed index" in note for note in data.notes) == (index is None)
 
 
 def test_columns_of_equal_name_in_parquet_are_told_apart(tmp_path: Path) -> None:
@@ -213,7 +213,7 @@ def test_columns_of_equal_name_in_parquet_are_told_apart(tmp_path: Path) -> None
     pyarrow.parquet.write_table(pa.Table.from_arrays(arrays, ["a", "a", "y"]), tmp_path / "t.parquet")
     data = load(DataSpec(source="t.parquet"), tmp_path)
     assert data.column_names == ("a", "a.1")
-    assert "columns of equal name were renamed: a.1" in data.notes
+    assert "duplicate column names were changed: a.1" in data.notes
 
 
 def test_names_that_would_collide_are_told_apart(tmp_path: Path) -> None:
@@ -230,5 +230,7 @@ def test_names_that_would_collide_are_told_apart(tmp_path: Path) -> None:
 def test_grouped_digits_in_a_column_named_numeric_are_answered_with_the_key_that_reads_them(tmp_path: Path) -> None:
     rows = "".join(f'"1,{200 + i}",{"ab"[i % 2]}\n' for i in range(60))
     (tmp_path / "t.csv").write_text(f"income,kind\n{rows}")
-    with pytest.raises(UserError, match=r"'1,2\d\d', no number; if 1,2\d\d is a number, set \[data\] thous"):
+    with pytest.raises(
+        UserError, match=r"'1,2\d\d', which is not a number; if 1,2\d\d is a number, set \[data\] thous"
+    ):
         load(DataSpec(source="t.csv", target="kind", numeric=("income",)), tmp_path)

@@ -86,7 +86,9 @@ def test_dates_are_found_without_being_named(tmp_path: Path, form: str) -> None:
 @pytest.mark.parametrize("cells", [["08:05:07", "09:00:00"], ["03-01", "03-02"], ["43525", "43526"], ["2010-11-31"]])
 @pytest.mark.parametrize("key", [{"dates": ("when",)}])
 def test_what_is_no_date_is_refused_in_a_line(tmp_path: Path, cells: list[str], key: dict[str, Any]) -> None:
-    with pytest.raises(UserError, match=r"row \d+ has '.*', which is not in the format.*write 2024-12-31"):
+    with pytest.raises(
+        UserError, match=r"row \d+ contains '.*', which does not have the same format.*write dates as 2024-12-31"
+    ):
         table(tmp_path, cells, **key)
 
 
@@ -97,17 +99,17 @@ AMBIGUOUS = [f"{1 + i % 12:02}/{1 + i % 11:02}/2020" for i in range(60)]
 def test_an_order_of_day_and_month_that_is_not_sure_is_said_and_can_be_set(tmp_path: Path) -> None:
     for keys in ({}, {"dates": ("when",)}, {"time": "when"}):
         notes = table(tmp_path, AMBIGUOUS, **keys).notes
-        found = [note for note in notes if note.startswith("when: dates, ")]
+        found = [note for note in notes if note.startswith("when: dates; ")]
         assert len(found) == 1, notes
         assert "is read as 2020-" in found[0]
-        assert "the day first; the month first fits, too: set [data] day_first = false" in found[0]
+        assert "with the day first; if the month comes first, set [data] day_first = false" in found[0]
     month_first = table(tmp_path, AMBIGUOUS, day_first=False)
-    assert "when: dates, '12/01/2020' is read as 2020-12-01, the month first" in month_first.notes
+    assert "when: dates; '12/01/2020' is read as 2020-12-01, with the month first" in month_first.notes
     assert read(["02/01/2020"], day_first=False) == [pd.Timestamp("2020-02-01")]
     assert read(["02/01/2020"], day_first=True) == read(["02/01/2020"]) == [pd.Timestamp("2020-01-02")]
-    said = "when: dates, '31/01/2020' is read as 2020-01-31, the day first"
+    said = "when: dates; '31/01/2020' is read as 2020-01-31, with the day first"
     assert said in table(tmp_path, ["01/01/2020", "31/01/2020"]).notes  # no other order fits
-    with pytest.raises(UserError, match="row 2 has '01/31/2020'"):
+    with pytest.raises(UserError, match="row 2 contains '01/31/2020'"):
         read(["01/01/2020", "01/31/2020"], day_first=True)
 
 

@@ -37,12 +37,12 @@ def test_rows_whose_class_reads_as_missing_are_counted_and_can_be_kept(tmp_path:
     write(tmp_path, y=["NA" if i % 5 == 0 else "pq"[i % 2] for i in range(ROWS)])
     data = read(tmp_path)
     assert data.classes == ("p", "q")
-    assert any("24 of 120 rows are left out" in note and "'NA' in 24" in note for note in data.notes)
+    assert any("24 of 120 rows are excluded" in note and "'NA' in 24" in note for note in data.notes)
     warning = next(each for each in look(DataSpec(source="t.csv", target="y"), tmp_path).warnings if each.severe)
     assert 'keep_na = ["y"]' in warning.message
     kept = read(tmp_path, keep_na=["y"])
     assert kept.classes == ("NA", "p", "q")
-    assert not any("left out" in note for note in kept.notes)
+    assert not any("excluded" in note for note in kept.notes)
 
 
 def test_na_can_be_a_category_and_is_named_where_it_is_none(tmp_path: Path) -> None:
@@ -50,7 +50,7 @@ def test_na_can_be_a_category_and_is_named_where_it_is_none(tmp_path: Path) -> N
     assert "region_NA" not in read(tmp_path).feature_names
     assert {"region_NA", "region_(missing)"} <= set(read(tmp_path, keep_na=["region"]).feature_names)
     decisions = look(DataSpec(source="t.csv", target="y"), tmp_path).decisions
-    assert any(note.startswith("'NA' counts as missing in region (") and "keep_na" in note for note in decisions)
+    assert any(note.startswith("'NA' is treated as missing in region (") and "keep_na" in note for note in decisions)
 
 
 def test_a_marker_of_one_column_is_a_value_in_another(tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ def test_init_binds_what_it_takes_for_missing_and_says_so(tmp_path: Path) -> Non
     write(tmp_path, **{"in come": ["unknown" if i % 10 == 0 else str(i) for i in range(ROWS)]})
     keys, comments = drafted(tmp_path)
     assert keys["missing"] == {"in come": ["unknown"]}
-    assert "'unknown' counts as missing in in come (" in comments
+    assert "'unknown' is treated as missing in in come (" in comments
     load(DataSpec(**keys), tmp_path)
 
 
@@ -165,7 +165,7 @@ def test_beside_numbers_with_a_point_a_comma_groups_digits(tmp_path: Path, other
 def test_the_order_of_day_and_month_is_said_and_can_be_set(tmp_path: Path) -> None:
     write(tmp_path, seen=[f"{1 + i % 12:02d}/{1 + i % 11:02d}/2024" for i in range(ROWS)])
     note = next(note for note in read(tmp_path).notes if note.startswith("seen: dates"))
-    assert note.endswith("the month first fits, too: set [data] day_first = false for it")
+    assert note.endswith("if the month comes first, set [data] day_first = false")
     months = read(tmp_path, day_first=False, scale="none")
     features = dict(zip(months.feature_names, months.train.X, strict=True))
     assert features["seen_month"].tolist() == [1 + row % 12 for row in months.train.rows]
@@ -176,4 +176,4 @@ def test_the_order_of_day_and_month_is_said_and_can_be_set(tmp_path: Path) -> No
 
 def test_how_a_time_column_is_read_is_said(tmp_path: Path) -> None:
     write(tmp_path, when=[f"{1 + i % 12:02d}/{1 + i // 12:02d}/2024" for i in range(ROWS)])
-    assert any(note.startswith("when: dates, '") for note in read(tmp_path, time="when").notes)
+    assert any(note.startswith("when: dates; '") for note in read(tmp_path, time="when").notes)

@@ -226,10 +226,10 @@ def test_a_file_is_read_as_it_is_meant(tmp_path: Path, name: str) -> None:
     [
         ("x\n1\n2\n3\n", {}, "one column, 'x'"),
         (written("&"), {}, "set [data] separator"),
-        (aligned() + "1 2\n", {}, "line 22 has 2 cells where the first has 3"),
+        (aligned() + "1 2\n", {}, "line 22 has 2 cells, but the first row has 3"),
         (written(before="# one\n# two\n") + "1,2\n", {}, "line 24 has 2 cells"),
         (written("::") + "1::2\n", {}, "line 22 has 2 cells"),
-        ("x   n  y\n", {"header": True}, "header and no rows"),
+        ("x   n  y\n", {"header": True}, "header but no rows"),
         (written("&"), {"separator": "::"}, "one column"),
         (written(rows=[(x, n, "Жук") for x, n, _ in ROWS]).encode("cp866"), {}, "set [data] encoding"),
     ],
@@ -300,8 +300,8 @@ def test_init_finds_a_header_of_numbers_by_the_target_and_says_how_it_read_the_f
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--separator", ""], "--separator: separator must be one to three ASCII characters"),
-        (["--encoding", "rot13"], "--encoding: encoding is none that tables are written in, got 'rot13'"),
+        (["--separator", ""], "--separator: must be one to three ASCII characters"),
+        (["--encoding", "rot13"], "--encoding: must be a text encoding, such as utf-8, cp1252 or utf-16, got 'rot13'"),
         (["--quote", "''"], "--quote: must be one ASCII character"),
     ],
 )

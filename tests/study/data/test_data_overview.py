@@ -74,16 +74,14 @@ def test_columns_of_text_that_are_no_features_are_called_out(tmp_path: Path) -> 
     )
     found = [each for each in looked(tmp_path, frame, drop=["code"]).warnings if each.subject == "no_feature"]
     assert [each.columns for each in found] == [("income", "share"), ("name",)]
-    assert re.search(r"income \('\$[\d,]+\.\d\d'\), share \('[\d.]+ %'\); write them plain", found[0].message)
-    assert re.search(r"name \('Person \d+, a resident of.*…'\); where one groups rows", found[1].message)
+    assert re.search(r"income \('\$[\d,]+\.\d\d'\), share \('[\d.]+ %'\); write plain numbers", found[0].message)
+    assert re.search(r"name \('Person \d+, a resident of.*…'\); if a column groups rows", found[1].message)
 
 
 def test_where_no_column_is_left_each_is_named_with_a_cell(tmp_path: Path) -> None:
     prices = [f"$1,0{number:02}" for number in range(99)]
     pd.DataFrame({"price": prices, "sold": ["yes", "no", "no"] * 33}).to_csv(tmp_path / "t.csv", index=False)
-    words = (
-        r"no column is left to learn from: price \(59 different texts in 59 cells, such as '\$1,0\d\d'\); write numbers"
-    )
+    words = r"there are no usable columns: price \(59 different texts in 59 cells, such as '\$1,0\d\d'\); write plain"
     with pytest.raises(UserError, match=words):
         look(DataSpec(source="t.csv"), tmp_path)
 
@@ -179,7 +177,7 @@ def test_init_writes_a_spec_that_loads(tmp_path: Path) -> None:
     assert {"optimizer", "batch_size"} <= set(spec["space"])
     assert spec["data"]["target"] == "grade"
     assert load(DataSpec(**spec["data"]), tmp_path).task == "binary"
-    assert "colour: categorical, 3 different" in text
+    assert "colour: categorical, 3 distinct" in text
 
 
 @pytest.mark.slow
@@ -200,7 +198,7 @@ def test_a_date_of_its_own_in_each_row_is_no_identifier(tmp_path: Path, form: st
         frame.to_csv(tmp_path / "t.csv", index=False)
     text = draft_spec(tmp_path / ("t.parquet" if form is None else "t.csv"), "well").text
     assert "ignore" not in tomllib.loads(text)["data"]
-    assert '\n# time = "day"              # train before dev before test\n' in text
+    assert '\n# time = "day"              # split by time: train, then dev, then test\n' in text
     assert "identifier" not in text
 
 
@@ -208,7 +206,7 @@ def test_a_date_of_its_own_in_each_row_is_no_identifier(tmp_path: Path, form: st
 def test_init_guesses_a_target_and_says_so(tmp_path: Path) -> None:
     mixed_table().to_csv(tmp_path / "t.csv", index=False)
     text = draft_spec(tmp_path / "t.csv", None).text
-    assert 'target = "grade"     # guessed' in text
+    assert 'target = "grade"     # a guess' in text
     bare = mixed_table()[["length", "count", "grade"]].dropna()
     bare.to_csv(tmp_path / "bare.csv", index=False, header=False, sep=";")
     data = tomllib.loads(draft_spec(tmp_path / "bare.csv", None).text)["data"]
@@ -225,7 +223,7 @@ def test_init_passes_over_what_cannot_be_a_target(tmp_path: Path) -> None:
     pd.DataFrame({"a": names, "b": names}).to_csv(tmp_path / "u.csv", index=False)
     text = draft_spec(tmp_path / "u.csv").text
     assert tomllib.loads(text)["data"]["target"] == "b"
-    assert "cannot be the target" in text
+    assert "cannot be used as the target" in text
 
 
 @pytest.mark.slow
@@ -279,14 +277,12 @@ def test_init_drafts_folds_for_few_rows(tmp_path: Path, rows: int, folds: int | 
 def test_with_folds_candidates_are_compared_on_train_and_dev(tmp_path: Path) -> None:
     frame = people(weight=np.random.default_rng(0).normal(70, 9, ROWS).round(3))
     (warning,) = looked(tmp_path, frame).warnings
-    assert warning.message.startswith(
-        "dev has 60 examples and cannot tell candidates apart that differ by less than 10"
-    )
-    assert warning.message.endswith("consider [data] folds = 5 or more rows")
+    assert warning.message.startswith("dev has 60 examples, too few to detect differences below 10")
+    assert warning.message.endswith("consider [data] folds = 5 or add more rows")
     assert looked(tmp_path, frame, folds=5).warnings == ()
     (warning,) = looked(tmp_path, frame[:120], folds=5).warnings
-    assert warning.message.startswith("train and dev have 96 examples and cannot tell candidates apart")
-    assert warning.message.endswith("bring more rows")
+    assert warning.message.startswith("train and dev have 96 examples, too few to detect")
+    assert warning.message.endswith("add more rows")
 
 
 def test_json_names_the_warnings_as_it_always_has(tmp_path: Path) -> None:

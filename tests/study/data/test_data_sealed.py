@@ -102,8 +102,8 @@ def test_labels_that_a_test_file_spells_otherwise_are_refused_before_anything_is
         with pytest.raises(UserError) as caught:
             read(DataSpec(source="t.csv", test="u.csv", split=(0.75, 0.25)), tmp_path)
         assert str(caught.value) == (
-            "t.csv [test]: the test set has the class 'bad.', 'good.', which train does not have; "
-            "spell classes there as in train: 'bad', 'good'"
+            "t.csv [test]: the test set contains classes that train does not have: 'bad.', 'good.'; "
+            "the classes of train are 'bad', 'good'"
         )
 
 
@@ -111,9 +111,9 @@ def test_a_class_that_a_part_lacks_is_named(tmp_path: Path) -> None:
     table = mixed_table()
     write(tmp_path, table)
     table[table["grade"] == "bad"].to_csv(tmp_path / "u.csv", index=False)
-    note = "test has no row of class 'good': balanced accuracy, F1 and AUC are undefined there"
+    note = "test has no rows of class 'good': its balanced accuracy, F1 and AUC are undefined"
     assert note in load(DataSpec(source="t.csv", test="u.csv", split=(0.75, 0.25)), tmp_path).notes
-    assert not any("no row of class" in each for each in load(SPEC, tmp_path).notes)
+    assert not any("no rows of class" in each for each in load(SPEC, tmp_path).notes)
 
 
 def test_the_test_part_is_prepared_as_train_was(tmp_path: Path) -> None:

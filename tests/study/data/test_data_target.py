@@ -76,7 +76,7 @@ def test_scale_by_hand() -> None:
 def test_rows_without_a_target_are_left_out(tmp_path: Path) -> None:
     data = loaded(tmp_path, lambda i: "" if i % 10 == 0 else "pq"[i % 2])
     assert not (np.concatenate([data.train.rows, data.dev.rows]) % 10 == 0).any()
-    assert any("12 of 120 rows are left out" in note for note in data.notes)
+    assert any("12 of 120 rows are excluded" in note for note in data.notes)
 
 
 def test_more_markers_of_missing_cells_leave_the_target_alone(tmp_path: Path) -> None:
@@ -94,6 +94,6 @@ def test_a_telling_name_is_guessed_before_the_last_column(tmp_path: Path) -> Non
     (tmp_path / "t.csv").write_text("Label,b,c\n" + lines)
     data = load(DataSpec(source="t.csv"), tmp_path)
     assert data.target_name == "Label"
-    assert any("'Label', by its name" in note for note in data.notes)
+    assert any("'Label', from its name" in note for note in data.notes)
     (tmp_path / "t.csv").write_text("x,y,z\n" + lines)
     assert load(DataSpec(source="t.csv"), tmp_path).target_name == "z"

@@ -83,7 +83,7 @@ def test_jobs_change_nothing(lines: Path) -> None:
 @pytest.mark.parametrize(
     ("cell", "message"),
     [
-        ("-1", "row 1 of the weight column 'w' has '-1'; a weight must be a number of at least 0"),
+        ("-1", "row 1 of the weight column 'w' has '-1'; weights must be numbers that are at least 0"),
         ("", "row 1 of the weight column 'w' has no value"),
         ("much", "row 1 of the weight column 'w' has 'much'"),
         ("inf", "row 1 of the weight column 'w' has 'inf'"),
@@ -108,5 +108,5 @@ def test_weights_of_0_alone_are_refused(tmp_path: Path) -> None:
 
 def test_weight_column_that_is_not_there_is_named(tmp_path: Path) -> None:
     (tmp_path / "data.csv").write_text("x,y\n" + "\n".join(f"{k},{k % 2}" for k in range(40)))
-    with pytest.raises(UserError, match=r"\[data\] weight 'w'"):
+    with pytest.raises(UserError, match=r"\[data\] weight: column 'w' not found"):
         load(DataSpec(source="data.csv", target="y", weight="w"), tmp_path)

@@ -292,7 +292,8 @@ def test_missing_package_is_answered_in_a_line(
     monkeypatch.setitem(sys.modules, package, None)  # as where it is not installed
     where = ("--scheduler", "tcp://127.0.0.1:9") if backend == "dask" else ()
     done = run_study("run", spec, "--home", tmp_path / "home", "--backend", backend, *where)
-    words = f"study: --backend {backend} needs {package}; run `pip install {package}`\n"
+    words = f"study: --backend {backend} requires {package}, which is not installed; "
+    words += f"install it with `pip install {package}`\n"
     assert (done.returncode, done.stderr) == (2, words)
     assert not (tmp_path / "home").exists()
 
