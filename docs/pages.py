@@ -1,5 +1,6 @@
-"""Generate docs/spec.md from the spec's model, docs/commands.md from the command line, docs/schemas/*.json from the
-records that --json prints, and the README's table of benchmarks from benchmarks/results/jobs.json.
+"""Generate docs/spec.md from the spec's model, docs/commands.md from the command line, docs/schemas/spec.json for
+editors, the other docs/schemas/*.json from the records that --json prints, and the README's table of benchmarks from
+benchmarks/results/jobs.json.
 
 python docs/pages.py
 """
@@ -17,7 +18,8 @@ import typer
 from study.cli.json_schemas import ANSWERS, json_schema
 from study.cli.main import app
 from study.exit_status import Cause
-from study.spec import Spec
+from study.spec import Range, Spec
+from study.spec.schema import schema_text
 
 DOCS = Path(__file__).resolve().parent
 README = DOCS.parent / "README.md"
@@ -49,6 +51,11 @@ def spec_page() -> str:
         "<!-- Written by docs/pages.py from study/spec; edit the descriptions there. -->\n# The spec\n\n"
         "A study is declared in one TOML file. Nothing in it is evaluated or imported. An unknown key or an invalid "
         "value is reported in one line that names it.\n\n"
+        "`study schema` prints a [JSON Schema](schemas/spec.json) of the spec. `study init` writes the schema beside "
+        "the spec as `study.schema.json`, and names it in the first line of the spec: "
+        "`#:schema ./study.schema.json`. Editors that support TOML schemas, such as VS Code with Even Better TOML, "
+        "then complete keys and mark mistakes, also "
+        "offline.\n\n"
     )
     own = {key: each for key, each in schema["properties"].items() if key not in TABLES}
     page = head + _keys(own, schema.get("required", []), models)
@@ -57,7 +64,8 @@ def spec_page() -> str:
         model = models[names[table]]
         page += f"\n## {table}\n\n{says}\n\n{_keys(model['properties'], model.get('required', []), models)}"
     page += "\n## A range\n\n`{ low = 1e-3, high = 1.0, log = true }`\n\n"
-    return page + _keys(models["Range"]["properties"], models["Range"]["required"], models)
+    described = Range.model_json_schema()
+    return page + _keys(described["properties"], described["required"], models)
 
 
 def commands_page() -> str:
@@ -125,6 +133,7 @@ PAGES: dict[Path, Callable[[], str]] = {
     DOCS / "spec.md": spec_page,
     DOCS / "commands.md": commands_page,
     README: readme,
+    DOCS / "schemas" / "spec.json": schema_text,
 } | {DOCS / "schemas" / f"{command}.json": partial(schema_file, command) for command in ANSWERS}
 
 
@@ -138,13 +147,8 @@ def _keys(properties: dict[str, Any], required: list[str], models: dict[str, Any
 
 def _values(schema: dict[str, Any], models: dict[str, Any]) -> str:
     """Return the values that a key accepts: names, or a kind with its bounds."""
-    if any("$ref" in each for each in schema.get("anyOf", [])):
-        (choices,) = (each for each in schema["anyOf"] if each.get("type") == "array")
-        inner = _values(choices["items"], models)
-        return f"{inner}, or a list or range of {PLURALS.get(inner, inner)}"
     if "anyOf" in schema:
-        kinds = [_values(each, models) for each in schema["anyOf"] if each.get("type") != "null"]
-        return " or ".join(dict.fromkeys(kind for kind in kinds if kind))
+        return _union([each for each in schema["anyOf"] if each.get("type") != "null"], models)
     if "$ref" in schema:
         return "a range" if schema["$ref"].endswith("/Range") else ""
     if "enum" in schema:
@@ -155,7 +159,7 @@ def _values(schema: dict[str, Any], models: dict[str, Any]) -> str:
         inner = _values(schema.get("items", {}), models) or "values"
         return f"list of {PLURALS.get(inner, inner)}"
     bounds = [
-        f"{words} {schema[rule]:g}"
+        f"{words} {_figure(schema[rule])}"
         for rule, words in (
             ("minimum", "at least"),
             ("exclusiveMinimum", "above"),
@@ -167,6 +171,19 @@ def _values(schema: dict[str, Any], models: dict[str, Any]) -> str:
     kinds = {"integer": "whole number", "number": "number", "string": "text", "boolean": "true or false"}
     kind = kinds.get(schema.get("type", ""), "table" if schema.get("type") == "object" else "")
     return " ".join([kind, " and ".join(bounds)]).strip()
+
+
+def _figure(number: float) -> str:
+    return f"{int(number):,}" if number == int(number) else f"{number:g}"
+
+
+def _union(branches: list[dict[str, Any]], models: dict[str, Any]) -> str:
+    """Return what a union takes; a pattern says which names may be registered, and is left out."""
+    kinds = [_values(each, models) for each in branches if "pattern" not in each]
+    one, *others = branches
+    if {"type": "array", "items": one}.items() <= (others[0] if others else {}).items():
+        return f"{kinds[0]}, or a list{' or range' if len(others) > 1 else ''} of them"
+    return " or ".join(dict.fromkeys(kind for kind in kinds if kind))
 
 
 def _toml(value: Any) -> str:

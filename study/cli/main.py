@@ -90,7 +90,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 for command in (
-    *(search.run, search.plan, search.init),
+    *(search.run, search.plan, search.init, search.schema),
     *(results.show, results.report, results.list_studies, results.compare),
     *(winner.confirm, winner.recheck, winner.finalize, winner.predict),
     *(results.sync, results.ui),

@@ -1,4 +1,4 @@
-"""The commands that prepare and run a search: run, plan, init."""
+"""The commands that prepare and run a search: run, plan, init, schema."""
 
 from contextlib import nullcontext
 from pathlib import Path
@@ -9,6 +9,7 @@ import typer
 from study.cli.options import HomeOption, JobsOption, JsonOption, StorageOption
 from study.errors import kept_in
 from study.runtime.importing import LIBRARIES, importing
+from study.text.printable import say
 from study.text.verbosity import log
 
 
@@ -128,3 +129,12 @@ def init(
     given = {"separator": separator, "encoding": encoding, "header": header, "decimal": decimal, "quote": quote}
     reading = {key: value for key, value in given.items() if value is not None}
     print_written(write_spec(file, target, reading, force=force))
+
+
+def schema() -> None:
+    """Print a JSON Schema of the spec, for editors.
+
+    It offers the names that installed packages add."""
+    with importing("numpy"):
+        from study.spec.schema import schema_text
+    say(schema_text().rstrip())

@@ -246,6 +246,8 @@ def print_written(written: Written) -> None:
     """Print what `study init` wrote, what to check in it, and the next commands."""
     console = make_console(soft_wrap=True)
     console.print(f"wrote {written.path}")
+    if written.schema is not None:
+        console.print(f"wrote {written.schema}, by which editors check the spec", style="dim")
     draft = written.draft
     if draft.read_as is not None:
         console.print(f"read as: {draft.read_as}")

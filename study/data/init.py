@@ -1,4 +1,8 @@
-"""The work of `study init`: write a drafted spec next to the table of a user."""
+"""The work of `study init`: write a drafted spec next to the table of a user, with the schema by which editors check it.
+
+The first line of the spec names the schema by a relative path. That path is valid on every machine that has both files,
+and works offline; a URL or the path of the installed package would not.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,6 +12,7 @@ from typing import TYPE_CHECKING
 from engine.state import write_whole
 from study.data import draft_spec
 from study.errors import UserError
+from study.spec.schema import FILE_NAME, TITLE, schema_text
 
 if TYPE_CHECKING:
     from study.data.draft import Draft
@@ -20,12 +25,14 @@ class Written:
     Attributes:
         table: The table.
         path: The file of the spec.
+        schema: The file of its JSON Schema, or None if another file has that name.
         guessed: Whether the target is a guess.
         draft: The spec and the decisions in it.
     """
 
     table: Path
     path: Path
+    schema: Path | None
     guessed: bool
     draft: "Draft"
 
@@ -50,10 +57,24 @@ def write_spec(
     if path.exists() and not force:
         raise UserError(f"{path} already exists; use --force to overwrite it")
     draft = draft_spec(file, target, reading)
+    schema = _schema_path(file.parent)
+    named = "" if schema is None else f"#:schema ./{schema.name}\n"
     try:
-        write_whole(path, draft.text.encode())
+        write_whole(path, (named + draft.text).encode())
+        if schema is not None:
+            write_whole(schema, schema_text().encode())
     except OSError as error:
         raise UserError(
             f"{path} could not be written ({error.strerror}); copy the table to a writable folder"
         ) from None
-    return Written(file, path, target is None, draft)
+    return Written(file, path, schema, target is None, draft)
+
+
+def _schema_path(folder: Path) -> Path | None:
+    """Return where the schema belongs; None if another file has its name."""
+    path = folder / FILE_NAME
+    try:
+        ours = not path.exists() or f'"title": "{TITLE}"' in path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return None
+    return path if ours else None

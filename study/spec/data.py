@@ -56,6 +56,7 @@ class DataSpec(BaseModel):
         description="Fractions of train, dev and test, which must sum to 1. Two fractions are for train and dev only; "
         "the test set is then the test file, or there is none and `study finalize` is not possible. With a test file, "
         "a third fraction is ignored.",
+        json_schema_extra={"minItems": 2, "maxItems": 3},
     )
     seed: StrictInt = Field(
         default=0, ge=0, description="Seed of the split. The same seed and rows give the same split."
@@ -140,9 +141,12 @@ class DataSpec(BaseModel):
         default=None,
         description="Text files: the separator between cells, one to three characters, or '\\s+' for runs of spaces. "
         "Default: detected.",
+        json_schema_extra={"minLength": 1, "maxLength": 3},
     )
     quote: StrictStr | None = Field(
-        default=None, description='Text files: the quote character, or "" for none. Default: detected.'
+        default=None,
+        description='Text files: the quote character, or "" for none. Default: detected.',
+        json_schema_extra={"maxLength": 1},
     )
     header: StrictBool | None = Field(
         default=None,
@@ -163,6 +167,7 @@ class DataSpec(BaseModel):
         default=None,
         description='Text files: the character that escapes a quote within a cell, such as a backslash, or "" for '
         "none. If it is set, the cell \\N is empty. Default: detected.",
+        json_schema_extra={"maxLength": 1},
     )
     skip_lines: StrictInt | None = Field(
         default=None,

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from engine.metrics import METRICS
 from study.errors import did_you_mean
+from study.spec.choice_schemas import Named, Objectives
 from study.spec.extensions import BUILT_IN_PRUNERS, BUILT_IN_SAMPLERS, PRUNERS, SAMPLERS, is_recorded
 
 OTHER_OBJECTIVES = ("parameters", "work")  # objectives that may follow a metric in a list
@@ -42,17 +43,19 @@ class SearchSpec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     trials: int = Field(60, ge=1, description="Number of configurations to try.")
-    sampler: Annotated[str, AfterValidator(_known(BUILT_IN_SAMPLERS, SAMPLERS))] = Field(
-        "tpe",
-        description="The sampler that proposes configurations. gp and cmaes require the extra of the same name.",
-        json_schema_extra={"enum": list(BUILT_IN_SAMPLERS)},
+    sampler: Annotated[str, AfterValidator(_known(BUILT_IN_SAMPLERS, SAMPLERS)), Named(BUILT_IN_SAMPLERS, SAMPLERS)] = (
+        Field(
+            "tpe",
+            description="The sampler that proposes configurations. gp and cmaes require the extra of the same name.",
+        )
     )
-    pruner: Annotated[str, AfterValidator(_known(BUILT_IN_PRUNERS, PRUNERS))] = Field(
+    pruner: Annotated[str, AfterValidator(_known(BUILT_IN_PRUNERS, PRUNERS)), Named(BUILT_IN_PRUNERS, PRUNERS)] = Field(
         "median",
         description="The rule for stopping trials early. asha pauses trials instead and resumes the best ones.",
-        json_schema_extra={"enum": list(BUILT_IN_PRUNERS)},
     )
-    metric: Annotated[str | tuple[str, ...] | None, BeforeValidator(_known_metrics)] = Field(
+    metric: Annotated[
+        str | tuple[str, ...] | None, BeforeValidator(_known_metrics), Objectives(METRICS, OTHER_OBJECTIVES)
+    ] = Field(
         None,
         description="The metric to optimize on dev. Default: depends on the task. A list such as "
         '["accuracy", "parameters"] optimizes several objectives. sampler then defaults to nsga2, and pruner to none.',

@@ -1,7 +1,8 @@
 """The `[space]` table of a spec: a range, a list of choices or a fixed value for each hyperparameter."""
 
 from collections.abc import Callable, Collection
-from typing import Annotated, Literal, Self
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
 
@@ -10,10 +11,18 @@ from engine.initialization import SCHEMES
 from engine.optimizers import OPTIMIZERS
 from engine.schedules import SCHEDULES
 from study.errors import did_you_mean
+from study.spec.choice_schemas import REGISTERED, NamedChoices, list_of
 from study.spec.extensions import is_recorded
 
+if TYPE_CHECKING:
+    from pydantic import GetJsonSchemaHandler
+    from pydantic_core import CoreSchema
+
 FULL_BATCH = "full"
+LARGEST_BATCH = 1_000_000_000
 MOST_STEPS = 1_000_000  # steps of a range, at most
+SMALLEST = 5e-324  # the least number above 0
+_ACTIVATION = r"^[a-z][a-z0-9_]*(\([-+.0-9eE]+\))?$"  # a registered name, or one with a parameter
 
 
 class Range(BaseModel):
@@ -41,6 +50,37 @@ class Range(BaseModel):
         return self
 
 
+@dataclass(frozen=True)
+class _Numbers:
+    """The JSON Schema of a number, a list of different ones, or a range; all are at least `least` and below `below`."""
+
+    least: float
+    below: float
+    whole: bool
+
+    def __get_pydantic_json_schema__(self, _schema: "CoreSchema", _handler: "GetJsonSchemaHandler") -> dict[str, Any]:
+        one = self._number()
+        described = Range.model_json_schema()
+        ends = {key: described["properties"][key] | one for key in ("low", "high")}
+        return {"anyOf": [one, list_of(one), described | {"properties": described["properties"] | ends}]}
+
+    def _number(self) -> dict[str, Any]:
+        least = {"exclusiveMinimum": 0} if self.least == SMALLEST else {"minimum": self.least}
+        if self.whole:
+            return {"type": "integer", **least, "maximum": int(self.below) - 1}
+        most = {} if self.below == float("inf") else {"exclusiveMaximum": self.below}
+        return {"type": "number", **least, **most}
+
+
+class _BatchSizes:
+    """The JSON Schema of a number of examples, "full", or a list of them."""
+
+    def __get_pydantic_json_schema__(self, _schema: "CoreSchema", _handler: "GetJsonSchemaHandler") -> dict[str, Any]:
+        size = {"type": "integer", "minimum": 1, "maximum": LARGEST_BATCH}
+        one = {"anyOf": [size, {"enum": [FULL_BATCH]}]}
+        return {"anyOf": [one, list_of(one)]}
+
+
 def _number(name: str, rule: str, least: float, below: float, value: object, whole: bool) -> None:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or (whole and value != int(value)):
         raise ValueError(f"{name} must be {'a whole number' if whole else 'a number'}, got {value!r}")
@@ -62,9 +102,10 @@ def _numeric(name: str, rule: str, *, least: float, below: float = float("inf"),
             return spread
         return _choices(value, lambda choice: _number(name, rule, least, below, choice, whole))
 
+    schema = _Numbers(least, below, whole)
     if whole:
-        return Annotated[Range | tuple[int, ...], BeforeValidator(check)]
-    return Annotated[Range | tuple[float, ...], BeforeValidator(check)]
+        return Annotated[Range | tuple[int, ...], BeforeValidator(check), schema]
+    return Annotated[Range | tuple[float, ...], BeforeValidator(check), schema]
 
 
 def _choices(value: object, check: Callable[[object], None]) -> tuple[object, ...]:
@@ -78,7 +119,9 @@ def _choices(value: object, check: Callable[[object], None]) -> tuple[object, ..
     return choices
 
 
-def _named(name: str, valid: Collection[str]) -> object:
+def _named(name: str, valid: Collection[str], others: str | None = None) -> object:
+    """Return the annotated type of a hyperparameter of names; others: the pattern of names that may be registered."""
+
     def check(value: object, info: ValidationInfo) -> tuple[object, ...]:
         def check_one(choice: object) -> None:
             if choice not in valid and not is_recorded(info):
@@ -86,7 +129,7 @@ def _named(name: str, valid: Collection[str]) -> object:
 
         return _choices(value, check_one)
 
-    return Annotated[tuple[str, ...], BeforeValidator(check)]
+    return Annotated[tuple[str, ...], BeforeValidator(check), NamedChoices(valid, others)]
 
 
 def _check_activations(value: object, info: ValidationInfo) -> tuple[object, ...]:
@@ -104,7 +147,8 @@ def _check_activation(choice: object) -> None:
 
 def _check_batch(choice: object) -> None:
     if choice != FULL_BATCH:
-        _number("batch_size", f'from 1 to 1,000,000,000, or "{FULL_BATCH}"', 1, 1e9 + 1, choice, whole=True)
+        rule = f'from 1 to {LARGEST_BATCH:,}, or "{FULL_BATCH}"'
+        _number("batch_size", rule, 1, LARGEST_BATCH + 1, choice, whole=True)
 
 
 class SpaceSpec(BaseModel):
@@ -112,7 +156,7 @@ class SpaceSpec(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    learning_rate: _numeric("learning_rate", "above 0", least=5e-324) = Field(  # type: ignore[valid-type]
+    learning_rate: _numeric("learning_rate", "above 0", least=SMALLEST) = Field(  # type: ignore[valid-type]
         description="Learning rate α, above 0."
     )
     iterations: _numeric("iterations", "from 1 to 1,000,000,000", least=1, below=1e9 + 1, whole=True) = Field(  # type: ignore[valid-type]
@@ -129,14 +173,14 @@ class SpaceSpec(BaseModel):
         description="How units vary across hidden layers: sampled for each layer (per_layer), the same in all layers "
         "(constant), or halved from each layer to the next (taper).",
     )
-    activation: Annotated[tuple[str, ...], BeforeValidator(_check_activations)] = Field(
-        ("relu",), description="Activation of all hidden layers."
-    )
-    optimizer: _named("optimizer", OPTIMIZERS) = Field(  # type: ignore[valid-type]
+    activation: Annotated[
+        tuple[str, ...], BeforeValidator(_check_activations), NamedChoices(ACTIVATIONS, _ACTIVATION)
+    ] = Field(("relu",), description="Activation of all hidden layers.")
+    optimizer: _named("optimizer", OPTIMIZERS, REGISTERED) = Field(  # type: ignore[valid-type]
         ("gradient_descent",), description="Update rule for the parameters."
     )
     batch_size: Annotated[
-        tuple[int | Literal["full"], ...], BeforeValidator(lambda value: _choices(value, _check_batch))
+        tuple[int | Literal["full"], ...], BeforeValidator(lambda value: _choices(value, _check_batch)), _BatchSizes()
     ] = Field(("full",), description='Number of examples per iteration, or "full" for all of them.')
     momentum: _numeric("momentum", "at least 0 and below 1", least=0, below=1) = Field(  # type: ignore[valid-type]
         (0.9,), description="Momentum μ for momentum and Nesterov, and β₁ for Adam."
@@ -147,7 +191,7 @@ class SpaceSpec(BaseModel):
     dropout: _numeric("dropout", "at least 0 and below 1", least=0, below=1) = Field(  # type: ignore[valid-type]
         (0.0,), description="Fraction of hidden units dropped in each iteration."
     )
-    schedule: _named("schedule", SCHEDULES) = Field(  # type: ignore[valid-type]
+    schedule: _named("schedule", SCHEDULES, REGISTERED) = Field(  # type: ignore[valid-type]
         ("constant",), description="How the learning rate changes during training."
     )
     initialization: _named("initialization", SCHEMES) = Field(  # type: ignore[valid-type]

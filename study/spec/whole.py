@@ -18,7 +18,8 @@ class Spec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field(
-        description="Name of the study, also used for its folder and its MLflow experiment. Letters, digits, - and _."
+        description="Name of the study, also used for its folder and its MLflow experiment. Letters, digits, - and _.",
+        json_schema_extra={"pattern": f"^{NAME.pattern}$"},
     )
     description: str = Field("", description="One line that describes the purpose of the study.")
     data: DataSpec

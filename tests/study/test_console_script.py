@@ -21,6 +21,7 @@ SCRIPT = Path(sys.executable).parent / "study"
 # are refused here; tests/docs and the tests of the service run them to their end.
 CALLS = {
     "init": (("{folder}/table.csv",), 0, "study run"),
+    "schema": ((), 0, "json-schema.org/draft-07"),
     "plan": (("{folder}/table.toml",), 0, "Defaults: "),
     "run": (("{folder}/table.toml", "--no-tracking", "--trials", "1"), 0, "4 complete"),
     "show": (("table",), 0, "4 complete"),
@@ -40,7 +41,7 @@ CALLS = {
     "logs": (("table", "--server", "{nobody}"), 2, "study serve"),
 }
 ANEW = ("show", "run", "predict", "serve")  # what is imported for a result, a search, a model, the service
-WITHOUT_HOME = {"init", "plan", "submit", "status", "cancel", "logs"}
+WITHOUT_HOME = {"init", "schema", "plan", "submit", "status", "cancel", "logs"}
 
 
 def test_every_command_is_called() -> None:

@@ -1,0 +1,76 @@
+"""The JSON Schema of a spec, for editors that complete and check TOML.
+
+It is of draft 7, the newest draft that Taplo and Even Better TOML support in full, and has no references, which such
+editors resolve in different ways. Rules that span several keys are left to `parse_spec`.
+"""
+
+import json
+from typing import Any
+
+from study.spec.choice_schemas import name_schema
+from study.spec.sources import FILE_SUFFIXES, SKLEARN_SOURCES, SYNTHETIC_SOURCES
+from study.spec.whole import Spec
+
+DIALECT = "http://json-schema.org/draft-07/schema#"
+TITLE = "The spec of a study"
+FILE_NAME = "study.schema.json"
+"""The file beside a drafted spec that has the schema."""
+
+_TABLES = {
+    "data": "Where examples come from, and how they are split and prepared.",
+    "space": "What is searched: for each hyperparameter a range, a list of choices, or one value.",
+    "search": "How long the search takes, and how configurations are proposed and compared.",
+    "confirm": "Train the best configurations again after the search, on fresh seeds.",
+}
+
+
+def spec_schema() -> dict[str, Any]:
+    """Return the JSON Schema of a spec, which offers the names that are registered in this process."""
+    made = Spec.model_json_schema(ref_template="{model}")
+    found: dict[str, Any] = _plain(made, made.pop("$defs"))
+    tables = found["properties"]
+    for table, description in _TABLES.items():
+        tables[table] |= {"description": description}
+        tables[table].pop("default", None)
+    for key in tables["space"]["properties"].values():
+        if isinstance(key.get("default"), list):
+            (key["default"],) = key["default"]
+    tables["data"]["properties"]["source"] |= _source()
+    return {"$schema": DIALECT, "title": TITLE, **found, "description": "One declared study: data, space and search."}
+
+
+def schema_text() -> str:
+    """Return the schema as the text of a JSON file."""
+    return json.dumps(spec_schema(), indent=1, ensure_ascii=False) + "\n"
+
+
+def _plain(schema: Any, models: dict[str, Any]) -> Any:
+    """Return a schema with references resolved, and without pydantic's titles and null, which TOML does not have."""
+    if isinstance(schema, list):
+        return [_plain(each, models) for each in schema if each != {"type": "null"}]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        schema = models[schema["$ref"]] | {key: value for key, value in schema.items() if key != "$ref"}
+    found = {}
+    for key, value in schema.items():
+        if key == "properties":
+            found[key] = {name: _plain(each, models) for name, each in value.items()}
+        elif not (key == "title" or (key == "default" and value is None)):
+            found[key] = _plain(value, models)
+    return _without_unions(found)
+
+
+def _without_unions(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return a schema whose union has a single member as that member."""
+    if len(schema.get("anyOf", ())) != 1:
+        return schema
+    return {**schema["anyOf"][0], **{key: value for key, value in schema.items() if key != "anyOf"}}
+
+
+def _source() -> dict[str, Any]:
+    """Return what a source may be: names that are offered, and the forms of all others."""
+    named = [f"sklearn:{name}" for name in SKLEARN_SOURCES] + [f"synthetic:{name}" for name in SYNTHETIC_SOURCES]
+    suffixes = "|".join("".join(f"[{c}{c.upper()}]" if c.isalpha() else c for c in s[1:]) for s in FILE_SUFFIXES)
+    others = rf"^openml:[^@]+@[1-9][0-9]*$|^(?!(sklearn|synthetic|openml):)([a-z][a-z0-9_]+:.*|.*\.({suffixes}))$"
+    return name_schema(named, others)
