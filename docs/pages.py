@@ -133,7 +133,7 @@ PAGES: dict[Path, Callable[[], str]] = {
     DOCS / "spec.md": spec_page,
     DOCS / "commands.md": commands_page,
     README: readme,
-    DOCS / "schemas" / "spec.json": schema_text,
+    DOCS / "schemas" / "spec.json": partial(schema_text, installed=False),
 } | {DOCS / "schemas" / f"{command}.json": partial(schema_file, command) for command in ANSWERS}
 
 

@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING
 from engine.activations import ACTIVATIONS, Activation, elu, get_activation, leaky_relu, register_activation
 from engine.architecture import Architecture
 from engine.checks import balanced_weights
-from engine.errors import DataError, ShapeError
+from engine.errors import AdditionError, DataError, ShapeError
 from engine.gradients import BlockCheck, GradientCheck, gradient_check
 from engine.initialization import initialize
-from engine.metrics import METRICS, Metric, register_metric
+from engine.metric_functions import register_metric
+from engine.metrics import METRICS, Metric
 from engine.operations import Operations
 from engine.optimizers import OPTIMIZERS, Optimizer, OptimizerState, Step, register_optimizer
 from engine.parameters import Parameters
@@ -28,6 +29,7 @@ __all__ = [
     "OPTIMIZERS",
     "SCHEDULES",
     "Activation",
+    "AdditionError",
     "Architecture",
     "BlockCheck",
     "DNNClassifier",

@@ -1,4 +1,4 @@
-"""Errors for invalid arguments. Both are ValueErrors, and their messages name the rule and the given value."""
+"""Errors for invalid arguments. The messages of the ValueErrors name the rule and the given value."""
 
 
 class ShapeError(ValueError):
@@ -7,3 +7,7 @@ class ShapeError(ValueError):
 
 class DataError(ValueError):
     """An array has values that the network cannot use: NaN, inf, labels other than 0 and 1, no examples."""
+
+
+class AdditionError(Exception):
+    """A registered entry cannot be sent to a worker, or cannot be loaded there; no training can be at fault."""

@@ -8,12 +8,12 @@ and `measure` returns None, which is the recorded value.
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 
 from engine.arrays import Array, IntArray
-from engine.registry import Registry, check_callable
+from engine.registry import Registry
 
 Direction = Literal["maximize", "minimize"]
 MetricTask = Literal["classification", "regression"]
@@ -34,6 +34,8 @@ class Metric:
             (m,), with mean 0. For a mean over examples, this is each example's value minus the mean. None means the
             jackknife, which computes the metric once per example.
         low, high: smallest and largest possible value, at which confidence intervals are cut off.
+        version: a whole number or a text, part of the identity of studies that name the metric. It must change when the
+            metric does.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Metric:
     influence: Callable[[Array, Array], Array] | None = None
     low: float = -math.inf
     high: float = math.inf
+    version: int | str = 1
 
 
 def labels(A: Array) -> IntArray:
@@ -146,27 +149,6 @@ METRICS = Registry[Metric](
 _BUILT_IN = tuple(METRICS.values())
 
 
-def register_metric(metric: Metric) -> None:
-    """Register a metric, which specs can then name. Studies whose specs name it measure it besides the built-in ones.
-
-    It is registered only in this process, so every process that trains with it must import the module that registers
-    it. `engine.testing.check_metric` tests that it fulfills the contract of `Metric`.
-
-    Raises:
-        ValueError: if the name is built in or does not consist of lowercase letters, digits and underscores, the
-            direction or the task is unknown, a function is missing, or `low` is not below `high`.
-    """
-    for attribute, valid in (("direction", get_args(Direction)), ("task", get_args(MetricTask))):
-        value = getattr(metric, attribute)
-        if value not in valid:
-            raise ValueError(f"metric {metric.name!r}: {attribute} must be {' or '.join(valid)}, got {value!r}")
-    functions = ("compute", "why_undefined") if metric.influence is None else ("compute", "why_undefined", "influence")
-    check_callable("metric", metric, *functions)
-    if not metric.low < metric.high:
-        raise ValueError(f"metric {metric.name!r}: low must be below high, got {metric.low} and {metric.high}")
-    METRICS.register(metric)
-
-
 def metrics_for(task: str, named: Iterable[str] = ()) -> list[Metric]:
     """Return the metrics of a task: the built-in ones, and the registered ones that are named.
 
@@ -177,7 +159,7 @@ def metrics_for(task: str, named: Iterable[str] = ()) -> list[Metric]:
         named: names of metrics; others are ignored.
     """
     kind = "regression" if task == "regression" else "classification"
-    added = [metric for metric in METRICS.values() if metric not in _BUILT_IN and metric.name in set(named)]
+    added = METRICS.added(named)
     return [metric for metric in (*_BUILT_IN, *added) if metric.task == kind]
 
 
@@ -202,5 +184,9 @@ def measure(name: str, Y: Array, A: Array) -> float | None:
     Raises:
         ValueError: if the metric is not registered in this process.
     """
-    metric = METRICS.find(name)
+    return measure_metric(METRICS.find(name), Y, A)
+
+
+def measure_metric(metric: Metric, Y: Array, A: Array) -> float | None:
+    """Return a metric of predictions; None where it is undefined."""
     return None if metric.why_undefined(Y) else metric.compute(Y, A)

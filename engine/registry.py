@@ -60,6 +60,11 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
             raise ValueError(f"{self.kind} {entry.name!r} is built in; choose another name")
         self._entries[entry.name] = entry
 
+    def added(self, names: Iterable[str]) -> list[Entry]:
+        """Return the entries that were registered under one of these names, without built-in ones, in their order."""
+        wanted = set(names) - self._built_in
+        return [entry for name, entry in self._entries.items() if name in wanted]
+
     def find(self, name: str) -> Entry:
         """Return the entry of this name.
 

@@ -14,12 +14,16 @@ from typing import Any, cast
 
 import numpy as np
 
+from engine.additions import Additions, ReceivedAdditions
 from engine.arrays import Array
-from engine.metrics import measure
+from engine.errors import AdditionError
+from engine.metrics import METRICS, Metric, measure_metric
 from engine.prediction import evaluate
 from engine.state import TrainingState
 from engine.training import advance_by
 from engine.worker_data import PackedData, WorkerData, read_data, unpack_data, widen
+
+NO_ADDITIONS = Additions()
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +39,7 @@ class TrainingChunk:
         data: folder that `write_data` wrote.
         units: units of work, each about a second. The most expensive chunk starts first, and a worker that takes many
             times longer is considered stuck.
+        additions: registered entries that the training and the metrics need.
     """
 
     trial: int
@@ -44,6 +49,7 @@ class TrainingChunk:
     metrics: tuple[str, ...]
     data: str
     units: float = 0.0
+    additions: Additions | ReceivedAdditions = NO_ADDITIONS
 
 
 Evaluation = dict[str, Any]
@@ -89,11 +95,12 @@ def run_chunk(chunk: TrainingChunk, packed: PackedData | None = None) -> Outcome
         OSError: if the data cannot be read, which is not the fault of the trial.
         MemoryError: if memory is insufficient, possibly because of other processes. All other errors are returned in
             the outcome.
+        AdditionError: if a registered entry cannot be loaded in this process.
     """
     started = time.thread_time()  # not of the process, since with one job the coordinator has other threads
     try:
         outcome = _run_chunk(chunk, read_data(chunk.data) if packed is None else unpack_data(packed))
-    except (OSError, MemoryError):
+    except (OSError, MemoryError, AdditionError):
         raise
     except Exception:  # noqa: BLE001 - the coordinator records it
         outcome = Outcome(chunk.trial, chunk.state, error=traceback.format_exc())
@@ -107,6 +114,8 @@ def run_chunks(chunks: Sequence[TrainingChunk], packed: PackedData | None = None
 
 def _run_chunk(chunk: TrainingChunk, data: WorkerData) -> Outcome:
     state = chunk.state
+    received = chunk.additions.install()
+    metrics = [received[name] if name in received else METRICS.find(name) for name in chunk.metrics]
     end = state.settings.iterations
     stops = [i for i in chunk.grid if state.iteration < i < min(chunk.until, end)]
     stops.append(min(chunk.until, end))
@@ -118,13 +127,13 @@ def _run_chunk(chunk: TrainingChunk, data: WorkerData) -> Outcome:
             break
         if state.done or state.iteration in chunk.grid:
             outputs, costs = _predict(state, data, "dev")
-            dev = {f"dev_{name}": values for name, values in _measure(data, "dev", outputs, chunk.metrics).items()}
+            dev = {f"dev_{name}": values for name, values in _measure(data, "dev", outputs, metrics).items()}
             evaluation: Evaluation = {"iteration": state.iteration, "dev_cost": costs, **dev}
             seen.append(evaluation)
     state = replace(state, notes={"evaluations": seen})
     if "diverged" in state.status or not state.done:
         return Outcome(chunk.trial, state)
-    train = _measure(data, "train", _predict(state, data, "train")[0], chunk.metrics)
+    train = _measure(data, "train", _predict(state, data, "train")[0], metrics)
     return Outcome(chunk.trial, state, train, tuple(outputs))
 
 
@@ -151,7 +160,7 @@ def _predict(state: TrainingState, data: WorkerData, part: str) -> tuple[list[Ar
 
 
 def _measure(
-    data: WorkerData, part: str, outputs: list[Array], names: tuple[str, ...]
+    data: WorkerData, part: str, outputs: list[Array], metrics: Sequence[Metric]
 ) -> dict[str, list[float | None]]:
     """Return the metrics on a part: one number per network, or one for the predictions of all folds together."""
     pairs = []
@@ -161,4 +170,4 @@ def _measure(
     if len(data.folds) > 1:
         Y, A = (np.concatenate(arrays, axis=1) for arrays in zip(*pairs, strict=True))
         pairs = [(Y, A)]
-    return {name: [measure(name, Y, A) for Y, A in pairs] for name in names}
+    return {metric.name: [measure_metric(metric, Y, A) for Y, A in pairs] for metric in metrics}

@@ -155,7 +155,8 @@ class Retraining:
     def _next_chunk(self, stack: "_Stack") -> TrainingChunk:
         state = stack.started()
         until = state.iteration + max(1, int(CHUNK_WORK / stack.units))
-        return TrainingChunk(0, state, until, (), (self.objective.metric,), str(self.data), CHUNK_WORK)
+        metrics, additions = (self.objective.metric,), self.objective.additions
+        return TrainingChunk(0, state, until, (), metrics, str(self.data), CHUNK_WORK, additions)
 
     def _gather(self, stacks: "Sequence[_Stack]") -> Retrained:
         states = [stack.started() for stack in stacks]

@@ -6,6 +6,7 @@ from enum import Enum
 from signal import Signals
 from typing import Protocol
 
+from engine.errors import AdditionError
 from engine.training_chunk import Outcome, TrainingChunk
 
 
@@ -28,6 +29,7 @@ class FailureKind(Enum):
     STUCK = "its worker was stuck"
     OUT_OF_MEMORY = "its worker ran out of memory"
     UNREADABLE_DATA = "its worker could not read the data"
+    MISSING_ADDITION = "its worker could not load a registered addition"
     RAISED = "it raised an exception"
     CANCELED = "it was canceled"
 
@@ -100,5 +102,7 @@ def raised(error: BaseException) -> TaskError:
     line = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
     if isinstance(error, MemoryError):
         return TaskError(FailureKind.OUT_OF_MEMORY, f"out of memory: {line}" if line else "out of memory", error)
+    if isinstance(error, AdditionError):
+        return TaskError(FailureKind.MISSING_ADDITION, line, error)
     kind = FailureKind.UNREADABLE_DATA if isinstance(error, OSError) else FailureKind.RAISED
     return TaskError(kind, f"{type(error).__name__}: {line}" if line else type(error).__name__, error)

@@ -31,6 +31,7 @@ class RetryingExecutor:
 
         Raises:
             OSError: the data could not be read, which is not the fault of a trial.
+            AdditionError: a worker could not load a registered extension.
             MachineError: the cluster was lost.
         """
         return [self._complete(outcome) for outcome in self.executor.wait(tasks)]
@@ -49,7 +50,7 @@ class RetryingExecutor:
             if outcome.error is None:
                 return outcome.outcomes[0]
             error = outcome.error
-        if error.kind is FailureKind.UNREADABLE_DATA and error.exception is not None:
+        if error.kind in (FailureKind.UNREADABLE_DATA, FailureKind.MISSING_ADDITION) and error.exception is not None:
             raise error.exception
         return Outcome(chunk.trial, chunk.state, error=f"{error.message}, {self.attempts} times")
 

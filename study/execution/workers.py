@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Self
 
 from threadpoolctl import threadpool_limits
 
+from engine.additions import Additions
+from engine.errors import AdditionError
 from engine.training_chunk import Outcome, TrainingChunk
 from study.errors import UserError
 from study.execution.backends import Loky, find_configured
@@ -109,6 +111,8 @@ class Workers:
         count = len(chunks) if self.backend is None else self.jobs
         tasks = tuple(TrainingTask(tuple(share)) for share in shares(longest_first, count))
         executor = self.executor
+        if not isinstance(executor, InProcessExecutor):
+            _pack_additions(chunks)
         for task in tasks:
             executor.submit(task)
         return Batch(tasks)
@@ -118,8 +122,12 @@ class Workers:
 
         Raises:
             OSError: a worker failed three times to read the data.
+            UserError: a worker could not load a registered extension.
         """
-        done = RetryingExecutor(self.executor).wait(batch.tasks)
+        try:
+            done = RetryingExecutor(self.executor).wait(batch.tasks)
+        except AdditionError as error:
+            raise UserError(str(error)) from error
         outcomes = {outcome.trial: outcome for each in done for outcome in each.outcomes}
         return dict(sorted(outcomes.items()))
 
@@ -148,3 +156,19 @@ def shares(chunks: Sequence[TrainingChunk], count: int) -> list[list[TrainingChu
         tasks[least].append(chunk)
         load[least] += chunk.units
     return tasks
+
+
+def _pack_additions(chunks: Sequence[TrainingChunk]) -> None:
+    """Pickle the registered additions that chunks need, so that they can be sent to other processes.
+
+    Raises:
+        UserError: one cannot be pickled.
+    """
+    for additions in {chunk.additions for chunk in chunks}:
+        if isinstance(additions, Additions) and additions:
+            from cloudpickle import dumps
+
+            try:
+                additions.pack(dumps)
+            except AdditionError as error:
+                raise UserError(str(error)) from error

@@ -2,6 +2,7 @@
 
 from typing import TypedDict
 
+from study.spec.additions import AdditionRecord
 from study.spec.parameters import ParameterValue
 from study.text.records import Json
 
@@ -73,6 +74,7 @@ class StudyAttributes(TypedDict, total=False):
         format: version of the ledger format.
         uid: unique id of the study.
         identity: digests of the parts of the spec that must not change.
+        additions: registered extensions that the spec names.
         spec: text of the spec.
         folder: the folder that paths in the spec are relative to.
         settings: hyperparameters that all trials share.
@@ -92,6 +94,7 @@ class StudyAttributes(TypedDict, total=False):
     format: int
     uid: str
     identity: dict[str, str]
+    additions: list[AdditionRecord]
     spec: str
     folder: str
     description: str

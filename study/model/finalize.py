@@ -134,7 +134,7 @@ def finalize(
         _record_beginning(ledger, number, with_dev=reads_dev, again=again)
         # This is the only place where test rows are converted and scored.
         test = open_test(session.spec.data, session.base, combined=reads_dev)
-        scores = _evaluate(dataset, network, test, summary.metric)
+        scores = _evaluate(dataset, network, test, summary)
         model = build_model(dataset, network.architecture, network.parameters)
         files = keep_model(model, example_cells(session.spec.data, session.base), folder.final)
         opening = TestEvaluation(
@@ -185,14 +185,14 @@ class _Scores:
     high: float | None
 
 
-def _evaluate(dataset: Dataset, network: FinalNetwork, test: Part, metric: str) -> _Scores:
-    """Return the scores of a network on the test set, in the unit of the table."""
+def _evaluate(dataset: Dataset, network: FinalNetwork, test: Part, summary: Summary) -> _Scores:
+    """Return the scores of a network on the test set, in the unit of the table, by every metric that the study names."""
     with threadpool_limits(1):
         A = predict(network.architecture, network.parameters, test.X)
     unit = unit_of(dataset)
     Y, A = unit.restore(test.Y), unit.restore(A)
-    metrics, undefined = measure_all(dataset.task, Y, A, [metric])
-    return _Scores(metrics, undefined, *_ends(metric, Y, A))
+    metrics, undefined = measure_all(dataset.task, Y, A, [summary.metric, *summary.objectives])
+    return _Scores(metrics, undefined, *_ends(summary.metric, Y, A))
 
 
 def measure_all(

@@ -8,15 +8,22 @@ from study.data.fingerprint import explain_change
 from study.errors import UserError
 from study.ledger.attributes import StudyAttributes
 from study.spec import Spec
+from study.spec.additions import describe_additions
 
+VERSION = "the version of metric "  # the key of a metric's version begins so
 LIMITS = {"trials", "work", "timeout", "stop_after", "worker_memory"}  # keys of [search] that no trial depends on
 
 
 def identify(spec: Spec) -> dict[str, str]:
-    """Return a digest of each part of the spec that a trial depends on; limits and [confirm] may change freely."""
+    """Return a digest of each part of the spec that a trial depends on, and of the versions of registered metrics.
+
+    Limits and [confirm] may change freely.
+    """
     parts = {f"[search] {key}": value for key, value in spec.search.model_dump(mode="json", exclude=LIMITS).items()}
     parts |= {f"[data] {key}": value for key, value in spec.data.model_dump(mode="json").items()}
     parts |= {f"[space] {key}": value for key, value in spec.space.model_dump(mode="json").items()}
+    versions = {each["name"]: each["version"] for each in describe_additions(spec) if "version" in each}
+    parts |= {f"{VERSION}{name!r}": version for name, version in versions.items()}
     return {key: _digest(value) for key, value in parts.items()}
 
 
@@ -57,5 +64,7 @@ def _digest(value: object) -> str:
 
 def _default(spec: Spec, key: str) -> object:
     """Return the default of a key such as "[data] thousands", which applies to studies older than the key."""
+    if key.startswith(VERSION):
+        return 1
     table, name = key.split()
     return type(getattr(spec, table.strip("[]"))).model_fields[name].default

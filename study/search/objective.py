@@ -10,7 +10,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from engine import Architecture, TrainingState, start
+from engine import ACTIVATIONS, OPTIMIZERS, SCHEDULES, Architecture, TrainingState, start
+from engine.additions import Additions
+from engine.arrays import Array
 from engine.metrics import METRICS, metrics_for
 from engine.training_chunk import Evaluation, Outcome, TrainingChunk, evaluations, mean_value
 from engine.work import Work, count_work
@@ -71,6 +73,14 @@ class Objective:
         check_defined(self.objectives, datasets)
         self.metric = self.objectives[0]
         self.metrics = tuple(metric.name for metric in metrics_for(self.dataset.task, self.objectives))
+        self.additions = Additions(
+            (
+                *METRICS.added(self.metrics),
+                *ACTIVATIONS.added(spec.space.activation),
+                *OPTIMIZERS.added(spec.space.optimizer),
+                *SCHEDULES.added(spec.space.schedule),
+            )
+        )
         self.constant = ConstantPrediction.on(folds_of(datasets), self.dataset.task, self.objectives)
         self.n_x = max(dataset.n_x for dataset in datasets)
         self.m = max(dataset.train.m for dataset in datasets)
@@ -134,6 +144,7 @@ class Objective:
             metrics=self.metrics,
             data=str(self.folder.data),
             units=trial.units * (until - trial.state.iteration),
+            additions=self.additions,
         )
 
     def value(self, evaluation: Evaluation) -> float:
@@ -258,19 +269,39 @@ def check_defined(objectives: Sequence[str], datasets: Sequence[Dataset]) -> Non
     """Check that the objectives are defined on dev, and on the confirm split if there is one.
 
     Raises:
-        UserError: an objective is undefined, whatever a network predicts.
+        UserError: an objective is undefined, whatever a network predicts, or cannot be computed.
     """
     parts = {"dev": np.concatenate([dataset.dev.Y for dataset in datasets], axis=1)}
     if datasets[0].confirm is not None:
         parts["confirm"] = datasets[0].confirm.Y
     for name in objectives:
         for part, Y in parts.items():
-            why = METRICS[name].why_undefined(Y) if name in METRICS else None
+            why = _why_undefined(name, part, Y) if name in METRICS else None
             if why is not None:
                 raise UserError(
                     f"[search] metric: {name} is undefined on {part}, which has {why} of {datasets[0].target_name!r}; "
                     f"add rows, give {part} a larger share in [data], or choose another metric"
                 )
+
+
+def _why_undefined(name: str, part: str, Y: Array) -> str | None:
+    """Return why a metric has no value on targets; None if it has one.
+
+    Raises:
+        UserError: a registered metric cannot be computed.
+    """
+    try:
+        why = METRICS[name].why_undefined(Y)
+        if why is None:
+            METRICS[name].compute(Y, Y)
+    except Exception as error:
+        if not METRICS.added([name]):
+            raise
+        raise UserError(
+            f"[search] metric: {name} failed on the targets of {part} ({type(error).__name__}: {error}); "
+            "correct the function that was registered"
+        ) from error
+    return why
 
 
 def direction_of(objective: str) -> Literal["maximize", "minimize"]:

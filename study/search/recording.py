@@ -14,6 +14,7 @@ from study.search.identity import check_identity, identify
 from study.search.search_space import check_configuration, fixed, within
 from study.search.session import StudySession
 from study.search.stopping import Budget
+from study.spec.additions import describe_additions
 
 WARM = 5  # configurations to take from another study for a warm start
 
@@ -34,6 +35,7 @@ def record_study(session: StudySession, path: Path, trials: int | None) -> Budge
     holding.own(session.folder, ledger.identify())
     ledger.set(
         identity=identify(spec),
+        additions=describe_additions(spec),
         spec=path.read_text(encoding="utf-8-sig"),
         folder=str(path.parent.absolute()),
         description=spec.description,

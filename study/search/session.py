@@ -20,6 +20,7 @@ from study.ledger.ledger import Ledger, quiet_optuna, repair
 from study.ledger.results import Summary, summarize_ledger
 from study.search.objective import Objective, direction_of
 from study.spec import DataSpec, Spec, parse_spec, read_spec
+from study.spec.additions import require_additions
 from study.text.shell import next_command
 
 
@@ -74,6 +75,7 @@ class StudySession:
         attributes = ledger.attributes
         if "spec" not in attributes:
             raise UserError(f"study {name!r} has not started yet; run it first")
+        require_additions(attributes.get("additions", []), name)
         spec = parse_spec(attributes["spec"], f"the spec of study {name!r}")
         return cls(folder, spec, Path(attributes.get("folder", ".")), ledger)
 

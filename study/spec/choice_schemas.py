@@ -8,10 +8,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from engine.registry import Registry
+
 if TYPE_CHECKING:
     from pydantic import GetJsonSchemaHandler
     from pydantic_core import CoreSchema
 
+KIND = "x-kind"
 REGISTERED = "^[a-z][a-z0-9_]*$"
 """The names that `engine.registry.Registry` accepts."""
 
@@ -25,10 +28,10 @@ class Named:
     """
 
     built_in: Iterable[str]
-    registered: Iterable[str] = ()
+    registered: Registry[Any]
 
     def __get_pydantic_json_schema__(self, _schema: "CoreSchema", _handler: "GetJsonSchemaHandler") -> dict[str, Any]:
-        return name_schema((*self.built_in, *self.registered), REGISTERED)
+        return name_schema((*self.built_in, *self.registered), REGISTERED, self.registered.kind)
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,8 @@ class NamedChoices:
     pattern: str | None
 
     def __get_pydantic_json_schema__(self, _schema: "CoreSchema", _handler: "GetJsonSchemaHandler") -> dict[str, Any]:
-        one = name_schema(self.known, self.pattern)
+        kind = self.known.kind if isinstance(self.known, Registry) else None
+        one = name_schema(self.known, self.pattern, kind)
         return {"anyOf": [one, list_of(one)]}
 
 
@@ -57,17 +61,23 @@ class Objectives:
         others: objectives that only a list can have.
     """
 
-    metrics: Iterable[str]
+    metrics: Registry[Any]
     others: tuple[str, ...]
 
     def __get_pydantic_json_schema__(self, _schema: "CoreSchema", _handler: "GetJsonSchemaHandler") -> dict[str, Any]:
-        several = name_schema((*self.metrics, *self.others), REGISTERED)
-        return {"anyOf": [name_schema(self.metrics, REGISTERED), list_of(several)]}
+        several = name_schema((*self.metrics, *self.others), REGISTERED, self.metrics.kind)
+        return {"anyOf": [name_schema(self.metrics, REGISTERED, self.metrics.kind), list_of(several)]}
 
 
-def name_schema(known: Iterable[str], pattern: str | None) -> dict[str, Any]:
-    """Return the schema of a name; pattern: of other names that are valid, None if there are none."""
-    names = {"enum": list(known)}
+def name_schema(known: Iterable[str], pattern: str | None, kind: str | None = None) -> dict[str, Any]:
+    """Return the schema of a name.
+
+    Args:
+        known: the names that are offered.
+        pattern: of other names that are valid; None if there are none.
+        kind: of additions that the names are of, kept under KIND.
+    """
+    names: dict[str, Any] = {"enum": list(known)} | ({} if kind is None else {KIND: kind})
     return names if pattern is None else {"anyOf": [names, {"type": "string", "pattern": pattern}]}
 
 

@@ -7,7 +7,8 @@ editors resolve in different ways. Rules that span several keys are left to `par
 import json
 from typing import Any
 
-from study.spec.choice_schemas import name_schema
+from study.spec.choice_schemas import KIND, name_schema
+from study.spec.plugins import offered_names
 from study.spec.sources import FILE_SUFFIXES, SKLEARN_SOURCES, SYNTHETIC_SOURCES
 from study.spec.whole import Spec
 
@@ -24,9 +25,13 @@ _TABLES = {
 }
 
 
-def spec_schema() -> dict[str, Any]:
-    """Return the JSON Schema of a spec, which offers the names that are registered in this process."""
+def spec_schema(*, installed: bool = True) -> dict[str, Any]:
+    """Return the JSON Schema of a spec, which offers the names that are registered in this process.
+
+    installed: whether it also offers the names that installed packages declare; none of them is imported.
+    """
     made = Spec.model_json_schema(ref_template="{model}")
+    _offer(made, installed=installed)
     found: dict[str, Any] = _plain(made, made.pop("$defs"))
     tables = found["properties"]
     for table, description in _TABLES.items():
@@ -39,9 +44,19 @@ def spec_schema() -> dict[str, Any]:
     return {"$schema": DIALECT, "title": TITLE, **found, "description": "One declared study: data, space and search."}
 
 
-def schema_text() -> str:
-    """Return the schema as the text of a JSON file."""
-    return json.dumps(spec_schema(), indent=1, ensure_ascii=False) + "\n"
+def schema_text(*, installed: bool = True) -> str:
+    """Return the schema as the text of a JSON file; see `spec_schema`."""
+    return json.dumps(spec_schema(installed=installed), indent=1, ensure_ascii=False) + "\n"
+
+
+def _offer(schema: Any, *, installed: bool) -> None:
+    """Add the names that installed packages declare to the lists of names, and remove the kinds of additions."""
+    if isinstance(schema, dict):
+        kind = schema.pop(KIND, None)
+        if kind is not None and installed:
+            schema["enum"] = list(dict.fromkeys([*schema["enum"], *offered_names(kind)]))
+    for each in schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else ():
+        _offer(each, installed=installed)
 
 
 def _plain(schema: Any, models: dict[str, Any]) -> Any:

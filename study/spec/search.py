@@ -1,14 +1,16 @@
 """The `[search]` and `[confirm]` tables of a spec: the budget, the sampler, the pruner and the metrics."""
 
-from collections.abc import Callable, Collection
-from typing import Annotated, Self
+from collections.abc import Callable
+from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
 
 from engine.metrics import METRICS
+from engine.registry import Registry
 from study.errors import did_you_mean
 from study.spec.choice_schemas import Named, Objectives
 from study.spec.extensions import BUILT_IN_PRUNERS, BUILT_IN_SAMPLERS, PRUNERS, SAMPLERS, is_recorded
+from study.spec.plugins import is_known, names_for_remedy
 
 OTHER_OBJECTIVES = ("parameters", "work")  # objectives that may follow a metric in a list
 Scalar = str | int | float
@@ -19,19 +21,20 @@ def _known_metrics(value: object, info: ValidationInfo) -> object:
         return None
     given = value if isinstance(value, (list, tuple)) else [value]
     for index, name in enumerate(given):
-        valid = [*METRICS, *(OTHER_OBJECTIVES if index else ())]
-        if name not in valid and not is_recorded(info):
-            raise ValueError(f"unknown metric {name!r}; {did_you_mean(str(name), valid)}")
+        others = OTHER_OBJECTIVES if index else ()
+        if name not in others and not is_recorded(info) and not is_known(METRICS, str(name)):
+            remedy = did_you_mean(str(name), names_for_remedy(METRICS, others))
+            raise ValueError(f"unknown metric {name!r}; {remedy}")
     if len(set(given)) < len(given) or not given:
         raise ValueError(f"metric must be one metric or a list of different metrics, got {value!r}")
     return tuple(given) if isinstance(value, (list, tuple)) and len(given) > 1 else given[0]
 
 
-def _known(built_in: tuple[str, ...], registered: Collection[str]) -> Callable[[str, ValidationInfo], str]:
+def _known(built_in: tuple[str, ...], registered: Registry[Any]) -> Callable[[str, ValidationInfo], str]:
     def check(name: str, info: ValidationInfo) -> str:
-        valid = (*built_in, *registered)
-        if name not in valid and not is_recorded(info):
-            raise ValueError(f"unknown value {name!r}; {did_you_mean(name, valid)}")
+        if name not in built_in and not is_recorded(info) and not is_known(registered, name):
+            remedy = did_you_mean(name, names_for_remedy(registered, built_in))
+            raise ValueError(f"unknown value {name!r}; {remedy}")
         return name
 
     return check

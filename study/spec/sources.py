@@ -7,6 +7,7 @@ from typing import Literal
 
 from study.errors import did_you_mean
 from study.spec.extensions import BUILT_IN_SOURCES, SOURCES
+from study.spec.plugins import is_known, names_for_remedy
 
 SKLEARN_SOURCES = ("breast_cancer", "california_housing", "diabetes", "digits", "iris", "wine")
 SYNTHETIC_SOURCES = ("blobs", "circles", "house_price", "moons", "parity", "planar_flower", "spirals")
@@ -85,10 +86,10 @@ def check_source(source: str, *, recorded: bool) -> None:
         if not re.fullmatch(r"[^@]+@[1-9][0-9]*", name):
             raise ValueError(f"must have the form openml:NAME@VERSION, such as openml:credit-g@1, got {source!r}")
         return
-    if colon and (scheme in ("sklearn", "synthetic") or scheme in SOURCES or recorded):
+    if colon and (scheme in ("sklearn", "synthetic") or recorded or is_known(SOURCES, scheme)):
         return
     if colon and re.fullmatch(r"[a-z_]{2,}", scheme) and not PurePath(source).suffix:
-        remedy = did_you_mean(scheme, (*BUILT_IN_SOURCES, *SOURCES))
+        remedy = did_you_mean(scheme, names_for_remedy(SOURCES, BUILT_IN_SOURCES))
         raise ValueError(f"unknown kind of source {scheme!r} in {source!r}; {remedy}")
     check_suffix(source)
 

@@ -9,10 +9,12 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationIn
 from engine.activations import ACTIVATIONS, get_activation
 from engine.initialization import SCHEMES
 from engine.optimizers import OPTIMIZERS
+from engine.registry import Registry
 from engine.schedules import SCHEDULES
 from study.errors import did_you_mean
 from study.spec.choice_schemas import REGISTERED, NamedChoices, list_of
 from study.spec.extensions import is_recorded
+from study.spec.plugins import is_known, names_for_remedy
 
 if TYPE_CHECKING:
     from pydantic import GetJsonSchemaHandler
@@ -124,12 +126,20 @@ def _named(name: str, valid: Collection[str], others: str | None = None) -> obje
 
     def check(value: object, info: ValidationInfo) -> tuple[object, ...]:
         def check_one(choice: object) -> None:
-            if choice not in valid and not is_recorded(info):
-                raise ValueError(f"unknown {name} {choice!r}; {did_you_mean(str(choice), valid)}")
+            if choice not in valid and not is_recorded(info) and not _is_registered(valid, choice):
+                raise ValueError(f"unknown {name} {choice!r}; {did_you_mean(str(choice), _all_names(valid))}")
 
         return _choices(value, check_one)
 
     return Annotated[tuple[str, ...], BeforeValidator(check), NamedChoices(valid, others)]
+
+
+def _is_registered(valid: Collection[str], name: object) -> bool:
+    return isinstance(valid, Registry) and isinstance(name, str) and is_known(valid, name)
+
+
+def _all_names(valid: Collection[str]) -> Collection[str]:
+    return names_for_remedy(valid) if isinstance(valid, Registry) else valid
 
 
 def _check_activations(value: object, info: ValidationInfo) -> tuple[object, ...]:
@@ -142,7 +152,9 @@ def _check_activation(choice: object) -> None:
     except ValueError as error:
         if "(" in str(choice):
             raise
-        raise ValueError(f"unknown activation {choice!r}; {did_you_mean(str(choice), ACTIVATIONS)}") from error
+        if not _is_registered(ACTIVATIONS, choice):
+            remedy = did_you_mean(str(choice), _all_names(ACTIVATIONS))
+            raise ValueError(f"unknown activation {choice!r}; {remedy}") from error
 
 
 def _check_batch(choice: object) -> None:

@@ -19,9 +19,10 @@ from support.instant_cluster import Instant
 from support.troubled_work import attempts
 from support.waiting import wait_for
 
-from engine import Architecture, TrainingSettings, start
+from engine import METRICS, Architecture, TrainingSettings, register_metric, start
+from engine.additions import Additions
 from engine.training_chunk import TrainingChunk
-from engine.worker_data import write_data
+from engine.worker_data import Fold, write_data
 from study.execution import (
     Backend,
     Executor,
@@ -287,3 +288,42 @@ def test_backend_without_callbacks_for_results_is_asked_for_them(place: Path, ha
             executor.submit(task)
         errors = [outcome.error and outcome.error.message for outcome in executor.wait(submitted)]
     assert errors == [None, "RuntimeError: not as a value", None, None]
+
+
+@pytest.mark.parametrize("name", [pytest.param("loky", marks=slow), *LOCAL[2:], *PROCESSES[1:]])
+def test_workers_compute_a_metric_that_only_this_process_registered(
+    name: str, request: pytest.FixtureRequest, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(METRICS, "_entries", dict(METRICS._entries))
+    offset = 2.0
+    register_metric(
+        lambda y_true, y_pred: float((y_true == y_pred).mean()) + offset,  # neither worker can import it
+        name="raised",
+        direction="maximize",
+        task="classification",
+    )
+    generator = np.random.default_rng(0)
+    X = generator.standard_normal((2, 20)).astype(np.float32)
+    Y = (X[:1] > 0).astype(np.float32)
+    write_data(place, [Fold(X, Y, X, Y)])
+    settings = TrainingSettings(learning_rate=0.1, iterations=4)
+    additions = Additions((METRICS["raised"],))
+    chunks = [
+        TrainingChunk(trial, state, 4, (4,), ("accuracy", "raised"), str(place), 1.0, additions)
+        for trial in range(3)
+        for state in [start(Architecture((2, 1)), settings, seeds=[trial], dtype=np.float32)]
+    ]
+    with ExitStack() as stack:
+        if name == "loky":
+            backend = None
+        elif name == "dask":
+            cluster: DaskCluster = request.getfixturevalue("dask")
+            cluster.have_workers(2)
+            backend = stack.enter_context(connect("dask", scheduler=cluster.address))
+        else:
+            backend = request.getfixturevalue("ray") if name == "ray" else registered(name)
+        outcomes = stack.enter_context(Workers(2, backend=backend)).run(chunks)
+    for outcome in outcomes.values():
+        assert outcome.error is None
+        assert outcome.train is not None
+        assert outcome.train["raised"] == [outcome.train["accuracy"][0] + offset]  # type: ignore[operator]

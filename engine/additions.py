@@ -1,0 +1,113 @@
+"""Registered entries that travel with a chunk to a worker, whose process has registered nothing."""
+
+import pickle
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+
+from engine.activations import ACTIVATIONS, Activation
+from engine.errors import AdditionError
+from engine.metrics import Metric
+from engine.optimizers import OPTIMIZERS, Optimizer
+from engine.schedules import SCHEDULES, Schedule
+
+Addition = Activation | Metric | Optimizer | Schedule
+
+
+class Additions:
+    """The registered entries that a chunk needs. What is pickled is their packed form, which `pack` makes.
+
+    Args:
+        entries: the entries, as this process registered them.
+    """
+
+    def __init__(self, entries: tuple[Addition, ...] = ()) -> None:
+        self._entries = entries
+        self._packed = b""
+
+    def __bool__(self) -> bool:
+        return bool(self._entries)
+
+    def pack(self, dumps: Callable[[object], bytes]) -> None:
+        """Pickle the entries, once, for workers in other processes.
+
+        Args:
+            dumps: pickles functions too, as `cloudpickle.dumps` does.
+
+        Raises:
+            AdditionError: an entry cannot be pickled.
+        """
+        if self._packed:
+            return
+        for entry in self._entries:
+            try:
+                dumps(entry)
+            except Exception as error:
+                raise AdditionError(
+                    f"{_describe(entry)} cannot be sent to workers ({_first_line(error)}); define it in a module, or "
+                    "run with one job"
+                ) from error
+        self._packed = dumps(self._entries)
+
+    def __reduce__(self) -> "tuple[type[ReceivedAdditions], tuple[bytes, str]]":
+        packed = self._packed or (pickle.dumps(self._entries) if self._entries else b"")
+        return ReceivedAdditions, (packed, ", ".join(map(_describe, self._entries)))
+
+    def install(self) -> Mapping[str, Metric]:
+        """Return the metrics by name. Everything is registered in this process already."""
+        return {entry.name: entry for entry in self._entries if isinstance(entry, Metric)}
+
+
+class ReceivedAdditions:
+    """Additions in a worker.
+
+    They are unpickled by `install` and not with the chunk, so that a failure is reported by the task.
+
+    Args:
+        packed: the pickled entries.
+        described: what they are, for messages.
+    """
+
+    def __init__(self, packed: bytes, described: str) -> None:
+        self._packed, self._described = packed, described
+
+    def __reduce__(self) -> "tuple[type[ReceivedAdditions], tuple[bytes, str]]":
+        return ReceivedAdditions, (self._packed, self._described)
+
+    def install(self) -> Mapping[str, Metric]:
+        """Register the entries in this process, and return the metrics by name.
+
+        Metrics are not registered: two studies whose metrics have the same name can share a worker.
+
+        Raises:
+            AdditionError: an entry cannot be unpickled here.
+        """
+        try:
+            return _unpack(self._packed) if self._packed else {}
+        except Exception as error:
+            raise AdditionError(
+                f"a worker could not load {self._described} ({_first_line(error)}); install the package that defines "
+                "it where the workers run"
+            ) from error
+
+
+@lru_cache(maxsize=8)
+def _unpack(packed: bytes) -> Mapping[str, Metric]:
+    metrics: dict[str, Metric] = {}
+    for entry in pickle.loads(packed):  # noqa: S301 - the coordinator's process pickled it, as it does the chunk
+        if isinstance(entry, Metric):
+            metrics[entry.name] = entry
+        elif isinstance(entry, Activation):
+            ACTIVATIONS.register(entry)
+        elif isinstance(entry, Optimizer):
+            OPTIMIZERS.register(entry)
+        elif isinstance(entry, Schedule):
+            SCHEDULES.register(entry)
+    return metrics
+
+
+def _describe(entry: Addition) -> str:
+    return f"{type(entry).__name__.lower()} {entry.name!r}"
+
+
+def _first_line(error: BaseException) -> str:
+    return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
