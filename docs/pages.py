@@ -49,9 +49,9 @@ def spec_page() -> str:
     models = schema["$defs"]
     head = (
         "<!-- Written by docs/pages.py from study/spec; edit the descriptions there. -->\n# The spec\n\n"
-        "A study is declared in one TOML file. Nothing in it is evaluated, and nothing is imported except extensions that "
-        "installed packages declare and the spec names. An unknown key or an invalid value is reported in one line that "
-        "names it.\n\n"
+        "A study is declared in one TOML file. Nothing in it is evaluated, and nothing is imported except extensions "
+        "that installed packages declare and the spec names. An unknown key or an invalid value is reported in one "
+        "line that names it.\n\n"
         "`study schema` prints a [JSON Schema](schemas/spec.json) of the spec. `study init` writes the schema beside "
         "the spec as `study.schema.json`, and names it in the first line of the spec: "
         "`#:schema ./study.schema.json`. Editors that support TOML schemas, such as VS Code with Even Better TOML, "

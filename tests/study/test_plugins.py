@@ -208,5 +208,5 @@ def test_a_name_from_two_packages_is_refused(install: Install) -> None:
 
 def test_a_misspelled_name_is_answered_with_that_of_a_package(install: Install) -> None:
     install()
-    with pytest.raises(UserError, match="'uniforn' is not known; did you mean 'uniform'"):
+    with pytest.raises(UserError, match="unknown value 'uniforn'; did you mean 'uniform'"):
         parse_spec(spec_with('sampler = "uniforn"'), "small.toml")
