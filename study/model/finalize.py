@@ -186,7 +186,7 @@ class _Scores:
 
 
 def _evaluate(dataset: Dataset, network: FinalNetwork, test: Part, summary: Summary) -> _Scores:
-    """Return the scores of a network on the test set, in the unit of the table, by every metric that the study names."""
+    """Return the scores of a network on the test set, in the unit of the table, by every metric of the study."""
     with threadpool_limits(1):
         A = predict(network.architecture, network.parameters, test.X)
     unit = unit_of(dataset)
