@@ -1,4 +1,4 @@
-"""The work of `study init`: write a drafted spec next to the table of a user, with the schema by which editors check it.
+"""The work of `study init`: write a drafted spec next to the table of a user, and its schema for editors.
 
 The first line of the spec names the schema by a relative path. That path is valid on every machine that has both files,
 and works offline; a URL or the path of the installed package would not.
