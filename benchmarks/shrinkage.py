@@ -26,7 +26,7 @@ from study.search.objective import Objective
 from study.search.search_space import complete
 from study.search.session import StudySession
 from study.search.stopping import Budget
-from study.spec import parse_spec
+from study.spec import DeclaredSpec
 
 DATA = {
     "breast_cancer": 'source = "sklearn:breast_cancer"',
@@ -75,11 +75,11 @@ def main() -> None:
 def one(data: str, seed: int, given: argparse.Namespace) -> tuple[float, float]:
     """Return the search's best value and the confirmed value of the same trial, minus its value on test."""
     text = SPEC.format(data=data, seed=seed, trials=given.trials, confirm=given.confirm)
-    spec = parse_spec(text, "shrinkage.toml")
     with tempfile.TemporaryDirectory() as place, quiet_optuna(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        folder = Home(Path(place)).folder(spec.name)
-        session = StudySession(folder, spec, Path(place))
+        declared = DeclaredSpec.parse(text, Path(place), "shrinkage.toml")
+        spec = declared.spec
+        session = StudySession(Home(Path(place)).folder(spec.name), declared)
         objective = session.objective
         objective.write_data()
         with session.writing(), Workers(1) as workers:
@@ -88,7 +88,7 @@ def one(data: str, seed: int, given: argparse.Namespace) -> tuple[float, float]:
             Search(objective, ledger, Budget(given.trials, None, None, maximize=True), [], Listener()).run(workers)
             (best,) = confirm_with(session, workers, lambda _: None, top=1, seeds=given.seeds).candidates
         network = objective.architecture(complete(spec.space, ledger.trials()[best.trial].params))
-        with np.load(folder.confirm / f"trial-{best.trial}.npz") as file:
+        with np.load(session.folder.confirm / f"trial-{best.trial}.npz") as file:
             tested = on_test(objective, network, file["parameters"])
     return best.search_value - tested, best.value - tested
 

@@ -1,28 +1,30 @@
 """`study`: tune dense neural networks from one TOML file, and keep a record that you can trust.
 
-In Python: `from study import Study`. It is imported when it is asked for, so that the command line starts fast and
-worker processes import neither Optuna nor MLflow.
+In Python: `from study import Study, Float, Int`. They are imported when they are asked for, so that the command line
+starts fast and worker processes import neither Optuna nor MLflow.
 """
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from study.api.ranges import Float as Float
+    from study.api.ranges import Int as Int
     from study.api.study import Study as Study
 
 __version__ = "0.2.0"
+_NAMES = ("Float", "Int", "Study")
 
 
 def __getattr__(name: str) -> object:
-    if name == "Study":
+    if name in _NAMES:
         import warnings
+        from importlib import import_module
 
         with warnings.catch_warnings():  # of a notebook without ipywidgets: Optuna's own bars are not shown
             warnings.filterwarnings("ignore", message="IProgress not found")
-            from study.api.study import Study
-
-        return Study
+            return getattr(import_module("study.api"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return [*globals(), "Study"]
+    return [*globals(), *_NAMES]

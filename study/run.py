@@ -22,7 +22,7 @@ from study.search.recording import first_configurations, record_study, record_wa
 from study.search.samplers import check_available
 from study.search.session import StudySession
 from study.search.stopping import Budget
-from study.spec import Spec
+from study.spec import DeclaredSpec, Spec
 from study.spec.parameters import Configuration
 from study.text.formatting import agree, counted
 from study.text.shell import next_command
@@ -80,7 +80,7 @@ class RunResult:
 
 
 def run(
-    path: Path,
+    study: str | Path | DeclaredSpec,
     home: Home,
     *,
     workers: Workers,
@@ -93,7 +93,7 @@ def run(
     """Run a study to its end, or resume it.
 
     Args:
-        path: path of the spec.
+        study: a spec or its path; or the name of a study in the home, whose own spec is then used.
         home: the home of the study.
         workers: workers on this machine or in a cluster.
         trials: total number of trials; None uses the spec's, or more if more were asked for before.
@@ -108,7 +108,7 @@ def run(
     started = time.monotonic()
     if exporter is not None:
         exporter.said = progress.said
-    with StudySession.open(home, path) as session:
+    with StudySession.open(home, study) as session:
         search = session.spec.search
         check_available(search)
         objective = session.objective  # errors in the data are raised before anything is written
@@ -116,7 +116,7 @@ def run(
         check_memory(objective, 0 if workers.backend is not None else workers.jobs)
         deadline = timeout or search.timeout
         with session.writing():
-            begun = _begin(session, path, home, trials, warm_start, progress)
+            begun = _begin(session, home, trials, warm_start, progress)
             _announce(session, begun, workers.jobs, progress)
             listener = Listener(
                 _reporter(session.ledger, exporter, progress),
@@ -145,9 +145,7 @@ class _Begun:
     finished: int
 
 
-def _begin(
-    session: StudySession, path: Path, home: Home, trials: int | None, warm_start: str | None, progress: Progress
-) -> _Begun:
+def _begin(session: StudySession, home: Home, trials: int | None, warm_start: str | None, progress: Progress) -> _Begun:
     """Record the study in its ledger, and write its data for the workers."""
     if session.torn_bytes:
         progress.said(
@@ -156,12 +154,12 @@ def _begin(
         )
     ledger, spec = session.ledger, session.spec
     planned = int(ledger.attributes.get("trials", 0))
-    budget = record_study(session, path, trials)
+    budget = record_study(session, trials)
     enqueued = first_configurations(session, home, warm_start)
     session.objective.write_data()
     before = sum(trial.state.is_finished() for trial in ledger.trials())
     if before < budget.trials:
-        ledger.set(made_with=describe_origin(path.parent))
+        ledger.set(made_with=describe_origin(session.base))
     if before and before == planned < budget.trials and _depends_on_results(spec):
         progress.said(
             f"raised from {planned} to {counted(budget.trials, 'trial')}: the new trials are proposed after all others "

@@ -1,5 +1,6 @@
-"""Studies from Python: `from study import Study`."""
+"""Studies from Python: `from study import Study, Float, Int`."""
 
+from study.api.ranges import Float, Int
 from study.api.study import Study
 
-__all__ = ["Study"]
+__all__ = ["Float", "Int", "Study"]

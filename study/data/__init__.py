@@ -119,14 +119,14 @@ def find_severe_warnings(spec: DataSpec, base: Path, dataset: Dataset) -> tuple[
     return tuple(each.message for each in found if each.severe)
 
 
-def draft_spec(file: Path, target: str | None = None, reading: Mapping[str, object] | None = None) -> "Draft":
+def draft_spec(file: Path, target: str | None = None, options: Mapping[str, object] | None = None) -> "Draft":
     """Return a commented spec for a table. If no target is given, one is guessed and marked as a guess in a comment.
 
     Args:
         file: The table.
         target: The name or position of the target column.
-        reading: Keys of `[data]` that describe the file format; the rest is detected.
+        options: Keys of `[data]`, such as those that describe the file format; the rest is detected.
     """
     from study.data import draft
 
-    return draft.write_draft(file, target, reading)
+    return draft.write_draft(file, target, options)

@@ -1,25 +1,25 @@
-"""Draft the spec that `study init FILE` writes: what was detected in the file, as commented TOML.
+"""Draft a spec for some data: what was detected in them, as a mapping, and as commented TOML.
 
 Anything that would stop a run, such as text among numbers, is handled by keys, so the spec runs without changes.
 Decisions that are left to the user are described in comments.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-
-from pydantic import ValidationError
+from typing import cast
 
 from study.data import cells, kinds, loading, opening, overview, thousands
-from study.data.draft_text import FOLDS, describe_task, render, study_name
+from study.data.draft_tables import FOLDS, draft_tables, study_name
+from study.data.draft_text import describe_task, render
 from study.data.header import is_number
 from study.data.sources import RawTable, find_file, read_source
 from study.errors import UserError
 from study.spec.data import DataSpec
 from study.spec.markers import MISSING_MARKERS
-from study.spec.reading import first_reason
-from study.spec.sources import FILE_SUFFIXES
+from study.spec.reading import check_table
+from study.spec.sources import FILE_SUFFIXES, takes_key
 
 _FEW_MARKERS = 3
 _GUESSES = 20
@@ -32,7 +32,8 @@ class Draft:
     """A drafted spec.
 
     Attributes:
-        text: The spec as TOML, to be saved in the folder of the file.
+        text: The spec as TOML with comments, to be saved in the folder of the file.
+        tables: The same spec as a mapping, without the comments.
         name: Name of the study.
         read_as: The detected format of a text file, or None.
         target: The target as in the spec, or None for array files, whose labels are a separate array.
@@ -44,6 +45,7 @@ class Draft:
     """
 
     text: str
+    tables: dict[str, object]
     name: str
     read_as: str | None
     target: str | int | None
@@ -54,48 +56,71 @@ class Draft:
     warnings: tuple[str, ...]
 
 
-def write_draft(file: Path, target: str | None, reading: Mapping[str, object] | None = None) -> Draft:
-    """Draft a spec for a file.
+def write_draft(file: Path, target: str | None, options: Mapping[str, object] | None = None) -> Draft:
+    """Draft a spec for a file, to be saved in its folder.
 
     Args:
         file: The table.
         target: The name of the target column, or its position as text ("-1"). None guesses the target.
-        reading: Keys of `[data]` that describe the file format (separator, encoding, header, ...). The rest is
-            detected.
+        options: Keys of `[data]`, such as those that describe the file format (separator, encoding, header, ...). The
+            rest is detected.
 
     Raises:
+        SpecError: If an option is invalid.
         UserError: If the file cannot be read as a table, or the given target is missing or unsuitable.
     """
     if file.suffix.lower() not in FILE_SUFFIXES:
         raise UserError(f"{file}: the name of a table must end in one of {' '.join(FILE_SUFFIXES)}")
     find_file(file.name, file.parent, key="source")
-    settings: dict[str, object] = {"source": file.name, **(reading or {})}
-    _check(settings)
+    return draft_source(file.name, file.parent, target, options)
+
+
+def draft_source(
+    source: str, base: Path, target: str | int | None = None, options: Mapping[str, object] | None = None
+) -> Draft:
+    """Draft a spec for any source of data.
+
+    Args:
+        source: The source, as in `[data]`.
+        base: The folder that files are relative to.
+        target: The name or position of the target column. None guesses the target.
+        options: Keys of `[data]`. The rest is detected.
+
+    Raises:
+        SpecError: If an option is invalid.
+        UserError: If the source cannot be read, or the given target is missing or unsuitable.
+    """
+    settings: dict[str, object] = {"source": source, **(options or {})}
+    check_table("data", settings)
     if target is not None:
-        settings["target"] = _target_key(settings, target, file.parent)
-    opened, trouble = _open(settings, file.parent, guessed=target is None)
+        settings["target"] = _target_key(settings, target, base) if isinstance(target, str) else target
+    check_table("data", settings)
+    opened, trouble = _open(settings, base, guessed=target is None)
     spec = DataSpec.model_validate(settings)
     ignored = spec.ignore
     look, read_as, decisions = None, None, list[str]()
     if opened is not None:
         decisions = _resolve_column_errors(opened, settings)
-        if len(opened.parts["train"]) + len(opened.parts["dev"]) < SMALL:
-            settings |= _folds(settings, file.parent)
+        if "folds" not in settings and len(opened.parts["train"]) + len(opened.parts["dev"]) < SMALL:
+            settings |= _folds(settings, base)
         # Load the data once with the drafted keys, to be sure that the spec is valid.
         opened = replace(opened, spec=DataSpec.model_validate(settings))
         dataset = loading.prepare(opened, opened.parts["train"], opened.parts["dev"])
         look = overview.describe(opened, dataset)
         identifiers = [name for each in look.warnings if each.subject == "identifier" for name in each.columns]
         if identifiers and len(identifiers) < len(look.columns):
-            settings["ignore"], ignored = identifiers, tuple(identifiers)
+            ignored = (*spec.ignore, *identifiers)
+            settings["ignore"] = list(ignored)
         read_as = opened.raw.read_as or None
         # The note on a guessed target is omitted: it describes the first guess, which may have been rejected.
         known = {"file", "target"} if target is None else {"file"}
         decisions = [*overview.list_decisions(dataset, look.columns, without=known), *decisions]
     warnings = () if look is None else tuple(each for each in look.warnings if each.subject != "identifier")
+    tables = draft_tables(settings, look)
     return Draft(
-        text=render(settings, look, read_as, trouble, decisions, guessed=target is None),
-        name=study_name(file),
+        text=render(tables, look, read_as, trouble, decisions, guessed=target is None),
+        tables=tables,
+        name=study_name(source),
         read_as=read_as,
         target=spec.target,
         task=None if look is None else describe_task(look),
@@ -121,24 +146,10 @@ def _target_key(settings: dict[str, object], target: str, base: Path) -> str | i
     return target
 
 
-def _check(settings: dict[str, object]) -> None:
-    """Validate keys of `[data]` that were given as options.
-
-    Raises:
-        UserError: If a value is invalid.
-    """
-    try:
-        DataSpec.model_validate(settings)
-    except ValidationError as error:
-        key = next(iter(error.errors()[0]["loc"]), "")
-        reason = first_reason(error).removeprefix(f"{key} ")
-        raise UserError(f"--{key}: {reason}" if key else reason) from None
-
-
 def _open(settings: dict[str, object], base: Path, *, guessed: bool) -> tuple[opening.Opened | None, str]:
     """Open the source. If no guess is suitable as the target, return None and the reason for the first guess."""
     raw = read_source(DataSpec.model_validate(settings), base)
-    if DataSpec.model_validate(settings).kind == "text":
+    if DataSpec.model_validate(settings).kind == "text" and "thousands" not in settings:
         raw = _with_thousands(raw, settings, base)
     opened, trouble = None, ""
     # If a guess is unsuitable, such as a column of names, the columns to its left are tried.
@@ -153,10 +164,11 @@ def _open(settings: dict[str, object], base: Path, *, guessed: bool) -> tuple[op
         else:
             break
     if opened is None:
-        settings["target"] = raw.target
+        if takes_key(str(settings["source"]), "target"):
+            settings["target"] = raw.target
         return None, trouble
     raw = opened.raw
-    if guessed and DataSpec.model_validate(settings).kind != "arrays":
+    if guessed and takes_key(str(settings["source"]), "target"):
         headerless = raw.dialect.get("header") is False
         settings["target"] = -1 if headerless and raw.target == raw.frame.columns[-1] else raw.target
     usual = {
@@ -196,15 +208,13 @@ def _resolve_column_errors(opened: opening.Opened, settings: dict[str, object]) 
     """
     frame = opened.cells(opened.parts["train"])
     rows = opened.rows(opened.parts["train"])
-    known, categorical, decisions = opened.spec.missing, list(opened.spec.categorical), list[str]()
-    missing = {name: list(markers) for name, markers in known.items()} if isinstance(known, dict) else {}
+    categorical, decisions = list(opened.spec.categorical), list[str]()
     while True:
         try:
             kinds.find_columns(frame, rows, DataSpec.model_validate(settings), opened.raw.decimal, opened.raw.label)
         except kinds.ColumnError as error:
             if len(error.texts) <= _FEW_MARKERS and not any(re.search(r"\d", text) for text in error.texts):
-                missing.setdefault(error.column, []).extend(error.texts)
-                settings["missing"] = missing
+                settings["missing"] = _with_markers(settings.get("missing") or {}, error.column, error.texts)
             else:
                 categorical.append(error.column)
                 settings["categorical"] = categorical
@@ -215,6 +225,13 @@ def _resolve_column_errors(opened: opening.Opened, settings: dict[str, object]) 
                 )
         else:
             return decisions
+
+
+def _with_markers(known: object, column: str, texts: Sequence[str]) -> object:
+    """Return the key `missing` with more markers for a column. Markers in a list apply to all columns."""
+    if not isinstance(known, Mapping):
+        return [*cast("Sequence[str]", known), *texts]
+    return {**known, column: [*known.get(column, ()), *texts]}
 
 
 def _folds(settings: dict[str, object], base: Path) -> dict[str, object]:

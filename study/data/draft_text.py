@@ -1,20 +1,36 @@
 """The text of a drafted spec: TOML, with comments on what was detected and on other keys."""
 
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import PurePath
+from typing import cast
 
 from study.data import overview
+from study.data.draft_tables import FOLDS, OPTIMIZERS
 from study.text.formatting import counted
-from study.text.toml_text import toml_value
+from study.text.toml_text import toml_key, toml_value
 
-# With more training rows than LONG, a draft trains longer; with more than LARGE, it also uses larger batches.
-LONG, LARGE = 1_000, 5_000
-FOLDS = 5
+_DATA_COMMENTS = {
+    "split": "train, dev, test",
+    "missing": 'markers of missing cells, by column, in addition to "", NA, NaN, ?',
+    "ignore": "identifiers: a different whole number in each row",
+    "categorical": "these columns mix numbers and text",
+    "folds": "cross-validation, because train and dev have few rows",
+    "thousands": "thousands separator",
+    "decimal": "decimal mark",
+}
+_SPACE_COMMENTS = {
+    "learning_rate": "initial value; up to 1 for gradient_descent",
+    "iterations": "mini-batches, not epochs",
+    "depth": "hidden layers; 0 gives a linear model",
+    "units": "sampled for each hidden layer",
+    "activation": "also leaky_relu, elu, gelu, silu, sigmoid",
+    "schedule": "decays to 1% of the initial learning rate",
+}
+_SPACE_WIDTH = 60  # of the keys of [space], before their comments
 
 
 def render(
-    settings: dict[str, object],
+    tables: Mapping[str, object],
     look: overview.DataSummary | None,
     read_as: str | None,
     trouble: str,
@@ -25,56 +41,47 @@ def render(
     """Return the text of the spec.
 
     Args:
-        settings: Keys of `[data]`.
+        tables: The tables of the spec, as from `draft_tables`.
         look: Summary of the data, or None if no column can be the target.
         read_as: The detected format of a text file, or None.
         trouble: Why the target is unsuitable, or "".
         decisions: Other decisions, one line each.
         guessed: Whether the target is a guess.
     """
-    file = PurePath(str(settings["source"]))
+    data = cast("Mapping[str, object]", tables["data"])
+    file = PurePath(str(data["source"]))
     lines = [
         f"# A study of {file.name}. Edit this file, preview the study with `study plan`, and run it with `study run`.",
-        f"name = {toml_value(study_name(file))}",
-        'description = ""',
+        f"name = {toml_value(tables['name'])}",
+        f"description = {toml_value(tables['description'])}",
         "",
         "[data]",
-        f"source = {toml_value(settings['source'])}",
+        f"source = {toml_value(data['source'])}",
     ]
     if read_as is not None:
         lines.append(f"# read as: {_comment(read_as)}")
-    lines += _target_lines(settings, look, trouble, guessed)
-    lines += ["split = [0.6, 0.2, 0.2]     # train, dev, test", "seed = 0"]
-    comments = {
-        "header": "" if settings.get("header") else "the first line is data; columns are column_0, column_1, ...",
-        "missing": 'markers of missing cells, by column, in addition to "", NA, NaN, ?',
-        "ignore": "identifiers: a different whole number in each row",
-        "categorical": "these columns mix numbers and text",
-        "folds": "cross-validation, because train and dev have few rows",
-        "thousands": "thousands separator",
-        "decimal": "decimal mark",
+    lines += _target_lines(data, look, trouble, guessed)
+    comments = _DATA_COMMENTS | {
+        "header": "" if data.get("header") else "the first line is data; columns are column_0, column_1, ..."
     }
-    for key, value in settings.items():
+    for key, value in data.items():
         if key not in ("source", "target"):
             lines.append(f"{key} = {toml_value(value)}" + (f"     # {comments[key]}" if comments.get(key) else ""))
     lines += [f"# Decided: {_comment(each)}" for each in decisions]
     lines += _warning_lines(look)
     dates = [column.name for column in look.columns if column.kind == "date"] if look is not None else []
     date = dates[0] if dates else "date"
-    if "folds" not in settings:
+    if "folds" not in data:
         lines.append(f"# folds = {FOLDS}                 # cross-validation over train and dev")
     lines += [
         '# group = "patient"         # keep all rows of a patient in the same part',
         f"{f'# time = {toml_value(date)}':<28}# split by time: train, then dev, then test",
     ]
-    metric = look.default_metric if look is not None else "accuracy"
-    lines += _search_lines(look, metric)
+    lines += ["", "[space]", *_space_lines(cast("Mapping[str, object]", tables["space"]))]
+    lines += ["", "[search]", *_search_lines(cast("Mapping[str, object]", tables["search"]), look)]
+    confirm = cast("Mapping[str, object]", tables["confirm"])
+    lines += ["", "[confirm]", *(f"{key} = {toml_value(value)}" for key, value in confirm.items())]
     return "\n".join(lines) + "\n"
-
-
-def study_name(file: PurePath) -> str:
-    """Return a valid study name made from the stem of the file: letters, digits, - and _."""
-    return re.sub(r"[^A-Za-z0-9_-]+", "-", file.stem).strip("-_") or "data"
 
 
 def describe_task(look: overview.DataSummary) -> str:
@@ -88,7 +95,7 @@ def describe_task(look: overview.DataSummary) -> str:
 
 
 def _target_lines(
-    settings: dict[str, object], look: overview.DataSummary | None, trouble: str, guessed: bool
+    settings: Mapping[str, object], look: overview.DataSummary | None, trouble: str, guessed: bool
 ) -> list[str]:
     lines = []
     if "target" in settings:
@@ -116,44 +123,25 @@ def _warning_lines(look: overview.DataSummary | None) -> list[str]:
     return lines
 
 
-def _search_lines(look: overview.DataSummary | None, metric: str) -> list[str]:
-    rows = look.parts["train"] if look is not None else 1000
-    large = rows > LARGE
-    # Only mini-batches: with the full batch, a trial on a large table takes minutes and learns little more. A batch is
-    # at most half of the rows.
-    sizes = [size for size in ((128, 512, 2048) if large else (32, 128)) if size * 2 <= rows]
-    batches = toml_value(sizes) if sizes else '"full"'
-    iterations = "low = 500, high = 4000, step = 500" if rows > LONG else "low = 200, high = 2000, step = 200"
-    # With squared errors, outliers make Nesterov momentum diverge, because its steps are unbounded, unlike Adam's.
-    regression = look is not None and look.task == "regression"
-    optimizers = ["adam", "adamw"] if regression else ["adam", "nesterov"]
-    others = [
-        name for name in ("nesterov", "momentum", "rmsprop", "adamw", "gradient_descent") if name not in optimizers
-    ]
-    return [
-        "",
-        "[space]",
-        "learning_rate = { low = 5e-4, high = 0.05, log = true }     # initial value; up to 1 for gradient_descent",
-        f"{f'iterations    = {{ {iterations} }}':<60}# mini-batches, not epochs",
-        "depth         = { low = 0, high = 3 }                       # hidden layers; 0 gives a linear model",
-        "units         = { low = 8, high = 128, log = true }         # sampled for each hidden layer",
-        'activation    = ["relu", "tanh"]                            # also leaky_relu, elu, gelu, silu, sigmoid',
-        f"{f'optimizer     = {toml_value(optimizers)}':<60}# also {', '.join(others)}",
-        f"batch_size    = {batches}",
-        "l2            = { low = 1e-6, high = 1e-2, log = true }",
-        'schedule      = "cosine"                                    # decays to 1% of the initial learning rate',
-        "",
-        "[search]",
-        "trials = 60",
-        'sampler = "tpe"',
-        'pruner = "median"',
-        f"# metric = {toml_value(metric)}     # the default metric for this target",
-        "seed = 0",
-        "",
-        "[confirm]",
-        "top = 5",
-        "seeds = 10",
-    ]
+def _space_lines(space: Mapping[str, object]) -> list[str]:
+    others = [name for name in OPTIMIZERS if name not in cast("Sequence[str]", space["optimizer"])]
+    comments = _SPACE_COMMENTS | {"optimizer": f"also {', '.join(others)}"}
+    width = max(map(len, space))
+    lines = []
+    for key, value in space.items():
+        line = f"{toml_key(key):<{width}} = {toml_value(value)}"
+        lines.append(f"{line:<{_SPACE_WIDTH}}# {comments[key]}" if key in comments else line)
+    return lines
+
+
+def _search_lines(search: Mapping[str, object], look: overview.DataSummary | None) -> list[str]:
+    metric = look.default_metric if look is not None else "accuracy"
+    lines = []
+    for key, value in search.items():
+        if key == "seed":
+            lines.append(f"# metric = {toml_value(metric)}     # the default metric for this target")
+        lines.append(f"{key} = {toml_value(value)}")
+    return lines
 
 
 def _comment(text: str) -> str:

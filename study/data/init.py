@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from engine.state import write_whole
 from study.data import draft_spec
 from study.errors import UserError
+from study.spec.reading import SpecError
 from study.spec.schema import FILE_NAME, TITLE, schema_text
 
 if TYPE_CHECKING:
@@ -56,7 +57,11 @@ def write_spec(
         raise UserError(f"{file} is already a spec; pass the table that you want a spec for")
     if path.exists() and not force:
         raise UserError(f"{path} already exists; use --force to overwrite it")
-    draft = draft_spec(file, target, reading)
+    try:
+        draft = draft_spec(file, target, reading)
+    except SpecError as error:
+        option = f"--{error.keys[-1]}: " if len(error.keys) > 1 else ""
+        raise UserError(f"{option}{error.reason}") from None
     schema = _schema_path(file.parent)
     named = "" if schema is None else f"#:schema ./{schema.name}\n"
     try:

@@ -119,6 +119,15 @@ class Home:
         return self.path / "studies"
 
     @property
+    def tables(self) -> Path:
+        """Tables that were given in memory, each named by its digest, and the specs of their studies."""
+        return self.path / "data"
+
+    def kept_spec(self, name: str) -> Path:
+        """The spec of a study of a table that was given in memory."""
+        return self.tables / f"{name}.toml"
+
+    @property
     def mlflow_database(self) -> Path:
         """The database of MLflow's default store."""
         return self.path / "mlflow.db"

@@ -29,7 +29,7 @@ from study.search.memory import check_memory, worker_memory
 from study.search.objective import Objective, sampler_seed
 from study.search.samplers import check_available
 from study.search.search_space import suggest
-from study.spec import Range, Spec, read_spec
+from study.spec import DeclaredSpec, Range, Spec
 
 SAMPLES = 64  # configurations to draw
 ATTEMPTS = 50  # maximum number of draws to find a configuration within max_parameters
@@ -115,23 +115,24 @@ class Plan:
     defaults: dict[str, object]
 
 
-def make_plan(path: Path, jobs: int | None = None) -> Plan:
+def make_plan(study: Path | DeclaredSpec, jobs: int | None = None) -> Plan:
     """Read the spec and the data, draw configurations, calibrate, and return the plan.
 
     Args:
-        path: path of the spec.
+        study: a spec, or its path.
         jobs: a number of jobs to forecast the time for, besides 1, 2, 4, … up to one per core.
 
     Raises:
         UserError: the spec or the data cannot be used, or no network is within max_parameters.
     """
-    spec = read_spec(path)
+    declared = DeclaredSpec.read(study) if isinstance(study, Path) else study
+    spec, base = declared.spec, declared.base
     check_available(spec.search)
     began = time.perf_counter()
-    opened = opening.open_source(spec.data, path.parent)
+    opened = opening.open_source(spec.data, base)
     dataset = loading.prepare(opened, opened.parts["train"], opened.parts["dev"])
     reading = time.perf_counter() - began
-    folds = loading.load_fold_datasets(spec.data, path.parent) if spec.data.folds else ()
+    folds = loading.load_fold_datasets(spec.data, base) if spec.data.folds else ()
     look, datasets = overview.describe(opened, dataset, folds), folds or (dataset,)
     with tempfile.TemporaryDirectory() as place:
         objective = Objective(spec, datasets, StudyFolder(Path(place)))

@@ -7,7 +7,7 @@ from study.data import Dataset
 from study.data.fingerprint import explain_change
 from study.errors import UserError
 from study.ledger.attributes import StudyAttributes
-from study.spec import Spec
+from study.spec import Spec, parse_spec
 from study.spec.additions import describe_additions
 
 VERSION = "the version of metric "  # the key of a metric's version begins so
@@ -42,6 +42,8 @@ def check_identity(known: StudyAttributes, spec: Spec, dataset: Dataset, path: s
     if not known.keys() >= {"identity", "fingerprint", "parts"}:
         return
     identity, before = identify(spec), known["identity"]
+    if known["fingerprint"] == dataset.fingerprint and spec.data.kind == _kind_before(known):
+        del identity["[data] source"]  # the same table in another place
     changed = sorted(
         key for key in identity if identity[key] != (before[key] if key in before else _digest(_default(spec, key)))
     )
@@ -56,6 +58,14 @@ def check_identity(known: StudyAttributes, spec: Spec, dataset: Dataset, path: s
             f"[data] source: {spec.data.source!r} changed since study {spec.name!r} started ({where});\n"
             "restore the old data, or give the study another name"
         )
+
+
+def _kind_before(known: StudyAttributes) -> str | None:
+    """Return the kind of file that the study's data were in; None where they were in none."""
+    if "spec" not in known:
+        return None
+    kind = parse_spec(known["spec"], "the ledger's spec", recorded=True).data.kind
+    return kind if kind in ("text", "parquet") else None
 
 
 def _digest(value: object) -> str:

@@ -1,7 +1,6 @@
 """The records that a run writes to the ledger before the search: the study's identity, its budget, and warnings."""
 
 import time
-from pathlib import Path
 from typing import Any
 
 from study.data import find_severe_warnings
@@ -19,7 +18,7 @@ from study.spec.additions import describe_additions
 WARM = 5  # configurations to take from another study for a warm start
 
 
-def record_study(session: StudySession, path: Path, trials: int | None) -> Budget:
+def record_study(session: StudySession, trials: int | None) -> Budget:
     """Write the identity of the study to the ledger, or check that it matches; return the budget.
 
     Raises:
@@ -28,7 +27,7 @@ def record_study(session: StudySession, path: Path, trials: int | None) -> Budge
     ledger, objective = session.ledger, session.objective
     ledger.claim_format()
     spec, dataset, known = session.spec, objective.dataset, ledger.attributes
-    check_identity(known, spec, dataset, str(path))
+    check_identity(known, spec, dataset, session.declared.place)
     # A number given with --trials stays in effect until the spec asks for more.
     raised = trials or known.get("raised", 0)
     planned = trials or max(spec.search.trials, raised)
@@ -36,8 +35,8 @@ def record_study(session: StudySession, path: Path, trials: int | None) -> Budge
     ledger.set(
         identity=identify(spec),
         additions=describe_additions(spec),
-        spec=path.read_text(encoding="utf-8-sig"),
-        folder=str(path.parent.absolute()),
+        spec=session.declared.text,
+        folder=str(session.base.absolute()),
         description=spec.description,
         settings=fixed(spec.space),
         metric=objective.metric,

@@ -3,10 +3,12 @@
 with StudySession.open(home, "digits") as session:                 # for reading
 with StudySession.open(home, "digits", write=True) as session:     # for writing, with the lock held
 with StudySession.open(home, Path("digits.toml")) as session:      # by its spec; it may not have run yet
+with StudySession.open(home, DeclaredSpec.parse(text, base, place)) as session:  # the same, without a file
 """
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -19,7 +21,7 @@ from study.ledger.home import Home, StudyFolder
 from study.ledger.ledger import Ledger, quiet_optuna, repair
 from study.ledger.results import Summary, summarize_ledger
 from study.search.objective import Objective, direction_of
-from study.spec import DataSpec, Spec, parse_spec, read_spec
+from study.spec import DataSpec, DeclaredSpec, Spec
 from study.spec.additions import require_additions
 from study.text.shell import next_command
 
@@ -30,33 +32,32 @@ class StudySession:
     Attributes:
         name: name of the study.
         folder: folder of the study.
-        spec: the spec of the file that it was opened by, or else the spec that it was last run with.
-        base: the folder that data files of the spec are relative to.
+        declared: the spec that it was opened by, or else the spec that it was last run with, with its text.
         torn_bytes: size of the incomplete write that a killed process had left at the end of the ledger; it was removed
             when the lock was acquired.
     """
 
-    def __init__(self, folder: StudyFolder, spec: Spec, base: Path, ledger: Ledger | None = None) -> None:
-        self.name, self.folder, self.spec, self.base = spec.name, folder, spec, base
+    def __init__(self, folder: StudyFolder, declared: DeclaredSpec, ledger: Ledger | None = None) -> None:
+        self.name, self.folder, self.declared = declared.spec.name, folder, declared
         self.torn_bytes = 0
         self._ledger = ledger
         self._known = ledger is not None  # opened by name, so its data must match the ledger
 
     @classmethod
     @contextmanager
-    def open(cls, home: Home, study: str | Path, *, write: bool = False) -> "Iterator[StudySession]":
+    def open(cls, home: Home, study: str | Path | DeclaredSpec, *, write: bool = False) -> "Iterator[StudySession]":
         """Open a study for the duration of the block.
 
         Args:
             home: the home of the study.
-            study: the name of a study that has run, or the path of a spec, whose study may not have run yet.
+            study: the name of a study that has run, or a spec or its path, whose study may not have run yet.
             write: whether to hold the lock; see `writing`.
 
         Raises:
             UserError: the study or spec does not exist, the study ended before its spec was recorded, or `writing`
                 raises it.
         """
-        session = cls._of_spec(home, study) if isinstance(study, Path) else cls._of_name(home, study)
+        session = cls._of_name(home, study) if isinstance(study, str) else cls._of_spec(home, study)
         if not write:
             yield session
             return
@@ -64,20 +65,25 @@ class StudySession:
             yield session
 
     @classmethod
-    def _of_spec(cls, home: Home, path: Path) -> "StudySession":
-        spec = read_spec(path)
-        return cls(home.folder(spec.name), spec, path.parent)
+    def _of_spec(cls, home: Home, given: Path | DeclaredSpec) -> "StudySession":
+        declared = DeclaredSpec.read(given) if isinstance(given, Path) else given
+        return cls(home.folder(declared.spec.name), declared)
 
     @classmethod
     def _of_name(cls, home: Home, name: str) -> "StudySession":
         folder = home.existing(name)
         ledger = Ledger(folder, name)
-        attributes = ledger.attributes
-        if "spec" not in attributes:
-            raise UserError(f"study {name!r} has not started yet; run it first")
-        require_additions(attributes.get("additions", []), name)
-        spec = parse_spec(attributes["spec"], f"the spec of study {name!r}")
-        return cls(folder, spec, Path(attributes.get("folder", ".")), ledger)
+        return cls(folder, find_declared(home, ledger), ledger)
+
+    @property
+    def spec(self) -> Spec:
+        """The declaration."""
+        return self.declared.spec
+
+    @property
+    def base(self) -> Path:
+        """The folder that a data file of the spec is relative to."""
+        return self.declared.base
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -106,7 +112,8 @@ class StudySession:
         objective = Objective(spec, datasets, folder)
         folder.path.mkdir(parents=True, exist_ok=True)
         torn_bytes = repair(folder)
-        inner = StudySession(folder, spec, self.base, Ledger(folder, spec.name, _directions(objective)))
+        declared = replace(self.declared, spec=spec)
+        inner = StudySession(folder, declared, Ledger(folder, spec.name, _directions(objective)))
         inner.objective, inner.torn_bytes = objective, torn_bytes
         yield inner
 
@@ -147,6 +154,24 @@ class StudySession:
                 f"[data] source: {self.spec.data.source!r} changed since study {self.name!r} ran ({where});\n"
                 f"restore the old data, or check whether its best still holds: {next_command('recheck', self.name)}"
             )
+
+
+def find_declared(home: Home, ledger: Ledger) -> DeclaredSpec:
+    """Return the spec that a study was last run with.
+
+    Raises:
+        UserError: the study has not got as far as its spec.
+    """
+    attributes, name = ledger.attributes, ledger.name
+    if "spec" not in attributes:
+        raise UserError(f"study {name!r} has not started yet; run it first")
+    require_additions(attributes.get("additions", []), name)
+    base = Path(attributes.get("folder", "."))
+    declared = DeclaredSpec.parse(attributes["spec"], base, f"the spec of study {name!r}")
+    source = declared.spec.data.source
+    if not (base / source).exists() and (home.tables / source).is_file():
+        return replace(declared, base=home.tables)  # of a home that was moved
+    return declared
 
 
 def _directions(objective: Objective) -> list[str]:

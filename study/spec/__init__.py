@@ -1,7 +1,15 @@
 """The spec: one TOML file that declares a study, validated and read into frozen records."""
 
 from study.spec.data import DataSpec
-from study.spec.reading import NotTomlError, first_reason, parse_spec, read_spec
+from study.spec.reading import (
+    DeclaredSpec,
+    NotTomlError,
+    SpecError,
+    check_spec,
+    first_reason,
+    parse_spec,
+    read_spec,
+)
 from study.spec.search import ConfirmSpec, SearchSpec
 from study.spec.space import Range, SpaceSpec
 from study.spec.whole import Spec
@@ -9,11 +17,14 @@ from study.spec.whole import Spec
 __all__ = [
     "ConfirmSpec",
     "DataSpec",
+    "DeclaredSpec",
     "NotTomlError",
     "Range",
     "SearchSpec",
     "SpaceSpec",
     "Spec",
+    "SpecError",
+    "check_spec",
     "first_reason",
     "parse_spec",
     "read_spec",

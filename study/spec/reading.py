@@ -3,6 +3,8 @@
 import difflib
 import re
 import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
@@ -29,11 +31,62 @@ class NotTomlError(UserError):
     """The text of a spec is not valid TOML. The message gives the position."""
 
 
+class SpecError(UserError):
+    """A spec that breaks a rule.
+
+    Attributes:
+        keys: the keys that lead to the value, such as ("space", "depth"); () for a rule on the whole spec.
+        reason: what is wrong with the value and how to fix it, without the place.
+        more: a second line on further mistakes, or "".
+    """
+
+    def __init__(self, place: str, keys: tuple[str, ...], reason: str, more: str = "") -> None:
+        line = f"{f'{place}: ' if place else ''}{_where(keys)}{reason}"
+        super().__init__(f"{line}\n{more}" if more else line)
+        self.keys, self.reason, self.more = keys, reason, more
+
+
+@dataclass(frozen=True)
+class DeclaredSpec:
+    """A spec together with its text.
+
+    Attributes:
+        spec: the records.
+        text: the TOML that declares it.
+        base: the folder that data files of the spec are relative to.
+        place: the name of the spec in messages, such as its path.
+    """
+
+    spec: Spec
+    text: str
+    base: Path
+    place: str
+
+    @classmethod
+    def parse(cls, text: str, base: Path, place: str) -> "DeclaredSpec":
+        """Check the text of a spec; see `parse_spec`."""
+        return cls(parse_spec(text, place), text, base, place)
+
+    @classmethod
+    def read(cls, path: Path) -> "DeclaredSpec":
+        """Read and check a spec; see `read_spec`."""
+        return cls.parse(_read_text(path), path.parent, str(path))
+
+
 def read_spec(path: Path) -> Spec:
     """Read and validate a spec.
 
     Raises:
         UserError: If the file cannot be read, is not valid TOML, or contains an invalid key or value.
+    """
+    return DeclaredSpec.read(path).spec
+
+
+def _read_text(path: Path) -> str:
+    """Return the text of a spec file.
+
+    Raises:
+        UserError: the file cannot be read, or is not text.
     """
     try:
         with path.open("rb") as file:
@@ -50,10 +103,9 @@ def read_spec(path: Path) -> Spec:
     if len(raw) > LARGEST:
         raise UserError(f"{path} is larger than 1 MiB; a spec is a short TOML file, and data belong in another file")
     try:
-        text = raw.decode("utf-8-sig")
+        return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not UTF-8 text (byte {error.start}); save it as UTF-8") from None
-    return parse_spec(text, str(path))
 
 
 def parse_spec(text: str, place: str, *, recorded: bool = False) -> Spec:
@@ -73,10 +125,19 @@ def parse_spec(text: str, place: str, *, recorded: bool = False) -> Spec:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise NotTomlError(f"{place} is not valid TOML: {error}") from None
+    return check_spec(table, place, recorded=recorded)
+
+
+def check_spec(table: Mapping[str, object], place: str, *, recorded: bool = False) -> Spec:
+    """Validate the tables of a spec; see `parse_spec`.
+
+    Raises:
+        SpecError: If a key or value is invalid.
+    """
     try:
         return Spec.model_validate(table, context=RECORDED if recorded else None)
     except ValidationError as error:
-        raise UserError(describe(error, place)) from None
+        raise _explain(error, place) from None
 
 
 def _check_form(text: str, place: str) -> None:
@@ -105,14 +166,29 @@ def first_reason(error: ValidationError) -> str:
     return str(first["ctx"]["error"] if first["type"] == "value_error" else first["msg"])
 
 
-def describe(error: ValidationError, place: str) -> str:
-    """Return the first mistake in one line, and the number of further mistakes."""
+def check_table(name: str, table: Mapping[str, object], place: str = "") -> None:
+    """Validate one table of a spec without the others.
+
+    Raises:
+        SpecError: If a key or value is invalid.
+    """
+    model = _model_at((name,))
+    if model is None:
+        raise ValueError(f"a spec has no table {name!r}")
+    try:
+        model.model_validate(table)
+    except ValidationError as error:
+        raise _explain(error, place, (name,)) from None
+
+
+def _explain(error: ValidationError, place: str, within: tuple[str, ...] = ()) -> SpecError:
+    """Return the first mistake, and the number of further mistakes; within: the keys that lead to what was checked."""
     mistakes = sorted(error.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden")
     first = mistakes[0]
-    path = [str(part) for part in first["loc"] if _is_key(part)]
-    line = f"{place}: {_where(path)}{_what(first, path)}"
-    more = len({e["loc"] for e in mistakes}) - 1
-    return line if not more else f"{line}\n({more} more error{'s' * (more > 1)} in this spec)"
+    path = (*within, *(str(part) for part in first["loc"] if _is_key(part)))
+    others = len({e["loc"] for e in mistakes}) - 1
+    more = f"({others} more error{'s' * (others > 1)} in this spec)" if others else ""
+    return SpecError(place, path, _what(first, path), more)
 
 
 # Phrases of pydantic's messages, and replacements in terms of TOML.
@@ -135,7 +211,7 @@ def _is_key(part: object) -> bool:
     return isinstance(part, str) and not part.startswith(("tuple[", "function-", "Range", "literal["))
 
 
-def _where(path: list[str]) -> str:
+def _where(path: tuple[str, ...]) -> str:
     if not path:
         return ""
     if len(path) > 1 or path[0] in ("data", "space", "search", "confirm"):
@@ -143,7 +219,7 @@ def _where(path: list[str]) -> str:
     return f"{path[0]}: "
 
 
-def _what(mistake: ErrorDetails, path: list[str]) -> str:
+def _what(mistake: ErrorDetails, path: tuple[str, ...]) -> str:
     kind, given = mistake["type"], mistake["input"]
     model = _model_at(path[:-1])
     if kind == "extra_forbidden":
@@ -169,7 +245,7 @@ def _first_sentence(text: str) -> str:
     return text.split(". ")[0].rstrip(".")
 
 
-def _model_at(path: list[str]) -> type[BaseModel] | None:
+def _model_at(path: tuple[str, ...]) -> type[BaseModel] | None:
     """Return the model at the end of a path of keys, or None."""
     model: type[BaseModel] = Spec
     for key in path:

@@ -67,6 +67,12 @@ def source_kind(source: str) -> SourceKind:
     return "arrays" if suffix in ARRAY_SUFFIXES else "text"
 
 
+def takes_key(source: str, key: str) -> bool:
+    """Return whether a key of `[data]` has a meaning for a source."""
+    kinds = _KEYS_OF.get(key)
+    return kinds is None or source_kind(source) in kinds
+
+
 def check_source(source: str, *, recorded: bool) -> None:
     """Check the name of a source.
 

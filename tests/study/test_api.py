@@ -24,17 +24,19 @@ def test_a_finished_study_is_read(finished: Path) -> None:
     study = Study.load("small", finished)
     told = show(finished)
     assert (study.name, study.state) == ("small", "complete")
-    trials = study.trials()
+    trials = study.trials_dataframe()
+    assert [trial.number for trial in study.trials] == list(trials.index)
     assert list(trials.index) == [trial["number"] for trial in told["trials"]]
     assert list(trials["fingerprint"]) == [trial["fingerprint"] for trial in told["trials"]]
-    assert study.best is not None
-    assert study.best.number == told["best"]["number"]
-    assert trials.loc[study.best.number, "params_learning_rate"] == study.best.params["learning_rate"]
-    assert study.curve(study.best.number).shape == (study.best.iterations,)
-    assert study.optuna_study.best_value == study.best.value
+    best = study.best_trial
+    assert best.number == told["best"]["number"]
+    assert trials.loc[best.number, "params_learning_rate"] == study.best_params["learning_rate"]
+    assert trials.loc[best.number, "train_accuracy"] - study.best_value == pytest.approx(trials.loc[best.number, "gap"])
+    assert study.curve(best.number).shape == (best.iterations,)
+    assert study.optuna_study.best_value == study.best_value
     html = study._repr_html_()
     assert "<b>small</b>: complete, 12 of 12 trials" in html
-    assert f"<th>{study.best.number}</th>" in html
+    assert f"<th>{best.number}</th>" in html
 
 
 @pytest.fixture
@@ -48,12 +50,12 @@ def test_a_study_is_run_and_says_how_it_goes(spec: Path, home: Path, capsys: pyt
     study = Study.from_toml(spec, home)
     assert study.state == "new"
     assert "new" in study._repr_html_()
-    assert study.run(jobs=1, trials=3) is study
+    assert study.run(n_jobs=1, n_trials=3) is study
     assert "\r3/3 trials, best dev accuracy" in capsys.readouterr().out
     assert study.state == "complete"
-    study.run(jobs=1, trials=4, quiet=True)
+    study.run(n_jobs=1, n_trials=4, show_progress=False)
     assert capsys.readouterr().out == ""
-    assert len(study.trials()) == 4
+    assert len(study.trials) == 4
 
 
 @pytest.mark.usefixtures("untracked")
@@ -61,8 +63,7 @@ def test_an_interrupted_run_says_that_the_same_call_goes_on(
     spec: Path, home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     study = Study.from_toml(spec, home)
-    study.run(jobs=1, trials=2, quiet=True)
-    assert study.best is not None
+    study.run(n_jobs=1, n_trials=2, show_progress=False)
 
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
@@ -70,11 +71,11 @@ def test_an_interrupted_run_says_that_the_same_call_goes_on(
     with monkeypatch.context() as patch:
         patch.setattr("study.search.coordinator.Search.run", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            study.run(jobs=1)
-    assert capsys.readouterr().out.endswith("2 of 12 trials are kept; the same call goes on from here.\n")
-    best = study.best.value
-    study.run(jobs=1, trials=3)
-    assert f"3/3 trials, best dev accuracy {max(best, study.trials().value[2]):.4f}" in capsys.readouterr().out
+            study.run(n_jobs=1)
+    assert capsys.readouterr().out.endswith("2 of 12 trials are kept; call run() again to resume.\n")
+    best = study.best_value
+    study.run(n_jobs=1, n_trials=3)
+    assert f"3/3 trials, best dev accuracy {max(best, study.trials[2].value or 0):.4f}" in capsys.readouterr().out
 
 
 @pytest.fixture
@@ -88,7 +89,7 @@ def table(finalized: Path, tmp_path: Path) -> Study:
 def test_settings_are_confirmed_compared_and_finalized(
     table: Study, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    outcome = table.confirm(top=2, seeds=3, jobs=1, quiet=True)
+    outcome = table.confirm(top=2, seeds=3, n_jobs=1, show_progress=False)
     assert capsys.readouterr().out == ""
     assert len(outcome.candidates) == 2
     compared = table.compare(0, 1, picture=tmp_path / "curves.svg")
@@ -113,11 +114,10 @@ def test_rows_of_a_frame_are_predicted_as_those_of_the_file(table: Study, tmp_pa
         table.predict(rows[["town"]])
 
 
-def test_html_shows_names_as_text(tmp_path: Path, finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert Study("<script>", Home(tmp_path), None)._repr_html_() == "<b>&lt;script&gt;</b>: new"
+def test_html_shows_names_as_text(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     study = Study.load("small", finished)
-    trials = study.trials().assign(params_activation=["<i>tanh</i>", "<i>relu</i>"] * 6)
-    monkeypatch.setattr(Study, "trials", lambda _: trials)
+    trials = study.trials_dataframe().assign(params_activation=["<i>tanh</i>", "<i>relu</i>"] * 6)
+    monkeypatch.setattr(Study, "trials_dataframe", lambda _: trials)
     html = study._repr_html_()
     assert "<i>" not in html
     assert "&lt;i&gt;" in html
@@ -129,7 +129,8 @@ def test_html_shows_names_as_text(tmp_path: Path, finished: Path, monkeypatch: p
         (lambda home: Study.load("smal", home), "did you mean 'small'?"),
         (lambda home: Study.from_toml("nowhere.toml", home), "nowhere.toml: no such file"),
         (lambda home: Study.load("small", home).curve(99), "trial 99 of study 'small' is not there; there are 12"),
-        (lambda home: Study.load("small", home).run(), "Study.from_toml"),
+        (lambda home: Study("nowhere.csv", "y", home=home), "there is no file"),
+        (lambda home: Study.from_toml(home.parent / "small.toml", home / "new").best_params, "no complete trial yet"),
     ],
 )
 def test_mistakes_are_answered(finished: Path, ask: object, words: str) -> None:
@@ -138,10 +139,34 @@ def test_mistakes_are_answered(finished: Path, ask: object, words: str) -> None:
     assert words in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["jobs", "trials"])
+@pytest.mark.parametrize("name", ["n_jobs", "n_trials"])
 def test_numbers_out_of_range_are_refused(finished: Path, name: str) -> None:
     with pytest.raises(ValueError, match=f"{name} must be at least 1, got 0"):
         Study.from_toml(finished.parent / "small.toml", finished).run(**{name: 0})
+
+
+def test_old_names_go_on_with_a_warning(finished: Path) -> None:
+    study = Study.load("small", finished)
+    with pytest.warns(DeprecationWarning, match="best is deprecated; use best_trial"):
+        assert study.best == study.best_trial
+    with pytest.warns(DeprecationWarning, match=r"trials\(\) is deprecated; use trials_dataframe\(\)"):
+        pd.testing.assert_frame_equal(study.trials(), study.trials_dataframe())
+    with (
+        pytest.warns(DeprecationWarning, match="quiet= is deprecated; use show_progress="),
+        pytest.warns(DeprecationWarning, match="jobs= is deprecated; use n_jobs="),
+        pytest.raises(ValueError, match="n_jobs must be at least 1, got 0"),
+    ):
+        study.run(jobs=0, quiet=True)
+
+
+def test_a_study_is_read_once_until_it_is_refreshed(finished: Path, tmp_path: Path) -> None:
+    shutil.copytree(finished, tmp_path / "home")
+    study = Study.load("small", tmp_path / "home")
+    assert len(study.trials) == 12
+    shutil.rmtree(tmp_path / "home")
+    assert study.best_params["depth"] in (0, 1, 2)
+    with pytest.raises(UserError, match="no study 'small'"):
+        study.refresh().summary  # noqa: B018 - reading it is the point
 
 
 @pytest.mark.parametrize("module", ["study", "engine.training_chunk", "study.execution"])

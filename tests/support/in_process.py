@@ -12,7 +12,7 @@ from study.ledger.results import Summary
 from study.search import Listener, Search
 from study.search.session import StudySession
 from study.search.stopping import Budget
-from study.spec import parse_spec
+from study.spec import DeclaredSpec
 
 
 def spec_with(search: str = "", data: str = "", space: str = "", text: str = SMALL) -> str:
@@ -60,5 +60,5 @@ def run_local(
 
 def local_session(text: str, folder: Path, base: Path | None = None, storage: str | None = None) -> StudySession:
     """Return a session of a spec's text in a home; base: where its data are, None is the home."""
-    spec = parse_spec(text, "test.toml")
-    return StudySession(Home(folder, storage).folder(spec.name), spec, base or folder)
+    declared = DeclaredSpec.parse(text, base or folder, "test.toml")
+    return StudySession(Home(folder, storage).folder(declared.spec.name), declared)

@@ -13,7 +13,7 @@ from scipy.stats import binomtest
 from support.data_tables import mixed_table
 
 from study.data import draft_spec, load, load_folds, look
-from study.data.draft_text import study_name
+from study.data.draft_tables import study_name
 from study.data.overview import smallest_difference
 from study.errors import UserError
 from study.spec import parse_spec
@@ -247,7 +247,7 @@ def test_init_sets_what_would_stop_the_run(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("file", "name"), [("a.csv", "a"), ("My table (2).csv", "My-table-2"), ("é.csv", "data")])
 def test_names(file: str, name: str) -> None:
-    assert study_name(Path(file)) == name
+    assert study_name(file) == name
 
 
 @pytest.mark.parametrize(

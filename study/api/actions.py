@@ -1,0 +1,276 @@
+"""What can be done with a study, for `Study`: run, confirm, compare, recheck, finalize, predict, report."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from study import exit_status
+from study.api.deprecation import renamed
+from study.api.progress_line import ProgressLine
+from study.api.results import StudyResults
+from study.exit_status import ExitCode
+from study.spec import DeclaredSpec
+from study.text.formatting import agree, counted
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from study.evaluation.comparison import Comparison
+    from study.ledger.confirmation import Confirmation, Recheck
+    from study.model.finalize import Final
+    from study.planning.plan import Plan
+
+
+class StudyActions(StudyResults):
+    """What can be done with a study. Each action that changes it has its results read anew."""
+
+    _declared: DeclaredSpec
+
+    def plan(self, n_jobs: int | None = None) -> "Plan":
+        """Return what a run will do: data, space, work, memory and expected time. Nothing is trained to its end.
+
+        Args:
+            n_jobs: worker processes to expect a time for, beside 1, 2, 4, … up to one per core.
+
+        Raises:
+            UserError: the data cannot be used, or no network is within max_parameters.
+        """
+        from study.planning.plan import make_plan
+
+        return make_plan(self._declared, _workers(n_jobs))
+
+    @renamed(jobs="n_jobs", trials="n_trials", quiet="not show_progress")
+    def run(
+        self,
+        *,
+        n_trials: int | None = None,
+        n_jobs: int | None = None,
+        timeout: float | None = None,
+        show_progress: bool = True,
+        warm_start: str | None = None,
+        tracking: bool = True,
+    ) -> Self:
+        """Run the study to its end, or resume it; return it.
+
+        An interrupt loses nothing that is finished: the same call resumes the study.
+
+        Args:
+            n_trials: how many trials there are in the end, in place of the spec's number.
+            n_jobs: worker processes; None takes what `joblib.parallel_config` says, or else one per core, as -1 does.
+            timeout: seconds after which the run stops at the end of a round.
+            show_progress: whether the progress is printed.
+            warm_start: the name of another study, whose best configurations are tried first.
+            tracking: whether runs are written to MLflow; `study sync` writes them later.
+
+        Raises:
+            UserError: the data cannot be used, or the study in the home is another one.
+            ValueError: n_trials, n_jobs or timeout is out of range.
+        """
+        from study.execution import Workers
+        from study.run import run
+        from study.tracking.exporter import make_exporter
+
+        _check(n_trials=(n_trials, 1), timeout=(timeout, 0))
+        line = ProgressLine(quiet=not show_progress)
+        workers = Workers.of(self._declared.spec.search, _workers(n_jobs))
+        try:
+            with make_exporter(self.home, self.name) if tracking else nullcontext() as exporter:
+                result = run(
+                    self._declared,
+                    self.home,
+                    workers=workers,
+                    trials=n_trials,
+                    timeout=timeout,
+                    warm_start=warm_start,
+                    exporter=exporter,
+                    progress=line.progress(),
+                )
+        except KeyboardInterrupt:
+            kept = f"{line.done} of {counted(line.planned, 'trial')} {agree(line.done, 'is', 'are')} kept"
+            line.said(f"{kept}; call run() again to resume.")
+            raise
+        finally:
+            line.end()
+            self.refresh()
+        missing = result.missing_runs()
+        if missing:
+            line.said(missing)
+        return self
+
+    @renamed(jobs="n_jobs", quiet="not show_progress")
+    def confirm(
+        self,
+        top: int | None = None,
+        seeds: int | None = None,
+        *,
+        n_jobs: int | None = None,
+        show_progress: bool = True,
+        tracking: bool = True,
+    ) -> "Confirmation":
+        """Train the best configurations again on fresh seeds; return .winner, .recommended, .candidates, ….
+
+        Args:
+            top: how many of the best configurations; None takes the spec's number.
+            seeds: fresh seeds for each; None takes the spec's number.
+            n_jobs: worker processes, as in `run`.
+            show_progress: whether the progress is printed.
+            tracking: whether the outcome is written to MLflow.
+
+        Raises:
+            UserError: no trial is complete, the study is running, or its data changed.
+            ValueError: top, seeds or n_jobs is out of range.
+        """
+        from study.evaluation.confirm import confirm
+
+        _check(top=(top, 1), seeds=(seeds, 2))
+        line = ProgressLine(quiet=not show_progress)
+        jobs = _workers(n_jobs)
+        try:
+            outcome = confirm(
+                self.home, self.name, top=top, seeds=seeds, jobs=jobs, said=line.said, progress=line.confirming
+            )
+        finally:
+            line.end()
+            self.refresh()
+        self._sync(line.said, tracking=tracking)
+        return outcome
+
+    def compare(self, *trials: int | str, picture: str | Path | None = None) -> "Comparison":
+        """Compare trials on dev, or with the best of other studies; return .pairs, .contenders, .parameters, ….
+
+        Args:
+            trials: numbers, "best", "confirmed", "recommended", names of other studies (their best), or "study:trial";
+                a single one is compared with the best of the search.
+            picture: where the curves are drawn; None is in the study's folder.
+
+        Raises:
+            UserError: one of them cannot be compared.
+        """
+        from study.evaluation.compare import compare
+
+        return compare(
+            self.home, self.name, [str(trial) for trial in trials], None if picture is None else Path(picture)
+        )
+
+    def recheck(
+        self,
+        data: str | Path | None = None,
+        *,
+        n_trials: int | None = None,
+        top: int | None = None,
+        seeds: int | None = None,
+        n_jobs: int | None = None,
+        show_progress: bool = True,
+    ) -> "Recheck":
+        """Check whether the best configurations are still the best, on data as they are now; return the outcome.
+
+        Args:
+            data: the path of another table; None reads the study's own again.
+            n_trials: of the search on these data; None means a quarter of the study's.
+            top: how many of the best configurations; None takes the spec's number.
+            seeds: fresh seeds for each; None takes the spec's number.
+            n_jobs: worker processes, as in `run`.
+            show_progress: whether the progress is printed.
+
+        Raises:
+            UserError: no trial is complete, the study is running, or the data cannot be used.
+            ValueError: a number is out of range.
+        """
+        from study.evaluation.recheck import recheck
+
+        _check(n_trials=(n_trials, 1), top=(top, 1), seeds=(seeds, 2))
+        line = ProgressLine(quiet=not show_progress)
+        path = None if data is None else Path(data)
+        jobs = _workers(n_jobs)
+        try:
+            return recheck(
+                self.home, self.name, data=path, trials=n_trials, top=top, seeds=seeds, jobs=jobs, said=line.said
+            )
+        finally:
+            line.end()
+            self.refresh()
+
+    def report(self, output: str | Path | None = None) -> Path:
+        """Write the report, one HTML page; return its path, by default in the study's folder.
+
+        Raises:
+            UserError: the study has not run yet, or the file cannot be written.
+        """
+        from study.report import write_report
+
+        return write_report(self.home, self.name, None if output is None else Path(output))
+
+    def finalize(
+        self, trial: int | str | None = None, *, with_dev: bool = False, again: bool = False, tracking: bool = True
+    ) -> "Final":
+        """Train a trial again and evaluate it once on the test set; return .opening.value, .load_model(), ….
+
+        Args:
+            trial: a number, "best", "confirmed" or "recommended"; None takes the confirmed trial, or else the best.
+            with_dev: whether to train on train and dev together.
+            again: whether to open the test set although it has been opened before.
+            tracking: whether the model is written to MLflow.
+
+        Raises:
+            UserError: no such trial, it is running, its data changed, or the test set has been opened before.
+        """
+        from study.model.finalize import finalize
+
+        try:
+            final = finalize(self.home, self.name, trial=trial, with_dev=with_dev, again=again)
+        finally:
+            self.refresh()
+        self._sync(ProgressLine(quiet=False).said, tracking=tracking)
+        return final
+
+    def predict(self, table: "pd.DataFrame | str | Path") -> "pd.DataFrame":
+        """Return the final model's prediction for each row of a table, with a probability for each class.
+
+        Args:
+            table: with the columns that the model was trained on, in any order, or a .csv, .tsv or .parquet file.
+
+        Warns:
+            DataWarning: of cells that do not fit their column, and of what else `study predict` notes of a file.
+
+        Raises:
+            UserError: the study has not been finalized, a column is missing, or no cell of a column can be read.
+        """
+        from study.model.predict import predict_file, predict_table, warn_of
+
+        if isinstance(table, str | Path):
+            made, notes = predict_file(self.home, self.name, Path(table))
+            warn_of(notes)
+            return made
+        return predict_table(self.home, self.name, table)
+
+    def _sync(self, said: Callable[[str], None], *, tracking: bool) -> None:
+        """Show in MLflow what has gone into the ledger; in a process of its own, as logging a model takes hold of the
+        store and the experiment that a notebook may have set for itself."""
+        if not tracking:
+            return
+        command = [sys.executable, "-m", "study", "sync", self.name, "--home", str(self.home.path)]
+        with tempfile.TemporaryDirectory(prefix="study-status-") as folder:
+            path = Path(folder) / "status.json"
+            known = os.environ | {"STUDY_STORAGE": self.home.storage or "", exit_status.VARIABLE: str(path)}
+            done = subprocess.run(command, env=known, capture_output=True, check=False)  # noqa: S603 - ours
+            status = exit_status.read_status(path, done.returncode)
+        if status.code != ExitCode.DONE:
+            said(f"not in MLflow yet: {status.message or status.reason}")
+
+
+def _workers(n_jobs: int | None) -> int | None:
+    """Return a number of worker processes; None for one per core, or what joblib is configured for."""
+    _check(n_jobs=(None if n_jobs == -1 else n_jobs, 1))
+    return None if n_jobs == -1 else n_jobs
+
+
+def _check(**given: tuple[float | None, int]) -> None:
+    """Raise ValueError for a number, where there is one, that is below its least."""
+    for name, (value, least) in given.items():
+        if value is not None and value < least:
+            raise ValueError(f"{name} must be at least {least}, got {value!r}")

@@ -1,0 +1,264 @@
+"""Data in memory as a file: a DataFrame, or arrays, with the keys of `[data]` that say what the file cannot.
+
+A DataFrame becomes the CSV file that pandas writes of it. What its types say, and text does not, becomes a key: a
+category is `categorical`, truth values are `boolean`, moments are `dates`, and a text such as "NA" is kept.
+"""
+
+import hashlib
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from engine.state import write_whole
+from study.data import cells
+from study.data.arrays import feature_names
+from study.data.column_types import kinds_of
+from study.errors import UserError, did_you_mean
+from study.text.formatting import counted
+
+TARGET = "target"
+DIGITS = 16  # of the SHA-256 that names a file
+# How the CSV file is written; nothing has to be found out when it is read.
+WRITTEN: dict[str, object] = {
+    "separator": ",",
+    "quote": '"',
+    "escape": "",
+    "header": True,
+    "decimal": ".",
+    "encoding": "utf-8",
+    "skip_lines": 0,
+}
+_SINGLE = (str, bytes, int, float, complex, np.generic)
+
+
+@dataclass(frozen=True, eq=False)
+class MemoryFile:
+    """Data in memory as the content of a file.
+
+    Attributes:
+        content: of the file.
+        suffix: of its name.
+        target: the column to predict; None where the file has labels of its own.
+        options: keys of `[data]` that belong to it.
+    """
+
+    content: bytes
+    suffix: str
+    target: str | None
+    options: Mapping[str, object]
+
+    @property
+    def name(self) -> str:
+        """The name of the file: the first digits of the SHA-256 of its content."""
+        return f"{hashlib.sha256(self.content).hexdigest()[:DIGITS]}{self.suffix}"
+
+    def write(self, folder: Path) -> Path:
+        """Write the file to a folder, whole or not at all, unless it is there; return its path."""
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / self.name
+        if not path.exists():
+            write_whole(path, self.content)
+        return path
+
+
+def file_of(data: object, target: object, given: Mapping[str, object]) -> MemoryFile:
+    """Return data in memory as a file.
+
+    Args:
+        data: a pandas or polars DataFrame, or any other table that Arrow or pandas can read; or a pair (X, y).
+        target: the name of the column to predict, or its position; None for a pair, or for a guess.
+        given: other keys of `[data]`, which have the last word.
+
+    Raises:
+        UserError: the data are no table of single values, or have no such target.
+    """
+    if isinstance(data, tuple):
+        return _file_of_pair(data, target, given)
+    frame = _named(_frame_of(data))
+    return _csv_of(frame, None if target is None else _find_target(list(frame.columns), target), given)
+
+
+def _file_of_pair(data: tuple[object, ...], target: object, given: Mapping[str, object]) -> MemoryFile:
+    """Return a pair (X, y) as a file: a matrix as CSV, images as .npz."""
+    if len(data) != 2:
+        raise UserError(f"data: a tuple must be a pair (X, y), got {counted(len(data), 'element')}")
+    if target is not None and not isinstance(target, str):
+        raise UserError(f"target: must be a name for y, or be left out with a pair (X, y), got {target!r}")
+    X, y = data[0], _vector(data[1])
+    if _is_table(X):
+        frame = _named(_frame_of(X))
+    else:
+        array = _array(X)
+        if array.ndim > 2:
+            return _npz_of(array, y, target)
+        names = list(feature_names(array.shape[1], images=False))
+        frame = pd.DataFrame(array, columns=names)
+        frame = frame.infer_objects() if array.dtype == object else frame
+    name = target or str(getattr(data[1], "name", None) or TARGET)
+    if name in frame.columns:
+        raise UserError(f"target: X has a column {name!r} too; give y another name with target=")
+    _check_lengths(len(frame), len(y))
+    return _csv_of(frame.assign(**{name: y}), name, given)
+
+
+def _npz_of(X: "np.ndarray", y: pd.Series, target: str | None) -> MemoryFile:
+    if target is not None:
+        raise UserError("target: y of images has no name; leave it out")
+    _check_lengths(len(X), len(y))
+    labels = y.to_numpy()
+    file = io.BytesIO()
+    np.savez(file, X=X, y=labels.astype(str) if labels.dtype == object else labels)
+    return MemoryFile(file.getvalue(), ".npz", None, {})
+
+
+def _check_lengths(examples: int, labels: int) -> None:
+    if examples != labels:
+        raise UserError(f"data: X has {counted(examples, 'row')} and y has {counted(labels, 'row')}; they must match")
+
+
+def _is_table(data: object) -> bool:
+    if isinstance(data, pd.DataFrame | np.ndarray):
+        return isinstance(data, pd.DataFrame)
+    return any(hasattr(data, name) for name in ("__arrow_c_stream__", "to_pandas", "__dataframe__"))
+
+
+def _frame_of(data: object) -> pd.DataFrame:
+    """Return a table as a pandas DataFrame with a plain index."""
+    if isinstance(data, pd.DataFrame):
+        frame = data
+    elif hasattr(data, "__arrow_c_stream__"):  # polars, pyarrow, duckdb
+        frame = _of_arrow(data)
+    elif hasattr(data, "to_pandas"):
+        frame = data.to_pandas()
+    elif hasattr(data, "__dataframe__"):
+        frame = pd.api.interchange.from_dataframe(data)
+    else:
+        raise UserError(
+            f"data: must be a DataFrame, a pair (X, y) of arrays or the path of a table, got {type(data).__name__}"
+        )
+    if not isinstance(frame, pd.DataFrame):
+        raise UserError(f"data: must be a table with columns, got {type(data).__name__}; give a DataFrame")
+    return frame.reset_index(drop=True)
+
+
+def _of_arrow(data: object) -> object:
+    """Return a table of Arrow's, or anything that gives one, as a DataFrame with its types; other data unchanged."""
+    try:
+        return pa.table(data).to_pandas(types_mapper=pd.ArrowDtype, ignore_metadata=True)
+    except pa.ArrowInvalid:  # a column, say
+        return data
+
+
+def _array(X: object) -> "np.ndarray":
+    if hasattr(X, "toarray"):
+        raise UserError("data: X is a sparse matrix; give a dense one, X.toarray()")
+    try:
+        array = np.asarray(X)
+    except ValueError:
+        raise UserError("data: X must be a matrix; its rows differ in length") from None
+    if array.ndim < 2:
+        raise UserError(f"data: X must have 2 dimensions or more, got {array.ndim}; X.reshape(-1, 1) makes a column")
+    _refuse_complex("X", array.dtype)
+    return array
+
+
+def _vector(y: object) -> pd.Series:
+    """Return labels as a column."""
+    if isinstance(y, pd.Series):
+        return y.reset_index(drop=True)
+    array = np.asarray(y if not hasattr(y, "to_numpy") else y.to_numpy())
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim != 1:
+        raise UserError(f"data: y must have 1 dimension, got {array.ndim}; a study predicts one target")
+    _refuse_complex("y", array.dtype)
+    return pd.Series(array).infer_objects()
+
+
+def _named(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a table whose columns have names that are text, as its CSV file has them.
+
+    Raises:
+        UserError: columns have names of several levels, or equal names; or there are too few columns or rows.
+    """
+    if isinstance(frame.columns, pd.MultiIndex):
+        raise UserError(
+            f"data: columns have names of {frame.columns.nlevels} levels, such as {frame.columns[0]!r}; "
+            "give each a single name"
+        )
+    names = [str(name).strip() or f"column_{index}" for index, name in enumerate(frame.columns)]
+    double = sorted({name for name in names if names.count(name) > 1})
+    if double:
+        raise UserError(f"data: {counted(len(double), 'name')} of columns occur more than once: {_list(double)}")
+    if len(frame) == 0:
+        raise UserError("data: there are no rows")
+    return frame.set_axis(names, axis="columns")
+
+
+def _find_target(columns: Sequence[str], target: object) -> str:
+    """Return the name of the target column."""
+    if isinstance(target, int) and not isinstance(target, bool) and str(target) not in columns:
+        if not -len(columns) <= target < len(columns):
+            raise UserError(
+                f"target: {target} is not a position of {counted(len(columns), 'column')}; "
+                f"use 0 to {len(columns) - 1}, or -1 for the last"
+            )
+        return columns[target]
+    if str(target) not in columns:
+        raise UserError(f"target: {target!r} is not a column; {did_you_mean(str(target), columns)}")
+    return str(target)
+
+
+def _csv_of(frame: pd.DataFrame, target: str | None, given: Mapping[str, object]) -> MemoryFile:
+    if len(frame.columns) < 2:
+        raise UserError("data: there is one column; a study needs a target and at least one other column")
+    columns = {str(name): _plain(frame[name]) for name in frame.columns}
+    frame = pd.DataFrame(columns)
+    try:
+        content = frame.to_csv(index=False, lineterminator="\n").encode()
+    except UnicodeEncodeError as error:
+        raise UserError(f"data: {error.object[error.start : error.end]!a} is half a character; remove it") from None
+    return MemoryFile(content, ".csv", target, WRITTEN | kinds_of(frame, target, given))
+
+
+def _plain(column: pd.Series) -> pd.Series:
+    """Return a column that a CSV file can hold.
+
+    Raises:
+        UserError: its cells are complex numbers, or not single values.
+    """
+    name, dtype = str(column.name), column.dtype
+    if isinstance(dtype, pd.SparseDtype):
+        return column.sparse.to_dense()
+    if isinstance(dtype, pd.ArrowDtype) and pa.types.is_nested(dtype.pyarrow_dtype):
+        raise _nested(name, str(dtype.pyarrow_dtype), 0, "")
+    _refuse_complex(f"column {name!r}", dtype)
+    if not pd.api.types.is_object_dtype(dtype):
+        return column
+    for row, value in enumerate(column):
+        if isinstance(value, complex | np.complexfloating):
+            _refuse_complex(f"column {name!r}", np.dtype(complex))
+        if not isinstance(value, _SINGLE) and (np.ndim(value) or isinstance(value, dict | set | frozenset)):
+            raise _nested(name, type(value).__name__, row + 1, repr(value))
+    return column
+
+
+def _nested(name: str, kind: str, row: int, value: str) -> UserError:
+    where = f" (row {row}: {cells.quoted(value)})" if row else ""
+    return UserError(f"data: column {name!r} holds {kind}, not single values{where}; split it into columns, or drop it")
+
+
+def _refuse_complex(what: str, dtype: object) -> None:
+    if getattr(dtype, "kind", "") == "c":
+        raise UserError(
+            f"data: {what} holds complex numbers; give the real and the imaginary part, or the magnitude, as columns"
+        )
+
+
+def _list(names: Sequence[str]) -> str:
+    return cells.quoted_list(names, 5)
