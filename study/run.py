@@ -10,6 +10,7 @@ from optuna.study import StudyDirection
 from study.data import Dataset
 from study.evaluation.confirm import confirm_once
 from study.execution import Workers
+from study.ledger.attributes import ActiveMlflow
 from study.ledger.confirmation import Confirmation
 from study.ledger.home import Home
 from study.ledger.ledger import RESULT, Ledger
@@ -89,6 +90,7 @@ def run(
     warm_start: str | None = None,
     exporter: Exporter | None,
     progress: Progress,
+    active: ActiveMlflow | None = None,
 ) -> RunResult:
     """Run a study to its end, or resume it.
 
@@ -101,6 +103,7 @@ def run(
         warm_start: name of another study, whose best configurations are tried first.
         exporter: exports runs to MLflow; None leaves that to `study sync`.
         progress: callbacks for the progress of the run.
+        active: the MLflow experiment and run to show a new study in; None creates an experiment.
 
     Raises:
         UserError: the spec or the data cannot be used, or the home has another study with this name.
@@ -117,6 +120,8 @@ def run(
         deadline = timeout or search.timeout
         with session.writing():
             begun = _begin(session, home, trials, warm_start, progress)
+            if active is not None and not session.ledger.trials():
+                session.ledger.set(mlflow=active)
             _announce(session, begun, workers.jobs, progress)
             listener = Listener(
                 _reporter(session.ledger, exporter, progress),

@@ -65,7 +65,9 @@ class StudyActions(StudyResults):
             timeout: seconds after which the run stops at the end of a round.
             show_progress: whether the progress is printed.
             warm_start: the name of another study, whose best configurations are tried first.
-            tracking: whether runs are written to MLflow; `study sync` writes them later.
+            tracking: whether runs are written to MLflow; `study sync` writes them later. They go to the tracking
+                address that is set, and else to the home; to the active experiment, and else to one of the study's
+                name. Within `with mlflow.start_run():` the run of the study is a child of the active one.
 
         Raises:
             UserError: the data cannot be used, or the study in the home is another one.
@@ -73,11 +75,15 @@ class StudyActions(StudyResults):
         """
         from study.execution import Workers
         from study.run import run
+        from study.tracking.experiment import find_active
         from study.tracking.exporter import make_exporter
 
         _check(n_trials=(n_trials, 1), timeout=(timeout, 0))
         line = ProgressLine(quiet=not show_progress)
         workers = Workers.of(self._declared.spec.search, _workers(n_jobs))
+        active, note = find_active(self.home) if tracking else (None, "")
+        if note:
+            line.said(note)
         try:
             with make_exporter(self.home, self.name) if tracking else nullcontext() as exporter:
                 result = run(
@@ -89,6 +95,7 @@ class StudyActions(StudyResults):
                     warm_start=warm_start,
                     exporter=exporter,
                     progress=line.progress(),
+                    active=active,
                 )
         except KeyboardInterrupt:
             kept = f"{line.done} of {counted(line.planned, 'trial')} {agree(line.done, 'is', 'are')} kept"

@@ -1,6 +1,6 @@
 """The attributes of a study in its ledger. Ledgers of earlier versions lack some of them."""
 
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from study.spec.additions import AdditionRecord
 from study.spec.parameters import ParameterValue
@@ -67,6 +67,20 @@ class BegunOpening(TypedDict, total=False):
     at: str
 
 
+class ActiveMlflow(TypedDict):
+    """What was active in MLflow where a study began.
+
+    Attributes:
+        store: its address, without a password.
+        experiment: its id.
+        parent: the id of the run below which the study's run is.
+    """
+
+    store: str
+    experiment: str
+    parent: NotRequired[str]
+
+
 class StudyAttributes(TypedDict, total=False):
     """The attributes of a study.
 
@@ -86,6 +100,7 @@ class StudyAttributes(TypedDict, total=False):
         ended: the reason why the search ended before all trials had run.
         warm: configurations to try first, from another study.
         cautions: severe warnings about the data.
+        mlflow: the experiment and the run of MLflow that were active where the study began.
         confirm, recheck: JSON of `study.ledger.confirmation.Confirmation` and `Recheck`.
         finalized: the test evaluations, oldest first.
         opening: the test evaluation that started last.
@@ -113,6 +128,7 @@ class StudyAttributes(TypedDict, total=False):
     data: DataAttributes
     warm: list[dict[str, ParameterValue]]
     cautions: list[str]
+    mlflow: ActiveMlflow
     importance: ImportanceAttributes
     confirm: dict[str, Json]
     recheck: dict[str, Json]

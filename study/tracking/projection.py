@@ -5,7 +5,6 @@ Only one process at a time projects a study; it holds the lock of the study's pr
 
 import contextlib
 import json
-import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,6 +24,7 @@ from study.spec import parse_spec
 from study.text.redaction import redact_address
 from study.tracking.bulk_insert import RunTables, open_tables
 from study.tracking.datasets import dataset_inputs
+from study.tracking.experiment import find_experiment
 from study.tracking.store import is_database, make_store, tracking_uri
 from study.tracking.study_run import ParentContent, describe_parent, identity_tags
 from study.tracking.trial_run import STATUS, RunContent, TrialDescriber, milliseconds
@@ -59,9 +59,12 @@ class Projection:
         spec = parse_spec(attributes["spec"], "the ledger's spec", recorded=True)
         self.describer = TrialDescriber(ledger.name, self.uid, spec, attributes["metric"])
         self.inputs = dataset_inputs(ledger.name, attributes)
-        self.experiment_id = self._experiment(ledger.name)
+        active = attributes.get("mlflow")
+        self.experiment_id = find_experiment(self.client, self.uri, home, ledger.name, active)
+        self._is_guest = active is not None and active["experiment"] == self.experiment_id
         self.tables = open_tables(self.client, self.uri, self.experiment_id, self.inputs)
-        self._show_view(view_tags(spec, self.uid, attributes["objectives"], ledger.directions))
+        if not self._is_guest:  # an experiment of the user keeps its view
+            self._show_view(view_tags(spec, self.uid, attributes["objectives"], ledger.directions))
         self.runs: dict[str, str] = {}  # complete runs by trial number as text; the parent run as "study"
         self._unfinished: dict[str, str] = {}  # runs of open trials, and incomplete runs of finished trials
         self._remembered = 0.0
@@ -126,23 +129,6 @@ class Projection:
         self.client.set_tag(self.parent, "study.state", "interrupted")
         self.client.set_terminated(self.parent, "KILLED")
 
-    def _experiment(self, name: str) -> str:
-        from mlflow.exceptions import MlflowException
-
-        name = os.environ.get("MLFLOW_EXPERIMENT_NAME") or name
-        experiment = self.client.get_experiment_by_name(name)
-        if experiment is None:
-            location = (self.home.artifacts / self.ledger.name).as_uri() if is_database(self.uri) else None
-            try:
-                return str(self.client.create_experiment(name, artifact_location=location))
-            except MlflowException:  # another study created it, or a reply was lost
-                experiment = self.client.get_experiment_by_name(name)
-                if experiment is None:
-                    raise
-        if experiment.lifecycle_stage == "deleted":
-            self.client.restore_experiment(experiment.experiment_id)
-        return str(experiment.experiment_id)
-
     def _show_view(self, wanted: Mapping[str, str]) -> None:
         there = self.client.get_experiment(self.experiment_id).tags
         for name, value in missing_tags(wanted, there).items():
@@ -190,7 +176,11 @@ class Projection:
 
     def _begin_parent(self) -> str:
         tags = identity_tags(self.ledger.name, self.uid) | {"study.state": "running"}
-        run = self.client.create_run(self.experiment_id, start_time=self.ledger.attributes["created"], tags=tags)
+        attributes = self.ledger.attributes
+        active = attributes.get("mlflow")
+        if self._is_guest and active is not None and "parent" in active:
+            tags["mlflow.parentRunId"] = active["parent"]
+        run = self.client.create_run(self.experiment_id, start_time=attributes["created"], tags=tags)
         self.runs[_PARENT] = str(run.info.run_id)
         return self.runs[_PARENT]
 
