@@ -5,7 +5,15 @@ import importlib
 
 import pytest
 
-MODULES = ("engine.estimators", "engine.prediction", "engine.testing", "engine.training")
+MODULES = (
+    "engine.estimators",
+    "engine.prediction",
+    "engine.testing",
+    "engine.training",
+    "study.api.declaration",
+    "study.api.ranges",
+    "study.api.study",
+)
 
 
 @pytest.mark.parametrize("name", MODULES)
