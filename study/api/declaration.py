@@ -32,6 +32,7 @@ _KEY_OF = {
     "folds": ("data", "folds"),
     "group": ("data", "group"),
     "time": ("data", "time"),
+    "weight": ("data", "weight"),
     "metric": ("search", "metric"),
     "trials": ("search", "trials"),
     "sampler": ("search", "sampler"),
@@ -60,6 +61,7 @@ class Arguments:
     folds: int | None = None
     group: str | None = None
     time: str | None = None
+    weight: str | None = None
     seed: int = 0
     data_options: Mapping[str, object] | None = None
     search: Mapping[str, object] | None = None

@@ -43,6 +43,7 @@ class Study(StudyActions):
             none for a larger one; 0 means none.
         group: a column whose equal values stay in one part.
         time: a column by which train comes before dev before test.
+        weight: a column that says how much each training row counts in the cost.
         seed: of the split, the sampler and the networks.
         home: the folder that holds all state; None takes STUDY_HOME, or else ./mlruns.
         storage: address of a PostgreSQL database for the ledger; None takes STUDY_STORAGE, or else a file of the home.
@@ -87,6 +88,7 @@ class Study(StudyActions):
         folds: int | None = None,
         group: str | None = None,
         time: str | None = None,
+        weight: str | None = None,
         seed: int = 0,
         home: str | Path | None = None,
         storage: str | None = None,
@@ -108,6 +110,7 @@ class Study(StudyActions):
             folds=folds,
             group=group,
             time=time,
+            weight=weight,
             seed=seed,
             data_options=data_options,
             search=search,

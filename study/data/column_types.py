@@ -14,7 +14,7 @@ _KINDS = ("numeric", "categorical", "boolean", "dates", "drop", "ignore")
 
 def kinds_of(frame: pd.DataFrame, target: str | None, given: Mapping[str, object]) -> dict[str, object]:
     """Return the keys of `[data]` that say what the types of a table say, but for columns that `given` names."""
-    taken = {given.get("group"), given.get("time"), target}
+    taken = {given.get("group"), given.get("time"), given.get("weight"), target}
     for key in _KINDS:
         names = given.get(key)
         taken |= set(names) if isinstance(names, list | tuple) else set()

@@ -33,6 +33,8 @@ WRITTEN: dict[str, object] = {
     "encoding": "utf-8",
     "skip_lines": 0,
 }
+_ROLES = ("group", "time", "weight")
+_LISTS = ("numeric", "categorical", "boolean", "dates", "drop", "ignore", "keep_na")
 _SINGLE = (str, bytes, int, float, complex, np.generic)
 
 
@@ -80,6 +82,7 @@ def file_of(data: object, target: object, given: Mapping[str, object]) -> Memory
     if isinstance(data, tuple):
         return _file_of_pair(data, target, given)
     frame = _named(_frame_of(data))
+    _check_columns(list(frame.columns), given)
     return _csv_of(frame, None if target is None else _find_target(list(frame.columns), target), given)
 
 
@@ -103,6 +106,7 @@ def _file_of_pair(data: tuple[object, ...], target: object, given: Mapping[str, 
     if name in frame.columns:
         raise UserError(f"target: X has a column {name!r} too; give y another name with target=")
     _check_lengths(len(frame), len(y))
+    _check_columns([*frame.columns, name], given)
     return _csv_of(frame.assign(**{name: y}), name, given)
 
 
@@ -212,6 +216,20 @@ def _find_target(columns: Sequence[str], target: object) -> str:
     if str(target) not in columns:
         raise UserError(f"target: {target!r} is not a column; {did_you_mean(str(target), columns)}")
     return str(target)
+
+
+def _check_columns(columns: Sequence[str], given: Mapping[str, object]) -> None:
+    """Check that the columns that keys of `[data]` name are there.
+
+    Raises:
+        UserError: one of them is not.
+    """
+    for key in (*_ROLES, *_LISTS):
+        names = given.get(key)
+        for name in names if isinstance(names, list | tuple) else [names] if isinstance(names, str) else []:
+            if name not in columns:
+                argument = key if key in _ROLES else f'data_options["{key}"]'
+                raise UserError(f"{argument}: {name!r} is not a column; {did_you_mean(str(name), columns)}")
 
 
 def _csv_of(frame: pd.DataFrame, target: str | None, given: Mapping[str, object]) -> MemoryFile:

@@ -181,6 +181,23 @@ def test_what_is_no_table_of_single_values_is_refused(
 
 
 @pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"group": "twon"}, "group: 'twon' is not a column; did you mean 'town'?"),
+        ({"data_options": {"drop": ["twon"]}}, "data_options[\"drop\"]: 'twon' is not a column; did you mean 'town'?"),
+        ({"data_options": {"separator": ";"}}, 'data_options["separator"]: does not apply to data in memory'),
+    ],
+)
+def test_a_column_that_is_not_there_is_refused(arguments: dict[str, Any], words: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError) as caught:
+        Study(mixed(), "kind", home=tmp_path, **arguments)
+    assert str(caught.value).startswith(words)
+    with pytest.raises(UserError, match=r"^target: 'kin' is not a column; did you mean 'kind'"):
+        Study(mixed(), "kin", home=tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
     ("pair", "words"),
     [
         (([[1], [2]], [1]), "data: X has 2 rows and y has 1 row; they must match"),
