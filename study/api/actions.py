@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from study.evaluation.comparison import Comparison
     from study.ledger.confirmation import Confirmation, Recheck
+    from study.model.evaluate import Evaluation
     from study.model.finalize import Final
     from study.planning.plan import Plan
 
@@ -254,6 +255,27 @@ class StudyActions(StudyResults):
             warn_of(notes)
             return made
         return predict_table(self.home, self.name, table)
+
+    def evaluate(self, table: "pd.DataFrame | str | Path") -> "Evaluation":
+        """Return what the final model scores on new labeled rows: .value, .metrics, ….
+
+        `finalize` has evaluated it on the test set; this is for rows that the study has never seen.
+
+        Args:
+            table: with the target and the columns that the model was trained on, or the path of such a file.
+
+        Warns:
+            DataWarning: of cells that do not fit their column.
+
+        Raises:
+            UserError: the study has not been finalized, a column is missing, or a label is not one of the classes.
+        """
+        from study.model.evaluate import evaluate
+        from study.model.predict import warn_of
+
+        found = evaluate(self.home, self.name, Path(table) if isinstance(table, str) else table)
+        warn_of(found.notes)
+        return found
 
     def _sync(self, said: Callable[[str], None], *, tracking: bool) -> None:
         """Show in MLflow what has gone into the ledger; in a process of its own, as logging a model takes hold of the

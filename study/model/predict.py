@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,50 @@ if TYPE_CHECKING:
     from study.data.tables import Table
 
 
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Rows to predict, with the final model.
+
+    Attributes:
+        attributes: of the study.
+        model: the pipeline.
+        frame: the rows, with at least the columns of the model.
+        place: what messages call them.
+        decimal: the decimal mark of text cells.
+        notes: on how the file was read.
+    """
+
+    attributes: StudyAttributes
+    model: Pipeline
+    frame: pd.DataFrame
+    place: str
+    decimal: str = "."
+    notes: tuple[str, ...] = ()
+
+
+def read_rows(home: Home, name: str, table: pd.DataFrame | Path) -> Rows:
+    """Return the rows of a table or a file, with the final model of a study; see `predict_file`.
+
+    Raises:
+        UserError: as `predict_file`, but for cells that cannot be read.
+    """
+    attributes, model = _load(home, name)
+    if isinstance(table, pd.DataFrame):
+        _check_columns(model, table, "the table")
+        return Rows(attributes, model, table, "the table")
+    spec, dialect = parse_spec(attributes["spec"], name).data, attributes["finalized"][-1].get("dialect", {})
+    read, notes = _read_file(table, spec, dialect, model)
+    if table.suffix.lower() != ".parquet":
+        model.named_steps["cells"].set_params(decimal=read.decimal)
+    return Rows(attributes, model, read.frame, str(table), read.decimal, notes)
+
+
+def predict_rows(rows: Rows) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Return a row of predictions for each row, and notes on cells that do not fit their column."""
+    typed, misfits = rows.model.named_steps["cells"].read(rows.frame, where=rows.place)
+    return predictions(rows.model, typed), notes_on(misfits, rows.place)
+
+
 def predict_file(home: Home, name: str, file: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """Return a row of predictions for each row of a file, and notes on ignored columns and cells that do not fit.
 
@@ -38,13 +83,9 @@ def predict_file(home: Home, name: str, file: Path) -> tuple[pd.DataFrame, tuple
         UserError: the study or file does not exist, there is no model yet, a column is missing, or none of its cells
             can be read.
     """
-    attributes, model = _load(home, name)
-    spec, dialect = parse_spec(attributes["spec"], name).data, attributes["finalized"][-1].get("dialect", {})
-    table, notes = _read_file(file, spec, dialect, model)
-    if file.suffix.lower() != ".parquet":
-        model.named_steps["cells"].set_params(decimal=table.decimal)
-    made, misfits = _predict(model, table.frame, str(file))
-    return made, (*notes, *_passed_over(attributes, model, table.frame), *misfits)
+    rows = read_rows(home, name, file)
+    made, misfits = predict_rows(rows)
+    return made, (*rows.notes, *_passed_over(rows.attributes, rows.model, rows.frame), *misfits)
 
 
 def predict_table(home: Home, name: str, table: pd.DataFrame) -> pd.DataFrame:
@@ -53,9 +94,7 @@ def predict_table(home: Home, name: str, table: pd.DataFrame) -> pd.DataFrame:
     Raises:
         UserError: as in `predict_file`.
     """
-    _, model = _load(home, name)
-    _check_columns(model, table, "the table")
-    made, misfits = _predict(model, table, "the table")
+    made, misfits = predict_rows(read_rows(home, name, table))
     warn_of(misfits)
     return made.set_axis(table.index)
 
@@ -115,13 +154,6 @@ def _passed_over(attributes: StudyAttributes, model: Pipeline, cells: pd.DataFra
 
 def _columns(model: Pipeline) -> list[str]:
     return [column for column, _, _ in model.named_steps["cells"].columns]
-
-
-def _predict(model: Pipeline, cells: pd.DataFrame, where: str) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Return the predictions, and notes on cells that do not fit their column."""
-    typed, misfits = model.named_steps["cells"].read(cells, where=where)
-    notes = notes_on(misfits, where)
-    return predictions(model, typed), notes
 
 
 def write_predictions(made: pd.DataFrame, out: Path | None, *, safe_csv: bool = False) -> None:

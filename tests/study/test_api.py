@@ -114,6 +114,21 @@ def test_rows_of_a_frame_are_predicted_as_those_of_the_file(table: Study, tmp_pa
         table.predict(rows[["town"]])
 
 
+@pytest.mark.slow
+def test_the_final_model_is_evaluated_on_rows_with_labels(table: Study, tmp_path: Path) -> None:
+    frame = pd.read_csv(tmp_path / "table.csv")
+    found = table.evaluate(frame)
+    predicted = table.predict(frame)["prediction"]
+    assert (found.metric, found.m) == ("accuracy", len(frame))
+    assert found.value == found.metrics["accuracy"] == pytest.approx((predicted == frame["kind"]).mean())
+    assert table.evaluate(tmp_path / "table.csv") == found
+    assert table.evaluate(frame.assign(kind=frame["kind"].where(frame.index > 9))).m == len(frame) - 10
+    with pytest.raises(UserError, match="the table: the target 'kind' is not a column"):
+        table.evaluate(frame.drop(columns="kind"))
+    with pytest.raises(UserError, match="the test set has the class 'huge', which train does not have"):
+        table.evaluate(frame.assign(kind="huge"))
+
+
 def test_html_shows_names_as_text(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     study = Study.load("small", finished)
     trials = study.trials_dataframe().assign(params_activation=["<i>tanh</i>", "<i>relu</i>"] * 6)
