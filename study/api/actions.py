@@ -1,19 +1,13 @@
 """What can be done with a study, for `Study`: run, confirm, compare, recheck, finalize, predict, report."""
 
-import os
-import subprocess
-import sys
-import tempfile
-from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from study import exit_status
 from study.api.deprecation import renamed
 from study.api.progress_line import ProgressLine
 from study.api.results import StudyResults
-from study.exit_status import ExitCode
+from study.api.syncing import sync_apart
 from study.spec import DeclaredSpec
 from study.text.formatting import agree, counted
 
@@ -145,7 +139,8 @@ class StudyActions(StudyResults):
         finally:
             line.end()
             self.refresh()
-        self._sync(line.said, tracking=tracking)
+        if tracking:
+            sync_apart(self.home, self.name, line.said)
         return outcome
 
     def compare(self, *trials: int | str, picture: str | Path | None = None) -> "Comparison":
@@ -233,14 +228,16 @@ class StudyActions(StudyResults):
             final = finalize(self.home, self.name, trial=trial, with_dev=with_dev, again=again)
         finally:
             self.refresh()
-        self._sync(ProgressLine(quiet=False).said, tracking=tracking)
+        if tracking:
+            sync_apart(self.home, self.name, ProgressLine(quiet=False).said)
         return final
 
-    def predict(self, table: "pd.DataFrame | str | Path") -> "pd.DataFrame":
+    def predict(self, table: object) -> "pd.DataFrame":
         """Return the final model's prediction for each row of a table, with a probability for each class.
 
         Args:
-            table: with the columns that the model was trained on, in any order, or a .csv, .tsv or .parquet file.
+            table: a DataFrame with the columns that the model was trained on, in any order; a matrix (m, n), if X was
+                one; or the path of a .csv, .tsv or .parquet file.
 
         Warns:
             DataWarning: of cells that do not fit their column, and of what else `study predict` notes of a file.
@@ -248,21 +245,22 @@ class StudyActions(StudyResults):
         Raises:
             UserError: the study has not been finalized, a column is missing, or no cell of a column can be read.
         """
+        from study.data.frames import rows_of
         from study.model.predict import predict_file, predict_table, warn_of
 
         if isinstance(table, str | Path):
             made, notes = predict_file(self.home, self.name, Path(table))
             warn_of(notes)
             return made
-        return predict_table(self.home, self.name, table)
+        return predict_table(self.home, self.name, rows_of(table))
 
-    def evaluate(self, table: "pd.DataFrame | str | Path") -> "Evaluation":
+    def evaluate(self, table: object) -> "Evaluation":
         """Return what the final model scores on new labeled rows: .value, .metrics, ….
 
         `finalize` has evaluated it on the test set; this is for rows that the study has never seen.
 
         Args:
-            table: with the target and the columns that the model was trained on, or the path of such a file.
+            table: a DataFrame with the target and the columns that the model was trained on, or the path of a file.
 
         Warns:
             DataWarning: of cells that do not fit their column.
@@ -270,26 +268,14 @@ class StudyActions(StudyResults):
         Raises:
             UserError: the study has not been finalized, a column is missing, or a label is not one of the classes.
         """
+        from study.data.frames import rows_of
         from study.model.evaluate import evaluate
         from study.model.predict import warn_of
 
-        found = evaluate(self.home, self.name, Path(table) if isinstance(table, str) else table)
+        rows = Path(table) if isinstance(table, str | Path) else rows_of(table)
+        found = evaluate(self.home, self.name, rows)
         warn_of(found.notes)
         return found
-
-    def _sync(self, said: Callable[[str], None], *, tracking: bool) -> None:
-        """Show in MLflow what has gone into the ledger; in a process of its own, as logging a model takes hold of the
-        store and the experiment that a notebook may have set for itself."""
-        if not tracking:
-            return
-        command = [sys.executable, "-m", "study", "sync", self.name, "--home", str(self.home.path)]
-        with tempfile.TemporaryDirectory(prefix="study-status-") as folder:
-            path = Path(folder) / "status.json"
-            known = os.environ | {"STUDY_STORAGE": self.home.storage or "", exit_status.VARIABLE: str(path)}
-            done = subprocess.run(command, env=known, capture_output=True, check=False)  # noqa: S603 - ours
-            status = exit_status.read_status(path, done.returncode)
-        if status.code != ExitCode.DONE:
-            said(f"not in MLflow yet: {status.message or status.reason}")
 
 
 def _workers(n_jobs: int | None) -> int | None:

@@ -18,6 +18,7 @@ from engine.state import write_whole
 from study.data import cells
 from study.data.arrays import feature_names
 from study.data.column_types import kinds_of
+from study.data.frames import frame_of, is_table
 from study.errors import UserError, did_you_mean
 from study.text.formatting import counted
 
@@ -81,7 +82,7 @@ def file_of(data: object, target: object, given: Mapping[str, object]) -> Memory
     """
     if isinstance(data, tuple):
         return _file_of_pair(data, target, given)
-    frame = _named(_frame_of(data))
+    frame = _named(frame_of(data))
     _check_columns(list(frame.columns), given)
     return _csv_of(frame, None if target is None else _find_target(list(frame.columns), target), given)
 
@@ -93,8 +94,8 @@ def _file_of_pair(data: tuple[object, ...], target: object, given: Mapping[str, 
     if target is not None and not isinstance(target, str):
         raise UserError(f"target: must be a name for y, or be left out with a pair (X, y), got {target!r}")
     X, y = data[0], _vector(data[1])
-    if _is_table(X):
-        frame = _named(_frame_of(X))
+    if is_table(X):
+        frame = _named(frame_of(X))
     else:
         array = _array(X)
         if array.ndim > 2:
@@ -123,39 +124,6 @@ def _npz_of(X: "np.ndarray", y: pd.Series, target: str | None) -> MemoryFile:
 def _check_lengths(examples: int, labels: int) -> None:
     if examples != labels:
         raise UserError(f"data: X has {counted(examples, 'row')} and y has {counted(labels, 'row')}; they must match")
-
-
-def _is_table(data: object) -> bool:
-    if isinstance(data, pd.DataFrame | np.ndarray):
-        return isinstance(data, pd.DataFrame)
-    return any(hasattr(data, name) for name in ("__arrow_c_stream__", "to_pandas", "__dataframe__"))
-
-
-def _frame_of(data: object) -> pd.DataFrame:
-    """Return a table as a pandas DataFrame with a plain index."""
-    if isinstance(data, pd.DataFrame):
-        frame = data
-    elif hasattr(data, "__arrow_c_stream__"):  # polars, pyarrow, duckdb
-        frame = _of_arrow(data)
-    elif hasattr(data, "to_pandas"):
-        frame = data.to_pandas()
-    elif hasattr(data, "__dataframe__"):
-        frame = pd.api.interchange.from_dataframe(data)
-    else:
-        raise UserError(
-            f"data: must be a DataFrame, a pair (X, y) of arrays or the path of a table, got {type(data).__name__}"
-        )
-    if not isinstance(frame, pd.DataFrame):
-        raise UserError(f"data: must be a table with columns, got {type(data).__name__}; give a DataFrame")
-    return frame.reset_index(drop=True)
-
-
-def _of_arrow(data: object) -> object:
-    """Return a table of Arrow's, or anything that gives one, as a DataFrame with its types; other data unchanged."""
-    try:
-        return pa.table(data).to_pandas(types_mapper=pd.ArrowDtype, ignore_metadata=True)
-    except pa.ArrowInvalid:  # a column, say
-        return data
 
 
 def _array(X: object) -> "np.ndarray":

@@ -98,6 +98,7 @@ def test_all_tables_of_a_spec_can_be_set(table: Path) -> None:
     assert not study.home.path.exists()
 
 
+@pytest.mark.slow
 def test_what_is_drafted_gives_way(table: Path) -> None:
     assert study_of(table).spec.data.folds == 5
     assert study_of(table, folds=0).spec.data.folds is None

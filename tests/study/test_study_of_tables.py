@@ -69,6 +69,7 @@ def ran(study: Study) -> tuple[str, list[str | None]]:
     return str(with_data["fingerprint"]), [trial.fingerprint for trial in study.trials]
 
 
+@pytest.mark.slow
 def test_a_frame_its_csv_file_and_its_toml_are_one_study(tmp_path: Path) -> None:
     frame = mixed()
     frame.to_csv(tmp_path / "mixed.csv", index=False)
@@ -84,6 +85,7 @@ def test_a_frame_its_csv_file_and_its_toml_are_one_study(tmp_path: Path) -> None
     assert [each for _, _, each in fingerprints(tmp_path / "c")] == expected[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "as_type",
     [
@@ -105,6 +107,7 @@ def test_a_table_of_other_types_with_these_values_is_the_same(
     assert ran(other)[1] == kept[1]
 
 
+@pytest.mark.slow
 def test_arrays_are_the_table_of_their_columns(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     X = rng.normal(size=(ROWS, 2))
@@ -119,6 +122,27 @@ def test_arrays_are_the_table_of_their_columns(tmp_path: Path) -> None:
     assert ran(Study(pa.table(frame), -1, home=tmp_path / "f", **FIXED)) == expected
 
 
+@pytest.mark.slow
+def test_rows_in_any_form_are_predicted_alike(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(ROWS, 2))
+    study = Study((X, X[:, 0] > 0), home=tmp_path, **FIXED)
+    study.run(n_trials=1, n_jobs=1, tracking=False, show_progress=False).finalize(tracking=False)
+    frame = pd.DataFrame(X, columns=["x_0", "x_1"])
+    predicted = study.predict(frame)
+    pd.testing.assert_frame_equal(study.predict(X), predicted)
+    pd.testing.assert_frame_equal(study.predict(pa.table(frame)), predicted)
+    assert study.evaluate(pa.table(frame.assign(target=X[:, 0] > 0))).m == ROWS
+
+
+def test_categories_and_texts_of_arrow_keep_their_kinds(tmp_path: Path) -> None:
+    text = pa.array(["NA", "b"] * 20, pa.string_view())
+    codes = pa.DictionaryArray.from_arrays(pa.array([0, 1] * 20, pa.uint32()), pa.array(["1", "2"], pa.string_view()))
+    table = pa.table({"text": text, "code": codes, "x": range(40), "y": ["k", "l", "l", "k"] * 10})
+    spec = Study(table, "y", home=tmp_path, **FIXED).spec.data
+    assert (spec.categorical, spec.keep_na) == (("code",), ("text",))
+
+
 def test_images_become_an_npz_file(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     X = rng.integers(0, 255, (ROWS, 4, 4)).astype("uint8")
@@ -129,6 +153,7 @@ def test_images_become_an_npz_file(tmp_path: Path) -> None:
     assert ran(study) == ran(Study(tmp_path / "t.npz", home=tmp_path / "b", **FIXED))
 
 
+@pytest.mark.slow
 def test_the_same_table_is_written_once_and_found_by_another_process(tmp_path: Path) -> None:
     study = Study(mixed(), "kind", home=tmp_path, **FIXED)
     again = Study(mixed(), "kind", home=tmp_path, **FIXED)
@@ -144,6 +169,7 @@ def test_the_same_table_is_written_once_and_found_by_another_process(tmp_path: P
     )
 
 
+@pytest.mark.slow
 def test_a_home_that_was_moved_goes_on_with_the_same_table(tmp_path: Path) -> None:
     (trial,) = ran(Study(mixed(), "kind", home=tmp_path / "a", **FIXED))[1]
     (tmp_path / "a").rename(tmp_path / "b")
