@@ -182,7 +182,7 @@ def _find_target(columns: Sequence[str], target: object) -> str:
             )
         return columns[target]
     if str(target) not in columns:
-        raise UserError(f"target: {target!r} is not a column; {did_you_mean(str(target), columns)}")
+        raise UserError(f"target: column {target!r} not found; {did_you_mean(str(target), columns)}")
     return str(target)
 
 
@@ -197,7 +197,7 @@ def _check_columns(columns: Sequence[str], given: Mapping[str, object]) -> None:
         for name in names if isinstance(names, list | tuple) else [names] if isinstance(names, str) else []:
             if name not in columns:
                 argument = key if key in _ROLES else f'data_options["{key}"]'
-                raise UserError(f"{argument}: {name!r} is not a column; {did_you_mean(str(name), columns)}")
+                raise UserError(f"{argument}: column {name!r} not found; {did_you_mean(str(name), columns)}")
 
 
 def _csv_of(frame: pd.DataFrame, target: str | None, given: Mapping[str, object]) -> MemoryFile:

@@ -51,7 +51,7 @@ def evaluate(home: Home, name: str, table: pd.DataFrame | Path) -> Evaluation:
     target, frame = str(rows.attributes["data"]["target"]), rows.frame
     if target not in frame.columns:
         there = [str(column) for column in frame.columns]
-        raise UserError(f"{rows.place}: the target {target!r} is not a column; {did_you_mean(target, there)}")
+        raise UserError(f"{rows.place}: target column {target!r} not found; {did_you_mean(target, there)}")
     network = rows.model.named_steps["network"]
     is_classifier = isinstance(network, NetworkClassifier)
     classes = tuple(network.classes) if is_classifier else ()

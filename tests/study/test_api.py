@@ -123,9 +123,9 @@ def test_the_final_model_is_evaluated_on_rows_with_labels(table: Study, tmp_path
     assert found.value == found.metrics["accuracy"] == pytest.approx((predicted == frame["kind"]).mean())
     assert table.evaluate(tmp_path / "table.csv") == found
     assert table.evaluate(frame.assign(kind=frame["kind"].where(frame.index > 9))).m == len(frame) - 10
-    with pytest.raises(UserError, match="the table: the target 'kind' is not a column"):
+    with pytest.raises(UserError, match="the table: target column 'kind' not found"):
         table.evaluate(frame.drop(columns="kind"))
-    with pytest.raises(UserError, match="the test set has the class 'huge', which train does not have"):
+    with pytest.raises(UserError, match="classes that train does not have: 'huge'"):
         table.evaluate(frame.assign(kind="huge"))
 
 
@@ -144,7 +144,7 @@ def test_html_shows_names_as_text(finished: Path, monkeypatch: pytest.MonkeyPatc
         (lambda home: Study.load("smal", home), "did you mean 'small'?"),
         (lambda home: Study.from_toml("nowhere.toml", home), "nowhere.toml: no such file"),
         (lambda home: Study.load("small", home).curve(99), "trial 99 of study 'small' is not there; there are 12"),
-        (lambda home: Study("nowhere.csv", "y", home=home), "there is no file"),
+        (lambda home: Study("nowhere.csv", "y", home=home), "not found"),
         (lambda home: Study.from_toml(home.parent / "small.toml", home / "new").best_params, "no complete trial yet"),
     ],
 )

@@ -27,18 +27,18 @@ def study_of(table: Path, **arguments: Any) -> Study:
     ("arguments", "message"),
     [
         ({"space": {"depth": -1}}, 'space["depth"]: must be from 0 to 50, got -1'),
-        ({"space": {"depth": Int(3, 1)}}, 'space["depth"]: low must be at most high, got low = 3 and high = 1'),
+        ({"space": {"depth": Int(3, 1)}}, 'space["depth"]: low must not be above high, got low = 3 and high = 1'),
         ({"space": {"dept": 1}}, "space[\"dept\"]: unknown key; did you mean 'depth'?"),
-        ({"space": {"optimizer": ["adm"]}}, "space[\"optimizer\"]: 'adm' is not known; did you mean 'adam'?"),
+        ({"space": {"optimizer": ["adm"]}}, "space[\"optimizer\"]: unknown optimizer 'adm'; did you mean 'adam'?"),
         ({"space": [1]}, "space: must be a dict, got [1]"),
         ({"trials": 0}, "trials: must be at least 1, got 0"),
-        ({"metric": "acuracy"}, "metric: 'acuracy' is not known; did you mean 'accuracy'?"),
-        ({"sampler": "tp"}, "sampler: 'tp' is not known; did you mean 'tpe'?"),
+        ({"metric": "acuracy"}, "metric: unknown metric 'acuracy'; did you mean 'accuracy'?"),
+        ({"sampler": "tp"}, "sampler: unknown value 'tp'; did you mean 'tpe'?"),
         ({"split": (0.5, 0.6, 0.2)}, "split: must sum to 1"),
         ({"folds": 1}, "folds: must be at least 2, got 1"),
         ({"seed": -1}, "seed: must be at least 0, got -1"),
         ({"name": "a b"}, "name: must be 1 to 100 letters"),
-        ({"group": "a", "time": "b"}, "give group or time, not both"),
+        ({"group": "a", "time": "b"}, "group and time are mutually exclusive"),
         ({"data_options": {"scal": "none"}}, "data_options[\"scal\"]: unknown key; did you mean 'scale'?"),
         ({"data_options": {"split": [1]}, "split": [1]}, 'split: is also given as data_options["split"]; keep one'),
         ({"search": {"in_flight": 0}}, 'search["in_flight"]: must be at least 1, got 0'),
@@ -56,7 +56,7 @@ def test_an_error_names_the_argument_in_the_words_of_the_spec(
 def test_a_target_has_to_be_named(table: Path) -> None:
     with pytest.raises(UserError, match=r"^target: is missing; name the column to predict"):
         Study(table, home=table.parent)
-    with pytest.raises(UserError, match="'z' is not a column"):
+    with pytest.raises(UserError, match="column 'z' not found"):
         Study(table, "z", home=table.parent)
 
 

@@ -209,8 +209,8 @@ def test_what_is_no_table_of_single_values_is_refused(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"group": "twon"}, "group: 'twon' is not a column; did you mean 'town'?"),
-        ({"data_options": {"drop": ["twon"]}}, "data_options[\"drop\"]: 'twon' is not a column; did you mean 'town'?"),
+        ({"group": "twon"}, "group: column 'twon' not found; did you mean 'town'?"),
+        ({"data_options": {"drop": ["twon"]}}, "data_options[\"drop\"]: column 'twon' not found; did you mean 'town'?"),
         ({"data_options": {"separator": ";"}}, 'data_options["separator"]: does not apply to data in memory'),
     ],
 )
@@ -218,7 +218,7 @@ def test_a_column_that_is_not_there_is_refused(arguments: dict[str, Any], words:
     with pytest.raises(UserError) as caught:
         Study(mixed(), "kind", home=tmp_path, **arguments)
     assert str(caught.value).startswith(words)
-    with pytest.raises(UserError, match=r"^target: 'kin' is not a column; did you mean 'kind'"):
+    with pytest.raises(UserError, match=r"^target: column 'kin' not found; did you mean 'kind'"):
         Study(mixed(), "kin", home=tmp_path)
     assert not list(tmp_path.iterdir())
 
