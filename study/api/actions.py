@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from study.evaluation.comparison import Comparison
     from study.ledger.confirmation import Confirmation, Recheck
     from study.model.evaluate import Evaluation
-    from study.model.finalize import Final
-    from study.planning.plan import Plan
+    from study.model.final import Final
+    from study.planning.record import Plan
 
 
 class StudyActions(StudyResults):

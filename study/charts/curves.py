@@ -9,10 +9,10 @@ from engine.activations import Array
 from engine.metrics import METRICS
 from engine.training_chunk import mean_value
 from study.charts.chart import WIDTH, Axis, Chart, Dots, Mark, path
-from study.charts.colors import CLASSES
 from study.charts.scales import Numbers
 from study.charts.words import shorten
 from study.ledger.trial_artifact import TrialFile
+from study.text.colors import CLASSES
 
 MOST = 300  # maximum number of points of a trial's curve, since every run has one: a millisecond, a few kilobytes
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from html import escape as escape_html
 
 from study.charts.chart import HEIGHT, WIDTH, Axis, Chart, Mark
-from study.charts.colors import CLASSES, LIGHT
 from study.charts.labels import fits, width_of, within
 from study.charts.scales import Ticks
+from study.text.colors import CLASSES, LIGHT
 from study.text.printable import printable
 
 PLOT_WIDTH, PLOT_HEIGHT, ROW = 640, 300, 48  # size of the plot, and height of a row of names, in pixels

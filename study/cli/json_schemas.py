@@ -10,9 +10,10 @@ from pydantic import TypeAdapter
 from study.cli.views.trial import TrialAnswer
 from study.evaluation.comparison import Comparison
 from study.ledger.answers import StudyAnswer, StudyLine
-from study.ledger.confirmation import ConfirmAnswer, Recheck
-from study.model.finalize import Final
-from study.planning.plan import Plan
+from study.ledger.confirmation import ConfirmAnswer
+from study.ledger.recheck import Recheck
+from study.model.final import Final
+from study.planning.record import Plan
 from study.report.facts import ReportAnswer
 from study.service import schemas as service
 from study.text.records import IF_ANY, Json, key_of, properties_of

@@ -36,7 +36,6 @@ def confirm(
         from study.cli.terminal import ConfirmBar, print_record, print_warnings
         from study.cli.views.confirm import print_confirmed
         from study.evaluation.confirm import confirm as confirm_study
-        from study.ledger.confirmation import ConfirmAnswer
         from study.ledger.home import Home
         from study.ledger.results import summarize
 
@@ -45,8 +44,7 @@ def confirm(
         confirmation = confirm_study(place, name, top=top, seeds=seeds, jobs=jobs, said=said, progress=bar.update)
     summary = summarize(place, name)
     if json:
-        answer = ConfirmAnswer(**vars(confirmation), confirmed=confirmation.winner, finalize=summary.choice.final)
-        print_record(answer)
+        print_record(confirmation)
     else:
         print_confirmed(confirmation, summary)
         print_warnings(summary.warnings)

@@ -91,6 +91,16 @@ class CellReader(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scik
     def __sklearn_is_fitted__(self) -> bool:
         return True
 
+    @property
+    def feature_names_in_(self) -> npt.NDArray[np.object_]:
+        """Names of the columns that are used, in the order of training."""
+        return np.array([name for name, _, _ in self.columns], dtype=object)
+
+    @property
+    def n_features_in_(self) -> int:
+        """Number of columns that are used."""
+        return len(self.columns)
+
     def transform(self, X: pd.DataFrame) -> pd.DataFrame:
         """Return the typed columns of the frame, with rows in the same order, and warn about misfits.
 

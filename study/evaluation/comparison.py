@@ -5,6 +5,11 @@ from typing import Literal
 
 from study.ledger.confirmation import Part
 from study.spec.parameters import ParameterValue
+from study.text.cards import CardTable, Interval
+from study.text.formatting import counted, figures, p_value, plain, signed
+from study.text.records import Record
+
+_SHOWN = 2  # pairs that a line of text has room for
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,8 +65,8 @@ class ComparedPair:
     effect: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Comparison:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Comparison(Record):
     """A comparison of trials.
 
     Attributes:
@@ -87,3 +92,56 @@ class Comparison:
     pairs: tuple[ComparedPair, ...]
     parameters: dict[str, list[ParameterValue | None]]
     picture: str
+
+    def sentence(self, pair: ComparedPair) -> str:
+        """Return what a pair shows: which of the two is better, or that they are not significantly different."""
+        ahead = (pair.estimate > 0) == (self.direction == "maximize")
+        better, other = (pair.first, pair.second) if ahead else (pair.second, pair.first)
+        p = f"p {p_value(pair.p_holm)}{', Holm-adjusted' if len(self.pairs) > 1 else ''}"
+        if pair.different:
+            return f"{_named(better)} is better than {_named(other)}: {pair.effect} ({p})."
+        both = f"{_named(pair.first)} and {_named(pair.second)}"
+        return f"{both} are not significantly different: {pair.effect} ({p})."
+
+    def _lines(self) -> tuple[str, ...]:
+        examples = counted(self.m, "dev example" if self.part == "dev" else "example")
+        networks = counted(self.seeds, "fresh seed" if self.networks == "confirm" else "network")
+        title = f"Comparison by {self.metric} on {examples}, {networks} per trial"
+        shown = [self.sentence(pair) for pair in self.pairs[:_SHOWN]]
+        more = [f"… and {len(self.pairs) - 1} more pairs"] if len(self.pairs) > _SHOWN else []
+        return (title, *(shown[:1] if more else shown), *more)
+
+    def _tables(self) -> tuple[CardTable, ...]:
+        values = iter(figures([end for one in self.contenders for end in (one.value, one.low, one.high)]))
+        networks = [
+            (
+                _named(one.label),
+                next(values),
+                f"{next(values)} to {next(values)}",
+                Interval(one.value, one.low, one.high),
+                f"{one.parameters:,}",
+            )
+            for one in self.contenders
+        ]
+        gaps = iter(signed([end for pair in self.pairs for end in (pair.estimate, pair.low, pair.high)]))
+        pairs = [
+            (
+                f"{pair.first} − {pair.second}",
+                next(gaps),
+                f"{next(gaps)} to {next(gaps)}",
+                p_value(pair.p_holm).removeprefix("= "),
+                pair.test,
+            )
+            for pair in self.pairs
+        ]
+        differing = [(name, *map(plain, values)) for name, values in self.parameters.items()]
+        labels = tuple(_named(one.label) for one in self.contenders)
+        tables = (
+            CardTable(networks, ("trial", self.metric, "95% interval", "", "parameters")),
+            CardTable(pairs, ("difference", self.metric, "95% interval", "p", "test")),
+        )
+        return (*tables, CardTable(differing, ("differs in", *labels))) if differing else tables
+
+
+def _named(label: str) -> str:
+    return f"trial {label}" if label.isdecimal() else label

@@ -14,10 +14,10 @@ from study.evaluation.confirm_progress import ProgressFile
 from study.evaluation.retrain import Retrained, Retraining
 from study.evaluation.selection import ScoredConfiguration, select_best
 from study.execution import Workers
-from study.ledger.confirmation import Candidate, Confirmation, FailedCandidate, Part, SearchBest
+from study.ledger.confirmation import Candidate, ConfirmAnswer, Confirmation, FailedCandidate, Part, SearchBest
 from study.ledger.home import Home
 from study.ledger.ledger import RESULT
-from study.ledger.results import Summary, TrialRow, candidates, digest, is_current
+from study.ledger.results import Summary, TrialRow, candidates, digest, is_current, summarize
 from study.search.memory import check_retraining
 from study.search.search_space import complete
 from study.search.session import StudySession
@@ -37,7 +37,7 @@ def confirm(
     jobs: int | None = None,
     said: Callable[[str], None],
     progress: Callable[[float], None] = lambda _: None,
-) -> Confirmation:
+) -> ConfirmAnswer:
     """Confirm a study, and store the result in the ledger. Configurations that were already retrained are reused.
 
     Args:
@@ -54,16 +54,17 @@ def confirm(
     with StudySession.open(home, name) as session:
         usual = session.spec.confirm or ConfirmSpec.model_validate({})
         top, seeds = top or usual.top, seeds or usual.seeds
-        known = _known(session, session.summary, top, seeds)
-        if known is not None:
-            return known
-        objective = session.objective
-        with session.writing():
-            objective.write_data()
-            workers = Workers.of(session.spec.search, jobs)
-            _check_memory(session, top, seeds, workers.jobs)
-            with workers:
-                return confirm_with(session, workers, said, progress, top=top, seeds=seeds)
+        found = _known(session, session.summary, top, seeds)
+        if found is None:
+            objective = session.objective
+            with session.writing():
+                objective.write_data()
+                workers = Workers.of(session.spec.search, jobs)
+                _check_memory(session, top, seeds, workers.jobs)
+                with workers:
+                    found = confirm_with(session, workers, said, progress, top=top, seeds=seeds)
+    final = summarize(home, name).choice.final
+    return ConfirmAnswer(**vars(found), confirmed=found.winner, finalize=final)
 
 
 def _check_memory(session: StudySession, top: int, seeds: int, jobs: int) -> None:

@@ -20,8 +20,9 @@ from study.errors import UserError
 from study.evaluation.retrain import Retrained, Retraining
 from study.evaluation.selection import ScoredConfiguration, select_best
 from study.execution import Workers
-from study.ledger.confirmation import FailedRecheck, OldBest, Part, Recheck, RecheckCandidate
+from study.ledger.confirmation import Part
 from study.ledger.home import Home, StudyFolder
+from study.ledger.recheck import FailedRecheck, OldBest, Recheck, RecheckCandidate
 from study.ledger.results import TrialRow, candidates
 from study.search import Listener, Search
 from study.search.memory import check_memory, check_retraining

@@ -1,11 +1,12 @@
-"""Records of the results of `study confirm` and `study recheck`: retrained configurations, and the selected ones."""
+"""What `study confirm` finds, as records: configurations that were retrained, and which of them was selected."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from study.spec.parameters import ParameterValue
-from study.text.records import from_json
+from study.text.cards import CardTable, Interval
+from study.text.formatting import agree, counted, figures
+from study.text.records import Record, from_json
 
 Part = Literal["dev", "confirm"]
 """The examples that are predicted."""
@@ -84,31 +85,10 @@ class _Trial:
     search_value: float | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class _NamedTrial:
-    """A trial of the study, or of the search on new data, with the parameters that the space draws."""
-
-    name: str
-    trial: int
-    search_value: float | None
-    params: dict[str, ParameterValue]
-
-
 # Fields of the last base come first, as they do in JSON.
 @dataclass(frozen=True, kw_only=True)
 class Candidate(Score, _Trial):
     """A configuration that `study confirm` retrained.
-
-    Attributes:
-        seconds: processor time.
-    """
-
-    seconds: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class RecheckCandidate(Score, _NamedTrial):
-    """A configuration that `study recheck` retrained.
 
     Attributes:
         seconds: processor time.
@@ -127,14 +107,6 @@ class FailedCandidate:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FailedRecheck:
-    """A configuration whose training fails on the new data."""
-
-    name: str
-    reason: str
-
-
-@dataclass(frozen=True, kw_only=True)
 class SearchBest:
     """The best trial of the search."""
 
@@ -142,17 +114,8 @@ class SearchBest:
     value: float | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class OldBest:
-    """The best trial of a study before it was rechecked."""
-
-    name: str
-    trial: int
-    value: float | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Confirmation:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Confirmation(Record):
     """The best configurations of a search on fresh seeds, as stored in the ledger.
 
     Attributes:
@@ -199,8 +162,25 @@ class Confirmation:
         """The other candidates that are not significantly different from the confirmed one."""
         return tuple(each for each in self.candidates if each.indistinguishable and each.trial != self.winner)
 
+    def _lines(self) -> tuple[str, ...]:
+        where = basis(self.seeds, self.m, self.part)
+        title = f"Confirmation: trial {self.winner}, {score_text(self.metric, self.best)} on {where}"
+        if len(self.candidates) == 1:
+            return (title,)
+        if not self.equals:
+            return (title, f"significantly better than the other {counted(len(self.candidates) - 1, 'candidate')}")
+        equal = ", ".join(str(each.trial) for each in self.equals)
+        trials = agree(len(self.equals), "trial", "trials")
+        cheapest = f"; recommended: trial {self.recommended}, the cheapest" if self.recommended is not None else ""
+        return (title, f"not significantly different from it: {trials} {equal}{cheapest}")
 
-@dataclass(frozen=True, kw_only=True)
+    def _tables(self) -> tuple[CardTable, ...]:
+        scores = [(f"trial {each.trial}", each.search_value, each) for each in self.candidates]
+        marked = f"trial {self.winner}", f"trial {self.recommended}"
+        return (score_table(self.metric, self.direction, scores, *marked),)
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
 class ConfirmAnswer(Confirmation):
     """A confirmation, and the trials that the study now selects.
 
@@ -213,51 +193,59 @@ class ConfirmAnswer(Confirmation):
     finalize: int | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Recheck:
-    """Whether the best configuration of a study still holds on current or other data, as stored in the ledger.
-
-    Attributes:
-        metric: the metric that is compared.
-        direction: direction of the metric.
-        part: the examples that are predicted.
-        m: number of examples.
-        seeds: number of fresh seeds for each candidate.
-        old_best: the best trial of the study.
-        holds: whether `old_best` is the best candidate, or not significantly different from it.
-        candidates: the retrained configurations.
-        failed: the configurations whose training failed.
-        winner: name of the best candidate.
-        recommended: name of the cheapest candidate that is not significantly different from the best.
-        power: power of the comparison; None with a single candidate.
-        data: source of the data.
-        same_data: whether the data are the same as when the study ran.
-        trials: number of trials of the search on these data.
-        of: digest of everything that the result was computed from.
-    """
-
-    metric: str
-    direction: str
-    part: Part
-    m: int
-    seeds: int
-    old_best: OldBest
-    holds: bool
-    candidates: tuple[RecheckCandidate, ...]
-    failed: tuple[FailedRecheck, ...] = ()
-    winner: str
-    recommended: str
-    power: Power | None = None
-    data: str
-    same_data: bool
-    trials: int
-    of: str
-
-    def candidate(self, name: str) -> RecheckCandidate | None:
-        """Return the candidate with this name; None if there is none."""
-        return next((each for each in self.candidates if each.name == name), None)
-
-
 def read_confirmation(kept: Mapping[str, object] | None) -> Confirmation | None:
     """Return the confirmation that is stored in a ledger; None if there is none."""
     return None if kept is None else from_json(Confirmation, kept)
+
+
+def basis(seeds: int, m: int, part: Part) -> str:
+    """Return what values rest on: "5 fresh seeds and 360 dev examples"."""
+    return f"{counted(seeds, 'fresh seed')} and {counted(m, 'dev example' if part == 'dev' else 'example')}"
+
+
+def score_text(metric: str, score: Score) -> str:
+    """Return a score with its interval: "accuracy 0.9412 (0.9301 to 0.9523)"."""
+    value, low, high = figures([score.value, score.low, score.high])
+    return f"{metric} {value} ({low} to {high})"
+
+
+def score_table(
+    metric: str,
+    direction: str,
+    scores: Sequence[tuple[str, float | None, Score]],
+    best: str,
+    recommended: str,
+) -> CardTable:
+    """Return the table of candidates, the best value on fresh seeds first.
+
+    Args:
+        metric, direction: that decides.
+        scores: (name, value in the search, score) of each candidate; values of None are left out.
+        best, recommended: names of candidates.
+    """
+    sign = -1 if direction == "maximize" else 1
+    ranked = sorted(scores, key=lambda each: sign * each[2].value)
+    searched = any(value is not None for _, value, _ in ranked)
+    texts = iter(figures([end for _, value, one in ranked for end in (value, one.value, one.low, one.high)]))
+    rows: list[tuple[str | Interval, ...]] = []
+    for name, _, one in ranked:
+        in_search, value, low, high = (next(texts) for _ in range(4))
+        rows.append(
+            (
+                f"{name}{' *' if name == recommended else ''}",
+                *([in_search] if searched else []),
+                value,
+                f"{low} to {high}",
+                Interval(one.value, one.low, one.high),
+                f"{100 * one.probability_best:.0f}%",
+                "" if name == best else f"{one.difference.p:.3f}",
+                f"{one.parameters:,}",
+            )
+        )
+    columns = ("trial", *(["in the search"] if searched else []), f"{metric} again", "95% interval", "")
+    return CardTable(
+        rows,
+        (*columns, "best with", "p", "parameters"),
+        "* recommended: the cheapest that is not significantly different from the best",
+        next((place for place, (name, _, _) in enumerate(ranked) if name == best), None),
+    )

@@ -15,10 +15,13 @@ from study.ledger.confirmation import Confirmation, read_confirmation
 from study.ledger.home import Home, StudyFolder
 from study.ledger.ledger import RESULT, STATES, Ledger, without_nan
 from study.spec.parameters import ParameterValue
+from study.text.cards import CardTable
+from study.text.formatting import counted, figure, plain, signed
+from study.text.records import Record
 
 
-@dataclass(frozen=True)
-class TrialRow:
+@dataclass(frozen=True, repr=False)
+class TrialRow(Record):
     """The result of one trial.
 
     Attributes:
@@ -50,6 +53,25 @@ class TrialRow:
     parameters: int | None = None
     work: float | None = None
     reason: str | None = None
+
+    def _lines(self) -> tuple[str, ...]:
+        value = "" if self.value is None else f", {figure(self.value)} on dev"
+        title = f"Trial {self.number}: {self.state}{value}, {counted(self.iterations, 'iteration')}"
+        return (title, self.reason.splitlines()[-1]) if self.reason else (title,)
+
+    def _tables(self) -> tuple[CardTable, ...]:
+        figures = {
+            "value on dev": plain(self.value),
+            "train − dev": "" if self.gap is None else signed([self.gap])[0],
+            "parameters": "" if self.parameters is None else f"{self.parameters:,}",
+            "processor seconds": figure(self.seconds, 3),
+            "MLflow run": self.run_id or "",
+        }
+        shown = [(name, text) for name, text in figures.items() if text]
+        return (
+            CardTable([(name, plain(value)) for name, value in self.params.items()], caption="Configuration"),
+            CardTable(shown, caption="Result"),
+        )
 
 
 @dataclass(frozen=True)

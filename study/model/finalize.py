@@ -1,12 +1,11 @@
 """`study finalize`: retrains the chosen configuration, evaluates it once on the test set, and saves the final model."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
-from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
 from engine.activations import Array
@@ -18,87 +17,18 @@ from study.errors import UserError
 from study.evaluation.influence import example_values
 from study.evaluation.statistics import BOUNDED, crossed_anova
 from study.ledger.attributes import KeptOpening, StudyAttributes
-from study.ledger.choice import Choice
 from study.ledger.confirmation import Confirmation
 from study.ledger.home import Home
 from study.ledger.ledger import Ledger, without_nan
 from study.ledger.results import Summary
+from study.model.final import Final, TestEvaluation
 from study.model.final_training import FinalNetwork, train_again
 from study.model.pipeline import FinalFiles, build_model, forget_models, keep_model
 from study.search.objective import unit_of
 from study.search.session import StudySession
 from study.spec import Spec
-from study.spec.parameters import ParameterValue
 from study.text.records import to_json
 from study.text.shell import next_command
-
-
-@dataclass(frozen=True)
-class TestEvaluation:
-    """One test evaluation, as stored in the ledger.
-
-    Attributes:
-        trial: number of the trial.
-        setting: the configuration that was trained.
-        metric: the metric of the study.
-        value: its value on the test set; None if it is undefined there.
-        low, high: ends of its 95% interval over the test examples; None if the metric is undefined, or there are too
-            few examples.
-        metrics: all metrics of the task; None for an undefined one.
-        undefined: the reason for each undefined metric.
-        with_dev: whether the model was trained on train and dev together.
-        m: number of test examples.
-        at: time in UTC, as ISO 8601.
-        files: SHA-256 of the model and of its example rows; see `study.model.pipeline.FinalFiles`.
-        dialect: the format of the text file that the model was trained on, as keys of `[data]`.
-    """
-
-    trial: int
-    setting: dict[str, ParameterValue]
-    metric: str
-    value: float | None
-    low: float | None
-    high: float | None
-    metrics: dict[str, float | None]
-    undefined: dict[str, str]
-    with_dev: bool
-    m: int
-    at: str
-    files: dict[str, str]
-    dialect: Mapping[str, object]
-
-
-@dataclass(frozen=True)
-class Final:
-    """The result of `finalize`.
-
-    Attributes:
-        name: name of the study.
-        opening: the test evaluation.
-        times: number of times that the test set has been opened, including this one.
-        choice: the selected trials of the study.
-        dev_value: value of the trial on dev in the search.
-        confirmed: (value, low, high) from `study confirm`; None if it has not retrained this trial.
-        model: path of the model file.
-        notes: notes on test cells that do not fit their column.
-    """
-
-    name: str
-    opening: TestEvaluation
-    times: int
-    choice: Choice
-    dev_value: float
-    confirmed: tuple[float, float, float] | None
-    model: Path
-    notes: tuple[str, ...]
-
-    def load_model(self) -> Pipeline:
-        """Return the model: a scikit-learn pipeline that takes rows of the table, as `pandas.DataFrame`.
-
-        Raises:
-            UserError: the model file is missing, or has changed.
-        """
-        return FinalFiles.of(self.model.parent, self.opening.files).load_model()
 
 
 def finalize(
@@ -162,7 +92,7 @@ def finalize(
         choice=summary.choice,
         dev_value=float(summary.trials[number].value or 0),
         confirmed=_confirmed(summary.confirm, number),
-        model=kept.model,
+        model_path=kept.model,
         notes=test.notes,
     )
 

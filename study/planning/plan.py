@@ -7,7 +7,6 @@ engine's cost model, and the seconds come from a short calibration on this machi
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +22,7 @@ from study.execution import default_jobs
 from study.ledger.home import StudyFolder
 from study.ledger.ledger import quiet_optuna
 from study.planning.forecast import KEPT, KEPT_BY_OTHERS, Course, expected_seconds
+from study.planning.record import Plan, Spread
 from study.planning.throughput import DrawnTrial, Rates, calibrate
 from study.search.grid import space_size
 from study.search.memory import check_memory, worker_memory
@@ -41,78 +41,6 @@ _PRUNER_KEYS = {
 }
 # Bytes in the ledger and in MLflow for each trial (besides its arrays), each report, and each point of its curve.
 TRIAL_BYTES, POINT_BYTES, ITERATION_BYTES = 26_000, 500, 24
-
-
-@dataclass(frozen=True)
-class Spread:
-    """The minimum, median and maximum of a quantity over random configurations."""
-
-    least: float
-    median: float
-    most: float
-
-    @classmethod
-    def of(cls, values: Sequence[float]) -> "Spread":
-        """Return the spread of these values."""
-        return cls(min(values), float(np.median(values)), max(values))
-
-
-@dataclass(frozen=True)
-class Plan:
-    """The plan of a study.
-
-    Attributes:
-        name: name of the study.
-        look: summary of the data.
-        searched: hyperparameters that are drawn, with their ranges.
-        fixed: hyperparameters that have a single value.
-        metric: the metric that trials are compared by.
-        settings: number of distinct configurations; None if a range has no step.
-        trials: number of trials.
-        in_flight: number of trials open at the same time.
-        networks: number of networks of each trial.
-        sampler, pruner: their names.
-        parameters: number of weights and biases of a network.
-        work: units of work of a trial that is not pruned.
-        seconds: seconds of one core for a trial that is not pruned.
-        total_work: expected units of work, with pruning.
-        kept: share of the work that usually remains with the pruner.
-        worker_memory: maximum bytes of one worker process.
-        trial_disk, disk: bytes that one trial and the whole study add to the home.
-        cores: number of cores that this process may use.
-        times: expected seconds of a run, including [confirm], by number of jobs.
-        confirm: seconds of one core for [confirm].
-        raised: expected seconds with one job per core and as many trials in flight; None unless there are more cores
-            than trials in flight.
-        speed: measured units of work per second, on one core.
-        defaults: defaults of the keys that the spec leaves out.
-    """
-
-    name: str
-    look: DataSummary
-    searched: dict[str, str]
-    fixed: dict[str, object]
-    metric: str
-    settings: int | None
-    trials: int
-    in_flight: int
-    networks: int
-    sampler: str
-    pruner: str
-    parameters: Spread
-    work: Spread
-    seconds: Spread
-    total_work: float
-    kept: float
-    worker_memory: int
-    trial_disk: int
-    disk: int
-    cores: int
-    times: dict[int, float]
-    confirm: float
-    raised: float | None
-    speed: float
-    defaults: dict[str, object]
 
 
 def make_plan(study: Path | DeclaredSpec, jobs: int | None = None) -> Plan:

@@ -12,7 +12,6 @@ import numpy as np
 from markupsafe import Markup
 
 from study.charts import setting_charts, trial_charts
-from study.charts.colors import color_rules
 from study.charts.trials import Curve
 from study.charts.words import short, title_of
 from study.ledger.answers import describe_study
@@ -20,6 +19,7 @@ from study.ledger.columns import cell_of, columns_of
 from study.ledger.results import TrialRow
 from study.report import winner_charts, wording
 from study.report.facts import Facts
+from study.text.colors import color_rules
 from study.text.formatting import counted
 from study.text.markdown import Markdown, block, inline
 from study.text.printable import printable

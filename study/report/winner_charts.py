@@ -3,11 +3,11 @@
 import numpy as np
 
 from study.charts.chart import HEIGHT, WIDTH, Axis, Chart, Dots, Mark, path, runs
-from study.charts.colors import CLASSES
 from study.charts.scales import Choices, Numbers
 from study.charts.words import short, title_of
 from study.ledger.confirmation import Confirmation
 from study.report.winner import Plane, Winner
+from study.text.colors import CLASSES
 from study.text.formatting import counted
 
 

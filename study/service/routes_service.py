@@ -10,12 +10,12 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response, StreamingResponse
 
 from study import __version__
-from study.charts.colors import color_rules
 from study.service import events, metrics
 from study.service.problems import Problem, Responses, declare
 from study.service.schemas import Health
 from study.service.security import COOKIE, cookie_for
 from study.service.state import Service, answer
+from study.text.colors import color_rules
 
 _FILES = Path(__file__).parent / "page"
 _TYPES = {"page.js": "text/javascript; charset=utf-8", "page.css": "text/css; charset=utf-8"}

@@ -48,3 +48,31 @@ def figure(value: float, digits: int = DIGITS) -> str:
         return f"{value:.{digits}g}"
     text = f"{value:,.{max(0, digits - 1 - math.floor(math.log10(abs(value))))}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def duration(seconds: float) -> str:
+    """Return a time as people say it: "40 seconds", "3 minutes", "2.5 hours"."""
+    if seconds < 120:
+        return counted(round(seconds), "second")
+    return f"{seconds / 60:.0f} minutes" if seconds < 7200 else f"{seconds / 3600:.1f} hours"
+
+
+def byte_count(count: float) -> str:
+    """Return a number of bytes in the unit that suits it."""
+    for unit in ("B", "KB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"
+
+
+def plain(value: object) -> str:
+    """Return a cell of a table: a number with four digits that count, other values as text, "" for None."""
+    if value is None:
+        return ""
+    return figure(value) if isinstance(value, float) else str(value)
+
+
+def p_value(p: float) -> str:
+    """Return "= 0.021", or "< 0.001"."""
+    return "< 0.001" if p < 0.001 else f"= {p:.3f}"

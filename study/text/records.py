@@ -9,6 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, TypeVar, cast
 
+from study.text.cards import Card, CardTable
+
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
@@ -17,6 +19,32 @@ R = TypeVar("R", bound="DataclassInstance")
 
 IF_ANY = {"if_any": True}
 """Metadata of a field whose key is omitted from JSON if its value is None."""
+
+
+class Record:
+    """A frozen dataclass that is handed to the user, who prints it, displays it in a notebook, or converts it.
+
+    Subclasses are declared with `repr=False` and define `_lines`; those with figures to show also define `_tables`.
+    """
+
+    def to_dict(self) -> "dict[str, Json]":
+        """Return the record as a dictionary: the object that the command line prints with `--json`."""
+        return to_json(cast("DataclassInstance", self))
+
+    def _lines(self) -> tuple[str, ...]:
+        """Return one to three lines that say what the record holds."""
+        raise NotImplementedError
+
+    def _tables(self) -> tuple[CardTable, ...]:
+        """Return the tables that a notebook shows below the lines."""
+        return ()
+
+    def __repr__(self) -> str:
+        return "<" + "\n ".join(self._lines()) + ">"
+
+    def _repr_html_(self) -> str:
+        title, *notes = self._lines()
+        return Card(title, tuple(notes), self._tables()).html()
 
 
 def key_of(each: "Field[object]") -> str:

@@ -10,9 +10,9 @@ from support.in_process import spec_with
 
 from study.errors import UserError
 from study.evaluation.recheck import recheck
-from study.ledger.confirmation import OldBest, Recheck
 from study.ledger.home import Home
 from study.ledger.ledger import Ledger
+from study.ledger.recheck import OldBest, Recheck
 from study.text.records import to_json
 
 TABLE = 'source = "t.csv"'

@@ -9,7 +9,6 @@ from optuna.distributions import CategoricalDistribution, IntDistribution
 
 import study
 from study.charts.chart import Axis, Chart, Dots, Mark, path, runs
-from study.charts.colors import DARK, LIGHT, color_rules
 from study.charts.labels import STEPS, fits, place_labels
 from study.charts.scales import Choices, Numbers, robust
 from study.charts.setting_charts import slices
@@ -17,6 +16,7 @@ from study.charts.svg import draw_chart
 from study.charts.trials import TrialFacts
 from study.ledger.choice import Choice
 from study.ledger.results import Summary, TrialRow
+from study.text.colors import DARK, LIGHT, color_rules
 
 
 @pytest.mark.parametrize("ends", [(0, 1), (-3.7, 12.1), (0.001, 0.0012), (1e6, 3e9), (-5, -4.999)])

@@ -5,15 +5,15 @@ from rich.table import Table
 
 from engine.metrics import METRICS
 from study.cli.terminal import console_for_sentences
-from study.evaluation.comparison import ComparedPair, Comparison
-from study.text.formatting import counted, figures, signed
+from study.evaluation.comparison import Comparison
+from study.text.formatting import counted, figures, p_value, signed
 
 
 def print_comparison(comparison: Comparison) -> None:
     """Print a comparison."""
     console = console_for_sentences()
     for pair in comparison.pairs:
-        console.print(_difference(pair, comparison.direction, len(comparison.pairs)))
+        console.print(comparison.sentence(pair))
     console.print(_basis(comparison))
     console.print(_candidates(comparison), soft_wrap=False)
     console.print(_pairs(comparison), soft_wrap=False)
@@ -22,20 +22,6 @@ def print_comparison(comparison: Comparison) -> None:
     else:
         console.print("Their hyperparameters are identical.")
     console.print(f"Curves:       {comparison.picture}", soft_wrap=True)
-
-
-def _difference(pair: ComparedPair, direction: str, pairs: int) -> str:
-    ahead = (pair.estimate > 0) == (direction == "maximize")
-    better, other = (pair.first, pair.second) if ahead else (pair.second, pair.first)
-    p = f"p {_p(pair.p_holm)}{', Holm-adjusted' if pairs > 1 else ''}"
-    if pair.different:
-        return f"{_named(better)} is better than {_named(other)}: {pair.effect} ({p})."
-    both = f"{_named(pair.first)} and {_named(pair.second)}"
-    return f"{both} are not significantly different: {pair.effect} ({p})."
-
-
-def _named(label: str) -> str:
-    return f"trial {label}" if label.isdecimal() else label
 
 
 def _basis(comparison: Comparison) -> str:
@@ -70,8 +56,8 @@ def _pairs(comparison: Comparison) -> Table:
     for place, pair in enumerate(comparison.pairs):
         estimate, low, high = shown[3 * place : 3 * place + 3]
         cells = [f"{pair.first} − {pair.second}", estimate]
-        cells += [f"{low} to {high}", _p(pair.p).removeprefix("= ")]
-        cells += [_p(pair.p_holm).removeprefix("= ")] if several else []
+        cells += [f"{low} to {high}", p_value(pair.p).removeprefix("= ")]
+        cells += [p_value(pair.p_holm).removeprefix("= ")] if several else []
         table.add_row(*cells, pair.test.replace(" over", "\nover"))
     return table
 
@@ -89,7 +75,3 @@ def _table(first: str, *titles: str) -> Table:
     for title in titles:
         table.add_column(title, justify="left" if title == "test" else "right", no_wrap=True)
     return table
-
-
-def _p(value: float) -> str:
-    return "< 0.001" if value < 0.001 else f"= {value:.3f}"

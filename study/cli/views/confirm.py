@@ -6,7 +6,8 @@ from rich.table import Table
 from engine.metrics import METRICS
 from study.cli.terminal import console_for_sentences
 from study.evaluation.choice_lines import choice_lines, work_share
-from study.ledger.confirmation import Candidate, Confirmation, Power, Recheck, RecheckCandidate, Score
+from study.ledger.confirmation import Candidate, Confirmation, Power, Score
+from study.ledger.recheck import Recheck, RecheckCandidate
 from study.ledger.results import Summary
 from study.text.formatting import counted, figure, figures, signed
 from study.text.shell import next_command

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from engine.metrics import METRICS
-from study.model.finalize import Final, TestEvaluation
+from study.model.final import Final, TestEvaluation
 from study.text.console import make_console
 from study.text.formatting import counted, figure, figures
 from study.text.shell import next_command
@@ -30,7 +30,7 @@ def print_final(final: Final) -> None:
             f"The test set has been opened {final.times} times. If you choose a model by these scores, "
             "they are no longer unbiased."
         )
-    console.print(f"Model:    {final.model}")
+    console.print(f"Model:    {final.model_path}")
     predict = next_command("predict", final.name, "FILE.csv", "-o", "predictions.csv")
     console.print(f"Predict:  {predict}")
 

@@ -4,9 +4,9 @@ from rich import box
 from rich.table import Table
 
 from study.cli.terminal import console_for_sentences
-from study.planning.plan import Plan, Spread
+from study.planning.record import Plan, Spread
 from study.search.memory import available_memory
-from study.text.formatting import counted
+from study.text.formatting import byte_count, counted, duration
 
 WIDE = 12  # number of classes to list; further ones are only counted
 
@@ -80,21 +80,21 @@ def _search(plan: Plan) -> list[tuple[str, str]]:
 
 def _machine(plan: Plan) -> list[tuple[str, str]]:
     memory = available_memory()
-    of = f"; this machine has {_bytes(memory)}" if memory else ""
-    rows = [(f"{jobs} job{'s' * (jobs > 1)}", f"about {_seconds(seconds)}") for jobs, seconds in plan.times.items()]
+    of = f"; this machine has {byte_count(memory)}" if memory else ""
+    rows = [(f"{jobs} job{'s' * (jobs > 1)}", f"about {duration(seconds)}") for jobs, seconds in plan.times.items()]
     if plan.kept < 1:
         rows.append(("", f"if the pruner saves {1 - plan.kept:.0%} of the work, as it often does"))
     if plan.confirm:
-        rows.append(("", f"of which [confirm] takes {_seconds(plan.confirm)} on one core"))
+        rows.append(("", f"of which [confirm] takes {duration(plan.confirm)} on one core"))
     rows += [
-        ("memory", f"at most {_bytes(plan.worker_memory)} per worker{of}"),
-        ("disk", f"about {_bytes(plan.disk)}, {_bytes(plan.trial_disk)} per trial"),
+        ("memory", f"at most {byte_count(plan.worker_memory)} per worker{of}"),
+        ("disk", f"about {byte_count(plan.disk)}, {byte_count(plan.trial_disk)} per trial"),
     ]
     if plan.raised is not None:
         rows.append(
             (
                 f"{plan.cores} cores",
-                f"in_flight = {plan.cores} would take about {_seconds(plan.raised)}, but is a different study",
+                f"in_flight = {plan.cores} would take about {duration(plan.raised)}, but is a different study",
             )
         )
     return rows
@@ -102,17 +102,3 @@ def _machine(plan: Plan) -> list[tuple[str, str]]:
 
 def _spread(spread: Spread, form: str) -> str:
     return f"{spread.least:{form}} to {spread.most:{form}}, median {spread.median:{form}}"
-
-
-def _seconds(seconds: float) -> str:
-    if seconds < 120:
-        return counted(round(seconds), "second")
-    return f"{seconds / 60:.0f} minutes" if seconds < 7200 else f"{seconds / 3600:.1f} hours"
-
-
-def _bytes(count: float) -> str:
-    for unit in ("B", "KB", "MB", "GB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}"
-        count /= 1000
-    return f"{count:.1f} TB"

@@ -1,0 +1,137 @@
+"""The records of a finished study: how it did on the test set, and its final model."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from sklearn.pipeline import Pipeline
+
+from study.ledger.choice import Choice
+from study.model.pipeline import FinalFiles
+from study.spec.parameters import ParameterValue
+from study.text.cards import CardTable
+from study.text.formatting import counted, figures, plain
+from study.text.records import Record
+
+
+@dataclass(frozen=True)
+class TestEvaluation:
+    """One test evaluation, as stored in the ledger.
+
+    Attributes:
+        trial: number of the trial.
+        setting: the configuration that was trained.
+        metric: the metric of the study.
+        value: its value on the test set; None if it is undefined there.
+        low, high: ends of its 95% interval over the test examples; None if the metric is undefined, or there are too
+            few examples.
+        metrics: all metrics of the task; None for an undefined one.
+        undefined: the reason for each undefined metric.
+        with_dev: whether the model was trained on train and dev together.
+        m: number of test examples.
+        at: time in UTC, as ISO 8601.
+        files: SHA-256 of the model and of its example rows; see `study.model.pipeline.FinalFiles`.
+        dialect: the format of the text file that the model was trained on, as keys of `[data]`.
+    """
+
+    trial: int
+    setting: dict[str, ParameterValue]
+    metric: str
+    value: float | None
+    low: float | None
+    high: float | None
+    metrics: dict[str, float | None]
+    undefined: dict[str, str]
+    with_dev: bool
+    m: int
+    at: str
+    files: dict[str, str]
+    dialect: Mapping[str, object]
+
+
+@dataclass(frozen=True, repr=False)
+class Final(Record):
+    """The result of `finalize`.
+
+    Attributes:
+        name: name of the study.
+        opening: the test evaluation.
+        times: number of times that the test set has been opened, including this one.
+        choice: the selected trials of the study.
+        dev_value: value of the trial on dev in the search.
+        confirmed: (value, low, high) from `study confirm`; None if it has not retrained this trial.
+        model_path: path of the model file.
+        notes: notes on test cells that do not fit their column.
+    """
+
+    name: str
+    opening: TestEvaluation
+    times: int
+    choice: Choice
+    dev_value: float
+    confirmed: tuple[float, float, float] | None
+    model_path: Path = field(metadata={"key": "model"})
+    notes: tuple[str, ...]
+
+    @cached_property
+    def model(self) -> Pipeline:
+        """The model: a fitted scikit-learn pipeline that takes rows of the table, the same that MLflow serves.
+
+        It has `predict`, for classes also `predict_proba` and `classes_`, and `feature_names_in_`. Its file is read at
+        the first access.
+
+        Raises:
+            UserError: the file does not exist, or was changed.
+        """
+        return self.load_model()
+
+    def load_model(self) -> Pipeline:
+        """Read the model from its file anew; see `model`.
+
+        Raises:
+            UserError: the file does not exist, or was changed.
+        """
+        return FinalFiles.of(self.model_path.parent, self.opening.files).load_model()
+
+    def _lines(self) -> tuple[str, ...]:
+        opening = self.opening
+        part = "train and dev" if opening.with_dev else "train"
+        title = f"Final model of {self.name}: {self.choice.title(opening.trial)}, trained on {part}"
+        again = f"; the test set has been opened {self.times} times" if self.times > 1 else ""
+        return (title, f"{self._score()} on {counted(opening.m, 'test example')}{again}")
+
+    def _score(self) -> str:
+        opening = self.opening
+        if opening.value is None:
+            return f"{opening.metric} is undefined, {opening.undefined[opening.metric]},"
+        value, low, high = figures([opening.value, opening.low, opening.high])
+        return f"{opening.metric} {value}" + (f" ({low} to {high})" if low and high else "")
+
+    def _tables(self) -> tuple[CardTable, ...]:
+        opening = self.opening
+        confirmed = self.confirmed or (None, None, None)
+        rows = (
+            ("on test", opening.value, opening.low, opening.high),
+            ("confirmed on fresh seeds", *confirmed),
+            ("in the search, on dev", self.dev_value, None, None),
+        )
+        texts = iter(figures([end for _, *ends in rows for end in ends]))
+        values = [(name, next(texts), _interval_text(next(texts), next(texts))) for name, *_ in rows]
+        others = [
+            (name, plain(value) or f"undefined: {opening.undefined[name]}")
+            for name, value in opening.metrics.items()
+            if name != opening.metric
+        ]
+        tables = [
+            CardTable([row for row in values if row[1]], ("", opening.metric, "95% interval")),
+            CardTable(others, caption="Other metrics on test"),
+            CardTable([(name, plain(value)) for name, value in opening.setting.items()], caption="Configuration"),
+        ]
+        if self.notes:
+            tables.append(CardTable([("!", note) for note in self.notes], caption="Test rows"))
+        return tuple(tables)
+
+
+def _interval_text(low: str, high: str) -> str:
+    return f"{low} to {high}" if low and high else ""
