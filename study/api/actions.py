@@ -9,7 +9,6 @@ from study.api.progress_line import ProgressLine
 from study.api.results import StudyResults
 from study.api.syncing import sync_apart
 from study.spec import DeclaredSpec
-from study.text.formatting import agree, counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,16 +91,15 @@ class StudyActions(StudyResults):
                     progress=line.progress(),
                     active=active,
                 )
-        except KeyboardInterrupt:
-            kept = f"{line.done} of {counted(line.planned, 'trial')} {agree(line.done, 'is', 'are')} kept"
-            line.said(f"{kept}; call run() again to resume.")
+        except KeyboardInterrupt as interrupt:
+            line.interrupted(interrupt)
             raise
         finally:
             line.end()
             self.refresh()
         missing = result.missing_runs()
         if missing:
-            line.said(missing)
+            line.warned(missing)
         return self
 
     @renamed(jobs="n_jobs", quiet="not show_progress")
@@ -140,7 +138,7 @@ class StudyActions(StudyResults):
             line.end()
             self.refresh()
         if tracking:
-            sync_apart(self.home, self.name, line.said)
+            sync_apart(self.home, self.name, line.warned)
         return outcome
 
     def compare(self, *trials: int | str, picture: str | Path | None = None) -> "Comparison":
@@ -229,7 +227,7 @@ class StudyActions(StudyResults):
         finally:
             self.refresh()
         if tracking:
-            sync_apart(self.home, self.name, ProgressLine(quiet=False).said)
+            sync_apart(self.home, self.name, ProgressLine(quiet=False).warned)
         return final
 
     def predict(self, table: object) -> "pd.DataFrame":

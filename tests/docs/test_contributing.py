@@ -36,9 +36,8 @@ def test_the_examples_run_as_one_program(tmp_path: Path, empty_store: Path) -> N
         command, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=LIMIT, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert "4/4 trials, best dev msle" in done.stdout
-    assert "not in MLflow" not in done.stdout  # another process writes there, in which nothing is registered
-    assert 0 <= float(done.stdout.splitlines()[-1]) < 1
+    # Nothing is missing in MLflow, which a warning would say: another process writes there, without what is registered.
+    assert 0 <= float(done.stdout) < 1
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -46,7 +46,6 @@ def test_the_five_lines_of_the_readme_find_a_configuration(tmp_path: Path, empty
 def test_a_study_is_run_confirmed_and_finalized(tmp_path: Path, empty_store: Path) -> None:
     give_store(empty_store, tmp_path / "mlruns")
     said = run_page("docs/python.md", tmp_path, "print(type(model).__name__, final.opening.value > 0.8)")
-    assert "12/12 trials, best dev accuracy" in said
     assert said.splitlines()[-1] == "Pipeline True"
 
 

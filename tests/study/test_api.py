@@ -13,6 +13,7 @@ from mlflow import MlflowClient
 from support.small_study import show
 
 from study import Study
+from study.api.progress_line import Terminal
 from study.cli.terminal import leaderboard
 from study.errors import UserError
 from study.ledger.home import Home
@@ -45,22 +46,29 @@ def untracked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("study.tracking.exporter.make_exporter", lambda *_: nullcontext())
 
 
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> pytest.CaptureFixture[str]:
+    """Standard output is that of a terminal."""
+    monkeypatch.setattr("study.api.progress_line.find_output", Terminal)
+    return capsys
+
+
 @pytest.mark.usefixtures("untracked")
-def test_a_study_is_run_and_says_how_it_goes(spec: Path, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_study_is_run_and_says_how_it_goes(spec: Path, home: Path, terminal: pytest.CaptureFixture[str]) -> None:
     study = Study.from_toml(spec, home)
     assert study.state == "new"
     assert "new" in study._repr_html_()
     assert study.run(n_jobs=1, n_trials=3) is study
-    assert "\r3/3 trials, best dev accuracy" in capsys.readouterr().out
+    assert "\r3/3 trials, best dev accuracy" in terminal.readouterr().out
     assert study.state == "complete"
     study.run(n_jobs=1, n_trials=4, show_progress=False)
-    assert capsys.readouterr().out == ""
+    assert terminal.readouterr().out == ""
     assert len(study.trials) == 4
 
 
 @pytest.mark.usefixtures("untracked")
 def test_an_interrupted_run_says_that_the_same_call_goes_on(
-    spec: Path, home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    spec: Path, home: Path, terminal: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     study = Study.from_toml(spec, home)
     study.run(n_jobs=1, n_trials=2, show_progress=False)
@@ -72,10 +80,10 @@ def test_an_interrupted_run_says_that_the_same_call_goes_on(
         patch.setattr("study.search.coordinator.Search.run", interrupted)
         with pytest.raises(KeyboardInterrupt):
             study.run(n_jobs=1)
-    assert capsys.readouterr().out.endswith("2 of 12 trials are kept; call run() again to resume.\n")
+    assert terminal.readouterr().out.endswith("2 of 12 trials are kept; call run() again to resume.\n")
     best = study.best_value
     study.run(n_jobs=1, n_trials=3)
-    assert f"3/3 trials, best dev accuracy {max(best, study.trials[2].value or 0):.4f}" in capsys.readouterr().out
+    assert f"3/3 trials, best dev accuracy {max(best, study.trials[2].value or 0):.4f}" in terminal.readouterr().out
 
 
 @pytest.fixture
