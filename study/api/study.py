@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal, Self
 
 from study.api.actions import StudyActions
+from study.api.plots import StudyPlots
 from study.ledger.home import Home
 from study.ledger.ledger import Ledger
 from study.search.session import find_declared
@@ -13,7 +14,7 @@ from study.spec import DeclaredSpec, Spec
 from study.text.toml_text import write_toml
 
 
-class Study(StudyActions):
+class Study(StudyActions, StudyPlots):
     """A study of some data: its search, the confirmation of its best trials, and its final model.
 
     The state is in a home, as that of the command line, so both can be mixed. Results are read from the home once and

@@ -56,6 +56,12 @@ class Numbers:
             share = (number - self.low) / (self.high - self.low)
         return min(1.0, max(0.0, share))
 
+    def value(self, place: float) -> float:
+        """Return the number that lies at a place."""
+        if self.log:
+            return float(self.low * (self.high / self.low) ** place)
+        return self.low + place * (self.high - self.low)
+
     def ticks(self) -> Ticks:
         """Return ticks at three to seven round numbers."""
         numbers = _log_ticks(self.low, self.high) if self.log else []

@@ -1,6 +1,7 @@
 """Charts of hyperparameters: the dev value by each of them, and all of them as parallel coordinates."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from optuna.distributions import CategoricalDistribution, IntDistribution
 
@@ -52,7 +53,7 @@ def slices(facts: TrialFacts) -> tuple[list[Chart], bool]:
     complete = [row for row in summary.trials if row.state == "complete" and row.value is not None]
     if len(complete) < 2:
         return [], False
-    y, cut = robust([_value(row) for row in complete], maximize=summary.direction == "maximize")
+    y, cut = robust([value_of(row) for row in complete], maximize=summary.direction == "maximize")
     metric = title_of(summary.metric)
     return [_slice(facts, name, complete, y, metric) for name in searched(facts)], cut
 
@@ -61,11 +62,11 @@ def _slice(facts: TrialFacts, name: str, complete: Sequence[TrialRow], y: Number
     x = scale_of(facts, name)
     rows = [row for row in complete if name in row.params]
     dots, best = Dots("complete"), Dots("best big")
-    places = _places(x, rows, name)
+    places = place_trials(x, rows, name)
     strong = facts.summary.front or (facts.main,)
     for row in rows:
         chosen = best if row.number in strong else dots
-        chosen.add(places[row.number], y.place(_value(row)), row.number)
+        chosen.add(places[row.number], y.place(value_of(row)), row.number)
     missing = len(complete) - len(rows)
     return Chart(
         key=f"slice-{name}",
@@ -79,7 +80,7 @@ def _slice(facts: TrialFacts, name: str, complete: Sequence[TrialRow], y: Number
     )
 
 
-def _places(x: Scale, rows: Sequence[TrialRow], name: str) -> dict[int, float]:
+def place_trials(x: Scale, rows: Sequence[TrialRow], name: str) -> dict[int, float]:
     """Return the positions of trials on an axis: exact for numbers, spread around a name so that dots do not overlap.
 
     The offsets are multiples of the golden ratio modulo 1, which separates consecutive trials.
@@ -98,43 +99,87 @@ def _main_title(facts: TrialFacts) -> str:
     return "" if facts.main is None else facts.summary.choice.title(facts.main)
 
 
-def parallel(facts: TrialFacts) -> Chart | None:
-    """Return parallel coordinates of the complete trials: one row per hyperparameter, and the value in the last row."""
+@dataclass(frozen=True)
+class ParallelLine:
+    """A trial in parallel coordinates.
+
+    Attributes:
+        trial: its number.
+        band: of its rank: 0 is the best fifth.
+        places: on each row, 0 to 1; a trial without the hyperparameter is at the very left.
+    """
+
+    trial: int
+    band: int
+    places: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class ParallelRows:
+    """Parallel coordinates: a row for each hyperparameter that differs, and the value as the last row.
+
+    Attributes:
+        titles, scales: of the rows.
+        lines: complete trials, best first.
+    """
+
+    titles: tuple[str, ...]
+    scales: tuple[Scale, ...]
+    lines: tuple[ParallelLine, ...]
+
+    @property
+    def labels(self) -> list[str]:
+        """A label for each row: its title, and its ends in a second line."""
+        return [f"{shorten(title)}\n{ends_of(scale)}" for title, scale in zip(self.titles, self.scales, strict=True)]
+
+
+def parallel_rows(facts: TrialFacts) -> ParallelRows | None:
+    """Return the complete trials in parallel coordinates; None with fewer than two trials or hyperparameters."""
     summary = facts.summary
     rows = summary.ranking()
     names = searched(facts)
     if len(rows) < 2 or len(names) < 2:
         return None
-    value_scale, _ = robust([_value(row) for row in rows], maximize=summary.direction == "maximize", margin=0)
-    scales: list[Scale] = [*(scale_of(facts, name, margin=0) for name in names), value_scale]
-    places = [_places(scale, rows, name) for scale, name in zip(scales, names, strict=False)]
-    places.append({row.number: value_scale.place(_value(row)) for row in rows})
-    titles = [*names, f"dev {title_of(summary.metric)}"]
-    heights = [1 - (k + 0.5) / len(scales) for k in range(len(scales))]
+    value_scale, _ = robust([value_of(row) for row in rows], maximize=summary.direction == "maximize", margin=0)
+    scales: tuple[Scale, ...] = (*(scale_of(facts, name, margin=0) for name in names), value_scale)
+    places = [place_trials(scale, rows, name) for scale, name in zip(scales, names, strict=False)]
+    places.append({row.number: value_scale.place(value_of(row)) for row in rows})
+
+    def across(row: TrialRow) -> tuple[float, ...]:
+        return tuple(_right_of_none(of_row[row.number]) if row.number in of_row else NONE for of_row in places)
+
+    lines = tuple(ParallelLine(row.number, rank * BANDS // len(rows), across(row)) for rank, row in enumerate(rows))
+    return ParallelRows((*names, f"dev {title_of(summary.metric)}"), scales, lines)
+
+
+def parallel(facts: TrialFacts) -> Chart | None:
+    """Return parallel coordinates of the complete trials: one row per hyperparameter, and the value in the last row."""
+    found = parallel_rows(facts)
+    if found is None:
+        return None
+    count = len(found.scales)
+    heights = [1 - (k + 0.5) / count for k in range(count)]
     marks = [Mark("rule", "pole", "".join(f"M0 {round((1 - y) * HEIGHT)}H{WIDTH}" for y in heights))]
     # Draw the worst trials first, so that the best ones are on top.
-    for rank in reversed(range(len(rows))):
-        row = rows[rank]
-        across = [_right_of_none(of_row[row.number]) if row.number in of_row else NONE for of_row in places]
-        band = "best" if row.number == facts.main else f"band-{rank * BANDS // len(rows)}"
-        marks.append(Mark("line", band, path(zip(across, heights, strict=True)), (row.number,)))
-    labels = [f"{shorten(title)}\n{_ends(scale)}" for title, scale in zip(titles, scales, strict=True)]
+    for line in reversed(found.lines):
+        band = "best" if line.trial == facts.main else f"band-{line.band}"
+        marks.append(Mark("line", band, path(zip(line.places, heights, strict=True)), (line.trial,)))
     return Chart(
         key="parallel-chart",
-        label=f"Parallel coordinates of {counted(len(rows), 'complete trial')}: "
-        f"{', '.join(names)} and dev {title_of(summary.metric)}.",
+        label=f"Parallel coordinates of {counted(len(found.lines), 'complete trial')}: "
+        f"{', '.join(found.titles[:-1])} and {found.titles[-1]}.",
         x=Axis("each row from low to high", []),
-        y=Axis("", list(zip(heights, labels, strict=True)), names=True),
+        y=Axis("", list(zip(heights, found.labels, strict=True)), names=True),
         marks=tuple(marks),
-        legend=(("line best", _main_title(facts)), *((f"line band-{k}", _fifth(k)) for k in range(BANDS))),
+        legend=(("line best", _main_title(facts)), *((f"line band-{k}", name_of_band(k)) for k in range(BANDS))),
         caption="Each line is a complete trial in the color of its rank. Each row runs from the lower value on the "
         "left to the higher one on the right; lines at the far left are trials without the hyperparameter.",
-        tall=ROW * len(scales),
+        tall=ROW * count,
         lined=(False, False),
     )
 
 
-def _ends(scale: Scale) -> str:
+def ends_of(scale: Scale) -> str:
     """Return the lower and the upper end of an axis as text."""
     if isinstance(scale, Numbers):
         return " to ".join(write([scale.low, scale.high]))
@@ -147,9 +192,11 @@ def _right_of_none(place: float) -> float:
     return 0.12 + 0.84 * place
 
 
-def _fifth(band: int) -> str:
+def name_of_band(band: int) -> str:
+    """Return what a band of ranks is called."""
     return ("best fifth", "second fifth", "third fifth", "fourth fifth", "last fifth")[band]
 
 
-def _value(row: TrialRow) -> float:
+def value_of(row: TrialRow) -> float:
+    """Return the dev value of a trial; NaN where it has none."""
     return float(row.value) if row.value is not None else float("nan")

@@ -14,21 +14,27 @@ STATES = {"complete": "complete", "pruned": "pruned", "failed": "failed", "runni
 FALL = 10.0  # ratio of the largest to the smallest value above which an axis is logarithmic
 
 
-def cost_curves(facts: TrialFacts) -> Chart | None:
-    """Return a chart of J by iteration for all trials; the confirmed or best one is highlighted."""
-    if not facts.curves:
-        return None
-    last = 1 + max(points[-1][0] for points in facts.curves.values())
+def cost_scales(facts: TrialFacts) -> tuple[Numbers, Numbers, float | None] | None:
+    """Return the scales of iterations and of J, and the cost above which curves are cut; None without a finite cost."""
     costs = [cost for points in facts.curves.values() for _, cost in points if math.isfinite(cost)]
     if not costs:
         return None
+    last = 1 + max(points[-1][0] for points in facts.curves.values())
     # End the axis at twice the highest initial cost, so that a diverging curve does not flatten all others.
     starts = [points[0][1] for points in facts.curves.values() if math.isfinite(points[0][1])]
     top = 2 * max(starts, default=1.0)
     shown = [min(cost, top) for cost in costs]
     positive = min(shown) > 0
     y = Numbers.covering(shown, log=positive and max(shown) / min(shown) > FALL)
-    x = Numbers(0, last, whole=True)
+    return Numbers(0, last, whole=True), y, top if max(costs) > top else None
+
+
+def cost_curves(facts: TrialFacts) -> Chart | None:
+    """Return a chart of J by iteration for all trials; the confirmed or best one is highlighted."""
+    scales = cost_scales(facts)
+    if scales is None:
+        return None
+    x, y, top = scales
     state, main = {row.number: row.state for row in facts.summary.trials}, facts.main
     marks = [
         Mark("line", f"faint {state[number]}", _curve(points, x, y), (number,))
@@ -43,7 +49,7 @@ def cost_curves(facts: TrialFacts) -> Chart | None:
         legend.insert(0, ("line best", facts.summary.choice.title(main)))
         change = f" The curve of trial {main} goes from {short(best[0][1])} to {short(best[-1][1])}."
     scaled = " The axis of J is logarithmic." if y.log else ""
-    cut = f" Costs above {short(top)} are cut off." if max(costs) > top else ""
+    cut = "" if top is None else f" Costs above {short(top)} are cut off."
     return Chart(
         key="curves-chart",
         label=f"Cost J by iteration, {counted(len(facts.curves), 'curve')}.{change}",

@@ -8,8 +8,9 @@ from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial
 
 from engine.activations import Array
-from study.ledger.home import StudyFolder
-from study.ledger.results import Summary
+from study.ledger.home import Home, StudyFolder
+from study.ledger.ledger import Ledger
+from study.ledger.results import Summary, summarize_ledger
 from study.ledger.trial_artifact import find_curve
 
 POINTS, MANY, POINTS_OF_MANY = 60, 300, 24  # points per curve, and points per curve if there are more than MANY trials
@@ -36,6 +37,20 @@ class TrialFacts:
     def main(self) -> int | None:
         """The main trial: the confirmed one, or else the best in the search."""
         return self.summary.choice.main
+
+
+def read_facts(home: Home, name: str) -> TrialFacts:
+    """Read what is known of the trials of a study.
+
+    Raises:
+        UserError: there is no such study.
+    """
+    folder = home.existing(name)
+    ledger = Ledger(folder, name)
+    summary = summarize_ledger(ledger, folder)
+    return TrialFacts(
+        summary=summary, curves=thin_curves(folder, summary), distributions=distributions_of(ledger.trials())
+    )
 
 
 def distributions_of(trials: Iterable[FrozenTrial]) -> dict[str, BaseDistribution]:

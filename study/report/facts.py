@@ -135,7 +135,7 @@ def gather(home: Home, name: str) -> Facts:
     summary, trials = summarize_ledger(ledger, folder), ledger.trials()
     kept = from_json(KeptStudy, ledger.attributes)
     main = summary.choice.main
-    spec, data, problem = _open_data(kept)
+    spec, data, problem = open_data(kept)
     winner = None
     if spec is not None and data is not None and main is not None:
         winner = look_at_winner(spec, data.folds, summary.row(main), folder)
@@ -157,7 +157,7 @@ def gather(home: Home, name: str) -> Facts:
 
 
 @dataclass(frozen=True, eq=False)
-class _Data:
+class OpenedData:
     """The data of a study. `folds` are the datasets on which the trials were trained: one per fold, or only one."""
 
     look: DataSummary
@@ -165,7 +165,7 @@ class _Data:
     folds: tuple[Dataset, ...]
 
 
-def _open_data(kept: KeptStudy) -> tuple[Spec | None, _Data | None, str | None]:
+def open_data(kept: KeptStudy) -> tuple[Spec | None, OpenedData | None, str | None]:
     """Return the spec, the data, and the reason if one of them cannot be used; the test rows are not converted."""
     if kept.spec is None:
         return None, None, "the ledger has no spec"
@@ -182,7 +182,7 @@ def _open_data(kept: KeptStudy) -> tuple[Spec | None, _Data | None, str | None]:
         return spec, None, f"the data can no longer be read: {error}"
     if kept.fingerprint not in (None, folds[0].fingerprint):
         return spec, None, f"the data of {spec.data.source!r} have changed since the study started"
-    return spec, _Data(overview.describe(opened, dataset, folds if spec.data.folds else ()), dataset, folds), None
+    return spec, OpenedData(overview.describe(opened, dataset, folds if spec.data.folds else ()), dataset, folds), None
 
 
 def _utc(moment: datetime) -> str:

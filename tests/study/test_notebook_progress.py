@@ -108,7 +108,7 @@ def test_elsewhere_lines_are_records_of_the_log(
         ("INFO", "worth reading"),
         ("DEBUG", "confirming: 50%"),
         ("WARNING", "not in MLflow yet"),
-        ("INFO", "0 of 0 trials are kept; the same call resumes the study."),
+        ("INFO", "0 of 0 trials are kept; call run() again to resume."),
     ]
     assert capsys.readouterr().out == ""
 

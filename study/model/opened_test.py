@@ -1,0 +1,65 @@
+"""What the final model of a study predicts for the test rows, once the test set has been opened."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.metrics import labels
+from study.data import load, load_combined, open_test
+from study.errors import UserError
+from study.ledger.home import Home
+from study.model.pipeline import FinalFiles
+from study.search.session import StudySession
+
+
+@dataclass(frozen=True, eq=False)
+class TestPredictions:
+    """The test rows, and what the final model predicts for them.
+
+    Attributes:
+        trial: the number of the trial that was finalized.
+        target: name of the target.
+        classes: names; () for regression.
+        truth, prediction: (m,), places in `classes`, or numbers in the unit of the target.
+    """
+
+    trial: int
+    target: str
+    classes: tuple[str, ...]
+    truth: npt.NDArray[np.generic]
+    prediction: npt.NDArray[np.generic]
+
+
+def predict_test(home: Home, name: str) -> TestPredictions:
+    """Return what the final model predicts for the test rows of a finalized study.
+
+    Raises:
+        UserError: the study has not been finalized, its data changed, or its model cannot be read.
+    """
+    with StudySession.open(home, name) as session:
+        attributes, spec, base = session.attributes, session.spec.data, session.base
+        openings = attributes.get("finalized", [])
+        if not openings:
+            raise UserError(
+                f"study {name!r} has not been finalized, so its test set stays sealed; call finalize() first, or leave "
+                "out test=True to see dev"
+            )
+        opening = openings[-1]
+        network = FinalFiles.of(session.folder.final, opening.get("files", {})).load_model().named_steps["network"]
+        together = opening.get("with_dev", False)
+        dataset = (load_combined if together else load)(spec, base)
+        if dataset.fingerprint != attributes["fingerprint"]:
+            raise UserError(
+                f"[data] source: {spec.source!r} changed since study {name!r} was finalized; restore the old data"
+            )
+        test = open_test(spec, base, combined=together)
+    predicted = network.predict(test.X.T)
+    scale = dataset.target_scale
+    if scale is not None:
+        return TestPredictions(opening["trial"], dataset.target_name, (), scale.to_units(test.Y[0]), predicted)
+    places = {label: place for place, label in enumerate(dataset.classes)}
+    codes = np.array([places[label] for label in predicted], dtype=np.int64)
+    return TestPredictions(
+        opening["trial"], dataset.target_name, dataset.classes, labels(test.Y).astype(np.int64), codes
+    )
