@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from study.evaluation.comparison import Comparison
-    from study.ledger.confirmation import Confirmation, Recheck
+    from study.ledger.confirmation import ConfirmAnswer
+    from study.ledger.recheck import Recheck
     from study.model.evaluate import Evaluation
     from study.model.final import Final
     from study.planning.record import Plan
@@ -111,7 +112,7 @@ class StudyActions(StudyResults):
         n_jobs: int | None = None,
         show_progress: bool = True,
         tracking: bool = True,
-    ) -> "Confirmation":
+    ) -> "ConfirmAnswer":
         """Train the best configurations again on fresh seeds; return .winner, .recommended, .candidates, ….
 
         Args:

@@ -151,7 +151,7 @@ def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning", "ignore::RuntimeWarning")
 def test_a_real_kernel_updates_one_display_and_resumes_after_an_interrupt(kernel: Kernel) -> None:
-    run = "study = Study.from_toml('endless.toml', home='home')\nstudy.run(jobs=1, trials={})"
+    run = "study = Study.from_toml('endless.toml', home='home')\nstudy.run(n_jobs=1, n_trials={})"
 
     def some_are_done(output: Output) -> bool:
         return any(not each["text/plain"].startswith("0/") for each in output.displays.values())

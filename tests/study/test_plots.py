@@ -101,7 +101,7 @@ def test_a_slice_has_the_values_of_the_trials_on_an_axis_like_the_space(flower: 
     assert sorted(dots[:, 0]) == pytest.approx(sorted(row.params["learning_rate"] for row in rows))
     assert ax.get_xscale() == "log"
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("learning_rate", "dev accuracy")
-    best = flower.best
+    best = flower.best_trial
     assert best is not None
     (place,) = points(ax, flower.summary.choice.title(best.number))
     assert list(place) == pytest.approx([best.params["learning_rate"], best.value])
@@ -186,7 +186,7 @@ def test_the_confirmation_is_drawn_with_intervals_and_seeds(tmp_path: Path) -> N
 
 def test_residuals_are_in_the_unit_of_the_target(prices: Study) -> None:
     ax = prices.plot_residuals()
-    best = prices.best
+    best = prices.best_trial
     assert best is not None
     dots = points(ax, "an example")
     assert np.sqrt((dots[:, 1] ** 2).mean()) == pytest.approx(best.value, rel=1e-3)  # the RMSE on dev
@@ -200,7 +200,7 @@ def test_residuals_are_in_the_unit_of_the_target(prices: Study) -> None:
 def test_the_confusion_matrix_counts_the_dev_examples(flower: Study) -> None:
     ax = flower.plot_confusion()
     counts = np.array([int(text.get_text().replace("·", "0")) for text in ax.texts]).reshape(2, 2)
-    best = flower.best
+    best = flower.best_trial
     assert best is not None
     assert np.trace(counts) / counts.sum() == pytest.approx(best.value)
     right, m = np.trace(counts), counts.sum()
@@ -273,11 +273,12 @@ def test_what_cannot_be_drawn_is_answered_with_a_remedy(
     assert len(plt.get_fignums()) <= 1
 
 
-def test_other_mistakes_are_answered_too(flower: Study, prices: Study, tmp_path: Path) -> None:
+def test_other_mistakes_are_answered_too(prices: Study, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"study 'prices' predicts numbers, not classes; use plot_residuals\(\)"):
         prices.plot_confusion()
-    with pytest.raises(UserError, match="no study 'none'"):
-        Study("none", flower.home, None).plot_curves()
+    (tmp_path / "small.toml").write_text(spec_with())
+    with pytest.raises(UserError, match="no study 'small'"):
+        Study.from_toml(tmp_path / "small.toml", tmp_path / "new").plot_curves()
     few = Study.load("small", run_for_report(spec_with("trials = 1"), tmp_path).path)
     for plot, words in (
         (few.plot_parallel_coordinates, "parallel coordinates need two complete trials"),
@@ -307,7 +308,7 @@ def test_pruned_trials_have_curves_and_no_predictions(tmp_path: Path) -> None:
 def test_a_study_without_a_complete_trial_says_so(tmp_path: Path) -> None:
     home = run_for_report(spec_with("trials = 2", space="learning_rate = [1e20]\nactivation = ['relu']"), tmp_path)
     study = Study.load("small", home.path)
-    if study.best is None:
+    if study.summary.best is None:
         with pytest.raises(UserError, match="has no complete trial yet; run it first"):
             study.plot_confusion()
 
