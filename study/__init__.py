@@ -7,12 +7,14 @@ starts fast and worker processes import neither Optuna nor MLflow.
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from study.api.estimators import StudyClassifier as StudyClassifier
+    from study.api.estimators import StudyRegressor as StudyRegressor
     from study.api.ranges import Float as Float
     from study.api.ranges import Int as Int
     from study.api.study import Study as Study
 
 __version__ = "0.2.0"
-_NAMES = ("Float", "Int", "Study")
+_NAMES = ("Float", "Int", "Study", "StudyClassifier", "StudyRegressor")
 
 
 def __getattr__(name: str) -> object:

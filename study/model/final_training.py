@@ -3,13 +3,16 @@
 from dataclasses import dataclass
 
 import numpy as np
+from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
 from engine import Architecture, Parameters, advance, start
 from engine.prediction import predict
 from engine.worker_data import Fold
-from study.data import Dataset
+from study.data import Dataset, load_combined
 from study.errors import UserError
+from study.ledger.home import Home
+from study.model.pipeline import build_model
 from study.search.divergence import ConstantPrediction
 from study.search.objective import network_seed, unit_of
 from study.search.search_space import architecture_of, complete, training_of
@@ -48,6 +51,25 @@ def train_again(session: StudySession, dataset: Dataset, number: int) -> FinalNe
         if "diverged" in state.status or _is_far_off(dataset, metric, architecture, parameters):
             raise UserError(f"trial {number} of study {session.name!r} diverged when retrained; choose another --trial")
     return FinalNetwork(configuration, architecture, parameters)
+
+
+def train_model(home: Home, name: str, trial: int) -> Pipeline:
+    """Train the configuration of a trial on train and dev together; return the pipeline, which is not kept.
+
+    The test set, where there is one, stays sealed.
+
+    Args:
+        home: where the study is.
+        name: of the study.
+        trial: its number.
+
+    Raises:
+        UserError: there is no such study, its data changed, or the network diverges.
+    """
+    with StudySession.open(home, name) as session:
+        dataset = load_combined(session.spec.data, session.base)
+        network = train_again(session, dataset, trial)
+        return build_model(dataset, network.architecture, network.parameters)
 
 
 def _is_far_off(dataset: Dataset, metric: str, architecture: Architecture, parameters: Parameters) -> bool:

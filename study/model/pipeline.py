@@ -60,11 +60,14 @@ class _Network(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no ty
         return True
 
     def _outputs(self, X: pd.DataFrame | Array) -> Array:
-        """Return A[L], (n_y, m), of rows X, (m, n_x)."""
+        """Return A[L], (n_y, m), of rows X, (m, n_x); a row's outputs do not depend on the rows beside it.
+
+        In float32 they would, in the last digits: BLAS sums in an order that depends on the number of columns.
+        """
         sizes = tuple(int(n) for n in self.layer_sizes)
         architecture = Architecture(sizes, self.hidden_activation, self.output_activation)
-        columns = np.ascontiguousarray(np.asarray(X).T, dtype=np.float32)
-        return predict(architecture, Parameters(sizes, self.vector), columns)
+        columns = np.ascontiguousarray(np.asarray(X).T, dtype=np.float32).astype(np.float64)
+        return predict(architecture, Parameters(sizes, self.vector.astype(np.float64)), columns)
 
 
 class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
