@@ -63,7 +63,9 @@ def evaluate(home: Home, name: str, table: pd.DataFrame | Path) -> Evaluation:
     made = made.iloc[found.rows]
     Y = to_outputs(found.codes, task, len(classes), None) if is_classifier else found.codes[None, :]
     metric = rows.attributes["metric"]
-    metrics, undefined = measure_all(task, Y, _outputs(made, task, is_classifier=is_classifier), [metric])
+    metrics, undefined = measure_all(
+        task, Y, _outputs(made, task, is_classifier=is_classifier), rows.attributes["objectives"]
+    )
     return Evaluation(name, metric, metrics.get(metric), metrics, undefined, len(found.rows), notes)
 
 
