@@ -206,7 +206,7 @@ class StudyClassifier(ClassifierMixin, _StudyEstimator):  # type: ignore[misc]
     divided into train and dev only: what the estimator is judged by stays outside, as in `cross_val_score`, which
     makes it nested cross-validation.
 
-    X may be a DataFrame with columns of any kind (numbers, text, categories, Boolean values, dates), with missing cells,
+    X may be a DataFrame with columns of any kind (numbers, text, categories, Boolean values, dates) and missing cells,
     or an array of numbers, in which NaN is a missing value.
 
     Args:
@@ -297,7 +297,7 @@ class StudyRegressor(RegressorMixin, _StudyEstimator):  # type: ignore[misc]
     divided into train and dev only: what the estimator is judged by stays outside, as in `cross_val_score`, which
     makes it nested cross-validation.
 
-    X may be a DataFrame with columns of any kind (numbers, text, categories, Boolean values, dates), with missing cells,
+    X may be a DataFrame with columns of any kind (numbers, text, categories, Boolean values, dates) and missing cells,
     or an array of numbers, in which NaN is a missing value.
 
     Args:
