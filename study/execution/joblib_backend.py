@@ -8,6 +8,7 @@ lost, waits forever for a task that Dask gave up, and cannot yield the results o
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Future, wait
 from contextlib import AbstractContextManager, ExitStack
+from multiprocessing import resource_tracker
 from threading import Lock, Thread
 from typing import Protocol, TypeVar
 
@@ -207,6 +208,9 @@ class _Session:
         with block_sigint():  # this starts a helper process of loky, and the workers of some backends
             session, self._backend = configure()
             self._configured.enter_context(session)
+            if isinstance(self._backend, LokyBackend):
+                # Loky's first worker would start it otherwise, and starting it unblocks SIGINT.
+                resource_tracker.ensure_running()
         self._backend.start_call()
 
     def submit(self, function: Callable[..., list[Outcome]], arguments: tuple[object, ...]) -> "Future[list[Outcome]]":

@@ -3,6 +3,8 @@
 import concurrent.futures
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from functools import partial
@@ -258,3 +260,45 @@ def test_chunks_of_a_lost_task_are_done_again_one_by_one(monkeypatch: pytest.Mon
         outcomes = crew.run([make_chunk(trial, tmp_path) for trial in range(4)])
     assert [outcome.error for outcome in outcomes.values()] == [None, None, "RuntimeError: gone, 3 times", None]
     assert tasks == [(0, 2), (1, 3), (0,), (2,), (2,)]
+
+
+TESTS = Path(troubled_work.__file__).parents[1]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_terminals_ctrl_c_is_blocked_in_every_worker(tmp_path: Path) -> None:
+    """In a process of its own, since Python's resource tracker unblocks the signal only when it first starts."""
+    program = f"""
+import os
+import signal
+from pathlib import Path
+import numpy as np
+from engine import Architecture, TrainingSettings, start
+from engine.training_chunk import TrainingChunk
+from engine.worker_data import Fold, write_data
+from study.execution import JoblibExecutor, TrainingTask
+from study.execution.backends import Loky
+from support.processes import workers_of
+
+X, Y = np.zeros((2, 8), np.float32), np.zeros((1, 8), np.float32)
+write_data(Path({str(tmp_path)!r}), [Fold(X, Y, X, Y)])
+state = start(Architecture((2, 1)), TrainingSettings(learning_rate=0.1, iterations=2))
+task = TrainingTask((TrainingChunk(0, state, 1, (), (), {str(tmp_path)!r}),))
+executor = JoblibExecutor(Loky(2))
+executor.submit(task)
+executor.wait([task])
+for worker in workers_of(os.getpid()):
+    status = dict(line.split(":", 1) for line in Path(f"/proc/{{worker}}/status").read_text().splitlines())
+    print(bool(int(status["SigBlk"], 16) >> (signal.SIGINT - 1) & 1))
+executor.close()
+"""
+    paths = os.pathsep.join([str(TESTS), str(TESTS.parent)])
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=os.environ | {"PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == ["True", "True"]
