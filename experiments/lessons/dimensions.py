@@ -21,14 +21,14 @@ Examples as rows, as most tables have them:
 >>> train(network, X.T, Y, learning_rate=0.1, iterations=1)
 Traceback (most recent call last):
     ...
-engine.errors.ShapeError: X must have shape (2, m), one row for each feature, got (5, 2); examples are columns here, pass X.T
+engine.errors.ShapeError: X must have shape (2, m), one row per feature, got (5, 2); examples are columns here, so pass X.T
 
 W[2] transposed:
 
 >>> Parameters.from_arrays([W1, W2.T], [b1, b2])
 Traceback (most recent call last):
     ...
-engine.errors.ShapeError: W[2] must have 3 columns, one for each unit of layer 1, got shape (3, 1)
+engine.errors.ShapeError: W[2] must have 3 columns, one per unit of layer 1, got shape (3, 1)
 
 b[1] as a row, which NumPy would add to Z[1] without a word whenever there happen to be 3 examples:
 

@@ -88,7 +88,7 @@ def test_pyfunc_warns_of_cells_that_do_not_fit_and_refuses_a_column_of_them(
     model, frame = load_pyfunc(folder, "mixed", monkeypatch), as_read(folder, "mixed", tmp_path).astype(object)
     frame.loc[4, "height"] = "$170"
     with pytest.warns(
-        DataWarning, match=r"height: 1 of \d+ cells is not a number \(row 5: '\$170'\) and counts as miss"
+        DataWarning, match=r"height: 1 of \d+ cells is not a number \(row 5: '\$170'\) and is treated as missing"
     ):
         model.predict(frame)
     frame["children"] = "three"

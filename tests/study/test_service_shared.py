@@ -135,7 +135,7 @@ def test_servers_of_two_machines_share_a_queue(home: Path, storage: str, caplog:
     queue = Queue(Home(home, storage))
     assert [each.name for each in queue.all()] == names
     for name in names:
-        assert caplog.text.count(f"study {name} runs") == 1
+        assert caplog.text.count(f"study {name} started") == 1
     assert len({trials(home, storage, name)[0][2] for name in names}) == 1
 
 

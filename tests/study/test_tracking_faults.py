@@ -92,7 +92,7 @@ def test_export_that_dies_half_done_is_completed_by_sync(fault: str, spec: Path,
     done = run_study("run", spec, "--home", home, "--jobs", 1, env=env)
     assert done.returncode == 0, done.stderr
     assert "trials are not in MLflow yet" in done.stdout
-    assert f"`study sync small --home {home}` writes them" in done.stdout
+    assert f"run `study sync small --home {home}` to export them" in done.stdout
     synced = run_study("sync", "small", "--home", home)
     assert (synced.returncode, synced.stderr) == (0, "")
     assert_whole(home)
