@@ -1,204 +1,17 @@
 """scikit-learn estimators whose `fit` is a whole study: `StudyClassifier` and `StudyRegressor`."""
 
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Self
 
-import joblib
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
-from sklearn.utils import Tags, assert_all_finite, check_consistent_length, check_random_state, column_or_1d
+from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from engine.activations import Array
-from study.api.study import Study
-from study.data.frames import frame_of, is_table, rows_of
-from study.errors import UserError
-from study.model.final_training import train_model
-from study.search.objective import direction_of
-
-if TYPE_CHECKING:
-    from sklearn.pipeline import Pipeline
-
-    from study.ledger.confirmation import Confirmation
-    from study.ledger.results import TrialRow
-
-LEAST_ROWS = 10
+from study.api.estimator_base import StudyEstimator
 
 
-class _StudyEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
-    """What both estimators share."""
-
-    # `fit` takes them as **params, as scikit-learn's searches do: the rows are split at random, so that a row of weight
-    # 2 is not the same as two rows, which scikit-learn expects of an estimator with a parameter sample_weight.
-    __metadata_request__fit: ClassVar[dict[str, None]] = {"groups": None, "sample_weight": None}
-
-    def __init__(
-        self,
-        *,
-        n_trials: int = 30,
-        space: Mapping[str, object] | None = None,
-        metric: str | None = None,
-        sampler: str = "tpe",
-        pruner: str = "median",
-        dev_size: float = 0.25,
-        folds: int | None = None,
-        confirm: bool | Mapping[str, int] = True,
-        timeout: float | None = None,
-        n_jobs: int | None = None,
-        random_state: int | np.random.RandomState | None = None,
-        name: str | None = None,
-        home: str | Path | None = None,
-        tracking: bool = False,
-        show_progress: bool = False,
-    ) -> None:
-        self.n_trials = n_trials
-        self.space = space
-        self.metric = metric
-        self.sampler = sampler
-        self.pruner = pruner
-        self.dev_size = dev_size
-        self.folds = folds
-        self.confirm = confirm
-        self.timeout = timeout
-        self.n_jobs = n_jobs
-        self.random_state = random_state
-        self.name = name
-        self.home = home
-        self.tracking = tracking
-        self.show_progress = show_progress
-
-    def _prepare(
-        self, X: object, y: ArrayLike, params: Mapping[str, ArrayLike | None]
-    ) -> tuple[pd.DataFrame, Array, dict[str, Array]]:
-        """Return the rows that count, their targets (m,), and the weights and groups that were given."""
-        frame = self._frame(X)
-        if y is None:
-            raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None")
-        targets = column_or_1d(y, warn=True)
-        check_consistent_length(frame, targets)
-        assert_all_finite(targets, input_name="y")
-        columns = self._weights_and_groups(params, frame)
-        counts = columns["weight"] > 0 if "weight" in columns else np.ones(len(frame), dtype=bool)
-        return frame[counts], targets[counts], {role: values[counts] for role, values in columns.items()}
-
-    def _fit(self, frame: pd.DataFrame, targets: Array, columns: Mapping[str, Array], task: str) -> Self:
-        """Run a study of rows and targets (m,), and train the final network on all of them."""
-        if self.tracking and self.home is None:
-            raise ValueError("tracking=True needs a home, where MLflow's store is; give home=")
-        given = {"target": targets, **columns}
-        names = {role: _free_name(role, list(map(str, frame.columns))) for role in given}
-        table = frame.assign(**{names[role]: values for role, values in given.items()})
-        with self._place() as home:
-            try:
-                study = self._study(table, names, task, home)
-                self._run(study)
-                self._take_results(study)
-            except UserError as error:
-                raise ValueError(str(error)) from None
-        return self
-
-    def _study(self, table: pd.DataFrame, names: Mapping[str, str], task: str, home: Path) -> Study:
-        return Study(
-            table,
-            names["target"],
-            name=self.name,
-            space=self.space,
-            metric=self.metric,
-            trials=self.n_trials,
-            sampler=self.sampler,
-            pruner=self.pruner,
-            split=(1 - self.dev_size, self.dev_size),
-            folds=self.folds,
-            group=names.get("group"),
-            seed=self._seed(),
-            home=home,
-            weight=names.get("weight"),
-            data_options={"task": task},
-            confirm=False if self.confirm is False else None if self.confirm is True else dict(self.confirm),
-        )
-
-    def _run(self, study: Study) -> None:
-        jobs = -1 if self.n_jobs == -1 else joblib.effective_n_jobs(self.n_jobs)
-        study.run(n_jobs=jobs, timeout=self.timeout, show_progress=self.show_progress, tracking=self.tracking)
-
-    def _take_results(self, study: Study) -> None:
-        """Keep the results, and train the chosen configuration on all rows."""
-        chosen = study.summary.choice.main
-        if chosen is None:
-            reasons = {row.reason for row in study.trials if row.reason}
-            raise UserError(f"no trial is complete ({'; '.join(sorted(reasons)[:2])}); raise n_trials or widen space")
-        self.model_: Pipeline = train_model(study.home, study.name, chosen)
-        self.trials_: tuple[TrialRow, ...] = tuple(study.trials)
-        self.confirmation_: Confirmation | None = study.summary.confirm
-        row = study.trials[chosen]
-        sign = 1.0 if direction_of(study.summary.metric) == "maximize" else -1.0
-        self.metric_ = study.summary.metric
-        self.best_index_ = chosen
-        self.best_params_ = dict(row.params)
-        self.best_score_ = sign * float(row.value or 0.0)
-        self.cv_results_ = _cv_results(self.trials_, sign)
-        if self.home is not None:
-            self.study_ = study
-
-    @contextmanager
-    def _place(self) -> Iterator[Path]:
-        """Yield the home: the one that was given, or a folder that is deleted after the block."""
-        if self.home is not None:
-            yield Path(self.home)
-            return
-        with tempfile.TemporaryDirectory(prefix="study-") as folder:
-            yield Path(folder)
-
-    def _seed(self) -> int:
-        if isinstance(self.random_state, int | np.integer):
-            return int(self.random_state)
-        return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
-
-    def _frame(self, X: object, *, reset: bool = True) -> pd.DataFrame:
-        """Return rows as a DataFrame, checked; arrays get the columns x_0, x_1, …"""
-        if is_table(X):
-            validate_data(self, X, reset=reset, skip_check_array=True)
-            frame = frame_of(X)
-            if reset and len(frame) < LEAST_ROWS:
-                raise ValueError(f"X must have at least {LEAST_ROWS} rows, got n_samples = {len(frame)}")
-            return frame
-        least = LEAST_ROWS if reset else 1
-        rows = validate_data(
-            self, X, reset=reset, dtype="numeric", ensure_all_finite="allow-nan", ensure_min_samples=least
-        )
-        return rows_of(rows)
-
-    @staticmethod
-    def _weights_and_groups(params: Mapping[str, ArrayLike | None], frame: pd.DataFrame) -> dict[str, Array]:
-        """Return the columns "weight" and "group", (m,), as far as they were given."""
-        unknown = sorted(set(params) - {"groups", "sample_weight"})
-        if unknown:
-            raise TypeError(f"fit() got an unexpected keyword argument {unknown[0]!r}")
-        columns: dict[str, Array] = {}
-        if params.get("sample_weight") is not None:
-            columns["weight"] = _check_sample_weight(params["sample_weight"], frame, ensure_non_negative=True)
-        if params.get("groups") is not None:
-            columns["group"] = column_or_1d(params["groups"])
-            check_consistent_length(frame, columns["group"])
-        return columns
-
-    def _rows(self, X: object) -> pd.DataFrame:
-        check_is_fitted(self)
-        return self._frame(X, reset=False)
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
-        return tags
-
-
-class StudyClassifier(ClassifierMixin, _StudyEstimator):  # type: ignore[misc]
+class StudyClassifier(ClassifierMixin, StudyEstimator):  # type: ignore[misc]
     """A classifier whose `fit` is a whole study of a dense network.
 
     `fit` drafts a space for the table, searches it, trains the best configurations again on fresh seeds, and trains
@@ -289,7 +102,7 @@ class StudyClassifier(ClassifierMixin, _StudyEstimator):  # type: ignore[misc]
         return probabilities
 
 
-class StudyRegressor(RegressorMixin, _StudyEstimator):  # type: ignore[misc]
+class StudyRegressor(RegressorMixin, StudyEstimator):  # type: ignore[misc]
     """A regressor whose `fit` is a whole study of a dense network.
 
     `fit` drafts a space for the table, searches it, trains the best configurations again on fresh seeds, and trains
@@ -361,30 +174,3 @@ class StudyRegressor(RegressorMixin, _StudyEstimator):  # type: ignore[misc]
         rows = self._rows(X)
         numbers: Array = self.model_.predict(rows)
         return numbers
-
-
-def _free_name(role: str, taken: Sequence[str]) -> str:
-    """Return a column name for a role that no feature has."""
-    name = role
-    while name in taken:
-        name += "_"
-    return name
-
-
-def _cv_results(trials: "Sequence[TrialRow]", sign: float) -> dict[str, Any]:
-    """Return what scikit-learn's searches call cv_results_, for the complete trials."""
-    scores = np.array([np.nan if row.value is None or row.state != "complete" else sign * row.value for row in trials])
-    order = np.where(np.isnan(scores), -np.inf, scores)
-    names = sorted({name for row in trials for name in row.params})
-    return {
-        "params": [dict(row.params) for row in trials],
-        **{
-            f"param_{name}": np.ma.masked_array(
-                [row.params.get(name) for row in trials], mask=[name not in row.params for row in trials], dtype=object
-            )
-            for name in names
-        },
-        "mean_test_score": scores,
-        "rank_test_score": (1 + (order[None, :] > order[:, None]).sum(axis=1)).astype(np.int32),
-        "mean_fit_time": np.array([row.seconds for row in trials], dtype=np.float64),
-    }
