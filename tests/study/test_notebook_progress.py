@@ -1,13 +1,18 @@
 """The progress of a run in Python: in place in a notebook, in one line of a terminal, in the log elsewhere."""
 
 import logging
+import os
+import signal
 import sys
 import types
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from support.notebook import Kernel, Output, start_kernel
+from support.processes import gone, workers_of
 from support.small_study import ENDLESS
+from support.waiting import wait_for
 
 from study.api.progress_line import Logged, Notebook, ProgressLine, Status, Terminal, find_output
 
@@ -148,14 +153,14 @@ def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
         yield running
 
 
+def some_are_done(output: Output) -> bool:
+    return any(not each["text/plain"].startswith("0/") for each in output.displays.values())
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning", "ignore::RuntimeWarning")
 def test_a_real_kernel_updates_one_display_and_resumes_after_an_interrupt(kernel: Kernel) -> None:
     run = "study = Study.from_toml('endless.toml', home='home')\nstudy.run(n_jobs=1, n_trials={})"
-
-    def some_are_done(output: Output) -> bool:
-        return any(not each["text/plain"].startswith("0/") for each in output.displays.values())
-
     stopped = kernel.run(run.format(400), some_are_done)
     assert stopped.error is not None
     assert stopped.error["ename"] == "KeyboardInterrupt"
@@ -170,3 +175,31 @@ def test_a_real_kernel_updates_one_display_and_resumes_after_an_interrupt(kernel
     assert last["text/plain"].startswith(f"{kept + 3}/{kept + 3} trials, best dev accuracy")
     assert resumed.updates >= 1
     assert "\r" not in resumed.stdout
+
+
+@pytest.mark.faults
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning", "ignore::RuntimeWarning")
+def test_a_second_notebook_is_told_who_runs_the_study_and_resumes_it_once_that_kernel_was_killed(
+    kernel: Kernel, tmp_path: Path
+) -> None:
+    (tmp_path / "endless.toml").write_text(ENDLESS)
+    run = f"study = Study.from_toml({str(tmp_path / 'endless.toml')!r}, home={str(tmp_path / 'home')!r})\n"
+    run += "study.run(n_jobs=2, n_trials={})"
+    with start_kernel(tmp_path) as killed:
+        pid = int(killed.run(UNTRACKED + "import os; print(os.getpid())").stdout)
+        killed.run(run.format(400), leave_once=some_are_done)
+        refused = kernel.run(run.format(400))
+        assert refused.error is not None
+        assert refused.error["ename"] == "StudyHeldError"
+        assert str(pid) in refused.error["evalue"]
+        workers = workers_of(pid)
+        os.kill(pid, signal.SIGKILL)
+        wait_for(lambda: gone(workers), "the workers of the killed kernel to end")
+    kept = int(
+        kernel.run(run.partition("\n")[0] + "\nprint(sum(row.state != 'running' for row in study.trials))").stdout
+    )
+    assert kept >= 1
+    resumed = kernel.run(run.format(kept + 20) + ";")
+    assert resumed.error is None
+    assert next(iter(resumed.displays.values()))["text/plain"].startswith(f"{kept + 20}/{kept + 20} trials")

@@ -29,8 +29,13 @@ class Kernel:
     def __init__(self, manager: Any, client: Any) -> None:
         self.manager, self.client = manager, client
 
-    def run(self, code: str, interrupt_once: Callable[[Output], bool] = lambda _: False) -> Output:
-        """Run a cell to its end; interrupt it as soon as its output is as wanted."""
+    def run(
+        self,
+        code: str,
+        interrupt_once: Callable[[Output], bool] = lambda _: False,
+        leave_once: Callable[[Output], bool] = lambda _: False,
+    ) -> Output:
+        """Run a cell to its end; interrupt it, or leave it running, as soon as its output is as wanted."""
         request, output, interrupted = self.client.execute(code), Output(), False
         while True:
             message = self.client.get_iopub_msg(timeout=LIMIT)
@@ -40,6 +45,8 @@ class Kernel:
             if kind == "status" and content["execution_state"] == "idle":
                 return output
             self._take(output, kind, content)
+            if leave_once(output):
+                return output
             if not interrupted and interrupt_once(output):
                 interrupted = True
                 self.manager.interrupt_kernel()
