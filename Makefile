@@ -14,7 +14,7 @@ WAITING := --numprocesses 6
 .PHONY: help setup study test test-all test-faults test-documents test-ci test-fast coverage check format bench bench-engine bench-jobs bench-ours bench-quality bench-plan \
 	bench-scaling lessons docs ui report clean
 
-help: ## list these targets
+help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
 
 setup: $(VENV)/.ready ## create .venv only
@@ -62,7 +62,7 @@ bench: bench-engine bench-jobs bench-ours bench-quality ## compare this project 
 bench-engine: $(VENV)/.ready-bench ## compare the engine's speed with scikit-learn, PyTorch and bare matrix products
 	$(BIN)/python benchmarks/engine_speed.py
 
-bench-jobs: $(VENV)/.ready-bench ## compare whole jobs with Optuna, PyTorch, Ray Tune and scikit-learn (75 minutes)
+bench-jobs: $(VENV)/.ready-bench ## compare end-to-end runs with Optuna, PyTorch, Ray Tune and scikit-learn (75 minutes)
 	$(BIN)/python benchmarks/jobs.py --json benchmarks/results/jobs.json
 	$(BIN)/python benchmarks/page.py
 

@@ -1,4 +1,4 @@
-"""Whole jobs against their peers: the same 64 settings on the same data, from process start to readable results.
+"""End-to-end runs, compared with peers: the same 64 settings on the same data, from process start to readable results.
 
     python benchmarks/jobs.py [--data digits …] [--peers NAME …] [--settings 64] [--json results/jobs.json]
 

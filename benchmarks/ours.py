@@ -154,7 +154,7 @@ def kind_of(words: str) -> str:
 
 
 def profile(folder: Path) -> dict[str, dict[str, float]]:
-    """Return for each kind of process the seconds of a core in each part of its work."""
+    """Return the CPU seconds of each part of the work of each kind of process."""
     raw = folder / "profile.raw"
     spy = ["py-spy", "record", "--subprocesses", "--rate", str(RATE), "--format", "raw", "--output", str(raw), "--"]
     subprocess.run([*spy, *command(folder, "profile")], env=environment(), check=True, capture_output=True)

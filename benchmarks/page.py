@@ -22,16 +22,16 @@ else should run on the machine at the same time. Only the ratios within one run 
 from machine to machine.
 
 """
-JOBS = """## Whole jobs
+JOBS = """## End-to-end runs
 
 Every system trains the same {settings} configurations, drawn once, on the same train and dev sets. Half of them use
 gradient descent on the full batch (200 to 1,000 epochs), the other half Adam with mini-batches of 64 (10 to 50
-epochs); they have one to three hidden layers of 16 to 64 units. There are two workers. Every cost of an epoch is
-kept, and logged to MLflow in the way that is usual for the system; `RandomizedSearchCV` tracks nothing.
+epochs); they have one to three hidden layers of 16 to 64 units. There are two workers. The cost of every epoch
+is kept, and logged to MLflow in the usual way for that system; `RandomizedSearchCV` tracks nothing.
 
-Seconds are wall time from the start of the process to its end, with everything in MLflow; they include imports,
-MLflow's schema and the search. A system that tracks nothing is compared by the time when its result is printed;
-`study` prints its table after {printed} s. `study` also reads and prepares the data, while the others get them
+Times are wall-clock seconds from the start of the process to its end, with everything in MLflow; they include
+imports, creating MLflow's schema, and the search. A system that tracks nothing is compared with the time at which
+`study` prints its table: {printed} s. `study` also reads and prepares the data; the others receive it already
 prepared. Its home is empty, but MLflow's empty tables are kept from an earlier home. Ray Tune takes so long to report
 that it gets only the first 16 configurations. `study` and each of the others run in turn, with the same number of
 configurations. Jobs that take less than 20 seconds are run three times. All figures are medians.
@@ -58,32 +58,32 @@ OURS_HEAD = """## Where our own time goes
 
 A study of one trial on iris prints its table after {fresh[table]:.1f} s if the home is empty and nothing was cached,
 and ends, with everything in MLflow, after {fresh[end]:.1f} s. In an existing home, it takes {existing[table]:.1f} s
-and {existing[end]:.1f} s. For the jobs above, the tables show the peak memory of each process, and the seconds of a
-core that it spends on each part of its work, as sampled by py-spy, which slows the processes down slightly.
+and {existing[end]:.1f} s. For the jobs above, the tables show the peak memory of each process, and the CPU
+seconds that it spends on each part of its work, as sampled by py-spy, which slows the processes down slightly.
 
 """
-SCALING = """## How far one coordinator goes
+SCALING = """## How far one coordinator scales
 
 The first table shows what a trial costs the coordinator, in milliseconds, if the workers take no time and the ledger
-already holds the given number of trials: asking for the trial (TPE), telling all its rounds, saving its training
-states, and, in a separate process, exporting it to MLflow. Optuna's TPE considers all trials for each new one, so the
-cost of asking grows with their number.
+already holds the given number of trials: asking for the trial (TPE), reporting the results of all its rounds, saving
+its training states, and, in a separate process, exporting it to MLflow. Optuna's TPE considers all trials for each
+new one, so the cost of asking grows with their number.
 
 """
 FEEDS = """
 With these costs, a discrete-event simulation (benchmarks/simulated_cluster.py) estimates how many workers one
-coordinator keeps busy for nine tenths of the time, by the length of a trial; 0 means not even one.
+coordinator can keep busy 90% of the time, depending on how long a trial takes; 0 means not even one.
 
 """
 CHECK = """
 The simulation is compared with real runs on digits, with the same numbers of worker processes. The workers pause for
-four times as long as they work, so that workers beyond the number of cores find a free one.
+four times as long as they work, so that more workers than cores do not compete for cores.
 
 """
 ROUND = """
 On a dask cluster of {workers} worker processes, a round of 8 chunks of a 64-64-32-10 network on digits, in two groups
 that take turns as in a search, takes {overhead:.0f} ms more than the work in it (median of {rounds}; the round takes
-{round:.0f} ms). During {idle:.0f} ms no processor works on the chunks: scheduler, coordinator and dask's own threads
+{round:.0f} ms). For {idle:.0f} ms, no core works on the chunks: scheduler, coordinator and dask's own threads
 in the workers share the cores of this machine with them.
 
 """
@@ -100,7 +100,7 @@ def main() -> None:
 
 
 def describe_jobs(results: dict[str, Any]) -> str:
-    """Return the section on whole jobs."""
+    """Return the section on end-to-end runs."""
     found: dict[str, dict[str, dict[str, float]]] = results["jobs"]
     systems = list(next(iter(found.values())))
     printed = ", ".join(f"{found[data][OURS]['printed']:.1f}" for data in found)
@@ -201,7 +201,7 @@ def stands_on(results: dict[str, Any]) -> str:
 
 
 def table(rows: list[list[str]]) -> str:
-    """Return rows as a Markdown table; the first is its head."""
+    """Return rows as a Markdown table; the first one is the header."""
     head, *body = rows
     lines = [head, ["---", *["---:"] * (len(head) - 1)], *body]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)

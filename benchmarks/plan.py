@@ -129,7 +129,7 @@ def tracking_seconds(place: Path) -> dict[str, float]:
 
 
 def processor_seconds(call: Callable[[], object]) -> float:
-    """Return the processor time of the processes that a call begins and ends."""
+    """Return the CPU time of the processes that a call starts and ends."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     call()
     after = resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -320,7 +320,7 @@ def print_costs(console: Console, rows: Sequence[dict[str, Any]]) -> None:
 
 
 def print_feeds(console: Console, rows: Sequence[dict[str, Any]]) -> None:
-    table = Table(title="Workers that one coordinator keeps busy nine tenths of the time", title_justify="left")
+    table = Table(title="Workers that one coordinator can keep busy 90% of the time", title_justify="left")
     for heading in ("storage", "trials", *(f"trials of {length:g} s" for length in LENGTHS)):
         table.add_column(heading, justify="left" if heading == "storage" else "right")
     for storage, trials in dict.fromkeys((row["storage"], row["trials"]) for row in rows):

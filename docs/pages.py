@@ -27,7 +27,7 @@ RESULTS = DOCS.parent / "benchmarks/results/jobs.json"
 BEGIN, END = "<!-- comparison: written by docs/pages.py -->\n", "<!-- end of comparison -->\n"
 OURS = "study"
 COMMON = ("help", "verbose", "quiet")  # options of every command
-PLURALS = {"text": "texts", "number": "numbers", "whole number": "whole numbers", "table": "tables"}
+PLURALS = {"string": "strings", "number": "numbers", "whole number": "whole numbers", "table": "tables"}
 TABLES = {
     "data": "`[data]` defines where the examples come from, and how they are split and prepared. See [Data](data.md).",
     "space": "`[space]` is the search space. Each hyperparameter is a range, a list of choices, or a fixed value.",
@@ -55,7 +55,7 @@ def spec_page() -> str:
         "`study schema` prints a [JSON Schema](schemas/spec.json) of the spec. `study init` writes the schema beside "
         "the spec as `study.schema.json`, and names it in the first line of the spec: "
         "`#:schema ./study.schema.json`. Editors that support TOML schemas, such as VS Code with Even Better TOML, "
-        "then complete keys and mark mistakes, also offline.\n\n"
+        "then complete keys and mark mistakes, even offline.\n\n"
     )
     own = {key: each for key, each in schema["properties"].items() if key not in TABLES}
     page = head + _keys(own, schema.get("required", []), models)
@@ -75,7 +75,7 @@ def commands_page() -> str:
     page = (
         "<!-- Written by docs/pages.py from study/cli; edit the help there. -->\n# The command line\n\n"
         "Exit codes: 0, success; 1, a failure of the program or the machine; 2, an error in the spec, the data or the "
-        "arguments, explained in one line; 130, interrupted: run the same command again to resume.\n\n"
+        "arguments, explained in one line; 130, interrupted: rerun the command to resume.\n\n"
         "A program that starts a command can set `STUDY_STATUS_FILE` to a path to learn more. When the command ends, "
         f"that file contains a JSON object: `code`; `cause`, one of {causes}; `message`; and `retryable`, whether "
         "the same command may succeed later without any correction.\n\n"
@@ -88,8 +88,8 @@ def commands_page() -> str:
         usage = " ".join([f"study {name}", *(_argument(each) for each in arguments), *["[OPTIONS]"][: len(options)]])
         page += f"\n## study {name}\n\n{command.help}\n\n    {usage}\n\n"
         if name in ANSWERS:
-            trial = "; of one trial, [this one](schemas/show-trial.json)" if name == "show" else ""
-            page += f"`--json` prints what [this JSON Schema](schemas/{name}.json) describes{trial}.\n\n"
+            trial = "; for a single trial, [this one](schemas/show-trial.json)" if name == "show" else ""
+            page += f"The output of `--json` follows [this JSON Schema](schemas/{name}.json){trial}.\n\n"
         rows = [(_argument(each), _sentence(each)) for each in arguments]
         kinds = typing.get_type_hints(command.callback)
         rows += [(_option(each, kinds[each.name]), _sentence(each)) for each in options]
@@ -168,7 +168,7 @@ def _values(schema: dict[str, Any], models: dict[str, Any]) -> str:
         )
         if rule in schema
     ]
-    kinds = {"integer": "whole number", "number": "number", "string": "text", "boolean": "true or false"}
+    kinds = {"integer": "whole number", "number": "number", "string": "string", "boolean": "true or false"}
     kind = kinds.get(schema.get("type", ""), "table" if schema.get("type") == "object" else "")
     return " ".join([kind, " and ".join(bounds)]).strip()
 

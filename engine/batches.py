@@ -39,7 +39,7 @@ class Examples:
 
 
 class Batches:
-    """Inputs, labels and propagation buffers for each iteration of a training.
+    """Inputs, labels and propagation buffers for each iteration of a training run.
 
     Args:
         stack: the networks.

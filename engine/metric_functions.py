@@ -92,7 +92,7 @@ def register_metric(
         needs: what a function takes as `y_pred`: "labels" (classes as 0, 1, ...), "probabilities" or "values". None
             takes values for a regression; for a classification probabilities if the second parameter is named
             `y_score` or `y_proba`, else labels.
-        version: a whole number or a text; part of a study's identity.
+        version: an integer or a string; part of a study's identity.
         low, high: the smallest and largest possible value; confidence intervals end there.
 
     Raises:
@@ -112,7 +112,7 @@ def register_metric(
     if not metric.low < metric.high:
         raise ValueError(f"metric {metric.name!r}: low must be below high, got {metric.low} and {metric.high}")
     if isinstance(metric.version, bool) or not isinstance(metric.version, (int, str)):
-        message = f"metric {metric.name!r}: version must be a whole number or a text, got {metric.version!r}"
+        message = f"metric {metric.name!r}: version must be an integer or a string, got {metric.version!r}"
         raise ValueError(message)  # noqa: TRY004 - as all that is wrong with an entry
     METRICS.register(metric)
 

@@ -34,7 +34,7 @@ class Metric:
             (m,), with mean 0. For a mean over examples, this is each example's value minus the mean. None means the
             jackknife, which computes the metric once per example.
         low, high: smallest and largest possible value, at which confidence intervals are cut off.
-        version: a whole number or a text, part of the identity of studies that name the metric. It must change when the
+        version: an integer or a string, part of the identity of studies that name the metric. It must change when the
             metric does.
     """
 

@@ -1,4 +1,4 @@
-"""Run training chunks on the workers of a cluster, to which the data are sent with the chunks.
+"""Run training chunks on the workers of a cluster, to which the data is sent with the chunks.
 
 These workers import the engine, NumPy, threadpoolctl and joblib, and may run on other machines than the coordinator.
 """

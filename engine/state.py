@@ -1,4 +1,4 @@
-"""The state of a training as plain arrays, which suffice to resume it bit for bit, and its .npz file."""
+"""The state of a training run as plain arrays, which suffice to resume it bit for bit, and its .npz file."""
 
 import io
 import json
@@ -27,7 +27,7 @@ Status = Literal["running", "complete", "stopped", "diverged"]
 
 @dataclass(frozen=True, eq=False)
 class TrainingState:
-    """The state of a stack of R trainings at some iteration, as returned by `start` and `advance`. It is immutable.
+    """The state of a stack of R training runs at some iteration, as returned by `start` and `advance`. It is immutable.
 
     Attributes:
         architecture: the network.

@@ -47,8 +47,10 @@ def check_activation(activation: Activation) -> None:
     activation.forward(aliased, aliased, np.empty_like(Z))
     _assert_close(aliased, A, 0, "forward must allow Z and A to be the same memory")
     stack = np.stack([Z, Z + 1])
-    _assert_close(_forward(activation, stack)[0], A, 0, "forward must treat leading axes alike")
-    _assert_close(_derivative(activation, stack)[0], derivative, 0, "derivative must treat leading axes alike")
+    _assert_close(_forward(activation, stack)[0], A, 0, "forward must treat all leading axes the same way")
+    _assert_close(
+        _derivative(activation, stack)[0], derivative, 0, "derivative must treat all leading axes the same way"
+    )
     for dtype in FLOAT_TYPES:
         single = Z.astype(dtype)
         _assert_close(_forward(activation, single), A, 2e-6, f"forward must work in {dtype}")
@@ -132,7 +134,8 @@ def check_training(
             resumed = advance(TrainingState.load(Path(folder) / "state.npz"), X, Y)
         for name in ("parameters", "costs", *whole.slots):
             found, expected = (_array(state, name) for state in (resumed, whole))
-            _assert_close(found, expected, 0, f"training must resume with the same {name} in {dtype}")
+            promise = f"resumed training must give the same {name} as uninterrupted training in {dtype}"
+            _assert_close(found, expected, 0, promise)
         alone = advance(start(architecture, settings, seeds=[0], dtype=dtype), X, Y)
         _assert_close(
             whole.parameters[0], alone.parameters[0], 1e-3, "a stack must train like its networks do separately"

@@ -1,6 +1,6 @@
 """Forward and backward passes over many examples in tiles of columns, so that the output of a layer stays in the cache.
 
-J and its gradient are sums over examples, and therefore sums over tiles. Tiles depend only on m, so a training gives
+J and its gradient are sums over examples, and therefore sums over tiles. Tiles depend only on m, so training gives
 the same numbers with or without interruptions, alone or in a stack.
 """
 

@@ -45,7 +45,7 @@ def train(
 
     Args:
         architecture: the network.
-        X: (n_x, m), columns are examples. float32 data are trained in float32, all others in float64.
+        X: (n_x, m), columns are examples. float32 data is trained in float32, all other data in float64.
         Y: (n_y, m): 0 and 1, one-hot columns, or real values, as the output of the architecture requires.
         learning_rate: α.
         iterations: number of updates.
@@ -136,7 +136,7 @@ def start(
     parameters: Sequence[Parameters] | None = None,
     dtype: DTypeLike = np.float32,
 ) -> TrainingState:
-    """Return the state of a stack of trainings before its first iteration.
+    """Return the state of a stack of training runs before its first iteration.
 
     Raises:
         ValueError: if there are no seeds, or the number of learning rates or parameters differs from that of seeds.
@@ -220,7 +220,7 @@ def advance_by(
     sample_weight: ArrayLike | None = None,
     known: bool = False,
 ) -> Iterator[TrainingState]:
-    """Yield the state at each of some iterations, as `advance` would return it. Data are checked and copied once.
+    """Yield the state at each of some iterations, as `advance` would return it. Data is checked and copied once.
 
     Args:
         state: state to resume from, which is not changed.

@@ -14,16 +14,16 @@ from typing import Any, cast
 
 import numpy as np
 
-from engine.additions import Additions, ReceivedAdditions
 from engine.arrays import Array
 from engine.errors import AdditionError
+from engine.extensions import Extensions, ReceivedExtensions
 from engine.metrics import METRICS, Metric, measure_metric
 from engine.prediction import evaluate
 from engine.state import TrainingState
 from engine.training import advance_by
 from engine.worker_data import PackedData, WorkerData, read_data, unpack_data, widen
 
-NO_ADDITIONS = Additions()
+NO_EXTENSIONS = Extensions()
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +39,7 @@ class TrainingChunk:
         data: folder that `write_data` wrote.
         units: units of work, each about a second. The most expensive chunk starts first, and a worker that takes many
             times longer is considered stuck.
-        additions: registered entries that the training and the metrics need.
+        extensions: registered entries that the training and the metrics need.
     """
 
     trial: int
@@ -49,7 +49,7 @@ class TrainingChunk:
     metrics: tuple[str, ...]
     data: str
     units: float = 0.0
-    additions: Additions | ReceivedAdditions = NO_ADDITIONS
+    extensions: Extensions | ReceivedExtensions = NO_EXTENSIONS
 
 
 Evaluation = dict[str, Any]
@@ -67,7 +67,7 @@ class Outcome:
         state: new state of its training, with the evaluations so far in its notes; the given state if the chunk failed.
         train: metrics on train at the end, in the form of those on dev in an `Evaluation`; None before.
         dev_predictions: A[L] of each replica on dev at the end, (n_y, m); empty before.
-        seconds: processor time of the thread that ran the chunk.
+        seconds: CPU time of the thread that ran the chunk.
         error: traceback if an exception was raised.
     """
 
@@ -114,7 +114,7 @@ def run_chunks(chunks: Sequence[TrainingChunk], packed: PackedData | None = None
 
 def _run_chunk(chunk: TrainingChunk, data: WorkerData) -> Outcome:
     state = chunk.state
-    received = chunk.additions.install()
+    received = chunk.extensions.install()
     metrics = [received[name] if name in received else METRICS.find(name) for name in chunk.metrics]
     end = state.settings.iterations
     stops = [i for i in chunk.grid if state.iteration < i < min(chunk.until, end)]
@@ -148,7 +148,7 @@ def mean_value(evaluation: Evaluation, name: str) -> float:
 
 
 def _predict(state: TrainingState, data: WorkerData, part: str) -> tuple[list[Array], list[float]]:
-    """Return A[L] of each replica on a part, (n_y, m) each, and the costs."""
+    """Return A[L] of each replica on a split, (n_y, m) each, and the costs."""
     outputs, costs = [], []
     for k in range(state.replicas):
         fold = data.fold(k)
@@ -162,7 +162,7 @@ def _predict(state: TrainingState, data: WorkerData, part: str) -> tuple[list[Ar
 def _measure(
     data: WorkerData, part: str, outputs: list[Array], metrics: Sequence[Metric]
 ) -> dict[str, list[float | None]]:
-    """Return the metrics on a part: one number per network, or one for the predictions of all folds together."""
+    """Return the metrics on a split: one number per network, or one for the predictions of all folds together."""
     pairs = []
     for k, A in enumerate(outputs):
         fold = data.fold(k)

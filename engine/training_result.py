@@ -1,4 +1,4 @@
-"""The results of a training, one per replica."""
+"""The results of a training run, one per replica."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from engine.state import Status, TrainingState
 
 @dataclass(frozen=True, eq=False)
 class TrainingResult:
-    """The result of a training.
+    """The result of a training run.
 
     Attributes:
         parameters: the last parameters; those with the lowest dev cost with patience; the last finite ones after

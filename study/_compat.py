@@ -236,7 +236,7 @@ PARTS = {
         _cache,
     ),
     "tables of Optuna": Part(
-        "optuna", "tables and columns", "ledgers are listed by SQL", "--storage is rejected", _optuna_tables
+        "optuna", "tables and columns", "ledgers are listed with SQL", "--storage is rejected", _optuna_tables
     ),
     "tables of MLflow": Part(
         "mlflow",
@@ -248,7 +248,7 @@ PARTS = {
     "store of MLflow": Part(
         "mlflow",
         "mlflow.store.tracking.sqlalchemy_store",
-        "it is imported while data are being read",
+        "it is imported while data is being read",
         "MLflow imports it at the first run",
         _mlflow_store,
     ),

@@ -43,7 +43,10 @@ def check_sampler(sampler: Sampler) -> None:
     for trial in trials:
         _require(_is_inside(trial), f"a sampler must propose values in the space, got {trial.params}")
     again = _searched(sampler, directions, rebuilt=False)
-    _require(_drawn(trials) == _drawn(again), "a sampler must depend only on its seed, the number and the trials")
+    _require(
+        _drawn(trials) == _drawn(again),
+        "a sampler must depend only on its seed, the trial number and the earlier trials",
+    )
     rebuilt = _searched(sampler, directions, rebuilt=True)
     _require(_drawn(trials) == _drawn(rebuilt), "a sampler must keep no state outside the trials")
 
@@ -76,7 +79,7 @@ def check_source(source: Source, rest: str, base: Path) -> None:
     names = [str(name) for name in table.columns]
     _require(len(set(names)) == len(names), "a source must give each column a unique name")
     _require(len(names) > 1, "a source must return a target and at least one other column")
-    _require(len(table) > 0, "a source must return rows")
+    _require(len(table) > 0, "a source must return at least one row")
     _require(table.equals(source.read(rest, base)), "a source must return the same rows in the same order each time")
     _require(_global_state() == before, "a source must leave the global random state alone")
 

@@ -84,7 +84,7 @@ def figure(label: str, panels: Sequence[tuple[Panel, str]], columns: int = 2) ->
     """Return panels with what is drawn in each, side by side, as an SVG file.
 
     Args:
-        label: what the picture shows, for who does not see it.
+        label: text alternative of the plot.
         panels: (panel, its marks).
         columns: panels in a row.
     """

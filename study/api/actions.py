@@ -173,7 +173,7 @@ class StudyActions(StudyResults):
 
         Args:
             data: the path of another table; None reads the study's own again.
-            n_trials: of the search on these data; None means a quarter of the study's.
+            n_trials: of the search on this data; None means a quarter of the study's.
             top: how many of the best configurations; None takes the spec's number.
             seeds: fresh seeds for each; None takes the spec's number.
             n_jobs: worker processes, as in `run`.

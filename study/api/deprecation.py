@@ -17,7 +17,7 @@ def warn_of_name(old: str, new: str, stacklevel: int = 3) -> None:
 def renamed(**names: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Return a decorator: the old names of keyword arguments go on, as `renamed(old="new")`.
 
-    An old name of a truth value that means the opposite has the new one with "not " in front.
+    An old name of a Boolean that means the opposite has the new one with "not " in front.
     """
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:

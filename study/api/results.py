@@ -139,7 +139,7 @@ class StudyResults:
         """Return the MLflow runs of the finished trials, by number. Reads MLflow.
 
         Raises:
-            UserError: the study has not run yet, or MLflow does not answer.
+            UserError: the study has not run yet, or MLflow does not respond.
         """
         from mlflow import MlflowClient
 

@@ -28,7 +28,7 @@ class Study(StudyActions, StudyPlots):
         data: a pandas or polars DataFrame; a pair (X, y), where X is (m, n) or a DataFrame and y is (m,), or X is
             (m, …) for images; the path of a table (.csv, .tsv, .parquet, .npz, .h5); or another source that a spec can
             name, such as "sklearn:iris". The type of a column says its kind: categories, and text that looks like
-            numbers, are categorical, truth values are boolean, and moments are dates.
+            numbers, are categorical, Boolean values are boolean, and moments are dates.
         target: the column to predict, by name or position (-1 is the last). With a pair, a name for y, or None.
         name: of the study: letters, digits, - and _. None takes the name of the file, or else one made of the target
             and the first digits of the table's SHA-256.
@@ -42,7 +42,7 @@ class Study(StudyActions, StudyPlots):
         split: the fractions of train, dev and test; None means (0.6, 0.2, 0.2).
         folds: folds of cross-validation over train and dev. None means 5 for a table of fewer than 1,000 rows, and
             none for a larger one; 0 means none.
-        group: a column whose equal values stay in one part.
+        group: a column whose equal values stay in one split.
         time: a column by which train comes before dev before test.
         weight: a column that says how much each training row counts in the cost.
         seed: of the split, the sampler and the networks.

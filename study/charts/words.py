@@ -16,5 +16,5 @@ def title_of(metric: str) -> str:
 
 
 def shorten(text: str, most: int = 40) -> str:
-    """Truncate a text to at most so many characters."""
+    """Truncate text to at most `most` characters."""
     return text if len(text) <= most else text[: most - 1] + "…"

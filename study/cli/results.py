@@ -53,7 +53,7 @@ def report(
         typer.Option("--output", "-o", metavar="FILE", help="Output file (default: in the study's folder)."),
     ] = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="Write Markdown instead of HTML.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print the report's figures as JSON; write no file.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the report's data as JSON; write no file.")] = False,
     home: HomeOption = None,
     storage: StorageOption = None,
 ) -> None:
@@ -155,7 +155,7 @@ def ui(
 
 
 def sync(name: NameArgument, json: JsonOption = False, home: HomeOption = None, storage: StorageOption = None) -> None:
-    """Write the trials that are missing from MLflow."""
+    """Write missing trials to MLflow."""
     with importing(*LIBRARIES):
         from study.cli.terminal import SyncView, print_record
         from study.ledger.home import Home

@@ -39,7 +39,8 @@ def run(
     tracking: Annotated[
         bool,
         typer.Option(
-            "--tracking/--no-tracking", help="Write runs to MLflow during the search; `study sync` writes them later."
+            "--tracking/--no-tracking",
+            help="Write runs to MLflow during the search. With --no-tracking, write them later with `study sync`.",
         ),
     ] = True,
     home: HomeOption = None,
@@ -134,7 +135,7 @@ def init(
 def schema() -> None:
     """Print a JSON Schema of the spec, for editors.
 
-    It offers the names that installed packages add."""
+    The schema includes the names that installed packages declare."""
     with importing("numpy"):
         from study.spec.schema import schema_text
     say(schema_text().rstrip())

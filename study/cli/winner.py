@@ -72,7 +72,7 @@ def recheck(
     home: HomeOption = None,
     storage: StorageOption = None,
 ) -> None:
-    """Check whether the best trial still holds on current data."""
+    """Check whether the best trial is still the best on current data."""
     with importing(*LIBRARIES):
         import study.data.loading  # noqa: F401 - imported here, since an interrupt during a later import would break it
         from study.cli.terminal import print_record
@@ -141,7 +141,7 @@ def predict(
         typer.Option("--out", "-o", metavar="OUT", help="Output file, .csv or .parquet (default: print CSV)."),
     ] = None,
     safe_csv: Annotated[
-        bool, typer.Option("--safe-csv", help="Prefix text that a spreadsheet would read as a formula with '.")
+        bool, typer.Option("--safe-csv", help="Put ' before text that a spreadsheet would read as a formula.")
     ] = False,
     json: Annotated[
         bool, typer.Option("--json", help="Print a JSON summary of what was written; needs --out.")
@@ -149,7 +149,7 @@ def predict(
     home: HomeOption = None,
     storage: StorageOption = None,
 ) -> None:
-    """Predict the rows of a table with the final model."""
+    """Predict the target for each row of a table with the final model."""
     if json and out is None:
         raise UserError("--json needs --out FILE, since the summary and the predictions cannot both be printed")
     with importing(*LIBRARIES):

@@ -95,7 +95,7 @@ def read_cells(file: Path, spec: DataSpec) -> "Table":
 
 
 def look(spec: DataSpec, base: Path) -> "DataSummary":
-    """Return a summary of the data before anything runs: columns, parts, classes and warnings."""
+    """Return a summary of the data before anything runs: columns, splits, classes and warnings."""
     from study.data import overview
 
     return overview.summarize(spec, base)

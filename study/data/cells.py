@@ -1,4 +1,4 @@
-"""Convert cells of any DataFrame column to text, numbers, truth values or dates.
+"""Convert cells of any DataFrame column to text, numbers, Boolean values or dates.
 
 Only this module decides what a missing cell is. A typed cell has the meaning that pandas would give it in a CSV file,
 so a frame and its CSV and Parquet files have the same values.
@@ -34,12 +34,12 @@ Floats = npt.NDArray[np.float64]
 
 
 def is_number_typed(column: pd.Series) -> bool:
-    """Whether the column has a numeric dtype. Truth values and durations do not count as numbers."""
+    """Whether the column has a numeric dtype. Boolean values and durations do not count as numbers."""
     return bool(pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_bool_dtype(column.dtype))
 
 
 def is_truth_typed(column: pd.Series) -> bool:
-    """Whether the column has a Boolean dtype. Categories of truth values do not count."""
+    """Whether the column has a Boolean dtype. Categories of Boolean values do not count."""
     return bool(pd.api.types.is_bool_dtype(column.dtype)) and not isinstance(column.dtype, pd.CategoricalDtype)
 
 
@@ -61,7 +61,7 @@ def is_duration_typed(column: pd.Series) -> bool:
 def texts(column: pd.Series, missing: tuple[str, ...], decimal: str = ".") -> pa.Array:
     """Return the cells as text without surrounding whitespace, null where missing.
 
-    Numbers are formatted as in a file with the given decimal mark, and 3.0 becomes "3". Truth values become "True" and
+    Numbers are formatted as in a file with the given decimal mark, and 3.0 becomes "3". Booleans become "True" and
     "False".
 
     Args:

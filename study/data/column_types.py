@@ -54,7 +54,7 @@ def _is_dictionary(dtype: object) -> bool:
 
 
 def _texts(column: pd.Series) -> "pa.Array | None":
-    """Return the different texts of a column without the space around them; None where a cell is no text."""
+    """Return the different texts of a column without the space around them; None where a cell is not a string."""
     values = column.dropna()
     if isinstance(column.dtype, pd.CategoricalDtype):
         values = pd.Series(column.cat.categories)
@@ -66,6 +66,6 @@ def _texts(column: pd.Series) -> "pa.Array | None":
 
 
 def _has_marker(column: pd.Series, markers: Sequence[str]) -> bool:
-    """Whether a cell that is not missing is a text that marks a missing cell in a file."""
+    """Whether a cell that is not missing is a string that marks a missing cell in a file."""
     texts = _texts(column) if not cells.is_number_typed(column) else None
     return texts is not None and not set(texts.to_pylist()).isdisjoint(markers)

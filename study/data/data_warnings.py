@@ -69,7 +69,7 @@ def _rows_left_out(opened: Opened) -> list[TableWarning]:
 
 
 def _grouped_digits(opened: Opened, dataset: Dataset) -> list[TableWarning]:
-    """Return warnings about text columns that contain numbers with grouped digits, such as 1,250."""
+    """Return warnings about text columns that contain numbers with thousands separators, such as 1,250."""
     _, given = kinds.candidate_columns(opened.raw.features, opened.spec, opened.raw.label)
     numeric = [name for name, kind, _ in dataset.preprocessing.named_steps["cells"].columns if kind != "categorical"]
     frame = opened.cells(opened.parts["train"])
@@ -83,7 +83,8 @@ def _grouped_digits(opened: Opened, dataset: Dataset) -> list[TableWarning]:
     return [
         TableWarning(
             "grouped_digits",
-            f'columns with grouped digits are read as text: {some(names)}; set [data] thousands = "{mark}"',
+            f"columns of numbers with thousands separators are read as text: {some(names)}; "
+            f'set [data] thousands = "{mark}"',
             tuple(names),
         )
         for mark, names in found.items()

@@ -1,4 +1,4 @@
-"""Frozen records for prepared data: one part, the scale of a target, and a whole dataset."""
+"""Frozen records for prepared data: one split, the scale of a target, and a whole dataset."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -20,7 +20,7 @@ FloatArray = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """One part of a dataset. Columns are examples.
+    """One split of a dataset. Columns are examples.
 
     Attributes:
         X: Features, (n_x, m), float32, C-contiguous.

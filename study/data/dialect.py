@@ -143,7 +143,7 @@ def _head(path: Path, encoding: str) -> str:
         except UnicodeDecodeError as error:
             raise wrong_encoding(path, encoding, error) from error
         except UnicodeError as error:
-            raise UserError(f"{path.name} is not in {encoding} ({error}); change [data] encoding") from error
+            raise UserError(f"{path.name} is not valid {encoding} ({error}); change [data] encoding") from error
     return text.removeprefix("\ufeff")
 
 

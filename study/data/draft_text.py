@@ -74,7 +74,7 @@ def render(
     if "folds" not in data:
         lines.append(f"# folds = {FOLDS}                 # cross-validation over train and dev")
     lines += [
-        '# group = "patient"         # keep all rows of a patient in the same part',
+        '# group = "patient"         # keep all rows of a patient in the same split',
         f"{f'# time = {toml_value(date)}':<28}# split by time: train, then dev, then test",
     ]
     lines += ["", "[space]", *_space_lines(cast("Mapping[str, object]", tables["space"]))]

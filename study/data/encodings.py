@@ -61,7 +61,7 @@ def is_valid(path: Path, encoding: str) -> bool:
 def wrong_encoding(path: Path, encoding: str, error: UnicodeDecodeError) -> UserError:
     """Return the error for a text file that is not in the expected encoding."""
     return UserError(
-        f"{path.name} is not in {encoding} (byte 0x{error.object[error.start]:02x} is invalid there); "
+        f"{path.name} is not valid {encoding} (byte 0x{error.object[error.start]:02x} cannot be decoded); "
         f"set [data] encoding, such as cp1252 or utf-16"
     )
 

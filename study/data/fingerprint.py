@@ -25,7 +25,7 @@ def fingerprint(frame: pd.DataFrame, rows: Rows | None = None) -> str:
 
 
 def fingerprints(frame: pd.DataFrame, parts: Mapping[str, Rows | None]) -> dict[str, str]:
-    """Return the fingerprint of each part of a table. A part is an array of rows, or None for all rows."""
+    """Return the fingerprint of each split of a table. A split is an array of rows, or None for all rows."""
     names = repr([str(name) for name in frame.columns]).encode()
     digests = {part: hashlib.sha256(names) for part in parts}
     matrix = _matrix(frame)
@@ -40,7 +40,7 @@ def fingerprints(frame: pd.DataFrame, parts: Mapping[str, Rows | None]) -> dict[
 
 
 def explain_change(recorded: Mapping[str, str], current: Mapping[str, str]) -> str:
-    """Return the names of the parts whose fingerprints differ, such as "train and dev", or "" if none do."""
+    """Return the names of the splits whose fingerprints differ, such as "train and dev", or "" if none do."""
     changed = [part for part in sorted({*recorded, *current}) if recorded.get(part) != current.get(part)]
     return " and ".join(changed)
 

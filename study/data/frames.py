@@ -25,7 +25,7 @@ def rows_of(data: object) -> pd.DataFrame:
 
 
 def is_table(data: object) -> bool:
-    """Whether data are a table with named columns."""
+    """Whether data is a table with named columns."""
     if isinstance(data, pd.DataFrame | np.ndarray):
         return isinstance(data, pd.DataFrame)
     return any(hasattr(data, name) for name in ("__arrow_c_stream__", "to_pandas", "__dataframe__"))

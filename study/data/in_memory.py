@@ -1,7 +1,7 @@
 """Data in memory as a file: a DataFrame, or arrays, with the keys of `[data]` that say what the file cannot.
 
 A DataFrame becomes the CSV file that pandas writes of it. What its types say, and text does not, becomes a key: a
-category is `categorical`, truth values are `boolean`, moments are `dates`, and a text such as "NA" is kept.
+category is `categorical`, Boolean values are `boolean`, moments are `dates`, and a string such as "NA" is kept.
 """
 
 import hashlib
@@ -78,7 +78,7 @@ def file_of(data: object, target: object, given: Mapping[str, object]) -> Memory
         given: other keys of `[data]`, which have the last word.
 
     Raises:
-        UserError: the data are no table of single values, or have no such target.
+        UserError: the data is not a table of single values, or have no such target.
     """
     if isinstance(data, tuple):
         return _file_of_pair(data, target, given)

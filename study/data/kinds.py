@@ -1,4 +1,4 @@
-"""Detect the kind of each column from train only: number, category, truth value or date, or not usable."""
+"""Detect the kind of each column from train only: number, category, Boolean or date, or not usable."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Detect leakage: rows of train that also occur in other parts, and columns that repeat the target."""
+"""Detect leakage: rows of train that also occur in other splits, and columns that repeat the target."""
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ from study.data.duplicates import equal_rows
 from study.data.opening import Opened, compared_columns
 from study.data.table_warning import TableWarning
 
-MANY_DUPLICATES = 0.05  # duplicates are severe from this share of a part
+MANY_DUPLICATES = 0.05  # duplicates are severe from this share of a split
 SAMPLE, FEWEST = 20_000, 1_000  # maximum and minimum number of rows on which columns are tested
 CELLS = 2_000_000  # wide tables are tested on fewer rows, so that the number of cells stays below this
 WIDEST = 1_000

@@ -121,7 +121,7 @@ def _fit(opened: Opened, train: Rows, columns: kinds.Columns | None = None, *, s
 
 
 def _part(opened: Opened, fitted: _Fitted, frame: pd.DataFrame, codes: npt.NDArray[np.float64], rows: Rows) -> Part:
-    """Convert the raw rows of a part in the same way as train."""
+    """Convert the raw rows of a split in the same way as train."""
     spec, raw = opened.spec, opened.raw
     Y = to_outputs(codes, opened.target.task, len(opened.target.classes), fitted.scale)
     if len(rows) == 0:

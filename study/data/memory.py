@@ -30,7 +30,7 @@ class Room:
         if self.taken + size > self.bytes:
             left = f"{max(0, self.bytes - self.taken):,}{' more' if self.taken else ''}"
             raise UserError(
-                f"{self.path.name}: {what} needs {counted(size, 'byte')}, but there is memory for only {left}; "
+                f"{self.path.name}: {what} needs {counted(size, 'byte')} of memory, but only {left} are available; "
                 f"use a smaller file or a machine with more memory"
             )
 

@@ -51,7 +51,7 @@ def open_source(spec: DataSpec, base: Path) -> Opened:
     """Read the source and its target, and split it.
 
     Raises:
-        UserError: If there is a problem with the source or the target, or a part would be empty.
+        UserError: If there is a problem with the source or the target, or a split would be empty.
     """
     return open_raw(spec, read_source(spec, base))
 
@@ -135,6 +135,6 @@ def cut(opened: Opened, examples: Rows, shares: Sequence[float], generator: np.r
     if len(names) < len(shares):
         raise UserError(
             f"{raw.label}: the group column {spec.group!r} has only {counted(len(names), 'group')}, "
-            f"too few for {len(shares)} parts; use a column with more groups"
+            f"too few for {len(shares)} splits; use a column with more groups"
         )
     return splits.split_groups(groups.astype(np.int64), strata, shares, generator, everywhere=bool(target.classes))

@@ -1,4 +1,4 @@
-"""A summary of the data before anything runs: columns, classes, parts and warnings.
+"""A summary of the data before anything runs: columns, classes, splits and warnings.
 
 Column statistics come from train and dev. Test rows are only counted, and compared as read to find duplicates.
 """
@@ -54,7 +54,7 @@ class DataSummary:
         task: The type of prediction.
         default_metric: The default metric of the task.
         columns: Summaries of the columns.
-        classes: Number of examples by class in all parts; {} for regression.
+        classes: Number of examples by class in all splits; {} for regression.
         parts: Number of examples by part. With folds, "train and dev" is one entry.
         n_x: Number of rows of X, after preprocessing.
         n_y: Number of rows of Y.

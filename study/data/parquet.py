@@ -112,7 +112,7 @@ def _text_bytes(column: pa.Array) -> int:
 
 
 def _plain(path: Path, name: str, column: pa.ChunkedArray, *, is_category: bool) -> pa.ChunkedArray:
-    """Convert a column to a supported type: numbers, truth values, timestamps, durations, categories or text."""
+    """Convert a column to a supported type: numbers, Boolean values, timestamps, durations, categories or text."""
     if is_category and not pa.types.is_dictionary(column.type):
         column = column.dictionary_encode()
     kind = column.type

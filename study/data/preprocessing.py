@@ -43,7 +43,7 @@ SCALERS: dict[str, type[TransformerMixin]] = {
 class CellReader(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
     """Convert raw cells to typed columns.
 
-    Numbers become floats, truth values 0 and 1, dates five numbers, and categories text. A cell that does not match the
+    Numbers become floats, Booleans 0 and 1, dates five numbers, and categories text. A cell that does not match the
     kind of its column becomes missing. `transform` and `read` raise UserError if a column is absent, if a value is
     infinite, or if a column contains numbers although it has categories, such as 012, that are changed by conversion to
     numbers.
@@ -200,7 +200,7 @@ def fit(
 ) -> tuple[Pipeline, pd.DataFrame]:
     """Return the transformer fitted on the raw rows of train, and these rows as typed columns.
 
-    The typed rows are returned to avoid reading the cells twice. Truth values, categories and indicators of missing
+    The typed rows are returned to avoid reading the cells twice. Booleans, categories and indicators of missing
     cells become 0 or 1.
 
     Args:

@@ -1,4 +1,4 @@
-"""Detect parts without examples of a class, for which some metrics are undefined or incomplete.
+"""Detect splits without examples of a class, for which some metrics are undefined or incomplete.
 
 Only the label names of test rows are read.
 """
@@ -21,7 +21,7 @@ def read_test_target(spec: DataSpec, raw: RawTable, test: pd.DataFrame, target: 
 def note_absent_classes(
     spec: DataSpec, raw: RawTable, target: Target, parts: dict[str, npt.NDArray[np.int64]]
 ) -> tuple[str, ...]:
-    """Return a note on each part that lacks a class. For regression, there are none.
+    """Return a note on each split that lacks a class. For regression, there are none.
 
     Raises:
         UserError: If the target of a test file cannot be read or contains classes that train does not have.

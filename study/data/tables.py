@@ -62,7 +62,7 @@ def read_text(path: Path, spec: DataSpec) -> Table:
     except UnicodeDecodeError as error:
         raise wrong_encoding(path, dialect.encoding, error) from error
     except UnicodeError as error:  # for example, UTF-16 without a byte order mark
-        raise UserError(f"{path.name} is not in {dialect.encoding} ({error}); change [data] encoding") from error
+        raise UserError(f"{path.name} is not valid {dialect.encoding} ({error}); change [data] encoding") from error
     if table.num_rows == 0:
         raise _no_rows(path)
     frame = table.combine_chunks().to_pandas(types_mapper=pd.ArrowDtype)
@@ -149,7 +149,8 @@ def _explain(path: Path, dialect: Dialect, error: pa.ArrowInvalid) -> UserError:
     """Return the error for a file that pyarrow could not parse, with the first ragged line if there is one."""
     if dialect.encoding == "utf-8" and not is_valid(path, dialect.encoding):
         return UserError(
-            f"{path.name} is not in {dialect.encoding}; change [data] encoding, for example to cp1252, or remove it"
+            f"{path.name} is not valid {dialect.encoding}; set [data] encoding to the right one, such as cp1252, or "
+            "remove the key to detect it"
         )
     expected = len(dialect.names)
     count = 0

@@ -153,12 +153,13 @@ def _describe_left_out(column: pd.Series, absent: npt.NDArray[np.bool_], name: s
     found = left_out_by_marker(column, absent)
     left = int(absent.sum())
     share = f"{left:,} of {counted(len(absent), 'row')} {agree(left, 'is', 'are')} excluded"
+    whose = agree(left, "its", "their")
     if not found:
-        return f"target {name!r}: {share} because the cell is empty"
+        return f"target {name!r}: {share} because {whose} target is empty"
     listed = ", ".join(f"{cells.quoted(marker)} in {count:,}" for marker, count in found.items())
     usual = classes and any(marker in TARGET_MARKERS for marker in found)
     remedy = f"; if it is a class, set [data] keep_na = [{json.dumps(name, ensure_ascii=False)}]" if usual else ""
-    return f"target {name!r}: {share} because the cell marks a missing value ({listed}){remedy}"
+    return f"target {name!r}: {share} because {whose} target is marked as missing ({listed}){remedy}"
 
 
 @dataclass(frozen=True, eq=False)

@@ -57,4 +57,8 @@ def work_share(confirmation: Confirmation) -> str:
     """Return the cost of the recommended trial relative to the confirmed one."""
     recommended, theirs = confirmation.candidate(confirmation.recommended), confirmation.best.work
     share = recommended.work / theirs if recommended is not None and theirs else 1.0
-    return f"{100 * share:.0f}% of its work" if share < 0.995 else "the same work, fewer parameters"
+    return (
+        f"{100 * share:.0f}% of the work of trial {confirmation.winner}"
+        if share < 0.995
+        else "the same work, fewer parameters"
+    )

@@ -88,7 +88,7 @@ def confirm_with(
     top: int,
     seeds: int,
 ) -> Confirmation:
-    """Confirm a study that is open for writing and whose data are written, with running workers.
+    """Confirm a study that is open for writing and whose data is written, with running workers.
 
     Otherwise like `confirm`.
     """
@@ -117,7 +117,7 @@ def confirm_with(
     )
     if not good:
         raise UserError(
-            f"none of the {counted(len(best), 'best configuration')} trains on fresh seeds: "
+            f"none of the {counted(len(best), 'best configuration')} could be trained on fresh seeds: "
             f"trial {best[0].number} {failed[0].reason}"
         )
     scored = [_scored(retraining, trials[row.number], trained[row.number]) for row in good]

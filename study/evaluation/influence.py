@@ -51,7 +51,7 @@ def score_table(metric: str, folds: Sequence[Fold], part: Part, predictions: Arr
     Args:
         metric: a name in `engine.metrics.METRICS`.
         folds: the predicted examples, as the dev data of the folds; a single one without folds.
-        part: the part that they belong to; for "confirm", all folds have the same examples.
+        part: the split that they belong to; for "confirm", all folds have the same examples.
         predictions: (S, n_y, M), with the examples of all folds concatenated.
     """
     rows = []

@@ -1,4 +1,4 @@
-"""`study recheck`: checks whether the best configuration of a study still holds on current or other data.
+"""`study recheck`: checks whether the best configuration of a study is still the best on current or other data.
 
 A short search on the new data tries the study's best configurations first. These and the best new configurations are
 then trained on fresh seeds and compared as in `study confirm`. Everything is stored in a folder of the study, one for
@@ -51,7 +51,7 @@ def recheck(
     jobs: int | None = None,
     said: Callable[[str], None],
 ) -> Recheck:
-    """Check whether the best configuration of a study still holds, and store the result in the ledger.
+    """Check whether the best configuration of a study is still the best, and store the result in the ledger.
 
     Args:
         home: the home of the study.
@@ -183,7 +183,7 @@ def _train(
     trained = retraining.train(drawn, workers, lambda name: said(f"{name} trained"))
     reasons = [network.reason for network in trained.values()]
     if None not in reasons:
-        raise UserError(f"none of the {counted(len(rows), 'configuration')} trains on these data: {reasons[0]}")
+        raise UserError(f"none of the {counted(len(rows), 'configuration')} could be trained on this data: {reasons[0]}")
     return [
         _Trained(
             name, row, drawn[name], network, retraining.table(network.predictions) if network.reason is None else None
@@ -193,7 +193,7 @@ def _train(
 
 
 def _judge(objective: Objective, found: Sequence[_Trained], seeds: int, *, same_data: bool, of: str) -> Recheck:
-    """Select the best configuration, and decide whether the old best, which is the first one, still holds."""
+    """Select the best configuration, and decide whether the old best, which is listed first, is still as good."""
     scored = [_scored(objective, each, each.table) for each in found if each.table is not None]
     selection = select_best(objective.metric, scored, objective.spec.search.seed)
     scores = {each.label: score for each, score in zip(scored, selection.scores, strict=True)}

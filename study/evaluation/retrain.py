@@ -49,9 +49,9 @@ class Retrained:
 
     Attributes:
         parameters: (R, P), a row for each network; with folds, the networks of a seed are consecutive.
-        predictions: A[L] on the part, (S, n_y, M), float32, with the examples of all folds concatenated. Empty if a
+        predictions: A[L] on the split, (S, n_y, M), float32, with the examples of all folds concatenated. Empty if a
             network diverged.
-        seconds: processor time.
+        seconds: CPU time.
         reason: why there are no predictions.
         lasting: whether another attempt would give the same result; false if a worker was lost.
     """
@@ -155,8 +155,8 @@ class Retraining:
     def _next_chunk(self, stack: "_Stack") -> TrainingChunk:
         state = stack.started()
         until = state.iteration + max(1, int(CHUNK_WORK / stack.units))
-        metrics, additions = (self.objective.metric,), self.objective.additions
-        return TrainingChunk(0, state, until, (), metrics, str(self.data), CHUNK_WORK, additions)
+        metrics, extensions = (self.objective.metric,), self.objective.extensions
+        return TrainingChunk(0, state, until, (), metrics, str(self.data), CHUNK_WORK, extensions)
 
     def _gather(self, stacks: "Sequence[_Stack]") -> Retrained:
         states = [stack.started() for stack in stacks]
@@ -256,7 +256,7 @@ def _side_by_side(
 
 
 def data_of(folder: StudyFolder, part: Part) -> Path:
-    """Return the folder from which workers read train and a part to predict; for dev, it is that of the search."""
+    """Return the folder from which workers read train and a split to predict; for dev, it is that of the search."""
     return folder.data if part == "dev" else folder.confirm / "data"
 
 

@@ -54,7 +54,7 @@ class Loky:
 class ConfiguredBackend:
     """A backend that the user has configured with `joblib.parallel_config(backend=…)` around the study.
 
-    The data are sent with every task, since its workers may be anywhere. Workers that share the memory of this process
+    The data is sent with every task, since its workers may be anywhere. Workers that share the memory of this process
     do not copy them.
     """
 

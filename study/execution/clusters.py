@@ -1,6 +1,6 @@
 """Dask and Ray clusters, through the backends that both provide for joblib.
 
-Data are sent once to each node and stay there. If a node is lost, the cluster restarts its tasks on another node, from
+Data is sent once to each node and stays there. If a node is lost, the cluster restarts its tasks on another node, from
 the states that the chunks carry.
 """
 
@@ -66,7 +66,7 @@ def connect(
         jobs: number of worker processes, for loky or for a Ray cluster started here.
 
     Raises:
-        UserError: the options contradict each other, a package is not installed, or the cluster does not answer.
+        UserError: the options contradict each other, a package is not installed, or the cluster does not respond.
     """
     if backend not in BACKENDS:
         raise UserError(f"--backend must be one of {', '.join(BACKENDS)}, got {backend!r}")
@@ -93,7 +93,7 @@ class Dask:
     """The workers of a Dask scheduler.
 
     Raises:
-        UserError: distributed is not installed, the scheduler does not answer, or it has no workers.
+        UserError: distributed is not installed, the scheduler does not respond, or it has no workers.
     """
 
     at_once = None
@@ -155,7 +155,7 @@ class Dask:
         """Wait until the scheduler answers a query.
 
         Raises:
-            MachineError: it does not answer within ANSWERS_WITHIN seconds.
+            MachineError: it does not respond within ANSWERS_WITHIN seconds.
         """
         deadline = time.monotonic() + ANSWERS_WITHIN
         while True:
@@ -182,7 +182,7 @@ class Ray:
         jobs: number of worker processes if a cluster is started; None is one per core.
 
     Raises:
-        UserError: ray is not installed, the cluster does not answer, has only one CPU, or requires a token.
+        UserError: ray is not installed, the cluster does not respond, has only one CPU, or requires a token.
     """
 
     def __init__(self, address: str | None, jobs: int | None) -> None:

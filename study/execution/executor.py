@@ -29,7 +29,7 @@ class FailureKind(Enum):
     STUCK = "its worker was stuck"
     OUT_OF_MEMORY = "its worker ran out of memory"
     UNREADABLE_DATA = "its worker could not read the data"
-    MISSING_ADDITION = "its worker could not load a registered addition"
+    MISSING_EXTENSION = "its worker could not load a registered extension"
     RAISED = "it raised an exception"
     CANCELED = "it was canceled"
 
@@ -103,6 +103,6 @@ def raised(error: BaseException) -> TaskError:
     if isinstance(error, MemoryError):
         return TaskError(FailureKind.OUT_OF_MEMORY, f"out of memory: {line}" if line else "out of memory", error)
     if isinstance(error, AdditionError):
-        return TaskError(FailureKind.MISSING_ADDITION, line, error)
+        return TaskError(FailureKind.MISSING_EXTENSION, line, error)
     kind = FailureKind.UNREADABLE_DATA if isinstance(error, OSError) else FailureKind.RAISED
     return TaskError(kind, f"{type(error).__name__}: {line}" if line else type(error).__name__, error)

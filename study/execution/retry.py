@@ -1,4 +1,4 @@
-"""Retries as a policy around an executor: a failing task is tried three times and fails alone."""
+"""Retries as a policy around an executor: a failing task is tried up to three times and fails alone."""
 
 from collections.abc import Sequence
 
@@ -50,7 +50,7 @@ class RetryingExecutor:
             if outcome.error is None:
                 return outcome.outcomes[0]
             error = outcome.error
-        if error.kind in (FailureKind.UNREADABLE_DATA, FailureKind.MISSING_ADDITION) and error.exception is not None:
+        if error.kind in (FailureKind.UNREADABLE_DATA, FailureKind.MISSING_EXTENSION) and error.exception is not None:
             raise error.exception
         return Outcome(chunk.trial, chunk.state, error=f"{error.message}, {self.attempts} times")
 

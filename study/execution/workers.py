@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Self
 
 from threadpoolctl import threadpool_limits
 
-from engine.additions import Additions
 from engine.errors import AdditionError
+from engine.extensions import Extensions
 from engine.training_chunk import Outcome, TrainingChunk
 from study.errors import UserError
 from study.execution.backends import Loky, find_configured
@@ -112,7 +112,7 @@ class Workers:
         tasks = tuple(TrainingTask(tuple(share)) for share in shares(longest_first, count))
         executor = self.executor
         if not isinstance(executor, InProcessExecutor):
-            _pack_additions(chunks)
+            _pack_extensions(chunks)
         for task in tasks:
             executor.submit(task)
         return Batch(tasks)
@@ -158,17 +158,17 @@ def shares(chunks: Sequence[TrainingChunk], count: int) -> list[list[TrainingChu
     return tasks
 
 
-def _pack_additions(chunks: Sequence[TrainingChunk]) -> None:
-    """Pickle the registered additions that chunks need, so that they can be sent to other processes.
+def _pack_extensions(chunks: Sequence[TrainingChunk]) -> None:
+    """Pickle the registered extensions that chunks need, so that they can be sent to other processes.
 
     Raises:
         UserError: one cannot be pickled.
     """
-    for additions in {chunk.additions for chunk in chunks}:
-        if isinstance(additions, Additions) and additions:
+    for extensions in {chunk.extensions for chunk in chunks}:
+        if isinstance(extensions, Extensions) and extensions:
             from cloudpickle import dumps
 
             try:
-                additions.pack(dumps)
+                extensions.pack(dumps)
             except AdditionError as error:
                 raise UserError(str(error)) from error

@@ -2,7 +2,7 @@
 
 from typing import NotRequired, TypedDict
 
-from study.spec.additions import AdditionRecord
+from study.spec.extension_records import ExtensionRecord
 from study.spec.parameters import ParameterValue
 from study.text.records import Json
 
@@ -11,7 +11,7 @@ class DataAttributes(TypedDict, total=False):
     """The data of a study.
 
     Attributes:
-        rows: number of examples in each part.
+        rows: number of examples in each split.
     """
 
     source: str
@@ -109,7 +109,7 @@ class StudyAttributes(TypedDict, total=False):
     format: int
     uid: str
     identity: dict[str, str]
-    additions: list[AdditionRecord]
+    additions: list[ExtensionRecord]
     spec: str
     folder: str
     description: str

@@ -91,7 +91,7 @@ class Candidate(Score, _Trial):
     """A configuration that `study confirm` retrained.
 
     Attributes:
-        seconds: processor time.
+        seconds: CPU time.
     """
 
     seconds: float

@@ -1,4 +1,4 @@
-"""What `study recheck` finds, as records: whether the best of a study still holds on other data."""
+"""What `study recheck` finds, as records: whether the best of a study is still the best on other data."""
 
 from dataclasses import dataclass
 
@@ -25,7 +25,7 @@ class RecheckCandidate(Score, _NamedTrial):
     """A configuration that `study recheck` retrained.
 
     Attributes:
-        seconds: processor time.
+        seconds: CPU time.
     """
 
     seconds: float
@@ -50,7 +50,7 @@ class OldBest:
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Recheck(Record):
-    """Whether the best configuration of a study still holds on current or other data, as stored in the ledger.
+    """Whether the best configuration of a study is still the best on current or other data, as stored in the ledger.
 
     Attributes:
         metric: the metric that is compared.
@@ -66,8 +66,8 @@ class Recheck(Record):
         recommended: name of the cheapest candidate that is not significantly different from the best.
         power: power of the comparison; None with a single candidate.
         data: source of the data.
-        same_data: whether the data are the same as when the study ran.
-        trials: number of trials of the search on these data.
+        same_data: whether the data is the same as when the study ran.
+        trials: number of trials of the search on this data.
         of: digest of everything that the result was computed from.
     """
 
@@ -93,9 +93,9 @@ class Recheck(Record):
         return next((each for each in self.candidates if each.name == name), None)
 
     def _lines(self) -> tuple[str, ...]:
-        holds = "still holds" if self.holds else "no longer holds"
+        finding = "is still among the best" if self.holds else "is no longer the best"
         where = basis(self.seeds, self.m, self.part)
-        title = f"Recheck on {self.data}: the old best, {self.old_best.name}, {holds} on {where}"
+        title = f"Recheck on {self.data}: the old best, {self.old_best.name}, {finding} on {where}"
         best = self.candidate(self.winner)
         found = "" if best is None else f"best: {best.name}, {score_text(self.metric, best)}; "
         return (title, f"{found}recommended: {self.recommended}")

@@ -32,7 +32,7 @@ class TrialRow(Record):
         iterations: number of completed iterations.
         fingerprint: SHA-256 over parameters, curve and dev values; None while the trial is running.
         run_id: id of its MLflow run; None if there is none yet.
-        seconds: processor time of its training.
+        seconds: CPU time of its training.
         metrics: final values, averaged over the networks of the trial: "cost", "dev_<metric>", "train_<metric>", …
         gap: the metric on train minus the metric on dev; None if the training was not completed.
         parameters: number of weights and biases of its network.

@@ -29,7 +29,7 @@ class FinalNetwork:
     parameters: Parameters
 
 
-def train_again(session: StudySession, dataset: Dataset, number: int) -> FinalNetwork:
+def retrain_network(session: StudySession, dataset: Dataset, number: int) -> FinalNetwork:
     """Retrain the configuration of a trial.
 
     Raises:
@@ -68,7 +68,7 @@ def train_model(home: Home, name: str, trial: int) -> Pipeline:
     """
     with StudySession.open(home, name) as session:
         dataset = load_combined(session.spec.data, session.base)
-        network = train_again(session, dataset, trial)
+        network = retrain_network(session, dataset, trial)
         return build_model(dataset, network.architecture, network.parameters)
 
 

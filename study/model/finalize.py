@@ -22,7 +22,7 @@ from study.ledger.home import Home
 from study.ledger.ledger import Ledger, without_nan
 from study.ledger.results import Summary
 from study.model.final import Final, TestEvaluation
-from study.model.final_training import FinalNetwork, train_again
+from study.model.final_training import FinalNetwork, retrain_network
 from study.model.pipeline import FinalFiles, build_model, forget_models, keep_model
 from study.search.objective import unit_of
 from study.search.session import StudySession
@@ -54,13 +54,13 @@ def finalize(
             raise UserError(_opened_before(name, openings[-1]))
         if not session.spec.data.has_test_set:
             raise UserError(
-                f"study {name!r} has no test set, since [data] split has two fractions; "
-                "use three fractions or set [data] test, under another study name"
+                f"study {name!r} has no test set because [data] split has only two fractions; "
+                "use three fractions or set [data] test, and rename the study"
             )
         number = _choose(summary, trial)
         dataset, reads_dev = _load(session.spec, session.base, with_dev=with_dev)
         _check(ledger.attributes, dataset, name)
-        network = train_again(session, dataset, number)
+        network = retrain_network(session, dataset, number)
         _record_beginning(ledger, number, with_dev=reads_dev, again=again)
         # This is the only place where test rows are converted and scored.
         test = open_test(session.spec.data, session.base, combined=reads_dev)

@@ -96,8 +96,8 @@ def _trade_offs(facts: Facts) -> Verdict:
     summary = facts.summary
     several = " and ".join(map(title_of, summary.objectives))
     return Verdict(
-        f"The best trade-offs between {several}: {counted(len(summary.front), 'trial')} "
-        f"of {len(summary.values):,} complete ones.",
+        f"The best trade-offs between {several}: {len(summary.front):,} of "
+        f"{counted(len(summary.values), 'complete trial')}.",
         remarks=("For each of them, no other trial is at least as good in all objectives and better in one.",),
     )
 

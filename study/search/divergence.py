@@ -19,11 +19,11 @@ FAR = 100.0  # times the error of the constant prediction
 
 @dataclass(frozen=True)
 class ConstantPrediction:
-    """The metrics of the constant prediction on a part.
+    """The metrics of the constant prediction on a split.
 
     Attributes:
         metrics: values by name.
-        size: the error that counts as normal: for a regression, the larger RMSE of train and the part; otherwise the
+        size: the error that counts as normal: for a regression, the larger RMSE of train and the split; otherwise the
             log loss of equal probabilities.
     """
 
@@ -45,8 +45,8 @@ class ConstantPrediction:
 
         Args:
             metric: the metric that is compared. A network that beats the constant prediction has not diverged.
-            values: metrics of the network on the part, and "cost" for a classification.
-            part: name of the part, for the reason.
+            values: metrics of the network on the split, and "cost" for a classification.
+            part: name of the split, for the reason.
         """
         size = "rmse" if "rmse" in values else "cost"
         sign = 1 if METRICS[metric].direction == "maximize" else -1
@@ -68,7 +68,7 @@ class ConstantPrediction:
             folds: the predicted examples, as the dev data of the folds.
             metric: the metric that is compared.
             predictions: A[L] of each network, (S, n_y, M), with the examples of all folds concatenated.
-            part: name of the part, for the reason.
+            part: name of the split, for the reason.
         """
         if not np.isfinite(predictions).all():
             return "predicts values that are not finite"

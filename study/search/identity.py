@@ -8,7 +8,7 @@ from study.data.fingerprint import explain_change
 from study.errors import UserError
 from study.ledger.attributes import StudyAttributes
 from study.spec import Spec, parse_spec
-from study.spec.additions import describe_additions
+from study.spec.extension_records import describe_extensions
 
 VERSION = "the version of metric "  # the key of a metric's version begins so
 LIMITS = {"trials", "work", "timeout", "stop_after", "worker_memory"}  # keys of [search] that no trial depends on
@@ -22,7 +22,7 @@ def identify(spec: Spec) -> dict[str, str]:
     parts = {f"[search] {key}": value for key, value in spec.search.model_dump(mode="json", exclude=LIMITS).items()}
     parts |= {f"[data] {key}": value for key, value in spec.data.model_dump(mode="json").items()}
     parts |= {f"[space] {key}": value for key, value in spec.space.model_dump(mode="json").items()}
-    versions = {each["name"]: each["version"] for each in describe_additions(spec) if "version" in each}
+    versions = {each["name"]: each["version"] for each in describe_extensions(spec) if "version" in each}
     parts |= {f"{VERSION}{name!r}": version for name, version in versions.items()}
     return {key: _digest(value) for key, value in parts.items()}
 

@@ -42,7 +42,7 @@ def check_memory(objective: Objective, jobs: int) -> None:
         return
     fitting = _shrink(largest, lambda shrunk: study_memory(objective, shrunk, jobs) <= available)
     if study_memory(objective, fitting, jobs) > available:
-        return  # the data are too large, not the network, and they have already been read
+        return  # the data is too large, not the network, and it has already been read
     workers = f" and --jobs {jobs}" if jobs else ""
     raise UserError(
         f"[space] max_parameters: the largest network has {counted(_count(objective, largest), 'parameter')}; "

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from engine import ACTIVATIONS, OPTIMIZERS, SCHEDULES, Architecture, TrainingState, start
-from engine.additions import Additions
+from engine.extensions import Extensions
 from engine.metrics import METRICS, metrics_for
 from engine.training_chunk import Evaluation, Outcome, TrainingChunk, evaluations, mean_value
 from engine.work import Work, count_work
@@ -73,7 +73,7 @@ class Objective:
         check_defined(self.objectives, datasets)
         self.metric = self.objectives[0]
         self.metrics = tuple(metric.name for metric in metrics_for(self.dataset.task, self.objectives))
-        self.additions = Additions(
+        self.extensions = Extensions(
             (
                 *METRICS.added(self.metrics),
                 *ACTIVATIONS.added(spec.space.activation),
@@ -144,7 +144,7 @@ class Objective:
             metrics=self.metrics,
             data=str(self.folder.data),
             units=trial.units * (until - trial.state.iteration),
-            additions=self.additions,
+            extensions=self.extensions,
         )
 
     def value(self, evaluation: Evaluation) -> float:
@@ -227,10 +227,10 @@ class Objective:
 
 
 def folds_of(datasets: Sequence[Dataset], part: Literal["dev", "confirm"] = "dev") -> list[Fold]:
-    """Return train and a part to predict of each dataset, in the form that workers read.
+    """Return train and a split to predict of each dataset, in the form that workers read.
 
     Raises:
-        UserError: the part is "confirm", and the spec has no confirm split.
+        UserError: the split is "confirm", and the spec has no confirm split.
     """
     folds = []
     for dataset in datasets:

@@ -27,7 +27,7 @@ def make_pruner(search: SearchSpec, grid: tuple[int, ...], direction: str) -> Ba
 
     Args:
         search: the [search] table.
-        grid: iterations at which trials report; the last is the longest training.
+        grid: iterations at which trials report; the last ends the longest training run.
         direction: "maximize" or "minimize".
     """
     warmup = max(grid[0], math.ceil(search.warmup * grid[-1]))
@@ -57,8 +57,8 @@ def make_pruner(search: SearchSpec, grid: tuple[int, ...], direction: str) -> Ba
 def rungs_from(grid: tuple[int, ...], warmup: int, reduction: int) -> tuple[int, ...]:
     """Return the rungs of successive halving, in ascending order.
 
-    They are the longest training divided by powers of `reduction`, down to the warm-up, each rounded up to a point of
-    the grid.
+    They are the longest training run divided by powers of `reduction`, down to the warm-up, each rounded up to a point
+    of the grid.
     """
     rungs, share = set(), grid[-1] / reduction
     while share >= warmup:

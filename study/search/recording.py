@@ -13,7 +13,7 @@ from study.search.identity import check_identity, identify
 from study.search.search_space import check_configuration, fixed, within
 from study.search.session import StudySession
 from study.search.stopping import Budget
-from study.spec.additions import describe_additions
+from study.spec.extension_records import describe_extensions
 
 WARM = 5  # configurations to take from another study for a warm start
 
@@ -34,7 +34,7 @@ def record_study(session: StudySession, trials: int | None) -> Budget:
     holding.own(session.folder, ledger.identify())
     ledger.set(
         identity=identify(spec),
-        additions=describe_additions(spec),
+        additions=describe_extensions(spec),
         spec=session.declared.text,
         folder=str(session.base.absolute()),
         description=spec.description,

@@ -22,7 +22,7 @@ from study.ledger.ledger import Ledger, quiet_optuna, repair
 from study.ledger.results import Summary, summarize_ledger
 from study.search.objective import Objective, direction_of
 from study.spec import DataSpec, DeclaredSpec, Spec
-from study.spec.additions import require_additions
+from study.spec.extension_records import require_extensions
 from study.text.shell import next_command
 
 
@@ -152,7 +152,7 @@ class StudySession:
             where = explain_change(attributes["parts"], dataset.part_fingerprints)
             raise UserError(
                 f"[data] source: {self.spec.data.source!r} changed since study {self.name!r} ran ({where});\n"
-                f"restore the old data, or check whether its best still holds: {next_command('recheck', self.name)}"
+                f"restore the old data, or check whether its best still is: {next_command('recheck', self.name)}"
             )
 
 
@@ -165,7 +165,7 @@ def find_declared(home: Home, ledger: Ledger) -> DeclaredSpec:
     attributes, name = ledger.attributes, ledger.name
     if "spec" not in attributes:
         raise UserError(f"study {name!r} has not started yet; run it first")
-    require_additions(attributes.get("additions", []), name)
+    require_extensions(attributes.get("additions", []), name)
     base = Path(attributes.get("folder", "."))
     declared = DeclaredSpec.parse(attributes["spec"], base, f"the spec of study {name!r}")
     source = declared.spec.data.source

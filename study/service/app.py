@@ -75,7 +75,7 @@ async def _failed(request: Request, error: Exception) -> Response:
 def _common(settings: Settings) -> Responses:
     """Return the error responses that every route has in common."""
     token = {} if settings.token is None else declare(s401="the token is missing or wrong")
-    database = {} if settings.home.storage is None else declare(s503="the database does not answer")
+    database = {} if settings.home.storage is None else declare(s503="the database does not respond")
     return {**declare(s421="the Host header is not a name of this service"), **token, **database}
 
 

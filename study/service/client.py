@@ -18,7 +18,7 @@ from study.spec import read_spec
 from study.text.redaction import redact_address
 
 SERVER = "http://127.0.0.1:5050"
-PATIENCE = 30.0  # seconds for which a submission is retried while the server does not answer
+PATIENCE = 30.0  # seconds for which a submission is retried while the server does not respond
 SECONDS = 60.0  # timeout of one request
 AGAIN = 0.5  # seconds between two requests for new log output
 
@@ -65,7 +65,7 @@ class Client:
     Args:
         server: URL of the service; None means STUDY_SERVER, or the default URL.
         token: token of the service, if it requires one.
-        patience: seconds for which `submit` retries while the server does not answer.
+        patience: seconds for which `submit` retries while the server does not respond.
 
     Raises:
         UserError: if the URL is not valid.
@@ -94,7 +94,7 @@ class Client:
             upload: upload the data files that the spec names; otherwise the server looks for them in its own folders.
 
         Raises:
-            UserError: if the spec is not valid, or the service rejects it or does not answer.
+            UserError: if the spec is not valid, or the service rejects it or does not respond.
         """
         path = Path(spec)
         declared = read_spec(path)
@@ -174,7 +174,7 @@ class Client:
 
 
 class _Away(UserError):  # noqa: N818 - a condition; the request is retried
-    """The server does not answer, or the connection was lost."""
+    """The server does not respond, or the connection was lost."""
 
 
 def _detail(error: urllib.error.HTTPError) -> str:

@@ -25,7 +25,7 @@ class TimeLimits:
     """Time limits for a client, in seconds.
 
     Attributes:
-        head: from the first byte of a request (or the start of the connection) to the end of its head.
+        head: from the first byte of a request (or the start of the connection) to the end of its headers.
         body: for a body, in addition to one second per kilobyte.
         answer: without reading any of the response that is being sent.
         keep_alive: between a response and the next request.

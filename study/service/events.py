@@ -41,7 +41,7 @@ class Events:
             while not self.closing:
                 try:
                     listed = await self.studies()
-                except Problem:  # the database does not answer; the page reports this and reconnects
+                except Problem:  # the database does not respond; the page reports this and reconnects
                     return
                 now = self._lines(listed)
                 if before is None:

@@ -12,12 +12,12 @@ from uvicorn.server import ServerState
 
 from study.service.connections import Connections
 
-HEAD_BYTES = 64 << 10  # maximum size of a head, or of trailers
+HEAD_BYTES = 64 << 10  # maximum size of headers, or of trailers
 BODY_RATE = 1024  # bytes per second; a slower body is late
 
 
 class BoundedHttp(HttpToolsProtocol):
-    """Reject requests whose head, body or trailers never end, by size and by time.
+    """Reject requests whose headers, body or trailers never end, by size and by time.
 
     Args:
         open_connections: open connections, including this one, and their time limits.
@@ -36,7 +36,7 @@ class BoundedHttp(HttpToolsProtocol):
         self.open_connections, self.limits = open_connections, open_connections.limits
         self._admitted = False
         self._address = ""
-        self._kept = 0  # bytes received since the last progress: end of a head, piece of a body, end of a request
+        self._kept = 0  # bytes received since the last progress: end of the headers, piece of a body, end of a request
         self._got_on = False
         self._reads_body = False
         self._late_at = 0.0  # by the clock of the event loop
@@ -72,10 +72,10 @@ class BoundedHttp(HttpToolsProtocol):
         super().data_received(data)
         self._kept = 0 if self._got_on else self._kept + len(data)
         if self._kept > HEAD_BYTES and not self.transport.is_closing():
-            self.send_400_response("The head of the request is too large.")
+            self.send_400_response("The request headers are too large.")
 
     def on_headers_complete(self) -> None:
-        """Handle the end of a head."""
+        """Handle the end of the headers."""
         self._got_on = True
         super().on_headers_complete()
         self.open_connections.busy(self._address, self)

@@ -1,6 +1,6 @@
-"""Limit the processor time that requests may take while studies run, however many clients there are.
+"""Limit the CPU time that requests may take while studies run, however many clients there are.
 
-Lowering the priority would not suffice: if the kernel divides processors among sessions first, priority only counts
+Lowering the priority would not suffice: if the kernel divides CPU time among sessions first, priority only counts
 within a session.
 """
 
@@ -11,20 +11,20 @@ from collections.abc import Callable
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-SHARE = 0.06  # share of all processors that requests may take
-BURST = 0.2  # seconds of processor time that requests may take without waiting after a quiet period
+SHARE = 0.06  # share of the CPU time of all cores that requests may take
+BURST = 0.2  # seconds of CPU time that requests may take without waiting after a quiet period
 LONGEST = 0.5  # maximum waiting time of a request in seconds
 
 
 class RequestThrottle:
-    """ASGI middleware that delays requests beyond their share of the processors while studies run.
+    """ASGI middleware that delays requests beyond their share of the CPU time while studies run.
 
     Delayed requests are answered together, since answering them one by one, waking up the process for each, takes
     three times as long.
 
     Args:
         app: application that answers the requests.
-        processors: number of processors of the machine.
+        processors: number of cores of the machine.
         busy: returns True while a study runs.
     """
 
@@ -46,7 +46,7 @@ class RequestThrottle:
 
         Args:
             now: current time in seconds.
-            used: processor time that this thread has used, in seconds.
+            used: CPU time that this thread has used, in seconds.
         """
         if now >= self._opens:
             earned = self._credit + self.share * (now - self._seen) - (used - self._used)

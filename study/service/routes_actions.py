@@ -142,10 +142,10 @@ def action_routes(service: Service) -> APIRouter:
         name: Name,
         request: Request,
         safe_csv: Annotated[
-            bool, Query(description="Prefix text that a spreadsheet would read as a formula with '.")
+            bool, Query(description="Put ' before text that a spreadsheet would read as a formula.")
         ] = False,
     ) -> Response:
-        """Predict the rows of a table with the final model."""
+        """Predict the target for each row of a table with the final model."""
         if media_type_of(request) != CSV:
             raise Problem(415, f"the media type of a table must be {CSV}", "media-type")
         await service.find(name)

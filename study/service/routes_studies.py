@@ -74,11 +74,14 @@ def study_routes(service: Service) -> APIRouter:
         response_model=SubmissionAnswer,
         openapi_extra=_BODY,
         responses={
-            200: {"model": SubmissionAnswer, "description": "The study was submitted before; this is its submission."},
+            200: {
+                "model": SubmissionAnswer,
+                "description": "The study has already been submitted; this is the existing submission.",
+            },
             **declare(
                 s400="the body is neither TOML nor JSON",
                 s403="data outside the folders of this server, or a request from another site",
-                s409="the name or the key belongs to another spec",
+                s409="the study name or the Idempotency-Key is already in use for a different spec",
                 s413="the spec is too large",
                 s415="unsupported media type",
                 s422="the spec is not valid, or exceeds the limits of this server",
@@ -113,7 +116,7 @@ def study_routes(service: Service) -> APIRouter:
             kept, new = await service.read(service.queue.submit, name, declared.text, declared.links, idempotency_key)
         except Taken as taken:
             if taken.what == "key":
-                raise Problem(409, "this Idempotency-Key was used for another spec", "key") from None
+                raise Problem(409, "this Idempotency-Key has already been used for a different spec", "key") from None
             detail = f"study {name!r} is queued or running with another spec; wait, cancel it, or use another name"
             raise Problem(409, detail, "name") from None
         except Full:
@@ -123,7 +126,7 @@ def study_routes(service: Service) -> APIRouter:
 
     @routes.get("/studies", response_model=Studies)
     async def studies() -> Response:
-        """Return all studies, at most half a second old."""
+        """Return all studies. The response may be up to half a second old."""
         return Response(await service.studies(), media_type="application/json")
 
     @routes.get(

@@ -2,7 +2,7 @@
 
 If the server dies, its studies keep running. The next server waits for them and runs them again. The ledger makes this
 safe: a complete study ends immediately, and any other study resumes. A process holds its lock as long as it lives, so
-no study runs twice at the same time. A study that lost its database is resumed when the database answers again.
+no study runs twice at the same time. A study that lost its database is resumed when the database is available again.
 """
 
 import sys
@@ -94,7 +94,7 @@ class Runner(threading.Thread):
             try:
                 self._step()
                 if self._is_away:
-                    log.info("the database answers again")
+                    log.info("the database is available again")
                 self._is_away = False
             except (MachineError, UserError) as error:
                 if not self._is_away:
@@ -209,7 +209,7 @@ class Runner(threading.Thread):
             return
         elif status.cause == Cause.HELD:
             self.queue.put_back(submission.id)
-            log.info("study %s is already run by another process; waiting for it", submission.name)
+            log.info("study %s is already being run by another process; waiting for it", submission.name)
         else:
             self._finish(submission, "failed", status.reason)
 

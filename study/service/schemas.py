@@ -23,7 +23,7 @@ class SubmissionAnswer(_Answer):
     submitted: str = Field(description="Time of submission, ISO 8601 in UTC.")
     started: str | None
     ended: str | None
-    message: str = Field(description="Reason of the failure; empty if it did not fail.")
+    message: str = Field(description="Reason for the failure; empty if the study did not fail.")
 
 
 class TrialAnswer(_Answer):
@@ -73,7 +73,7 @@ class ChoiceAnswer(_Answer):
     """Numbers of the chosen trials."""
 
     best: int | None = Field(description="Best value on dev in the search.")
-    confirmed: int | None = Field(description="Best value on fresh seeds, by `study confirm`.")
+    confirmed: int | None = Field(description="Best value on fresh seeds, from `study confirm`.")
     recommended: int | None = Field(description="Cheapest not significantly different from the confirmed trial.")
     outdated: bool = Field(description="Trials were added after the confirmation.")
 
@@ -165,7 +165,7 @@ class FinalAnswer(_Answer):
     choice: ChoiceAnswer
     dev_value: float | None
     confirmed: tuple[float, float, float] | None
-    notes: tuple[str, ...] = Field(description="Notes on cells of the test rows that do not match their column.")
+    notes: tuple[str, ...] = Field(description="Notes on test-set cells that do not match the type of their column.")
 
 
 class UploadAnswer(_Answer):

@@ -86,7 +86,7 @@ class Guard:
         headers = Headers(scope=scope)
         hosts = headers.getlist("host")
         if len(hosts) != 1 or _without_port(hosts[0]) not in self.names:
-            return Problem(421, "the Host is not a name of this service; allow it with --allow-host NAME", "host")
+            return Problem(421, "the Host header does not name this service; allow it with --allow-host NAME", "host")
         if scope["method"] not in SAFE:
             site, origin = headers.get("sec-fetch-site"), headers.get("origin")
             if site not in (None, "same-origin", "none") or (origin is not None and not _is_own(origin, hosts[0])):

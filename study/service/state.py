@@ -32,7 +32,7 @@ Name = Annotated[str, Path(pattern=f"^{NAME.pattern}$", max_length=100, descript
 
 @dataclass
 class Service:
-    """Settings and parts of a running service. `runner` and `mlflow` are None if it only answers requests."""
+    """Configuration and components of a running service. `runner` and `mlflow` are None if it only answers requests."""
 
     settings: Settings
     queue: Queue
@@ -58,7 +58,7 @@ class Service:
         """Call a function that reads files or the database in a reader thread.
 
         Raises:
-            Problem: 503 if the database does not answer or refuses access.
+            Problem: 503 if the database does not respond or refuses access.
         """
         try:
             return await asyncio.get_running_loop().run_in_executor(self._readers, call, *arguments)
@@ -66,7 +66,7 @@ class Service:
             if self.settings.home.storage is None:
                 raise
             log.warning("%s", error)
-            detail = "the database of the queue and the ledgers does not answer; try again later"
+            detail = "the database of the queue and the ledgers does not respond; try again later"
             raise Problem(503, detail, "database", {"Retry-After": RETRY_AFTER}) from None
 
     def changed(self) -> None:
@@ -119,7 +119,7 @@ async def chunks_of(request: Request, most: int) -> AsyncIterator[bytes]:
 
 
 async def body_of(request: Request, most: int) -> bytes:
-    """Return the body of a request, which may have at most so many bytes."""
+    """Return the body of a request; reject it if it has more bytes than `most`."""
     return b"".join([chunk async for chunk in chunks_of(request, most)])
 
 

@@ -75,7 +75,7 @@ def name_schema(known: Iterable[str], pattern: str | None, kind: str | None = No
     Args:
         known: the names that are offered.
         pattern: of other names that are valid; None if there are none.
-        kind: of additions that the names are of, kept under KIND.
+        kind: kind of extension that the names refer to, kept under KIND.
     """
     names: dict[str, Any] = {"enum": list(known)} | ({} if kind is None else {KIND: kind})
     return names if pattern is None else {"anyOf": [names, {"type": "string", "pattern": pattern}]}

@@ -76,8 +76,8 @@ class DataSpec(BaseModel):
     )
     group: StrictStr | None = Field(
         default=None,
-        description="A column of groups, such as patients or households. Rows with equal values stay in one part of "
-        "the split. The column is not used as a feature.",
+        description="A column of groups, such as patients or households. Rows with equal values stay in the same "
+        "split. The column is not used as a feature.",
     )
     time: StrictStr | None = Field(
         default=None,
@@ -93,8 +93,8 @@ class DataSpec(BaseModel):
 
     duplicates: Literal["keep", "drop", "group"] = Field(
         default="keep",
-        description="What to do with rows that are equal in all features and the target: keep them, drop all but the "
-        "first, or group them in the same part of the split.",
+        description="What to do with rows that are identical in all features and the target: keep them, drop all but "
+        "the first, or keep them together in one split.",
     )
 
     numeric: Names = Field(default=(), description="Columns to read as numbers. Text in them is an error.")

@@ -10,8 +10,8 @@ def check_fractions(fractions: tuple[float, ...]) -> None:
     """Check that a split has two or three fractions above 0 that sum to 1."""
     if len(fractions) not in (2, 3) or any(not 0.0 < share < 1.0 for share in fractions):
         raise ValueError(
-            f"split must be the fractions of train, dev and test, each above 0, such as [0.6, 0.2, 0.2], or of train "
-            f"and dev, got {list(fractions)}"
+            "split must list the fractions of train, dev and test (such as [0.6, 0.2, 0.2]) or of train and dev, each "
+            f"above 0, got {list(fractions)}"
         )
     if abs(sum(fractions) - 1.0) > 1e-6:
         raise ValueError(f"split must sum to 1, got {list(fractions)}, which sums to {sum(fractions):g}")

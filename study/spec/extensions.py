@@ -47,8 +47,8 @@ class Pruner:
     Attributes:
         name: The name in a spec, `pruner = "name"`.
         make: `make(grid, warmup)` returns the Optuna pruner of a study, given the iterations at which trials report
-            (the last one ends the longest training) and the iteration before which no trial may be pruned. The pruner
-            must be stateless: its decisions may depend only on the values that trials have reported.
+            (the last one ends the longest training run) and the iteration before which no trial may be pruned. The
+            pruner must be stateless: its decisions may depend only on the values that trials have reported.
     """
 
     name: str

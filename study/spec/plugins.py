@@ -1,8 +1,8 @@
-"""Additions that installed packages bring by entry points, found by the name that a spec gives.
+"""Extensions that installed packages bring by entry points, found by the name that a spec gives.
 
-A package declares an addition in the group of its kind, such as `study.metrics`, under the name that specs use. The
+A package declares an extension in the group of its kind, such as `study.metrics`, under the name that specs use. The
 entry point is an entry to register (such as an `engine.Metric`), a function that registers it when it is called, or a
-module that registers it when it is imported. It is loaded only when a spec names the addition: a broken package stops
+module that registers it when it is imported. It is loaded only when a spec names the extension: a broken package stops
 only the specs that need it, and installed packages do not slow down the start of a command.
 """
 
@@ -15,7 +15,7 @@ from engine.registry import Registry
 
 
 class PluginError(ValueError):
-    """An installed package does not provide the addition that it declares; the message names the package."""
+    """An installed package does not provide the extension that it declares; the message names the package."""
 
 
 def is_known(registry: Registry[Any], name: str) -> bool:
@@ -37,12 +37,12 @@ def is_known(registry: Registry[Any], name: str) -> bool:
 
 
 def offered_names(kind: str) -> list[str]:
-    """Return the names of the additions of a kind that installed packages declare; nothing is loaded."""
+    """Return the names of the extensions of a kind that installed packages declare; nothing is loaded."""
     return sorted({point.name for point in entry_points(group=_group(kind))})
 
 
 def find_package(kind: str, name: str) -> str | None:
-    """Return the installed package that declares an addition, with its version; None if there is none."""
+    """Return the installed package that declares an extension, with its version; None if there is none."""
     return next((package_of(point) for point in entry_points(group=_group(kind), name=name)), None)
 
 
@@ -59,7 +59,7 @@ def _load(registry: Registry[Any], point: EntryPoint) -> None:
     try:
         loaded = point.load()
         if isinstance(loaded, ModuleType):
-            pass  # it registered the addition when it was imported
+            pass  # it registered the extension when it was imported
         elif callable(loaded):
             loaded()
         else:
@@ -78,5 +78,5 @@ def _load(registry: Registry[Any], point: EntryPoint) -> None:
 
 
 def names_for_remedy(registry: Registry[Any], others: Iterable[str] = ()) -> list[str]:
-    """Return all names that a spec can use for an addition of a kind, with other valid names in front."""
+    """Return all names that a spec can use for an extension of a kind, with other valid names in front."""
     return [*others, *registry, *offered_names(registry.kind)]

@@ -21,7 +21,7 @@ _TABLES = {
     "data": "Where examples come from, and how they are split and prepared.",
     "space": "What is searched: for each hyperparameter a range, a list of choices, or one value.",
     "search": "How long the search takes, and how configurations are proposed and compared.",
-    "confirm": "Train the best configurations again after the search, on fresh seeds.",
+    "confirm": "Retrain the best configurations after the search, on fresh seeds.",
 }
 
 
@@ -50,7 +50,7 @@ def schema_text(*, installed: bool = True) -> str:
 
 
 def _offer(schema: Any, *, installed: bool) -> None:
-    """Add the names that installed packages declare to the lists of names, and remove the kinds of additions."""
+    """Add the names that installed packages declare to the lists of names, and remove the kinds of extensions."""
     if isinstance(schema, dict):
         kind = schema.pop(KIND, None)
         if kind is not None and installed:

@@ -89,7 +89,7 @@ class SearchSpec(BaseModel):
         (), description="Configurations to try first, such as ones that are known to work."
     )
     warmup: float = Field(
-        0.1, ge=0, lt=1, description="Fraction of the longest training during which no trial is pruned."
+        0.1, ge=0, lt=1, description="Fraction of the longest training run during which no trial is pruned."
     )
     percentile: float = Field(
         25.0, gt=0, lt=100, description="percentile pruner: the percentage of trials that continue."
@@ -139,9 +139,9 @@ class SearchSpec(BaseModel):
 
 
 class ConfirmSpec(BaseModel):
-    """The `[confirm]` table: which candidates are trained again with new seeds after the search."""
+    """The `[confirm]` table: which candidates are retrained on fresh seeds after the search."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    top: int = Field(5, ge=1, le=1000, description="Number of best configurations to train again.")
+    top: int = Field(5, ge=1, le=1000, description="Number of best configurations to retrain.")
     seeds: int = Field(10, ge=2, le=1000, description="Number of new seeds per configuration.")

@@ -8,7 +8,7 @@ _ACTING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u20
 
 
 def printable(text: str) -> str:
-    """Replace each control character in a text by an escape sequence, such as \\x1b."""
+    """Replace each control character in a string by an escape sequence, such as \\x1b."""
     return _ACTING.sub(lambda found: found[0].encode("unicode_escape").decode(), text.replace("\r\n", "\n"))
 
 

@@ -75,7 +75,7 @@ def with_verbosity(command: Callable[..., None]) -> Callable[..., None]:
         with telling(logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO):
             log.debug("Python %s, process %d", platform.python_version(), os.getpid())
             command(*given, **named)
-            log.debug("took %.2f s of processor time", time.process_time())
+            log.debug("took %.2f s of CPU time", time.process_time())
 
     added = {"verbose": VerboseOption, "quiet": QuietOption}
     signature = inspect.signature(command)

@@ -1,6 +1,6 @@
 """Insert new runs of finished trials directly into the tables of MLflow's database, several in two transactions.
 
-MLflow's client needs nine transactions and 25 ms of processor time for one run with a hundred points, which is longer
+MLflow's client needs nine transactions and 25 ms of CPU time for one run with a hundred points, which is longer
 than training on small data. The inserted rows are the same that the client would write; a test compares them. The
 client is used in all other cases: for servers, for runs that already exist, and for databases with unknown tables.
 """

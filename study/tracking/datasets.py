@@ -20,7 +20,7 @@ def dataset_inputs(name: str, attributes: StudyAttributes) -> "list[DatasetInput
 
     Args:
         name: name of the study.
-        attributes: attributes of the ledger, of which "parts" (SHA-256 by part) and "data" (a description) are used.
+        attributes: attributes of the ledger, of which "parts" (SHA-256 by split) and "data" (a description) are used.
     """
     from mlflow.entities import Dataset, DatasetInput, InputTag
 

@@ -1,7 +1,7 @@
 """Start the process that writes to MLflow, notify it of finished trials, and wait for it.
 
 It is a process and not a thread, because in the same interpreter the work of MLflow would delay the search. The process
-has a lower priority, so it mostly uses processor time that no worker needs.
+has a lower priority, so it mostly uses CPU time that no worker needs.
 """
 
 import contextlib
@@ -144,11 +144,11 @@ class Exporter:
     def _hear(self, message: dict[str, str]) -> None:
         if "trouble" in message and not self._troubled:
             self._troubled = True
-            problem = f"MLflow at {redact_address(tracking_uri(self.home))} does not answer ({message['trouble']})"
+            problem = f"MLflow at {redact_address(tracking_uri(self.home))} does not respond ({message['trouble']})"
             self.said(f"{problem}; the search continues, and runs will be exported once MLflow answers")
         elif "well" in message:
             self._troubled = False
-            self.said("MLflow answers again; exporting runs")
+            self.said("MLflow is responding again; exporting runs")
         elif "note" in message:
             self.said(message["note"])
         elif "error" in message:

@@ -29,8 +29,8 @@ from study.tracking.store import describe_error, quiet_mlflow, store_errors
 NICENESS = 5  # training has priority, but the export still makes progress on a busy machine
 TOGETHER = 1.0  # seconds; trials that finish within this time are written together
 GROW_AFTER = GROW_EVERY = 10.0  # seconds; a trial that takes less time is written only once
-WAITS = (0.5, 1.0, 2.0, 5.0)  # seconds between attempts while the store does not answer
-GRACE = 10.0  # seconds for which a store that does not answer is retried after the search
+WAITS = (0.5, 1.0, 2.0, 5.0)  # seconds between attempts while the store does not respond
+GRACE = 10.0  # seconds for which a store that does not respond is retried after the search
 END = ("close", "stop")
 
 
@@ -101,8 +101,8 @@ class Follower:
                 projection.grow(trial)
 
     def _trouble(self, error: Exception, word: str) -> bool:
-        """Report once that the store does not answer; return True if it has been given up."""
-        self._projection = None  # create a new one, since the store may be a different one when it answers again
+        """Report once that the store does not respond; return True if it has been given up."""
+        self._projection = None  # create a new one, since the store may be a different one when it responds again
         if not self._attempt:
             self.answers.say(trouble=describe_error(error))
         self._attempt += 1

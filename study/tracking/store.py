@@ -146,7 +146,7 @@ def _opened(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def store_errors() -> tuple[type[Exception], ...]:
-    """Return the exceptions that MLflow raises if its store does not answer, or answers with an error."""
+    """Return the exceptions that MLflow raises if its store does not respond, or responds with an error."""
     from mlflow.exceptions import MlflowException
     from requests import RequestException
     from sqlalchemy.exc import SQLAlchemyError

@@ -37,7 +37,7 @@ def sync(home: Home, name: str, written: Callable[[int, int], None] = lambda *_:
         written: called with (runs written, runs to write) after each run.
 
     Raises:
-        UserError: if the study does not exist or is running, or the store does not answer.
+        UserError: if the study does not exist or is running, or the store does not respond.
     """
     folder = home.existing(name)
     address = redact_address(tracking_uri(home))
@@ -60,7 +60,7 @@ def sync(home: Home, name: str, written: Callable[[int, int], None] = lambda *_:
             projection.close()
         except store_errors() as error:
             raise UserError(
-                f"MLflow at {address} does not answer ({describe_error(error)}); "
+                f"MLflow at {address} does not respond ({describe_error(error)}); "
                 "start it, or correct MLFLOW_TRACKING_URI, and sync again"
             ) from error
         finished = sum(trial.state.is_finished() for trial in ledger.trials())

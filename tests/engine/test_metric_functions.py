@@ -12,7 +12,7 @@ import pytest
 from sklearn.metrics import log_loss, make_scorer, mean_absolute_error, roc_auc_score
 
 from engine import METRICS, AdditionError, Metric, register_metric
-from engine.additions import Additions
+from engine.extensions import Extensions
 from engine.metrics import measure
 from engine.testing import check_metric
 
@@ -105,7 +105,7 @@ def test_a_metric_without_a_value_on_one_class_says_why() -> None:
         (hits, {"task": None}, "metric 'hits': task must be classification or regression, got None"),
         (hits, {"direction": None}, "metric 'hits': direction must be maximize or minimize, got None"),
         (hits, {"needs": "values"}, "needs must be labels or probabilities for a classification, got 'values'"),
-        (hits, {"version": 1.5}, "metric 'hits': version must be a whole number or a text, got 1.5"),
+        (hits, {"version": 1.5}, "metric 'hits': version must be an integer or a string, got 1.5"),
         (lambda y, p: 0.0, {}, "metric name must .*letters.*got '<lambda>'"),
         (7, {"name": "seven"}, "metric 'seven' must be a Metric, a function, a scorer or the name of a scorer, got 7"),
         ("roc_auk", {"direction": None}, "scorer 'roc_auk' is not known"),
@@ -118,7 +118,7 @@ def test_what_is_wrong_with_a_metric_is_named(metric: Any, changes: Any, message
         register_metric(metric, **{"direction": "maximize", "task": "classification", **changes})
 
 
-def test_additions_travel_to_a_process_that_has_registered_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_extensions_travel_to_a_process_that_has_registered_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     limit = 0.5
     register_metric(
         lambda y_true, y_pred: float((np.abs(y_true - y_pred) < limit).mean()),
@@ -126,7 +126,7 @@ def test_additions_travel_to_a_process_that_has_registered_nothing(monkeypatch: 
         direction="maximize",
         task="regression",
     )
-    sent = Additions((METRICS["near"],))
+    sent = Extensions((METRICS["near"],))
     sent.pack(cloudpickle.dumps)
     expected = METRICS["near"].compute(*VALUES)
     received = pickle.loads(pickle.dumps(pickle.loads(pickle.dumps(sent))))
@@ -138,11 +138,11 @@ def test_an_addition_that_cannot_travel_is_named() -> None:
     open_file = (byte for byte in b"")  # a generator, which has a place in a running program
     register_metric(lambda y, p: next(open_file), name="stuck", direction="maximize", task="regression")
     with pytest.raises(AdditionError, match=r"metric 'stuck' cannot be sent to workers \(TypeError.*one job"):
-        Additions((METRICS["stuck"],)).pack(cloudpickle.dumps)
+        Extensions((METRICS["stuck"],)).pack(cloudpickle.dumps)
 
 
 def test_an_addition_that_a_worker_cannot_load_is_named() -> None:
-    sent = Additions((Metric("there", "maximize", "regression", hits, "there"),))
+    sent = Extensions((Metric("there", "maximize", "regression", hits, "there"),))
     sent.pack(lambda _: b"cno_such_module\nmetric\n.")
     received = pickle.loads(pickle.dumps(sent))
     with pytest.raises(AdditionError, match=r"could not load metric 'there' .*no_such_module.*where the workers run"):

@@ -229,7 +229,7 @@ def test_setting_that_fails_on_a_fresh_seed_is_excluded_and_named(
     assert unlucky not in {candidate.trial for candidate in outcome.candidates}
     assert any("it failed" in line for line in confirmation_lines(outcome))
     assert "confirm" not in Ledger(Home(tmp_path).folder("small"), "small").attributes  # a worker lost is no outcome
-    with pytest.raises(UserError, match="none of the 1 best configuration trains on fresh seeds"):
+    with pytest.raises(UserError, match="none of the 1 best configuration could be trained on fresh seeds"):
         confirmed(SMALL, tmp_path, top=1)
 
 

@@ -280,7 +280,7 @@ def test_a_promise_that_a_pruner_breaks_is_named(decide: Any, promise: str) -> N
         (lambda rest, base: [[1, 2]], "must return a pandas.DataFrame"),
         (lambda rest, base: pd.DataFrame([[1, 2]], columns=["1", 1]), "a unique name"),
         (lambda rest, base: pd.DataFrame({"x": [1]}), "at least one other column"),
-        (lambda rest, base: pd.DataFrame({"x": [], "y": []}), "must return rows"),
+        (lambda rest, base: pd.DataFrame({"x": [], "y": []}), "must return at least one row"),
         (lambda rest, base: pd.DataFrame(np.random.default_rng().random((4, 2))), "the same rows in the same order"),
     ],
 )

@@ -65,7 +65,7 @@ def test_study_without_a_test_set_is_confirmed_and_not_finalized(tmp_path: Path)
     assert run_study("confirm", "two_parts", *home, "--jobs", 1).returncode == 0
     refused = run_study("finalize", "two_parts", *home)
     assert refused.returncode == 2
-    assert "study 'two_parts' has no test set, since [data] split has two fractions" in refused.stderr
+    assert "study 'two_parts' has no test set because [data] split has only two fractions" in refused.stderr
 
 
 @pytest.mark.slow

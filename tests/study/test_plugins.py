@@ -1,4 +1,4 @@
-"""Installed packages bring additions by entry points, which a spec names; nothing else is imported."""
+"""Installed packages bring extensions by entry points, which a spec names; nothing else is imported."""
 
 import sys
 import textwrap
@@ -133,7 +133,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_a_study_of_additions_from_a_package_alone(install: Install, tmp_path: Path, jobs: int) -> None:
+def test_a_study_of_extensions_from_a_package_alone(install: Install, tmp_path: Path, jobs: int) -> None:
     install()
     summary = run_local(ALL, tmp_path / "home", jobs=jobs)
     assert [row.reason for row in summary.trials if row.state == "failed"] == []
@@ -158,7 +158,7 @@ def test_another_process_finds_the_package_and_says_when_it_is_gone(install: Ins
     )
 
 
-def test_a_package_is_imported_only_where_a_spec_names_its_addition(install: Install) -> None:
+def test_a_package_is_imported_only_where_a_spec_names_its_extension(install: Install) -> None:
     install()
     parse_spec(SMALL, "small.toml")
     assert "study_things" not in sys.modules

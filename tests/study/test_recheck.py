@@ -76,7 +76,7 @@ def test_old_best_no_longer_holds_on_data_that_no_line_separates(home: Path) -> 
         "recheck", "small", "--data", other, "--trials", 12, "--top", 1, "--seeds", 3, "--jobs", 1, "--home", home
     )
     assert shown.returncode == 0, shown.stderr
-    assert "The old best no longer holds" in shown.stdout
+    assert "The old best is no longer the best" in shown.stdout
     assert f"{outcome.recommended}: learning_rate = " in shown.stdout
 
 

@@ -205,7 +205,7 @@ def test_a_confirmation_ranks_candidates_and_marks_the_recommended_one() -> None
 
 
 def test_a_recheck_says_whether_the_best_holds() -> None:
-    assert "the old best, trial-3, no longer holds on 2 fresh seeds and 80 dev examples" in repr(RECHECK)
+    assert "the old best, trial-3, is no longer the best on 2 fresh seeds and 80 dev examples" in repr(RECHECK)
     assert [row[0] for row in shown(RECHECK).rows] == ["trial", "new-1 *", "trial-3", "depth"]
 
 

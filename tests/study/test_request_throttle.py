@@ -1,4 +1,4 @@
-"""RequestThrottle: however many ask while a study runs, answers take their share of the processors and no more."""
+"""RequestThrottle: however many ask while a study runs, responses take their share of the CPU time and no more."""
 
 import asyncio
 

@@ -116,7 +116,7 @@ def test_database_that_goes_away_is_reported_and_waited_for(
             service.until("small", "cancelled")
             assert submit(service.port, TINY.format(name="next")).status == 201
             service.until("next", "complete")
-        assert "the database answers again" in caplog.text
+        assert "the database is available again" in caplog.text
         assert "Traceback" not in caplog.text
         run_local(SMALL, home, storage=storage)
         assert trials(home, storage)[:12] == fingerprints(finished)

@@ -53,7 +53,7 @@ def test_a_run_says_them_before_its_first_trial_and_after_its_verdict(ran: tuple
     before, _, after = ran[1].partition("trial 0 ")
     assert WARNING in before
     assert after.index("Confirmed on") < after.index(WARNING)
-    assert "rows are excluded because the cell marks a missing value ('NA' in " in before
+    assert "rows are excluded because their target is marked as missing ('NA' in " in before
     assert "3 folds of " in before
     assert "trials are compared by accuracy on dev" in before
 

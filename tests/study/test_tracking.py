@@ -106,13 +106,13 @@ def test_a_store_that_does_not_answer_costs_no_trial(spec: Path, tmp_path: Path)
     (home / "mlflow.db").mkdir(parents=True)
     done = run_study("run", spec, "--home", home, "--jobs", 1, env=impatient_exporter(tmp_path / "exporter"))
     assert done.returncode == 0, done.stderr
-    assert "does not answer" in done.stdout
+    assert "does not respond" in done.stdout
     assert "12 trials are not in MLflow yet" in done.stdout
     assert "`study sync small --home" in done.stdout
     assert len(show(home)["trials"]) == 12
     refused = run_study("sync", "small", "--home", home)
     assert refused.returncode == 2
-    assert refused.stderr.startswith(f"study: MLflow at sqlite:///{home}/mlflow.db does not answer (")
+    assert refused.stderr.startswith(f"study: MLflow at sqlite:///{home}/mlflow.db does not respond (")
     (home / "mlflow.db").rmdir()
     done = run_study("sync", "small", "--home", home, "--json")
     assert (done.returncode, done.stderr) == (0, "")

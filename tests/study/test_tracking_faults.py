@@ -303,7 +303,7 @@ def test_killed_server_that_comes_back_has_every_run_once(
     down = f"http://127.0.0.1:{free_port()}"
     done = run_study("run", spec, "--home", home, "--jobs", 1, env=env | {"MLFLOW_TRACKING_URI": down})
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
-    assert f"MLflow at {down} does not answer" in done.stdout
+    assert f"MLflow at {down} does not respond" in done.stdout
     assert "6 trials are not in MLflow yet" in done.stdout
 
     log_batch, batches = mlflow.MlflowClient.log_batch, []
@@ -323,7 +323,7 @@ def test_killed_server_that_comes_back_has_every_run_once(
         server.kill()  # where it has not been
         server.start()
     assert half.returncode == 2
-    assert f"MLflow at {server.address} does not answer" in half.stderr
+    assert f"MLflow at {server.address} does not respond" in half.stderr
     assert len(runs_in(server.address)[1]) == 3
     synced = run_study("sync", "small", "--home", home, env=env)
     assert (synced.returncode, synced.stderr) == (0, "")

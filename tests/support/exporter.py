@@ -21,7 +21,7 @@ if "study.tracking.exporter_process" in sys.orig_argv:
 
 
 def impatient_exporter(folder: Path, fault: str = "", grace: float = 1.0) -> dict[str, str]:
-    """Return an environment in which the process that writes to MLflow soon gives a store up that does not answer.
+    """Return an environment in which the process that writes to MLflow soon gives a store up that does not respond.
 
     Args:
         folder: where to put what makes it so; not used for anything else.

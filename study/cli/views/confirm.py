@@ -79,17 +79,18 @@ def print_rechecked(recheck: Recheck) -> None:
 
 
 def _holding_lines(recheck: Recheck, title: str) -> list[str]:
-    """Return the sentence that says whether the old best still holds."""
+    """Return the sentence that says whether the old best is still the best."""
     old, best = recheck.candidate(recheck.old_best.name), recheck.candidate(recheck.winner)
     where = f"{counted(recheck.seeds, 'fresh seed')} and {counted(recheck.m, 'example')} of {recheck.data}"
     if old is None or best is None:
-        return [f"The old best no longer holds. Recommended: {recheck.recommended}."]
+        return [f"The old best is no longer the best. Recommended: {recheck.recommended}."]
     if recheck.holds and old is best:
-        return [f"The old best still holds: {old.name} is best on {where}, {title} {_value(best)}."]
+        return [f"The old best is still the best: {old.name} is best on {where}, {title} {_value(best)}."]
     if recheck.holds:
-        return [f"The old best still holds: {old.name} is not significantly different from {best.name} on {where}."]
+        same = f"{old.name} is not significantly different from {best.name} on {where}"
+        return [f"The old best is still among the best: {same}."]
     return [
-        f"The old best no longer holds: on {where} {best.name} is better, "
+        f"The old best is no longer the best: on {where} {best.name} is better, "
         f"{title} {_value(best)} against {_value(old)}. Recommended: {recheck.recommended}."
     ]
 
@@ -156,9 +157,8 @@ def _power(power: Power | None, title: str) -> list[str]:
         return [f"{statement}; with probability {power.wanted}, one of {figure(power.detectable, 2)}."]
     needed = ((power.seeds_needed, "seeds"), (power.examples_needed, "examples"))
     options = [f"{count:,} {unit}" for count, unit in needed if count is not None]
-    return [
-        f"{statement}; a probability of {power.wanted} needs {' or '.join(options) or 'more seeds and more examples'}."
-    ]
+    more = " or ".join(options) or "more seeds and more examples"
+    return [f"{statement}; raising that probability to {power.wanted} would take {more}."]
 
 
 def _value(score: Score) -> str:

@@ -99,7 +99,7 @@ def _lines(view: TrialView) -> list[tuple[str, str]]:
     if row.value is not None:
         lines.append(("value", f"{view.summary.metric} on dev: {figures([row.value])[0]}"))
     took = f"{row.seconds:.2g}" if row.seconds < 10 else f"{row.seconds:,.0f}"
-    lines.append(("work", f"{counted(row.iterations, 'iteration')}, {took} seconds of processor time"))
+    lines.append(("work", f"{counted(row.iterations, 'iteration')}, {took} seconds of CPU time"))
     return lines
 
 

@@ -200,7 +200,7 @@
     source = new EventSource("/events");
     source.addEventListener("studies", (event) => { studies = JSON.parse(event.data).studies; show(); });
     source.addEventListener("changes", (event) => { change(JSON.parse(event.data)); show(); });
-    source.onerror = () => { $("line").textContent = "the server does not answer; trying again …"; };
+    source.onerror = () => { $("line").textContent = "the server does not respond; trying again …"; };
   }
 
   function login(message = "") {
@@ -216,7 +216,7 @@
     try {
       studies = (await ask("/studies")).studies;
     } catch (error) {
-      if ($("login").hidden) $("line").textContent = "the server does not answer";
+      if ($("login").hidden) $("line").textContent = "the server does not respond";
       return;
     }
     $("login").hidden = true;

@@ -115,17 +115,17 @@ CASES: dict[str, tuple[Callable[[Path], None], dict[str, Any], list[str]]] = {
     "another encoding than set": (
         text(GOOD.replace("yes", "já").encode("cp1252")),
         {"encoding": "utf-8"},
-        ["not in utf-8", "0xe1", "cp1252"],
+        ["not valid utf-8", "0xe1", "cp1252"],
     ),
     "another encoding far down": (
         text(rows(str).encode() * 20000 + "9,j\xe1,yes\n".encode("cp1252")),
         {"encoding": "utf-8"},
-        ["not in utf-8", "cp1252"],
+        ["not valid utf-8", "cp1252"],
     ),
     "another encoding far down, transcoded": (
         text(rows(str).encode() * 20000 + b"9,j\x81,yes\n"),
         {"encoding": "cp1252"},
-        ["not in cp1252", "0x81"],
+        ["not valid cp1252", "0x81"],
     ),
     "no known encoding": (
         text(GOOD.replace("yes", "j\x8d\x81").encode("latin-1")),
@@ -136,7 +136,7 @@ CASES: dict[str, tuple[Callable[[Path], None], dict[str, Any], list[str]]] = {
     "column of a list not there": (text(GOOD), {"drop": ["bb"]}, ["'bb'", "drop", "did you mean 'b'"]),
     "group not there": (text(GOOD), {"group": "bb"}, ["group", "'bb'", "did you mean 'b'"]),
     "nothing left": (text(GOOD), {"drop": ["a", "b"]}, ["exclude all columns"]),
-    "too few groups": (text(rows(lambda i: "pq"[i % 2])), {"group": "b"}, ["2 groups", "too few for 3 parts"]),
+    "too few groups": (text(rows(lambda i: "pq"[i % 2])), {"group": "b"}, ["2 groups", "too few for 3 splits"]),
     "group with a gap": (text(rows(lambda i: "" if i == 3 else str(i % 9))), {"group": "b"}, ["row 4", "no value"]),
     "time with a gap": (text(rows(lambda i: "" if i == 3 else str(i))), {"time": "b"}, ["row 4", "no value"]),
     "time that is none": (

@@ -20,7 +20,7 @@ from support.troubled_work import attempts
 from support.waiting import wait_for
 
 from engine import METRICS, Architecture, TrainingSettings, register_metric, start
-from engine.additions import Additions
+from engine.extensions import Extensions
 from engine.training_chunk import TrainingChunk
 from engine.worker_data import Fold, write_data
 from study.execution import (
@@ -307,9 +307,9 @@ def test_workers_compute_a_metric_that_only_this_process_registered(
     Y = (X[:1] > 0).astype(np.float32)
     write_data(place, [Fold(X, Y, X, Y)])
     settings = TrainingSettings(learning_rate=0.1, iterations=4)
-    additions = Additions((METRICS["raised"],))
+    extensions = Extensions((METRICS["raised"],))
     chunks = [
-        TrainingChunk(trial, state, 4, (4,), ("accuracy", "raised"), str(place), 1.0, additions)
+        TrainingChunk(trial, state, 4, (4,), ("accuracy", "raised"), str(place), 1.0, extensions)
         for trial in range(3)
         for state in [start(Architecture((2, 1)), settings, seeds=[trial], dtype=np.float32)]
     ]

@@ -1,4 +1,4 @@
-"""The registered additions that a spec names: what a ledger keeps of them, and what a later process must register."""
+"""The registered extensions that a spec names: what a ledger keeps of them, and what a later process must register."""
 
 import functools
 import inspect
@@ -20,8 +20,8 @@ _REGISTRIES: dict[str, Registry[Any]] = {
 }
 
 
-class AdditionRecord(TypedDict):
-    """A registered addition.
+class ExtensionRecord(TypedDict):
+    """A registered extension.
 
     Attributes:
         kind, name: such as "metric" and the name that the spec uses.
@@ -37,12 +37,12 @@ class AdditionRecord(TypedDict):
     version: NotRequired[int | str]
 
 
-def describe_additions(spec: Spec) -> list[AdditionRecord]:
-    """Return the registered additions that a spec names; built-in ones are left out."""
+def describe_extensions(spec: Spec) -> list[ExtensionRecord]:
+    """Return the registered extensions that a spec names; built-in ones are left out."""
     records = []
     for kind, names in _named(spec.data, spec.space, spec.search).items():
         for entry in _REGISTRIES[kind].added(names):
-            record = AdditionRecord(
+            record = ExtensionRecord(
                 kind=kind, name=entry.name, module=_module_of(entry), package=find_package(kind, entry.name)
             )
             if hasattr(entry, "version"):
@@ -51,8 +51,8 @@ def describe_additions(spec: Spec) -> list[AdditionRecord]:
     return records
 
 
-def require_additions(records: Sequence[AdditionRecord], study: str) -> None:
-    """Check that this process has the additions of a study, which installed packages may register now.
+def require_extensions(records: Sequence[ExtensionRecord], study: str) -> None:
+    """Check that this process has the extensions of a study, which installed packages may register now.
 
     Raises:
         UserError: one is not registered, is broken, or has another version than in the study.
@@ -74,7 +74,7 @@ def require_additions(records: Sequence[AdditionRecord], study: str) -> None:
             )
 
 
-def _remedy(record: AdditionRecord) -> str:
+def _remedy(record: ExtensionRecord) -> str:
     if record["package"] is not None:
         return f"install the package that provides it ({record['package']})"
     return f"from Python, import {record['module']} first, or install it as a package with an entry point"

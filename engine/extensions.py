@@ -10,17 +10,17 @@ from engine.metrics import Metric
 from engine.optimizers import OPTIMIZERS, Optimizer
 from engine.schedules import SCHEDULES, Schedule
 
-Addition = Activation | Metric | Optimizer | Schedule
+Extension = Activation | Metric | Optimizer | Schedule
 
 
-class Additions:
+class Extensions:
     """The registered entries that a chunk needs. What is pickled is their packed form, which `pack` makes.
 
     Args:
         entries: the entries, as this process registered them.
     """
 
-    def __init__(self, entries: tuple[Addition, ...] = ()) -> None:
+    def __init__(self, entries: tuple[Extension, ...] = ()) -> None:
         self._entries = entries
         self._packed = b""
 
@@ -48,17 +48,17 @@ class Additions:
                 ) from error
         self._packed = dumps(self._entries)
 
-    def __reduce__(self) -> "tuple[type[ReceivedAdditions], tuple[bytes, str]]":
+    def __reduce__(self) -> "tuple[type[ReceivedExtensions], tuple[bytes, str]]":
         packed = self._packed or (pickle.dumps(self._entries) if self._entries else b"")
-        return ReceivedAdditions, (packed, ", ".join(map(_describe, self._entries)))
+        return ReceivedExtensions, (packed, ", ".join(map(_describe, self._entries)))
 
     def install(self) -> Mapping[str, Metric]:
         """Return the metrics by name. Everything is registered in this process already."""
         return {entry.name: entry for entry in self._entries if isinstance(entry, Metric)}
 
 
-class ReceivedAdditions:
-    """Additions in a worker.
+class ReceivedExtensions:
+    """Extensions in a worker.
 
     They are unpickled by `install` and not with the chunk, so that a failure is reported by the task.
 
@@ -70,8 +70,8 @@ class ReceivedAdditions:
     def __init__(self, packed: bytes, described: str) -> None:
         self._packed, self._described = packed, described
 
-    def __reduce__(self) -> "tuple[type[ReceivedAdditions], tuple[bytes, str]]":
-        return ReceivedAdditions, (self._packed, self._described)
+    def __reduce__(self) -> "tuple[type[ReceivedExtensions], tuple[bytes, str]]":
+        return ReceivedExtensions, (self._packed, self._described)
 
     def install(self) -> Mapping[str, Metric]:
         """Register the entries in this process, and return the metrics by name.
@@ -105,7 +105,7 @@ def _unpack(packed: bytes) -> Mapping[str, Metric]:
     return metrics
 
 
-def _describe(entry: Addition) -> str:
+def _describe(entry: Extension) -> str:
     return f"{type(entry).__name__.lower()} {entry.name!r}"
 
 
