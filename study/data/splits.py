@@ -1,6 +1,6 @@
-"""Split rows into parts, given only the target and, optionally, groups or times.
+"""Divide rows into splits, given only the target and, optionally, groups or times.
 
-All randomness comes from the generator argument. The same seed, rows and target give the same parts.
+All randomness comes from the generator argument. The same seed, rows and target give the same splits.
 """
 
 from collections.abc import Sequence
@@ -27,17 +27,17 @@ def strata_of(codes: npt.NDArray[np.float64], regression: bool) -> Rows:
 def split_stratified(
     strata: Rows, shares: Sequence[float], generator: np.random.Generator, *, everywhere: bool = False
 ) -> list[Rows]:
-    """Return the examples of each part (sorted numbers in 0..m-1), with every stratum divided in the same proportions.
+    """Return the examples of each split (sorted numbers in 0..m-1), with every stratum divided in the same proportions.
 
-    The sizes of the parts differ from their shares by less than one in total and by about one in each stratum. The
-    first part gets at least one example of each stratum.
+    The sizes of the splits differ from their shares by less than one in total and by about one in each stratum. The
+    first split gets at least one example of each stratum.
 
     Args:
         strata: Stratum of each example, (m,), starting at 0.
-        shares: Relative sizes of the parts, with any sum.
+        shares: Relative sizes of the splits, with any sum.
         generator: The random generator.
-        everywhere: Whether the other parts also get at least one example of each stratum, as far as the number of
-            examples and the sizes of the parts allow. Earlier parts take precedence.
+        everywhere: Whether the other splits also get at least one example of each stratum, as far as the number of
+            examples and the sizes of the splits allow. Earlier splits take precedence.
     """
     weights = np.asarray(shares, dtype=np.float64) / np.sum(shares)
     order = generator.permutation(len(strata))
@@ -54,7 +54,7 @@ def split_stratified(
 
 
 def _share_out(sizes: Rows, weights: npt.NDArray[np.float64]) -> Rows:
-    """Return the number of examples of each stratum (row) in each part (column)."""
+    """Return the number of examples of each stratum (row) in each split (column)."""
     table, carried = [], np.zeros(len(weights))
     for size in sizes:
         wanted = weights * size + carried
@@ -68,13 +68,13 @@ def _share_out(sizes: Rows, weights: npt.NDArray[np.float64]) -> Rows:
 
 
 def _fill_gaps(counts: Rows, wanted: npt.NDArray[np.float64]) -> None:
-    """Give parts that lack a stratum an example of it, in exchange for one of another stratum, so sizes are unchanged.
+    """Give splits that lack a stratum an example of it, in exchange for one of another stratum, so sizes are unchanged.
 
-    A stratum with n examples should be in the first n parts.
+    A stratum with n examples should be in the first n splits.
 
     Args:
-        counts: Number of examples, (strata, parts); changed in place.
-        wanted: Ideal number of examples, (strata, parts).
+        counts: Number of examples, (strata, splits); changed in place.
+        wanted: Ideal number of examples, (strata, splits).
     """
     parts = counts.shape[1]
     for stratum, size in enumerate(counts.sum(axis=1)):
@@ -94,17 +94,17 @@ def _fill_gaps(counts: Rows, wanted: npt.NDArray[np.float64]) -> None:
 def split_groups(
     groups: Rows, strata: Rows, shares: Sequence[float], generator: np.random.Generator, *, everywhere: bool = False
 ) -> list[Rows]:
-    """Return the examples of each part such that no group is divided, with sizes and strata close to the shares.
+    """Return the examples of each split such that no group is divided, with sizes and strata close to the shares.
 
-    The largest groups are assigned first, each to the part that it brings closest to its share. This is the rule of
-    scikit-learn's StratifiedGroupKFold, generalized to parts of unequal size.
+    The largest groups are assigned first, each to the split that it brings closest to its share. This is the rule of
+    scikit-learn's StratifiedGroupKFold, generalized to splits of unequal size.
 
     Args:
         groups: Group of each example, (m,), starting at 0.
         strata: Stratum of each example, (m,), starting at 0.
-        shares: Relative sizes of the parts, with any sum.
+        shares: Relative sizes of the splits, with any sum.
         generator: The random generator.
-        everywhere: Whether groups are moved afterwards if a part has no examples of a stratum.
+        everywhere: Whether groups are moved afterwards if a split has no examples of a stratum.
     """
     weights = np.asarray(shares, dtype=np.float64) / np.sum(shares)
     n_groups, n_strata = int(groups.max()) + 1, int(strata.max()) + 1
@@ -131,15 +131,15 @@ def split_groups(
 
 
 def _fill_gaps_by_groups(part_of: Rows, counts: npt.NDArray[np.float64], due: npt.NDArray[np.float64]) -> None:
-    """Move or exchange groups as long as that reduces the number of gaps: strata that are absent from a part.
+    """Move or exchange groups as long as that reduces the number of gaps: strata that are absent from a split.
 
     Each step makes the move that leaves the fewest gaps and, among these, the sizes closest to the ideal. A gap in the
-    first part counts more than all others together, because nothing can be learned about a stratum without it.
+    first split counts more than all others together, because nothing can be learned about a stratum without it.
 
     Args:
         part_of: Part of each group, (groups,); changed in place.
         counts: Number of examples, (groups, strata).
-        due: Ideal number of examples, (parts, strata).
+        due: Ideal number of examples, (splits, strata).
     """
     given = np.stack([counts[part_of == part].sum(axis=0) for part in range(len(due))])
     while True:
@@ -164,7 +164,7 @@ def _fill_gaps_by_groups(part_of: Rows, counts: npt.NDArray[np.float64], due: np
 
 
 def _moves(part: int, stratum: int, part_of: Rows, counts: npt.NDArray[np.float64]) -> list[tuple[int, int, Rows]]:
-    """Return moves that fill a gap: (part, group to move there, groups to move out in exchange, where -1 is none)."""
+    """Return moves that fill a gap: (split, group to move there, groups to move out in exchange, where -1 is none)."""
     coming = np.flatnonzero(counts[:, stratum] > 0)
     if len(coming) == len(np.unique(part_of[coming])) and part > 0:
         return []  # each of these groups is the only one of the stratum in its part
@@ -174,13 +174,13 @@ def _moves(part: int, stratum: int, part_of: Rows, counts: npt.NDArray[np.float6
 
 
 def _gaps(given: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
-    """Return the number of gaps over the last two axes (parts, strata). Gaps in the first part have a larger weight."""
+    """Return the number of gaps over the last two axes (splits, strata); the first split has a larger weight."""
     empty = given == 0
     return np.asarray(empty.sum(axis=(-1, -2)) + empty[..., 0, :].sum(axis=-1) * given.shape[-1] * given.shape[-2])
 
 
 def split_in_time(times: npt.NDArray[np.float64], shares: Sequence[float]) -> list[Rows]:
-    """Return the examples of each part in time order. Examples with equal times stay together."""
+    """Return the examples of each split in time order. Examples with equal times stay together."""
     weights = np.asarray(shares, dtype=np.float64) / np.sum(shares)
     order = np.argsort(times, kind="stable")
     ordered = times[order]
