@@ -183,7 +183,9 @@ def _train(
     trained = retraining.train(drawn, workers, lambda name: said(f"{name} trained"))
     reasons = [network.reason for network in trained.values()]
     if None not in reasons:
-        raise UserError(f"none of the {counted(len(rows), 'configuration')} could be trained on this data: {reasons[0]}")
+        raise UserError(
+            f"none of the {counted(len(rows), 'configuration')} could be trained on this data: {reasons[0]}"
+        )
     return [
         _Trained(
             name, row, drawn[name], network, retraining.table(network.predictions) if network.reason is None else None

@@ -46,7 +46,7 @@ def test_all_checks_of_scikit_learn_pass(estimator: type[BaseEstimator]) -> None
 
 @pytest.fixture(scope="module")
 def mixed() -> tuple[pd.DataFrame, pd.Series]:
-    """A table with text, numbers, truth values, dates and missing cells; labels are text."""
+    """A table with text, numbers, Boolean values, dates and missing cells; labels are text."""
     rng = np.random.default_rng(0)
     m = 160
     color, size = rng.choice(["red", "blue", None], m), rng.standard_normal(m)
