@@ -5,6 +5,7 @@ It is saved with skops, whose files contain only plain data and names of classes
 
 import hashlib
 import io
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,8 @@ TRUSTED = (
     "study.model.NetworkClassifier",  # in models of version 0.1
     "study.model.NetworkRegressor",
 )
+
+_WHOLE_NUMBER = re.compile("0|-?[1-9][0-9]{0,17}")  # "007" is a text
 
 
 class _Network(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
@@ -91,7 +94,11 @@ class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
 
     @property
     def classes_(self) -> Array:
-        """The labels, in the order of the columns of `predict_proba`."""
+        """Labels, in the order of the columns of `predict_proba`; integers and Booleans if all of them are."""
+        if set(self.classes) == {"False", "True"}:
+            return np.array([label == "True" for label in self.classes])
+        if all(_WHOLE_NUMBER.fullmatch(label) for label in self.classes):
+            return np.array([int(label) for label in self.classes], dtype=np.int64)
         return np.array(self.classes, dtype=object)
 
     def predict(self, X: pd.DataFrame | Array) -> Array:

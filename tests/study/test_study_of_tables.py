@@ -241,3 +241,17 @@ def test_arrays_that_are_no_examples_and_labels_are_refused(
     with pytest.raises(UserError) as caught:
         Study(pair, home=tmp_path)
     assert str(caught.value).startswith(words)
+
+
+@pytest.mark.parametrize(
+    ("labels", "kind"), [([0, 1], np.integer), ([True, False], np.bool_), (["07", "8"], str), (["no", "yes"], str)]
+)
+def test_predicted_labels_are_those_of_the_table(tmp_path: Path, labels: list[Any], kind: type) -> None:
+    x = np.linspace(-1, 1, ROWS)
+    frame = pd.DataFrame({"x": x, "label": np.array(labels, dtype=object)[(x > 0).astype(int)]}).infer_objects()
+    study = Study(frame, "label", name="labels", trials=1, home=tmp_path, **FIXED)
+    study.run(n_jobs=1, show_progress=False, tracking=False)
+    final = study.finalize(tracking=False)
+    predicted = study.predict(frame)["prediction"]
+    assert set(predicted) <= set(labels)
+    assert isinstance(final.model.classes_[0], kind)
