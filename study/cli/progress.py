@@ -62,7 +62,8 @@ class RunView:
         self._done, self._planned, self._best = done, planned, best
         dataset, sizes = datasets[0], describe_sizes(datasets)
         features = counted(dataset.n_x, "feature")
-        self._tell(f"{dataset.source}: {dataset.task}, {features}, {sizes}; the test set stays sealed")
+        test = "the test set stays sealed" if dataset.has_test_set else "there is no test set"
+        self._tell(f"{dataset.source}: {dataset.task}, {features}, {sizes}; {test}")
         for note in dataset.notes:
             self._tell(f"  {note}", style="dim")
         title = METRICS[metric].title if metric in METRICS else metric

@@ -135,6 +135,11 @@ class Dataset:
         return tuple(finding.text for finding in self.findings)
 
     @property
+    def has_test_set(self) -> bool:
+        """Whether rows are set aside for a test."""
+        return "test" in self.part_fingerprints
+
+    @property
     def n_x(self) -> int:
         """Number of features, rows of X."""
         return int(self.train.X.shape[0])

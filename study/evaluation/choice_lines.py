@@ -8,9 +8,11 @@ from study.ledger.results import Summary
 from study.text.formatting import counted
 from study.text.shell import command
 
+NO_TEST_SET = "The study has no test set, since [data] split has two fractions, so it cannot be finalized."
+
 
 def choice_lines(summary: Summary, command: Callable[..., str] = command) -> list[str]:
-    """Return a line for each selected trial, and one on the trial that `study finalize` uses.
+    """Return a line for each selected trial, and one on what `study finalize` would do.
 
     Args:
         summary: results of the study.
@@ -25,8 +27,11 @@ def choice_lines(summary: Summary, command: Callable[..., str] = command) -> lis
 
 
 def _final_line(summary: Summary, command: Callable[..., str]) -> str:
-    """Return a sentence on the trial that `study finalize` uses, and on how to choose another."""
+    """Return which trial `study finalize` uses and how to choose another, or why it cannot be used."""
     name, final = summary.name, summary.choice.final
+    if not summary.has_test_set:
+        again = f"The study has continued since it was confirmed; run `{command('confirm', name)}` again. "
+        return f"{again if summary.choice.outdated else ''}{NO_TEST_SET}"
     if final is None:
         confirm, finalize = command("confirm", name), command("finalize", name)
         return f"The study has continued since it was confirmed; run `{confirm}` before `{finalize}`."

@@ -92,6 +92,7 @@ class Summary:
         finalized: the test evaluations, oldest first.
         choice: the selected trials.
         warnings: severe warnings about the data, which affect all results.
+        has_test_set: whether the study has a test set, so that it can be finalized.
     """
 
     name: str
@@ -109,6 +110,7 @@ class Summary:
     finalized: tuple[KeptOpening, ...] = ()
     choice: Choice = field(default_factory=Choice)
     warnings: tuple[str, ...] = ()
+    has_test_set: bool = True
 
     def ranking(self) -> list[TrialRow]:
         """Return the complete trials, best first; ties are broken by the cost on dev, then by number."""
@@ -200,6 +202,7 @@ def summarize_ledger(ledger: Ledger, folder: StudyFolder) -> Summary:
         confirm=read_confirmation(attributes.get("confirm")),
         finalized=tuple(attributes.get("finalized", ())),
         warnings=tuple(attributes.get("cautions", ())),
+        has_test_set="test" in attributes.get("parts", {"test": ""}),  # the first ledgers did not store the parts
     )
     ranking = summary.ranking()
     if not ranking:

@@ -40,6 +40,10 @@ def predict_test(home: Home, name: str) -> TestPredictions:
     with StudySession.open(home, name) as session:
         attributes, spec, base = session.attributes, session.spec.data, session.base
         openings = attributes.get("finalized", [])
+        if not spec.has_test_set:
+            raise UserError(
+                f"study {name!r} has no test set, since [data] split has two fractions; leave out test=True to see dev"
+            )
         if not openings:
             raise UserError(
                 f"study {name!r} has not been finalized, so its test set stays sealed; call finalize() first, or leave "

@@ -123,7 +123,8 @@ def _winner(facts: Facts) -> Verdict:
         figures.append(figure)
         remarks += _after_confirmation(confirmation)
     remarks += [_COMMAND.sub(r"“\1”", line) for line in choice_lines(summary)]
-    remarks += _opened(facts.openings, figures)
+    if summary.has_test_set:
+        remarks += _opened(facts.openings, figures)
     figures.append(Figure(f"Best dev {metric} in the search", short(best.value), f"trial {best.number}"))
     return Verdict(headline, tuple(figures), (*remarks, *_warnings(facts)))
 

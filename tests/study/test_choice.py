@@ -2,6 +2,9 @@
 
 import json
 import re
+from contextlib import redirect_stdout
+from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,7 @@ from support.command import run_study
 from support.in_process import run_local, spec_with
 from support.report_studies import confirmation, run_for_report
 
+from study.cli.views.confirm import print_confirmed
 from study.errors import UserError
 from study.evaluation.choice_lines import choice_lines
 from study.ledger.choice import Choice
@@ -17,6 +21,7 @@ from study.ledger.home import Home
 from study.ledger.ledger import Ledger
 from study.ledger.results import Summary, summarize
 from study.model.finalize import finalize
+from study.model.opened_test import predict_test
 from study.report.facts import gather
 from study.report.page import as_html, as_markdown
 from study.service.reading import StudyReader
@@ -25,6 +30,7 @@ from study.tracking.pictures import draw_pictures
 from study.tracking.study_run import describe_parent
 
 TEXT = spec_with("trials = 12")
+TWO_PARTS = spec_with("trials = 4", data="split = [0.7, 0.3]")
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +90,44 @@ def test_pictures_page_and_service_mark_the_trial_that_is_finalized(summary: tup
     assert ("line best", title) in curves[3].legend
     for text in (as_html(gather(home, "small")), *(picture.decode() for picture in pictures.values())):
         assert "winner" not in re.sub(r'"winner":|id="winner[^"]*"|="winner-title"|#winner', "", text)
+
+
+def test_every_place_says_that_there_is_no_test_set(tmp_path: Path) -> None:
+    run_local(TWO_PARTS, tmp_path)
+    home = run_for_report(TWO_PARTS, tmp_path, confirm=confirmation(0, 1), uid="u", created=0)
+    found, facts = summarize(home, "small"), gather(home, "small")
+    assert not found.has_test_set
+    *_, last = choice_lines(found)
+    assert last == "The study has no test set, since [data] split has two fractions, so it cannot be finalized."
+    shown = run_study("show", "small", "--home", home.path).stdout
+    confirmed = StringIO()
+    with redirect_stdout(confirmed):
+        print_confirmed(found.confirm, found)
+    parent = describe_parent(Ledger(home.folder("small"), "small"), home.folder("small"), "1")
+    places = (shown, confirmed.getvalue(), parent.tags["mlflow.note.content"], as_html(facts), as_markdown(facts))
+    for text in places:
+        assert last in _bare(text)
+        assert "study finalize" not in text
+        assert "test set has not been opened" not in text
+    with pytest.raises(UserError, match=r"has no test set, since .* leave out test=True to see dev"):
+        predict_test(home, "small")
+
+
+def test_an_outdated_confirmation_without_a_test_set_names_no_finalize(summary: tuple[Home, Summary]) -> None:
+    found = replace(summary[1], has_test_set=False, choice=Choice(best=0, outdated=True))
+    assert choice_lines(found)[-1] == (
+        "The study has continued since it was confirmed; run `study confirm small` again. "
+        "The study has no test set, since [data] split has two fractions, so it cannot be finalized."
+    )
+
+
+def test_a_run_says_at_its_start_that_there_is_no_test_set(tmp_path: Path) -> None:
+    (tmp_path / "small.toml").write_text(spec_with("trials = 2", data="split = [0.7, 0.3]"))
+    done = run_study("run", tmp_path / "small.toml", "--home", tmp_path / "home", "--jobs", 1, "--no-tracking")
+    assert done.returncode == 0, done.stderr
+    assert "120 dev; there is no test set" in done.stdout
+    assert "The study has no test set" in done.stdout
+    assert "finalize small" not in done.stdout
 
 
 @pytest.mark.slow
