@@ -51,7 +51,7 @@ def test_a_notebook_is_short_and_is_kept_without_outputs(notebook: Path) -> None
     cells = book["cells"]
     assert (book["nbformat"], book["nbformat_minor"]) == (4, 5)
     assert len({cell["id"] for cell in cells}) == len(cells)
-    assert 10 <= len(cells) <= 24
+    assert 10 <= len(cells) <= 15
     assert all(not cell["outputs"] and cell["execution_count"] is None for cell in read_cells(notebook, "code"))
     assert notebook.read_text(encoding="utf-8") == json.dumps(book, indent=1, ensure_ascii=False) + "\n"
 
