@@ -133,7 +133,7 @@ class StudyActions(StudyResults):
         jobs = _workers(n_jobs)
         try:
             outcome = confirm(
-                self.home, self.name, top=top, seeds=seeds, jobs=jobs, said=line.said, progress=line.confirming
+                self._ran, self.name, top=top, seeds=seeds, jobs=jobs, said=line.said, progress=line.confirming
             )
         finally:
             line.end()
@@ -156,7 +156,7 @@ class StudyActions(StudyResults):
         from study.evaluation.compare import compare
 
         return compare(
-            self.home, self.name, [str(trial) for trial in trials], None if picture is None else Path(picture)
+            self._ran, self.name, [str(trial) for trial in trials], None if picture is None else Path(picture)
         )
 
     def recheck(
@@ -191,7 +191,7 @@ class StudyActions(StudyResults):
         jobs = _workers(n_jobs)
         try:
             return recheck(
-                self.home, self.name, data=path, trials=n_trials, top=top, seeds=seeds, jobs=jobs, said=line.said
+                self._ran, self.name, data=path, trials=n_trials, top=top, seeds=seeds, jobs=jobs, said=line.said
             )
         finally:
             line.end()
@@ -205,7 +205,7 @@ class StudyActions(StudyResults):
         """
         from study.report import write_report
 
-        return write_report(self.home, self.name, None if output is None else Path(output))
+        return write_report(self._ran, self.name, None if output is None else Path(output))
 
     def finalize(
         self, trial: int | str | None = None, *, with_dev: bool = False, again: bool = False, tracking: bool = True
@@ -224,7 +224,7 @@ class StudyActions(StudyResults):
         from study.model.finalize import finalize
 
         try:
-            final = finalize(self.home, self.name, trial=trial, with_dev=with_dev, again=again)
+            final = finalize(self._ran, self.name, trial=trial, with_dev=with_dev, again=again)
         finally:
             self.refresh()
         if tracking:
@@ -248,10 +248,10 @@ class StudyActions(StudyResults):
         from study.model.predict import predict_file, predict_table, warn_of
 
         if isinstance(table, str | Path):
-            made, notes = predict_file(self.home, self.name, Path(table))
+            made, notes = predict_file(self._ran, self.name, Path(table))
             warn_of(notes)
             return made
-        return predict_table(self.home, self.name, rows_of(table))
+        return predict_table(self._ran, self.name, rows_of(table))
 
     def evaluate(self, table: object) -> "Evaluation":
         """Return what the final model scores on new labeled rows: .value, .metrics, ….
@@ -272,7 +272,7 @@ class StudyActions(StudyResults):
         from study.model.predict import warn_of
 
         rows = Path(table) if isinstance(table, str | Path) else rows_of(table)
-        found = evaluate(self.home, self.name, rows)
+        found = evaluate(self._ran, self.name, rows)
         warn_of(found.notes)
         return found
 

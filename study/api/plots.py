@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, overload
 
-from study.ledger.home import Home
+from study.api.place import StudyPlace
 
 if TYPE_CHECKING:
     import numpy as np
@@ -14,15 +14,12 @@ if TYPE_CHECKING:
     from study.search.importance import Importance
 
 
-class StudyPlots:
+class StudyPlots(StudyPlace):
     """The plots of one study.
 
     Each method draws into `ax`, or into a new figure, and returns the axes. It reads the ledger at each call. If the
     axes are dark, the colors suit a dark background.
     """
-
-    name: str
-    home: Home
 
     def plot_curves(self, *, ax: "Axes | None" = None) -> "Axes":
         """Plot the cost on train by iteration: all trials faint, the confirmed or best one strong.
@@ -120,7 +117,7 @@ class StudyPlots:
         from study.api.plot_outcomes import draw_confirmation
         from study.ledger.results import summarize
 
-        return draw_confirmation(summarize(self.home, self.name), ax)
+        return draw_confirmation(summarize(self._ran, self.name), ax)
 
     def plot_residuals(self, trial: int | str | None = None, *, test: bool = False, ax: "Axes | None" = None) -> "Axes":
         """Plot true minus predicted values against the predicted ones, for regression.
@@ -137,7 +134,7 @@ class StudyPlots:
         from study.api.outcomes import read_outcome
         from study.api.plot_outcomes import draw_residuals
 
-        return draw_residuals(read_outcome(self.home, self.name, trial, test=test), self.name, ax)
+        return draw_residuals(read_outcome(self._ran, self.name, trial, test=test), self.name, ax)
 
     def plot_confusion(self, trial: int | str | None = None, *, test: bool = False, ax: "Axes | None" = None) -> "Axes":
         """Plot the confusion matrix, for classification: a row is a true class, a column a predicted one.
@@ -154,12 +151,12 @@ class StudyPlots:
         from study.api.outcomes import read_outcome
         from study.api.plot_outcomes import draw_confusion
 
-        return draw_confusion(read_outcome(self.home, self.name, trial, test=test), self.name, ax)
+        return draw_confusion(read_outcome(self._ran, self.name, trial, test=test), self.name, ax)
 
     def _facts(self) -> "TrialFacts":
         from study.charts.trials import read_facts
 
-        return read_facts(self.home, self.name)
+        return read_facts(self._ran, self.name)
 
     def _importance(self) -> "Importance | None":
         from optuna.study import StudyDirection
@@ -167,7 +164,7 @@ class StudyPlots:
         from study.ledger.ledger import Ledger
         from study.search.importance import estimate
 
-        ledger = Ledger(self.home.existing(self.name), self.name)
+        ledger = Ledger(self._ran.existing(self.name), self.name)
         return estimate(ledger.trials(), StudyDirection[ledger.direction.upper()])
 
 

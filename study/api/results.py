@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from study.api.deprecation import warn_of_name
+from study.api.place import StudyPlace
 from study.errors import UserError
-from study.ledger.home import Home, StudyFolder
+from study.ledger.home import StudyFolder
 from study.ledger.ledger import Ledger, quiet_optuna
 from study.ledger.results import Summary, TrialRow, read_exports, summarize
 from study.ledger.trial_artifact import read_result
@@ -36,11 +37,9 @@ class Trials(tuple[TrialRow, ...]):
         return _table(self)
 
 
-class StudyResults:
+class StudyResults(StudyPlace):
     """What a study has found. The ledger is read once and kept; `refresh` reads it anew, as `run` and others do."""
 
-    name: str
-    home: Home
     _summary: Summary | None = None
 
     def refresh(self) -> Self:
@@ -56,7 +55,7 @@ class StudyResults:
             UserError: the study has not run yet.
         """
         if self._summary is None:
-            self._summary = summarize(self.home, self.name)
+            self._summary = summarize(self._ran, self.name)
         return self._summary
 
     @property
@@ -131,7 +130,7 @@ class StudyResults:
         """
         import optuna
 
-        folder = self.home.existing(self.name)
+        folder = self._ran.existing(self.name)
         with quiet_optuna():
             return optuna.load_study(study_name=self.name, storage=Ledger(folder, self.name).storage)
 
@@ -145,7 +144,7 @@ class StudyResults:
 
         from study.tracking.store import describe_error, quiet_mlflow, store_errors, tracking_uri
 
-        exports = read_exports(self.home.existing(self.name))
+        exports = read_exports(self._ran.existing(self.name))
         uri = tracking_uri(self.home)
         with quiet_mlflow():
             try:

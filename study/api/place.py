@@ -1,0 +1,22 @@
+"""Where a study is, for the parts of `Study`."""
+
+from study.errors import UserError
+from study.ledger.home import Home
+
+
+class StudyPlace:
+    """The name of a study, and its home."""
+
+    name: str
+    home: Home
+
+    @property
+    def _ran(self) -> Home:
+        """The home, in which the study has run.
+
+        Raises:
+            UserError: it has not run yet.
+        """
+        if self.name not in self.home.names():
+            raise UserError(f"study {self.name!r} has not run yet; call run() first")
+        return self.home
