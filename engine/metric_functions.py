@@ -93,7 +93,8 @@ def register_metric(
             takes values for a regression; for a classification probabilities if the second parameter is named
             `y_score` or `y_proba`, else labels.
         version: an integer or a string; part of a study's identity.
-        low, high: the smallest and largest possible value; confidence intervals end there.
+        low: the smallest possible value; confidence intervals end there.
+        high: the largest possible value.
 
     Raises:
         ValueError: the name is built in or not lower case letters, digits and underscores, or another argument is

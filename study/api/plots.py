@@ -72,7 +72,8 @@ class StudyPlots(StudyPlace):
         The dots are trials. If both hyperparameters are numbers, the background shows averages of the trials nearby.
 
         Args:
-            x, y: hyperparameters; None takes the most important ones.
+            x: a hyperparameter; None takes the most important one.
+            y: another one; None takes the next most important.
             ax: the axes to draw into.
 
         Raises:

@@ -133,7 +133,8 @@ class Study(StudyActions, StudyPlots):
 
         Args:
             path: of the spec.
-            home, storage: as `Study` takes them.
+            home: as `Study` takes it.
+            storage: as `Study` takes it.
 
         Raises:
             UserError: the spec cannot be used.
@@ -146,7 +147,8 @@ class Study(StudyActions, StudyPlots):
 
         Args:
             name: of the study.
-            home, storage: as `Study` takes them.
+            home: as `Study` takes it.
+            storage: as `Study` takes it.
 
         Raises:
             UserError: there is no study of this name.
