@@ -42,6 +42,21 @@ class DatabaseRefusedError(UserError):
     cause = Cause.DATABASE
 
 
+class OpenedTestSetError(UserError):
+    """The test set was opened before; the message says how to open it again.
+
+    Args:
+        what: the first half of the message: whose test set, when, and its score.
+        again: what opens it again.
+    """
+
+    def __init__(self, what: str, again: str) -> None:
+        super().__init__(
+            f"{what};\n{again} opens it once more, but the score is then no longer that of an untouched test set"
+        )
+        self.what = what
+
+
 class DataWarning(UserWarning):
     """Cells that affect predictions, such as text in a numeric column, which is treated as missing."""
 

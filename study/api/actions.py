@@ -8,6 +8,7 @@ from study.api.deprecation import renamed
 from study.api.progress_line import ProgressLine
 from study.api.results import StudyResults
 from study.api.syncing import sync_apart
+from study.errors import OpenedTestSetError, UserError
 from study.spec import DeclaredSpec
 
 if TYPE_CHECKING:
@@ -186,6 +187,8 @@ class StudyActions(StudyResults):
         from study.evaluation.recheck import recheck
 
         _check(n_trials=(n_trials, 1), top=(top, 1), seeds=(seeds, 2))
+        if data is not None and not isinstance(data, str | Path):
+            raise UserError(f"data: must be the path of a table, got a {type(data).__name__}; write it to a file first")
         line = ProgressLine(quiet=not show_progress)
         path = None if data is None else Path(data)
         jobs = _workers(n_jobs)
@@ -225,6 +228,8 @@ class StudyActions(StudyResults):
 
         try:
             final = finalize(self._ran, self.name, trial=trial, with_dev=with_dev, again=again)
+        except OpenedTestSetError as error:
+            raise OpenedTestSetError(error.what, "finalize(again=True)") from None
         finally:
             self.refresh()
         if tracking:
@@ -279,12 +284,18 @@ class StudyActions(StudyResults):
 
 def _workers(n_jobs: int | None) -> int | None:
     """Return a number of worker processes; None for one per core, or what joblib is configured for."""
-    _check(n_jobs=(None if n_jobs == -1 else n_jobs, 1))
-    return None if n_jobs == -1 else n_jobs
+    if n_jobs == -1:
+        return None
+    if n_jobs is not None and n_jobs < 1:
+        raise ValueError(f"n_jobs must be at least 1, got {n_jobs!r}; -1 means one per core")
+    _check(n_jobs=(n_jobs, 1))
+    return n_jobs
 
 
 def _check(**given: tuple[float | None, int]) -> None:
-    """Raise ValueError for a number, where there is one, that is below its least."""
+    """Raise ValueError for a number, where there is one, that is below its least, or for a count that is not whole."""
     for name, (value, least) in given.items():
         if value is not None and value < least:
             raise ValueError(f"{name} must be at least {least}, got {value!r}")
+        if value is not None and name != "timeout" and value != int(value):
+            raise ValueError(f"{name} must be a whole number, got {value!r}")

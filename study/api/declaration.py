@@ -34,7 +34,7 @@ _KEY_OF = {
     "time": ("data", "time"),
     "weight": ("data", "weight"),
     "metric": ("search", "metric"),
-    "trials": ("search", "trials"),
+    "n_trials": ("search", "trials"),
     "sampler": ("search", "sampler"),
     "pruner": ("search", "pruner"),
 }
@@ -54,7 +54,7 @@ class Arguments:
     description: str | None = None
     space: Mapping[str, object] | None = None
     metric: str | Sequence[str] | None = None
-    trials: int | None = None
+    n_trials: int | None = None
     sampler: str | None = None
     pruner: str | None = None
     split: Sequence[float] | None = None
@@ -100,6 +100,11 @@ def declare(data: object, target: object, arguments: Arguments, home: Home) -> D
     Raises:
         UserError: the data cannot be used, or an argument has a value that breaks a rule.
     """
+    if target is not None and not isinstance(target, str | int | np.integer):
+        raise UserError(
+            f"target: must be the name or the position of a column, got a {type(target).__name__}; "
+            "for arrays X and y, give Study((X, y))"
+        )
     with _naming_arguments():
         options = arguments.table("data")
         if isinstance(data, str | os.PathLike):
@@ -211,7 +216,7 @@ def _name_argument(keys: Sequence[str]) -> str:
     """Return the argument that sets a key of the spec, such as `space["depth"]`; "" for several.
 
     >>> _name_argument(("search", "trials")), _name_argument(("space", "depth"))
-    ('trials', 'space["depth"]')
+    ('n_trials', 'space["depth"]')
     """
     if tuple(keys) in _ARGUMENT_OF:
         return _ARGUMENT_OF[tuple(keys)]

@@ -88,6 +88,8 @@ class StudyEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships
 
     def _fit(self, frame: pd.DataFrame, targets: Array, columns: Mapping[str, Array], task: str) -> Self:
         """Run a study of rows and targets (m,), and train the final network on all of them."""
+        if self.n_jobs == 0:
+            raise ValueError("n_jobs must be at least 1, or -1 for one per core, got 0")
         if self.tracking and self.home is None:
             raise ValueError("tracking=True needs a home, where MLflow's store is; give home=")
         given = {"target": targets, **columns}
@@ -109,7 +111,7 @@ class StudyEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships
             name=self.name,
             space=self.space,
             metric=self.metric,
-            trials=self.n_trials,
+            n_trials=self.n_trials,
             sampler=self.sampler,
             pruner=self.pruner,
             split=(1 - self.dev_size, self.dev_size),

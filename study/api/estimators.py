@@ -10,6 +10,8 @@ from sklearn.utils.multiclass import check_classification_targets
 from engine.activations import Array
 from study.api.estimator_base import StudyEstimator
 
+LEAST_OF_A_CLASS = 2  # rows: one for train, one for dev
+
 
 class StudyClassifier(ClassifierMixin, StudyEstimator):  # type: ignore[misc]
     """A classifier whose `fit` is a whole study of a dense network.
@@ -36,7 +38,8 @@ class StudyClassifier(ClassifierMixin, StudyEstimator):  # type: ignore[misc]
         timeout: seconds after which the search stops at the end of a round.
         n_jobs: worker processes. None means 1 unless in a `joblib.parallel_config` block, -1 means one per core.
         random_state: seed of the split, the sampler and the networks. With an int, every `fit` gives the same model.
-        name: of the study; None makes one from the data.
+        name: of the study; None makes one from the data. With a home, a name belongs to one table, so leave it out in
+            cross-validation.
         home: a folder that keeps the study, to be read by `study` on the command line and resumed by `fit`. None keeps
             no file.
         tracking: whether runs are written to MLflow; needs a home.
@@ -84,6 +87,12 @@ class StudyClassifier(ClassifierMixin, StudyEstimator):  # type: ignore[misc]
         if len(self.classes_) < 2:
             weighted = " in rows of sample_weight above 0" if "weight" in columns else ""
             raise ValueError(f"y must have at least two classes{weighted}, got 1 class: {str(self.classes_[0])!r}")
+        _, counts = np.unique(codes, return_counts=True)
+        if counts.min() < LEAST_OF_A_CLASS:
+            raise ValueError(
+                f"y must have at least {LEAST_OF_A_CLASS} rows of each class, got {counts.min()} of class "
+                f"{str(self.classes_[counts.argmin()])!r}; for numbers to be predicted as such, use StudyRegressor"
+            )
         task = "binary" if len(self.classes_) == 2 else "multiclass"
         width = len(str(len(self.classes_)))
         names = np.array([f"class {code:0{width}}" for code in range(len(self.classes_))], dtype=object)
@@ -126,7 +135,8 @@ class StudyRegressor(RegressorMixin, StudyEstimator):  # type: ignore[misc]
         timeout: seconds after which the search stops at the end of a round.
         n_jobs: worker processes. None means 1 unless in a `joblib.parallel_config` block, -1 means one per core.
         random_state: seed of the split, the sampler and the networks. With an int, every `fit` gives the same model.
-        name: of the study; None makes one from the data.
+        name: of the study; None makes one from the data. With a home, a name belongs to one table, so leave it out in
+            cross-validation.
         home: a folder that keeps the study, to be read by `study` on the command line and resumed by `fit`. None keeps
             no file.
         tracking: whether runs are written to MLflow; needs a home.

@@ -273,8 +273,11 @@ def _check_name(facts: TrialFacts, name: str) -> None:
     if not given:
         raise UserError(f"study {facts.summary.name!r} has no complete trial yet; run it first")
     if name not in facts.distributions:
-        fixed = f"{name!r} has one value in this study" if name in given else f"no hyperparameter {name!r}"
-        raise UserError(f"{fixed}; {did_you_mean(name, facts.distributions)}")
+        if name in given:
+            raise UserError(
+                f"{name!r} has only one value in this study; choose {', '.join(sorted(facts.distributions))}"
+            )
+        raise UserError(f"no hyperparameter {name!r}; {did_you_mean(name, facts.distributions)}")
     if name not in given:
         raise UserError(f"no complete trial has {name!r}; the complete ones have {', '.join(sorted(given))}")
 

@@ -116,9 +116,8 @@ class StudyResults(StudyPlace):
         """
         path = self._folder.result(number)
         if not path.exists():
-            known = {row.number: row.state for row in self.trials}
-            why = f"is {known[number]}" if number in known else f"is not there; there are {len(known)}, from 0 on"
-            raise UserError(f"trial {number} of study {self.name!r} {why}")
+            row = self.summary.find(str(number))
+            raise UserError(f"trial {number} of study {self.name!r} is {row.state} and has no curve yet")
         return read_result(path).costs
 
     @property
@@ -158,7 +157,7 @@ class StudyResults(StudyPlace):
 
     @property
     def _folder(self) -> StudyFolder:
-        return self.home.folder(self.name)
+        return self._ran.folder(self.name)
 
     def __repr__(self) -> str:
         return f"Study({self.name!r}, {self.state}, home={str(self.home.path)!r})"

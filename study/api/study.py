@@ -36,7 +36,7 @@ class Study(StudyActions, StudyPlots):
         space: a dict of hyperparameters: `Float(1e-4, 1e-1, log=True)` and `Int(0, 3)` are ranges, a list is a choice,
             any other value is fixed. Hyperparameters that it leaves out have their drafted range.
         metric: what is compared on dev, or a list to compare several. None takes the usual one of the task.
-        trials: how many configurations are tried; None means 60.
+        n_trials: how many configurations are tried; None means 60.
         sampler: how they are proposed; None means "tpe".
         pruner: which trials are stopped early; None means "median".
         split: the fractions of train, dev and test; None means (0.6, 0.2, 0.2).
@@ -82,7 +82,7 @@ class Study(StudyActions, StudyPlots):
         description: str | None = None,
         space: Mapping[str, object] | None = None,
         metric: str | Sequence[str] | None = None,
-        trials: int | None = None,
+        n_trials: int | None = None,
         sampler: str | None = None,
         pruner: str | None = None,
         split: Sequence[float] | None = None,
@@ -104,7 +104,7 @@ class Study(StudyActions, StudyPlots):
             description=description,
             space=space,
             metric=metric,
-            trials=trials,
+            n_trials=n_trials,
             sampler=sampler,
             pruner=pruner,
             split=split,

@@ -13,7 +13,7 @@ from engine.metrics import METRICS, measure, metrics_for
 from engine.prediction import predict
 from study.data import Dataset, Part, example_cells, load, load_combined, open_test
 from study.data.fingerprint import explain_change
-from study.errors import UserError
+from study.errors import OpenedTestSetError, UserError
 from study.evaluation.influence import example_values
 from study.evaluation.statistics import BOUNDED, crossed_anova
 from study.ledger.attributes import KeptOpening, StudyAttributes
@@ -51,7 +51,7 @@ def finalize(
         ledger, summary, folder = session.ledger, session.summary, session.folder
         openings = ledger.attributes.get("finalized", [])
         if openings and not again:
-            raise UserError(_opened_before(name, openings[-1]))
+            raise OpenedTestSetError(_opened_before(name, openings[-1]), "--again")
         if not session.spec.data.has_test_set:
             raise UserError(
                 f"study {name!r} has no test set because [data] split has only two fractions; "
@@ -100,8 +100,7 @@ def finalize(
 def _opened_before(name: str, last: KeptOpening) -> str:
     return (
         f"the test set of study {name!r} was already opened on {last['at'][:10]} for trial {last['trial']} "
-        f"({last['metric']} {'undefined' if last['value'] is None else format(last['value'], '.4g')});\n"
-        "--again opens it once more, but the score is then no longer that of an untouched test set"
+        f"({last['metric']} {'undefined' if last['value'] is None else format(last['value'], '.4g')})"
     )
 
 

@@ -94,6 +94,8 @@ def predict_table(home: Home, name: str, table: pd.DataFrame) -> pd.DataFrame:
     Raises:
         UserError: as in `predict_file`.
     """
+    if table.empty:
+        raise UserError("the table has no rows to predict")
     made, misfits = predict_rows(read_rows(home, name, table))
     warn_of(misfits)
     return made.set_axis(table.index)

@@ -12,7 +12,7 @@ from study import Float, Int, Study, StudyClassifier, StudyRegressor
 def search(table: pd.DataFrame, home: Path) -> Study:
     space = {"learning_rate": Float(0.03, 1.0, log=True), "depth": Int(1, 2), "optimizer": "adam"}
     study = Study(
-        table, "species", name="iris", space=space, trials=12, folds=0, confirm={"top": 3, "seeds": 5}, home=home
+        table, "species", name="iris", space=space, n_trials=12, folds=0, confirm={"top": 3, "seeds": 5}, home=home
     )
     return study.run(n_jobs=2, show_progress=False)
 

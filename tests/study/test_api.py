@@ -151,7 +151,7 @@ def test_html_shows_names_as_text(finished: Path, monkeypatch: pytest.MonkeyPatc
     [
         (lambda home: Study.load("smal", home), "did you mean 'small'?"),
         (lambda home: Study.from_toml("nowhere.toml", home), "nowhere.toml: no such file"),
-        (lambda home: Study.load("small", home).curve(99), "trial 99 of study 'small' is not there; there are 12"),
+        (lambda home: Study.load("small", home).curve(99), "study 'small' has no trial 99; its trials are 0 to 11"),
         (lambda home: Study("nowhere.csv", "y", home=home), "not found"),
         (lambda home: Study.from_toml(home.parent / "small.toml", home / "new").best_params, "no complete trial yet"),
     ],
@@ -188,7 +188,7 @@ def test_a_study_is_read_once_until_it_is_refreshed(finished: Path, tmp_path: Pa
     assert len(study.trials) == 12
     shutil.rmtree(tmp_path / "home")
     assert study.best_params["depth"] in (0, 1, 2)
-    with pytest.raises(UserError, match="no study 'small'"):
+    with pytest.raises(UserError, match="study 'small' has not run yet"):
         study.refresh().summary  # noqa: B018 - reading it is the point
 
 

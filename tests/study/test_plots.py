@@ -277,7 +277,7 @@ def test_other_mistakes_are_answered_too(prices: Study, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"study 'prices' predicts numbers, not classes; use plot_residuals\(\)"):
         prices.plot_confusion()
     (tmp_path / "small.toml").write_text(spec_with())
-    with pytest.raises(UserError, match="no study 'small'"):
+    with pytest.raises(UserError, match="study 'small' has not run yet"):
         Study.from_toml(tmp_path / "small.toml", tmp_path / "new").plot_curves()
     few = Study.load("small", run_for_report(spec_with("trials = 1"), tmp_path).path)
     for plot, words in (

@@ -249,7 +249,7 @@ def test_arrays_that_are_no_examples_and_labels_are_refused(
 def test_predicted_labels_are_those_of_the_table(tmp_path: Path, labels: list[Any], kind: type) -> None:
     x = np.linspace(-1, 1, ROWS)
     frame = pd.DataFrame({"x": x, "label": np.array(labels, dtype=object)[(x > 0).astype(int)]}).infer_objects()
-    study = Study(frame, "label", name="labels", trials=1, home=tmp_path, **FIXED)
+    study = Study(frame, "label", name="labels", n_trials=1, home=tmp_path, **FIXED)
     study.run(n_jobs=1, show_progress=False, tracking=False)
     final = study.finalize(tracking=False)
     predicted = study.predict(frame)["prediction"]
