@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils import Tags, assert_all_finite, check_consistent_length, check_random_state, column_or_1d
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from engine.activations import Array
 from study.api.study import Study
@@ -183,7 +183,7 @@ class StudyEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships
             raise TypeError(f"fit() got an unexpected keyword argument {unknown[0]!r}")
         columns: dict[str, Array] = {}
         if params.get("sample_weight") is not None:
-            columns["weight"] = _check_sample_weight(params["sample_weight"], frame, ensure_non_negative=True)
+            columns["weight"] = _check_weights(params["sample_weight"], len(frame))
         if params.get("groups") is not None:
             columns["group"] = column_or_1d(params["groups"])
             check_consistent_length(frame, columns["group"])
@@ -197,6 +197,17 @@ class StudyEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         return tags
+
+
+def _check_weights(sample_weight: ArrayLike | None, m: int) -> Array:
+    """Return weights, (m,), that are finite and at least 0."""
+    weights = np.asarray(sample_weight, dtype=np.float64)
+    if weights.shape != (m,):
+        raise ValueError(f"sample_weight must have shape ({m},), one weight for each row, got {weights.shape}")
+    assert_all_finite(weights, input_name="sample_weight")
+    if weights.min() < 0:
+        raise ValueError(f"sample_weight must be at least 0, got {weights.min():g}")
+    return weights
 
 
 def _free_name(role: str, taken: Sequence[str]) -> str:

@@ -119,7 +119,9 @@ def test_without_the_key_grouped_digits_are_named(tmp_path: Path) -> None:
         tmp_path, few=[f"{i * 37:,}" if i % 2 else "12" for i in range(ROWS)], text=["ab"[i % 2] for i in range(ROWS)]
     )
     found = [
-        each for each in look(DataSpec(source="t.csv", target="y"), tmp_path).warnings if "grouped" in each.message
+        each
+        for each in look(DataSpec(source="t.csv", target="y"), tmp_path).warnings
+        if "thousands separators" in each.message
     ]
     assert [each.columns for each in found] == [("few",)]
     assert 'thousands = ","' in found[0].message
