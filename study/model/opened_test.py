@@ -58,12 +58,11 @@ def predict_test(home: Home, name: str) -> TestPredictions:
                 f"[data] source: {spec.source!r} changed since study {name!r} was finalized; restore the old data"
             )
         test = open_test(spec, base, combined=together)
-    predicted = network.predict(test.X.T)
     scale = dataset.target_scale
     if scale is not None:
+        predicted = network.predict(test.X.T)
         return TestPredictions(opening["trial"], dataset.target_name, (), scale.to_units(test.Y[0]), predicted)
-    places = {label: place for place, label in enumerate(dataset.classes)}
-    codes = np.array([places[label] for label in predicted], dtype=np.int64)
+    codes = network.predict_proba(test.X.T).argmax(axis=1).astype(np.int64)
     return TestPredictions(
         opening["trial"], dataset.target_name, dataset.classes, labels(test.Y).astype(np.int64), codes
     )

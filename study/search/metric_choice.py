@@ -35,9 +35,9 @@ def check_defined(objectives: Sequence[str], datasets: Sequence[Dataset]) -> Non
     Raises:
         UserError: an objective is undefined, whatever a network predicts, or cannot be computed.
     """
-    parts = {"dev": np.concatenate([dataset.dev.Y for dataset in datasets], axis=1)}
+    parts = {"dev": np.concatenate([_in_units(dataset, dataset.dev.Y) for dataset in datasets], axis=1)}
     if datasets[0].confirm is not None:
-        parts["confirm"] = datasets[0].confirm.Y
+        parts["confirm"] = _in_units(datasets[0], datasets[0].confirm.Y)
     for name in objectives:
         for part, Y in parts.items():
             why = _why_undefined(name, part, Y) if name in METRICS else None
@@ -46,6 +46,11 @@ def check_defined(objectives: Sequence[str], datasets: Sequence[Dataset]) -> Non
                     f"[search] metric: {name} is undefined on {part}, which has {why} of {datasets[0].target_name!r}; "
                     f"add rows, give {part} a larger share in [data], or choose another metric"
                 )
+
+
+def _in_units(dataset: Dataset, Y: Array) -> Array:
+    """Return targets as metrics see them: those of a regression in the unit of the table."""
+    return Y if dataset.target_scale is None else dataset.target_scale.to_units(Y)
 
 
 def _why_undefined(name: str, part: str, Y: Array) -> str | None:

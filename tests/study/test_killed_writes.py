@@ -46,7 +46,7 @@ def figures(outcome: object) -> dict[str, Any]:
     plain: Any = json_value(outcome)
     for candidate in plain["candidates"]:
         del candidate["seconds"]
-    return plain
+    return {key: value for key, value in plain.items() if key not in ("confirmed", "finalize")}  # of the answer alone
 
 
 def kill_each(home: Home, work: Callable[[], object], check: Callable[[], None], every: int = 1) -> int:

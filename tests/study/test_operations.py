@@ -103,7 +103,7 @@ def test_ledgers_are_made_backed_up_restored_and_upgraded_as_the_page_says(postg
 def test_mlflow_on_postgresql_serves_several_workers_as_the_page_says(postgres: Server, tmp_path: Path) -> None:
     needs("createdb")
     port = free_port()
-    script = commands("MLflow on PostgreSQL, with a server of several workers").partition("export MLFLOW")[0]
+    script = commands("MLflow on PostgreSQL, with several server workers").partition("export MLFLOW")[0]
     script = script.replace("mlflow@host/", f"study@127.0.0.1:{postgres.port}/").replace(
         "--port 5000", f"--port {port}"
     )

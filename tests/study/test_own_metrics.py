@@ -4,12 +4,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from support.command import run_study
 from support.in_process import run_local, spec_with
 from support.small_study import SMALL, show
 
 from engine import METRICS, register_metric
+from study import Study
 from study.ledger.home import Home
 from study.search.identity import identify
 from study.spec import parse_spec
@@ -107,3 +109,17 @@ def test_every_registered_metric_that_a_study_names_is_measured_on_the_test_set(
     done = run_study("finalize", "small", "--home", tmp_path / "home", "--json")
     assert done.returncode == 0, done.stderr
     assert '"worst_class":' in done.stdout
+
+
+def test_a_metric_is_tried_on_targets_in_the_unit_of_the_table(tmp_path: Path) -> None:
+    """As workers have them; standardized ones are negative, which this metric would not take."""
+
+    def relative_error(y_true, y_pred):
+        assert y_true.min() > 0
+        return float(np.mean(np.abs(y_pred - y_true) / y_true))
+
+    frame = pd.DataFrame({"x": np.arange(60.0), "price": 100 + np.arange(60.0)})
+    register_metric(relative_error, name="relative_error_of_prices", direction="minimize", task="regression")
+    how = {"n_trials": 1, "folds": 0, "confirm": False, "space": {"iterations": 50, "depth": 0}}
+    study = Study(frame, "price", metric="relative_error_of_prices", home=tmp_path, **how)
+    assert study.run(n_jobs=1, show_progress=False, tracking=False).best_value < 1

@@ -134,7 +134,7 @@ def test_pointer_and_keys_show_whose_mark_it_is(browser: Any, home: Home, page: 
         clientY: box.top + numbers[k + 1] * box.height / 1000,
       };
       svg.dispatchEvent(new PointerEvent("pointermove", { ...at, bubbles: true }));
-      await new Promise((done) => setTimeout(done, 200));
+      for (let k = 0; k < 100 && !tip.textContent; k++) await new Promise((done) => setTimeout(done, 100));
       const pointed = tip.textContent;
       svg.dispatchEvent(new PointerEvent("pointerleave"));
       const left = tip.hidden;

@@ -28,7 +28,7 @@ def _basis(comparison: Comparison) -> str:
     dev = comparison.part == "dev"
     examples = counted(comparison.m, "dev example" if dev else "example") + ("" if dev else " set aside")
     if comparison.seeds > 1:
-        whose = "fresh seeds from `study confirm`" if comparison.networks == "confirm" else "seeds from the search"
+        whose = "fresh seeds (from the confirmation)" if comparison.networks == "confirm" else "seeds from the search"
         return f"Based on {comparison.seeds} {whose} and {examples}."
     return (
         f"Based on one network each and {examples}: this compares networks, not configurations; "
