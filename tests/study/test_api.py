@@ -103,7 +103,7 @@ def test_settings_are_confirmed_compared_and_finalized(
     compared = table.compare(0, 1, picture=tmp_path / "curves.svg")
     assert [each.label for each in compared.contenders] == ["0", "1"]
     assert (tmp_path / "curves.svg").exists()
-    with pytest.raises(UserError, match="--again"):
+    with pytest.raises(UserError, match=r"finalize\(again=True\)"):
         table.finalize()
     assert table.finalize(again=True).opening.trial == outcome.winner
     store = tracking_uri(table.home)
