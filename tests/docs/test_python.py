@@ -22,7 +22,9 @@ def run_page(page: str, folder: Path, also: str = "", number: int = 0, **variabl
     script.write_text(f"{block}{also}\n", encoding="utf-8")
     command = [sys.executable, script.name]
     known = environment() | variables
-    done = subprocess.run(command, cwd=folder, env=known, capture_output=True, text=True, timeout=LIMIT, check=False)
+    done = subprocess.run(
+        command, cwd=folder, env=known, capture_output=True, text=True, timeout=2 * LIMIT, check=False
+    )
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
 
