@@ -64,7 +64,7 @@ def train_model(home: Home, name: str, trial: int) -> Pipeline:
         trial: its number.
 
     Raises:
-        UserError: there is no such study, its data changed, or the network diverges.
+        UserError: there is no such study, its data cannot be read, or the network diverges.
     """
     with StudySession.open(home, name) as session:
         dataset = load_combined(session.spec.data, session.base)
