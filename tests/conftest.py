@@ -29,6 +29,14 @@ settings.load_profile("study")
 forking.install()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _same_environment() -> Iterator[None]:
+    """Fail a module that leaves a variable changed which processes read when they start."""
+    before = forking.fixed_in(os.environ)
+    yield
+    assert forking.fixed_in(os.environ) == before
+
+
 def pytest_xdist_auto_num_workers() -> int:
     """Return one process more than there are processors: some tests wait for servers, or for what they killed."""
     return (os.cpu_count() or 1) + 1

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from support.command import environment
-from support.forking import FIRST, is_installed
+from support.forking import FIRST, is_forked_in
 
 # Runs as sitecustomize, or first in a process that is forked. There is no setting for how long that process waits for a
 # store, so its constant is changed.
@@ -32,6 +32,7 @@ def impatient_exporter(folder: Path, fault: str = "", grace: float = 1.0) -> dic
     script = folder / "sitecustomize.py"
     script.write_text(_IN_THE_EXPORTER.format(fault=fault, grace=grace))
     paths = os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])
-    first = {FIRST: str(script)} if is_installed() else {"PYTHONPATH": paths}
+    variables = environment()
+    first = {FIRST: str(script)} if is_forked_in(variables) else {"PYTHONPATH": paths}
     # Nor does MLflow's client ask again where a server is not there.
-    return environment() | first | {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
+    return variables | first | {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}

@@ -107,7 +107,7 @@ class Popen(subprocess.Popen[Any]):
     def _execute_child(self, *given: Any) -> None:
         begin = super()._execute_child  # type: ignore[misc]
         call = inspect.signature(begin).bind(*given).arguments
-        if _server is None or not call.keys() >= {*NEEDED, *PIPES} or not _can_be_forked(_server, call):
+        if _server is None or not call.keys() >= {*NEEDED, *PIPES} or not _can_be_forked(call):
             begin(*given)
             return
         standard = [
@@ -130,14 +130,14 @@ def _environment_of(call: Mapping[str, Any]) -> dict[str, str]:
     return dict(os.environ if call["env"] is None else call["env"])
 
 
-def _can_be_forked(server: Server, call: Mapping[str, Any]) -> bool:
+def _can_be_forked(call: Mapping[str, Any]) -> bool:
     words = call["args"]
     if isinstance(words, (str, bytes, os.PathLike)) or words[0] != sys.executable:
         return False
     known = words[2] in MODULES if words[1] == "-m" else not str(words[1]).startswith("-")
     plain = not (call["shell"] or call["preexec_fn"]) and call["close_fds"] and call["executable"] is None
     there = Path(call["cwd"] or ".").is_dir()
-    return bool(known and plain and there and fixed_in(_environment_of(call)) == server.fixed)
+    return bool(known and plain and there and is_forked_in(_environment_of(call)))
 
 
 def fixed_in(environment: Mapping[str, str]) -> dict[str, str]:
@@ -152,9 +152,9 @@ def install() -> None:
         use(Server(fixed_in(os.environ)))
 
 
-def is_installed() -> bool:
-    """Return whether processes are forked."""
-    return _server is not None
+def is_forked_in(environment: Mapping[str, str]) -> bool:
+    """Return whether a process of MODULES with this environment is forked."""
+    return _server is not None and fixed_in(environment) == _server.fixed
 
 
 def use(server: Server) -> None:

@@ -7,6 +7,7 @@ from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import joblib
 import numpy as np
@@ -68,12 +69,10 @@ def dask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaskCluster]:
 @pytest.fixture(scope="module")
 def ray() -> Iterator[Backend]:
     pytest.importorskip("ray")
-    before = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = os.pathsep.join([str(TESTS), str(TESTS.parent)])
-    with connect("ray", jobs=2) as cluster:
+    path = os.pathsep.join([str(TESTS), str(TESTS.parent)])
+    with patch.dict(os.environ, PYTHONPATH=path), connect("ray", jobs=2) as cluster:  # ray sets others, and leaves them
         assert cluster is not None
         yield cluster
-    os.environ.pop("PYTHONPATH") if before is None else os.environ.update(PYTHONPATH=before)
 
 
 @contextmanager
