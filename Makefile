@@ -7,6 +7,8 @@ SPEC ?= experiments/digits.toml
 NAME ?= digits
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist worksteal --durations 15
+# What the installed metadata state: dependencies, and the version.
+DECLARED := pyproject.toml constraints.txt study/__init__.py
 # These tests wait for processes and servers more than they compute.
 WAITING := --numprocesses 6
 
@@ -104,18 +106,18 @@ $(VENV)/bin/python:
 	@echo "preparing $(VENV) (once, a minute or two)"
 	@$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.ready: pyproject.toml constraints.txt | $(VENV)/bin/python
+$(VENV)/.ready: $(DECLARED) | $(VENV)/bin/python
 	@$(PIP) --editable ".[hdf5]"
 	@touch $@
 
-$(VENV)/.ready-dev: pyproject.toml constraints.txt | $(VENV)/bin/python
+$(VENV)/.ready-dev: $(DECLARED) | $(VENV)/bin/python
 	@$(PIP) --editable ".[dev]"
 	@touch $@ $(VENV)/.ready
 
-$(VENV)/.ready-bench: pyproject.toml constraints.txt | $(VENV)/bin/python
+$(VENV)/.ready-bench: $(DECLARED) | $(VENV)/bin/python
 	@$(PIP) --editable ".[bench]"
 	@touch $@
 
-$(VENV)/.ready-docs: pyproject.toml constraints.txt | $(VENV)/bin/python
+$(VENV)/.ready-docs: $(DECLARED) | $(VENV)/bin/python
 	@$(PIP) --editable ".[docs]"
 	@touch $@

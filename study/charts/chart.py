@@ -81,6 +81,7 @@ class Chart:
         marks: marks from back to front.
         legend: (style, text) of each entry.
         caption: how to read the chart.
+        usage: what a pointer can do in a page that responds to it.
         tall: height in rem.
         lined: draw grid lines at the ticks of the x axis and of the y axis.
     """
@@ -92,6 +93,7 @@ class Chart:
     marks: tuple[Mark, ...]
     legend: tuple[tuple[str, str], ...] = ()
     caption: str = ""
+    usage: str = ""
     tall: float = 20
     lined: tuple[bool, bool] = (False, True)
 

@@ -57,7 +57,8 @@ def cost_curves(facts: TrialFacts) -> Chart | None:
         y=Axis.of("cost J", y),
         marks=tuple(marks),
         legend=tuple(legend),
-        caption=f"Cost J before each update.{scaled}{cut} Point at a curve to see its trial; click to keep it.",
+        caption=f"Cost J before each update.{scaled}{cut}",
+        usage="Point at a curve to see its trial; click to keep it.",
         tall=24,
     )
 

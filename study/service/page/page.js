@@ -122,7 +122,7 @@
     const title = (axis, side) => put("div", { class: `title ${side}`, "aria-hidden": "true" }, axis.title);
     $("plot").replaceChildren(title(chart.y, "y"), ticks(chart.y, "y"), box, ticks(chart.x, "x"), title(chart.x, "x"));
     thinOut();
-    $("caption").textContent = chart.caption.split(" Point at")[0];
+    $("caption").textContent = chart.caption;
   }
 
   // Hide tick labels below the axis that would overlap the previous one.
