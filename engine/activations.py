@@ -25,8 +25,8 @@ MaskDerivative = Callable[[Array, BoolArray], BoolArray]
 class Activation:
     """One activation: A = g(Z) and the derivative g′.
 
-    Arrays end in (n, m) and may have leading axes. Both functions must compute element by element, keep the number type
-    of their arguments (float32 or float64), and allocate nothing that is as large as an argument.
+    Arrays end in (n, m) and may have leading axes. Both functions must compute element by element, keep the dtype of
+    their arguments (float32 or float64), and allocate no array as large as an argument.
 
     Attributes:
         name: name in an `Architecture`, including the parameter if there is one, such as "leaky_relu(0.2)".
@@ -130,7 +130,7 @@ def leaky_relu(slope: float = 0.01) -> Activation:
 
 
 def elu(alpha: float = 1.0) -> Activation:
-    """Return the activation z above 0 and alpha · (eᶻ − 1) elsewhere (Clevert, Unterthiner and Hochreiter, 2016).
+    """Return the activation that is z above 0 and alpha · (eᶻ − 1) elsewhere (Clevert and others, 2016).
 
     Args:
         alpha: above 0; g approaches −alpha far below 0.
@@ -252,8 +252,8 @@ _WITH_PARAMETER = {"leaky_relu": leaky_relu, "elu": elu}
 def register_activation(activation: Activation) -> None:
     """Register an activation, which architectures and specs can then name.
 
-    It is registered only in this process, so every process that trains with it must import the module that registers
-    it. `engine.testing.check_activation` tests that it fulfills the contract of `Activation`.
+    The registration applies only to this process, so every process that trains with it must import the module that
+    registers it. `engine.testing.check_activation` tests that it fulfills the contract of `Activation`.
 
     Raises:
         ValueError: if the name is built in, or does not consist of lowercase letters, digits and underscores.

@@ -21,8 +21,8 @@ class Architecture:
         cost: "cross_entropy" or "squared_error"; None means the default of the output activation.
 
     Raises:
-        ValueError: if there are fewer than two sizes, a size is below 1, a name is unknown, the number of activations
-            is not the number of hidden layers, or a softmax has only one output.
+        ValueError: if there are fewer than two sizes, a size is below 1, a name is unknown, the numbers of activations
+            and hidden layers differ, or a softmax has only one output.
     """
 
     layer_sizes: tuple[int, ...]

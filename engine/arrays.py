@@ -1,4 +1,4 @@
-"""Array types of the engine, and the two number types that it computes in."""
+"""Array types of the engine, and the two floating-point types that it computes in."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,7 +11,7 @@ FloatType = np.dtype[np.floating]
 
 FLOAT_TYPES: tuple[FloatType, ...] = (np.dtype(np.float32), np.dtype(np.float64))
 
-# 0 and 1 in each number type. With small arrays, NumPy is a third faster on these than on Python numbers.
+# 0 and 1 in each dtype. With small arrays, NumPy is a third faster with these than with Python numbers.
 ZERO: dict[FloatType, Array] = {dtype: np.zeros((), dtype) for dtype in FLOAT_TYPES}
 ONE: dict[FloatType, Array] = {dtype: np.ones((), dtype) for dtype in FLOAT_TYPES}
 

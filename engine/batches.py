@@ -25,7 +25,7 @@ def generator(seed: int, purpose: int, index: int) -> np.random.Generator:
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """Training examples, already checked and in the number type of the parameters.
+    """Training examples, already checked and in the dtype of the parameters.
 
     Attributes:
         X: (n_x, m), shared by the replicas, or (R, n_x, m).
@@ -91,7 +91,7 @@ class Batches:
         return self.m - (self.per_epoch - 1) * self.size
 
     def run_length(self, iteration: int) -> int:
-        """Return the number of iterations from this one that have equally many examples and fit the cost buffer."""
+        """Return how many iterations from this one on have the same number of examples and fit in the cost buffer."""
         size = self.size_at(iteration)
         slots = self.propagations[size].slots
         if self.full or self.m % self.size == 0:
@@ -157,7 +157,7 @@ def _weights(sample_weight: Array | None, m: int, dtype: FloatType) -> Array:
 
 
 def _gather(rows: Array, chosen: IntArray, out: Array) -> None:
-    """Write rows[chosen] into out; one replica has no leading axis."""
+    """Write rows[chosen] into out; a single replica has no leading axis."""
     # With mode="clip", NumPy writes directly into out; the default mode copies through a buffer.
     if out.ndim == 2:
         np.take(rows, chosen[0], axis=0, out=out, mode="clip")

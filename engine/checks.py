@@ -36,7 +36,7 @@ def check_X(X: ArrayLike, n_x: int | None = None, name: str = "X", *, stack: boo
 def check_XY(
     architecture: Architecture, X: ArrayLike, Y: ArrayLike, suffix: str = "", *, stack: bool = False
 ) -> tuple[Array, Array]:
-    """Return (X, Y) in the number type of X, checked against the architecture and against each other.
+    """Return (X, Y) in the dtype of X, checked against the architecture and against each other.
 
     Raises:
         ShapeError: if a rank, a size or the number of examples does not match.
@@ -61,7 +61,7 @@ def check_XY(
 
 
 def check_sample_weight(sample_weight: ArrayLike | None, m: int, replicas: int = 1) -> Array | None:
-    """Return the weights of examples as (1, m), or unchanged if there is a row per replica; None stays None.
+    """Return the example weights as (1, m), or unchanged if there is one row per replica; None stays None.
 
     Raises:
         ShapeError: if the shape is not (m,), (1, m) or (R, 1, m).
@@ -101,11 +101,12 @@ def _check_rank(array: Array, name: str, shape: str, stack: bool) -> None:
     if array.ndim == 2 or (stack and array.ndim == 3):
         return
     hint = f"; use {name}.reshape(1, -1) for one row" if array.ndim == 1 else ""
-    raise ShapeError(f"{name} must be a matrix {shape}, columns are examples, got shape {array.shape}{hint}")
+    raise ShapeError(f"{name} must be a matrix {shape} whose columns are examples, got shape {array.shape}{hint}")
 
 
 def _check_finite(array: Array, name: str) -> None:
-    # A finite sum is a quick proof. A sum of finite numbers may still overflow, so only then check every number.
+    # A finite sum proves that all numbers are finite. Since a sum of finite numbers can overflow, check each one
+    # otherwise.
     with np.errstate(all="ignore"):
         total = np.asarray(array.sum())
     if np.isfinite(total) or np.isfinite(array).all():

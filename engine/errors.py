@@ -10,4 +10,4 @@ class DataError(ValueError):
 
 
 class AdditionError(Exception):
-    """A registered entry cannot be sent to a worker, or cannot be loaded there; no training can be at fault."""
+    """An extension cannot be sent to a worker, or cannot be loaded there; training itself never causes this error."""

@@ -35,7 +35,7 @@ class _FittedRegressor:
 
 @dataclass(eq=False, repr=False)
 class DNNClassifier(_FittedClassifier, ClassifierMixin, DenseNetworkEstimator):  # type: ignore[misc]  # scikit-learn ships no types
-    """A dense network for classification: sigmoid for two classes, softmax for more, cross-entropy.
+    """A dense network for classification, with a sigmoid output for two classes, softmax for more, and cross-entropy.
 
     The defaults work well without tuning on small tables (wine, iris, breast cancer, digits, moons, and synthetic ones
     of up to 4,000 rows, by cross-validation): two hidden layers of 64 and 32 relu units, standardized features, Adam

@@ -1,4 +1,4 @@
-"""Registered entries that travel with a chunk to a worker, whose process has registered nothing."""
+"""Extensions that are sent with a chunk to a worker, whose process has not registered them."""
 
 import pickle
 from collections.abc import Callable, Mapping
@@ -14,10 +14,10 @@ Extension = Activation | Metric | Optimizer | Schedule
 
 
 class Extensions:
-    """The registered entries that a chunk needs. What is pickled is their packed form, which `pack` makes.
+    """The extensions that a chunk needs. Only their packed form, which `pack` creates, is pickled.
 
     Args:
-        entries: the entries, as this process registered them.
+        entries: the extensions, as registered in this process.
     """
 
     def __init__(self, entries: tuple[Extension, ...] = ()) -> None:
@@ -28,13 +28,13 @@ class Extensions:
         return bool(self._entries)
 
     def pack(self, dumps: Callable[[object], bytes]) -> None:
-        """Pickle the entries, once, for workers in other processes.
+        """Pickle the extensions for workers in other processes. Later calls do nothing.
 
         Args:
-            dumps: pickles functions too, as `cloudpickle.dumps` does.
+            dumps: a function that can also pickle functions, such as `cloudpickle.dumps`.
 
         Raises:
-            AdditionError: an entry cannot be pickled.
+            AdditionError: if an extension cannot be pickled.
         """
         if self._packed:
             return
@@ -53,18 +53,18 @@ class Extensions:
         return ReceivedExtensions, (packed, ", ".join(map(_describe, self._entries)))
 
     def install(self) -> Mapping[str, Metric]:
-        """Return the metrics by name. Everything is registered in this process already."""
+        """Return the metrics by name. All extensions are already registered in this process."""
         return {entry.name: entry for entry in self._entries if isinstance(entry, Metric)}
 
 
 class ReceivedExtensions:
     """Extensions in a worker.
 
-    They are unpickled by `install` and not with the chunk, so that a failure is reported by the task.
+    `install` unpickles them, separately from the chunk, so that the task can report a failure.
 
     Args:
-        packed: the pickled entries.
-        described: what they are, for messages.
+        packed: the pickled extensions.
+        described: their description in messages.
     """
 
     def __init__(self, packed: bytes, described: str) -> None:
@@ -74,12 +74,12 @@ class ReceivedExtensions:
         return ReceivedExtensions, (self._packed, self._described)
 
     def install(self) -> Mapping[str, Metric]:
-        """Register the entries in this process, and return the metrics by name.
+        """Register the extensions in this process, and return the metrics by name.
 
-        Metrics are not registered: two studies whose metrics have the same name can share a worker.
+        Metrics are not registered, since two studies with different metrics of the same name can share a worker.
 
         Raises:
-            AdditionError: an entry cannot be unpickled here.
+            AdditionError: if an extension cannot be unpickled here.
         """
         try:
             return _unpack(self._packed) if self._packed else {}

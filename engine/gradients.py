@@ -62,7 +62,7 @@ class GradientCheck:
 
     @property
     def relative_error(self) -> float:
-        """The relative error of all blocks as one vector."""
+        """The relative error of all blocks taken as one vector."""
         gradient = np.concatenate([block.gradient.ravel() for block in self.blocks])
         return relative_error(gradient, np.concatenate([block.numeric.ravel() for block in self.blocks]))
 

@@ -22,7 +22,7 @@ class Trainer:
 
     Args:
         state: initial state, which is not changed.
-        examples: training examples, already checked and in the number type of the state's parameters.
+        examples: training examples, already checked and in the dtype of the state's parameters.
         dev: (X, Y) to evaluate on, also checked and converted.
 
     Raises:
@@ -99,7 +99,7 @@ class Trainer:
         self.costs = [np.concatenate(self.costs, axis=1)[:, :iteration]]
 
     def _run(self, count: int) -> Array:
-        """Run `count` iterations with equally many examples; return J before each update, (R, count)."""
+        """Run `count` iterations with the same number of examples; return J before each update, (R, count)."""
         batches, size = self.batches, self.batches.size_at(self.iteration)
         propagation = batches.propagations[size]
         penalties = np.zeros((count, self.before.replicas))
@@ -192,7 +192,7 @@ class Trainer:
         self.dev_costs.append(costs[:, None])
 
     def state(self) -> TrainingState:
-        """Return the current state of the training."""
+        """Return the current state of training."""
         costs = np.concatenate(self.costs, axis=1)
         for k, end in enumerate(self.ended):
             if end >= 0:

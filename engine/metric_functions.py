@@ -1,6 +1,6 @@
 """Metrics from functions of labels, probabilities or values, and from scikit-learn's scorers.
 
-`register_metric` takes them, besides a `Metric` of the engine's own arrays.
+`register_metric` accepts these as well as a `Metric`, which works on the engine's own arrays.
 """
 
 import inspect
@@ -22,14 +22,14 @@ _PROBABILITIES = ("y_proba", "y_prob", "y_score", "proba", "probabilities")
 
 @dataclass(frozen=True)
 class FunctionMetric:
-    """A function of targets and predictions, one entry for each example, as a function of the engine's arrays.
+    """A function of targets and predictions with one entry per example, as a function of the engine's arrays.
 
-    Classes are numbers from 0 on, in the order of the network's outputs. Probabilities are those of class 1 for two
-    classes, else (m, classes). Values are (m,), or (m, n_y) if there are several.
+    Classes are numbered from 0 in the order of the network's outputs. Probabilities are those of class 1, (m,), for two
+    classes, and (m, classes) for more. Values are (m,), or (m, n_y) if there are several targets.
 
     Attributes:
         function: `function(y_true, y_pred)` returns the metric.
-        needs: what `y_pred` is.
+        needs: the form of `y_pred`: "labels", "probabilities" or "values".
     """
 
     function: Callable[..., float]
@@ -47,11 +47,11 @@ class FunctionMetric:
 
 @dataclass(frozen=True)
 class Undefined:
-    """Why a metric has no value on some examples: they are all of one class, or have one value, and it returns NaN.
+    """The reason why a metric returns NaN on some examples: all are of one class, or all have the same value.
 
     Attributes:
         compute: the metric.
-        reason: what such examples have.
+        reason: "one class" or "one value".
     """
 
     compute: Callable[[Array, Array], float]
@@ -77,28 +77,28 @@ def register_metric(
     low: float = -math.inf,
     high: float = math.inf,
 ) -> None:
-    """Add a metric, which specs can then name. Studies whose specs name it measure it beside the built-in ones.
+    """Register a metric, which specs can then name. Such studies measure it in addition to the built-in metrics.
 
-    Workers receive it with their tasks. A process that continues a study must register it again, and its version must
-    be the same: raise the version whenever the metric changes.
+    Workers receive it with their tasks. A process that resumes a study must register it again with the same version.
+    Increase the version whenever the metric changes.
 
     Args:
-        metric: a `Metric`, in which case all other arguments are left out; a function `(y_true, y_pred) -> float`,
-            which may take `sample_weight` too; a scorer of scikit-learn's `make_scorer`; or the name of one of
-            scikit-learn's scorers, such as "roc_auc".
-        name: as written in a spec; None takes the name of the function or scorer.
-        direction: "maximize" or "minimize". Scorers are maximized.
+        metric: a `Metric`, which excludes all other arguments; a function `(y_true, y_pred) -> float`,
+            which may also accept `sample_weight`; a scorer made with scikit-learn's `make_scorer`; or the name of one
+            of scikit-learn's scorers, such as "roc_auc".
+        name: name in specs; None uses the name of the function or scorer.
+        direction: "maximize" or "minimize". Scorers are always maximized.
         task: "classification" or "regression".
-        needs: what a function takes as `y_pred`: "labels" (classes as 0, 1, ...), "probabilities" or "values". None
-            takes values for a regression; for a classification probabilities if the second parameter is named
-            `y_score` or `y_proba`, else labels.
+        needs: the form of `y_pred` that a function expects: "labels" (classes as 0, 1, …), "probabilities" or "values".
+            None means values for regression; for classification, it means probabilities if the second parameter is
+            named `y_score` or `y_proba`, and labels otherwise.
         version: an integer or a string; part of a study's identity.
-        low: the smallest possible value; confidence intervals end there.
-        high: the largest possible value.
+        low: the smallest possible value, at which confidence intervals are cut off.
+        high: the largest possible value, likewise.
 
     Raises:
-        ValueError: the name is built in or not lower case letters, digits and underscores, or another argument is
-            missing or not valid.
+        ValueError: if the name is built in, or does not consist of lowercase letters, digits and underscores, or
+            another argument is missing or invalid.
     """
     if not isinstance(metric, Metric):
         metric = _make(metric, name, direction, task, needs, version, low, high)
@@ -114,7 +114,7 @@ def register_metric(
         raise ValueError(f"metric {metric.name!r}: low must be below high, got {metric.low} and {metric.high}")
     if isinstance(metric.version, bool) or not isinstance(metric.version, (int, str)):
         message = f"metric {metric.name!r}: version must be an integer or a string, got {metric.version!r}"
-        raise ValueError(message)  # noqa: TRY004 - as all that is wrong with an entry
+        raise ValueError(message)  # noqa: TRY004 - like all other errors in an entry
     METRICS.register(metric)
 
 
@@ -128,7 +128,7 @@ def _make(
     low: float,
     high: float,
 ) -> Metric:
-    """Return the metric of a function or a scorer; arguments as of `register_metric`."""
+    """Return the metric of a function or a scorer; the arguments are those of `register_metric`."""
     is_scorer = isinstance(given, str) or hasattr(given, "set_score_request")
     if name is None:
         name = given if isinstance(given, str) else getattr(given, "__name__", "")
@@ -138,21 +138,23 @@ def _make(
         from engine.scorers import ScorerMetric, find_scorer
 
         if direction == "minimize" or needs is not None:
-            raise ValueError(f"metric {name!r}: a scorer is maximized and finds what it needs; remove the argument")
+            raise ValueError(
+                f"metric {name!r}: a scorer is always maximized and determines its needs; remove direction and needs"
+            )
         direction = "maximize"
         compute: Callable[[Array, Array], float] = ScorerMetric(find_scorer(given), task)
     else:
         function = _check_function(name, given)
         compute = FunctionMetric(function, _find_needs(name, function, task, needs))
     why_undefined = Undefined(compute, "one class" if task == "classification" else "one value")
-    # A direction that is missing is refused with the rules of every metric.
+    # A missing direction is rejected later, by the checks that apply to every metric.
     return Metric(name, direction, task, compute, name, why_undefined, None, low, high, version)  # type: ignore[arg-type]
 
 
 def _check_function(name: str, given: object) -> Callable[..., float]:
     if not callable(given):
         message = f"metric {name!r} must be a Metric, a function, a scorer or the name of a scorer, got {given!r}"
-        raise ValueError(message)  # noqa: TRY004 - as all that is wrong with an entry
+        raise ValueError(message)  # noqa: TRY004 - like all other errors in an entry
     return given
 
 
@@ -170,12 +172,12 @@ def _find_needs(name: str, function: Callable[..., float], task: MetricTask, nee
 
 
 def normalized(A: Array) -> Array:
-    """Return probabilities, (n_y, m), as float64; those of several classes sum to 1 in that precision."""
+    """Return probabilities, (n_y, m), as float64; with several classes, they sum to 1 in that precision."""
     A = A.astype(np.float64)
     return A if len(A) == 1 else A / A.sum(axis=0)
 
 
 def by_example(A: Array) -> Array:
-    """Return outputs, (n_y, m), as (m,), or as (m, n_y) if there are several; float64."""
+    """Return outputs, (n_y, m), as float64 of shape (m,), or (m, n_y) if there are several."""
     A = np.ascontiguousarray(A.T, dtype=np.float64)
     return A[:, 0] if A.shape[1] == 1 else A

@@ -31,7 +31,7 @@ class Metric:
         title: name in text and charts.
         why_undefined: `why_undefined(Y)` returns the reason if the metric is undefined on these examples, else None.
         influence: `influence(Y, A)` returns the derivative of the metric with respect to the weight of each example,
-            (m,), with mean 0. For a mean over examples, this is each example's value minus the mean. None means the
+            (m,), with mean 0. For a mean over examples, it is each example's value minus the mean. None means the
             jackknife, which computes the metric once per example.
         low, high: smallest and largest possible value, at which confidence intervals are cut off.
         version: an integer or a string, part of the identity of studies that name the metric. It must change when the

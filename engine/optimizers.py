@@ -62,7 +62,7 @@ class Optimizer:
         update: `update(state, gradient, step)` changes `state.theta` and `state.slots` in place. It may overwrite the
             gradient. It must compute element by element, since a vector may contain several networks.
         source: source of the formula.
-        slots: names of the vectors that it keeps between iterations, initially 0.
+        slots: names of the vectors that the optimizer keeps between iterations; they start at 0.
         operations: cost of an update per parameter.
         decoupled_decay: True if L2 is weight decay, W ← W − α λ W before the update, instead of part of the gradient.
     """
@@ -163,7 +163,7 @@ OPTIMIZERS = Registry[Optimizer](
             Operations(8, 8),
         ),
         Optimizer("adam", _adam, "Kingma and Ba, 2015", ("gradients", "squares"), Operations(10, 10)),
-        # AdamW is Adam with a decay that is not part of the averages.
+        # AdamW is Adam with a weight decay that does not enter the averages.
         Optimizer(
             "adamw",
             _adam,
@@ -179,8 +179,8 @@ OPTIMIZERS = Registry[Optimizer](
 def register_optimizer(optimizer: Optimizer) -> None:
     """Register an optimizer, which settings and specs can then name.
 
-    It is registered only in this process, so every process that trains with it must import the module that registers
-    it. `engine.testing.check_optimizer` tests that it fulfills the contract of `Optimizer`.
+    The registration applies only to this process, so every process that trains with it must import the module that
+    registers it. `engine.testing.check_optimizer` tests that it fulfills the contract of `Optimizer`.
 
     Raises:
         ValueError: if the name is built in, or does not consist of lowercase letters, digits and underscores.

@@ -23,12 +23,12 @@ from engine.products import Product
 # Minimum number of multiplications in the first layer of one replica for which all replicas share one product. For
 # smaller products, BLAS libraries have faster kernels.
 MERGED_FROM = 500_000
-COST_BUFFER = 1 << 15  # numbers of Z[L] that are kept before their costs are computed together
+COST_BUFFER = 1 << 15  # maximum number of elements of Z[L] that are kept before their costs are computed together
 MOST_SLOTS = 64
 
 
 def slots_for(examples: int) -> int:
-    """Return for how many iterations Z[L], with so many numbers each, is kept before costs are computed together."""
+    """Return for how many iterations Z[L] is kept before costs are computed together."""
     return max(1, min(MOST_SLOTS, COST_BUFFER // examples))
 
 

@@ -19,8 +19,8 @@ class Schedule:
 
     Attributes:
         name: name in settings.
-        factor: `factor(done, final_fraction)` returns the factor of the learning rate, above 0, where done is the share
-            of the iterations that are done, at least 0 and below 1. `factor(0, final_fraction)` is 1.
+        factor: `factor(done, final_fraction)` returns the factor of the learning rate, above 0, where `done` is the
+            share of completed iterations, at least 0 and below 1. `factor(0, final_fraction)` is 1.
         source: source of the formula.
     """
 
@@ -59,8 +59,8 @@ SCHEDULES = Registry[Schedule](
 def register_schedule(schedule: Schedule) -> None:
     """Register a schedule, which settings and specs can then name.
 
-    It is registered only in this process, so every process that trains with it must import the module that registers
-    it. `engine.testing.check_schedule` tests that it fulfills the contract of `Schedule`.
+    The registration applies only to this process, so every process that trains with it must import the module that
+    registers it. `engine.testing.check_schedule` tests that it fulfills the contract of `Schedule`.
 
     Raises:
         ValueError: if the name is built in, or does not consist of lowercase letters, digits and underscores.

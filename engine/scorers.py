@@ -1,4 +1,4 @@
-"""scikit-learn's scorers as metrics. It imports scikit-learn, so it is imported only where a scorer is used."""
+"""Metrics from scikit-learn's scorers. This module imports scikit-learn, so it is only imported if a scorer is used."""
 
 import math
 from collections.abc import Callable
@@ -18,7 +18,7 @@ Scorer = Callable[..., float]
 
 @dataclass(frozen=True)
 class ScorerMetric:
-    """A scorer as a function of the engine's arrays. A scorer takes an estimator, so predictions are given as one.
+    """A scorer as a function of the engine's arrays. Scorers expect an estimator, so predictions are wrapped in one.
 
     Attributes:
         scorer: `scorer(estimator, X, y)` returns the metric.
@@ -38,10 +38,10 @@ class ScorerMetric:
 
 
 def find_scorer(given: object) -> Scorer:
-    """Return a scorer, which may be given by its name.
+    """Return the given scorer, or the one of this name.
 
     Raises:
-        ValueError: scikit-learn has none of this name.
+        ValueError: if scikit-learn has no scorer of this name.
     """
     try:
         return cast("Scorer", get_scorer(given) if isinstance(given, str) else given)
@@ -52,7 +52,7 @@ def find_scorer(given: object) -> Scorer:
 
 
 class _Classifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
-    """A classifier whose predictions are its X: the network's outputs, examples as rows."""
+    """A classifier whose predictions are its X, the network's outputs with examples as rows."""
 
     def __init__(self, classes: int) -> None:
         self.classes = classes

@@ -1,4 +1,4 @@
-"""The hyperparameters of training, other than the architecture. They are validated at construction."""
+"""The hyperparameters of training, apart from the architecture. They are validated at construction."""
 
 import math
 import numbers
@@ -12,7 +12,7 @@ from engine.schedules import SCHEDULES
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """The hyperparameters of one training.
+    """The hyperparameters of one training run.
 
     Attributes:
         learning_rate: α, above 0.
@@ -36,7 +36,7 @@ class TrainingSettings:
         evaluate_every: number of iterations between two evaluations on dev.
 
     Raises:
-        ValueError: if a value is out of its range; the message names it.
+        ValueError: if a value is out of range; the message names it.
     """
 
     learning_rate: float

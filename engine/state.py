@@ -1,4 +1,4 @@
-"""The state of a training run as plain arrays, which suffice to resume it bit for bit, and its .npz file."""
+"""The state of a training run as plain arrays, from which it resumes bit for bit, and its .npz file."""
 
 import io
 import json
@@ -41,8 +41,8 @@ class TrainingState:
         dev_costs: (R, evaluations), cost on dev at each multiple of evaluate_every; NaN after a replica has ended.
         status: "running", "complete", "stopped" (early) or "diverged", one per replica.
         ended: iteration at which a replica stopped or diverged, or −1, one per replica.
-        best_parameters: (R, P), with patience the parameters with the lowest dev cost; the last finite ones of a
-            replica that diverged.
+        best_parameters: (R, P), only used with patience: the parameters with the lowest dev cost, or the last finite
+            ones of a replica that diverged.
         best_cost: (R,), the lowest dev cost; inf before the first evaluation.
         since_best: (R,), number of evaluations since the lowest dev cost.
         notes: any JSON value, which is saved with the state and otherwise ignored.

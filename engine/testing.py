@@ -1,7 +1,7 @@
 """Conformance checks for the tests of your own activations, optimizers, schedules and metrics.
 
-Each function raises AssertionError with the rule that is violated. An entry must be registered only for
-`check_training`, which trains with it.
+Each function raises AssertionError with the rule that is violated. Only `check_training`, which trains with the
+entries, requires them to be registered.
 
 Examples:
     >>> import numpy as np
@@ -37,7 +37,7 @@ _TOLERANCE = {FLOAT_TYPES[0]: 1e-5, FLOAT_TYPES[1]: 1e-12}
 
 
 def check_activation(activation: Activation) -> None:
-    """Check an activation: its derivative, number types, aliasing of Z and A, leading axes, and large arguments."""
+    """Check an activation: its derivative, dtypes, aliasing of Z and A, leading axes, and large arguments."""
     Z = np.concatenate([np.linspace(-6, 6, 121) + 0.013, [-30.0, 30.0]]).reshape(3, 41)
     A, derivative = _forward(activation, Z), _derivative(activation, Z)
     numeric = (_forward(activation, Z + _H) - _forward(activation, Z - _H)) / (2 * _H)
@@ -61,11 +61,11 @@ def check_activation(activation: Activation) -> None:
 
 
 def check_optimizer(optimizer: Optimizer) -> None:
-    """Check an optimizer: that it descends, in both number types and in stacks, and that it has no hidden state."""
+    """Check an optimizer: that it descends, in both dtypes and in stacks, and has no hidden state."""
     for dtype in FLOAT_TYPES:
         theta, gradient = _vectors(dtype)
         alone = _updated(optimizer, theta, gradient, np.array(0.01, dtype))
-        _require(alone.theta.dtype == dtype, f"an update must keep the number type {dtype}")
+        _require(alone.theta.dtype == dtype, f"an update must keep the dtype {dtype}")
         _require(np.isfinite(alone.theta).all(), "an update must keep finite parameters finite")
         _require((alone.theta - theta) @ gradient < 0, "updates with a constant gradient must descend along it")
         again = _updated(optimizer, theta, gradient, np.array(0.01, dtype))
@@ -88,7 +88,7 @@ def check_schedule(schedule: Schedule) -> None:
 
 
 def check_metric(metric: Metric) -> None:
-    """Check a metric: its direction, bounds, number types, when it is undefined, and its influence."""
+    """Check a metric: its direction, bounds, dtypes, undefined cases and influence."""
     for Y, A in _predictions(metric):
         before = Y.copy(), A.copy()
         value = metric.compute(Y, A)
@@ -118,7 +118,7 @@ def check_metric(metric: Metric) -> None:
 def check_training(
     *, activation: str = "tanh", optimizer: str = "gradient_descent", schedule: str = "constant"
 ) -> None:
-    """Check that training with these names resumes bit for bit, even from a file, and is the same in a stack."""
+    """Check that training with these entries resumes bit for bit, even from a file, and is the same in a stack."""
     architecture = Architecture((3, 5, 4, 1), activation)
     settings = TrainingSettings(0.01, 20, batch_size=8, l2=0.01, optimizer=optimizer, schedule=schedule)
     generator = np.random.default_rng(0)

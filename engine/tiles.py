@@ -1,7 +1,7 @@
 """Forward and backward passes over many examples in tiles of columns, so that the output of a layer stays in the cache.
 
-J and its gradient are sums over examples, and therefore sums over tiles. Tiles depend only on m, so training gives
-the same numbers with or without interruptions, alone or in a stack.
+J and its gradient are sums over examples, and therefore sums over tiles. Tiles depend only on m, so training gives the
+same numbers with or without interruptions, separately or in a stack.
 """
 
 from dataclasses import dataclass, replace

@@ -57,7 +57,7 @@ def train(
         **settings: other fields of `TrainingSettings`: optimizer, batch_size, l2, dropout, patience, …
 
     Raises:
-        ShapeError, DataError: if the data do not match the architecture.
+        ShapeError, DataError: if the data does not match the architecture.
         ValueError: if a setting is out of range.
 
     Examples:
@@ -99,7 +99,7 @@ def train_stack(
     sample_weight: ArrayLike | None = None,
     **settings: Unpack[TrainingOptions],
 ) -> list[TrainingResult]:
-    """Train replicas of one architecture as one stack; each has its own seed, and may have its own learning rate.
+    """Train replicas of one architecture as a stack, each with its own seed and optionally its own learning rate.
 
     The arguments are those of `train`, except for the following.
 
@@ -193,14 +193,14 @@ def advance(
 
     Args:
         state: state to resume from, which is not changed.
-        X: (n_x, m), or (R, n_x, m) with separate data; the same in every call.
+        X: (n_x, m), or (R, n_x, m) with separate data; the same data in every call.
         Y: (n_y, m), or (R, n_y, m).
-        iterations: maximum number of further iterations, at least 0; None means all that are left.
+        iterations: maximum number of further iterations, at least 0; None means all remaining ones.
         dev: (X, Y) to evaluate on, at each multiple of settings.evaluate_every and at the last iteration.
         sample_weight: (1, m).
 
     Raises:
-        ShapeError, DataError: if the data do not match the architecture.
+        ShapeError, DataError: if the data does not match the architecture.
         ValueError: if patience is set without dev.
     """
     if iterations is not None and iterations < 0:
@@ -220,7 +220,7 @@ def advance_by(
     sample_weight: ArrayLike | None = None,
     known: bool = False,
 ) -> Iterator[TrainingState]:
-    """Yield the state at each of some iterations, as `advance` would return it. Data is checked and copied once.
+    """Yield the state at each of the given iterations, as `advance` would return it. Data is checked and copied once.
 
     Args:
         state: state to resume from, which is not changed.
@@ -229,7 +229,7 @@ def advance_by(
         known: True if X and Y have been checked for this architecture before.
 
     Raises:
-        ShapeError, DataError: if the data do not match the architecture.
+        ShapeError, DataError: if the data does not match the architecture.
         ValueError: if patience is set without dev.
     """
     given = _checked(state, X, Y, known=known)
@@ -254,7 +254,7 @@ def advance_by(
 def _checked(
     state: TrainingState, X: ArrayLike, Y: ArrayLike, suffix: str = "", *, known: bool = False
 ) -> tuple[Array, Array]:
-    """Return (X, Y) in the number type of the state, without a leading axis if there is one replica."""
+    """Return (X, Y) in the dtype of the state, without a leading axis if there is one replica."""
     if not known:
         X, Y = check_XY(state.architecture, X, Y, suffix, stack=True)
     with np.errstate(over="ignore"):

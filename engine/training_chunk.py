@@ -28,7 +28,7 @@ NO_EXTENSIONS = Extensions()
 
 @dataclass(frozen=True, eq=False)
 class TrainingChunk:
-    """A task for a worker: train one trial up to some iteration.
+    """A task for a worker: train one trial up to a given iteration.
 
     Attributes:
         trial: number of the trial.
@@ -39,7 +39,7 @@ class TrainingChunk:
         data: folder that `write_data` wrote.
         units: units of work, each about a second. The most expensive chunk starts first, and a worker that takes many
             times longer is considered stuck.
-        extensions: registered entries that the training and the metrics need.
+        extensions: extensions that the training and the metrics need.
     """
 
     trial: int
@@ -92,12 +92,12 @@ def run_chunk(chunk: TrainingChunk, packed: PackedData | None = None) -> Outcome
         packed: the data, if the worker cannot read the chunk's folder.
 
     Raises:
-        OSError: if the data cannot be read, which is not the fault of the trial.
+        OSError: if the data cannot be read, which is no fault of the trial.
         MemoryError: if memory is insufficient, possibly because of other processes. All other errors are returned in
             the outcome.
-        AdditionError: if a registered entry cannot be loaded in this process.
+        AdditionError: if an extension cannot be loaded in this process.
     """
-    started = time.thread_time()  # not of the process, since with one job the coordinator has other threads
+    started = time.thread_time()  # not the time of the process, since with one job the coordinator has other threads
     try:
         outcome = _run_chunk(chunk, read_data(chunk.data) if packed is None else unpack_data(packed))
     except (OSError, MemoryError, AdditionError):

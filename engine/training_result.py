@@ -18,7 +18,7 @@ class TrainingResult:
             divergence.
         costs: J before each update, with shape (iterations,); with mini-batches, J of the mini-batch.
         status: "complete", "stopped" (early, by patience) or "diverged"; "running" if iterations are left.
-        iterations: number of updates; for "diverged", of those before the cost or a parameter was not finite.
+        iterations: number of updates; for "diverged", only those before the cost or a parameter became non-finite.
         dev_costs: cost on dev at each multiple of evaluate_every, and at the end; empty without dev.
     """
 
@@ -44,7 +44,7 @@ def results(state: TrainingState) -> list[TrainingResult]:
 
 
 def _evaluations(state: TrainingState, k: int) -> Array:
-    """Return the dev costs of one replica up to its end, which are the same as if it were trained alone."""
+    """Return the dev costs of one replica up to its end, which are the same as if it were trained separately."""
     dev_costs: Array = state.dev_costs[k].copy()
     if state.ended[k] < 0 or not dev_costs.size:
         return dev_costs

@@ -11,8 +11,8 @@ from engine.optimizers import OPTIMIZERS
 from engine.propagation import COST_BUFFER, MOST_SLOTS, slots_for
 from engine.tiles import cut_tiles
 
-# Nominal rates of one core in float32, by which the three counts are converted to units of work. They define the unit
-# and are never measured; other processors need a different time per unit.
+# Nominal rates of one core in float32, which convert the three counts to units of work. They define the unit and are
+# never measured; other processors need a different time per unit.
 FLOPS_PER_UNIT = 60e9
 ELEMENTS_PER_UNIT = 2e9
 STEPS_PER_UNIT = 1e6
@@ -68,8 +68,8 @@ def count_work(
     tiles = len(cut_tiles(m)) if b == m and not (dropout and architecture.depth) else 1
     slots = slots_for(b * architecture.n_y * replicas)
     flops, elements, steps = _propagation(architecture, b)
-    # Costs and finiteness are computed once per run of iterations with equally many examples; costs of tiles once per
-    # as many tiles as there are slots.
+    # Costs and finiteness are computed once per run of iterations with the same number of examples, and the costs of
+    # tiles once per group of as many tiles as there are slots.
     per_epoch = -(-m // b)
     runs = 1 / slots if per_epoch == 1 else (-(-(per_epoch - 1) // slots) + 1) / per_epoch
     steps += _STEPS_OF_A_RUN * runs
@@ -108,7 +108,8 @@ def _propagation(architecture: Architecture, b: int) -> tuple[float, float, floa
         n_prev, n = sizes[layer - 1], sizes[layer]
         products = 2 if layer == 1 else 3  # Z, [dW db], and dA except for the input
         flops += products * 2 * (n_prev + 1) * n * b
-        # Products of thin matrices are limited by memory and not by arithmetic, so count what they read, too.
+        # Products of thin matrices are limited by memory and not by arithmetic, so also count the numbers that they
+        # read.
         elements += (n_prev + n) * b
         steps += products
     for layer in range(architecture.depth):
@@ -121,7 +122,7 @@ def _propagation(architecture: Architecture, b: int) -> tuple[float, float, floa
 
 @dataclass(frozen=True)
 class _Shape:
-    """How a stack processes examples: m in total, b per iteration, in so many tiles, with so many slots for costs."""
+    """How a stack processes examples: m in total, b per iteration, and the numbers of tiles and of slots for costs."""
 
     m: int
     b: int
@@ -131,7 +132,7 @@ class _Shape:
 
 
 def _memory(architecture: Architecture, shape: _Shape, vectors: int, *, dropout: bool) -> float:
-    """Return the peak number of numbers in memory; `vectors` is the number of vectors of the optimizer."""
+    """Return how many numbers are in memory at the peak; `vectors` is the number of vectors of the optimizer."""
     m, b, tiles, slots, replicas = shape.m, shape.b, shape.tiles, shape.slots, shape.replicas
     sizes, n_y = architecture.layer_sizes, architecture.n_y
     with_ones = (sizes[0] + 1) * m
@@ -143,7 +144,7 @@ def _memory(architecture: Architecture, shape: _Shape, vectors: int, *, dropout:
     buffers += max(sizes[1:-1], default=0)
     # Z[L] and its losses for each slot, A[L], dZ[L] and a row.
     buffers += 2 * n_y * slots + 2 * n_y + slots + 1
-    # Parameters and slots: as given, as trained, from the start of the run, and as returned.
+    # Parameters and slots: as given, as trained, at the start of the run, and as returned.
     vectors_held = replicas * architecture.parameters_count * (8 + 4 * vectors)
     if tiles > 1:
         in_tiles = buffers - 2 * n_y * (slots - 1)  # for one slot; all slots of a tile size share COST_BUFFER

@@ -1,6 +1,6 @@
 """Train and dev as arrays on disk, written once by the coordinator and read once by each worker, without the test set.
 
-The same files are sent once to each worker on another machine, which keeps the arrays in memory.
+A worker on another machine receives the same files once and keeps the arrays in memory.
 
 With folds, there is one pair of train and dev per fold. The training sets are stacked; smaller ones are padded with
 features that are 0 and examples with weight 0, which do not affect the result.
@@ -96,7 +96,7 @@ _WEIGHT = "train_weight"  # only written if examples have weights
 def write_data(folder: Path, folds: Sequence[Fold]) -> None:
     """Write the arrays and target scales of all folds for the workers.
 
-    Files are replaced and not overwritten, so that processes that have mapped the old ones keep them.
+    Files are replaced rather than overwritten, so that processes that have mapped the old files keep them.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for index, fold in enumerate(folds):

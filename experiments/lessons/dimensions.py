@@ -14,7 +14,7 @@ An array of rank 1 is neither a row nor a column:
 >>> train(network, X, np.array([0, 1, 0, 1, 0]), learning_rate=0.1, iterations=1)
 Traceback (most recent call last):
     ...
-engine.errors.ShapeError: Y must be a matrix (n_y, m), columns are examples, got shape (5,); use Y.reshape(1, -1) for one row
+engine.errors.ShapeError: Y must be a matrix (n_y, m) whose columns are examples, got shape (5,); use Y.reshape(1, -1) for one row
 
 Examples as rows, as most tables have them:
 
