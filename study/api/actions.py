@@ -1,4 +1,4 @@
-"""What can be done with a study, for `Study`: run, confirm, compare, recheck, finalize, predict, report."""
+"""The actions of `Study`: run, confirm, compare, recheck, finalize, predict, evaluate and report."""
 
 from contextlib import nullcontext
 from pathlib import Path
@@ -23,15 +23,16 @@ if TYPE_CHECKING:
 
 
 class StudyActions(StudyResults):
-    """What can be done with a study. Each action that changes it has its results read anew."""
+    """The actions of a study. After an action that changes the study, its results are reread."""
 
     _declared: DeclaredSpec
 
     def plan(self, n_jobs: int | None = None) -> "Plan":
-        """Return what a run will do: data, space, work, memory and expected time. Nothing is trained to its end.
+        """Return the plan of a run: data, space, work, memory and expected time. No network is trained to completion.
 
         Args:
-            n_jobs: worker processes to expect a time for, beside 1, 2, 4, … up to one per core.
+            n_jobs: number of worker processes for which to estimate the time, in addition to 1, 2, 4, … up to one per
+                core.
 
         Raises:
             UserError: the data cannot be used, or no network is within max_parameters.
@@ -51,22 +52,23 @@ class StudyActions(StudyResults):
         warm_start: str | None = None,
         tracking: bool = True,
     ) -> Self:
-        """Run the study to its end, or resume it; return it.
+        """Run or resume the study, and return it when all trials have ended or `timeout` is reached.
 
-        An interrupt loses nothing that is finished: the same call resumes the study.
+        After an interrupt, everything that is finished is kept, and the same call resumes the study.
 
         Args:
-            n_trials: how many trials there are in the end, in place of the spec's number.
-            n_jobs: worker processes; None takes what `joblib.parallel_config` says, or else one per core, as -1 does.
+            n_trials: total number of trials; None uses the number in the spec.
+            n_jobs: number of worker processes; -1 means one per core. None uses the value of an active
+                `joblib.parallel_config`, or else one per core.
             timeout: seconds after which the run stops at the end of a round.
-            show_progress: whether the progress is printed.
-            warm_start: the name of another study, whose best configurations are tried first.
-            tracking: whether runs are written to MLflow; `study sync` writes them later. They go to the tracking
-                address that is set, and else to the home; to the active experiment, and else to one of the study's
-                name. Within `with mlflow.start_run():` the run of the study is a child of the active one.
+            show_progress: whether to show the progress.
+            warm_start: name of another study, whose best configurations are tried first.
+            tracking: whether to write runs to MLflow; `study sync` can write them later. They are written to the
+                current tracking URI, by default a store in the home, and to the active experiment, by default one with
+                the name of the study. Inside `with mlflow.start_run():`, the study's run is a child of the active run.
 
         Raises:
-            UserError: the data cannot be used, or the study in the home is another one.
+            UserError: the data cannot be used, or the home contains a different study of this name.
             ValueError: n_trials, n_jobs or timeout is out of range.
         """
         from study.execution import Workers
@@ -114,14 +116,14 @@ class StudyActions(StudyResults):
         show_progress: bool = True,
         tracking: bool = True,
     ) -> "ConfirmAnswer":
-        """Train the best configurations again on fresh seeds; return .winner, .recommended, .candidates, ….
+        """Retrain the best configurations on fresh seeds; return a record with .winner, .recommended, .candidates, ….
 
         Args:
-            top: how many of the best configurations; None takes the spec's number.
-            seeds: fresh seeds for each; None takes the spec's number.
-            n_jobs: worker processes, as in `run`.
-            show_progress: whether the progress is printed.
-            tracking: whether the outcome is written to MLflow.
+            top: number of the best configurations to retrain; None uses the number in the spec.
+            seeds: number of fresh seeds for each of them; None uses the number in the spec.
+            n_jobs: number of worker processes, as in `run`.
+            show_progress: whether to show the progress.
+            tracking: whether to write the result to MLflow.
 
         Raises:
             UserError: no trial is complete, the study is running, or its data changed.
@@ -144,15 +146,15 @@ class StudyActions(StudyResults):
         return outcome
 
     def compare(self, *trials: int | str, picture: str | Path | None = None) -> "Comparison":
-        """Compare trials on dev, or with the best of other studies; return .pairs, .contenders, .parameters, ….
+        """Compare trials on dev, also across studies; return a record with .pairs, .contenders, .parameters, ….
 
         Args:
-            trials: numbers, "best", "confirmed", "recommended", names of other studies (their best), or "study:trial";
-                a single one is compared with the best of the search.
-            picture: where the curves are drawn; None is in the study's folder.
+            trials: numbers, "best", "confirmed", "recommended", names of other studies (for their best trial), or
+                "study:trial". A single one is compared with the best trial of the search.
+            picture: path of the SVG file for the curves; None uses a file in the study's folder.
 
         Raises:
-            UserError: one of them cannot be compared.
+            UserError: a trial cannot be compared, or the picture cannot be written.
         """
         from study.evaluation.compare import compare
 
@@ -170,15 +172,15 @@ class StudyActions(StudyResults):
         n_jobs: int | None = None,
         show_progress: bool = True,
     ) -> "Recheck":
-        """Check whether the best configurations are still the best, on data as they are now; return the outcome.
+        """Check whether the best configuration is still the best on current or other data; return the result.
 
         Args:
-            data: the path of another table; None reads the study's own again.
-            n_trials: of the search on this data; None means a quarter of the study's.
-            top: how many of the best configurations; None takes the spec's number.
-            seeds: fresh seeds for each; None takes the spec's number.
-            n_jobs: worker processes, as in `run`.
-            show_progress: whether the progress is printed.
+            data: path of another table; None rereads the study's own data.
+            n_trials: number of trials of the search on this data; None means a quarter of the study's.
+            top: number of the best configurations to retrain; None uses the number in the spec.
+            seeds: number of fresh seeds for each of them; None uses the number in the spec.
+            n_jobs: number of worker processes, as in `run`.
+            show_progress: whether to show the progress.
 
         Raises:
             UserError: no trial is complete, the study is running, or the data cannot be used.
@@ -201,7 +203,7 @@ class StudyActions(StudyResults):
             self.refresh()
 
     def report(self, output: str | Path | None = None) -> Path:
-        """Write the report, one HTML page; return its path, by default in the study's folder.
+        """Write the report, a single HTML page, and return its path, which by default is in the study's folder.
 
         Raises:
             UserError: the study has not run yet, or the file cannot be written.
@@ -213,16 +215,18 @@ class StudyActions(StudyResults):
     def finalize(
         self, trial: int | str | None = None, *, with_dev: bool = False, again: bool = False, tracking: bool = True
     ) -> "Final":
-        """Train a trial again and evaluate it once on the test set; return .opening.value, .load_model(), ….
+        """Train the final model, evaluate it once on the test set, and return a record with .opening.value and more.
 
         Args:
-            trial: a number, "best", "confirmed" or "recommended"; None takes the confirmed trial, or else the best.
+            trial: number of the trial to retrain, "best", "confirmed" or "recommended"; None means the confirmed trial,
+                or the best if no trial is confirmed.
             with_dev: whether to train on train and dev together.
-            again: whether to open the test set although it has been opened before.
-            tracking: whether the model is written to MLflow.
+            again: whether to allow another test evaluation if there has already been one.
+            tracking: whether to write the model to MLflow.
 
         Raises:
-            UserError: no such trial, it is running, its data changed, or the test set has been opened before.
+            UserError: there is no such trial, the study is running, its data changed, or the test set has already been
+                opened.
         """
         from study.model.finalize import finalize
 
@@ -240,14 +244,16 @@ class StudyActions(StudyResults):
         """Return the final model's prediction for each row of a table, with a probability for each class.
 
         Args:
-            table: a DataFrame with the columns that the model was trained on, in any order; a matrix (m, n), if X was
-                one; or the path of a .csv, .tsv or .parquet file.
+            table: a DataFrame with the columns that the model was trained on, in any order; a matrix (m, n) if the
+                model was trained on a matrix; or the path of a .csv, .tsv or .parquet file.
 
         Warns:
-            DataWarning: of cells that do not fit their column, and of what else `study predict` notes of a file.
+            DataWarning: if cells do not fit their column, or for any other reason for which `study predict` warns about
+                a file.
 
         Raises:
-            UserError: the study has not been finalized, a column is missing, or no cell of a column can be read.
+            UserError: the study has not been finalized, a column is missing, or none of the cells of a column can be
+                read.
         """
         from study.data.frames import rows_of
         from study.model.predict import predict_file, predict_table, warn_of
@@ -259,15 +265,15 @@ class StudyActions(StudyResults):
         return predict_table(self._ran, self.name, rows_of(table))
 
     def evaluate(self, table: object) -> "Evaluation":
-        """Return what the final model scores on new labeled rows: .value, .metrics, ….
+        """Evaluate the final model on new labeled rows; return a record with .value, .metrics, ….
 
-        `finalize` has evaluated it on the test set; this is for rows that the study has never seen.
+        `finalize` evaluates the model on the test set; this method is for rows that the study has never seen.
 
         Args:
             table: a DataFrame with the target and the columns that the model was trained on, or the path of a file.
 
         Warns:
-            DataWarning: of cells that do not fit their column.
+            DataWarning: if cells do not fit their column.
 
         Raises:
             UserError: the study has not been finalized, a column is missing, or a label is not one of the classes.
@@ -283,7 +289,7 @@ class StudyActions(StudyResults):
 
 
 def _workers(n_jobs: int | None) -> int | None:
-    """Return a number of worker processes; None for one per core, or what joblib is configured for."""
+    """Return the number of worker processes; None means one per core, unless joblib is configured otherwise."""
     if n_jobs == -1:
         return None
     if n_jobs is not None and n_jobs < 1:
@@ -293,7 +299,7 @@ def _workers(n_jobs: int | None) -> int | None:
 
 
 def _check(**given: tuple[float | None, int]) -> None:
-    """Raise ValueError for a number, where there is one, that is below its least, or for a count that is not whole."""
+    """Raise ValueError for a number that is below its minimum, or for a count that is not whole; None is allowed."""
     for name, (value, least) in given.items():
         if value is not None and value < least:
             raise ValueError(f"{name} must be at least {least}, got {value!r}")

@@ -1,4 +1,4 @@
-"""Matplotlib axes that look like the report's charts: its colors and scales, and a legend beside the data."""
+"""Matplotlib axes in the style of the report's charts: its colors and scales, and a legend beside the data."""
 
 import math
 import textwrap
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 SIZE = (7.2, 4.2)  # inches
 _BESIDE: Mapping[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.01, 1.0), "borderaxespad": 0.0}
-_WRAPPED = 24  # characters of a line of a legend
-_LONG = 36  # characters that names below an axis have room for side by side
+_WRAPPED = 24  # maximum number of characters in a line of a legend
+_LONG = 36  # maximum number of characters in all names below an axis; longer ones would overlap
 
 
 def make_axes(ax: "Axes | None", size: tuple[float, float] = SIZE) -> "Axes":
-    """Return the axes given, or those of a new figure of this size in inches."""
+    """Return the given axes, or those of a new figure of this size in inches."""
     if ax is not None:
         return ax
     made: Axes = make_grid(1, 1, size)[0]
@@ -58,9 +58,9 @@ def palette_of(ax: "Axes") -> Mapping[str, str]:
 
 
 def value_colors(palette: Mapping[str, str], *, maximize: bool, strength: float = 1.0) -> "Colormap":
-    """Return the colors of values from low to high; the best values have the color of the best fifth in the report.
+    """Return the colors of values from low to high; the best values have the report's color for the best fifth.
 
-    strength: 1 for the colors themselves, less for paler ones.
+    strength: 1 for the full colors, less for paler ones.
     """
     from matplotlib.colors import LinearSegmentedColormap
 
@@ -72,9 +72,9 @@ def style_axes(ax: "Axes", title: str, x: str, y: str, lined: tuple[bool, bool] 
     """Set the title, labels, colors and grid of axes.
 
     Args:
-        title: of the plot.
+        title: title of the plot.
         x, y: labels.
-        lined: whether there are grid lines at the ticks of x and of y.
+        lined: whether to draw grid lines at the ticks of x and of y.
     """
     colors = palette_of(ax)
     ax.set_title(title, loc="left", color=colors["text"], fontsize="medium")
@@ -90,7 +90,7 @@ def style_axes(ax: "Axes", title: str, x: str, y: str, lined: tuple[bool, bool] 
 
 
 def set_x(ax: "Axes", scale: Scale) -> None:
-    """Set the limits and ticks of the x axis from a scale; the axis is logarithmic if the scale is."""
+    """Set the limits and ticks of the x axis from a scale. The axis is logarithmic if the scale is."""
     if isinstance(scale, Choices):
         ax.set_xlim(-0.5, len(scale.names) - 0.5)
         long = sum(map(len, scale.names)) > _LONG
@@ -107,7 +107,7 @@ def set_x(ax: "Axes", scale: Scale) -> None:
 
 
 def set_y(ax: "Axes", scale: Scale) -> None:
-    """Set the limits and ticks of the y axis from a scale; the axis is logarithmic if the scale is."""
+    """Set the limits and ticks of the y axis from a scale. The axis is logarithmic if the scale is."""
     if isinstance(scale, Choices):
         ax.set_ylim(-0.5, len(scale.names) - 0.5)
         ax.set_yticks(range(len(scale.names)), labels=[shorten(name, 30) for name in scale.names])
@@ -119,14 +119,14 @@ def set_y(ax: "Axes", scale: Scale) -> None:
 
 
 def at(scale: Scale, place: float, value: ParameterValue) -> float:
-    """Return the coordinate of a value on an axis that has this scale: a number itself, a name by its place."""
+    """Return the coordinate of a value on an axis with this scale: the number itself, or the position of a name."""
     if isinstance(scale, Choices):
         return place * len(scale.names) - 0.5
     return float(value or 0)
 
 
 def add_legend(ax: "Axes", order: Sequence[str] = ()) -> None:
-    """Put a legend to the right of the axes, outside the data; order: labels that come first, in this order."""
+    """Put a legend to the right of the axes, outside the data; `order` lists the labels to put first."""
     handles, labels = ax.get_legend_handles_labels()
     places = {label: place for place, label in enumerate(order)}
     pairs = sorted(zip(handles, labels, strict=True), key=lambda pair: places.get(pair[1], len(places)))
@@ -138,7 +138,7 @@ def add_legend(ax: "Axes", order: Sequence[str] = ()) -> None:
 
 
 def mix(color: str, ground: str, share: float) -> tuple[float, float, float]:
-    """Return a color on a ground, 0 the ground and 1 the color."""
+    """Return a blend of a color and a background; share 0 is the background and 1 is the color."""
     from matplotlib.colors import to_rgb
 
     red, green, blue = share * np.array(to_rgb(color)) + (1 - share) * np.array(to_rgb(ground))
@@ -157,7 +157,7 @@ def _set_ticks(ax: "Axes", which: str, scale: Numbers) -> None:
 
 
 def _locator(scale: Numbers) -> "Locator":
-    """Return a locator of round numbers; those of a long logarithmic axis are 1, 3, 10 and so on."""
+    """Return a locator of round numbers: 1, 3, 10 and so on for a long logarithmic axis."""
     from matplotlib.ticker import LogLocator, MaxNLocator
 
     decades = math.log10(scale.high / scale.low) if scale.log else 0.0

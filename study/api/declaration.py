@@ -1,6 +1,6 @@
-"""From the arguments of `Study(...)` to a spec: the spec drafted for the data, with the keys that the arguments set.
+"""The spec for the arguments of `Study(...)`: the drafted spec for the data, with the keys that the arguments set.
 
-The spec is checked by the checks of a spec file. Errors name the argument where those of a file name the key.
+The spec is validated like a spec file, but errors name the argument instead of the key.
 """
 
 import os
@@ -23,7 +23,7 @@ from study.spec import DeclaredSpec, SpecError, check_spec
 from study.spec.sources import FILE_SUFFIXES, takes_key
 from study.text.toml_text import write_toml
 
-# The key of a spec that each argument sets.
+# the key of the spec that each argument sets
 _KEY_OF = {
     "name": ("name",),
     "description": ("description",),
@@ -48,7 +48,7 @@ _TABLE_OF = {"data": "data_options", "space": "space", "search": "search", "conf
 
 @dataclass(frozen=True)
 class Arguments:
-    """The arguments of `Study(...)` that set keys of a spec; None where one is left out."""
+    """The arguments of `Study(...)` that set keys of a spec; None for those that are left out."""
 
     name: str | None = None
     description: str | None = None
@@ -68,10 +68,10 @@ class Arguments:
     confirm: Mapping[str, int] | Literal[False] | None = None
 
     def table(self, name: str) -> dict[str, Any]:
-        """Return the keys that the arguments set in a table of the spec.
+        """Return the keys of one table of the spec that the arguments set.
 
         Raises:
-            UserError: one key is set twice.
+            UserError: a key is set twice.
         """
         given = getattr(self, _TABLE_OF[name]) or {}
         if not isinstance(given, Mapping):
@@ -82,7 +82,7 @@ class Arguments:
             if key[0] != name or value is None:
                 continue
             if key[1] in keys:
-                raise UserError(f'{argument}: is also given as {_TABLE_OF[name]}["{key[1]}"]; keep one of them')
+                raise UserError(f'{argument}: also given as {_TABLE_OF[name]}["{key[1]}"]; keep one of them')
             keys[key[1]] = plain(value)
         if name in ("data", "search"):
             keys.setdefault("seed", plain(self.seed))
@@ -90,12 +90,12 @@ class Arguments:
 
 
 def declare(data: object, target: object, arguments: Arguments, home: Home) -> DeclaredSpec:
-    """Return the spec for some data; a table in memory is written to the home.
+    """Return the spec for the given data; a table in memory is written to the home.
 
     Args:
-        data, target: as `Study` takes them.
-        arguments: the others.
-        home: where data in memory are kept, and the spec beside them.
+        data, target: as for `Study`.
+        arguments: the other arguments of `Study`.
+        home: the home in which data in memory is stored, together with the spec.
 
     Raises:
         UserError: the data cannot be used, or an argument has a value that breaks a rule.
@@ -103,7 +103,7 @@ def declare(data: object, target: object, arguments: Arguments, home: Home) -> D
     if target is not None and not isinstance(target, str | int | np.integer):
         raise UserError(
             f"target: must be the name or the position of a column, got a {type(target).__name__}; "
-            "for arrays X and y, give Study((X, y))"
+            "for arrays X and y, use Study((X, y))"
         )
     with _naming_arguments():
         options = arguments.table("data")
@@ -115,7 +115,7 @@ def declare(data: object, target: object, arguments: Arguments, home: Home) -> D
 
 
 def _source_of(data: "str | os.PathLike[str]") -> str:
-    """Return a source as `[data]` has it; a file by its absolute path."""
+    """Return a source in the form that `[data]` requires; for a file, its absolute path."""
     path = Path(data).expanduser()
     if path.suffix.lower() == ".toml":
         raise UserError(f"data: {path} is a spec; use Study.from_toml({str(path)!r})")
@@ -125,7 +125,7 @@ def _source_of(data: "str | os.PathLike[str]") -> str:
 
 
 def _pair(data: object) -> object:
-    """Return data; a list of two is the pair (X, y)."""
+    """Return the data, with a list of two elements as the pair (X, y)."""
     return tuple(data) if isinstance(data, list) and len(data) == 2 else data
 
 
@@ -145,7 +145,7 @@ def _declare_memory(file: MemoryFile, arguments: Arguments, options: Mapping[str
         if not kept.exists() or kept.read_bytes() != declared.text.encode():
             write_whole(kept, declared.text.encode())
     except OSError as error:
-        raise UserError(f"home: {home.path} cannot be written ({error.strerror}); name another folder") from None
+        raise UserError(f"home: {home.path} could not be written ({error.strerror}); choose another folder") from None
     return declared
 
 
@@ -174,7 +174,7 @@ def _declare_source(
 
 
 def _without_folds(options: Mapping[str, object], search: Mapping[str, object]) -> dict[str, object]:
-    """Return keys of `[data]`; folds = 0, and several seeds per trial, mean that none are drafted."""
+    """Return the keys of `[data]`. With folds = 0, or several seeds per trial, no folds are drafted."""
     if options.get("folds") == 0 or ("folds" not in options and search.get("seeds", 1) != 1):
         return {**options, "folds": None}
     return dict(options)
@@ -185,7 +185,7 @@ def _plain_target(target: object) -> str | int | None:
 
 
 def plain(value: Any) -> Any:
-    """Return a value as TOML can hold it: ranges as tables, arrays and tuples as lists, NumPy's numbers as Python's.
+    """Return a value that TOML can represent: ranges as tables, arrays and tuples as lists, NumPy numbers as Python's.
 
     >>> plain((Int(1, 2), np.float64(0.5)))
     [{'low': 1, 'high': 2}, 0.5]
@@ -203,7 +203,7 @@ def plain(value: Any) -> Any:
 
 @contextmanager
 def _naming_arguments() -> Iterator[None]:
-    """Run a block; an error on a key of the spec names the argument that sets it."""
+    """Run a block in which an error about a key of the spec names the argument that sets the key."""
     try:
         yield
     except SpecError as error:
@@ -213,7 +213,7 @@ def _naming_arguments() -> Iterator[None]:
 
 
 def _name_argument(keys: Sequence[str]) -> str:
-    """Return the argument that sets a key of the spec, such as `space["depth"]`; "" for several.
+    """Return the argument that sets a key of the spec, such as `space["depth"]`; "" if there are several.
 
     >>> _name_argument(("search", "trials")), _name_argument(("space", "depth"))
     ('n_trials', 'space["depth"]')

@@ -1,4 +1,4 @@
-"""Old names of arguments and attributes, which go on for one version with a DeprecationWarning."""
+"""Deprecated names of arguments and attributes, which work for one more version with a DeprecationWarning."""
 
 import functools
 import warnings
@@ -10,14 +10,14 @@ R = TypeVar("R")
 
 
 def warn_of_name(old: str, new: str, stacklevel: int = 3) -> None:
-    """Warn that a name is old."""
+    """Warn that a name is deprecated."""
     warnings.warn(f"{old} is deprecated; use {new}", DeprecationWarning, stacklevel=stacklevel)
 
 
 def renamed(**names: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Return a decorator: the old names of keyword arguments go on, as `renamed(old="new")`.
+    """Return a decorator that still accepts the old names of keyword arguments, as in `renamed(old="new")`.
 
-    An old name of a Boolean that means the opposite has the new one with "not " in front.
+    If a Boolean now means the opposite, the new name is prefixed with "not ".
     """
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:

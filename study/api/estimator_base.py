@@ -31,10 +31,10 @@ LEAST_ROWS = 10
 
 
 class StudyEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
-    """An estimator that runs a study of the rows given to `fit`, and trains the chosen network on all of them."""
+    """An estimator that runs a study on the rows passed to `fit`, and trains the selected network on all of them."""
 
-    # `fit` takes them as **params, as scikit-learn's searches do: the rows are split at random, so that a row of weight
-    # 2 is not the same as two rows, which scikit-learn expects of an estimator with a parameter sample_weight.
+    # `fit` accepts weights and groups as **params, like scikit-learn's searches. Rows are split at random, so a row of
+    # weight 2 differs from two rows, which scikit-learn does not allow for a parameter named sample_weight.
     __metadata_request__fit: ClassVar[dict[str, None]] = {"groups": None, "sample_weight": None}
 
     def __init__(
@@ -75,7 +75,7 @@ class StudyEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships
     def _prepare(
         self, X: object, y: ArrayLike, params: Mapping[str, ArrayLike | None]
     ) -> tuple[pd.DataFrame, Array, dict[str, Array]]:
-        """Return the rows that count, their targets (m,), and the weights and groups that were given."""
+        """Return the rows with positive weight, their targets (m,), and the weights and groups, if any."""
         frame = self._frame(X)
         if y is None:
             raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None")
@@ -87,11 +87,11 @@ class StudyEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships
         return frame[counts], targets[counts], {role: values[counts] for role, values in columns.items()}
 
     def _fit(self, frame: pd.DataFrame, targets: Array, columns: Mapping[str, Array], task: str) -> Self:
-        """Run a study of rows and targets (m,), and train the final network on all of them."""
+        """Run a study on rows and targets (m,), and train the final network on all of them."""
         if self.n_jobs == 0:
             raise ValueError("n_jobs must be at least 1, or -1 for one per core, got 0")
         if self.tracking and self.home is None:
-            raise ValueError("tracking=True needs a home, where MLflow's store is; give home=")
+            raise ValueError("tracking=True requires a home, which contains MLflow's store; set home")
         given = {"target": targets, **columns}
         names = {role: _free_name(role, list(map(str, frame.columns))) for role in given}
         table = frame.assign(**{names[role]: values for role, values in given.items()})
@@ -129,11 +129,13 @@ class StudyEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships
         study.run(n_jobs=jobs, timeout=self.timeout, show_progress=self.show_progress, tracking=self.tracking)
 
     def _take_results(self, study: Study) -> None:
-        """Keep the results, and train the chosen configuration on all rows."""
+        """Store the results, and train the selected configuration on all rows."""
         chosen = study.summary.choice.main
         if chosen is None:
             reasons = {row.reason for row in study.trials if row.reason}
-            raise UserError(f"no trial is complete ({'; '.join(sorted(reasons)[:2])}); raise n_trials or widen space")
+            raise UserError(
+                f"no trial is complete ({'; '.join(sorted(reasons)[:2])}); increase n_trials or widen space"
+            )
         self.model_: Pipeline = train_model(study.home, study.name, chosen)
         self.trials_: tuple[TrialRow, ...] = tuple(study.trials)
         self.confirmation_: Confirmation | None = study.summary.confirm
@@ -149,7 +151,7 @@ class StudyEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships
 
     @contextmanager
     def _place(self) -> Iterator[Path]:
-        """Yield the home: the one that was given, or a folder that is deleted after the block."""
+        """Yield the given home, or a temporary folder that is deleted after the block."""
         if self.home is not None:
             yield Path(self.home)
             return
@@ -162,7 +164,7 @@ class StudyEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships
         return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
 
     def _frame(self, X: object, *, reset: bool = True) -> pd.DataFrame:
-        """Return rows as a DataFrame, checked; arrays get the columns x_0, x_1, …"""
+        """Return checked rows as a DataFrame; the columns of arrays are named x_0, x_1, …"""
         if is_table(X):
             validate_data(self, X, reset=reset, skip_check_array=True)
             frame = frame_of(X)
@@ -177,7 +179,7 @@ class StudyEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships
 
     @staticmethod
     def _weights_and_groups(params: Mapping[str, ArrayLike | None], frame: pd.DataFrame) -> dict[str, Array]:
-        """Return the columns "weight" and "group", (m,), as far as they were given."""
+        """Return the columns "weight" and "group", (m,), that were passed."""
         unknown = sorted(set(params) - {"groups", "sample_weight"})
         if unknown:
             raise TypeError(f"fit() got an unexpected keyword argument {unknown[0]!r}")
@@ -200,10 +202,10 @@ class StudyEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships
 
 
 def _check_weights(sample_weight: ArrayLike | None, m: int) -> Array:
-    """Return weights, (m,), that are finite and at least 0."""
+    """Return the weights, (m,), after checking that they are finite and at least 0."""
     weights = np.asarray(sample_weight, dtype=np.float64)
     if weights.shape != (m,):
-        raise ValueError(f"sample_weight must have shape ({m},), one weight for each row, got {weights.shape}")
+        raise ValueError(f"sample_weight must have shape ({m},), one weight per row, got {weights.shape}")
     assert_all_finite(weights, input_name="sample_weight")
     if weights.min() < 0:
         raise ValueError(f"sample_weight must be at least 0, got {weights.min():g}")
@@ -211,7 +213,7 @@ def _check_weights(sample_weight: ArrayLike | None, m: int) -> Array:
 
 
 def _free_name(role: str, taken: Sequence[str]) -> str:
-    """Return a column name for a role that no feature has."""
+    """Return a column name for a role that differs from all feature names."""
     name = role
     while name in taken:
         name += "_"
@@ -219,7 +221,7 @@ def _free_name(role: str, taken: Sequence[str]) -> str:
 
 
 def _cv_results(trials: "Sequence[TrialRow]", sign: float) -> dict[str, Any]:
-    """Return what scikit-learn's searches call cv_results_, for the complete trials."""
+    """Return the trials in the form of `cv_results_` in scikit-learn's searches."""
     scores = np.array([np.nan if row.value is None or row.state != "complete" else sign * row.value for row in trials])
     order = np.where(np.isnan(scores), -np.inf, scores)
     names = sorted({name for row in trials for name in row.params})

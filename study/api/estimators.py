@@ -10,53 +10,55 @@ from sklearn.utils.multiclass import check_classification_targets
 from engine.activations import Array
 from study.api.estimator_base import StudyEstimator
 
-LEAST_OF_A_CLASS = 2  # rows: one for train, one for dev
+LEAST_OF_A_CLASS = 2  # rows: one for train and one for dev
 
 
 class StudyClassifier(ClassifierMixin, StudyEstimator):  # type: ignore[misc]
     """A classifier whose `fit` is a whole study of a dense network.
 
-    `fit` drafts a space for the table, searches it, trains the best configurations again on fresh seeds, and trains
-    the chosen one on all rows. What is searched, and how, can be said as for `Study`. The rows given to `fit` are
-    divided into train and dev only: what the estimator is judged by stays outside, as in `cross_val_score`, which
-    makes it nested cross-validation.
+    `fit` drafts a space for the table, searches it, retrains the best configurations on fresh seeds, and trains the
+    selected one on all rows. The search is configured as for `Study`. The rows passed to `fit` are divided into train
+    and dev only, so evaluate the estimator on other rows; `cross_val_score` does so, which amounts to nested
+    cross-validation.
 
     X may be a DataFrame with columns of any kind (numbers, text, categories, Boolean values, dates) and missing cells,
     or an array of numbers, in which NaN is a missing value.
 
     Args:
-        n_trials: configurations that are tried.
-        space: hyperparameters, as `Study` takes them. None drafts them from the data.
-        metric: what is compared on dev; None takes accuracy, or balanced accuracy
-            where a class is rare.
+        n_trials: number of configurations to try.
+        space: hyperparameters, as for `Study`. None drafts their ranges from the data.
+        metric: metric by which trials are compared on dev; None means accuracy, or balanced accuracy if a class is
+            rare.
         sampler: how configurations are proposed: "tpe", "random", "cmaes", …
         pruner: which trials are stopped early: "median", "asha", "none", …
-        dev_size: the fraction of the rows that is dev, where there are no folds.
-        folds: folds of cross-validation in the search. None means 5 below 1,000 rows and none above, 0 means none.
-        confirm: whether the best configurations are trained again on fresh seeds to choose among them; a dict sets
-            how many of them ("top") and the number of seeds ("seeds").
+        dev_size: fraction of the rows in dev if there are no folds.
+        folds: number of cross-validation folds in the search; 0 means none. None means 5 for fewer than 1,000 rows, and
+            otherwise no folds.
+        confirm: whether to retrain the best configurations on fresh seeds and select among them. A dict sets the number
+            of configurations ("top") and of seeds ("seeds").
         timeout: seconds after which the search stops at the end of a round.
-        n_jobs: worker processes. None means 1 unless in a `joblib.parallel_config` block, -1 means one per core.
+        n_jobs: number of worker processes; -1 means one per core. None means 1 unless in a `joblib.parallel_config`
+            block.
         random_state: seed of the split, the sampler and the networks. With an int, every `fit` gives the same model.
-        name: of the study; None makes one from the data. With a home, a name belongs to one table, so leave it out in
-            cross-validation.
-        home: a folder that keeps the study, to be read by `study` on the command line and resumed by `fit`. None keeps
-            no file.
-        tracking: whether runs are written to MLflow; needs a home.
-        show_progress: whether the progress is printed.
+        name: name of the study; None derives one from the data. In a home, a name belongs to one table, so do not set
+            it in cross-validation.
+        home: folder that stores the study, which the `study` command can then read and `fit` can resume. None stores no
+            files.
+        tracking: whether to write runs to MLflow; requires a home.
+        show_progress: whether to show the progress.
 
     Attributes:
         model_: the final scikit-learn pipeline, from raw columns to predictions.
-        best_params_: hyperparameters of the chosen trial; best_index_ is its number.
-        best_score_: its metric on dev in the search, greater is better: a metric that is minimized has its sign
+        best_params_: hyperparameters of the selected trial; best_index_ is its number.
+        best_score_: its metric on dev in the search. Greater is better: a metric that is minimized has its sign
             changed, as in scikit-learn's scorers.
-        metric_: the metric that was compared.
+        metric_: metric by which trials were compared.
         cv_results_: params, param_<name>, mean_test_score, rank_test_score and mean_fit_time of each trial, as in
             scikit-learn's searches; the score of a trial that is not complete is NaN.
         trials_: all trials, as records.
-        confirmation_: what confirming found; None without.
+        confirmation_: result of the confirmation; None without one.
         study_: the `Study`; only with a home.
-        classes_: labels, sorted.
+        classes_: sorted labels.
         n_features_in_, feature_names_in_: as in all scikit-learn estimators.
 
     Examples:
@@ -70,13 +72,13 @@ class StudyClassifier(ClassifierMixin, StudyEstimator):  # type: ignore[misc]
     """
 
     def fit(self, X: object, y: ArrayLike, **params: ArrayLike | None) -> Self:
-        """Run a study of rows X and labels y, and train the chosen network on all of them.
+        """Run a study on rows X and labels y, and train the selected network on all of them.
 
         Args:
             X: (m, n), a DataFrame or an array of numbers.
-            y: (m,), labels of any type, at least two different ones.
-            **params: sample_weight, (m,), at least 0, how much each row counts in the cost of training; groups, (m,),
-                rows of one group stay together in train or in dev.
+            y: (m,), labels of any type, with at least two different values.
+            **params: sample_weight, (m,), weights of the rows in the training cost, at least 0; and groups, (m,). All
+                rows of a group are in the same split.
 
         Raises:
             ValueError: X, y, a parameter or an argument cannot be used, or no trial is complete.
@@ -91,7 +93,7 @@ class StudyClassifier(ClassifierMixin, StudyEstimator):  # type: ignore[misc]
         if counts.min() < LEAST_OF_A_CLASS:
             raise ValueError(
                 f"y must have at least {LEAST_OF_A_CLASS} rows of each class, got {counts.min()} of class "
-                f"{str(self.classes_[counts.argmin()])!r}; for numbers to be predicted as such, use StudyRegressor"
+                f"{str(self.classes_[counts.argmin()])!r}; to predict numbers, use StudyRegressor"
             )
         task = "binary" if len(self.classes_) == 2 else "multiclass"
         width = len(str(len(self.classes_)))
@@ -114,44 +116,46 @@ class StudyClassifier(ClassifierMixin, StudyEstimator):  # type: ignore[misc]
 class StudyRegressor(RegressorMixin, StudyEstimator):  # type: ignore[misc]
     """A regressor whose `fit` is a whole study of a dense network.
 
-    `fit` drafts a space for the table, searches it, trains the best configurations again on fresh seeds, and trains
-    the chosen one on all rows. What is searched, and how, can be said as for `Study`. The rows given to `fit` are
-    divided into train and dev only: what the estimator is judged by stays outside, as in `cross_val_score`, which
-    makes it nested cross-validation.
+    `fit` drafts a space for the table, searches it, retrains the best configurations on fresh seeds, and trains the
+    selected one on all rows. The search is configured as for `Study`. The rows passed to `fit` are divided into train
+    and dev only, so evaluate the estimator on other rows; `cross_val_score` does so, which amounts to nested
+    cross-validation.
 
     X may be a DataFrame with columns of any kind (numbers, text, categories, Boolean values, dates) and missing cells,
     or an array of numbers, in which NaN is a missing value.
 
     Args:
-        n_trials: configurations that are tried.
-        space: hyperparameters, as `Study` takes them. None drafts them from the data.
-        metric: what is compared on dev; None takes the RMSE.
+        n_trials: number of configurations to try.
+        space: hyperparameters, as for `Study`. None drafts their ranges from the data.
+        metric: metric by which trials are compared on dev; None means the RMSE.
         sampler: how configurations are proposed: "tpe", "random", "cmaes", …
         pruner: which trials are stopped early: "median", "asha", "none", …
-        dev_size: the fraction of the rows that is dev, where there are no folds.
-        folds: folds of cross-validation in the search. None means 5 below 1,000 rows and none above, 0 means none.
-        confirm: whether the best configurations are trained again on fresh seeds to choose among them; a dict sets
-            how many of them ("top") and the number of seeds ("seeds").
+        dev_size: fraction of the rows in dev if there are no folds.
+        folds: number of cross-validation folds in the search; 0 means none. None means 5 for fewer than 1,000 rows, and
+            otherwise no folds.
+        confirm: whether to retrain the best configurations on fresh seeds and select among them. A dict sets the number
+            of configurations ("top") and of seeds ("seeds").
         timeout: seconds after which the search stops at the end of a round.
-        n_jobs: worker processes. None means 1 unless in a `joblib.parallel_config` block, -1 means one per core.
+        n_jobs: number of worker processes; -1 means one per core. None means 1 unless in a `joblib.parallel_config`
+            block.
         random_state: seed of the split, the sampler and the networks. With an int, every `fit` gives the same model.
-        name: of the study; None makes one from the data. With a home, a name belongs to one table, so leave it out in
-            cross-validation.
-        home: a folder that keeps the study, to be read by `study` on the command line and resumed by `fit`. None keeps
-            no file.
-        tracking: whether runs are written to MLflow; needs a home.
-        show_progress: whether the progress is printed.
+        name: name of the study; None derives one from the data. In a home, a name belongs to one table, so do not set
+            it in cross-validation.
+        home: folder that stores the study, which the `study` command can then read and `fit` can resume. None stores no
+            files.
+        tracking: whether to write runs to MLflow; requires a home.
+        show_progress: whether to show the progress.
 
     Attributes:
         model_: the final scikit-learn pipeline, from raw columns to predictions.
-        best_params_: hyperparameters of the chosen trial; best_index_ is its number.
-        best_score_: its metric on dev in the search, greater is better: a metric that is minimized has its sign
+        best_params_: hyperparameters of the selected trial; best_index_ is its number.
+        best_score_: its metric on dev in the search. Greater is better: a metric that is minimized has its sign
             changed, as in scikit-learn's scorers.
-        metric_: the metric that was compared.
+        metric_: metric by which trials were compared.
         cv_results_: params, param_<name>, mean_test_score, rank_test_score and mean_fit_time of each trial, as in
             scikit-learn's searches; the score of a trial that is not complete is NaN.
         trials_: all trials, as records.
-        confirmation_: what confirming found; None without.
+        confirmation_: result of the confirmation; None without one.
         study_: the `Study`; only with a home.
         n_features_in_, feature_names_in_: as in all scikit-learn estimators.
 
@@ -166,7 +170,7 @@ class StudyRegressor(RegressorMixin, StudyEstimator):  # type: ignore[misc]
     """
 
     def fit(self, X: object, y: ArrayLike, **params: ArrayLike | None) -> Self:
-        """Run a study of rows X and targets y, and train the chosen network on all of them.
+        """Run a study on rows X and targets y, and train the selected network on all of them.
 
         Args:
             X: (m, n), a DataFrame or an array of numbers.

@@ -1,4 +1,4 @@
-"""What a trial predicts, beside the truth: on dev, or on the test set once it has been opened."""
+"""Predictions of a trial with the true values: on dev, or on the test set once it has been opened."""
 
 from dataclasses import dataclass
 
@@ -17,14 +17,14 @@ Whole = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """Predictions beside the truth.
+    """Predictions with the true values.
 
     Attributes:
-        trial: which one, with what it is called.
-        examples: how many of which part, in words.
+        trial: title of the trial in text.
+        examples: number of examples and their split, in words.
         target: name of the target.
-        classes: names, () for regression.
-        confusion: (K, K), rows are the truth; None for regression.
+        classes: names of the classes; () for regression.
+        confusion: (K, K), with a row for each true class; None for regression.
         truth, prediction: (m,), in the unit of the target; empty for classification.
     """
 
@@ -41,13 +41,14 @@ def read_outcome(home: Home, name: str, trial: int | str | None, *, test: bool) 
     """Return the predictions of a complete trial on dev, or those of the final model on the test set.
 
     Args:
-        home: where the study is.
-        name: of the study.
-        trial: a number, "best", "confirmed" or "recommended"; None is the confirmed trial, or else the best.
-        test: whether the test set is shown, of a study that has been finalized.
+        home: home of the study.
+        name: name of the study.
+        trial: a number, "best", "confirmed" or "recommended"; None means the confirmed trial, or the best if none is
+            confirmed.
+        test: whether to return the predictions on the test set; requires a finalized study.
 
     Raises:
-        UserError: there is no such complete trial, its data are gone, or the test set has not been opened.
+        UserError: there is no such complete trial, its data is missing, or the test set has not been opened.
     """
     return _on_test(home, name, trial) if test else _on_dev(home, name, trial)
 
@@ -59,7 +60,8 @@ def _on_test(home: Home, name: str, trial: int | str | None) -> Outcome:
     found = predict_test(home, name)
     if trial is not None and choice.number(str(trial), name) != found.trial:
         raise UserError(
-            f"the final model of study {name!r} is that of trial {found.trial}, not of trial {trial}; leave out trial"
+            f"the final model of study {name!r} comes from trial {found.trial}, not from trial {trial}; omit the trial "
+            f"argument"
         )
     whose = choice.title(found.trial), counted(len(found.truth), "test example")
     if not found.classes:
@@ -81,8 +83,8 @@ def _on_dev(home: Home, name: str, trial: int | str | None) -> Outcome:
     row = summary.row(summary.choice.main or 0) if trial is None else summary.find(str(trial))
     if row.state != "complete":
         raise UserError(
-            f"trial {row.number} of study {name!r} is {row.state} and has no predictions; name a complete trial, such "
-            f"as {summary.best.number}"
+            f"trial {row.number} of study {name!r} is {row.state} and has no predictions; choose a complete trial, "
+            f"such as {summary.best.number}"
         )
     folder = home.folder(name)
     spec, data, problem = open_data(from_json(KeptStudy, Ledger(folder, name).attributes))
@@ -92,7 +94,7 @@ def _on_dev(home: Home, name: str, trial: int | str | None) -> Outcome:
     if found is None:
         raise UserError(
             f"{folder.result(row.number)}: missing, or from other data, so trial {row.number} has no predictions; "
-            "restore a backup, or name another trial"
+            f"restore it from a backup, or choose another trial"
         )
     shown = len(found.truth)
     some = f"{shown:,} of " if found.confusion is None and shown < found.examples else ""

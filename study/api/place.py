@@ -1,4 +1,4 @@
-"""Where a study is, for the parts of `Study`."""
+"""The location of a study, shared by the parts of `Study`."""
 
 from study.errors import UserError
 from study.ledger.home import Home
@@ -12,10 +12,10 @@ class StudyPlace:
 
     @property
     def _ran(self) -> Home:
-        """The home, in which the study has run.
+        """The home, after checking that the study has run.
 
         Raises:
-            UserError: it has not run yet.
+            UserError: the study has not run yet.
         """
         if self.name not in self.home.names():
             raise UserError(f"study {self.name!r} has not run yet; call run() first")

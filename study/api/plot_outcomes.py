@@ -1,4 +1,4 @@
-"""Plots of how good the best trials are: confirmed values, residuals, the confusion matrix."""
+"""Plots of the quality of the best trials: confirmed values, residuals, the confusion matrix."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ from study.ledger.results import Summary
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-MOST_CLASSES = 20  # whose cells have their counts written in them
-_NAMES = 60  # characters that the names of classes below the matrix have room for
+MOST_CLASSES = 20  # maximum number of classes for which counts are written in the cells
+_NAMES = 60  # maximum number of characters in all class names below the matrix
 
 
 @dataclass(frozen=True, eq=False)
 class _Dots:
-    """Dots of one look: (x, y) of each, label, name of the color, size in square points, and shape."""
+    """Dots of one style: their (x, y), label, name of the color, size in square points, and shape."""
 
     points: list[tuple[float, float]]
     label: str
@@ -56,7 +56,7 @@ def draw_confirmation(summary: Summary, ax: "Axes | None") -> "Axes":
 
 
 def _confirmed_dots(found: Confirmation, ranked: Sequence[Candidate]) -> list[_Dots]:
-    """Return the dots of a confirmation, those on top last; row k is that of the k-th candidate given."""
+    """Return the dots of a confirmation, with those to draw on top last; row k belongs to the k-th given candidate."""
     rows = list(enumerate(ranked))
     seeds = [(value, row + (k % 5 - 2) * 0.08) for row, one in rows for k, value in enumerate(one.by_seed)]
     searched = [(one.search_value, float(row)) for row, one in rows if one.search_value is not None]
@@ -114,7 +114,7 @@ def draw_residuals(outcome: Outcome, name: str, ax: "Axes | None") -> "Axes":
 
 
 def draw_confusion(outcome: Outcome, name: str, ax: "Axes | None") -> "Axes":
-    """Draw how often each class (a row) was predicted as each class (a column), colored by the share of the row."""
+    """Draw how often each true class (row) was predicted as each class (column), colored by the share of the row."""
     counts = outcome.confusion
     if counts is None:
         raise UserError(f"study {name!r} predicts numbers, not classes; use plot_residuals()")
@@ -148,7 +148,7 @@ def draw_confusion(outcome: Outcome, name: str, ax: "Axes | None") -> "Axes":
 
 
 def _cell_color(colors: Mapping[str, str], share: float, *, right: bool) -> tuple[float, float, float]:
-    """Return the color of a cell, as the report has it: blue on the diagonal, orange beside it."""
+    """Return the color of a cell, as in the report: blue on the diagonal, orange elsewhere."""
     if right:
         return mix(colors["complete"], colors["raised"], 0.45 * share)
     return mix(colors["best"], colors["raised"], min(2 * share, 0.5))

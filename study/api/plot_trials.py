@@ -28,14 +28,14 @@ from study.text.formatting import counted
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-MANY = 100  # curves from which they are drawn fainter
-COLUMNS = 3  # of slices in a figure
+MANY = 100  # number of curves from which they are drawn fainter
+COLUMNS = 3  # columns of slices in a figure
 _DASHES = {"failed": (0, (5, 3)), "running": (0, (1, 3))}
 _OF_BANDS = (0.8, 0.55, 0.45, 0.5, 0.5)  # opacity, as in the report
 
 
 def draw_curves(facts: TrialFacts, ax: "Axes | None") -> "Axes":
-    """Draw J by iteration: all trials faint, the confirmed or best one strong."""
+    """Draw J by iteration, with all trials faint and the confirmed or best one strong."""
     scales = cost_scales(facts)
     if scales is None:
         raise UserError(f"study {facts.summary.name!r} has no training curves yet; run it first")
@@ -64,7 +64,7 @@ def draw_curves(facts: TrialFacts, ax: "Axes | None") -> "Axes":
 
 
 def draw_parallel(facts: TrialFacts, ax: "Axes | None") -> "Axes":
-    """Draw parallel coordinates of the complete trials: a row for each hyperparameter, the value last."""
+    """Draw parallel coordinates of the complete trials, with a row per hyperparameter and the value in the last one."""
     found = parallel_rows(facts)
     if found is None:
         raise UserError(

@@ -32,14 +32,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.collections import PathCollection
 
-COLUMNS = 3  # of slices in a figure
-LEVELS = 16  # of averages, as bands of color
-POINTS = 80  # of the grid of averages, on each axis
-FEWEST = 5  # trials of which averages are drawn
-REACH = 0.08  # of an axis: how near trials count in an average
+COLUMNS = 3  # columns of slices in a figure
+LEVELS = 16  # color bands of the averages
+POINTS = 80  # points of the grid of averages along each axis
+FEWEST = 5  # minimum number of trials for which averages are drawn
+REACH = 0.08  # width of the Gaussian for averages, as a share of an axis
 
 Floats = npt.NDArray[np.float64]
-_GRID = np.linspace(0, 1, POINTS)  # places on an axis
+_GRID = np.linspace(0, 1, POINTS)  # positions on an axis
 
 
 def draw_slice(facts: TrialFacts, name: str, ax: "Axes | None") -> "Axes":
@@ -104,7 +104,7 @@ def _dots(
     strong: bool,
     label: str = "complete trial",
 ) -> None:
-    """Draw trials; values far worse than the rest are drawn as triangles at the edge."""
+    """Draw trials as dots, and values far worse than the rest as triangles at the edge."""
     color = palette_of(ax)["best" if strong else "complete"]
     inside = [row for row in rows if y.low <= value_of(row) <= y.high]
     beyond = [row for row in rows if not y.low <= value_of(row) <= y.high]
@@ -131,9 +131,9 @@ class _Plane:
     Attributes:
         rows: the trials, best first.
         scales: of both axes.
-        places: (trials, 2), on the axes as they are drawn, 0 to 1.
+        places: (trials, 2), positions on the drawn axes, 0 to 1.
         x, y: coordinates.
-        values: on dev; those far worse than the rest are cut off.
+        values: values on dev; those far worse than the rest are clipped.
     """
 
     rows: Sequence[TrialRow]
@@ -149,7 +149,7 @@ class _Plane:
         rows = [row for row in facts.summary.ranking() if x in row.params and y in row.params]
         if not rows:
             raise UserError(
-                f"no complete trial of study {facts.summary.name!r} has both {x} and {y}; name another pair"
+                f"no complete trial of study {facts.summary.name!r} has both {x} and {y}; choose another pair"
             )
         scales, places, coordinates = [], [], []
         for name in (x, y):
@@ -190,7 +190,7 @@ def draw_contour(facts: TrialFacts, x: str, y: str, ax: "Axes | None") -> "Axes"
 
 
 def _draw_plane(ax: "Axes", plane: _Plane, value: Numbers, *, maximize: bool) -> "PathCollection":
-    """Draw the trials as dots, and local averages behind them if both hyperparameters are numbers."""
+    """Draw the trials as dots, with local averages behind them if both hyperparameters are numbers."""
     from matplotlib.colors import Normalize
     from matplotlib.patches import Polygon
 
@@ -217,7 +217,7 @@ def _draw_plane(ax: "Axes", plane: _Plane, value: Numbers, *, maximize: bool) ->
 
 
 def _corners(plane: _Plane) -> npt.NDArray[np.intp] | None:
-    """Return the outermost trials, in order; None where there is no area between them that could be filled."""
+    """Return the outermost trials in order; None if they enclose no area."""
     from scipy.spatial import ConvexHull, QhullError
 
     if any(isinstance(scale, Choices) for scale in plane.scales) or len(plane.rows) < FEWEST:
@@ -230,21 +230,21 @@ def _corners(plane: _Plane) -> npt.NDArray[np.intp] | None:
 
 
 def _local_averages(plane: _Plane) -> Floats:
-    """Return averages of the values nearby, (POINTS, POINTS), row 0 the lowest y.
+    """Return local averages of the values, (POINTS, POINTS), where row 0 has the lowest y.
 
-    A trial weighs less the farther it is, by a Gaussian of width REACH (Nadaraya, 1964; Watson, 1964), so that no
-    average lies beyond the values themselves.
+    The weight of a trial decreases with its distance as a Gaussian of width REACH (Nadaraya, 1964; Watson, 1964), so no
+    average lies outside the range of the values.
     """
     points = np.stack(np.meshgrid(_GRID, _GRID), axis=-1)
     distances = ((points[:, :, None, :] - plane.places) ** 2).sum(axis=-1)
-    # The nearest trial weighs 1, so that weights never vanish all at once.
+    # The nearest trial has weight 1, so the weights never all vanish.
     weights = np.exp((distances.min(axis=-1, keepdims=True) - distances) / (2 * REACH**2))
     averages: Floats = (weights * plane.values).sum(axis=-1) / weights.sum(axis=-1)
     return averages
 
 
 def most_important(facts: TrialFacts, importance: Importance | None) -> tuple[str, str]:
-    """Return the two hyperparameters that matter most among numbers, or else the first two that differ."""
+    """Return the two most important numeric hyperparameters, or else the first two that differ."""
     varying = _complete_and_varying(facts)
     ranked = [name for name in (importance.names if importance else ()) if name in varying]
     names = [*ranked, *(name for name in varying if name not in ranked)]
@@ -261,8 +261,8 @@ def _complete_and_varying(facts: TrialFacts) -> list[str]:
     varying = searched(facts)
     if not varying:
         raise UserError(
-            f"study {facts.summary.name!r} has no hyperparameter that differs between three complete trials or more; "
-            "run more trials"
+            f"study {facts.summary.name!r} has no hyperparameter that differs between at least three complete trials; "
+            f"run more trials"
         )
     return varying
 
@@ -279,7 +279,7 @@ def _check_name(facts: TrialFacts, name: str) -> None:
             )
         raise UserError(f"no hyperparameter {name!r}; {did_you_mean(name, facts.distributions)}")
     if name not in given:
-        raise UserError(f"no complete trial has {name!r}; the complete ones have {', '.join(sorted(given))}")
+        raise UserError(f"no complete trial has {name!r}; choose one of {', '.join(sorted(given))}")
 
 
 def _value_scale(facts: TrialFacts) -> Numbers:

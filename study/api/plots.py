@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 class StudyPlots(StudyPlace):
     """The plots of one study.
 
-    Each method draws into `ax`, or into a new figure, and returns the axes. It reads the ledger at each call. If the
-    axes are dark, the colors suit a dark background.
+    Each method reads the ledger, draws into `ax` or into a new figure, and returns the axes. On dark axes, it uses
+    colors for a dark background.
     """
 
     def plot_curves(self, *, ax: "Axes | None" = None) -> "Axes":
-        """Plot the cost on train by iteration: all trials faint, the confirmed or best one strong.
+        """Plot the cost on train by iteration, with all trials faint and the confirmed or best one strong.
 
         Raises:
             UserError: no trial has been trained yet, or matplotlib is not installed.
@@ -45,14 +45,14 @@ class StudyPlots(StudyPlace):
         """Plot the dev value of the complete trials against each hyperparameter.
 
         Args:
-            params: a hyperparameter, or several; None takes all that differ between trials.
-            ax: the axes to draw into; for several hyperparameters, as many axes.
+            params: one or several hyperparameters; None means all that differ between trials.
+            ax: the axes to draw into, one per hyperparameter.
 
         Returns:
-            The axes of one hyperparameter, or an array of axes, one for each of several.
+            The axes; for several hyperparameters, an array with one per hyperparameter.
 
         Raises:
-            UserError: there is no such hyperparameter, no trial is complete, or `ax` has another number of axes.
+            UserError: there is no such hyperparameter, no trial is complete, or `ax` has a different number of axes.
         """
         from study.api.plot_values import draw_slice, draw_slices
 
@@ -69,11 +69,11 @@ class StudyPlots(StudyPlace):
     def plot_contour(self, x: str | None = None, y: str | None = None, *, ax: "Axes | None" = None) -> "Axes":
         """Plot the dev value of the complete trials over two hyperparameters.
 
-        The dots are trials. If both hyperparameters are numbers, the background shows averages of the trials nearby.
+        The dots are trials. If both hyperparameters are numbers, the background shows averages of nearby trials.
 
         Args:
-            x: a hyperparameter; None takes the most important one.
-            y: another one; None takes the next most important.
+            x: a hyperparameter; None means the most important one.
+            y: another hyperparameter; None means the next most important one.
             ax: the axes to draw into.
 
         Raises:
@@ -110,7 +110,7 @@ class StudyPlots(StudyPlace):
         return draw_importance(self._importance(), self.name, ax)
 
     def plot_confirmation(self, *, ax: "Axes | None" = None) -> "Axes":
-        """Plot the values of the confirmed candidates on fresh seeds, with 95% intervals, beside those in the search.
+        """Plot the values of the candidates on fresh seeds, with 95% intervals, and their values in the search.
 
         Raises:
             UserError: the study has not been confirmed, or has continued since.
@@ -124,13 +124,14 @@ class StudyPlots(StudyPlace):
         """Plot true minus predicted values against the predicted ones, for regression.
 
         Args:
-            trial: a number, "best", "confirmed" or "recommended"; None is the confirmed trial, or else the best.
-            test: show the final model on the test set, of a finalized study, rather than the trial on dev.
+            trial: a number, "best", "confirmed" or "recommended"; None means the confirmed trial, or the best if none
+                is confirmed.
+            test: show the final model of a finalized study on the test set instead of the trial on dev.
             ax: the axes to draw into.
 
         Raises:
-            UserError: the study predicts classes, the trial is not complete, its data are gone, or `test` is given
-                and the study has not been finalized.
+            UserError: the study predicts classes, the trial is not complete, its data is missing, or `test` is set and
+                the study has not been finalized.
         """
         from study.api.outcomes import read_outcome
         from study.api.plot_outcomes import draw_residuals
@@ -138,16 +139,17 @@ class StudyPlots(StudyPlace):
         return draw_residuals(read_outcome(self._ran, self.name, trial, test=test), self.name, ax)
 
     def plot_confusion(self, trial: int | str | None = None, *, test: bool = False, ax: "Axes | None" = None) -> "Axes":
-        """Plot the confusion matrix, for classification: a row is a true class, a column a predicted one.
+        """Plot the confusion matrix, for classification: rows are true classes, columns are predicted ones.
 
         Args:
-            trial: a number, "best", "confirmed" or "recommended"; None is the confirmed trial, or else the best.
-            test: show the final model on the test set, of a finalized study, rather than the trial on dev.
+            trial: a number, "best", "confirmed" or "recommended"; None means the confirmed trial, or the best if none
+                is confirmed.
+            test: show the final model of a finalized study on the test set instead of the trial on dev.
             ax: the axes to draw into.
 
         Raises:
-            UserError: the study predicts numbers, the trial is not complete, its data are gone, or `test` is given
-                and the study has not been finalized.
+            UserError: the study predicts numbers, the trial is not complete, its data is missing, or `test` is set and
+                the study has not been finalized.
         """
         from study.api.outcomes import read_outcome
         from study.api.plot_outcomes import draw_confusion
@@ -170,7 +172,7 @@ class StudyPlots(StudyPlace):
 
 
 def _one(ax: "Axes | Sequence[Axes] | None") -> "Axes | None":
-    """Return the axes of one plot, also where they are given as a sequence of one."""
+    """Return the axes of a single plot, which may be given as a sequence of length 1."""
     if isinstance(ax, Sequence):
         (ax,) = ax
     return ax

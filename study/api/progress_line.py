@@ -1,4 +1,4 @@
-"""The progress of a run in Python: a display that updates in place in a notebook, one line in a terminal."""
+"""The progress of a run in Python: a display that updates in place in a notebook, or a line in a terminal."""
 
 import html
 import logging
@@ -22,14 +22,14 @@ log = logging.getLogger("study")
 
 
 def describe_sizes(datasets: "tuple[Dataset, ...]") -> str:
-    """Return the examples of train and dev in words; with folds those of the first, which others equal or nearly so."""
+    """Return the sizes of train and dev in words; with folds, those of the first fold, since all are about equal."""
     sizes = f"{datasets[0].train.m:,} train, {datasets[0].dev.m:,} dev"
     return sizes if len(datasets) == 1 else f"{len(datasets)} folds of {sizes}"
 
 
 @dataclass(frozen=True)
 class Status:
-    """How far a run is: a share of the work, 0 to 1, and the same in words."""
+    """The progress of a run: the completed share of the work, 0 to 1, and a text."""
 
     share: float
     text: str
@@ -46,48 +46,48 @@ class Output(Protocol):
     """Where progress is shown."""
 
     def begin(self, status: Status) -> None:
-        """Show a status before anything has been done, where lines that follow do not get in its way."""
+        """Show a status before the run, unless the lines that follow would separate it from later ones."""
 
     def show(self, status: Status) -> None:
-        """Show a status in place of the one before."""
+        """Replace the previous status."""
 
     def say(self, text: str) -> None:
-        """Show a line of text that stays."""
+        """Show a permanent line of text."""
 
     def warn(self, text: str) -> None:
-        """Show a line that should worry the user."""
+        """Show a warning."""
 
     def end(self) -> None:
-        """Make the last status the final one."""
+        """Make the last status final."""
 
 
 class Terminal:
-    """A line that is written over, on standard output."""
+    """A line on standard output that is overwritten."""
 
     def __init__(self) -> None:
         self._open = False
         self._wide = 0
 
     def begin(self, status: Status) -> None:
-        """Do nothing: lines of text follow, and would stand below."""
+        """Do nothing, since lines of text follow and would appear below the status."""
 
     def show(self, status: Status) -> None:
-        """Write over the line."""
+        """Overwrite the line."""
         self._wide, before = len(status.text), self._wide
         self._write(f"\r{status.text}{' ' * max(0, before - self._wide)}")
         self._open = True
 
     def say(self, text: str) -> None:
-        """Write a line below."""
+        """Write a line below the status."""
         self.end()
         self._write(f"{printable(text)}\n")
 
     def warn(self, text: str) -> None:
-        """Write a line below."""
+        """Write a line below the status."""
         self.say(text)
 
     def end(self) -> None:
-        """End the line that is being written over."""
+        """End the line that is being overwritten."""
         if self._open:
             self._write("\n")
         self._open, self._wide = False, 0
@@ -99,7 +99,7 @@ class Terminal:
 
 
 class Notebook:
-    """A display of a notebook's cell that is updated in place, at most ten times a second."""
+    """A display in a notebook cell that is updated in place, at most ten times per second."""
 
     def __init__(self) -> None:
         self._handle: DisplayHandle | None = None
@@ -107,11 +107,11 @@ class Notebook:
         self._shown_at = 0.0
 
     def begin(self, status: Status) -> None:
-        """Make the display."""
+        """Create the display."""
         self.show(status)
 
     def show(self, status: Status) -> None:
-        """Update the display, or keep the status for later where it was updated just now."""
+        """Update the display, or keep the status for later if the display was updated recently."""
         self._waiting = status
         if self._handle is None or time.monotonic() - self._shown_at >= EVERY:
             self._update()
@@ -141,13 +141,13 @@ class Notebook:
 
 
 class Logged:
-    """Records of the logger "study", for scripts and services that have no terminal."""
+    """Records of the logger "study", for scripts and services without a terminal."""
 
     def begin(self, status: Status) -> None:
         """Do nothing."""
 
     def show(self, status: Status) -> None:
-        """Record a status, for those who ask for details."""
+        """Record a status at level DEBUG."""
         log.debug("%s", status.text)
 
     def say(self, text: str) -> None:
@@ -155,7 +155,7 @@ class Logged:
         log.info("%s", text)
 
     def warn(self, text: str) -> None:
-        """Record a warning, which Python prints on standard error unless logging is set up otherwise."""
+        """Record a warning, which Python prints to standard error unless logging is configured otherwise."""
         log.warning("%s", text)
 
     def end(self) -> None:
@@ -163,7 +163,7 @@ class Logged:
 
 
 class Silent:
-    """Shows nothing."""
+    """An output that shows nothing."""
 
     def begin(self, status: Status) -> None:
         """Do nothing."""
@@ -182,27 +182,27 @@ class Silent:
 
 
 def find_output() -> Output:
-    """Return where this process shows progress: in a notebook, in a terminal, or in the log."""
+    """Return where this process shows progress: in a notebook, a terminal or the log."""
     if in_notebook():
         return Notebook()
     return Terminal() if sys.stdout.isatty() else Logged()
 
 
 def in_notebook() -> bool:
-    """Return whether this is the kernel of a notebook: Jupyter, VS Code, Colab; IPython in a terminal is none."""
+    """Return whether this process is a notebook kernel (Jupyter, VS Code, Colab), unlike IPython in a terminal."""
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
     return getattr(shell, "kernel", None) is not None
 
 
 class ProgressLine:
-    """Counts the trials of a run and shows how far it is; `end` it when the run is over.
+    """Counts the trials of a run and shows its progress. Call `end` when the run is over.
 
     Args:
-        quiet: whether nothing is shown.
+        quiet: whether to show nothing.
 
     Attributes:
-        done, planned: trials.
+        done, planned: numbers of trials.
     """
 
     def __init__(self, *, quiet: bool) -> None:
@@ -212,7 +212,7 @@ class ProgressLine:
         self.metric, self.maximize = "", True
 
     def progress(self) -> "Progress":
-        """Return what a run reports its progress to."""
+        """Return the object to which a run reports its progress."""
         from study.run import Progress
 
         return Progress(self.begun, self.finished, self.said, confirming=self.confirming)
@@ -226,7 +226,7 @@ class ProgressLine:
         planned: int,
         best: float | None,
     ) -> None:
-        """Show what the data are."""
+        """Describe the data."""
         self.metric, self.maximize = metric, direction == "maximize"
         self.done, self.planned, self.best = done, planned, best
         self.said(f"{datasets[0].source}: {datasets[0].task}, {describe_sizes(datasets)}")
@@ -246,7 +246,7 @@ class ProgressLine:
         return Status(share, f"{self.done}/{counted(self.planned, 'trial')}{best}")
 
     def confirming(self, share: float) -> None:
-        """Show how much of the retraining of the best trials is done; share of the work, 0 to 1."""
+        """Show the completed share, 0 to 1, of retraining the best trials."""
         self.output.show(Status(share, f"confirming: {100 * share:.0f}%"))
 
     def said(self, text: str) -> None:
@@ -254,13 +254,13 @@ class ProgressLine:
         self.output.say(text)
 
     def warned(self, text: str) -> None:
-        """Show a line that should worry the user, such as runs that are missing in MLflow."""
+        """Show a warning, such as one about runs that are missing in MLflow."""
         self.output.warn(text)
 
     def interrupted(self, error: KeyboardInterrupt) -> None:
-        """Show, in one line, what is kept and how to resume.
+        """Show in one line how many trials are kept and how to resume.
 
-        A notebook prints that line in place of the error's traceback.
+        A notebook prints this line instead of the error's traceback.
         """
         kept = f"{self.done} of {counted(self.planned, 'trial')} {agree(self.done, 'is', 'are')} kept"
         if not in_notebook():

@@ -1,4 +1,4 @@
-"""What a study has found so far, for `Study`: its trials, the best of them, and its runs in MLflow."""
+"""The results of `Study` so far: its trials, the best of them, and its runs in MLflow."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Self, TypeVar
@@ -32,24 +32,24 @@ class Trials(tuple[TrialRow, ...]):
     __slots__ = ()
 
     def __call__(self) -> "pd.DataFrame":
-        """Return the trials as a table, as `Study.trials()` did; deprecated."""
+        """Return the trials as a table, as `Study.trials()` used to do. Deprecated."""
         warn_of_name("trials()", "trials_dataframe()")
         return _table(self)
 
 
 class StudyResults(StudyPlace):
-    """What a study has found. The ledger is read once and kept; `refresh` reads it anew, as `run` and others do."""
+    """The results of a study. The ledger is read once and cached; `refresh`, `run` and other actions reread it."""
 
     _summary: Summary | None = None
 
     def refresh(self) -> Self:
-        """Read the ledger anew, such as while another process runs the study; return the study."""
+        """Reread the ledger, for instance while another process runs the study, and return the study."""
         self._summary = None
         return self
 
     @property
     def summary(self) -> Summary:
-        """The whole study as a record, as `study show` has it. Reads the ledger the first time.
+        """The whole study as a record, as in `study show --json`. The first access reads the ledger.
 
         Raises:
             UserError: the study has not run yet.
@@ -60,19 +60,19 @@ class StudyResults(StudyPlace):
 
     @property
     def state(self) -> str:
-        """ "complete", "running", "interrupted", or "new" before the first run. Reads the ledger the first time."""
+        """ "complete", "running", "interrupted", or "new" before the first run. The first access reads the ledger."""
         if self._summary is None and self.name not in self.home.names():
             return "new"
         return self.summary.state
 
     @property
     def trials(self) -> Trials:
-        """The trials by number, as records; () before the first run. Reads the ledger the first time."""
+        """The trials by number, as records; () before the first run. The first access reads the ledger."""
         return Trials(() if self.state == "new" else self.summary.trials)
 
     @property
     def best_trial(self) -> TrialRow:
-        """The best complete trial on dev. Reads the ledger the first time.
+        """The best complete trial on dev. The first access reads the ledger.
 
         Raises:
             UserError: no trial is complete yet.
@@ -84,32 +84,32 @@ class StudyResults(StudyPlace):
 
     @property
     def best_params(self) -> "dict[str, ParameterValue]":
-        """The hyperparameters of the best trial, fixed ones included. Reads and raises as `best_trial`."""
+        """The hyperparameters of the best trial, including fixed ones. Raises like `best_trial`."""
         return self.best_trial.params
 
     @property
     def best_value(self) -> float:
-        """The metric of the best trial on dev. Reads and raises as `best_trial`."""
+        """The metric of the best trial on dev. Raises like `best_trial`."""
         value = self.best_trial.value
-        assert value is not None  # noqa: S101 - of a complete trial
+        assert value is not None  # noqa: S101 - a complete trial has a value
         return value
 
     @property
     def best(self) -> TrialRow | None:
-        """The best complete trial; None before there is one. Deprecated."""
+        """The best complete trial, or None if there is none. Deprecated."""
         warn_of_name("best", "best_trial")
         return None if self.state == "new" else self.summary.best
 
     def trials_dataframe(self) -> "pd.DataFrame":
-        """Return a table with a row for each trial, indexed by number. Reads the ledger the first time.
+        """Return a table with a row for each trial, indexed by number. The first call reads the ledger.
 
         Columns are state, value, every metric on train and dev (train_accuracy, dev_accuracy, …), gap, params_<name>,
-        work, iterations, seconds (of a processor), reason (why it was pruned or failed), fingerprint and run_id.
+        work, iterations, seconds (of CPU time), reason (why it was pruned or failed), fingerprint and run_id.
         """
         return _table(self.trials)
 
     def curve(self, number: int) -> "Array":
-        """Return J before each update of a finished trial, (iterations,); of several networks the mean. Reads a file.
+        """Return J before each update of a finished trial, (iterations,), from its file; the mean for several networks.
 
         Raises:
             UserError: there is no such trial, or it has not finished.
@@ -122,7 +122,7 @@ class StudyResults(StudyPlace):
 
     @property
     def optuna_study(self) -> "optuna.Study":
-        """The ledger as an Optuna study, for Optuna's own plots and importances; to read, not to write. Reads it anew.
+        """The ledger as an Optuna study, for Optuna's plots and importances. Do not write to it.
 
         Raises:
             UserError: the study has not run yet.
@@ -134,7 +134,7 @@ class StudyResults(StudyPlace):
             return optuna.load_study(study_name=self.name, storage=Ledger(folder, self.name).storage)
 
     def runs(self) -> "list[Run]":
-        """Return the MLflow runs of the finished trials, by number. Reads MLflow.
+        """Return the MLflow runs of the finished trials by number, as read from MLflow.
 
         Raises:
             UserError: the study has not run yet, or MLflow does not respond.
@@ -151,7 +151,7 @@ class StudyResults(StudyPlace):
                 return [client.get_run(exports[key]) for key in sorted(exports.keys() - {"study"}, key=int)]
             except store_errors() as error:
                 raise UserError(
-                    f"MLflow does not have the runs of study {self.name!r} ({describe_error(error)}); "
+                    f"could not read the runs of study {self.name!r} from MLflow ({describe_error(error)}); "
                     f"`{next_command('sync', self.name)}` writes them"
                 ) from error
 
@@ -193,5 +193,5 @@ def _table(trials: Iterable[TrialRow]) -> "pd.DataFrame":
 
 
 def _ordered(names: Iterable[T]) -> list[T]:
-    """Return the different ones, in the order in which they come first."""
+    """Return the distinct names in the order of their first occurrence."""
     return list(dict.fromkeys(names))

@@ -15,46 +15,49 @@ from study.text.toml_text import write_toml
 
 
 class Study(StudyActions, StudyPlots):
-    """A study of some data: its search, the confirmation of its best trials, and its final model.
+    """A study of a data set: its search, the confirmation of its best trials, and its final model.
 
-    The state is in a home, as that of the command line, so both can be mixed. Results are read from the home once and
-    kept; `refresh` reads them anew.
+    The state is stored in a home, as on the command line, so you can use both on one study. Results are read from the
+    home once and cached; `refresh` rereads them.
 
-    What you leave out is drafted from the data, as `study init` does; `to_toml` shows the result. A table in memory is
-    written to the home as CSV when the study is made, and the spec beside it, so that `Study.load` finds them in any
-    other process. The index of a DataFrame is not part of the table; call `reset_index()` first if it is data.
+    Arguments that you omit are drafted from the data, as by `study init`; `to_toml` shows the result. When a study of a
+    table in memory is created, the table is written to the home as CSV together with the spec, so that `Study.load`
+    finds them in any other process. The index of a DataFrame is not part of the table; call `reset_index()` first if it
+    is data.
 
     Args:
         data: a pandas or polars DataFrame; a pair (X, y), where X is (m, n) or a DataFrame and y is (m,), or X is
             (m, …) for images; the path of a table (.csv, .tsv, .parquet, .npz, .h5); or another source that a spec can
-            name, such as "sklearn:iris". The type of a column says its kind: categories, and text that looks like
-            numbers, are categorical, Boolean values are boolean, and moments are dates.
-        target: the column to predict, by name or position (-1 is the last). With a pair, a name for y, or None.
-        name: of the study: letters, digits, - and _. None takes the name of the file, or else one made of the target
-            and the first digits of the table's SHA-256.
-        description: one line on the question that the study asks.
+            name, such as "sklearn:iris". The dtype of a column determines its kind: categories, and text that looks
+            like numbers, are categorical, Boolean values are boolean, and timestamps are dates.
+        target: the column to predict, by name or position (-1 is the last). For a pair (X, y), it is a name for y, or
+            None.
+        name: name of the study, from letters, digits, - and _. None means the name of the file, or for a table in
+            memory the name of the target with the first digits of the table's SHA-256.
+        description: the question that the study answers, in one line.
         space: a dict of hyperparameters: `Float(1e-4, 1e-1, log=True)` and `Int(0, 3)` are ranges, a list is a choice,
-            any other value is fixed. Hyperparameters that it leaves out have their drafted range.
-        metric: what is compared on dev, or a list to compare several. None takes the usual one of the task.
-        n_trials: how many configurations are tried; None means 60.
-        sampler: how they are proposed; None means "tpe".
+            any other value is fixed. Omitted hyperparameters have their drafted range.
+        metric: metric by which trials are compared on dev, or a list of several. None means the default for the task.
+        n_trials: number of configurations to try; None means 60.
+        sampler: how configurations are proposed; None means "tpe".
         pruner: which trials are stopped early; None means "median".
-        split: the fractions of train, dev and test; None means (0.6, 0.2, 0.2).
-        folds: folds of cross-validation over train and dev. None means 5 for a table of fewer than 1,000 rows, and
-            none for a larger one; 0 means none.
-        group: a column whose equal values stay in one split.
-        time: a column by which train comes before dev before test.
-        weight: a column that says how much each training row counts in the cost.
-        seed: of the split, the sampler and the networks.
-        home: the folder that holds all state; None takes STUDY_HOME, or else ./mlruns.
-        storage: address of a PostgreSQL database for the ledger; None takes STUDY_STORAGE, or else a file of the home.
+        split: fractions of train, dev and test; None means (0.6, 0.2, 0.2).
+        folds: number of cross-validation folds over train and dev; 0 means no folds. None means 5 folds for a table of
+            fewer than 1,000 rows, and no folds for a larger one.
+        group: a column; rows with the same value stay in the same split.
+        time: a column by which rows are ordered, so that train precedes dev and dev precedes test.
+        weight: a column with the weight of each training row in the cost.
+        seed: seed of the split, the sampler and the networks.
+        home: folder that contains all state; None means STUDY_HOME if it is set, and otherwise ./mlruns.
+        storage: address of a PostgreSQL database for the ledger; None means STUDY_STORAGE if it is set, and otherwise a
+            file in the home.
         data_options: other keys of `[data]`, such as `{"drop": ["id"]}`.
         search: other keys of `[search]`, such as `{"in_flight": 16}`.
-        confirm: keys of `[confirm]`, such as `{"top": 3, "seeds": 20}`; False means that `run` confirms nothing.
+        confirm: keys of `[confirm]`, such as `{"top": 3, "seeds": 20}`; False turns confirmation off.
 
     Attributes:
-        name: of the study.
-        home: where its state is.
+        name: name of the study.
+        home: home with the state of the study.
 
     Raises:
         UserError: the data cannot be used, or an argument has a value that breaks a rule; the message names it.
@@ -129,12 +132,12 @@ class Study(StudyActions, StudyPlots):
 
     @classmethod
     def from_toml(cls, path: str | Path, home: str | Path | None = None, storage: str | None = None) -> Self:
-        """Return the study of a spec file, which may not have run yet.
+        """Return the study of a spec file. It need not have run yet.
 
         Args:
-            path: of the spec.
-            home: as `Study` takes it.
-            storage: as `Study` takes it.
+            path: path of the spec.
+            home: as for `Study`.
+            storage: as for `Study`.
 
         Raises:
             UserError: the spec cannot be used.
@@ -143,12 +146,12 @@ class Study(StudyActions, StudyPlots):
 
     @classmethod
     def load(cls, name: str, home: str | Path | None = None, storage: str | None = None) -> Self:
-        """Return a study of the home by its name, with the spec that it was last run with, or made with.
+        """Return a study in the home by its name, with the spec of its last run, or of its creation if it has not run.
 
         Args:
-            name: of the study.
-            home: as `Study` takes it.
-            storage: as `Study` takes it.
+            name: name of the study.
+            home: as for `Study`.
+            storage: as for `Study`.
 
         Raises:
             UserError: there is no study of this name.
@@ -160,13 +163,14 @@ class Study(StudyActions, StudyPlots):
 
     @property
     def spec(self) -> Spec:
-        """The whole spec, as checked records."""
+        """The whole spec as validated records."""
         return self._declared.spec
 
     def to_toml(self) -> str:
-        """Return the spec as TOML. `study run` of a file with this text gives the same trials.
+        """Return the spec as TOML. Running `study run` on a file with this text gives the same trials.
 
-        The table is named by its full path, unless the study is of a spec file, whose text is returned as it is.
+        The table is named by its absolute path, unless the study comes from a spec file, whose text is returned
+        unchanged.
         """
         if self._declared.base != self.home.tables:
             return self._declared.text

@@ -9,7 +9,7 @@ from study.text.cards import CardTable, Interval
 from study.text.formatting import counted, figures, p_value, plain, signed
 from study.text.records import Record
 
-_SHOWN = 2  # pairs that a line of text has room for
+_SHOWN = 2  # maximum number of pairs that are shown as text
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -71,7 +71,7 @@ def _check_memory(session: StudySession, top: int, seeds: int, jobs: int) -> Non
     """Check that this machine has enough memory to retrain the best configurations.
 
     Raises:
-        UserError: it does not.
+        UserError: the memory is insufficient.
     """
     trials = session.ledger.trials()
     best = candidates(session.summary, top)
@@ -90,7 +90,7 @@ def confirm_with(
 ) -> Confirmation:
     """Confirm a study that is open for writing and whose data is written, with running workers.
 
-    Otherwise like `confirm`.
+    In all other respects, it is like `confirm`.
     """
     objective, ledger, summary = session.objective, session.ledger, session.summary
     if (known := _known(session, summary, top, seeds)) is not None:
@@ -103,7 +103,7 @@ def confirm_with(
     if summary.state != "complete":
         said(
             f"the search is incomplete: {_ended(summary)} of {counted(summary.planned, 'trial')} have ended; "
-            "confirming the best of these"
+            f"confirming the best of these"
         )
     said(f"confirming {counted(len(best), 'configuration')} on {counted(seeds, 'fresh seed')} each")
     trials = {trial.number: trial for trial in ledger.trials()}

@@ -1,8 +1,8 @@
 """`study recheck`: checks whether the best configuration of a study is still the best on current or other data.
 
 A short search on the new data tries the study's best configurations first. These and the best new configurations are
-then trained on fresh seeds and compared as in `study confirm`. Everything is stored in a folder of the study, one for
-each table, so the command can be rerun to resume after an interrupt.
+then trained on fresh seeds and compared as in `study confirm`. Everything is stored in the study's folder, in one
+subfolder per table, so rerunning the command resumes after an interrupt.
 """
 
 import hashlib
@@ -98,7 +98,7 @@ def _check_memory(objective: Objective, old: Sequence[TrialRow], seeds: int, job
     """Check that this machine has enough memory to search, and to retrain the old configurations.
 
     Raises:
-        UserError: it does not.
+        UserError: the memory is insufficient.
     """
     check_memory(objective, jobs)
     configurations = [complete(objective.spec.space, _drawn(objective, row)) for row in old]
@@ -243,7 +243,7 @@ def _drawn(objective: Objective, row: TrialRow) -> dict[str, ParameterValue]:
     """Return those of a trial's parameters that the space draws; the others are fixed."""
     drawn = within(objective.spec.space, row.params)
     if drawn is None:
-        raise UserError(f"[space] changed: the configuration of trial {row.number} is no longer within it")
+        raise UserError(f"[space] changed: it no longer contains the configuration of trial {row.number}")
     return drawn
 
 

@@ -1,7 +1,7 @@
-"""Retraining of configurations on fresh seeds, the same for each, as one or a few stacks of networks for each.
+"""Retraining of configurations on the same fresh seeds, with one or a few stacks of networks per configuration.
 
-The networks of each configuration are stored in a file once they are trained. A process that dies loses only unfinished
-configurations, and a second call trains nothing.
+The networks of each configuration are stored in a file once they are trained. If the process dies, only unfinished
+configurations are lost, and a second call trains nothing.
 """
 
 import hashlib
@@ -267,7 +267,7 @@ def read_predictions(path: Path) -> Array | None:
 
 
 def _arrays(path: Path) -> dict[str, Array] | None:
-    """Return the arrays in a file; None if it is missing, or is damaged and has to be recreated."""
+    """Return the arrays in a file; None if it is missing, or is damaged and must be recreated."""
     try:
         with path.open("rb") as content, np.load(content, allow_pickle=False) as file:
             return {name: file[name] for name in ("parameters", "predictions", "head")}

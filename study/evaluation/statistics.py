@@ -92,7 +92,7 @@ class CrossedAnova:
         return interval(metric, float(self.means[place]), variance, degrees, self.m, skewness)
 
     def difference(self, first: int, second: int, level: float = ALPHA) -> Interval:
-        """Return mean(first) − mean(second) with its interval and p-value (a t test); 0 is outside if p < level."""
+        """Return mean(first) − mean(second) with its interval and p-value (a t test), which excludes 0 if p < level."""
         contrast = np.zeros(len(self.means))
         contrast[first], contrast[second] = 1, -1
         estimate = float(self.means[first] - self.means[second])

@@ -1,4 +1,4 @@
-"""Executors that run training tasks, in this process or on one of joblib's backends."""
+"""Executors, which run training tasks in this process or on one of joblib's backends."""
 
 from study.execution.backends import default_jobs
 from study.execution.clusters import connect

@@ -1,4 +1,4 @@
-"""Access to private names of joblib's loky. Checked with joblib 1.6.
+"""Access to private names of joblib's loky. Tested with joblib 1.6.
 
 A worker that is killed while it writes a large result leaves half of it in the pipe. The thread that reads results
 then waits for the rest for as long as any process, including this one, holds the writing end. `abort_everything`,
@@ -17,7 +17,7 @@ PATIENCE = 1.0  # seconds until a thread counts as stuck
 
 
 def is_unreadable(error: BaseException | None) -> bool:
-    """Return whether a worker could not unpickle its task, or this process a worker's result.
+    """Return whether a worker failed to unpickle its task, or this process failed to unpickle a worker's result.
 
     Tasks and results are plain arrays, so the only possible cause is a lack of memory.
     """
@@ -37,7 +37,7 @@ def release_reader(backend: LokyBackend) -> None:
         return
     thread.join(PATIENCE)
     if thread.is_alive():
-        # The thread closes the queue's writer once it is unblocked, so give it another pipe to close.
+        # The thread closes the queue's writer once it is unblocked, so give it a different pipe to close.
         results._writer, writer = Pipe(duplex=False)[1], results._writer
         with contextlib.suppress(OSError):
             writer.close()

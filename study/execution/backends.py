@@ -55,7 +55,7 @@ class ConfiguredBackend:
     """A backend that the user has configured with `joblib.parallel_config(backend=…)` around the study.
 
     The data is sent with every task, since its workers may be anywhere. Workers that share the memory of this process
-    do not copy them.
+    do not copy it.
     """
 
     at_once = None
@@ -104,7 +104,7 @@ def find_configured(jobs: int | None) -> tuple[ConfiguredBackend | None, int]:
 
 
 def _has_loky() -> bool:
-    """Return whether joblib can start processes, which is impossible in a container without /dev/shm."""
+    """Return whether joblib can start processes, which it cannot do in a container without /dev/shm."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="joblib backend 'loky' is not available")
         with joblib.parallel_config(backend="loky"):

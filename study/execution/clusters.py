@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 BACKENDS = ("loky", "dask", "ray")
 ANSWERS_WITHIN = 10.0  # seconds
 TICK = 0.1  # seconds between two checks of a connection
-RETRIES = 2  # of a task whose Ray worker is lost; Dask has a limit of its own
-LEAST_RAY = 2  # workers; with fewer, joblib works in this process
-_DASK_LOGGERS = ("distributed", "tornado", "asyncio")  # the last two report results that nobody waits for
+RETRIES = 2  # retries of a task whose Ray worker is lost; Dask has its own limit
+LEAST_RAY = 2  # minimum number of workers; with fewer, joblib runs the tasks in this process
+_DASK_LOGGERS = ("distributed", "tornado", "asyncio")  # the last two log results that are no longer awaited
 
 
 class Cluster(Backend, Protocol):
@@ -66,7 +66,7 @@ def connect(
         jobs: number of worker processes, for loky or for a Ray cluster started here.
 
     Raises:
-        UserError: the options contradict each other, a package is not installed, or the cluster does not respond.
+        UserError: the options conflict, a package is not installed, or the cluster does not respond.
     """
     if backend not in BACKENDS:
         raise UserError(f"--backend must be one of {', '.join(BACKENDS)}, got {backend!r}")
@@ -105,7 +105,7 @@ class Dask:
         except ImportError:
             raise needs_package("--backend dask", "distributed") from None
         for name in [name for name in logging.root.manager.loggerDict if name.startswith(_DASK_LOGGERS)]:
-            logging.getLogger(name).setLevel(logging.CRITICAL)  # this class reports what matters
+            logging.getLogger(name).setLevel(logging.CRITICAL)  # this class reports the errors that matter
         self._place = f"the Dask scheduler at {scheduler}"
         try:
             self._client = Client(scheduler, timeout=ANSWERS_WITHIN, set_as_default=False)
@@ -129,10 +129,10 @@ class Dask:
         return configured(self.jobs, backend="dask", client=self._client)
 
     def data(self, folder: str) -> "DaskFuture":
-        """Return Dask's future of the data, which is sent to all workers if they do not have it, or have lost it.
+        """Return Dask's future of the data, which is first sent to all workers if they lack it or have lost it.
 
         Dask drops the other copies when no two workers use the data at the same time, and loses the data with the last
-        worker that has them. joblib's Dask backend would not send them again.
+        worker that has it. joblib's Dask backend would not send it again.
         """
         try:
             if folder not in self._data or self._data[folder].status != "finished":
@@ -140,7 +140,7 @@ class Dask:
             return self._data[folder]
         except FileNotFoundError:
             raise
-        except Exception as error:  # a worker or the scheduler has just ended; Dask does not document what it raises
+        except Exception as error:  # a worker or the scheduler has just ended; Dask documents no exceptions
             self._ask()
             raise WorkerLostError from error
 
@@ -231,7 +231,7 @@ class Ray:
         return _restoring_pools(parallel), backend
 
     def data(self, folder: str) -> Callable[[], PackedData]:
-        """Return a function that fetches the data from Ray, which copies them to each node once."""
+        """Return a function that fetches the data from Ray, which copies it to each node once."""
         if folder not in self._data:
             self._data[folder] = partial(self._ray.get, self._ray.put(pack_data(Path(folder))))
         return self._data[folder]

@@ -1,4 +1,4 @@
-"""The executor protocol: takes training tasks and returns an outcome for each, with errors as values."""
+"""The executor protocol: an executor takes training tasks and returns an outcome for each, with errors as values."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class TrainingTask:
 
 
 class FailureKind(Enum):
-    """Why a task has no result."""
+    """The reason why a task has no result."""
 
     LOST = "its worker was lost"
     STUCK = "its worker was stuck"
@@ -36,7 +36,7 @@ class FailureKind(Enum):
 
 @dataclass(frozen=True, eq=False)
 class TaskError:
-    """Why a task has no result.
+    """The reason why a task has no result.
 
     Attributes:
         kind: the category of the failure.
@@ -90,7 +90,7 @@ def lost(exitcode: int | None = None) -> TaskError:
     """Return the error of a task whose worker has ended.
 
     Args:
-        exitcode: exit code of the worker process, as in `multiprocessing`; None if unknown.
+        exitcode: exit code of the worker process, as in `multiprocessing`; None if it is unknown.
     """
     name = {number.value: number.name for number in Signals}.get(-(exitcode or 0))
     how = "was lost" if name is None else f"was killed by {name}"

@@ -13,7 +13,7 @@ class InProcessExecutor:
         self._waiting: set[TrainingTask] = set()
 
     def submit(self, task: TrainingTask) -> None:
-        """Keep a task until `wait` is called for it."""
+        """Store a task until `wait` is called for it."""
         self._waiting.add(task)
 
     def wait(self, tasks: Sequence[TrainingTask]) -> list[TaskOutcome]:

@@ -63,7 +63,7 @@ class Backend(Protocol):
         """Check that the workers can be reached.
 
         Raises:
-            MachineError: they were lost.
+            MachineError: the workers were lost.
         """
 
 

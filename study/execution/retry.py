@@ -1,4 +1,4 @@
-"""Retries as a policy around an executor: a failing task is tried up to three times and fails alone."""
+"""Retries as a policy around an executor: a failing task is tried up to three times and does not affect other tasks."""
 
 from collections.abc import Sequence
 
@@ -30,7 +30,7 @@ class RetryingExecutor:
         """Wait for tasks; return their outcomes in the given order, none with an error.
 
         Raises:
-            OSError: the data could not be read, which is not the fault of a trial.
+            OSError: the data could not be read, which is no fault of a trial.
             AdditionError: a worker could not load a registered extension.
             MachineError: the cluster was lost.
         """

@@ -30,7 +30,7 @@ def begin(coordinator: int, memory_limit: int | None) -> None:
 
 
 def _end_with(coordinator: int) -> None:
-    """Exit when the coordinator is gone. If it is killed, a worker gets no other notice and would wait forever."""
+    """Exit when the coordinator is gone. If it is killed, workers are not notified and would wait forever."""
     while os.getppid() == coordinator:
         time.sleep(TICK)
     os._exit(1)

@@ -35,12 +35,12 @@ class Workers:
     """Runs batches of chunks, one or several at a time, in a `with` block that ends all worker processes.
 
     If a worker is killed, runs out of memory or is stuck, its chunk is retried from the same state, at most twice;
-    after that its outcome is an error that states the reason. The other chunks lose nothing. Unreadable data end the
+    after that its outcome is an error that states the reason. Other chunks are unaffected. Unreadable data ends the
     run, since no trial is at fault.
 
     Args:
-        jobs: maximum number of tasks that run at the same time. 1 works in this process, unless there is a memory limit
-            or a backend.
+        jobs: maximum number of tasks that run at the same time. 1 runs tasks in this process, unless there is a memory
+            limit or a backend.
         memory_limit: bytes that a worker process may allocate (Linux); data that workers share do not count.
         patience: seconds without a result, beyond the expected time of the chunks, until workers count as stuck.
         backend: a joblib backend instead of processes on this machine; it ignores `memory_limit` and `patience`.
@@ -162,7 +162,7 @@ def _pack_extensions(chunks: Sequence[TrainingChunk]) -> None:
     """Pickle the registered extensions that chunks need, so that they can be sent to other processes.
 
     Raises:
-        UserError: one cannot be pickled.
+        UserError: an extension cannot be pickled.
     """
     for extensions in {chunk.extensions for chunk in chunks}:
         if isinstance(extensions, Extensions) and extensions:

@@ -68,12 +68,12 @@ class BegunOpening(TypedDict, total=False):
 
 
 class ActiveMlflow(TypedDict):
-    """What was active in MLflow where a study began.
+    """The MLflow store, experiment and run that were active when a study started.
 
     Attributes:
-        store: its address, without a password.
-        experiment: its id.
-        parent: the id of the run below which the study's run is.
+        store: address of the store, without a password.
+        experiment: id of the experiment.
+        parent: id of the parent of the study's run.
     """
 
     store: str
@@ -100,7 +100,7 @@ class StudyAttributes(TypedDict, total=False):
         ended: the reason why the search ended before all trials had run.
         warm: configurations to try first, from another study.
         cautions: severe warnings about the data.
-        mlflow: the experiment and the run of MLflow that were active where the study began.
+        mlflow: the MLflow experiment and run that were active when the study started.
         confirm, recheck: JSON of `study.ledger.confirmation.Confirmation` and `Recheck`.
         finalized: the test evaluations, oldest first.
         opening: the test evaluation that started last.

@@ -1,4 +1,4 @@
-"""What `study confirm` finds, as records: configurations that were retrained, and which of them was selected."""
+"""The results of `study confirm` as records: the retrained configurations and the selected one."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -199,7 +199,7 @@ def read_confirmation(kept: Mapping[str, object] | None) -> Confirmation | None:
 
 
 def basis(seeds: int, m: int, part: Part) -> str:
-    """Return what values rest on: "5 fresh seeds and 360 dev examples"."""
+    """Return the basis of a score, such as "5 fresh seeds and 360 dev examples"."""
     return f"{counted(seeds, 'fresh seed')} and {counted(m, 'dev example' if part == 'dev' else 'example')}"
 
 
@@ -219,7 +219,7 @@ def score_table(
     """Return the table of candidates, the best value on fresh seeds first.
 
     Args:
-        metric, direction: that decides.
+        metric, direction: the metric that selects the best candidate, and its direction.
         scores: (name, value in the search, score) of each candidate; values of None are left out.
         best, recommended: names of candidates.
     """

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def hold(folder: StudyFolder, name: str) -> Iterator["Connection | None"]:
     """Hold the lock on a study for the duration of the block; yield the `held` argument of its `Ledger`.
 
-    The folder is locked and, if the ledger is in a database, the study in the database, too.
+    The folder is locked and, if the ledger is in a database, so is the study in the database.
 
     Raises:
         UserError: another process holds the lock, the folder belongs to another study, or the database reports an

@@ -20,7 +20,7 @@ class StudyFolder:
     """
 
     path: Path
-    storage: str | None = field(default=None, repr=False)  # may hold a password
+    storage: str | None = field(default=None, repr=False)  # may contain a password
 
     @property
     def ledger(self) -> Path:
@@ -96,7 +96,7 @@ class Home:
     """
 
     path: Path
-    storage: str | None = field(default=None, repr=False)  # may hold a password
+    storage: str | None = field(default=None, repr=False)  # may contain a password
 
     @classmethod
     def at(cls, given: str | None, storage: str | None = None) -> "Home":
@@ -120,11 +120,11 @@ class Home:
 
     @property
     def tables(self) -> Path:
-        """Tables that were given in memory, each named by its digest, and the specs of their studies."""
+        """Tables that were passed in memory, each named by its digest, and the specs of their studies."""
         return self.path / "data"
 
     def kept_spec(self, name: str) -> Path:
-        """The spec of a study of a table that was given in memory."""
+        """The spec of a study whose table was passed in memory."""
         return self.tables / f"{name}.toml"
 
     @property

@@ -1,8 +1,8 @@
 """The ledger as a file: an Optuna journal with a checksum in every line. Only this module reads, repairs and writes it.
 
-A line is `{"check":"1a2b3c4d",` followed by the line that Optuna would have written, without its first brace. The check
-is the CRC-32 of the rest of the line. Optuna ignores the key, so `optuna.load_study` can read the file. A line that
-starts like Optuna's own was written by Optuna, or by a version of study without checksums.
+A line is `{"check":"1a2b3c4d",` followed by the line that Optuna would have written, without its first brace. The value
+of "check" is the CRC-32 of the rest of the line. Optuna ignores the key, so `optuna.load_study` can read the file. A
+line that starts like Optuna's own was written by Optuna, or by a version of study without checksums.
 
 If the process or the disk did not finish a write, the last line lacks its newline or consists of zero bytes. Nothing
 depends on such a line yet: readers skip it, and the next write removes it. Any other invalid line is damaged, and the

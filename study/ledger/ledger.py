@@ -99,8 +99,8 @@ class Ledger:
         except KeyError:
             if directions is None:
                 raise EmptyLedgerError(
-                    f"{folder.ledger}: study {name!r} not found; start it with `study run` and its spec, or remove "
-                    f"{folder.path}"
+                    f"{folder.ledger}: study {name!r} not found; start it by running `study run` on its spec, or "
+                    f"delete {folder.path}"
                 ) from None
             parsed = [StudyDirection[direction.upper()] for direction in directions]
             self._id = self.storage.create_new_study(parsed, name)
@@ -125,14 +125,14 @@ class Ledger:
         """Check that the search can resume in this format, and record the format. Call it before any other write.
 
         Raises:
-            UserError: the study was started by a version of study that would continue its trials differently.
+            UserError: the study was started by a version of study that would resume its trials differently.
         """
         kept = self.attributes.get("format", 1 if self.trials() else FORMAT)
         if kept != FORMAT:
             other = "an older" if kept < FORMAT else "a newer"
             raise UserError(
                 f"study {self.name!r} was started by {other} version of study (ledger format {kept}, not {FORMAT});\n"
-                "continue with that version, or give the study another name; show, report and sync still work"
+                "resume it with that version, or give the study another name; show, report and sync still work"
             )
         self.set(format=FORMAT)
 

@@ -56,7 +56,7 @@ def storage_address(given: str | None) -> str | None:
     """Return the address of the database, which defaults to STUDY_STORAGE; None if ledgers are files of the home.
 
     Raises:
-        UserError: it is not a PostgreSQL address, or its user or password is not percent-encoded.
+        UserError: the address is not one of PostgreSQL, or its user or password is not percent-encoded.
     """
     address = given or os.environ.get("STUDY_STORAGE")
     if not address:
@@ -111,7 +111,7 @@ def say_refusals(engine: "Engine", address: str, then: str = "") -> None:
     """Make the statements of an engine raise DatabaseLostError with a one-line message instead of SQLAlchemy's errors.
 
     Args:
-        engine: a SQLAlchemy engine. Its IntegrityErrors, which mean that another process was faster, are kept.
+        engine: a SQLAlchemy engine. Its IntegrityErrors, which mean that another process was faster, are not replaced.
         address: address of the database.
         then: text to append to the message.
     """

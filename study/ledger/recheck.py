@@ -1,4 +1,4 @@
-"""What `study recheck` finds, as records: whether the best of a study is still the best on other data."""
+"""The results of `study recheck` as records: whether the best trial of a study is still the best on other data."""
 
 from dataclasses import dataclass
 
@@ -101,7 +101,7 @@ class Recheck(Record):
         return (title, f"{found}recommended: {self.recommended}")
 
     def _tables(self) -> tuple[CardTable, ...]:
-        # Values of the search on other data do not compare with these.
+        # Values from the search are on other data and thus not comparable with these.
         scores = [(each.name, None, each) for each in self.candidates]
         tables = (score_table(self.metric, self.direction, scores, self.winner, self.recommended),)
         recommended = self.candidate(self.recommended)

@@ -64,7 +64,7 @@ class TrialRow(Record):
             "value on dev": plain(self.value),
             "train − dev": "" if self.gap is None else signed([self.gap])[0],
             "parameters": "" if self.parameters is None else f"{self.parameters:,}",
-            "processor seconds": figure(self.seconds, 3),
+            "CPU seconds": figure(self.seconds, 3),
             "MLflow run": self.run_id or "",
         }
         shown = [(name, text) for name, text in figures.items() if text]

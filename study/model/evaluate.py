@@ -21,15 +21,15 @@ from study.spec import parse_spec
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What the final model scores on some rows.
+    """The scores of the final model on labeled rows.
 
     Attributes:
-        name: of the study.
-        metric, value: the metric that the study compares trials by; None where it is undefined on these rows.
-        metrics: all metrics of the task; None where one is undefined.
-        undefined: why, by metric.
-        m: rows; those without a label are left out.
-        notes: on cells that do not fit their column.
+        name: name of the study.
+        metric, value: the metric of the study and its value; None if it is undefined on these rows.
+        metrics: all metrics of the task; None for an undefined one.
+        undefined: the reason for each undefined metric.
+        m: number of rows, without those that lack a label.
+        notes: notes on cells that do not fit their column.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Evaluation:
 
 
 def evaluate(home: Home, name: str, table: pd.DataFrame | Path) -> Evaluation:
-    """Evaluate the final model of a study on a table that has the target.
+    """Evaluate the final model of a study on a table that includes the target.
 
     Raises:
         UserError: the study has not been finalized, a column is missing, or a label is not one of the classes.
@@ -70,7 +70,7 @@ def evaluate(home: Home, name: str, table: pd.DataFrame | Path) -> Evaluation:
 
 
 def _outputs(made: pd.DataFrame, task: str, *, is_classifier: bool) -> Array:
-    """Return predictions as the metrics take them, (n_y, m)."""
+    """Return predictions in the form that metrics expect, (n_y, m)."""
     if not is_classifier:
         values: Array = made["prediction"].to_numpy()[None, :]
         return values

@@ -1,4 +1,4 @@
-"""The records of a finished study: how it did on the test set, and its final model."""
+"""The records of a finalized study: its score on the test set, and its final model."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -76,21 +76,21 @@ class Final(Record):
 
     @cached_property
     def model(self) -> Pipeline:
-        """The model: a fitted scikit-learn pipeline that takes rows of the table, the same that MLflow serves.
+        """The model: a fitted scikit-learn pipeline that takes rows of the table. MLflow serves the same pipeline.
 
-        It has `predict`, for classes also `predict_proba` and `classes_`, and `feature_names_in_`. Its file is read at
-        the first access.
+        It has `predict` and `feature_names_in_`, and for classification also `predict_proba` and `classes_`. The first
+        access reads its file.
 
         Raises:
-            UserError: the file does not exist, or was changed.
+            UserError: the file does not exist, or has changed.
         """
         return self.load_model()
 
     def load_model(self) -> Pipeline:
-        """Read the model from its file anew; see `model`.
+        """Reread the model from its file; see `model`.
 
         Raises:
-            UserError: the file does not exist, or was changed.
+            UserError: the file does not exist, or has changed.
         """
         return FinalFiles.of(self.model_path.parent, self.opening.files).load_model()
 

@@ -54,14 +54,14 @@ def retrain_network(session: StudySession, dataset: Dataset, number: int) -> Fin
 
 
 def train_model(home: Home, name: str, trial: int) -> Pipeline:
-    """Train the configuration of a trial on train and dev together; return the pipeline, which is not kept.
+    """Train the configuration of a trial on train and dev together, and return the pipeline without saving it.
 
-    The test set, where there is one, stays sealed.
+    The test set, if there is one, stays sealed.
 
     Args:
-        home: where the study is.
-        name: of the study.
-        trial: its number.
+        home: home of the study.
+        name: name of the study.
+        trial: number of the trial.
 
     Raises:
         UserError: there is no such study, its data cannot be read, or the network diverges.

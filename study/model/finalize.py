@@ -1,4 +1,4 @@
-"""`study finalize`: retrains the chosen configuration, evaluates it once on the test set, and saves the final model."""
+"""`study finalize`: retrains the selected configuration, evaluates it once on the test set, and saves the model."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What the final model of a study predicts for the test rows, once the test set has been opened."""
+"""Predictions of a study's final model for the test rows, once the test set has been opened."""
 
 from dataclasses import dataclass
 
@@ -15,13 +15,13 @@ from study.search.session import StudySession
 
 @dataclass(frozen=True, eq=False)
 class TestPredictions:
-    """The test rows, and what the final model predicts for them.
+    """The test rows and the final model's predictions for them.
 
     Attributes:
-        trial: the number of the trial that was finalized.
+        trial: number of the finalized trial.
         target: name of the target.
-        classes: names; () for regression.
-        truth, prediction: (m,), places in `classes`, or numbers in the unit of the target.
+        classes: names of the classes; () for regression.
+        truth, prediction: (m,), indices into `classes`, or numbers in the unit of the target.
     """
 
     trial: int
@@ -32,7 +32,7 @@ class TestPredictions:
 
 
 def predict_test(home: Home, name: str) -> TestPredictions:
-    """Return what the final model predicts for the test rows of a finalized study.
+    """Return the final model's predictions for the test rows of a finalized study.
 
     Raises:
         UserError: the study has not been finalized, its data changed, or its model cannot be read.
@@ -42,12 +42,12 @@ def predict_test(home: Home, name: str) -> TestPredictions:
         openings = attributes.get("finalized", [])
         if not spec.has_test_set:
             raise UserError(
-                f"study {name!r} has no test set, since [data] split has two fractions; leave out test=True to see dev"
+                f"study {name!r} has no test set, since [data] split has two fractions; omit test=True to use dev"
             )
         if not openings:
             raise UserError(
-                f"study {name!r} has not been finalized, so its test set stays sealed; call finalize() first, or leave "
-                "out test=True to see dev"
+                f"study {name!r} has not been finalized, so its test set stays sealed; call finalize() first, or omit "
+                f"test=True to use dev"
             )
         opening = openings[-1]
         network = FinalFiles.of(session.folder.final, opening.get("files", {})).load_model().named_steps["network"]

@@ -35,7 +35,7 @@ TRUSTED = (
     "study.model.NetworkRegressor",
 )
 
-_WHOLE_NUMBER = re.compile("0|-?[1-9][0-9]{0,17}")  # "007" is a text
+_WHOLE_NUMBER = re.compile("0|-?[1-9][0-9]{0,17}")  # "007" is text
 
 
 class _Network(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
@@ -63,9 +63,10 @@ class _Network(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no ty
         return True
 
     def _outputs(self, X: pd.DataFrame | Array) -> Array:
-        """Return A[L], (n_y, m), of rows X, (m, n_x); a row's outputs do not depend on the rows beside it.
+        """Return A[L], (n_y, m), for rows X, (m, n_x). The outputs of a row do not depend on the other rows.
 
-        In float32 they would, in the last digits: BLAS sums in an order that depends on the number of columns.
+        In float32, the last digits would depend on them, since the order in which BLAS sums depends on the number of
+        columns.
         """
         sizes = tuple(int(n) for n in self.layer_sizes)
         architecture = Architecture(sizes, self.hidden_activation, self.output_activation)
@@ -94,7 +95,7 @@ class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
 
     @property
     def classes_(self) -> Array:
-        """Labels, in the order of the columns of `predict_proba`; integers and Booleans if all of them are."""
+        """Labels in the order of the columns of `predict_proba`, as integers or Booleans if all labels are such."""
         if set(self.classes) == {"False", "True"}:
             return np.array([label == "True" for label in self.classes])
         if all(_WHOLE_NUMBER.fullmatch(label) for label in self.classes):
@@ -136,7 +137,7 @@ class NetworkRegressor(RegressorMixin, _Network):  # type: ignore[misc]
         self.mean, self.scale, self.log1p = mean, scale, log1p
 
     def predict(self, X: pd.DataFrame | Array) -> Array:
-        """Return a number for each row, (m,), float64."""
+        """Return a float64 number for each row, (m,)."""
         return TargetScale(self.mean, self.scale, self.log1p).to_units(self._outputs(X)[0])
 
 

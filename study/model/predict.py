@@ -30,12 +30,12 @@ class Rows:
     """Rows to predict, with the final model.
 
     Attributes:
-        attributes: of the study.
+        attributes: attributes of the study.
         model: the pipeline.
         frame: the rows, with at least the columns of the model.
-        place: what messages call them.
+        place: name of the rows in messages.
         decimal: the decimal mark of text cells.
-        notes: on how the file was read.
+        notes: notes on how the file was read.
     """
 
     attributes: StudyAttributes
@@ -50,7 +50,7 @@ def read_rows(home: Home, name: str, table: pd.DataFrame | Path) -> Rows:
     """Return the rows of a table or a file, with the final model of a study; see `predict_file`.
 
     Raises:
-        UserError: as `predict_file`, but for cells that cannot be read.
+        UserError: as in `predict_file`, except for cells that cannot be read.
     """
     attributes, model = _load(home, name)
     if isinstance(table, pd.DataFrame):
@@ -64,13 +64,13 @@ def read_rows(home: Home, name: str, table: pd.DataFrame | Path) -> Rows:
 
 
 def predict_rows(rows: Rows) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Return a row of predictions for each row, and notes on cells that do not fit their column."""
+    """Return predictions for each row, and notes on cells that do not fit their column."""
     typed, misfits = rows.model.named_steps["cells"].read(rows.frame, where=rows.place)
     return predictions(rows.model, typed), notes_on(misfits, rows.place)
 
 
 def predict_file(home: Home, name: str, file: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Return a row of predictions for each row of a file, and notes on ignored columns and cells that do not fit.
+    """Return predictions for each row of a file, and notes on ignored columns and cells that do not fit.
 
     A text file is read in the format of the training file; if that fails, its own format is detected.
 
@@ -89,7 +89,7 @@ def predict_file(home: Home, name: str, file: Path) -> tuple[pd.DataFrame, tuple
 
 
 def predict_table(home: Home, name: str, table: pd.DataFrame) -> pd.DataFrame:
-    """Return a row of predictions for each row of a table, with the table's index; warn of cells that do not fit.
+    """Return predictions for each row of a table, with the table's index; warn about cells that do not fit.
 
     Raises:
         UserError: as in `predict_file`.
@@ -133,7 +133,7 @@ def _read_file(
     if not dialect:
         return table, ()
     notes = [f"{file.name}: {table.read_as}"] if table.read_as else []
-    return table, tuple(f"written differently from the training file: {note}" for note in (*notes, *table.notes))
+    return table, tuple(f"format differs from that of the training file: {note}" for note in (*notes, *table.notes))
 
 
 def _check_columns(model: Pipeline, cells: pd.DataFrame, where: str) -> None:

@@ -185,7 +185,7 @@ def _metrics(row: TrialRow) -> list[tuple[str, str, str]]:
 
 
 def _work(facts: Facts) -> list[tuple[str, int, int, float, float]]:
-    """Return (state, trials, iterations, processor seconds, units of work) for each state and for all trials."""
+    """Return (state, trials, iterations, CPU seconds, units of work) for each state and for all trials."""
     rows = facts.summary.trials
     sums = [_sum(state, [row for row in rows if row.state == state]) for state in wording.counts(facts)]
     return [*sums, _sum("all", rows)] if sums else []

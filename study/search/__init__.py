@@ -1,9 +1,9 @@
-"""The search: which configuration is tried next, which trials continue, and what is stored of each.
+"""The search: it decides which configuration is tried next and which trials continue, and records the trials.
 
 Start reading at `coordinator`, which runs the rounds and writes to the ledger, and at `decide`, which makes the
-decisions. Each of the other modules answers one question: what a trial is (`objective`), what can be drawn
-(`search_space`, `grid`), how it is drawn (`proposals`, `samplers`), which trials end early (`pruners`, `asha`), when
-the search ends (`stopping`), and which hyperparameters mattered (`importance`).
+decisions. Each of the other modules answers one question: what a trial is (`objective`), which configurations can be
+drawn (`search_space`, `grid`), how they are drawn (`proposals`, `samplers`), which trials end early (`pruners`,
+`asha`), when the search ends (`stopping`), and which hyperparameters mattered (`importance`).
 """
 
 from study.search.coordinator import Listener, Search

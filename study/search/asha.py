@@ -1,7 +1,7 @@
 """Pausing and promotion: the iterations at which trials are paused, and which of them are resumed.
 
 This is asynchronous successive halving (Li et al., 2020), except that nothing is discarded: a paused trial keeps its
-training state, and resumes from it if it turns out to be among the best.
+training state, from which it resumes if it turns out to be among the best.
 """
 
 from collections.abc import Mapping

@@ -40,7 +40,7 @@ from study.search.pruners import make_pruner
 from study.search.stopping import Budget
 from study.spec.parameters import Configuration
 
-GROUPS = 2  # of open trials, which take turns
+GROUPS = 2  # groups of open trials, which take turns
 CHECKPOINT_EVERY = 5.0  # seconds between writes of training states; affects only how much work a crash loses
 
 Submitted = TypeVar("Submitted")
@@ -75,12 +75,12 @@ class Listener:
 
 
 class Search:
-    """The search of one study, which continues from the state of its ledger. Nothing is read or written before `run`.
+    """The search of one study, which resumes from the state of its ledger. Nothing is read or written before `run`.
 
     Args:
         objective: defines the trials.
         ledger: records the trials; this process must hold its lock.
-        budget: decides when no further trial is asked for.
+        budget: decides when to stop asking for trials.
         enqueued: parameters to try first.
         listener: callbacks.
     """
@@ -146,7 +146,7 @@ class Search:
             outcomes: the outcomes of the chunks that they are based on.
 
         Raises:
-            UserError: no further trial can be proposed unless the user changes the spec.
+            UserError: no further trial can be proposed until the user changes the spec.
         """
         judged = [decision for decision in decisions if isinstance(decision, Judged)]
         if RoundEnded() in decisions:
@@ -227,7 +227,7 @@ class Search:
         }
 
     def _record(self, decision: Judged, outcomes: Mapping[int, Outcome]) -> TrialRecord:
-        """Return the record of a decision; write the file of a trial that ends."""
+        """Return the record of a decision, and write the file of a trial that ends."""
         number, reports = decision.number, dict(decision.reports)
         match decision:
             case Continued():
@@ -242,7 +242,7 @@ class Search:
                 return TrialRecord(decision.iterations, reports, decision.outcome, values, result, sampler=sampler)
 
     def _checkpoint(self, records: Mapping[int, TrialRecord]) -> None:
-        """Write training states: those of newly paused trials always, those of open trials from time to time."""
+        """Write the training states of newly paused trials, and from time to time those of open trials."""
         due = time.monotonic() - self._checkpointed >= CHECKPOINT_EVERY
         for number, record in records.items():
             if record.rung is not None or (due and record.outcome is None):
@@ -253,7 +253,7 @@ class Search:
             self._checkpointed = time.monotonic()
 
     def _reopen_paused(self, decision: Ended) -> OpenTrial:
-        """Return a paused trial as it was at its rung; retrain it if its checkpoint was lost."""
+        """Return a paused trial in its state at the rung; retrain it if its checkpoint was lost."""
         trial = self._reopen(self.state.study.trials[decision.number], decision.iterations)
         if trial.state.iteration < decision.iterations:
             whole = replace(trial, iterations=0, chunk_iterations=decision.iterations)
@@ -275,7 +275,7 @@ class Search:
         self.open[number] = self.objective.open(number, decision.trial.params)
 
     def _close(self, decision: Judged) -> None:
-        """Forget a trial that is no longer open, and report it to the listener if it has ended."""
+        """Remove a trial that is no longer open, and report it to the listener if it has ended."""
         if isinstance(decision, Continued):
             return
         self.open.pop(decision.number, None)

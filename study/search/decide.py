@@ -32,10 +32,10 @@ _STATES = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed
 
 @dataclass(frozen=True)
 class SearchRules:
-    """The settings that decisions depend on, besides the trials.
+    """The settings on which decisions depend, apart from the trials.
 
     Attributes:
-        budget: decides when no further trial is asked for.
+        budget: decides when to stop asking for trials.
         proposer: proposes the next configuration.
         slots: the number of slots for open trials of each group.
         pruner_name: used in the reason of a pruned trial; the pruner itself is in `SearchState.study`.
@@ -81,7 +81,7 @@ class SearchState:
 
 
 def decide(state: SearchState, progress: Mapping[int, TrialProgress], group: int, rules: SearchRules) -> list[Decision]:
-    """End a round: decide the fate of its trials, then which trials take the free slots of their group.
+    """End a round: decide the fate of its trials, then which trials fill the free slots of their group.
 
     Args:
         state: the state of the search.
@@ -97,7 +97,7 @@ def decide(state: SearchState, progress: Mapping[int, TrialProgress], group: int
 
 
 def fill(state: SearchState, group: int, rules: SearchRules) -> list[Decision]:
-    """Decide which trials take the free slots of a group between two rounds."""
+    """Decide which trials fill the free slots of a group between two rounds."""
     return _fill(_Draft(state), group, rules)
 
 

@@ -1,4 +1,4 @@
-"""Records of what a search decides about trained trials, and about the trials that come next."""
+"""Records of the decisions of a search about trained trials and about the next trials."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,13 +11,13 @@ Outcome = Literal["complete", "pruned", "failed"]
 
 @dataclass(frozen=True)
 class TrialProgress:
-    """How far a trial was trained, and what was measured meanwhile.
+    """The progress of a trial in a round, with its new measurements.
 
     Attributes:
         iterations: number of completed iterations.
         reports: new values on dev, by iteration.
         work: units of work done on the trial.
-        values: one for each objective, once training is complete.
+        values: one value per objective, once training is complete.
         failure: the reason why training failed, if it did.
     """
 
@@ -69,7 +69,7 @@ class Ended:
     """A trial that is complete, pruned or failed.
 
     Attributes:
-        values: one for each objective; the last reported value of a pruned trial; None for a failed trial.
+        values: one value per objective; the last reported value of a pruned trial; None for a failed trial.
         reason: why the trial was pruned or failed.
         work: units of work done on the trial.
     """
@@ -110,7 +110,7 @@ class Stopped:
     """No further trial is asked for.
 
     Attributes:
-        reason: why.
+        reason: the reason.
         error: whether the user has to change the spec.
     """
 

@@ -18,7 +18,7 @@ from study.spec.parameters import ParameterValue
 from study.text.formatting import counted
 
 LIMIT = 10_000  # maximum number of configurations to list; larger spaces are only counted
-_ORDER = 3  # spawn key of the order's seed; the seeds of samplers and networks have 1 and 2
+_ORDER = 3  # spawn key of the order's seed; the seeds of samplers and networks use 1 and 2
 
 
 def space_size(space: SpaceSpec) -> int | None:
@@ -86,7 +86,7 @@ _Draw = tuple[str, _Choices]
 
 
 class _Walk(FixedTrial):
-    """A trial that answers each suggestion with the choice that its digit selects, or else the first choice."""
+    """A trial that answers each suggestion with the choice that its digit selects, or else the first one."""
 
     def __init__(self, digits: tuple[int, ...]) -> None:
         super().__init__({})
@@ -144,8 +144,8 @@ def _next(walk: _Walk) -> tuple[int, ...] | None:
 def _count(space: SpaceSpec, digits: tuple[int, ...], known: dict[tuple[_Draw, ...], int]) -> int:
     """Return the number of configurations that start with `digits`, without listing them.
 
-    Choices that are followed by the same draws lead to equally many configurations, so only one of them is counted.
-    `known` caches the counts by the draws that follow.
+    Choices that are followed by the same draws lead to the same number of configurations, so only one of them is
+    counted. `known` caches the counts by the draws that follow.
     """
     following = _following(space, digits)
     if not following:

@@ -10,7 +10,7 @@ from study.ledger.attributes import StudyAttributes
 from study.spec import Spec, parse_spec
 from study.spec.extension_records import describe_extensions
 
-VERSION = "the version of metric "  # the key of a metric's version begins so
+VERSION = "the version of metric "  # start of the keys of metric versions
 LIMITS = {"trials", "work", "timeout", "stop_after", "worker_memory"}  # keys of [search] that no trial depends on
 
 
@@ -43,7 +43,7 @@ def check_identity(known: StudyAttributes, spec: Spec, dataset: Dataset, path: s
         return
     identity, before = identify(spec), known["identity"]
     if known["fingerprint"] == dataset.fingerprint and spec.data.kind == _kind_before(known):
-        del identity["[data] source"]  # the same table in another place
+        del identity["[data] source"]  # the same table at another location
     changed = sorted(
         key for key in identity if identity[key] != (before[key] if key in before else _digest(_default(spec, key)))
     )
@@ -61,7 +61,7 @@ def check_identity(known: StudyAttributes, spec: Spec, dataset: Dataset, path: s
 
 
 def _kind_before(known: StudyAttributes) -> str | None:
-    """Return the kind of file that the study's data were in; None where they were in none."""
+    """Return the kind of file that contained the study's data; None if it was not in a file."""
     if "spec" not in known:
         return None
     kind = parse_spec(known["spec"], "the ledger's spec", recorded=True).data.kind

@@ -1,7 +1,7 @@
 """The importance of hyperparameters: two of Optuna's estimates, computed from the complete trials.
 
 fANOVA (Hutter, Hoos and Leyton-Brown, 2014) estimates the share of the variance of the value that each hyperparameter
-explains; it covers those that all trials have. PED-ANOVA (Watanabe, Bansal and Hutter, 2023) estimates which ones
+explains; it covers only those that all trials have. PED-ANOVA (Watanabe, Bansal and Hutter, 2023) estimates which ones
 distinguish the best tenth of the trials from the rest; it includes those that only some trials have, such as the units
 of a second layer.
 """
@@ -17,8 +17,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from study.ledger.ledger import quiet_optuna
 
-LEAST, FEW = 10, 40  # complete trials below which nothing is estimated, and below which a warning is shown
-MOST = 400  # complete trials that fANOVA uses at most; 2,000 would take 16 seconds
+LEAST, FEW = 10, 40  # minimum numbers of complete trials for an estimate, and for one without a warning
+MOST = 400  # maximum number of complete trials for fANOVA; 2,000 would take 16 seconds
 
 
 @dataclass(frozen=True)

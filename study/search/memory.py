@@ -1,4 +1,4 @@
-"""Estimates of the memory that a study needs, computed from its shapes, and checks that this machine has as much."""
+"""Estimates of the memory that a study needs, computed from its shapes, and checks that this machine has enough."""
 
 import contextlib
 import os
@@ -29,7 +29,7 @@ def check_memory(objective: Objective, jobs: int) -> None:
         jobs: number of workers on this machine; 0 if all are elsewhere.
 
     Raises:
-        UserError: there is not enough memory; the message names what to lower, and to which value.
+        UserError: there is not enough memory; the message suggests a remedy with a value.
     """
     available, search = available_memory(), objective.spec.search
     configurations = [
@@ -48,7 +48,7 @@ def check_memory(objective: Objective, jobs: int) -> None:
         f"[space] max_parameters: the largest network has {counted(_count(objective, largest), 'parameter')}; "
         f"with in_flight = {search.in_flight}{workers} it needs {_gigabytes(needed)} of memory, "
         f"but this process can use only {_gigabytes(available)};\n"
-        f"set max_parameters = {_rounded(_count(objective, fitting))}, or lower units, depth or [search] in_flight"
+        f"set max_parameters = {_rounded(_count(objective, fitting))}, or reduce units, depth or [search] in_flight"
     )
 
 
@@ -73,7 +73,7 @@ def check_retraining(objective: Objective, configurations: Sequence[Mapping[str,
         raise UserError(
             f"the largest network to retrain has {counted(_count(objective, largest), 'parameter')}; "
             f"--seeds {seeds} and --jobs {jobs} need {_gigabytes(needed)} of memory, "
-            f"but this process can use only {_gigabytes(available)}; lower one of them, or use a larger machine"
+            f"but this process can use only {_gigabytes(available)}; reduce one of them, or use a larger machine"
         )
 
 

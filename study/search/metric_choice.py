@@ -1,4 +1,4 @@
-"""Which metrics a study compares, and whether they have a value on its data."""
+"""The metrics by which a study compares trials, and checks that they are defined on its data."""
 
 from collections.abc import Sequence
 
@@ -33,7 +33,7 @@ def check_defined(objectives: Sequence[str], datasets: Sequence[Dataset]) -> Non
     """Check that the objectives are defined on dev, and on the confirm split if there is one.
 
     Raises:
-        UserError: an objective is undefined, whatever a network predicts, or cannot be computed.
+        UserError: an objective is undefined for any predictions, or cannot be computed.
     """
     parts = {"dev": np.concatenate([_in_units(dataset, dataset.dev.Y) for dataset in datasets], axis=1)}
     if datasets[0].confirm is not None:
@@ -49,12 +49,12 @@ def check_defined(objectives: Sequence[str], datasets: Sequence[Dataset]) -> Non
 
 
 def _in_units(dataset: Dataset, Y: Array) -> Array:
-    """Return targets as metrics see them: those of a regression in the unit of the table."""
+    """Return targets in the form that metrics expect: for regression, in the unit of the table."""
     return Y if dataset.target_scale is None else dataset.target_scale.to_units(Y)
 
 
 def _why_undefined(name: str, part: str, Y: Array) -> str | None:
-    """Return why a metric has no value on targets; None if it has one.
+    """Return why a metric is undefined on the given targets; None if it is defined.
 
     Raises:
         UserError: a registered metric cannot be computed.
@@ -68,6 +68,6 @@ def _why_undefined(name: str, part: str, Y: Array) -> str | None:
             raise
         raise UserError(
             f"[search] metric: {name} failed on the targets of {part} ({type(error).__name__}: {error}); "
-            "correct the function that was registered"
+            "correct the registered function"
         ) from error
     return why

@@ -1,4 +1,4 @@
-"""The objective of a study: turns a configuration into training chunks, and a finished training into a result.
+"""The objective of a study: turns a configuration into training chunks, and a finished training run into a result.
 
 The training itself is `engine.training_chunk.run_chunk`, which runs in the workers.
 """
@@ -27,8 +27,8 @@ from study.spec import Spec
 from study.spec.parameters import Configuration
 from study.spec.search import OTHER_OBJECTIVES
 
-POINTS = 20  # values that a trial of maximum length reports to the pruner
-CHUNKS_PER_TRIAL = 8  # chunks of a trial in the middle of the space
+POINTS = 20  # number of values that a trial of maximum length reports to the pruner
+CHUNKS_PER_TRIAL = 8  # number of chunks of a trial in the middle of the space
 LEAST, MOST = 0.05, 1.0  # units of work of a chunk
 _SAMPLER, _NETWORK = 1, 2
 
@@ -236,7 +236,7 @@ def folds_of(datasets: Sequence[Dataset], part: Literal["dev", "confirm"] = "dev
     for dataset in datasets:
         predicted = dataset.confirm if part == "confirm" else dataset.dev
         if predicted is None:
-            raise UserError("[data] confirm is not set, so there is no confirm split; set it to a share such as 0.1")
+            raise UserError("[data] confirm is not set, so there is no confirm split; set it to a fraction such as 0.1")
         train = dataset.train
         folds.append(Fold(train.X, train.Y, predicted.X, predicted.Y, unit_of(dataset), train.weight))
     return folds

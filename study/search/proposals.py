@@ -93,7 +93,7 @@ class Proposer:
             fixed = self._untried(tried)
         drawn, taken = draw(fixed)
         if not taken and fixed is None and self.finite is not None:
-            # The sampler keeps proposing configurations that were tried, so use the first untried one.
+            # The sampler keeps proposing configurations that have been tried, so use the first untried one.
             drawn, taken = draw(self._untried(tried))
         if not self.fits(drawn.params):
             raise NoFittingNetworkError(

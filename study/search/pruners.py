@@ -18,8 +18,8 @@ from optuna.trial import FrozenTrial, TrialState
 from study.spec.extensions import PRUNERS
 from study.spec.search import SearchSpec
 
-STARTUP = 5  # complete trials that are needed before any trial is pruned
-LEAST = 3  # of these, the number that must have a value at an iteration before trials are compared there
+STARTUP = 5  # number of complete trials before any trial is pruned
+LEAST = 3  # how many of these must have a value at an iteration before trials are compared there
 
 
 def make_pruner(search: SearchSpec, grid: tuple[int, ...], direction: str) -> BasePruner:
@@ -108,7 +108,7 @@ class Halving(BasePruner):
                 if rung in other.intermediate_values and self.bracket(other.number) == bracket
             )
             rivals = [rival for rival in rivals if not math.isnan(rival)]
-            # With fewer than `reduction` trials, the best continues, since trials cannot wait for more.
+            # With fewer than `reduction` trials, the best one continues, since trials cannot wait for others.
             if not rivals or math.isnan(value) or value > rivals[max(1, len(rivals) // self._reduction) - 1]:
                 return True
         return False

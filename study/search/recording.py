@@ -67,7 +67,7 @@ def first_configurations(session: StudySession, home: Home, warm_start: str | No
     ledger, spec = session.ledger, session.spec
     if warm_start is not None and not ledger.trials():
         if warm_start == spec.name:
-            raise UserError(f"--warm-start {warm_start}: a study cannot warm-start from itself; name another study")
+            raise UserError(f"--warm-start {warm_start}: a study cannot warm-start from itself; use another study")
         ranking = summarize(home, warm_start).ranking()
         fitting = [params for row in ranking[:WARM] if (params := within(spec.space, row.params)) is not None]
         if not fitting:

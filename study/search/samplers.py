@@ -66,7 +66,8 @@ def make_sampler(search: SearchSpec, seed: int, number: int, attempt: int = 0) -
         case "cmaes":
             return CmaSampler(seed)
         case "nsga2":
-            # Independent of `trials`: a study whose trials are raised continues as if it had had them from the start.
+            # Independent of `trials`: a study whose number of trials is increased continues as if it had started with
+            # that number.
             return _StatelessNSGA2(population_size=max(16, 2 * search.in_flight), seed=seed)
         case _:  # random, and grid, for which the proposer fixes the configuration
             return RandomSampler(seed=seed)

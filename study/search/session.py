@@ -32,7 +32,7 @@ class StudySession:
     Attributes:
         name: name of the study.
         folder: folder of the study.
-        declared: the spec that it was opened by, or else the spec that it was last run with, with its text.
+        declared: the spec by which it was opened, or else the spec of its last run, with its text.
         torn_bytes: size of the incomplete write that a killed process had left at the end of the ledger; it was removed
             when the lock was acquired.
     """
@@ -82,7 +82,7 @@ class StudySession:
 
     @property
     def base(self) -> Path:
-        """The folder that a data file of the spec is relative to."""
+        """The folder to which a data file of the spec is relative."""
         return self.declared.base
 
     @contextmanager
@@ -136,10 +136,10 @@ class StudySession:
 
     @cached_property
     def objective(self) -> Objective:
-        """The objective, with its data, which are loaded at the first access.
+        """The objective, with its data, which is loaded at the first access.
 
         Raises:
-            UserError: the data cannot be read, or the study was opened by its name and its data have changed.
+            UserError: the data cannot be read, or the study was opened by its name and its data has changed.
         """
         datasets = load_all(self.spec.data, self.base)
         if self._known:
@@ -152,15 +152,16 @@ class StudySession:
             where = explain_change(attributes["parts"], dataset.part_fingerprints)
             raise UserError(
                 f"[data] source: {self.spec.data.source!r} changed since study {self.name!r} ran ({where});\n"
-                f"restore the old data, or check whether its best still is: {next_command('recheck', self.name)}"
+                f"restore the old data, or check whether its best trial is still the best: "
+                f"{next_command('recheck', self.name)}"
             )
 
 
 def find_declared(home: Home, ledger: Ledger) -> DeclaredSpec:
-    """Return the spec that a study was last run with.
+    """Return the spec of a study's last run.
 
     Raises:
-        UserError: the study has not got as far as its spec.
+        UserError: the study ended before its spec was recorded.
     """
     attributes, name = ledger.attributes, ledger.name
     if "spec" not in attributes:
@@ -170,7 +171,7 @@ def find_declared(home: Home, ledger: Ledger) -> DeclaredSpec:
     declared = DeclaredSpec.parse(attributes["spec"], base, f"the spec of study {name!r}")
     source = declared.spec.data.source
     if not (base / source).exists() and (home.tables / source).is_file():
-        return replace(declared, base=home.tables)  # of a home that was moved
+        return replace(declared, base=home.tables)  # the home was moved
     return declared
 
 

@@ -1,4 +1,4 @@
-"""Which experiment of MLflow shows a study: that of the study's name, or the one that was active where it began."""
+"""The MLflow experiment of a study: the one with its name, or the one that was active when it started."""
 
 import os
 import sys
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 def find_active(home: Home) -> tuple[ActiveMlflow | None, str]:
-    """Return the experiment and the run that are active in this thread, and a line on what keeps the study out of them.
+    """Return the experiment and the run that are active in this thread, and a line if the study cannot use them.
 
-    Nothing of MLflow is changed, and it is not imported where the program has not done so.
+    This does not change MLflow's state, and does not import MLflow if the program has not done so.
     """
     if "mlflow" not in sys.modules:
         return None, ""
@@ -31,8 +31,8 @@ def find_active(home: Home) -> tuple[ActiveMlflow | None, str]:
         if run is None:
             return None, ""
         note = (
-            f"the active MLflow run is in {redact_address(there)}, and the runs of the study go to "
-            f"{redact_address(store)}; call mlflow.set_tracking_uri first to have them in one place"
+            f"the active MLflow run is in {redact_address(there)}, but the runs of the study are written to "
+            f"{redact_address(store)}; to use one store for both, call mlflow.set_tracking_uri first"
         )
         return None, note
     active = ActiveMlflow(store=redact_address(store), experiment=str(experiment))
@@ -42,13 +42,13 @@ def find_active(home: Home) -> tuple[ActiveMlflow | None, str]:
 
 
 def find_experiment(client: "MlflowClient", uri: str, home: Home, name: str, active: ActiveMlflow | None) -> str:
-    """Return the id of the experiment that shows a study; it is created where there is none.
+    """Return the id of the experiment for a study, which is created if it does not exist.
 
     Args:
-        client, uri: of the store.
-        home: where artifacts of a new experiment are kept.
-        name: of the study.
-        active: the experiment that was active where the study began; it is used if this store has it.
+        client, uri: MLflow client and URI of the store.
+        home: home in which artifacts of a new experiment are stored.
+        name: name of the study.
+        active: the experiment that was active when the study started, which is used if this store contains it.
     """
     from mlflow.exceptions import MlflowException
 
@@ -56,7 +56,7 @@ def find_experiment(client: "MlflowClient", uri: str, home: Home, name: str, act
         try:
             if client.get_experiment(active["experiment"]).lifecycle_stage == "active":
                 return active["experiment"]
-        except MlflowException:  # it is not there any more
+        except MlflowException:  # the experiment no longer exists
             active = None
     title = os.environ.get("MLFLOW_EXPERIMENT_NAME") or name
     experiment = client.get_experiment_by_name(title)
@@ -64,7 +64,7 @@ def find_experiment(client: "MlflowClient", uri: str, home: Home, name: str, act
         location = (home.artifacts / name).as_uri() if is_database(uri) else None
         try:
             return str(client.create_experiment(title, artifact_location=location))
-        except MlflowException:  # another study, or a reply that was lost, has created it
+        except MlflowException:  # another study has created it, or an earlier request whose reply was lost
             experiment = client.get_experiment_by_name(title)
             if experiment is None:
                 raise

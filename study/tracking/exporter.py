@@ -51,7 +51,7 @@ class Exporter:
         self._troubled = self._started = False
 
     def start(self) -> None:
-        """Start the process, if it is not running. The ledger must already contain the study's attributes."""
+        """Start the process if it is not running. The ledger must already contain the study's attributes."""
         if self._started:
             return
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter
@@ -72,13 +72,13 @@ class Exporter:
         self._listener.start()
 
     def look(self) -> None:
-        """Notify the process that trials have finished. A process that starts later finds them without this."""
+        """Notify the process that trials have finished. A process that starts later finds them anyway."""
         if self._started:
             self._tell("look")
 
     def finish(self) -> None:
         """Notify the process that the ledger is complete; wait until all runs are written or the process fails."""
-        self.start()  # in case there was no round
+        self.start()  # starts it if there was no round
         self._tell("close")
         self._listener.join(SOON)
         if self._listener.is_alive():

@@ -1,8 +1,8 @@
 """The low-priority process that exports a running study to MLflow.
 
 It reads one word per line from its standard input: "look" when trials have finished, "close" when the ledger is
-complete, "stop" when the run was interrupted, which the end of the input also means. It writes messages for the user as
-JSON lines to its standard output, and heartbeats from a separate thread, however long a write takes.
+complete, and "stop" when the run was interrupted. The end of the input also means "stop". It writes messages for the
+user as JSON lines to its standard output, and heartbeats from a separate thread, however long a write takes.
 """
 
 import contextlib
@@ -53,7 +53,7 @@ class Follower:
         self._grown = time.monotonic()
 
     def follow(self) -> None:
-        """Export until the coordinator ends the study and all runs are written or the store has been given up."""
+        """Export until the coordinator ends the study and all runs are written, or until the store is given up."""
         while not self._step(self._last):
             self._last = self._next()
 

@@ -37,7 +37,7 @@ def register_model(
     folder: StudyFolder,
     attributes: StudyAttributes,
 ) -> None:
-    """Log and register the model of the latest test evaluation, unless it is registered already.
+    """Log and register the model of the latest test evaluation, unless it is already registered.
 
     Args:
         client: MLflow client.

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 BATCH = 1000  # maximum number of metrics in one request to MLflow
-REMEMBER_EVERY = 2.0  # seconds between two writes of the ids of the runs, which are also in the store
+REMEMBER_EVERY = 2.0  # seconds between two writes of the run ids, which are also in the store
 AT_ONCE = 16  # number of trials that are written together
 _PARENT = "study"
 
@@ -63,7 +63,7 @@ class Projection:
         self.experiment_id = find_experiment(self.client, self.uri, home, ledger.name, active)
         self._is_guest = active is not None and active["experiment"] == self.experiment_id
         self.tables = open_tables(self.client, self.uri, self.experiment_id, self.inputs)
-        if not self._is_guest:  # an experiment of the user keeps its view
+        if not self._is_guest:  # an experiment that the user created keeps its view
             self._show_view(view_tags(spec, self.uid, attributes["objectives"], ledger.directions))
         self.runs: dict[str, str] = {}  # complete runs by trial number as text; the parent run as "study"
         self._unfinished: dict[str, str] = {}  # runs of open trials, and incomplete runs of finished trials

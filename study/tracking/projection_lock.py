@@ -22,7 +22,9 @@ def hold_projection(folder: StudyFolder) -> Iterator[None]:
         deadline = time.monotonic() + LOCK_WITHIN
         while not _try_lock(file.fileno()):
             if time.monotonic() > deadline:
-                raise UserError(f"{folder.tracking_lock}: another process is writing this study to MLflow; wait for it")
+                raise UserError(
+                    f"{folder.tracking_lock}: another process is writing this study to MLflow; wait for it to end"
+                )
             time.sleep(0.05)
         yield
 

@@ -104,7 +104,7 @@ def _is_same(address: str, folder: Path) -> bool:
 
 
 def _make_schema(database: Path) -> None:
-    """Create an empty store as a copy of a cached one, since the fifty migrations of MLflow take a second."""
+    """Create an empty store as a copy of a cached one, since MLflow's fifty migrations take a second."""
     import mlflow
 
     kept = (
@@ -165,7 +165,7 @@ def quiet_mlflow() -> Iterator[None]:
     """Silence the log messages of MLflow and alembic, and disable telemetry, while the block runs."""
     for name, value in _CLIENT.items():
         os.environ.setdefault(name, value)
-    import mlflow  # noqa: F401 - its import sets the levels of its loggers
+    import mlflow  # noqa: F401 - importing it sets the levels of its loggers
 
     loggers = [logging.getLogger(name) for name in ("mlflow", "alembic", "urllib3")]
     before = [logger.level for logger in loggers]

@@ -32,7 +32,7 @@ class ParentContent:
         points: metrics as (name, value, milliseconds since 1970, trial number).
         status: status of the run in MLflow.
         ended: end of the run in milliseconds since 1970.
-        files: function that returns the artifacts, which takes a second.
+        files: function that returns the artifacts; a call takes a second.
     """
 
     tags: dict[str, str]

@@ -1,6 +1,6 @@
 """The page of a study in MLflow, which shows only its trials, best first, with the searched hyperparameters.
 
-MLflow reads the view of a page from a tag of the experiment that the URL names, as for its own "share" button.
+MLflow reads the view of a page from a tag of the experiment that the URL names, as with its own "Share" button.
 """
 
 import json

@@ -37,7 +37,7 @@ def test_a_study_that_has_not_run_says_so(tmp_path: Path, action: Callable[[Stud
 
 
 def test_columns_in_place_of_a_target_are_taken_for_a_pair(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"got a Series; for arrays X and y, give Study\(\(X, y\)\)"):
+    with pytest.raises(UserError, match=r"got a Series; for arrays X and y, use Study\(\(X, y\)\)"):
         Study(FRAME[["x"]], FRAME["label"], home=tmp_path)  # type: ignore[arg-type]
 
 
@@ -61,5 +61,5 @@ def test_a_finalized_study_answers_in_python(finalized: Path) -> None:
 
 
 def test_numbers_given_to_a_classifier_are_noticed() -> None:
-    with pytest.raises(ValueError, match="got 1 of class '1'; for numbers to be predicted as such, use StudyRegressor"):
+    with pytest.raises(ValueError, match="got 1 of class '1'; to predict numbers, use StudyRegressor"):
         StudyClassifier().fit(FRAME[["x"]], [0] * 39 + [1])

@@ -109,7 +109,7 @@ def test_every_place_says_that_there_is_no_test_set(tmp_path: Path) -> None:
         assert last in _bare(text)
         assert "study finalize" not in text
         assert "test set has not been opened" not in text
-    with pytest.raises(UserError, match=r"has no test set, since .* leave out test=True to see dev"):
+    with pytest.raises(UserError, match=r"has no test set, since .* omit test=True to use dev"):
         predict_test(home, "small")
 
 

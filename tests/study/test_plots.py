@@ -224,7 +224,7 @@ def test_the_test_set_is_shown_only_once_it_was_opened(flower: Study, prices: St
     ax = Study.load("prices", tmp_path).plot_residuals(test=True)
     assert np.sqrt((points(ax, "an example")[:, 1] ** 2).mean()) == pytest.approx(final.opening.value, rel=1e-4)
     assert f"{final.opening.m} test examples" in ax.get_title(loc="left")
-    with pytest.raises(UserError, match="leave out trial"):
+    with pytest.raises(UserError, match="omit the trial argument"):
         Study.load("prices", tmp_path).plot_residuals((final.opening.trial + 1) % 14, test=True)
 
 
@@ -283,8 +283,8 @@ def test_other_mistakes_are_answered_too(prices: Study, tmp_path: Path) -> None:
     for plot, words in (
         (few.plot_parallel_coordinates, "parallel coordinates need two complete trials"),
         (few.plot_importance, "importance needs at least 10 complete trials"),
-        (few.plot_slice, "no hyperparameter that differs between three complete trials"),
-        (few.plot_contour, "no hyperparameter that differs between three complete trials"),
+        (few.plot_slice, "no hyperparameter that differs between at least three complete trials"),
+        (few.plot_contour, "no hyperparameter that differs between at least three complete trials"),
     ):
         with pytest.raises(UserError, match=words):
             plot()
@@ -301,7 +301,7 @@ def test_pruned_trials_have_curves_and_no_predictions(tmp_path: Path) -> None:
     ax = study.plot_curves()
     assert "pruned" in texts(ax)
     assert sum(to_hex(line.get_color()) == LIGHT["pruned"] for line in ax.lines) == len(pruned)
-    with pytest.raises(UserError, match=f"trial {pruned[0]} of study 'small' is pruned and has no predictions; name"):
+    with pytest.raises(UserError, match=f"trial {pruned[0]} of study 'small' is pruned and has no predictions; choose"):
         study.plot_confusion(pruned[0])
 
 

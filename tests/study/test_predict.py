@@ -116,7 +116,7 @@ def test_a_file_that_is_written_in_another_way_is_read_as_it_is_and_says_so(germ
     frame.to_csv(tmp_path / "commas.csv", index=False)
     done = predict(german, "german", tmp_path / "commas.csv")
     assert done.returncode == 0
-    assert "study: written differently from the training file: commas.csv: encoding utf-8" in done.stderr
+    assert "study: format differs from that of the training file: commas.csv: encoding utf-8" in done.stderr
     KINDS["german"].write(frame, tmp_path / "same.csv")
     text = (tmp_path / "same.csv").read_text()
     (tmp_path / "same.csv").write_text("\n".join(line.replace(".", ",", 1) for line in text.splitlines()))

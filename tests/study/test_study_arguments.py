@@ -40,7 +40,7 @@ def study_of(table: Path, **arguments: Any) -> Study:
         ({"name": "a b"}, "name: must be 1 to 100 letters"),
         ({"group": "a", "time": "b"}, "group and time are mutually exclusive"),
         ({"data_options": {"scal": "none"}}, "data_options[\"scal\"]: unknown key; did you mean 'scale'?"),
-        ({"data_options": {"split": [1]}, "split": [1]}, 'split: is also given as data_options["split"]; keep one'),
+        ({"data_options": {"split": [1]}, "split": [1]}, 'split: also given as data_options["split"]; keep one'),
         ({"search": {"in_flight": 0}}, 'search["in_flight"]: must be at least 1, got 0'),
         ({"confirm": {"top": 0}}, 'confirm["top"]: must be at least 1, got 0'),
     ],

@@ -180,7 +180,7 @@ def test_after_a_column_transformer(mixed: tuple[pd.DataFrame, pd.Series]) -> No
         ({"space": {"widht": Float(1, 2)}}, r'space\["widht"\]'),
         ({"dev_size": 1.5}, "split"),
         ({"metric": "rmse"}, "metric"),
-        ({"tracking": True}, "tracking=True needs a home"),
+        ({"tracking": True}, "tracking=True requires a home"),
         ({"space": SMALL | {"learning_rate": 1e30, "optimizer": "gradient_descent"}}, "no trial is complete"),
     ],
 )
