@@ -1,7 +1,7 @@
 """`study`: tune dense neural networks from one TOML file, and keep a record that you can trust.
 
-In Python: `from study import Study, Float, Int`. They are imported when they are asked for, so that the command line
-starts fast and worker processes import neither Optuna nor MLflow.
+In Python: `from study import Study, Float, Int`. These names are imported on first use, so that the command line starts
+fast and worker processes import neither Optuna nor MLflow.
 """
 
 from typing import TYPE_CHECKING
@@ -22,7 +22,7 @@ def __getattr__(name: str) -> object:
         import warnings
         from importlib import import_module
 
-        with warnings.catch_warnings():  # of a notebook without ipywidgets: Optuna's own bars are not shown
+        with warnings.catch_warnings():  # in a notebook without ipywidgets; Optuna's own bars are not shown
             warnings.filterwarnings("ignore", message="IProgress not found")
             return getattr(import_module("study.api"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -154,7 +154,7 @@ def mlflow_tables() -> "Mapping[str, Table] | None":
 
 
 def import_mlflow_store() -> None:
-    """Import the module that MLflow loads, taking seconds, when it opens a database; skip it for other versions."""
+    """Import the module that takes MLflow seconds to load when it opens a database; skip it for other versions."""
     if is_usable("store of MLflow"):
         import mlflow.store.tracking.sqlalchemy_store  # noqa: F401
 
@@ -208,7 +208,7 @@ def _optuna_tables() -> str | None:
 
 
 def _mlflow_tables() -> str | None:
-    import mlflow.store.tracking.dbmodels.models  # noqa: F401 - defines them
+    import mlflow.store.tracking.dbmodels.models  # noqa: F401 - defines the tables
     from mlflow.store.db.base_sql_model import Base
 
     tables = Base.metadata.tables

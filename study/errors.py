@@ -1,7 +1,7 @@
 """Errors that a user sees. Each message says what is wrong, where, and how to fix it.
 
-Any part of `study` may raise them. The command line prints them in one or two lines and exits with code 2 for a mistake
-of the user or 1 for a failure of the machine.
+Any part of `study` may raise them. The command line prints them in one or two lines and exits with code 2 for a user's
+mistake or 1 for a failure of the machine.
 """
 
 import difflib
@@ -47,7 +47,7 @@ class OpenedTestSetError(UserError):
 
     Args:
         what: the first half of the message: whose test set, when, and its score.
-        again: what opens it again.
+        again: the command or argument that opens it again.
     """
 
     def __init__(self, what: str, again: str) -> None:
@@ -58,7 +58,7 @@ class OpenedTestSetError(UserError):
 
 
 class DataWarning(UserWarning):
-    """Cells that affect predictions, such as text in a numeric column, which is treated as missing."""
+    """A warning about cells that affect predictions, such as text in a numeric column, which counts as missing."""
 
 
 class MachineError(Exception):

@@ -1,4 +1,4 @@
-"""`study run`: runs a study from its spec to its end, with data, ledger, search and tracking."""
+"""`study run`: run a study from start to finish, with its data, ledger, search and tracking."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -98,12 +98,12 @@ def run(
         study: a spec or its path; or the name of a study in the home, whose own spec is then used.
         home: the home of the study.
         workers: workers on this machine or in a cluster.
-        trials: total number of trials; None uses the spec's, or more if more were asked for before.
+        trials: total number of trials; None uses the spec's number, or a larger one from an earlier run.
         timeout: seconds after which the run stops at the end of a round; None uses the spec's.
         warm_start: name of another study, whose best configurations are tried first.
         exporter: exports runs to MLflow; None leaves that to `study sync`.
         progress: callbacks for the progress of the run.
-        active: the MLflow experiment and run to show a new study in; None creates an experiment.
+        active: the MLflow experiment and run in which to show a new study; None creates an experiment.
 
     Raises:
         UserError: the spec or the data cannot be used, or the home has another study with this name.

@@ -48,7 +48,7 @@ def are_raised() -> bool:
 
 @contextmanager
 def deferred() -> Iterator[None]:
-    """Postpone an interrupt until the block ends; it would break the import of a compiled module midway."""
+    """Postpone an interrupt until the block ends, since it would break the import of a compiled module midway."""
     _interrupts.waits, _interrupts.came = True, False
     try:
         yield

@@ -71,7 +71,7 @@ def check_source(source: Source, rest: str, base: Path) -> None:
     Args:
         source: the data source.
         rest: the part of a source in a spec after the colon.
-        base: the folder that the spec would be in.
+        base: the folder that would contain the spec.
     """
     before = _global_state()
     table = source.read(rest, base)
@@ -100,7 +100,7 @@ def _is_inside(trial: FrozenTrial) -> bool:
 
 
 def _searched(sampler: Sampler, directions: Sequence[str], *, rebuilt: bool) -> list[FrozenTrial]:
-    """Return the trials of a small search, of which some fail and some are pruned.
+    """Return the trials of a small search, some of which fail or are pruned.
 
     Args:
         sampler: the sampler.

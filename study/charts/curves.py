@@ -14,7 +14,7 @@ from study.charts.words import shorten
 from study.ledger.trial_artifact import TrialFile
 from study.text.colors import CLASSES
 
-MOST = 300  # maximum number of points of a trial's curve, since every run has one: a millisecond, a few kilobytes
+MOST = 300  # maximum number of points per curve, which every run has; it takes a millisecond and a few kilobytes
 
 Points = list[tuple[int, float]]
 """(iteration, value)."""

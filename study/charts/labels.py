@@ -11,7 +11,7 @@ from study.charts.scales import Ticks
 
 EM = 0.6  # width of a character with some padding, relative to the font size
 SIZE = 0.8  # font size of labels in a page, in rem
-GAP = 0.5  # minimum distance of two labels, in rem
+GAP = 0.5  # minimum distance between two labels, in rem
 STEPS = (7, 9, 11, 14, 18, 23, 30, 40, 52, 70)  # widths of an axis, in rem, at which `page.css` shows more labels
 NEVER = STEPS[-1]
 WIDEST = 9.0  # maximum width of labels beside an axis, in rem; longer ones are wrapped

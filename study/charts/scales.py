@@ -57,7 +57,7 @@ class Numbers:
         return min(1.0, max(0.0, share))
 
     def value(self, place: float) -> float:
-        """Return the number that lies at a place."""
+        """Return the number at a position."""
         if self.log:
             return float(self.low * (self.high / self.low) ** place)
         return self.low + place * (self.high - self.low)
@@ -88,7 +88,7 @@ class Choices:
 
 
 def write(numbers: Sequence[float]) -> list[str]:
-    """Return the shortest texts of ticks that differ, in scientific notation only where that is shorter."""
+    """Return the shortest distinct labels for ticks, in scientific notation only if it is shorter."""
     texts: list[str] = []
     for digits in range(4, 17):
         texts = [text if len(text := f"{number:.10g}") <= 7 else f"{number:.{digits}g}" for number in numbers]

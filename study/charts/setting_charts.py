@@ -12,7 +12,7 @@ from study.charts.words import shorten, title_of
 from study.ledger.results import TrialRow
 from study.text.formatting import counted
 
-LEAST = 3  # minimum number of complete trials that have a hyperparameter, for a chart of it
+LEAST = 3  # minimum number of complete trials with a hyperparameter for a chart of it
 BANDS = 5  # ranks are divided into this number of bands, each with its own color
 NONE = 0.04  # position of trials that do not have the hyperparameter
 JITTER = 0.5  # share of the space of a name over which its dots are spread
@@ -22,7 +22,7 @@ GOLDEN = 0.6180339887498949
 
 
 def searched(facts: TrialFacts) -> list[str]:
-    """Return the hyperparameters that differ between complete trials, in the order of sampling, layers together."""
+    """Return the hyperparameters that differ between complete trials in sampling order, with layers grouped."""
     rows = facts.summary.ranking()
     names = list(facts.distributions)
     first = next((k for k, name in enumerate(names) if _is_layer(name)), 0)
@@ -36,7 +36,7 @@ def _is_layer(name: str) -> bool:
 
 
 def scale_of(facts: TrialFacts, name: str, *, margin: float = 0.06) -> Scale:
-    """Return the scale of a hyperparameter, from its lowest to its highest value; logarithmic if it was sampled so."""
+    """Return the scale of a hyperparameter, from its lowest to its highest value; logarithmic if its range is."""
     kind = facts.distributions[name]
     values = [row.params[name] for row in facts.summary.ranking() if name in row.params]
     if isinstance(kind, CategoricalDistribution):
@@ -104,9 +104,9 @@ class ParallelLine:
     """A trial in parallel coordinates.
 
     Attributes:
-        trial: its number.
-        band: of its rank: 0 is the best fifth.
-        places: on each row, 0 to 1; a trial without the hyperparameter is at the very left.
+        trial: number of the trial.
+        band: band of its rank; 0 is the best fifth.
+        places: position on each row, from 0 to 1; far left if the trial does not have the hyperparameter.
     """
 
     trial: int
@@ -119,7 +119,7 @@ class ParallelRows:
     """Parallel coordinates: a row for each hyperparameter that differs, and the value as the last row.
 
     Attributes:
-        titles, scales: of the rows.
+        titles, scales: title and scale of each row.
         lines: complete trials, best first.
     """
 
@@ -129,7 +129,7 @@ class ParallelRows:
 
     @property
     def labels(self) -> list[str]:
-        """A label for each row: its title, and its ends in a second line."""
+        """A label for each row: its title, and its ends on a second line."""
         return [f"{shorten(title)}\n{ends_of(scale)}" for title, scale in zip(self.titles, self.scales, strict=True)]
 
 
@@ -193,10 +193,10 @@ def _right_of_none(place: float) -> float:
 
 
 def name_of_band(band: int) -> str:
-    """Return what a band of ranks is called."""
+    """Return the name of a band of ranks."""
     return ("best fifth", "second fifth", "third fifth", "fourth fifth", "last fifth")[band]
 
 
 def value_of(row: TrialRow) -> float:
-    """Return the dev value of a trial; NaN where it has none."""
+    """Return the dev value of a trial; NaN if it has none."""
     return float(row.value) if row.value is not None else float("nan")

@@ -119,7 +119,7 @@ def _plot(chart: Chart, layout: _Layout) -> str:
 
 
 def _below(axis: Axis, layout: _Layout) -> Iterator[str]:
-    """Yield the labels below the plot: all names, or every number, every second one, …, so that they fit."""
+    """Yield the labels below the plot: all names, or the numbers, thinned out until they fit."""
     y = layout.top + layout.height + LINE
     if layout.upright:
         for at, text in axis.ticks:

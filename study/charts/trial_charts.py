@@ -58,7 +58,7 @@ def cost_curves(facts: TrialFacts) -> Chart | None:
         marks=tuple(marks),
         legend=tuple(legend),
         caption=f"Cost J before each update.{scaled}{cut}",
-        usage="Point at a curve to see its trial; click to keep it.",
+        usage="Hover over a curve to see its trial; click to pin it.",
         tall=24,
     )
 

@@ -21,7 +21,7 @@ Curve = list[tuple[int, float]]
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class TrialFacts:
-    """The trials of a study as charts need them.
+    """The data of a study's trials that charts use.
 
     Attributes:
         summary: summary of the study.
@@ -40,10 +40,10 @@ class TrialFacts:
 
 
 def read_facts(home: Home, name: str) -> TrialFacts:
-    """Read what is known of the trials of a study.
+    """Read the data of a study's trials.
 
     Raises:
-        UserError: there is no such study.
+        UserError: if the study does not exist.
     """
     folder = home.existing(name)
     ledger = Ledger(folder, name)

@@ -34,11 +34,11 @@ ANSWERS: dict[str, Any] = {
     "submit": service.SubmissionAnswer,
     "sync": SyncResult,
 }
-"""What each command prints; "show-trial" is `study show NAME TRIAL`."""
+"""The record that each command prints; "show-trial" is `study show NAME TRIAL`."""
 
 
 class _ObjectSchema(TypedDict):
-    """The part of a record's schema that says which keys it has."""
+    """The part of a record's schema that lists its keys."""
 
     properties: dict[str, Json]
     required: list[str]
@@ -49,7 +49,7 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def json_schema(command: str) -> dict[str, Json]:
-    """Return the JSON Schema of what a command prints with --json, a key of `ANSWERS`."""
+    """Return the JSON Schema of the --json output of a command, which is a key of `ANSWERS`."""
     kind = ANSWERS[command]
     made = TypeAdapter(kind).json_schema()
     for record in set(_records(kind)):

@@ -115,7 +115,7 @@ def _common(
 
 
 def main() -> None:
-    """Run the command line in a process of its own."""
+    """Run the command line as its own process."""
     signals.raise_once()
     # With Python's default thresholds, garbage collection takes half the time of a command on 5,000 trials.
     gc.set_threshold(100_000, 20, 20)

@@ -13,7 +13,7 @@ StorageOption = Annotated[
     typer.Option(
         "--storage",
         metavar="URL",
-        help="PostgreSQL database for ledgers (default: $STUDY_STORAGE, or files in the directory of --home).",
+        help="PostgreSQL database for ledgers (default: $STUDY_STORAGE, or files in the --home directory).",
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]

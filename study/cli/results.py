@@ -166,5 +166,5 @@ def sync(name: NameArgument, json: JsonOption = False, home: HomeOption = None, 
     if json:
         print_record(result)
     else:
-        runs = f"runs of {counted(result.trials, 'trial')}"
-        say(f"{name}: {result.store} has {runs}; {result.written} {agree(result.written, 'was', 'were')} written now")
+        runs = f"runs for {counted(result.trials, 'trial')}"
+        say(f"{name}: {result.store} has {runs}; {result.written} {agree(result.written, 'was', 'were')} newly written")

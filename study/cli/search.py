@@ -19,7 +19,7 @@ def run(
     trials: Annotated[int | None, typer.Option(min=1, help="Total number of trials, overriding the spec.")] = None,
     timeout: Annotated[
         float | None,
-        typer.Option(min=1, help="Stop at the end of a round after this many seconds; run again to resume."),
+        typer.Option(min=1, help="Stop after this many seconds, at the end of a round; run again to resume."),
     ] = None,
     warm_start: Annotated[
         str | None, typer.Option(metavar="NAME", help="Study whose best configurations are tried first.")
@@ -114,7 +114,7 @@ def init(
         str | None, typer.Option(metavar="NAME", help="Text encoding, e.g. utf-8, cp1252 or shift_jis.")
     ] = None,
     header: Annotated[
-        bool | None, typer.Option("--header/--no-header", help="Whether the first line names the columns.")
+        bool | None, typer.Option("--header/--no-header", help="Whether the first line contains the column names.")
     ] = None,
     decimal: Annotated[str | None, typer.Option(metavar="MARK", help="Decimal mark: '.' or ','.")] = None,
     quote: Annotated[str | None, typer.Option(metavar="MARK", help="Quote character; '' disables quoting.")] = None,

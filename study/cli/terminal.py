@@ -247,7 +247,7 @@ def print_written(written: Written) -> None:
     console = make_console(soft_wrap=True)
     console.print(f"wrote {written.path}")
     if written.schema is not None:
-        console.print(f"wrote {written.schema}, by which editors check the spec", style="dim")
+        console.print(f"wrote {written.schema}, which editors use to check the spec", style="dim")
     draft = written.draft
     if draft.read_as is not None:
         console.print(f"read as: {draft.read_as}")

@@ -112,7 +112,7 @@ def finalize(
     home: HomeOption = None,
     storage: StorageOption = None,
 ) -> None:
-    """Retrain one trial, evaluate it on the test set, save the model.
+    """Retrain one trial, evaluate it on the test set, and save the model.
 
     The test set can be opened only once, unless you pass --again."""
     with importing(*LIBRARIES):
@@ -168,7 +168,7 @@ def predict(
 
 
 def _sync(place: "Home", name: str) -> None:
-    """Export to MLflow what was just written to the ledger; if that fails, only warn."""
+    """Export the latest results from the ledger to MLflow; if that fails, only warn."""
     from study.tracking.sync import sync as sync_study
 
     try:

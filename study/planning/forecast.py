@@ -1,8 +1,8 @@
 """A forecast of the run time of a study, by simulating its rounds with seconds instead of work.
 
-The constants are rough. They are the coordinator's own seconds in a few studies of 60 trials, on the machine where
-`throughput.PYTHON` was measured, which was also doing other work. For other machines, they are scaled by the time that
-Python takes.
+The constants are rough. They were measured in a few studies of 60 trials, on the same machine as `throughput.PYTHON`,
+while it was also doing other work. They are the seconds that the coordinator itself takes. On another machine, they are
+scaled by the speed of Python there.
 """
 
 import heapq
@@ -18,7 +18,7 @@ WORKERS = 0.4  # starting worker processes, and the first task in each
 TRIAL = 0.025  # proposing and recording a trial, and writing its file
 ROUND = 0.001  # reports and commit
 TASK = 0.0014  # overhead of a task in a worker process: sending the state there and back
-SIMULATED = 500  # maximum number of simulated trials; the time of more is extrapolated
+SIMULATED = 500  # maximum number of simulated trials; the time of further trials is extrapolated
 
 # The share of the total work that remains with each pruner. The share of `median` is an average over three studies of
 # 60 trials (0.61 on digits, 0.76 on breast_cancer, 0.95 on planar_flower); the others are assumed, not measured.
@@ -37,7 +37,7 @@ KEPT_BY_OTHERS = 1.0  # nothing is known about registered pruners
 
 @dataclass(frozen=True)
 class Course:
-    """The expected training of one trial: the number of its chunks, and the seconds of all of them together."""
+    """The expected training run of one trial: its number of chunks, and the seconds of all of them together."""
 
     chunks: int
     seconds: float
@@ -56,13 +56,13 @@ def expected_seconds(
     """Return the expected seconds of a whole run, excluding the reading of data.
 
     Args:
-        courses: expected trainings, which are used cyclically.
+        courses: expected training runs, used cyclically.
         trials: number of trials.
         jobs: number of worker processes.
         in_flight: number of trials open at the same time.
         cores: number of cores that all processes share.
         slowness: time that Python takes on this machine, relative to the one where the constants were measured.
-        confirm: seconds of each training that follows the search.
+        confirm: seconds of each training run after the search.
     """
     count = min(trials, SIMULATED)
     share = trials / count
@@ -81,7 +81,7 @@ def _search(courses: Sequence[Course], trials: int, jobs: int, in_flight: int, s
     task = TASK * slowness if jobs > 1 else 0.0
     places = slots_of_groups(in_flight)
     groups = len(places)
-    left: list[list[tuple[int, float]]] = [[] for _ in range(groups)]  # of open trials: chunks left, seconds of one
+    left: list[list[tuple[int, float]]] = [[] for _ in range(groups)]  # per open trial: chunks left, seconds of one
     ready = [0.0] * groups  # when the chunks of a group are done
     free = [0.0] * jobs
     now, asked, turn = 0.0, 0, 0

@@ -48,7 +48,7 @@ def make_plan(study: Path | DeclaredSpec, jobs: int | None = None) -> Plan:
 
     Args:
         study: a spec, or its path.
-        jobs: a number of jobs to forecast the time for, besides 1, 2, 4, … up to one per core.
+        jobs: an additional number of jobs for which to forecast the time, besides 1, 2, 4, … up to one per core.
 
     Raises:
         UserError: the spec or the data cannot be used, or no network is within max_parameters.
@@ -168,10 +168,10 @@ def _assemble(
 
 
 def _confirm_seconds(objective: Objective, trials: Sequence[DrawnTrial], rates: Rates) -> list[float]:
-    """Return the expected seconds of each training that follows the search.
+    """Return the expected seconds of each training run after the search.
 
     The best configurations tend to be expensive: those of digits, breast_cancer and planar_flower took 2.4, 2.4 and 1.5
-    times as long as random ones. They are therefore assumed to cost as much as the most expensive quarter of these.
+    times as long as random ones. They are therefore assumed to cost as much as the most expensive quarter of `trials`.
     """
     confirm, folds = objective.spec.confirm, len(objective.datasets)
     if confirm is None:
@@ -183,7 +183,7 @@ def _confirm_seconds(objective: Objective, trials: Sequence[DrawnTrial], rates: 
 
 
 def _count_trials(spec: Spec, mean_work: float) -> int:
-    """Return the expected number of trials: fewer than asked for if configurations or work run out."""
+    """Return the expected number of trials: fewer than requested if the configurations or the work run out."""
     limits = [spec.search.trials]
     size = space_size(spec.space)
     if size is not None:

@@ -1,4 +1,4 @@
-"""What a plan holds: the data, the space, the work, and what this machine makes of them."""
+"""The content of a plan: the data, the space, the work, and estimates for this machine."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -42,14 +42,14 @@ class Plan(Record):
         sampler, pruner: their names.
         parameters: number of weights and biases of a network.
         work: units of work of a trial that is not pruned.
-        seconds: seconds of one core for a trial that is not pruned.
+        seconds: seconds of CPU time for a trial that is not pruned.
         total_work: expected units of work, with pruning.
         kept: share of the work that usually remains with the pruner.
         worker_memory: maximum bytes of one worker process.
         trial_disk, disk: bytes that one trial and the whole study add to the home.
         cores: number of cores that this process may use.
         times: expected seconds of a run, including [confirm], by number of jobs.
-        confirm: seconds of one core for [confirm].
+        confirm: seconds of CPU time for [confirm].
         raised: expected seconds with one job per core and as many trials in flight; None unless there are more cores
             than trials in flight.
         speed: measured units of work per second, on one core.

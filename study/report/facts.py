@@ -32,7 +32,7 @@ class KeptStudy:
         spec: text of the spec; None if the ledger has none.
         folder: folder to which paths in the spec are relative; None means the current one.
         fingerprint: fingerprint of the data at the start of the study; None if the ledger has none.
-        raised: number of trials that was given by --trials; 0 if it is that of the spec.
+        raised: number of trials set by --trials; 0 if the number in the spec applies.
         version: version of this package at the start of the study.
         versions: versions of all packages at the start of the study.
         cautions: data warnings at the start of the study; None if the ledger has none.

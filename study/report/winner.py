@@ -23,7 +23,7 @@ from study.spec import Spec
 
 SHOWN = 1500  # maximum number of examples in a chart
 COLUMNS, ROWS = 160, 120  # size of the grid on which a decision boundary is computed
-LEVELS = 7  # number of levels of a predicted number
+LEVELS = 7  # number of levels into which predicted numbers are divided
 
 Floats = npt.NDArray[np.float64]
 Whole = npt.NDArray[np.int64]

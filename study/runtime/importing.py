@@ -66,7 +66,7 @@ def _check_room(libraries: Sequence[str]) -> None:
     except OSError:
         raise MachineError(
             f"importing {', '.join(libraries)} with {threads} threads needs {needed} MB of memory, more than is left;\n"
-            f"{REMEDY}; OPENBLAS_NUM_THREADS=1 needs less"
+            f"{REMEDY}, or set OPENBLAS_NUM_THREADS=1 to use less"
         ) from None
 
 
@@ -81,7 +81,7 @@ def _blas_threads() -> int:
 
 @contextmanager
 def _watched() -> Iterator[None]:
-    """Terminate this process if memory is limited and the block does not end; only in processes of the command line."""
+    """Terminate this process if memory is limited and the block does not end; only for the command line."""
     is_limited = resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY
     if not (is_limited and signals.are_raised()) or sys.stderr is None:
         yield

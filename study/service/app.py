@@ -67,7 +67,7 @@ def create_app(service: Service) -> ASGIApp:
 
 
 async def _failed(request: Request, error: Exception) -> Response:
-    """Answer after an internal error, whose traceback is in the server's log."""
+    """Return the response to an internal error, whose traceback is in the server's log."""
     log.error("%s %r failed: %s", request.method, request.url.path[:200], type(error).__name__)
     return Problem(500, "internal error; see the server's log for details").response()
 

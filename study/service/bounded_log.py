@@ -1,4 +1,4 @@
-"""A rate-limited log: at most so many lines of each kind are written per minute; further lines are only counted."""
+"""A rate-limited log: at most `MOST` lines of each kind are written per minute; further lines are only counted."""
 
 import logging
 import time

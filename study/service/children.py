@@ -52,7 +52,7 @@ def is_alive(lock: Path) -> bool:
 
 
 def interrupt(lock: Path) -> None:
-    """Ask the process that holds a lock to stop, by SIGTERM."""
+    """Ask the process that holds a lock to stop, with SIGTERM."""
     pid = _pid(lock)
     if pid is not None:
         with contextlib.suppress(ProcessLookupError):

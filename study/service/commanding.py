@@ -1,4 +1,4 @@
-"""Run the slow commands that read data (report, finalize, predict) in processes of their own.
+"""Run the slow commands that read data (report, finalize, predict) in separate processes.
 
 A model or a table that crashes a command therefore does not crash the server, which answers other requests meanwhile.
 """

@@ -1,7 +1,7 @@
 """The limit on open connections, and which connection is closed to make room for a new one.
 
 A connection is open long before its request presents a token, so one client must not be able to block the others. The
-connection that is closed is idle, and the oldest one of the address that has the most idle connections.
+connection to close is the oldest idle one of the address that has the most idle connections.
 """
 
 import resource

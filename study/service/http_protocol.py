@@ -121,7 +121,7 @@ class BoundedHttp(HttpToolsProtocol):
         return self.cycle is None or self.cycle.response_complete
 
     def _expect(self, seconds: float) -> None:
-        """Set the deadline of the client to so many seconds from now."""
+        """Set the deadline of the client, in seconds from now."""
         self._stop_expecting()
         self._late_at = self.loop.time() + seconds
         self._late = self.loop.call_later(seconds, self._check_late)

@@ -21,7 +21,7 @@ class Limits:
     Attributes:
         trials, iterations, depth, units, batch: maximum value in a spec.
         examples: maximum number of generated examples.
-        upload: maximum size in bytes of one uploaded file, and of a table to predict.
+        upload: maximum size in bytes of one uploaded file, and of a table for prediction.
         uploads: maximum size in bytes of all uploaded files together.
     """
 

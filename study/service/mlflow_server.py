@@ -57,7 +57,7 @@ class MlflowServer:
         self.address = f"http://127.0.0.1:{port}"
 
     def _make_store(self) -> None:
-        """Create the store before anything opens it. This imports MLflow, which is slow, only if it is necessary."""
+        """Create the store before anything opens it. This imports MLflow, which is slow, only if necessary."""
         if self.home.mlflow_database.exists():
             make_store(self.home)
             return

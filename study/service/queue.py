@@ -107,7 +107,7 @@ class Queue:
             return _from(database.execute(made.returning(*self._columns)).one()), True
 
     def claim(self, is_left: Callable[[Submission], bool]) -> Submission | None:
-        """Mark the first waiting submission for which `is_left` is False as running and return it; None if none is."""
+        """Mark the first waiting submission for which `is_left` is False as running and return it, or return None."""
         with self._transaction() as database:
             for submission in self._waiting(database):
                 if not is_left(submission):

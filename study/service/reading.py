@@ -159,7 +159,7 @@ class StudyReader:
     def _notice(self, *submissions: Submission) -> None:
         """Discard the cached stamps of a database's ledgers if a submission has changed state.
 
-        Otherwise, a complete study could be shown with the trials of half a second ago."""
+        Otherwise, a complete study could be shown with trials that are half a second out of date."""
         states = {each.name: (each.id, each.state) for each in submissions}
         if not states.items() <= self._noticed.items():
             self._noticed |= states
@@ -264,7 +264,7 @@ def describe(submission: Submission) -> SubmissionAnswer:
 
 
 def _state(short: _Short | None, submission: Submission | None) -> StudyState:
-    """Return the state of a study: that of its latest submission, unless it was resumed outside the service since."""
+    """Return the state of a study: that of its latest submission, unless it has since been resumed elsewhere."""
     ledger: StudyState | None = None
     if short is not None:
         ledger = "complete" if short.state == "complete" else "running" if short.state == "running" else "interrupted"

@@ -35,7 +35,7 @@ from study.text.records import Json, to_json
 
 LOG_BYTES = 1 << 20  # maximum number of bytes of a log in one response
 _TABLE: dict[str, Json] = {"type": "object"}
-# The minimum of a spec. The content of its tables is documented in docs/spec.md and docs/data.md and checked later.
+# The required parts of a spec. Its tables are documented in docs/spec.md and docs/data.md, and are checked later.
 SPEC_SCHEMA: dict[str, Json] = {
     "type": "object",
     "required": ["name", "data", "space"],
@@ -93,7 +93,7 @@ def study_routes(service: Service) -> APIRouter:
         request: Request,
         data: Annotated[
             Literal["folders", "uploads"],
-            Query(description="Where to find relative data files: in the server's folders, or in the uploads by name."),
+            Query(description="Where to look for data files: in the server's folders, or by name among the uploads."),
         ] = "folders",
         idempotency_key: Annotated[
             str | None, Header(pattern="^[!-~]{1,200}$", description="A repeated key returns the first submission.")

@@ -118,7 +118,7 @@ class Runner(threading.Thread):
         self._wake.set()
 
     def stop(self) -> None:
-        """Interrupt the running studies and wait until they have ended. The queue keeps them as running for later."""
+        """Interrupt the running studies and wait until they have ended. They stay in the queue to be resumed."""
         self._stopping.set()
         self.wake()
         if self.is_alive():
@@ -187,14 +187,14 @@ class Runner(threading.Thread):
         return True
 
     def _is_left(self, submission: Submission) -> bool:
-        """Return True to leave a waiting study for now: it runs already, or only another server has its data files."""
+        """Return True to leave a study waiting: it is already running, or only another server has its data files."""
         shared = self.home.storage is not None
         if shared and not all(Path(target).exists() for target in submission.links.values()):
             return True
         return self._is_busy(submission.name)
 
     def _is_busy(self, name: str) -> bool:
-        """Return True if another process runs a study: of an earlier server, in a terminal, or on another machine."""
+        """Return True if a process of an earlier server, a terminal or another machine runs a study."""
         return children.is_alive(StudyFiles(self.home, name).lock) or holding.is_held(self.home.folder(name), name)
 
     def _status(self, submission: Submission, code: int) -> ExitStatus:

@@ -59,7 +59,7 @@ class StudyLine(_Answer):
     metric: str | None
     direction: Literal["maximize", "minimize"] | None
     version: int = Field(description="Grows with the ledger; at the same version, nothing has changed.")
-    mlflow: str | None = Field(description="URL of its page in MLflow, on the server's own machine.")
+    mlflow: str | None = Field(description="URL of the study in MLflow, on the server's own machine.")
     submission: SubmissionAnswer | None
 
 
@@ -70,11 +70,11 @@ class Studies(_Answer):
 
 
 class ChoiceAnswer(_Answer):
-    """Numbers of the chosen trials."""
+    """Numbers of the selected trials."""
 
-    best: int | None = Field(description="Best value on dev in the search.")
-    confirmed: int | None = Field(description="Best value on fresh seeds, from `study confirm`.")
-    recommended: int | None = Field(description="Cheapest not significantly different from the confirmed trial.")
+    best: int | None = Field(description="Trial with the best value on dev in the search.")
+    confirmed: int | None = Field(description="Trial with the best value on fresh seeds, from `study confirm`.")
+    recommended: int | None = Field(description="Cheapest trial not significantly different from the confirmed one.")
     outdated: bool = Field(description="Trials were added after the confirmation.")
 
 

@@ -7,10 +7,10 @@ from html import escape
 from study.text.colors import DARK, LIGHT
 from study.text.printable import printable
 
-_BOX = 120, 14  # pixels, of a drawn interval
-_EDGE = 6  # pixels left free at both ends of it
+_BOX = 120, 14  # width and height of a drawn interval, in pixels
+_EDGE = 6  # margin at each end of the interval, in pixels
 _USED = ("ground", "raised", "line", "grid", "text", "quiet", "complete", "best")
-# The page's own theme wins over that of the system: JupyterLab, VS Code, Colab.
+# The theme of the page (JupyterLab, VS Code, Colab) takes precedence over that of the system.
 _LIGHT_PAGES = ('body[data-jp-theme-light="true"]', "body.vscode-light", 'html[theme="light"]')
 _DARK_PAGES = ('body[data-jp-theme-light="false"]', "body.vscode-dark", 'html[theme="dark"]')
 _RULES = """
@@ -53,8 +53,8 @@ class CardTable:
 
     Attributes:
         rows: cells; the first of each row is its heading.
-        columns: headings of the columns; none in a table of facts, whose rows are a name and a value.
-        strong: place of the row that stands out.
+        columns: headings of the columns; empty for a table of facts, in which each row is a name and a value.
+        strong: index of the highlighted row.
     """
 
     rows: Sequence[tuple[str | Interval, ...]]
@@ -65,7 +65,7 @@ class CardTable:
 
 @dataclass(frozen=True)
 class Card:
-    """A title, notes, and tables without a column of headings or with one."""
+    """A title, notes and tables."""
 
     title: str
     notes: tuple[str, ...] = ()
@@ -79,7 +79,7 @@ class Card:
 
 
 def wrap(content: str) -> str:
-    """Return HTML as the content of a card, with the style of cards."""
+    """Wrap HTML in the frame and the style of a card."""
     return f'<div class="study-card"><style>{_style()}</style>{content}</div>'
 
 

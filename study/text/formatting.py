@@ -43,7 +43,7 @@ def signed(values: Sequence[float | None], digits: int = DIGITS) -> list[str]:
 
 
 def figure(value: float, digits: int = DIGITS) -> str:
-    """Format a number with so many significant digits, with commas, or as 1.2e-05 if it is very small or large."""
+    """Format a number with `digits` significant digits and commas, or as 1.2e-05 if it is very small or large."""
     if not math.isfinite(value) or not _SMALL <= abs(value) < _SCIENTIFIC:
         return f"{value:.{digits}g}"
     text = f"{value:,.{max(0, digits - 1 - math.floor(math.log10(abs(value))))}f}"
@@ -51,14 +51,14 @@ def figure(value: float, digits: int = DIGITS) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return a time as people say it: "40 seconds", "3 minutes", "2.5 hours"."""
+    """Return a duration in words, such as "40 seconds", "3 minutes" or "2.5 hours"."""
     if seconds < 120:
         return counted(round(seconds), "second")
     return f"{seconds / 60:.0f} minutes" if seconds < 7200 else f"{seconds / 3600:.1f} hours"
 
 
 def byte_count(count: float) -> str:
-    """Return a number of bytes in the unit that suits it."""
+    """Return a number of bytes in a suitable unit."""
     for unit in ("B", "KB", "MB", "GB"):
         if count < 1000:
             return f"{count:.0f} {unit}"
@@ -67,7 +67,7 @@ def byte_count(count: float) -> str:
 
 
 def plain(value: object) -> str:
-    """Return a cell of a table: a number with four digits that count, other values as text, "" for None."""
+    """Return a cell of a table: a number with four significant digits, another value as text, and "" for None."""
     if value is None:
         return ""
     return figure(value) if isinstance(value, float) else str(value)

@@ -1,6 +1,6 @@
 """Escape text for Markdown, so that names, labels and descriptions are never interpreted as markup.
 
-Characters are escaped by a backslash if all renderers support it, and by an entity otherwise.
+Characters are escaped with a backslash if all renderers support it, and with an entity otherwise.
 """
 
 import re
@@ -11,7 +11,7 @@ from study.text.printable import printable
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 _SIGNS = re.compile(r"[\\`*\[\]#|~$&<>]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")  # not an underscore within a word
 _ITEM = re.compile(r"^(\s*)(?:(\d{1,9})([.)])(?=\s|$)|([-+=])(?=[\s+=-]|$))")  # starts a list, a rule or a heading
-_SAFE = "/#?=&%:~.-_"  # safe characters in a URL, without the parentheses, which would end it
+_SAFE = "/#?=&%:~.-_"  # characters that are safe in a URL; parentheses are not, since they would end the link
 
 
 class Markdown(str):

@@ -22,9 +22,9 @@ IF_ANY = {"if_any": True}
 
 
 class Record:
-    """A frozen dataclass that is handed to the user, who prints it, displays it in a notebook, or converts it.
+    """A frozen dataclass that a user can print, display in a notebook, or convert to a dictionary.
 
-    Subclasses are declared with `repr=False` and define `_lines`; those with figures to show also define `_tables`.
+    Subclasses are declared with `repr=False` and define `_lines`; those with tables to show also define `_tables`.
     """
 
     def to_dict(self) -> "dict[str, Json]":
@@ -32,7 +32,7 @@ class Record:
         return to_json(cast("DataclassInstance", self))
 
     def _lines(self) -> tuple[str, ...]:
-        """Return one to three lines that say what the record holds."""
+        """Return one to three lines that describe the record."""
         raise NotImplementedError
 
     def _tables(self) -> tuple[CardTable, ...]:
@@ -53,7 +53,7 @@ def key_of(each: "Field[object]") -> str:
 
 
 def to_json(record: "DataclassInstance") -> dict[str, Json]:
-    """Return a record as a JSON object. Numbers that are not finite, which JSON does not have, become null."""
+    """Return a record as a JSON object. Numbers that are not finite, which JSON cannot represent, become null."""
     plain = {}
     for each in fields(record):
         value = getattr(record, each.name)
@@ -63,7 +63,7 @@ def to_json(record: "DataclassInstance") -> dict[str, Json]:
 
 
 def properties_of(kind: type) -> tuple[str, ...]:
-    """Return the properties that are also keys in JSON, which a record lists in JSON_PROPERTIES."""
+    """Return the names of the properties that are also written to JSON, as listed in JSON_PROPERTIES."""
     return getattr(kind, "JSON_PROPERTIES", ())
 
 

@@ -15,7 +15,7 @@ from urllib.parse import quote, quote_plus, unquote, unquote_plus
 
 MASK = "***"
 SHORTEST = 4  # minimum length of a secret that is masked in text; a shorter one would mask parts of ordinary words
-# Parameters of libpq and SQLAlchemy whose values may be shown. `options` is not one, since it may contain anything.
+# Parameters of libpq and SQLAlchemy whose values may be shown. `options` is not included: it may contain anything.
 # fmt: off
 _HARMLESS = frozenset({
     "application_name", "channel_binding", "charset", "client_encoding", "connect_timeout", "dbname",
@@ -47,7 +47,7 @@ _SEPARATORS = re.compile(r"[\s/?#@:]+")  # where a parser splits a secret that i
 
 
 class _Parsed(NamedTuple):
-    """A redacted address, and the secrets in it as they are written there."""
+    """A redacted address, and its secrets as they appear in it."""
 
     shown: str
     secrets: list[str]
@@ -62,7 +62,7 @@ def redact(text: str, *addresses: str | None) -> str:
     """Return a text in which the secrets of addresses and of the environment are masked, and URLs are redacted.
 
     Args:
-        text: message, such as the one of a library.
+        text: message, such as one from a library.
         addresses: addresses to which the message may refer; None is ignored.
     """
     for secret in sorted(_secrets(addresses), key=len, reverse=True):

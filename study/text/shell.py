@@ -35,7 +35,11 @@ def is_place_given() -> bool:
 
 @contextmanager
 def running_with(options: Mapping[str, object]) -> Iterator[None]:
-    """Make `next_command` append the place among these options (by parameter name) while the block runs."""
+    """While the block runs, make `next_command` append those of these options that determine the place.
+
+    Args:
+        options: values of the running command's options, by parameter name.
+    """
     words: list[str] = []
     for name in _PLACES:
         value = options.get(name)

@@ -33,7 +33,7 @@ FEWER = {
 # What a page says that comes of its commands.
 PROMISED = {
     "README.md": ["wrote wine.toml", "wine: "],
-    "home.md": ["has runs of 4 trials; 4 were written now", "trial 3 complete"],
+    "home.md": ["has runs for 4 trials; 4 were newly written", "trial 3 complete"],
     "report.md": ["mlruns/studies/digits/report.html", "digits.html", "report.md", '"trials"'],
     "service.md": ["digits"],
 }

@@ -151,7 +151,7 @@ def test_the_tutorial_runs_line_by_line_from_the_wheel_and_prints_what_it_shows(
     assert '"predictions"' in (folder / "answer.json").read_text()
     assert "<html" in (folder / "report.html").read_text(encoding="utf-8")
     assert "MLflow is serving at http://127.0.0.1:5000" in done.stdout
-    assert "has runs of 60 trials" in done.stdout  # study sync, of docs/tracking.md
+    assert "has runs for 60 trials" in done.stdout  # study sync, of docs/tracking.md
 
 
 def tutorial_commands() -> list[str]:

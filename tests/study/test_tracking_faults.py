@@ -279,7 +279,7 @@ def test_runs_deleted_duplicated_or_left_running_are_repaired(finished: Path, tm
     done = run_study("sync", "small", "--home", home)
     moved = f"study: {home} was moved or copied; the paths of its artifacts in MLflow were updated\n"
     assert (done.returncode, done.stderr) == (0, moved)
-    assert "2 were written now" in done.stdout
+    assert "2 were newly written" in done.stdout
     assert_whole(home)
 
 
