@@ -81,7 +81,7 @@ class Chart:
         marks: marks from back to front.
         legend: (style, text) of each entry.
         caption: how to read the chart.
-        usage: what a pointer can do in a page that responds to it.
+        usage: how to use the chart with a pointer, for an interactive page.
         tall: height in rem.
         lined: draw grid lines at the ticks of the x axis and of the y axis.
     """

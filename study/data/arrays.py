@@ -161,7 +161,7 @@ class _Archive:
         h5py = _h5py(self.path)
         with h5py.File(self.path, "r") as file:
             dataset = file[name]
-            # A file from somebody else could otherwise read any file on this machine.
+            # Otherwise, an untrusted file could refer to any other file on this machine.
             if dataset.external or dataset.is_virtual:
                 raise UserError(
                     f"{self.path.name}: {name} stores its data in other files, which is not supported; "

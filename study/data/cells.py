@@ -1,6 +1,6 @@
 """Convert cells of any DataFrame column to text, numbers, Boolean values or dates.
 
-Only this module decides what a missing cell is. A typed cell has the meaning that pandas would give it in a CSV file,
+Only this module decides which cells are missing. A typed cell has the meaning that pandas would give it in a CSV file,
 so a frame and its CSV and Parquet files have the same values.
 """
 

@@ -1,4 +1,4 @@
-"""What the types of a table in memory say of its columns, and text does not, as keys of `[data]`."""
+"""Express the column types of a table in memory, which text cannot represent, as keys of `[data]`."""
 
 from collections.abc import Mapping, Sequence
 
@@ -13,7 +13,7 @@ _KINDS = ("numeric", "categorical", "boolean", "dates", "drop", "ignore")
 
 
 def kinds_of(frame: pd.DataFrame, target: str | None, given: Mapping[str, object]) -> dict[str, object]:
-    """Return the keys of `[data]` that say what the types of a table say, but for columns that `given` names."""
+    """Return the keys of `[data]` that express the column types of a table, except for columns that `given` names."""
     taken = {given.get("group"), given.get("time"), given.get("weight"), target}
     for key in _KINDS:
         names = given.get(key)
@@ -36,7 +36,7 @@ def kinds_of(frame: pd.DataFrame, target: str | None, given: Mapping[str, object
 
 
 def _kind_of(column: pd.Series) -> str:
-    """Return the key of `[data]` that says what the type of a column says; "" where the cells alone say it."""
+    """Return the key of `[data]` that expresses the type of a column, or "" if the cells show it without a key."""
     if isinstance(column.dtype, pd.CategoricalDtype) or _is_dictionary(column.dtype):
         return "categorical"
     if cells.is_truth_typed(column):
@@ -54,7 +54,7 @@ def _is_dictionary(dtype: object) -> bool:
 
 
 def _texts(column: pd.Series) -> "pa.Array | None":
-    """Return the different texts of a column without the space around them; None where a cell is not a string."""
+    """Return the distinct texts of a column without surrounding whitespace, or None if a cell is not a string."""
     values = column.dropna()
     if isinstance(column.dtype, pd.CategoricalDtype):
         values = pd.Series(column.cat.categories)
@@ -66,6 +66,6 @@ def _texts(column: pd.Series) -> "pa.Array | None":
 
 
 def _has_marker(column: pd.Series, markers: Sequence[str]) -> bool:
-    """Whether a cell that is not missing is a string that marks a missing cell in a file."""
+    """Whether any cell that is not missing is a string that would mark a missing cell in a file."""
     texts = _texts(column) if not cells.is_number_typed(column) else None
     return texts is not None and not set(texts.to_pylist()).isdisjoint(markers)

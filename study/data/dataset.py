@@ -108,7 +108,7 @@ class Dataset:
         preprocessing: The fitted scikit-learn transformer from a DataFrame of raw cells to an (m, n_x) matrix.
         dialect: The keys of `[data]` that describe the format of a text file; {} for other sources.
         findings: What was detected and decided, in processing order.
-        metric_reason: Why the default metric is not the usual one of the task, or "".
+        metric_reason: Why the default metric is not the usual one for the task, or "".
     """
 
     source: str
@@ -136,7 +136,7 @@ class Dataset:
 
     @property
     def has_test_set(self) -> bool:
-        """Whether rows are set aside for a test."""
+        """Whether rows are set aside for a test set."""
         return "test" in self.part_fingerprints
 
     @property

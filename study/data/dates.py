@@ -62,7 +62,7 @@ def describe(texts: pa.Array, form: str, day_first: bool | None) -> str:
         texts: At least one text. All texts match the format.
         form: The format.
         day_first: The value from the spec. If it is None, the description mentions the other order of day and month
-            where that fits as well.
+            if that order fits as well.
     """
     if form == ISO:
         texts = texts.filter(pc.invert(pc.match_substring_regex(texts, _ISO_DAY)))

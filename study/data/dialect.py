@@ -43,7 +43,7 @@ class Dialect:
         decimal: The decimal mark.
         skipped: Number of lines before the first row of values, including the header.
         names: Names of the columns.
-        read_as: What was detected, such as "separator semicolon, decimal comma", or "" if the spec sets everything.
+        read_as: The detected values, such as "separator semicolon, decimal comma", or "" if the spec sets them all.
     """
 
     encoding: str
@@ -211,7 +211,7 @@ def _find_separator(lines: list[str], quote: str) -> str:
         widths = [len(row) for row in head.rows]
         numbers = any(COMMA_NUMBER.fullmatch(cell.strip()) for cell in chain(*head.rows))
         evenly = separator in (";", "\t", "|", " ", WHITESPACE) and len(set(widths)) == 1 and numbers
-        # Rounding ignores a few deviating rows. Among equally consistent separators, the one with most cells wins.
+        # Rounding ignores a few deviating rows. Among equally consistent separators, the one with the most cells wins.
         share = round(widths.count(width) / len(widths), 1)
         rank = 2 if separator in USUAL_SEPARATORS else 1 if separator in ODD_SEPARATORS else 0
         score = (evenly, widths[0] == width, share, rank, width)
@@ -268,7 +268,7 @@ def _find_start(lines: list[str], skipped: int, form: Form, spec: DataSpec) -> _
 
 
 def _commented_header(lines: list[str], skipped: int, form: Form) -> _Head | None:
-    """Return the rows from the last comment line on if it names the columns, such as "# x y z" above numbers."""
+    """Return the rows from the last comment line onward if it names the columns, such as "# x y z" above numbers."""
     if not skipped or not (mark := _mark(lines[skipped - 1])):
         return None
     names = lines[skipped - 1].lstrip()[len(mark) :].lstrip(" ")
@@ -295,7 +295,7 @@ def _preamble(head: _Head) -> int:
 
 
 def _lacks_a_cell(rows: list[list[str]]) -> bool:
-    """Whether the first row has one name fewer than there are columns, as in files by R, where row names have none."""
+    """Whether the first row has one name fewer than there are columns, as in files written by R with row names."""
     if len(rows) < 2 or any(is_number(cell.strip()) for cell in rows[0]):
         return False
     return all(len(row) == len(rows[0]) + 1 for row in rows[1:])

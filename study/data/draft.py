@@ -1,4 +1,4 @@
-"""Draft a spec for some data: what was detected in them, as a mapping, and as commented TOML.
+"""Draft a spec for a source of data, both as a mapping and as commented TOML.
 
 Anything that would stop a run, such as text among numbers, is handled by keys, so the spec runs without changes.
 Decisions that are left to the user are described in comments.
@@ -183,7 +183,7 @@ def _open(settings: dict[str, object], base: Path, *, guessed: bool) -> tuple[op
     }
     settings |= {key: value for key, value in raw.dialect.items() if value != usual[key]}
     if raw.dialect.get("header") and any(is_number(str(name)) for name in raw.frame.columns):
-        settings["header"] = True  # with fewer columns, a file to predict for might look as if it had no header
+        settings["header"] = True  # a file for prediction has fewer columns, and might seem to have no header
     return opened, ""
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 
 def equal_rows(frame: pd.DataFrame, columns: Sequence[str]) -> npt.NDArray[np.int64]:
-    """Return a number from 0 for each row, (m,). Rows have the same number if their cells in `columns` are equal.
+    """Return a number for each row, (m,), starting at 0. Rows with equal cells in `columns` have the same number.
 
     Cells are compared as read, not as numbers: 1.0 and 1 are different in a text file.
     """

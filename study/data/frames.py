@@ -9,10 +9,10 @@ from study.errors import UserError
 
 
 def rows_of(data: object) -> pd.DataFrame:
-    """Return rows to predict as a DataFrame: a table, or a matrix (m, n), whose columns are x_0, x_1, ….
+    """Return the rows of a table, or of a matrix (m, n) with the columns x_0, x_1, …, as a DataFrame.
 
     Raises:
-        UserError: they are neither.
+        UserError: If data is neither a table nor a matrix.
     """
     if isinstance(data, pd.DataFrame):
         return data
@@ -35,7 +35,7 @@ def frame_of(data: object) -> pd.DataFrame:
     """Return a table as a pandas DataFrame with a plain index.
 
     Raises:
-        UserError: it is none.
+        UserError: If data is not a table.
     """
     if isinstance(data, pd.DataFrame):
         frame = data
@@ -50,15 +50,15 @@ def frame_of(data: object) -> pd.DataFrame:
             f"data: must be a DataFrame, a pair (X, y) of arrays or the path of a table, got {type(data).__name__}"
         )
     if not isinstance(frame, pd.DataFrame):
-        raise UserError(f"data: must be a table with columns, got {type(data).__name__}; give a DataFrame")
+        raise UserError(f"data: must be a table with columns, got {type(data).__name__}; pass a DataFrame")
     return frame.reset_index(drop=True)
 
 
 def _of_arrow(data: object) -> object:
-    """Return a table of Arrow's, or anything that gives one, as a DataFrame with its types; other data unchanged."""
+    """Return an Arrow table, or an object that exports one, as a DataFrame with its types; other data unchanged."""
     try:
         table = pa.table(data)
-    except pa.ArrowInvalid:  # a column, say
+    except pa.ArrowInvalid:  # for example, a single column
         return data
     columns = [_of_arrow_column(column) for column in table.columns]
     return (
@@ -72,7 +72,7 @@ def _of_arrow_column(column: pa.ChunkedArray) -> pd.Series:
         plain = pa.large_string() if _is_text(kind.value_type) else kind.value_type
         values = [chunk.dictionary.cast(plain).take(chunk.indices) for chunk in column.chunks]
         return _of_arrow_column(pa.chunked_array(values, plain)).astype("category")
-    if _is_text(kind):  # of the kinds of text, pandas knows this one
+    if _is_text(kind):  # the only Arrow type of text that pandas supports here
         column = column.cast(pa.large_string())
     return column.to_pandas(types_mapper=pd.ArrowDtype)
 

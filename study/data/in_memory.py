@@ -1,7 +1,7 @@
-"""Data in memory as a file: a DataFrame, or arrays, with the keys of `[data]` that say what the file cannot.
+"""Convert a DataFrame or arrays in memory to a file, and to keys of `[data]` for types that the file cannot express.
 
-A DataFrame becomes the CSV file that pandas writes of it. What its types say, and text does not, becomes a key: a
-category is `categorical`, Boolean values are `boolean`, moments are `dates`, and a string such as "NA" is kept.
+A DataFrame is written as CSV by pandas. Types that text cannot express become keys: categories become `categorical`,
+Boolean values `boolean`, and timestamps `dates`. A string such as "NA" stays a string, which also requires a key.
 """
 
 import hashlib
@@ -23,8 +23,8 @@ from study.errors import UserError, did_you_mean
 from study.text.formatting import counted
 
 TARGET = "target"
-DIGITS = 16  # of the SHA-256 that names a file
-# How the CSV file is written; nothing has to be found out when it is read.
+DIGITS = 16  # number of digits of the SHA-256 in the name of a file
+# The format of the CSV file, so that nothing needs to be detected when it is read.
 WRITTEN: dict[str, object] = {
     "separator": ",",
     "quote": '"',
@@ -41,13 +41,13 @@ _SINGLE = (str, bytes, int, float, complex, np.generic)
 
 @dataclass(frozen=True, eq=False)
 class MemoryFile:
-    """Data in memory as the content of a file.
+    """The content of a file with data that were in memory.
 
     Attributes:
-        content: of the file.
-        suffix: of its name.
-        target: the column to predict; None where the file has labels of its own.
-        options: keys of `[data]` that belong to it.
+        content: the bytes of the file.
+        suffix: suffix of the name of the file.
+        target: the column to predict; None if the target is guessed, or if the labels are a separate array.
+        options: keys of `[data]` that describe the file.
     """
 
     content: bytes
@@ -61,7 +61,7 @@ class MemoryFile:
         return f"{hashlib.sha256(self.content).hexdigest()[:DIGITS]}{self.suffix}"
 
     def write(self, folder: Path) -> Path:
-        """Write the file to a folder, whole or not at all, unless it is there; return its path."""
+        """Write the file to a folder atomically unless it already exists, and return its path."""
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / self.name
         if not path.exists():
@@ -75,10 +75,10 @@ def file_of(data: object, target: object, given: Mapping[str, object]) -> Memory
     Args:
         data: a pandas or polars DataFrame, or any other table that Arrow or pandas can read; or a pair (X, y).
         target: the name of the column to predict, or its position; None for a pair, or for a guess.
-        given: other keys of `[data]`, which have the last word.
+        given: other keys of `[data]`, which take precedence.
 
     Raises:
-        UserError: the data is not a table of single values, or have no such target.
+        UserError: If the data are not a table of single values, or do not contain the target.
     """
     if isinstance(data, tuple):
         return _file_of_pair(data, target, given)
@@ -92,7 +92,7 @@ def _file_of_pair(data: tuple[object, ...], target: object, given: Mapping[str, 
     if len(data) != 2:
         raise UserError(f"data: a tuple must be a pair (X, y), got {counted(len(data), 'element')}")
     if target is not None and not isinstance(target, str):
-        raise UserError(f"target: must be a name for y, or be left out with a pair (X, y), got {target!r}")
+        raise UserError(f"target: with a pair (X, y), must be a name for y or be omitted, got {target!r}")
     X, y = data[0], _vector(data[1])
     if is_table(X):
         frame = _named(frame_of(X))
@@ -105,7 +105,7 @@ def _file_of_pair(data: tuple[object, ...], target: object, given: Mapping[str, 
         frame = frame.infer_objects() if array.dtype == object else frame
     name = target or str(getattr(data[1], "name", None) or TARGET)
     if name in frame.columns:
-        raise UserError(f"target: X has a column {name!r} too; give y another name with target=")
+        raise UserError(f"target: X also has a column {name!r}; use target= to give y another name")
     _check_lengths(len(frame), len(y))
     _check_columns([*frame.columns, name], given)
     return _csv_of(frame.assign(**{name: y}), name, given)
@@ -113,7 +113,7 @@ def _file_of_pair(data: tuple[object, ...], target: object, given: Mapping[str, 
 
 def _npz_of(X: "np.ndarray", y: pd.Series, target: str | None) -> MemoryFile:
     if target is not None:
-        raise UserError("target: y of images has no name; leave it out")
+        raise UserError("target: labels of images have no name; omit target")
     _check_lengths(len(X), len(y))
     labels = y.to_numpy()
     file = io.BytesIO()
@@ -128,13 +128,15 @@ def _check_lengths(examples: int, labels: int) -> None:
 
 def _array(X: object) -> "np.ndarray":
     if hasattr(X, "toarray"):
-        raise UserError("data: X is a sparse matrix; give a dense one, X.toarray()")
+        raise UserError("data: X is a sparse matrix; pass a dense one, X.toarray()")
     try:
         array = np.asarray(X)
     except ValueError:
         raise UserError("data: X must be a matrix; its rows differ in length") from None
     if array.ndim < 2:
-        raise UserError(f"data: X must have 2 dimensions or more, got {array.ndim}; X.reshape(-1, 1) makes a column")
+        raise UserError(
+            f"data: X must have at least 2 dimensions, got {array.ndim}; for one column, use X.reshape(-1, 1)"
+        )
     _refuse_complex("X", array.dtype)
     return array
 
@@ -153,22 +155,24 @@ def _vector(y: object) -> pd.Series:
 
 
 def _named(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return a table whose columns have names that are text, as its CSV file has them.
+    """Return a table whose column names are text, as in its CSV file.
 
     Raises:
-        UserError: columns have names of several levels, or equal names; or there are too few columns or rows.
+        UserError: If column names have several levels or are not unique, or there are too few columns or rows.
     """
     if isinstance(frame.columns, pd.MultiIndex):
         raise UserError(
-            f"data: columns have names of {frame.columns.nlevels} levels, such as {frame.columns[0]!r}; "
-            "give each a single name"
+            f"data: column names have {frame.columns.nlevels} levels, such as {frame.columns[0]!r}; "
+            "give each column a single name"
         )
     names = [str(name).strip() or f"column_{index}" for index, name in enumerate(frame.columns)]
     double = sorted({name for name in names if names.count(name) > 1})
     if double:
-        raise UserError(f"data: {counted(len(double), 'name')} of columns occur more than once: {_list(double)}")
+        raise UserError(
+            f"data: column names must be unique, got {counted(len(double), 'repeated name')}: {_list(double)}"
+        )
     if len(frame) == 0:
-        raise UserError("data: there are no rows")
+        raise UserError("data: the table has no rows")
     return frame.set_axis(names, axis="columns")
 
 
@@ -177,7 +181,7 @@ def _find_target(columns: Sequence[str], target: object) -> str:
     if isinstance(target, int) and not isinstance(target, bool) and str(target) not in columns:
         if not -len(columns) <= target < len(columns):
             raise UserError(
-                f"target: {target} is not a position of {counted(len(columns), 'column')}; "
+                f"target: position {target} is out of range for {counted(len(columns), 'column')}; "
                 f"use 0 to {len(columns) - 1}, or -1 for the last"
             )
         return columns[target]
@@ -187,10 +191,10 @@ def _find_target(columns: Sequence[str], target: object) -> str:
 
 
 def _check_columns(columns: Sequence[str], given: Mapping[str, object]) -> None:
-    """Check that the columns that keys of `[data]` name are there.
+    """Check that the columns that keys of `[data]` name exist.
 
     Raises:
-        UserError: one of them is not.
+        UserError: If one of them does not exist.
     """
     for key in (*_ROLES, *_LISTS):
         names = given.get(key)
@@ -202,21 +206,23 @@ def _check_columns(columns: Sequence[str], given: Mapping[str, object]) -> None:
 
 def _csv_of(frame: pd.DataFrame, target: str | None, given: Mapping[str, object]) -> MemoryFile:
     if len(frame.columns) < 2:
-        raise UserError("data: there is one column; a study needs a target and at least one other column")
+        raise UserError("data: the table has only one column; a study needs a target and at least one other column")
     columns = {str(name): _plain(frame[name]) for name in frame.columns}
     frame = pd.DataFrame(columns)
     try:
         content = frame.to_csv(index=False, lineterminator="\n").encode()
     except UnicodeEncodeError as error:
-        raise UserError(f"data: {error.object[error.start : error.end]!a} is half a character; remove it") from None
+        raise UserError(
+            f"data: {error.object[error.start : error.end]!a} is a lone surrogate, not a character; remove it"
+        ) from None
     return MemoryFile(content, ".csv", target, WRITTEN | kinds_of(frame, target, given))
 
 
 def _plain(column: pd.Series) -> pd.Series:
-    """Return a column that a CSV file can hold.
+    """Return a column that a CSV file can represent.
 
     Raises:
-        UserError: its cells are complex numbers, or not single values.
+        UserError: If its cells are complex numbers, or not single values.
     """
     name, dtype = str(column.name), column.dtype
     if isinstance(dtype, pd.SparseDtype):
@@ -236,13 +242,15 @@ def _plain(column: pd.Series) -> pd.Series:
 
 def _nested(name: str, kind: str, row: int, value: str) -> UserError:
     where = f" (row {row}: {cells.quoted(value)})" if row else ""
-    return UserError(f"data: column {name!r} holds {kind}, not single values{where}; split it into columns, or drop it")
+    return UserError(
+        f"data: column {name!r} contains {kind}, not single values{where}; split it into columns, or drop it"
+    )
 
 
 def _refuse_complex(what: str, dtype: object) -> None:
     if getattr(dtype, "kind", "") == "c":
         raise UserError(
-            f"data: {what} holds complex numbers; give the real and the imaginary part, or the magnitude, as columns"
+            f"data: {what} contains complex numbers; pass the real and imaginary parts, or the magnitude, as columns"
         )
 
 

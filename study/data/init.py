@@ -1,4 +1,4 @@
-"""The work of `study init`: write a drafted spec next to the table of a user, and its schema for editors.
+"""The work of `study init`: write a drafted spec next to a user's table, with its schema for editors.
 
 The first line of the spec names the schema by a relative path. That path is valid on every machine that has both files,
 and works offline; a URL or the path of the installed package would not.
@@ -76,7 +76,7 @@ def write_spec(
 
 
 def _schema_path(folder: Path) -> Path | None:
-    """Return where the schema belongs; None if another file has its name."""
+    """Return the path of the schema, or None if another file has its name."""
     path = folder / FILE_NAME
     try:
         ours = not path.exists() or f'"title": "{TITLE}"' in path.read_text(encoding="utf-8")

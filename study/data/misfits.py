@@ -98,7 +98,7 @@ def find_misfits(
     bad: npt.NDArray[np.bool_],
     rows: npt.NDArray[np.int64] | None = None,
 ) -> Misfits:
-    """Return the misfits of a column that has at least one.
+    """Return the misfits of a column that contains at least one.
 
     Args:
         column: The cells as read.

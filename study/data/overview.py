@@ -65,8 +65,8 @@ class DataSummary:
         notes: Everything detected and decided.
         fingerprint: Hexadecimal SHA-256 of the data.
         folds: Number of (train, dev) examples in each fold; () without folds.
-        metric_reason: Why the default metric is not the usual one of the task, or "".
-        task_reason: Why this is the task.
+        metric_reason: Why the default metric is not the usual one for the task, or "".
+        task_reason: Why this task was chosen.
         decisions: What was detected or decided to read the table, one line each.
     """
 

@@ -71,7 +71,7 @@ def _read(path: Path, schema: pa.Schema, rows: int) -> pa.Table:
     Room(path).check(f"the table of {counted(rows, 'row')}", rows * width)
     texts = [column.name for column in schema if _is_text(column.type)]
     try:
-        # Texts stay dictionary-encoded, in which repeated texts need little memory, until their total size is known.
+        # Texts stay dictionary-encoded until their total size is known, so that repeated texts need little memory.
         return _read_batches(path, rows * width, BATCH, texts)
     except (pa.ArrowNotImplementedError, OSError):  # delta-encoded texts
         return _read_batches(path, rows * width, FEW)

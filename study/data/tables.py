@@ -24,7 +24,7 @@ from study.spec.data import DataSpec
 from study.text.formatting import counted
 from study.text.records import Json
 
-_BYTES_A_CELL = 9  # of an Arrow column, in addition to the text
+_BYTES_A_CELL = 9  # bytes per cell of an Arrow column, in addition to the text
 
 
 @dataclass(frozen=True, eq=False)

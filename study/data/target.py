@@ -33,7 +33,7 @@ class Target:
         rows: Row numbers in the source, (m,).
         classes: Names of the classes; () for regression.
         notes: What was detected, one line each.
-        task_reason: Why this is the task.
+        task_reason: Why this task was chosen.
     """
 
     task: Task
@@ -53,7 +53,7 @@ class Target:
 
     @property
     def metric_reason(self) -> str:
-        """Why the default metric is not the usual one of the task, or "" if it is."""
+        """Why the default metric is not the usual one for the task, or "" if it is."""
         if self.default_metric != "balanced_accuracy":
             return ""
         counts = np.bincount(self.codes.astype(np.int64), minlength=len(self.classes))

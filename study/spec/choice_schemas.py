@@ -1,7 +1,7 @@
 """JSON Schemas of names, which pydantic cannot derive from their validators.
 
 An instance is part of an annotated type, such as `Annotated[str, Named(BUILT_IN_SAMPLERS, SAMPLERS)]`. It reads the
-registry when a schema is made, so the schema offers what is registered then.
+registry when a schema is generated, so the schema offers the names that are registered at that time.
 """
 
 from collections.abc import Iterable
@@ -36,11 +36,11 @@ class Named:
 
 @dataclass(frozen=True)
 class NamedChoices:
-    """A name, or a list of different ones to choose from.
+    """A name, or a list of distinct names to choose from.
 
     Attributes:
         known: the names that a schema offers.
-        pattern: of other names that may be registered; None if there can be no others.
+        pattern: pattern of other names that may be registered; None if no other names are valid.
     """
 
     known: Iterable[str]
@@ -74,7 +74,7 @@ def name_schema(known: Iterable[str], pattern: str | None, kind: str | None = No
 
     Args:
         known: the names that are offered.
-        pattern: of other names that are valid; None if there are none.
+        pattern: pattern of other valid names; None if no other names are valid.
         kind: kind of extension that the names refer to, kept under KIND.
     """
     names: dict[str, Any] = {"enum": list(known)} | ({} if kind is None else {KIND: kind})
@@ -82,5 +82,5 @@ def name_schema(known: Iterable[str], pattern: str | None, kind: str | None = No
 
 
 def list_of(one: dict[str, Any]) -> dict[str, Any]:
-    """Return the schema of a list of different values, at least one."""
+    """Return the schema of a non-empty list of distinct values."""
     return {"type": "array", "items": one, "minItems": 1, "uniqueItems": True}

@@ -124,8 +124,8 @@ class DataSpec(BaseModel):
     )
     keep_na: Names = Field(
         default=(),
-        description="Columns in which NA, NaN, null, ? and the other built-in markers are ordinary values. Only empty "
-        "cells are missing there. The target may be listed.",
+        description="Columns in which NA, NaN, null, ? and the other built-in markers are ordinary values. In "
+        "these columns, only empty cells are missing. The target may be listed.",
     )
     scale: Literal["standard", "minmax", "robust", "none"] | None = Field(
         default=None,

@@ -1,4 +1,4 @@
-"""The registered extensions that a spec names: what a ledger keeps of them, and what a later process must register."""
+"""The registered extensions that a spec names: their records in a ledger, and the check that a process has them."""
 
 import functools
 import inspect
@@ -24,10 +24,11 @@ class ExtensionRecord(TypedDict):
     """A registered extension.
 
     Attributes:
-        kind, name: such as "metric" and the name that the spec uses.
-        module: that defines it.
-        package: that registered it, with its version; None if a program did.
-        version: of a metric, as it was registered.
+        kind: kind of extension, such as "metric".
+        name: name that the spec uses.
+        module: module that defines the extension.
+        package: package that registered it, with its version; None if a program registered it.
+        version: version of a metric, as registered.
     """
 
     kind: str
@@ -52,10 +53,10 @@ def describe_extensions(spec: Spec) -> list[ExtensionRecord]:
 
 
 def require_extensions(records: Sequence[ExtensionRecord], study: str) -> None:
-    """Check that this process has the extensions of a study, which installed packages may register now.
+    """Check that this process has the extensions of a study. Those of installed packages are registered if necessary.
 
     Raises:
-        UserError: one is not registered, is broken, or has another version than in the study.
+        UserError: if one is not registered, is broken, or has a different version than in the study.
     """
     for record in records:
         kind, name = record["kind"], record["name"]
@@ -69,7 +70,7 @@ def require_extensions(records: Sequence[ExtensionRecord], study: str) -> None:
         version = getattr(_REGISTRIES[kind][name], "version", None)
         if record.get("version", version) != version:
             raise UserError(
-                f"{place} of version {record['version']!r}, and version {version!r} is registered; "
+                f"{place} of version {record['version']!r}, but version {version!r} is registered; "
                 f"register version {record['version']!r}, or run a new study"
             )
 

@@ -1,7 +1,7 @@
 """Samplers, pruners and data sources that a program registers and a spec can then name.
 
-A spec only names them. A program registers an extension before it reads such a spec, for example to resume a study.
-Or an installed package declares it as an entry point (`study.spec.plugins`).
+A spec contains only their names. A program registers an extension before it reads such a spec, for example to resume a
+study. Alternatively, an installed package declares it as an entry point (`study.spec.plugins`).
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Extensions that installed packages bring by entry points, found by the name that a spec gives.
+"""Extensions that installed packages provide through entry points, found by the name in a spec.
 
 A package declares an extension in the group of its kind, such as `study.metrics`, under the name that specs use. The
 entry point is an entry to register (such as an `engine.Metric`), a function that registers it when it is called, or a
@@ -78,5 +78,5 @@ def _load(registry: Registry[Any], point: EntryPoint) -> None:
 
 
 def names_for_remedy(registry: Registry[Any], others: Iterable[str] = ()) -> list[str]:
-    """Return all names that a spec can use for an extension of a kind, with other valid names in front."""
+    """Return all names that a spec can use for an extension of a kind, preceded by other valid names."""
     return [*others, *registry, *offered_names(registry.kind)]

@@ -53,7 +53,7 @@ class DeclaredSpec:
     Attributes:
         spec: the records.
         text: the TOML that declares it.
-        base: the folder that data files of the spec are relative to.
+        base: the folder to which paths of data files are relative.
         place: the name of the spec in messages, such as its path.
     """
 
@@ -141,7 +141,7 @@ def check_spec(table: Mapping[str, object], place: str, *, recorded: bool = Fals
 
 
 def _check_form(text: str, place: str) -> None:
-    """Reject text that no spec needs before it is parsed: tomllib takes quadratic time and memory on dotted keys.
+    """Before parsing, reject text that no spec needs, since tomllib takes quadratic time and memory on dotted keys.
 
     Raises:
         UserError: If the text, a key or a number is too long, or the nesting is too deep.
@@ -182,7 +182,7 @@ def check_table(name: str, table: Mapping[str, object], place: str = "") -> None
 
 
 def _explain(error: ValidationError, place: str, within: tuple[str, ...] = ()) -> SpecError:
-    """Return the first mistake, and the number of further mistakes; within: the keys that lead to what was checked."""
+    """Return the first mistake, and the number of further ones; within: the keys that lead to the checked table."""
     mistakes = sorted(error.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden")
     first = mistakes[0]
     path = (*within, *(str(part) for part in first["loc"] if _is_key(part)))

@@ -1,7 +1,7 @@
 """The JSON Schema of a spec, for editors that complete and check TOML.
 
-It is of draft 7, the newest draft that Taplo and Even Better TOML support in full, and has no references, which such
-editors resolve in different ways. Rules that span several keys are left to `parse_spec`.
+It uses draft 7, the newest draft that Taplo and Even Better TOML fully support, and has no references, since such
+editors resolve them in different ways. Rules that span several keys are left to `parse_spec`.
 """
 
 import json
@@ -15,11 +15,11 @@ from study.spec.whole import Spec
 DIALECT = "http://json-schema.org/draft-07/schema#"
 TITLE = "The spec of a study"
 FILE_NAME = "study.schema.json"
-"""The file beside a drafted spec that has the schema."""
+"""The name of the schema file, which is written next to a drafted spec."""
 
 _TABLES = {
     "data": "Where examples come from, and how they are split and prepared.",
-    "space": "What is searched: for each hyperparameter a range, a list of choices, or one value.",
+    "space": "The search space: a range, a list of choices or a fixed value for each hyperparameter.",
     "search": "How long the search takes, and how configurations are proposed and compared.",
     "confirm": "Retrain the best configurations after the search, on fresh seeds.",
 }
@@ -41,7 +41,12 @@ def spec_schema(*, installed: bool = True) -> dict[str, Any]:
         if isinstance(key.get("default"), list):
             (key["default"],) = key["default"]
     tables["data"]["properties"]["source"] |= _source()
-    return {"$schema": DIALECT, "title": TITLE, **found, "description": "One declared study: data, space and search."}
+    return {
+        "$schema": DIALECT,
+        "title": TITLE,
+        **found,
+        "description": "The declaration of one study: its data, space and search.",
+    }
 
 
 def schema_text(*, installed: bool = True) -> str:
@@ -77,14 +82,14 @@ def _plain(schema: Any, models: dict[str, Any]) -> Any:
 
 
 def _without_unions(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return a schema whose union has a single member as that member."""
+    """Return a schema in which a union with a single member is replaced by that member."""
     if len(schema.get("anyOf", ())) != 1:
         return schema
     return {**schema["anyOf"][0], **{key: value for key, value in schema.items() if key != "anyOf"}}
 
 
 def _source() -> dict[str, Any]:
-    """Return what a source may be: names that are offered, and the forms of all others."""
+    """Return the schema of a source: the names to offer, and the pattern of all others."""
     named = [f"sklearn:{name}" for name in SKLEARN_SOURCES] + [f"synthetic:{name}" for name in SYNTHETIC_SOURCES]
     suffixes = "|".join("".join(f"[{c}{c.upper()}]" if c.isalpha() else c for c in s[1:]) for s in FILE_SUFFIXES)
     others = rf"^openml:[^@]+@[1-9][0-9]*$|^(?!(sklearn|synthetic|openml):)([a-z][a-z0-9_]+:.*|.*\.({suffixes}))$"

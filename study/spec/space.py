@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 FULL_BATCH = "full"
 LARGEST_BATCH = 1_000_000_000
-MOST_STEPS = 1_000_000  # steps of a range, at most
-SMALLEST = 5e-324  # the least number above 0
+MOST_STEPS = 1_000_000  # maximum number of values in a range
+SMALLEST = 5e-324  # the smallest number above 0
 _ACTIVATION = r"^[a-z][a-z0-9_]*(\([-+.0-9eE]+\))?$"  # a registered name, or one with a parameter
 
 
@@ -54,7 +54,7 @@ class Range(BaseModel):
 
 @dataclass(frozen=True)
 class _Numbers:
-    """The JSON Schema of a number, a list of different ones, or a range; all are at least `least` and below `below`."""
+    """The JSON Schema of a number, a list of numbers, or a range; all are at least `least` and below `below`."""
 
     least: float
     below: float
@@ -122,7 +122,7 @@ def _choices(value: object, check: Callable[[object], None]) -> tuple[object, ..
 
 
 def _named(name: str, valid: Collection[str], others: str | None = None) -> object:
-    """Return the annotated type of a hyperparameter of names; others: the pattern of names that may be registered."""
+    """Return the annotated type of a hyperparameter with names as values; others: pattern of names to register."""
 
     def check(value: object, info: ValidationInfo) -> tuple[object, ...]:
         def check_one(choice: object) -> None:

@@ -69,7 +69,7 @@ def test_a_study_does_not_continue_with_another_version(tmp_path: Path) -> None:
     assert "the version of metric 'worst_class' changed since study 'small' started; undo the change" in done.stderr
     confirmed = run_study("confirm", "small", "--home", tmp_path / "home", "--jobs", 1)
     assert confirmed.returncode == 2
-    assert "uses the metric 'worst_class' of version 1, and version 2 is registered" in confirmed.stderr
+    assert "uses the metric 'worst_class' of version 1, but version 2 is registered" in confirmed.stderr
 
 
 def test_a_process_that_has_not_registered_the_metric_says_what_to_import(tmp_path: Path) -> None:

@@ -184,14 +184,17 @@ def test_a_home_that_was_moved_goes_on_with_the_same_table(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (lambda f: f.assign(c=1j), "column 'c' holds complex numbers"),
-        (lambda f: f.assign(c=[[1, 2]] * ROWS), "column 'c' holds list, not single values (row 1: '[1, 2]')"),
-        (lambda f: f.assign(c=pd.array([[1]] * ROWS, dtype=pd.ArrowDtype(pa.list_(pa.int64())))), "column 'c' holds"),
-        (lambda f: f.set_axis(["a"] * f.shape[1], axis=1), "1 name of columns occur more than once: 'a'"),
-        (lambda f: f.set_axis([1, "1", *f.columns[2:]], axis=1), "occur more than once: '1'"),
-        (lambda f: pd.concat({"x": f}, axis=1), "columns have names of 2 levels, such as ('x', 'height')"),
-        (lambda f: f[["kind"]], "there is one column"),
-        (lambda f: f.iloc[:0], "there are no rows"),
+        (lambda f: f.assign(c=1j), "column 'c' contains complex numbers"),
+        (lambda f: f.assign(c=[[1, 2]] * ROWS), "column 'c' contains list, not single values (row 1: '[1, 2]')"),
+        (
+            lambda f: f.assign(c=pd.array([[1]] * ROWS, dtype=pd.ArrowDtype(pa.list_(pa.int64())))),
+            "column 'c' contains",
+        ),
+        (lambda f: f.set_axis(["a"] * f.shape[1], axis=1), "got 1 repeated name: 'a'"),
+        (lambda f: f.set_axis([1, "1", *f.columns[2:]], axis=1), "got 1 repeated name: '1'"),
+        (lambda f: pd.concat({"x": f}, axis=1), "column names have 2 levels, such as ('x', 'height')"),
+        (lambda f: f[["kind"]], "the table has only one column"),
+        (lambda f: f.iloc[:0], "the table has no rows"),
         (lambda f: f["kind"], "must be a table with columns, got Series"),
         (lambda f: {"kind": f}, "must be a DataFrame, a pair (X, y) of arrays or the path of a table, got dict"),
     ],
@@ -227,12 +230,12 @@ def test_a_column_that_is_not_there_is_refused(arguments: dict[str, Any], words:
     ("pair", "words"),
     [
         (([[1], [2]], [1]), "data: X has 2 rows and y has 1 row; they must match"),
-        (([1, 2], [1, 2]), "data: X must have 2 dimensions or more, got 1"),
+        (([1, 2], [1, 2]), "data: X must have at least 2 dimensions, got 1"),
         (([[1], [2, 3]], [1, 2]), "data: X must be a matrix; its rows differ in length"),
         (([[1], [2]], [[1, 2], [3, 4]]), "data: y must have 1 dimension, got 2"),
-        (([[1j], [2]], [1, 2]), "data: X holds complex numbers"),
+        (([[1j], [2]], [1, 2]), "data: X contains complex numbers"),
         (([[1]], [1], [2]), "data: a tuple must be a pair (X, y), got 3 elements"),
-        ((pd.DataFrame({"target": [1, 2]}), [1, 2]), "target: X has a column 'target' too"),
+        ((pd.DataFrame({"target": [1, 2]}), [1, 2]), "target: X also has a column 'target'"),
     ],
 )
 def test_arrays_that_are_no_examples_and_labels_are_refused(
