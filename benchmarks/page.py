@@ -27,14 +27,14 @@ JOBS = """## End-to-end runs
 Every system trains the same {settings} configurations, drawn once, on the same train and dev sets. Half of them use
 gradient descent on the full batch (200 to 1,000 epochs), the other half Adam with mini-batches of 64 (10 to 50
 epochs); they have one to three hidden layers of 16 to 64 units. There are two workers. The cost of every epoch
-is kept, and logged to MLflow in the usual way for that system; `RandomizedSearchCV` tracks nothing.
+is kept, and logged to MLflow in the way that is usual for that system; `RandomizedSearchCV` tracks nothing.
 
 Times are wall-clock seconds from the start of the process to its end, with everything in MLflow; they include
 imports, creating MLflow's schema, and the search. A system that tracks nothing is compared with the time at which
 `study` prints its table: {printed} s. `study` also reads and prepares the data; the others receive it already
-prepared. Its home is empty, but MLflow's empty tables are kept from an earlier home. Ray Tune takes so long to report
-that it gets only the first 16 configurations. `study` and each of the others run in turn, with the same number of
-configurations. Jobs that take less than 20 seconds are run three times. All figures are medians.
+prepared. The home of `study` is empty, but MLflow's empty tables are kept from an earlier home. Ray Tune takes so
+long to report that it gets only the first 16 configurations. `study` and each of the others take turns, with the same
+number of configurations. Jobs that take less than 20 seconds are run three times. All figures are medians.
 
 """
 
@@ -43,8 +43,8 @@ QUALITY = """## Search quality in a minute
 
 Each system gets {seconds:g} seconds on two cores, including startup, for each of {sets} data sets that scikit-learn
 ships or generates. A quarter of the rows is the test set, drawn again for each of {seeds} seeds. `study` runs the
-spec that `study init` drafts, and finalizes on train and dev. The other systems run what people write by hand
-(benchmarks/searches). The table shows the mean accuracy on the test set:
+spec that `study init` drafts, and trains the final model on train and dev. The other systems run searches as people
+write them by hand (benchmarks/searches). The table shows the mean accuracy on the test set:
 
 """
 RANKS = """
@@ -83,8 +83,8 @@ four times as long as they work, so that more workers than cores do not compete 
 ROUND = """
 On a dask cluster of {workers} worker processes, a round of 8 chunks of a 64-64-32-10 network on digits, in two groups
 that take turns as in a search, takes {overhead:.0f} ms more than the work in it (median of {rounds}; the round takes
-{round:.0f} ms). For {idle:.0f} ms, no core works on the chunks: scheduler, coordinator and dask's own threads
-in the workers share the cores of this machine with them.
+{round:.0f} ms). For {idle:.0f} ms of this time, no core works on the chunks: the scheduler, the coordinator and
+dask's own threads in the workers share the cores of this machine with them.
 
 """
 

@@ -122,7 +122,7 @@ def test_the_page_of_benchmarks_says_what_a_coordinator_feeds(monkeypatch: pytes
     found = page["describe_scaling"](results | {"check": [check], "dask_round": one})
     assert "| 2 | 80 | 0.50 | 20.0 | 19.5 |" in found
     assert "40 ms more than the work" in found
-    assert "For 60 ms, no core" in found
+    assert "For 60 ms of this time, no core" in found
 
 
 @pytest.mark.documents
