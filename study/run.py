@@ -186,7 +186,7 @@ def _announce(session: StudySession, begun: _Begun, jobs: int, progress: Progres
     if jobs > in_flight:
         progress.said(
             f"{counted(jobs, 'worker')} share {counted(in_flight, 'trial')} in flight; [search] in_flight = "
-            f"{jobs} would keep all of them busy, but defines another study (give it another name)"
+            f"{jobs} would keep all of them busy, but defines a different study, which needs another name"
         )
 
 

@@ -38,7 +38,7 @@ def check_sampler(sampler: Sampler) -> None:
     directions = ("maximize", "minimize") if sampler.several else ("maximize",)
     before = _global_state()
     trials = _searched(sampler, directions, rebuilt=False)
-    _require(_global_state() == before, "a sampler must leave the global random state alone")
+    _require(_global_state() == before, "a sampler must not change the global random state")
     _require(len({str(trial.params) for trial in trials}) > 1, "a sampler must propose different configurations")
     for trial in trials:
         _require(_is_inside(trial), f"a sampler must propose values in the space, got {trial.params}")
@@ -81,7 +81,7 @@ def check_source(source: Source, rest: str, base: Path) -> None:
     _require(len(names) > 1, "a source must return a target and at least one other column")
     _require(len(table) > 0, "a source must return at least one row")
     _require(table.equals(source.read(rest, base)), "a source must return the same rows in the same order each time")
-    _require(_global_state() == before, "a source must leave the global random state alone")
+    _require(_global_state() == before, "a source must not change the global random state")
 
 
 def _global_state() -> object:

@@ -40,7 +40,7 @@ def serve(
         typer.Option(min=1, help="Number of worker processes for all studies together (default: one per core)."),
     ] = None,
     concurrent: Annotated[
-        int, typer.Option(min=1, max=64, help="Number of studies to run at a time; they share the worker processes.")
+        int, typer.Option(min=1, max=64, help="Number of studies to run at the same time; they share the workers.")
     ] = 1,
     token_file: TokenOption = None,
     allow_host: Annotated[
@@ -57,7 +57,7 @@ def serve(
     max_depth: Annotated[int, typer.Option(help="Limit for [space] depth.")] = 20,
     max_units: Annotated[int, typer.Option(help="Limit for [space] units.")] = 4_096,
     max_batch: Annotated[int, typer.Option(help="Limit for [space] batch_size.")] = 1_000_000,
-    max_examples: Annotated[int, typer.Option(help="Limit for [data] examples, for generated data.")] = 1_000_000,
+    max_examples: Annotated[int, typer.Option(help="Limit for [data] examples of synthetic data.")] = 1_000_000,
     max_upload: Annotated[int, typer.Option(help="Limit for one uploaded file, in MB.")] = 100,
     max_uploads: Annotated[int, typer.Option(help="Limit for all uploaded files together, in MB.")] = 1_024,
     mlflow: Annotated[

@@ -157,7 +157,7 @@ def _leaderboard(
 ) -> Table:
     counts = {state: sum(row.state == state for row in summary.trials) for state in ("complete", "pruned", "failed")}
     states = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
-    title = f"{summary.name}: {states or 'no trial finished'}" + ("; the best trade-offs" if several else "")
+    title = f"{summary.name}: {states or 'no finished trials'}" + ("; the best trade-offs" if several else "")
     table = Table(
         title=title,
         title_justify="left",

@@ -112,7 +112,7 @@ def finalize(
     home: HomeOption = None,
     storage: StorageOption = None,
 ) -> None:
-    """Retrain one trial, evaluate it on the test set, and save the model.
+    """Retrain a trial, score it on the test set, and save the model.
 
     The test set can be opened only once, unless you pass --again."""
     with importing(*LIBRARIES):

@@ -35,7 +35,7 @@ def write_report(home: Home, name: str, output: Path | None = None, *, markdown:
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise UserError(f"could not write {path} ({error.strerror}); use -o FILE for another file") from None
+        raise UserError(f"could not write {path} ({error.strerror}); use -o FILE to choose another file") from None
     return path
 
 

@@ -114,9 +114,8 @@ def _winner(facts: Facts) -> Verdict:
         remarks.append("Trials were added after the confirmation, so it is outdated.")
     elif confirmation is None:
         remarks.append(
-            "This value is optimistic, because it is the one by which the best of "
-            f"{counted(len(summary.trials), 'trial')} was selected; “{command('confirm', summary.name)}” retrains the "
-            "best configurations on fresh seeds."
+            f"This value is optimistic, because the best of {counted(len(summary.trials), 'trial')} was selected by "
+            f"it; “{command('confirm', summary.name)}” retrains the best configurations on fresh seeds."
         )
     else:
         figure, headline = _confirmed(confirmation)
@@ -186,9 +185,9 @@ def _warnings(facts: Facts) -> list[str]:
     if summary.metric == "accuracy":
         near = [row for row in summary.ranking() if abs((row.value or 0) - (summary.best.value or 0)) < _apart(facts)]
         remarks.append(
-            f"{counted(look.compared_on, 'dev example')} can detect differences of about "
-            f"{100 * look.smallest_difference:.1f} points of accuracy or more; {counted(len(near), 'trial')} "
-            f"{'is' if len(near) == 1 else 'are'} closer to the best than that."
+            f"With {counted(look.compared_on, 'dev example')}, differences of about "
+            f"{100 * look.smallest_difference:.1f} points of accuracy or more can be detected; "
+            f"{counted(len(near), 'trial')} {'is' if len(near) == 1 else 'are'} closer to the best than that."
         )
     return remarks
 

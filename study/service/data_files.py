@@ -162,5 +162,5 @@ def allowed_folders(given: Sequence[Path]) -> tuple[Path, ...]:
     """
     for folder in given:
         if not folder.is_dir():
-            raise UserError(f"--data-folder {folder}: folder not found; name an existing folder")
+            raise UserError(f"--data-folder {folder}: folder not found; specify an existing folder")
     return tuple(folder.resolve() for folder in given)

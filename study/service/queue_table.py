@@ -113,7 +113,7 @@ def _read_any_text(connection: sqlite3.Connection, _record: object) -> None:
 def _damaged(path: Path, why: str) -> UserError:
     return UserError(
         f"{path} is damaged ({why.splitlines()[0]}); restore it from a backup or delete it. Deleting it loses the "
-        "queued submissions, but no study"
+        "queued submissions, but no studies"
     )
 
 
@@ -140,7 +140,7 @@ def _open_database(address: str, owner: str) -> Place:
         ) from None
     if missing:
         raise UserError(
-            f"--storage {place}: table {IN_DATABASE} is from another version and has no columns "
+            f"--storage {place}: table {IN_DATABASE} is from another version and lacks the columns "
             f"{', '.join(sorted(missing))}; use that version, or another database"
         )
     say_refusals(engine, address)

@@ -58,8 +58,8 @@ class StudyLine(_Answer):
     best: float | None = Field(description="Value of the best trial on dev.")
     metric: str | None
     direction: Literal["maximize", "minimize"] | None
-    version: int = Field(description="Grows with the ledger; at the same version, nothing has changed.")
-    mlflow: str | None = Field(description="URL of the study in MLflow, on the server's own machine.")
+    version: int = Field(description="Increases with every change of the ledger; if it is equal, nothing has changed.")
+    mlflow: str | None = Field(description="URL of the study in MLflow, for use on the server's machine.")
     submission: SubmissionAnswer | None
 
 
@@ -85,7 +85,7 @@ class StudyAnswer(StudyLine):
     objectives: list[str]
     front: list[int] = Field(description="With several objectives, the trials on the Pareto front.")
     choice: ChoiceAnswer
-    choice_lines: list[str] = Field(description="The choice in sentences, including the trial to finalize.")
+    choice_lines: list[str] = Field(description="Sentences about the selected trials, including the one to finalize.")
     confirm: Mapping[str, object] | None = Field(description="Result of `study confirm`.")
     finalized: list[Mapping[str, object]] = Field(description="Test evaluations, oldest first.")
     spec: str | None = Field(description="The submitted spec, as TOML.")

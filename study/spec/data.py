@@ -114,7 +114,7 @@ class DataSpec(BaseModel):
         default=(), description="Columns to exclude from the features, such as columns that repeat the target."
     )
     ignore: Names = Field(
-        default=(), description="Columns that only identify a row, such as an ID. They are excluded too."
+        default=(), description="Columns that only identify a row, such as an ID. They are not used as features."
     )
     missing: Names | dict[StrictStr, Names] = Field(
         default=(),

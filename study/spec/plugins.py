@@ -73,7 +73,7 @@ def _load(registry: Registry[Any], point: EntryPoint) -> None:
     if point.name not in registry:
         raise PluginError(
             f"{point.name!r} is declared by the package {package_of(point)}, but its entry point {point.value!r} "
-            f"registers no {registry.kind} of this name; report it to the package's authors"
+            f"registers no {registry.kind} with this name; report it to the package's authors"
         )
 
 

@@ -160,7 +160,7 @@ def test_damaged_submission_fails_and_the_next_one_runs(tmp_path: Path) -> None:
     runner.start()
     wait_for(lambda: queue.find("second").state == "failed", "the second to have run")
     runner.stop()
-    assert queue.find("first").message == "its entry in the queue is damaged; submit the study again"
+    assert queue.find("first").message == "the entry in the queue is damaged; submit the study again"
     assert "first" not in queue.find("second").message
     assert not (home.path / "service" / "first").exists()
 

@@ -241,7 +241,7 @@ def _reseeding(seed: int, number: int) -> BaseSampler:
         (lambda seed, number: _Outside(seed=seed), "must propose values in the space"),
         (lambda seed, number: RandomSampler(), "must depend only on its seed"),
         (lambda seed, number: _Counting(seed=seed), "must keep no state outside the trials"),
-        (_reseeding, "must leave the global random state alone"),
+        (_reseeding, "must not change the global random state"),
     ],
 )
 def test_a_promise_that_a_sampler_breaks_is_named(make: Any, promise: str) -> None:

@@ -193,7 +193,7 @@ def test_the_ground_of_the_boundary_is_what_the_network_answers(plane: Home) -> 
             "trials = 6",
             'source = "sklearn:iris"\nfolds = 3',
             "",
-            ["3 networks; 120 dev examples", "120 dev examples can detect"],
+            ["3 networks; 120 dev examples", "With 120 dev examples, differences of"],
         ),
         (
             'trials = 12\nmetric = ["accuracy", "parameters"]',

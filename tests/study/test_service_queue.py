@@ -252,7 +252,7 @@ def test_database_that_cannot_hold_the_queue_is_refused_in_one_line(postgres: Se
     storage = postgres.make_database()
     change(storage, "CREATE TABLE study_submissions (id bigint, name text, state text)")
     with pytest.raises(
-        UserError, match="table study_submissions is from another version and has no columns digest, ended"
+        UserError, match="table study_submissions is from another version and lacks the columns digest, ended"
     ):
         Queue(Home(tmp_path, storage))
     storage = postgres.make_database()

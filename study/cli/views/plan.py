@@ -63,7 +63,7 @@ def _metric(plan: Plan) -> str:
 def _search(plan: Plan) -> list[tuple[str, str]]:
     rows = [(name.replace("_", " "), text) for name, text in plan.searched.items()]
     fixed = ", ".join(f"{name} {value}" for name, value in plan.fixed.items())
-    size = counted(plan.settings, "configuration") if plan.settings is not None else "unlimited, as a range has no step"
+    size = counted(plan.settings, "configuration") if plan.settings is not None else "unlimited: a range has no step"
     networks = f", {plan.networks} networks each" if plan.networks > 1 else ""
     return [
         *rows,
@@ -94,7 +94,7 @@ def _machine(plan: Plan) -> list[tuple[str, str]]:
         rows.append(
             (
                 f"{plan.cores} cores",
-                f"in_flight = {plan.cores} would take about {duration(plan.raised)}, but is a different study",
+                f"in_flight = {plan.cores} would take about {duration(plan.raised)}, but would be a different study",
             )
         )
     return rows
