@@ -1,4 +1,4 @@
-"""Handling of Ctrl-C and SIGTERM: repeated signals raise a single KeyboardInterrupt while a command stops.
+"""Handle Ctrl-C and SIGTERM: repeated signals raise a single KeyboardInterrupt while a command stops.
 
 A terminal sends Ctrl-C to worker processes too. They are started with SIGINT blocked, so that the coordinator can stop
 them in order.

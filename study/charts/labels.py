@@ -42,7 +42,7 @@ def width_of(text: str, size: float = SIZE) -> float:
 def place_labels(ticks: Ticks) -> list[Label]:
     """Return the labels below an axis of numbers. If not all of them fit, only every second, fourth, … one is shown.
 
-    Labels at the ends are moved inwards, so that they stay within the axis.
+    Labels at the ends are moved inward, so that they stay within the axis.
     """
     count = len(ticks)
     strides = [1 << k for k in range(max(1, count.bit_length()))]

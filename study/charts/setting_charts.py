@@ -1,4 +1,4 @@
-"""Charts of hyperparameters: the dev value by each of them, and all of them as parallel coordinates."""
+"""Charts of hyperparameters: the dev value by each hyperparameter, and parallel coordinates of all of them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -52,7 +52,7 @@ class RunView:
             self._tell(f"{kept}; run the same command again to resume.")
 
     def _tell(self, text: str, style: str | None = None) -> None:
-        """Log a message. It is printed by the console that shows the bar, which keeps the bar below it."""
+        """Log a message. The console that shows the bar prints it, so that the bar stays below the message."""
         log.info("%s", text, extra={PRINTER: partial(self.console.print, style=style)})
 
     def _begun(

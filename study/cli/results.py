@@ -17,7 +17,7 @@ from study.text.verbosity import is_told
 def show(
     name: NameArgument,
     trial: Annotated[
-        str | None, typer.Argument(metavar="TRIAL", help=f"Show one trial, with its curve: {TRIAL_NAMES}.")
+        str | None, typer.Argument(metavar="TRIAL", help=f"Trial to show, with its curve: {TRIAL_NAMES}.")
     ] = None,
     json: JsonOption = False,
     home: HomeOption = None,

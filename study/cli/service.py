@@ -32,7 +32,7 @@ MEGABYTE = 1 << 20
 
 def serve(
     host: Annotated[
-        str, typer.Option(help="Address to listen on; a token is required unless it is loopback.")
+        str, typer.Option(help="Address to listen on; all except loopback addresses require a token.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 picks a free one.")] = 5050,
     jobs: Annotated[

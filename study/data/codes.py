@@ -36,7 +36,7 @@ def find_codes(opened: Opened, dataset: Dataset) -> list[TableWarning]:
 
 
 def _is_code(opened: Opened, column: pd.Series) -> bool:
-    """Whether the whole numbers of a column have leading zeros, a name typical of codes, or are long and similar."""
+    """Whether a column has leading zeros or a name typical of codes, or its whole numbers are long and similar."""
     name, markers = str(column.name), opened.spec.markers(str(column.name))
     values = cells.numbers(column, markers, opened.raw.decimal)[0]
     values = values[~np.isnan(values)]

@@ -56,7 +56,7 @@ def matching_format(texts: pa.Array, day_first: bool | None, pattern: str = "") 
 
 
 def describe(texts: pa.Array, form: str, day_first: bool | None) -> str:
-    """Describe how texts in a known format are read, with an example where it helps.
+    """Describe how texts in a known format are read, with an example if it helps.
 
     Args:
         texts: At least one text. All texts match the format.

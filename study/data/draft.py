@@ -82,7 +82,7 @@ def draft_source(
 
     Args:
         source: The source, as in `[data]`.
-        base: The folder that files are relative to.
+        base: The folder to which file paths are relative.
         target: The name or position of the target column. None guesses the target.
         options: Keys of `[data]`. The rest is detected.
 

@@ -34,7 +34,7 @@ def draft_tables(settings: Mapping[str, object], look: overview.DataSummary | No
 
 
 def study_name(source: str) -> str:
-    """Return a file's stem, or the name of another source, as a name of a study: letters, digits, - and _."""
+    """Return a file's stem, or the name of another source, as the name of a study: letters, digits, - and _."""
     is_file = PurePath(source).suffix.lower() in FILE_SUFFIXES
     stem = PurePath(source).stem if is_file else source.partition(":")[2].partition("@")[0]
     return re.sub(r"[^A-Za-z0-9_-]+", "-", stem).strip("-_") or "data"

@@ -85,7 +85,7 @@ def find_file(name: str, base: Path, key: str) -> Path:
     """Return the path of a file that the spec names.
 
     Raises:
-        UserError: If it is not a readable file with content. The message suggests a similar name in its folder.
+        UserError: If it is not a readable, non-empty file. The message suggests a similar name in its folder.
     """
     path = base / Path(name).expanduser()
     if path.is_dir():

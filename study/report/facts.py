@@ -166,7 +166,7 @@ class OpenedData:
 
 
 def open_data(kept: KeptStudy) -> tuple[Spec | None, OpenedData | None, str | None]:
-    """Return the spec, the data, and the reason if one of them cannot be used; the test rows are not converted."""
+    """Return the spec, the data, and the reason why either cannot be used. The test rows are not converted."""
     if kept.spec is None:
         return None, None, "the ledger has no spec"
     try:

@@ -1,4 +1,4 @@
-"""Test evaluations in the ledger as records. Values that the ledger does not have are None."""
+"""Test evaluations in the ledger as records. Values that are missing from the ledger are None."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -34,7 +34,7 @@ def importing(*libraries: str) -> Iterator[None]:
         libraries: names in LIBRARIES that are imported in the block or soon after it.
 
     Raises:
-        MachineError: there is not enough memory for them, or the system could not load one.
+        MachineError: if there is not enough memory for the libraries, or the system could not load one of them.
     """
     _check_room([name for name in libraries if name not in sys.modules])
     with signals.deferred(), _watched():
@@ -45,7 +45,7 @@ def importing(*libraries: str) -> Iterator[None]:
 
 
 def explain_import(error: ImportError | MemoryError) -> str:
-    """Return one line on why an import failed or memory ran out."""
+    """Return one line that explains why an import failed or memory ran out."""
     if isinstance(error, MemoryError):
         return f"out of memory{f' ({error})' if str(error) else ''}; {REMEDY}"
     first: BaseException = error  # NumPy wraps the cause in thirty lines of advice

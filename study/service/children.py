@@ -1,4 +1,4 @@
-"""Child processes that may outlive the service. Each holds a lock, by which the next server finds leftover processes.
+"""Child processes that may outlive the service. Each holds a lock, so the next server finds leftover processes.
 
 The lock is acquired before the process starts, and the process inherits it. The operating system releases it when the
 process ends for any reason. A server that dies therefore never leaves a process behind that the next one cannot find.

@@ -1,4 +1,4 @@
-"""The limit on open connections, and which connection is closed to make room for a new one.
+"""Limit the number of open connections, and choose which one to close to make room for a new one.
 
 A connection is open long before its request presents a token, so one client must not be able to block the others. The
 connection to close is the oldest idle one of the address that has the most idle connections.
@@ -17,7 +17,7 @@ class Connection(Protocol):
     """A connection that can be closed to make room."""
 
     def close_idle(self) -> None:
-        """Close the connection, on which no request is being answered."""
+        """Close the connection, which must be idle."""
 
 
 @dataclass(frozen=True)
@@ -25,10 +25,10 @@ class TimeLimits:
     """Time limits for a client, in seconds.
 
     Attributes:
-        head: from the first byte of a request (or the start of the connection) to the end of its headers.
-        body: for a body, in addition to one second per kilobyte.
-        answer: without reading any of the response that is being sent.
-        keep_alive: between a response and the next request.
+        head: limit from the first byte of a request (or the start of the connection) to the end of its headers.
+        body: limit for sending a body, in addition to one second per kilobyte.
+        answer: limit for a pause in reading the response.
+        keep_alive: limit between a response and the next request.
     """
 
     head: float = 10.0
@@ -71,11 +71,11 @@ class Connections:
         self.busy(address, connection)
 
     def idle(self, address: str, connection: Connection) -> None:
-        """Note that a connection waits for a request."""
+        """Record that a connection is waiting for a request."""
         self._idle.setdefault(address, {})[connection] = None
 
     def busy(self, address: str, connection: Connection) -> None:
-        """Note that a request is being answered on a connection."""
+        """Record that a request is being answered on a connection."""
         of_address = self._idle.get(address, {})
         of_address.pop(connection, None)
         if not of_address:

@@ -1,4 +1,4 @@
-"""Find the data files of submitted specs, only below allowed folders, and store uploaded files."""
+"""Find the data files of submitted specs, but only below allowed folders, and store uploaded files."""
 
 import contextlib
 import hashlib
@@ -93,7 +93,8 @@ def check_upload_name(name: str) -> None:
     if not UPLOAD_NAME.fullmatch(name) or Path(name).suffix.lower() not in FILE_SUFFIXES:
         raise Problem(
             422,
-            f"{name[:120]!r} is not a valid name for a data file; use letters, digits, . _ - and one of {suffixes}",
+            f"{name[:120]!r} is not a valid name for a data file; "
+            f"use letters, digits, . _ - and one of the suffixes {suffixes}",
             "name",
         )
 
@@ -119,7 +120,7 @@ async def keep_upload(folder: Path, name: str, chunks: AsyncIterator[bytes], mos
                 size += len(chunk)
                 # Count what other uploads have written by now. Nothing else runs until this chunk is on disk.
                 if _size(folder, but=name) + len(chunk) > most:
-                    raise Problem(413, f"the limit for all uploads on this server is {most:,} bytes", "too-large")
+                    raise Problem(413, f"the uploads would exceed the limit of {most:,} bytes", "too-large")
                 digest.update(chunk)
                 file.write(chunk)
             os.fsync(file.fileno())

@@ -1,4 +1,4 @@
-"""Limits on submitted studies: the size of requests, and how large a study a spec may declare."""
+"""Limits on submitted studies: the size of requests, and of the studies that specs may declare."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields

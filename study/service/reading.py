@@ -40,7 +40,7 @@ Stamp = tuple[int, int, int, bool]
 
 @dataclass
 class _Known:
-    """The cached content of a study. `curves` has those of ended trials, which never change."""
+    """The cached content of a study. `curves` contains the curves of ended trials, which never change."""
 
     stamp: Stamp
     ledger: Ledger

@@ -123,7 +123,7 @@ def action_routes(service: Service) -> APIRouter:
                 "content": {CSV: {"schema": {"type": "string"}}},
                 "headers": {
                     NOTES: {
-                        "description": "Notes on ignored or unexpected cells, a JSON list; absent if there are none.",
+                        "description": "A JSON list of notes on ignored or unexpected cells; absent if there are none.",
                         "schema": {"type": "string"},
                     }
                 },

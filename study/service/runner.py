@@ -194,7 +194,7 @@ class Runner(threading.Thread):
         return self._is_busy(submission.name)
 
     def _is_busy(self, name: str) -> bool:
-        """Return True if a process of an earlier server, a terminal or another machine runs a study."""
+        """Return True if a study is being run by an earlier server, in a terminal, or on another machine."""
         return children.is_alive(StudyFiles(self.home, name).lock) or holding.is_held(self.home.folder(name), name)
 
     def _status(self, submission: Submission, code: int) -> ExitStatus:

@@ -109,7 +109,7 @@ def _say(settings: Settings, listening: socket.socket, mlflow: MlflowServer | No
     if mlflow is not None and mlflow.address:
         say(f"MLflow is serving at {mlflow.address}")
     if settings.home.storage is not None:
-        say(f"queue and ledgers are in {settings.home.place}")
+        say(f"the queue and the ledgers are in {settings.home.place}")
     for folder in settings.folders:
         say(f"data files are read from {folder}")
     messages.info("press Ctrl-C to stop")

@@ -73,7 +73,7 @@ def is_loopback(host: str) -> bool:
 
 
 def read_token(path: Path) -> str:
-    """Return the token in a file, which is its only line.
+    """Return the token, which is the only line of a file.
 
     Raises:
         UserError: if the file cannot be read or others can read it, or if the token is too short or not plain ASCII.

@@ -79,7 +79,7 @@ class Service:
         """Return a study.
 
         Raises:
-            Problem: 404 if there is no study of this name.
+            Problem: 404 if there is no study with this name.
         """
 
         def read_line() -> tuple[StudyLine | None, Submission | None]:

@@ -47,7 +47,7 @@ def check_columns(
     Args:
         named: Columns by the key that lists them.
         target: The target column.
-        roles: Columns by the key, such as "group", that names one.
+        roles: Columns by the key that names them, such as "group".
     """
     seen: dict[str, str] = {}
     for key, columns in named.items():

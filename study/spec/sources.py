@@ -68,7 +68,7 @@ def source_kind(source: str) -> SourceKind:
 
 
 def takes_key(source: str, key: str) -> bool:
-    """Return whether a key of `[data]` has a meaning for a source."""
+    """Return whether a key of `[data]` applies to a source."""
     kinds = _KEYS_OF.get(key)
     return kinds is None or source_kind(source) in kinds
 

@@ -122,7 +122,7 @@ def _choices(value: object, check: Callable[[object], None]) -> tuple[object, ..
 
 
 def _named(name: str, valid: Collection[str], others: str | None = None) -> object:
-    """Return the annotated type of a hyperparameter with names as values; others: pattern of names to register."""
+    """Return the annotated type of a hyperparameter whose values are names; `others` matches registered names."""
 
     def check(value: object, info: ValidationInfo) -> tuple[object, ...]:
         def check_one(choice: object) -> None:

@@ -8,7 +8,7 @@ _SMALL, _SCIENTIFIC = 1e-4, 1e12  # use scientific notation outside this range
 
 
 def counted(number: int, thing: str) -> str:
-    """Return a count with its noun, such as "1 trial" or "2 trials". The last word is put into the plural."""
+    """Return a count with its noun, such as "1 trial" or "2 trials". The last word is pluralized."""
     return f"{number:,} {thing}{agree(number, '', 's')}"
 
 

@@ -12,7 +12,7 @@ def write_toml(table: Mapping[str, object]) -> str:
     """Return a table as TOML. Its tables get headers, and the tables within those are inline.
 
     Raises:
-        UserError: if it contains null or a lone surrogate, neither of which TOML has.
+        UserError: if it contains null or a lone surrogate, which TOML cannot represent.
     """
     plain = [f"{toml_key(key)} = {toml_value(value)}" for key, value in table.items() if not isinstance(value, dict)]
     for key, value in table.items():
@@ -34,7 +34,7 @@ def toml_value(value: object) -> str:
     """Return a value as TOML, with inline tables.
 
     Raises:
-        UserError: if it is or contains null or a lone surrogate, neither of which TOML has.
+        UserError: if it is or contains null or a lone surrogate, which TOML cannot represent.
     """
     if value is None:
         raise UserError("null is not a valid value; omit the key")

@@ -26,7 +26,7 @@ QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print only res
 
 
 class TerminalHandler(logging.Handler):
-    """Print warnings to standard error, each only once, debug messages to standard error, others to standard output."""
+    """Print warnings (each only once) and debug messages to standard error, and the rest to standard output."""
 
     def __init__(self) -> None:
         super().__init__()

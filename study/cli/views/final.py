@@ -42,7 +42,7 @@ def _title(final: Final) -> str:
 
 
 def _score(opening: TestEvaluation, shown: Sequence[str]) -> str:
-    """Return the value with its interval, or why it is undefined and the other metrics.
+    """Return the value with its interval, or the reason why it is undefined, with the other metrics.
 
     shown: value, low and high, already formatted.
     """
