@@ -201,7 +201,7 @@ def _reporter(
         progress.finished(number, state, value)
         if state == "failed":
             reason = ledger.trials()[number].user_attrs[RESULT]["reason"].rstrip()
-            progress.said(f"  trial {number}: {reason.splitlines()[-1]}")  # of a traceback, the exception
+            progress.said(f"  trial {number}: {reason.splitlines()[-1]}")  # the last line of a traceback
 
     return finished
 

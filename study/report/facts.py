@@ -186,5 +186,5 @@ def open_data(kept: KeptStudy) -> tuple[Spec | None, OpenedData | None, str | No
 
 
 def _utc(moment: datetime) -> str:
-    # Optuna stores the times of a journal without a time zone, in the local one.
+    # Optuna stores the times of a journal in the local time zone, without naming it.
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
