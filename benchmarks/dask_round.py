@@ -1,13 +1,13 @@
-"""What a round on dask costs over the work in it: 8 trials of a 64-64-32-10 network in flight, on digits.
+"""Measure the overhead of a round on dask: 8 open trials of a 64-64-32-10 network on digits.
 
     python benchmarks/dask_round.py [--rounds 60] [--workers 2] [--json FILE]
 
-A scheduler and worker processes of its own, as in tests/support/dask_cluster.py. Trials are in two groups that take
-turns, as in a search: while the results of one come back the workers have the other. A round is both groups once; its
-overhead is its time less what the workers spent in its chunks, divided by the number of workers. What a worker spends
-is told twice: by the clock; and by the processor's time of its thread alone, so that what dask's own threads, scheduler
-and coordinator take of this machine's cores meanwhile counts as overhead, too. A chunk is as long as in a study of
-these networks. The first round, with which data are sent, does not count.
+The benchmark starts its own scheduler and worker processes, as in tests/support/dask_cluster.py. Trials are in two
+groups that take turns, as in a search: while the results of one group come back, the workers train the other. A round
+processes both groups once. Its overhead is its time minus the time that workers spend in its chunks, divided by the
+number of workers. The time of a worker is measured both as wall-clock time and as the CPU time of its thread. The
+latter also counts as overhead the CPU time that dask's own threads, the scheduler and the coordinator use meanwhile. A
+chunk is as long as in a study of these networks. The first round, in which the data is sent, is not counted.
 """
 
 import argparse
@@ -59,7 +59,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=60)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--json", type=Path, help="where the figures are written")
+    parser.add_argument("--json", type=Path, help="file for the results")
     chosen = parser.parse_args()
     found = measure(chosen.rounds, chosen.workers)
     print(describe(found))
@@ -68,16 +68,16 @@ def main() -> None:
 
 
 def describe(found: dict[str, Any]) -> str:
-    """Return in a line what `measure` found."""
+    """Return the results of `measure` in one line."""
     return (
         f"{found['rounds']} rounds of {IN_FLIGHT} chunks on {found['workers']} dask workers: "
-        f"{1000 * found['round']:.0f} ms a round, {1000 * found['overhead']:.0f} ms of them not in chunks, "
-        f"{1000 * found['idle']:.0f} ms without the processor working on them (medians)"
+        f"{1000 * found['round']:.0f} ms per round, of which {1000 * found['overhead']:.0f} ms are not in chunks, "
+        f"and for {1000 * found['idle']:.0f} ms no core works on chunks (medians)"
     )
 
 
 def measure(rounds: int, workers: int) -> dict[str, Any]:
-    """Return the median seconds of a round, and of its overhead by the clock and by the processor."""
+    """Return the median seconds of a round, and of its overhead by wall-clock time and by CPU time."""
     with tempfile.TemporaryDirectory() as place:
         spec = parse_spec(SPEC, "digits.toml")
         home = Home(Path(place) / "home")
@@ -103,7 +103,7 @@ def measure(rounds: int, workers: int) -> dict[str, Any]:
 
 
 def work_by_the_clock(chunks: Sequence[TrainingChunk], packed: PackedData) -> list[Outcome]:
-    """Do chunks as `run_chunks_remotely` does, but their seconds are the clock's; sent whole, being of `__main__`."""
+    """Run chunks like `run_chunks_remotely`, but return wall-clock seconds. cloudpickle sends `__main__` by value."""
     began = time.perf_counter()
     outcomes = run_chunks_remotely(chunks, packed)
     seconds = (time.perf_counter() - began) / len(chunks)
@@ -111,7 +111,7 @@ def work_by_the_clock(chunks: Sequence[TrainingChunk], packed: PackedData) -> li
 
 
 def first_chunks(objective: Objective) -> list[list[TrainingChunk]]:
-    """Return the first chunks of so many trials, in two groups."""
+    """Return the first chunks of the trials, in two groups."""
     trials = [objective.open(number, PARAMS) for number in range(IN_FLIGHT)]
     sizes = trials[0].state.architecture.layer_sizes
     if sizes != (64, 64, 32, 10):
@@ -121,7 +121,7 @@ def first_chunks(objective: Objective) -> list[list[TrainingChunk]]:
 
 
 def take_turns(groups: list[list[TrainingChunk]], pool: Workers, rounds: int) -> list[tuple[float, float]]:
-    """Return the seconds of each round, and those that workers worked."""
+    """Return the seconds of each round, and the seconds that workers worked in it."""
     taken = []
     under_way = [pool.submit(chunks) for chunks in groups]
     for _ in range(rounds):

@@ -1,10 +1,10 @@
-"""The engine against scikit-learn, PyTorch, its own bare matrix products, and loops: one run, one core, float32.
+"""Compare the engine with scikit-learn, PyTorch, its own bare matrix products, and loops, on one core in float32.
 
     python benchmarks/engine_speed.py [--repeats 7] [--seconds 0.4] [--json results.json]
 
-Times are medians of interleaved repeats: every contender runs once, then every contender again, so that a processor
-that slows down slows all of them. What counts is the ratios of one run. Costs are recorded at every iteration by all.
-PyTorch is left out where it is not installed.
+Times are medians of interleaved repeats: every system runs once, then every system again, so a processor that slows
+down affects all of them. Only the ratios within one run are meaningful. All systems record the cost at every iteration.
+PyTorch is omitted if it is not installed.
 """
 
 import argparse
@@ -37,13 +37,13 @@ except ImportError:
 
 RATE = 0.01
 PACKAGES = ("numpy", "scikit-learn", "torch")
-LEAST_ITERATIONS = 40  # so that what is done once a training, checking and copying the data, does not count much
-Timed = Callable[[int], None]  # does so many iterations
+LEAST_ITERATIONS = 40  # enough to make checking and copying the data, once per training run, negligible
+Timed = Callable[[int], None]  # runs this number of iterations
 
 
 @dataclass(frozen=True)
 class Row:
-    """One network of the acceptance table, and its targets."""
+    """A network of the table, with its targets."""
 
     sizes: tuple[int, ...]
     m: int
@@ -77,7 +77,7 @@ STACKS = (((2, 4, 1), 400, 16, 0.55), ((30, 16, 8, 1), 455, 16, 0.65), ((12288, 
 
 
 def data(sizes: tuple[int, ...], m: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return (X, Y) in float32; labels depend on the features, so that training does what it does on real data."""
+    """Return (X, Y) in float32; labels depend on the features, so training behaves as on real data."""
     rng = np.random.default_rng(0)
     X = rng.standard_normal((sizes[0], m), dtype=np.float32)
     scores = rng.standard_normal((max(2, sizes[-1]), sizes[0]), dtype=np.float32) @ X
@@ -86,7 +86,7 @@ def data(sizes: tuple[int, ...], m: int) -> tuple[np.ndarray, np.ndarray]:
     return X, np.ascontiguousarray(Y, np.float32)
 
 
-# --- Contenders -------------------------------------------------------------------------------------------------------
+# --- Systems ----------------------------------------------------------------------------------------------------------
 
 
 def engine_run(row: Row) -> Timed:
@@ -96,7 +96,7 @@ def engine_run(row: Row) -> Timed:
 
 
 def sklearn_run(row: Row, *, shuffle: bool = True) -> Timed:
-    """Its default, shuffle=True, orders the examples anew for every epoch, and a full batch is an epoch each."""
+    """Return scikit-learn's run. By default, it shuffles the examples in every epoch, and a full batch is one epoch."""
     X, Y = data(row.sizes, row.m)
     X = np.ascontiguousarray(X.T)
     y = Y[0] if row.sizes[-1] == 1 else Y.argmax(axis=0)
@@ -155,7 +155,7 @@ def torch_run(row: Row) -> Timed:
 
 
 def products_run(row: Row) -> Timed:
-    """The engine's matrix products on its own shapes and strides, written with out=, and nothing else."""
+    """Return a run of only the engine's matrix products, with its shapes and strides and with out=."""
     sizes = [row.m] if not row.adam_batch else [row.adam_batch] * (row.updates_an_epoch - 1)
     if row.adam_batch:
         sizes.append(row.m - sum(sizes))
@@ -202,10 +202,10 @@ def seconds_of(run: Timed, n: int) -> float:
 def medians(
     runs: dict[str, tuple[Timed, int]], repeats: int, seconds: float, least: int = LEAST_ITERATIONS
 ) -> dict[str, float]:
-    """Return seconds an iteration; each run takes about `seconds`, a whole number of its second entry (an epoch)."""
+    """Return seconds per iteration. Each run takes about `seconds`, rounded to whole epochs (its second entry)."""
     counts = {}
     for name, (run, epoch) in runs.items():
-        seconds_of(run, epoch)  # warm
+        seconds_of(run, epoch)  # warm-up
         once = seconds_of(run, epoch)
         counts[name] = max(least, epoch, round(seconds / once / epoch) * epoch)
     times: dict[str, list[float]] = {name: [] for name in runs}
@@ -216,7 +216,7 @@ def medians(
 
 
 def measure_rows(console: Console, repeats: int, seconds: float) -> list[dict[str, Any]]:
-    table = Table(title="One iteration; in brackets the target", title_justify="left")
+    table = Table(title="One iteration, with targets in parentheses", title_justify="left")
     for heading in ("network, examples", "bare products", "engine", "scikit-learn", "without shuffle", "PyTorch"):
         table.add_column(heading, justify="left" if heading.startswith("network") else "right")
     for heading in ("× scikit-learn", "× PyTorch", "over products"):
@@ -253,7 +253,7 @@ def measure_rows(console: Console, repeats: int, seconds: float) -> list[dict[st
 
 
 def measure_stacks(console: Console, repeats: int, seconds: float) -> list[dict[str, Any]]:
-    table = Table(title="A stack of replicas, as a share of as many single runs", title_justify="left")
+    table = Table(title="A stack of replicas, relative to the same number of single runs", title_justify="left")
     for heading in ("network, examples, replicas", "single", "stack", "share"):
         table.add_column(heading, justify="left" if heading.startswith("network") else "right")
     results = []
@@ -267,7 +267,7 @@ def measure_stacks(console: Console, repeats: int, seconds: float) -> list[dict[
         def stacked(n: int, architecture: Any = architecture, X: Any = X, Y: Any = Y, R: int = R) -> None:
             train_stack(architecture, X, Y, learning_rate=RATE, iterations=n, seeds=range(R))
 
-        # Long enough that the copy of X with its row of ones, made once a training, is not what is measured.
+        # Long enough that copying X with its row of ones, once per training run, is negligible.
         times = medians({"single": (alone, 50), "stack": (stacked, 50)}, repeats, seconds)
         share = times["stack"] / times["single"]
         label = f"{'-'.join(map(str, sizes))}, {m}, {R}"
@@ -316,11 +316,13 @@ def measure_loops(console: Console, repeats: int, seconds: float) -> list[dict[s
         "10,000 × 10,000 by vector (loops: 10 rows, times 1,000)": (
             {"loops": (loop_product, 1000.0), "none": (repeat(lambda: M @ v), 1.0)}
         ),
-        "logistic regression, 30 features, 455 examples: J, dw, db; the engine updates too": {
+        "logistic regression, 30 features, 455 examples: J, dw, db; the engine also updates": {
             name: (run, 1.0) for name, run in logistic.items()
         },
     }
-    table = Table(title="Loops against vectors, float64 (the large matrix in float32)", title_justify="left")
+    table = Table(
+        title="Loops compared with vectorized code, float64 (the large matrix in float32)", title_justify="left"
+    )
     for heading in ("what", "how", "time", "loops take"):
         table.add_column(heading, justify="left" if heading in ("what", "how") else "right")
     results = []
@@ -350,9 +352,11 @@ def against(measured: float | None, target: float, more: bool = True) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=7, help="interleaved repeats, of which the median is taken")
-    parser.add_argument("--seconds", type=float, default=0.4, help="about how long each repeat of each contender takes")
-    parser.add_argument("--json", type=Path, help="where to write the figures")
+    parser.add_argument(
+        "--repeats", type=int, default=7, help="number of interleaved repeats, of which the median is used"
+    )
+    parser.add_argument("--seconds", type=float, default=0.4, help="approximate seconds of each repeat of each system")
+    parser.add_argument("--json", type=Path, help="file for the results")
     arguments = parser.parse_args()
     if torch is not None:
         torch.set_num_threads(1)

@@ -1,13 +1,14 @@
-"""End-to-end runs, compared with peers: the same 64 settings on the same data, from process start to readable results.
+"""Compare end-to-end runs of several systems: the same 64 configurations on the same data, from start to results.
 
     python benchmarks/jobs.py [--data digits …] [--peers NAME …] [--settings 64] [--json results/jobs.json]
 
-Half of the settings are gradient descent on the full batch, half Adam with mini-batches of 64; they are drawn once and
-replayed by every system, with two workers. Every cost (of an epoch) is kept and, but for RandomizedSearchCV, logged to
-MLflow as users of that system do. `study` reads and prepares the data itself; its peers get what comes of that. A job
-lasts until its process has ended, with all in MLflow; against RandomizedSearchCV, which has none, until the best is
-printed. Ray Tune, which takes 70 ms a report, gets the first 16 settings. Ours and a peer run in turn, a short one
-several times, and what counts is the ratio of their medians; other work on the machine makes the figures mean nothing.
+Half of the configurations use gradient descent on the full batch, half Adam with mini-batches of 64. They are drawn
+once, and every system trains them with two workers. The cost of every epoch is stored and, except by
+RandomizedSearchCV, logged to MLflow in the usual way for the system. `study` reads and prepares the data itself; the
+other systems receive it prepared. A job lasts until its process has ended, with everything in MLflow. In the comparison
+with RandomizedSearchCV, which does not use MLflow, it lasts until the best value is printed. Ray Tune, which takes 70
+ms per report, gets the first 16 configurations. `study` and another system run in turn, short jobs several times, and
+the result is the ratio of their medians. It is only meaningful if nothing else runs on the machine.
 """
 
 import argparse
@@ -41,10 +42,10 @@ HERE = Path(__file__).resolve().parent
 PACKAGES = ("mlflow", "optuna", "scikit-learn", "torch", "ray", "numpy", "joblib")
 SETTINGS = 64
 BATCH = 64
-SAMPLE_EVERY = 0.5  # seconds between two looks at memory
-SHORT = 20.0  # seconds; a shorter job is run so often:
+SAMPLE_EVERY = 0.5  # seconds between two measurements of memory
+SHORT = 20.0  # seconds; a shorter job is repeated OFTEN times
 OFTEN = 3
-LIMIT = 3600.0  # seconds that a peer may take
+LIMIT = 3600.0  # maximum seconds of a job of another system
 DATA = {
     "digits": 'source = "sklearn:digits"',
     "breast_cancer": 'source = "sklearn:breast_cancer"',
@@ -59,7 +60,7 @@ PEERS = {
     UNTRACKED: ("random_search.py",),
     "Ray Tune + PyTorch, first 16 only": ("ray_torch.py",),
 }
-FEWER = {"Ray Tune + PyTorch, first 16 only": 16}  # settings; ours has as few beside it
+FEWER = {"Ray Tune + PyTorch, first 16 only": 16}  # number of configurations; `study` gets the same ones
 TARGETS = dict(zip(PEERS, (12.0, 4.0, 2.5, 3.0, 5.0), strict=True))
 SPEC = """
 name = "peer"
@@ -95,7 +96,7 @@ def main() -> None:
     console = Console()
     settings = draw_settings(chosen.settings)
     found: dict[str, dict[str, Any]] = {}
-    with tempfile.TemporaryDirectory() as place:  # not measured: it compiles what has changed
+    with tempfile.TemporaryDirectory() as place:  # a run without measurement, which compiles changed modules
         run(OURS, chosen.data[0], settings[:2], Path(place))
     for data in chosen.data:
         found[data], ours = {OURS: {}}, list[dict[str, Any]]()
@@ -111,7 +112,7 @@ def main() -> None:
 
 
 def draw_settings(count: int = SETTINGS) -> list[dict[str, Any]]:
-    """Draw settings, the same ones each time: in turn of gradient descent and of Adam."""
+    """Draw configurations, the same ones each time, alternating between gradient descent and Adam."""
     chance = np.random.default_rng(20)
     settings = []
     for index in range(count):
@@ -131,10 +132,10 @@ def draw_settings(count: int = SETTINGS) -> list[dict[str, Any]]:
 
 
 def race(system: str, data: str, settings: Sequence[dict[str, Any]]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Run ours and a peer in turn, and go on with the one that is short until it has run several times.
+    """Run `study` and another system in turn, and repeat short jobs several times.
 
     Returns:
-        What `run` does of the peer's run of median seconds, with "times_ours", and our runs.
+        The result of `run` for the other system's run with the median time, with "times_ours", and the runs of `study`.
     """
     ours, theirs = list[dict[str, Any]](), list[dict[str, Any]]()
     while waiting := [(name, runs) for name, runs in ((OURS, ours), (system, theirs)) if not often_enough(runs)]:
@@ -147,20 +148,20 @@ def race(system: str, data: str, settings: Sequence[dict[str, Any]]) -> tuple[di
 
 
 def often_enough(runs: Sequence[dict[str, Any]]) -> bool:
-    """Return whether the runs are enough to have a median that other work on the machine does not move."""
+    """Return whether there are enough runs for a median that is robust to other work on the machine."""
     return len(runs) >= OFTEN or (len(runs) > 0 and runs[0]["seconds"] >= SHORT)
 
 
 def median_run(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Return the run of median seconds."""
+    """Return the run with the median time."""
     return sorted(runs, key=lambda found: found["seconds"])[len(runs) // 2]
 
 
 def run(system: str, data: str, settings: Sequence[dict[str, Any]], place: Path) -> dict[str, Any]:
-    """Run one system in an empty folder; return what the page shows of it.
+    """Run one system in an empty folder; return its results for the page.
 
-    "seconds" are those to the end of the process, "printed" those until the best was printed; "memory" is the most
-    bytes at once, "bytes" what is kept on disk, and "dev_accuracy" the best.
+    "seconds" is the time until the process ends, "printed" the time until the best value is printed, "memory" the peak
+    memory in bytes, "bytes" the disk space, and "dev_accuracy" the best accuracy.
     """
     prepared = write_data(data, place)
     if system == OURS:
@@ -188,7 +189,7 @@ def run(system: str, data: str, settings: Sequence[dict[str, Any]], place: Path)
 
 
 def write_data(data: str, place: Path) -> Dataset:
-    """Write the table that is made here, where it is the one; return any data as `study` reads and prepares them."""
+    """Write the generated table if it is the data; return the data as `study` reads and prepares it."""
     if data == "table":
         X, y = make_classification(20_000, 50, n_informative=20, n_classes=4, random_state=0)
         np.savez(place / "table.npz", X=X, y=y)
@@ -197,7 +198,7 @@ def write_data(data: str, place: Path) -> Dataset:
 
 
 def write_spec(data: str, settings: Sequence[dict[str, Any]], place: Path) -> None:
-    """Write `spec.toml` of a study that tries these settings, and data that it needs."""
+    """Write the `spec.toml` of a study that tries these configurations, and the data that it needs."""
     m = write_data(data, place).train.m
     rows = [enqueued(setting, m) for setting in settings]
     most = max(row["iterations"] for row in rows)
@@ -209,7 +210,7 @@ def write_spec(data: str, settings: Sequence[dict[str, Any]], place: Path) -> No
 
 
 def enqueued(setting: dict[str, Any], m: int) -> dict[str, Any]:
-    """Return a setting as `[search] enqueue` has it: an iteration is an update."""
+    """Return a configuration in the form of `[search] enqueue`, where an iteration is an update."""
     size = setting["batch_size"] or m
     units = {f"units_{layer}": units for layer, units in enumerate(setting["units"], 1)}
     return {
@@ -229,7 +230,7 @@ def classes(Y: Any) -> Any:
 
 
 def watch(command: Sequence[str], place: Path) -> tuple[dict[str, float], list[tuple[float, str]]]:
-    """Run a command in a folder; return its seconds and the most memory of its processes, and when it printed what."""
+    """Run a command in a folder; return its time and peak memory, and the lines that it printed, with their times."""
     lines: list[tuple[float, str]] = []
     with (place / "errors").open("w+") as errors:
         began = time.perf_counter()
@@ -258,12 +259,12 @@ def watch(command: Sequence[str], place: Path) -> tuple[dict[str, float], list[t
 
 
 def memory_of(process: Any) -> int:
-    """Return the bytes that a process and its descendants have for themselves and a fair part of what they share."""
+    """Return the memory of a process and its descendants in bytes, with a proportional share of shared memory."""
     total = 0
     try:
         for each in (process, *process.children(recursive=True)):
             total += each.memory_full_info().pss
-    except psutil.Error:  # one has just ended
+    except psutil.Error:  # a process has just ended
         return 0
     return total
 
@@ -273,8 +274,8 @@ def size_of(place: Path) -> int:
 
 
 def show(console: Console, found: dict[str, dict[str, Any]]) -> None:
-    """Print seconds of each system, and how many times as long as ours the others take."""
-    table = Table(title="Seconds of a whole job, and times ours", title_justify="left")
+    """Print the seconds of each system, and their ratios to those of `study`."""
+    table = Table(title="Seconds of a whole job, and ratio to study", title_justify="left")
     for heading in ("system", *found, "geometric mean", "target"):
         table.add_column(heading, justify="left" if heading == "system" else "right")
     table.add_row(OURS, *(f"{systems[OURS]['seconds']:.1f}" for systems in found.values()))

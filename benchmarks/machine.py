@@ -1,4 +1,4 @@
-"""The machine that figures were taken on, what commands see of it, and how results are kept, for all benchmarks."""
+"""Functions for all benchmarks: the machine, the environment of measured commands, and the files of results."""
 
 import json
 import os
@@ -19,14 +19,14 @@ def processor() -> str:
 
 
 def environment() -> dict[str, str]:
-    """Return the environment for a measured command: no settings of MLflow or of studies, one thread of BLAS."""
+    """Return the environment for a measured command, without MLflow or `study` variables and with one BLAS thread."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "STUDY_"))}
     return kept | {"MLFLOW_DISABLE_TELEMETRY": "true", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
 def keep(path: Path, versions: Mapping[str, str], results: Mapping[str, Any]) -> None:
-    """Write results as JSON, with what they stand on."""
-    import psutil  # of the bench extra; not every benchmark keeps results
+    """Write results as JSON, with the machine, the versions and the date."""
+    import psutil  # in the bench extra; not every benchmark stores results
 
     head = {
         "processor": processor(),

@@ -1,8 +1,9 @@
-"""Where our own time goes: start-up, memory of each process, and profiles from `study run` to the table.
+"""Measure where the time of `study` is spent: startup, memory of each process, and profiles of whole runs.
 
     python benchmarks/ours.py [--json results/ours.json]
 
-Profiles are those of py-spy over jobs of `jobs.py`: a hundred looks a second at every process that does not wait.
+Profiles of jobs of `jobs.py` are made with py-spy, which samples every process that is not waiting 100 times per
+second.
 """
 
 import argparse
@@ -26,7 +27,7 @@ from rich.console import Console
 from study.ledger.versions import installed_versions
 
 PROFILED = ("digits", "table")
-RATE = 100  # looks a second
+RATE = 100  # samples per second
 TIMES = 5
 ONE_TRIAL = """
 name = "one"
@@ -41,7 +42,7 @@ activation = "relu"
 [search]
 trials = 1
 """
-# What a worker does, by the file of the innermost frame that names one of these.
+# The work of a worker, by the file of the innermost frame that is listed here.
 PARTS = {
     "activations.py": "activations and costs",
     "outputs.py": "activations and costs",
@@ -50,7 +51,7 @@ PARTS = {
     "metrics.py": "evaluation on dev",
     "prediction.py": "evaluation on dev",
 }
-# Threads that wait look busy to py-spy now and then.
+# Waiting threads sometimes look busy to py-spy.
 WAITS = re.compile(
     r"^(_beat|_end_with|Condition\.wait|_PollLikeSelector\.select|Connection\._recv|\w*Queue\.get|(\w+\.)?_listen) \("
 )
@@ -93,9 +94,9 @@ def command(folder: Path, home: str) -> list[str]:
 
 
 def one_trial(*, fresh: bool) -> dict[str, float]:
-    """Return median seconds of a study of one trial: to its table, and to its end, when MLflow has it.
+    """Return the median seconds until a study with one trial prints its table, and until it ends.
 
-    A fresh home has MLflow's schema to make, cache and all.
+    In a fresh home, this includes creating MLflow's schema without a cache.
     """
     seconds: dict[str, list[float]] = {"table": [], "end": []}
     with tempfile.TemporaryDirectory() as place:
@@ -119,7 +120,7 @@ def one_trial(*, fresh: bool) -> dict[str, float]:
 
 
 def memory_of_processes(folder: Path) -> dict[str, float]:
-    """Return the most bytes that each kind of process had for itself, and its fair part of what is shared."""
+    """Return the peak memory of each kind of process in bytes, with a proportional share of shared memory."""
     most: dict[str, float] = collections.defaultdict(float)
     with subprocess.Popen(command(folder, "memory"), env=environment(), stdout=subprocess.DEVNULL) as process:
         while process.poll() is None:
@@ -127,7 +128,7 @@ def memory_of_processes(folder: Path) -> dict[str, float]:
                 try:
                     kind = kind_of(" ".join(each.cmdline()))
                     most[kind] = max(most[kind], each.memory_full_info().pss)
-                except psutil.Error:  # it has just ended
+                except psutil.Error:  # the process has just ended
                     continue
             time.sleep(0.3)
     return dict(most)
@@ -142,7 +143,7 @@ def _processes(pid: int) -> list[psutil.Process]:
 
 
 def kind_of(words: str) -> str:
-    """Return which of our processes a command line is."""
+    """Return the kind of process of a command line."""
     for mark, kind in (
         ("LokyProcess", "worker"),
         ("study.tracking.exporter_process", "writing to MLflow"),
@@ -170,7 +171,7 @@ def profile(folder: Path) -> dict[str, dict[str, float]]:
 
 
 def part_of(kind: str, frames: Sequence[str]) -> str:
-    """Return what a process was doing: frames are "function (file:line)", the innermost last."""
+    """Return the part of the work to which a stack belongs; frames are "function (file:line)", the innermost last."""
     text = " ".join(frames)
     if "_run_chunk (engine/training_chunk.py" in text:
         return _part_of_training(frames)

@@ -1,4 +1,4 @@
-"""Write docs/benchmarks.md from the results that are kept as JSON in benchmarks/results.
+"""Write docs/benchmarks.md from the results stored as JSON in benchmarks/results.
 
 python benchmarks/page.py
 """
@@ -27,12 +27,12 @@ JOBS = """## End-to-end runs
 Every system trains the same {settings} configurations, drawn once, on the same train and dev sets. Half of them use
 gradient descent on the full batch (200 to 1,000 epochs), the other half Adam with mini-batches of 64 (10 to 50
 epochs); they have one to three hidden layers of 16 to 64 units. There are two workers. The cost of every epoch
-is kept, and logged to MLflow in the way that is usual for that system; `RandomizedSearchCV` tracks nothing.
+is stored, and logged to MLflow in the way that is usual for that system; `RandomizedSearchCV` tracks nothing.
 
 Times are wall-clock seconds from the start of the process to its end, with everything in MLflow; they include
 imports, creating MLflow's schema, and the search. A system that tracks nothing is compared with the time at which
 `study` prints its table: {printed} s. `study` also reads and prepares the data; the others receive it already
-prepared. The home of `study` is empty, but MLflow's empty tables are kept from an earlier home. Ray Tune takes so
+prepared. The home of `study` is empty, but MLflow's empty tables are cached from an earlier home. Ray Tune takes so
 long to report that it gets only the first 16 configurations. `study` and each of the others take turns, with the same
 number of configurations. Jobs that take less than 20 seconds are run three times. All figures are medians.
 
@@ -54,7 +54,7 @@ These are mean ranks over the data sets; 1 is best. Systems that share a bar do 
 test at the 5% level (critical difference {difference:.2f}; Demšar, JMLR 7, 2006).
 
 """
-OURS_HEAD = """## Where our own time goes
+OURS_HEAD = """## Where the time of `study` goes
 
 A study of one trial on iris prints its table after {fresh[table]:.1f} s if the home is empty and nothing was cached,
 and ends, with everything in MLflow, after {fresh[end]:.1f} s. In an existing home, it takes {existing[table]:.1f} s
@@ -64,10 +64,10 @@ seconds that it spends on each part of its work, as sampled by py-spy, which slo
 """
 SCALING = """## How far one coordinator scales
 
-The first table shows what a trial costs the coordinator, in milliseconds, if the workers take no time and the ledger
-already holds the given number of trials: asking for the trial (TPE), reporting the results of all its rounds, saving
-its training states, and, in a separate process, exporting it to MLflow. Optuna's TPE considers all trials for each
-new one, so the cost of asking grows with their number.
+The first table shows the cost of a trial to the coordinator, in milliseconds, if the workers take no time and the
+ledger already holds the given number of trials: asking for the trial (TPE), reporting the results of all its rounds,
+saving its training states, and, in a separate process, exporting it to MLflow. Optuna's TPE considers all trials for
+each new one, so the cost of asking grows with their number.
 
 """
 FEEDS = """

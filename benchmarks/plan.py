@@ -1,10 +1,11 @@
-"""What `study plan` expects of three studies against how long they take, [confirm] included, with one job and with two.
+"""Compare the run times that `study plan` estimates for three studies with the real ones, with one job and with two.
 
     python benchmarks/plan.py [--constants] [--studies digits breast_cancer planar_flower] [--jobs 1 2]
 
-Each study is run as a person runs it, from an empty home, right after its plan. The ratio of expected to real seconds
-is to be from 0.65 to 1.35; other work on the machine's cores makes it mean nothing. --constants measures, before that,
-those of `study/planning/forecast.py`, each beside the value that is there. All of it takes about four minutes.
+Each study, including [confirm], is run from the command line in an empty home, right after its plan. The ratio of
+expected to real seconds should be from 0.65 to 1.35; it is only meaningful if nothing else runs on the machine. Before
+that, --constants measures the constants of `study/planning/forecast.py` and prints them next to the current values.
+Everything takes about four minutes.
 """
 
 import argparse
@@ -47,7 +48,7 @@ WITHIN = 0.35
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument(
-        "--constants", action="store_true", help="measure the constants of study/planning/forecast.py too"
+        "--constants", action="store_true", help="also measure the constants of study/planning/forecast.py"
     )
     parser.add_argument("--studies", nargs="*", choices=SOURCES, default=list(SOURCES))
     parser.add_argument("--jobs", nargs="*", type=int, default=[1, 2])
@@ -60,7 +61,7 @@ def main() -> None:
 
 
 def compare(console: Console, place: Path, studies: Sequence[str], jobs: Sequence[int]) -> None:
-    """Print expected and real seconds of each study, and the share of the work that its pruner left."""
+    """Print the expected and real seconds of each study, and the share of the work that remains after pruning."""
     if not studies or not jobs:
         return
     table = Table(title="Seconds of a study of 60 trials", title_justify="left")
@@ -80,14 +81,14 @@ def compare(console: Console, place: Path, studies: Sequence[str], jobs: Sequenc
 
 
 def measure_constants(console: Console, place: Path) -> None:
-    """Print the constants of `study.planning.forecast`: here, over how slowly Python runs here, and as they stand."""
+    """Print the constants of `study.planning.forecast`, relative to the speed of Python, and their current values."""
     slowness = calibration._python() / calibration.PYTHON
     measured = coordinator_seconds(place) | tracking_seconds(place) | worker_seconds(place)
     table = Table(
         title=f"Constants of study/planning/forecast.py\n(Python takes {slowness:.2f} times as long here)",
         title_justify="left",
     )
-    for heading in ("constant", "measured", "stands as"):
+    for heading in ("constant", "measured", "current"):
         table.add_column(heading, justify="left" if heading == "constant" else "right")
     for name, seconds in measured.items():
         table.add_row(name, f"{seconds / slowness:.4f}", f"{getattr(forecast, name):.4f}")
@@ -95,13 +96,15 @@ def measure_constants(console: Console, place: Path) -> None:
 
 
 def coordinator_seconds(place: Path) -> dict[str, float]:
-    """Return START, TRIAL and ROUND, from runs without MLflow in one process, with one and with eight in flight."""
+    """Return START, TRIAL and ROUND, from runs without MLflow in one process, with in_flight = 1 and 8."""
     counts, left, starts = [], [], []
     for in_flight in (1, 8):
         spec = write_spec(place / f"alone{in_flight}.toml", f"alone{in_flight}", in_flight=in_flight, confirm=False)
         home = place / f"home-alone{in_flight}"
         whole = run(spec, home, jobs=1, tracked=False)
-        starts += [run(spec, home, jobs=1, tracked=False) for _ in range(REPEATS)]  # all is done: it begins and ends
+        starts += [
+            run(spec, home, jobs=1, tracked=False) for _ in range(REPEATS)
+        ]  # everything is done, so the run only starts and ends
         trials, attributes = read(home, f"alone{in_flight}")
         counts.append((len(trials), attributes[ROUND]["number"]))
         left.append(whole - statistics.median(starts) - sum(result["seconds"] for _, result in trials))
@@ -110,7 +113,7 @@ def coordinator_seconds(place: Path) -> dict[str, float]:
 
 
 def tracking_seconds(place: Path) -> dict[str, float]:
-    """Return MLFLOW and EXPORT: a core's seconds more that finished studies take which MLflow has not seen yet."""
+    """Return MLFLOW and EXPORT, from the additional CPU seconds of finished studies that are not yet in MLflow."""
     counts, seconds = (10, TRIALS), []
     for count in counts:
         name = f"unseen{count}"
@@ -121,7 +124,7 @@ def tracking_seconds(place: Path) -> dict[str, float]:
         for again in range(REPEATS):
             unseen = place / f"home-{name}-{again}"
             shutil.copytree(home, unseen)
-            alone = processor_seconds(lambda: run(spec, home, jobs=1, tracked=False))  # noqa: B023 - called at once
+            alone = processor_seconds(lambda: run(spec, home, jobs=1, tracked=False))  # noqa: B023 - called immediately
             more.append(processor_seconds(lambda: run(spec, unseen, jobs=1)) - alone)  # noqa: B023
         seconds.append(statistics.median(more))
     export = (seconds[1] - seconds[0]) / (counts[1] - counts[0])
@@ -153,7 +156,7 @@ def worker_seconds(place: Path, rounds: int = 50) -> dict[str, float]:
 
 
 def write_spec(path: Path, name: str, *, trials: int = TRIALS, in_flight: int = 8, confirm: bool = True) -> Path:
-    """Write the default study on another source, and by another name; names without a source are the flower's."""
+    """Write the default spec with another name and source; names that are not in SOURCES get the flower."""
     text = SPEC.read_text(encoding="utf-8")
     text = text.replace('name = "digits"', f'name = "{name}"')
     text = text.replace('"sklearn:digits"', f'"{SOURCES.get(name, "synthetic:planar_flower")}"')
@@ -163,7 +166,7 @@ def write_spec(path: Path, name: str, *, trials: int = TRIALS, in_flight: int = 
 
 
 def run(spec: Path, home: Path, *, jobs: int, tracked: bool = True) -> float:
-    """Run a study in a process of its own; return its seconds."""
+    """Run a study in a separate process; return its wall-clock seconds."""
     command = [sys.executable, "-m", "study.cli.main", "run", str(spec), "--home", str(home), "--jobs", str(jobs)]
     command += [] if tracked else ["--no-tracking"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "STUDY_"))}
@@ -173,13 +176,13 @@ def run(spec: Path, home: Path, *, jobs: int, tracked: bool = True) -> float:
 
 
 def read(home: Path, name: str) -> tuple[list[tuple[dict[str, float], dict[str, float]]], dict[str, dict[str, int]]]:
-    """Return parameters and result of each trial, and the attributes of a study."""
+    """Return the parameters and the result of each trial, and the attributes of the study."""
     ledger = Ledger(Home(home).folder(name), name)
     return [(trial.params, trial.user_attrs[RESULT]) for trial in ledger.trials()], ledger.attributes
 
 
 def share_kept(home: Path, name: str) -> float:
-    """Return the work that was done as a share of that of training every trial to its end."""
+    """Return the work that was done as a share of the work of training every trial to its end."""
     trials, _ = read(home, name)
     done = [result["work"] for _, result in trials]
     whole = [

@@ -1,11 +1,11 @@
-"""Search quality at equal wall time: what each system makes of a minute on two cores, start-up included.
+"""Compare the search quality of several systems in the same wall-clock time: one minute on two cores, with startup.
 
     python benchmarks/quality.py [--data digits …] [--systems study …] [--seeds 5] [--seconds 60] [--json FILE]
 
-A quarter of the rows is test, drawn anew for each seed; a system gets the rest, and is judged once by its accuracy on
-test. `study` runs as `study init` drafts it: the search with a time-out, then `study finalize --with-dev`. What FILE
-has already is not measured again, so that the whole (2 hours 40 minutes) can be run in parts; what is compared, all
-systems on one data set and seed, is measured one after another.
+A quarter of the rows is the test set, drawn again for each seed. A system gets the other rows, and its accuracy on the
+test set is measured once. `study` runs the spec that `study init` drafts with a timeout, then `study finalize
+--with-dev`. Results that are already in FILE are not measured again, so the whole benchmark (2 hours 40 minutes) can be
+run in parts. All systems on one data set and seed, which are compared with each other, run one after another.
 """
 
 import argparse
@@ -35,7 +35,7 @@ PEERS = {
     "HalvingRandomSearchCV + MLPClassifier": "halving_mlp.py",
     "FLAML": "flaml_automl.py",
 }
-FINISH = 16.0  # seconds that are left for `study init` and `study finalize`
+FINISH = 16.0  # seconds reserved for `study init` and `study finalize`
 TEST = 0.25
 
 
@@ -101,7 +101,7 @@ def judge(system: str, data: str, seed: int, seconds: float) -> tuple[float, flo
 
 
 def ours(folder: Path, seconds: float, seed: int) -> float:
-    """Return the accuracy on test of a study as `study init` drafts it."""
+    """Return the accuracy on test of the study that `study init` drafts."""
     command = [sys.executable, "-m", "study.cli.main"]
     call([*command, "init", "train.csv"], folder)
     spec = (folder / "train.toml").read_text()

@@ -1,4 +1,4 @@
-"""Mean ranks of systems over data sets, and the picture that says which of them differ (Demšar, JMLR 7, 2006)."""
+"""Mean ranks of systems over data sets, and a diagram of significant differences (Demšar, JMLR 7, 2006)."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from scipy.stats import rankdata, studentized_range
 
 
 def complete_scores(scores: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the scores of those pairs of data and seed for which every system has one."""
+    """Return the scores of the pairs of data and seed for which every system has a score."""
     systems = {row["system"] for row in scores}
     pairs = {(row["data"], row["seed"]) for row in scores}
     have = {(row["data"], row["seed"], row["system"]) for row in scores}
@@ -16,7 +16,7 @@ def complete_scores(scores: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def mean_ranks(scores: list[dict[str, Any]], systems: list[str]) -> dict[str, float]:
-    """Return each system's rank, ties shared, as a mean over seeds and then over data sets."""
+    """Return the rank of each system, with ties shared, as a mean over seeds and then over data sets."""
     by_data: dict[str, dict[int, list[float]]] = {}
     for row in scores:
         seeds = by_data.setdefault(row["data"], {})
@@ -33,7 +33,7 @@ def critical_difference(systems: int, sets: int) -> float:
 
 
 def draw_ranks(ranks: dict[str, float], difference: float) -> str:
-    """Return the critical-difference picture as SVG: a line of ranks, a system at each place, bars over ties."""
+    """Return the critical-difference diagram as SVG: a line of ranks with the systems, and bars over ties."""
     ordered = sorted(ranks.items(), key=lambda item: item[1])
     left, width, most = 60, 480, len(ranks)
 
@@ -46,7 +46,7 @@ def draw_ranks(ranks: dict[str, float], difference: float) -> str:
             f'<path d="M{place(rank):.1f} 54V60" class="line"/><text x="{place(rank):.1f}" y="46">{rank}</text>'
         )
     for index, (system, rank) in enumerate(ordered):
-        y = 82 + 22 * (most - index)  # the best lowest, so that no line crosses a name
+        y = 82 + 22 * (most - index)  # with the best system lowest, so no line crosses a name
         parts.append(f'<path d="M{place(rank):.1f} 60V{y - 4}h8" class="thin"/>')
         parts.append(f'<text x="{place(rank) + 12:.1f}" y="{y}" class="name">{system} ({rank:.2f})</text>')
     bars = 0

@@ -1,17 +1,16 @@
-"""What one coordinator feeds: its cost a trial, on a journal and on PostgreSQL, and what follows for many workers.
+"""Measure the cost of a trial to the coordinator, with a journal and PostgreSQL, and simulate many workers.
 
     python benchmarks/scaling.py [--trials 10 100 1000 10000] [--workers 1 2 4 8] [--storages journal postgresql]
         [--sampler tpe] [--check 1 2 4 8] [--rounds 60] [--json FILE]
 
-Costs are those of a study whose workers take no time: each chunk is done when it is handed out, and its seconds are
-left out of the coordinator's. A figure "at 1,000 trials" is the mean over the hundred before; what came before these
-was drawn at random, which takes less time and leaves a ledger of the same size. Export is the mean over all trials, in
-a study with the first number of workers, which does not touch it. Over 1,000 trials only the least and the most workers
-are measured.
-The simulation takes these costs and knows nothing else of the program than that two groups of trials take turns.
---check runs digits in earnest with so many workers, which pause for four times as long as they work so that a few cores
-do for all of them, and prints predicted beside real seconds; --rounds are those of
-`dask_round.py`. Other work on the machine's cores makes all of it mean nothing; it takes most of an hour.
+Costs are measured in a study whose workers take no time: each chunk is finished when it is submitted, and its time is
+not counted. A value "at 1,000 trials" is the mean over the previous hundred trials. Earlier trials are drawn at random,
+which takes less time and gives a ledger of the same size. Export is the mean over all trials of the study with the
+first number of workers, on which it does not depend. Beyond 1,000 trials, only the smallest and the largest number of
+workers are measured. The simulation only uses these costs, and that two groups of trials take turns. --check runs
+digits with the given numbers of workers, which pause for four times as long as they work so that a few cores suffice
+for all of them, and prints predicted and real seconds. --rounds is passed to `dask_round.py`. The results are only
+meaningful if nothing else runs on the machine. Everything takes most of an hour.
 """
 
 import argparse
@@ -61,10 +60,10 @@ from support.instant_cluster import Instant  # noqa: E402
 PACKAGES = ("optuna", "mlflow", "sqlalchemy", "psycopg", "distributed", "numpy")
 PARTS = ("ask", "tell", "checkpoint", "export")
 WORKERS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1000)
-LENGTHS = (0.1, 1.0, 10.0, 100.0)  # seconds of a trial
+LENGTHS = (0.1, 1.0, 10.0, 100.0)  # seconds per trial
 CHUNKS_PER_TRIAL = 8
-PAUSE = 4.0  # times the work of a chunk, where runs in earnest are compared with the simulation
-MANY = 1000  # trials, beyond which a measurement takes minutes
+PAUSE = 4.0  # pause of a worker as a multiple of its work, in real runs that are compared with the simulation
+MANY = 1000  # number of trials beyond which a measurement takes minutes
 SPEC = """
 name = "scaling"
 [data]
@@ -108,9 +107,9 @@ def main() -> None:
     parser.add_argument("--workers", nargs="*", type=int, default=[1, 2, 4, 8])
     parser.add_argument("--storages", nargs="*", choices=["journal", "postgresql"], default=["journal", "postgresql"])
     parser.add_argument("--sampler", default="tpe")
-    parser.add_argument("--check", nargs="*", type=int, default=[], help="run digits with so many workers")
-    parser.add_argument("--rounds", type=int, default=0, help="so many rounds on a dask cluster")
-    parser.add_argument("--json", type=Path, help="where the figures are written")
+    parser.add_argument("--check", nargs="*", type=int, default=[], help="run digits with these numbers of workers")
+    parser.add_argument("--rounds", type=int, default=0, help="number of rounds on a dask cluster")
+    parser.add_argument("--json", type=Path, help="file for the results")
     chosen = parser.parse_args()
     console, found = Console(), dict[str, Any]()
     with tempfile.TemporaryDirectory() as place:
@@ -129,7 +128,7 @@ def main() -> None:
 
 
 def measure_dask(rounds: int) -> dict[str, Any]:
-    """Return what `dask_round.py` measures, by a process of its own: workers are sent what is of its `__main__`."""
+    """Return the results of `dask_round.py`, run as a separate process so that its functions are in `__main__`."""
     with tempfile.TemporaryDirectory() as place:
         file = Path(place) / "round.json"
         script = [sys.executable, str(HERE / "dask_round.py"), "--rounds", str(rounds), "--json", str(file)]
@@ -138,7 +137,7 @@ def measure_dask(rounds: int) -> dict[str, Any]:
 
 
 class Watch:
-    """Adds up the seconds of functions, those of inner ones not counted twice."""
+    """Adds up the seconds of functions, without counting those of nested functions twice."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = defaultdict(float)
@@ -159,7 +158,7 @@ class Watch:
 
 
 def measure_all(place: Path, chosen: argparse.Namespace, console: Console) -> list[dict[str, Any]]:
-    """Return the coordinator's seconds a trial, by storage, workers and trials."""
+    """Return the coordinator's seconds per trial, by storage, workers and trials."""
     rows = []
     with ExitStack() as servers:
         for kind in chosen.storages:
@@ -181,12 +180,12 @@ def measure_all(place: Path, chosen: argparse.Namespace, console: Console) -> li
 
 
 def measure(home: Home, workers: int, marks: Sequence[int], sampler: str) -> list[dict[str, Any]]:
-    """Return seconds a trial by part, at each number of trials."""
+    """Return the seconds per trial of each part, at each number of trials."""
     home.make()
     path = home.path / "scaling.toml"
     path.write_text(SPEC.format(trials=max(marks), in_flight=2 * workers, sampler=sampler))
     watch = Watch()
-    seen = [(0, dict[str, float]())]  # trials finished, and seconds by part until then, at the end of each round
+    seen = [(0, dict[str, float]())]  # number of finished trials and seconds of each part, at the end of each round
     finished = 0
 
     def count(*_: object) -> None:
@@ -227,12 +226,12 @@ def measure(home: Home, workers: int, marks: Sequence[int], sampler: str) -> lis
 
 
 def first_of(mark: int, workers: int) -> int:
-    """Return the first trial that a figure is of: a hundred, or a tenth, but all that are in flight twice."""
+    """Return the first trial of a mean over 100 trials, or a tenth, but at least twice the number of open trials."""
     return max(0, mark - max(min(100, mark // 10), 4 * workers))
 
 
 def sampler_near(marks: Sequence[int], workers: int) -> Callable[..., Any]:
-    """Return what makes samplers: the spec's for the trials that figures are of, else random ones."""
+    """Return a factory of samplers: the spec's sampler for measured trials, and random ones for the others."""
 
     def make(search: SearchSpec, seed: int, number: int, attempt: int = 0) -> Any:
         near = any(first_of(mark, workers) <= number <= mark + 2 * workers for mark in marks)
@@ -242,19 +241,19 @@ def sampler_near(marks: Sequence[int], workers: int) -> Callable[..., Any]:
 
 
 def export_seconds(home: Home) -> float:
-    """Return seconds a trial that writing to MLflow takes; a process of its own does it in a run."""
+    """Return the seconds per trial for writing to MLflow, which a separate process does during a run."""
     started = time.perf_counter()
     done = sync(home, "scaling")
     return (time.perf_counter() - started) / max(1, done.written)
 
 
 def costs_of(row: dict[str, Any]) -> Costs:
-    """Return what the simulation needs: seconds for a trial that is asked and told, and for a round."""
+    """Return the costs for the simulation: the coordinator's seconds for a trial and for a round."""
     return Costs(trial=row["ask"] + row["tell"] + row["checkpoint"], each_round=0.0)
 
 
 def predict_all(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return how busy so many workers are, by storage, trials and length of a trial."""
+    """Return how busy different numbers of workers are, by storage, trials and length of a trial."""
     found = []
     widest = max(row["workers"] for row in rows)
     for row in rows:
@@ -275,7 +274,7 @@ def predict_all(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def work_and_pause(chunks: Sequence[TrainingChunk]) -> list[Outcome]:
-    """Do chunks, and pause after each so that it takes several times as long: more workers than cores then fit."""
+    """Run chunks with a pause after each, so that there can be more workers than cores."""
     outcomes = []
     for chunk in chunks:
         began = time.perf_counter()
@@ -286,7 +285,7 @@ def work_and_pause(chunks: Sequence[TrainingChunk]) -> list[Outcome]:
 
 
 def check(place: Path, workers: int, costs: Costs) -> dict[str, Any]:
-    """Run digits with so many workers that pause; return real and predicted seconds."""
+    """Run digits with this number of workers, which pause; return real and predicted seconds."""
     trials = 20 * workers
     home = Home(place / f"check-{workers}")
     spec = parse_spec(DIGITS.format(trials=trials, in_flight=2 * workers), "digits.toml")
@@ -310,7 +309,7 @@ def check(place: Path, workers: int, costs: Costs) -> dict[str, Any]:
 
 
 def print_costs(console: Console, rows: Sequence[dict[str, Any]]) -> None:
-    table = Table(title="Milliseconds of the coordinator a trial", title_justify="left")
+    table = Table(title="Milliseconds of the coordinator per trial", title_justify="left")
     for heading in ("storage", "workers", "trials", *PARTS):
         table.add_column(heading, justify="left" if heading == "storage" else "right")
     for row in rows:
@@ -330,8 +329,8 @@ def print_feeds(console: Console, rows: Sequence[dict[str, Any]]) -> None:
 
 
 def print_check(console: Console, rows: Sequence[dict[str, Any]]) -> None:
-    table = Table(title="Digits in earnest against the simulation", title_justify="left")
-    for heading in ("workers", "trials", "seconds a trial", "real", "predicted", "ratio"):
+    table = Table(title="Real runs on digits compared with the simulation", title_justify="left")
+    for heading in ("workers", "trials", "seconds per trial", "real", "predicted", "ratio"):
         table.add_column(heading, justify="right")
     for row in rows:
         table.add_row(

@@ -1,10 +1,11 @@
-"""How well the search's best dev value and the confirmed one predict the test value of the setting that was chosen.
+"""Measure how well the best dev value of a search and the confirmed value predict the test value of the selected trial.
 
     python benchmarks/shrinkage.py [--repeats 20] [--trials 12] [--seeds 5] [--only digits]
 
-Each repeat splits the data anew and runs a small study; its winner is then judged on test rows by the mean of fresh
-networks, which nothing else in the study does. Printed: for each data set the mean of value minus test (bias), and the
-mean distance (error), of both. No MLflow, no command line; a minute or two a data set.
+Each repeat splits the data differently and runs a small study, without MLflow or the command line. The confirmed trial
+is then evaluated on the test rows by the mean of fresh networks, which are not used for anything else. For each data
+set, this prints the mean of the value minus the test value (bias) and their mean distance (error), for both values. A
+data set takes one or two minutes.
 """
 
 import argparse
@@ -31,7 +32,7 @@ from study.spec import DeclaredSpec
 DATA = {
     "breast_cancer": 'source = "sklearn:breast_cancer"',
     "digits": 'source = "sklearn:digits"',
-    # A stand-in for penguins: three classes that overlap, 344 rows.
+    # A substitute for penguins: three overlapping classes, 344 rows.
     "blobs": 'source = "synthetic:blobs"\nexamples = 344\nnoise = 3.0',
 }
 SPEC = """
@@ -59,8 +60,8 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=int, default=usual)
     parser.add_argument("--confirm", type=float, default=0.0)
     parser.add_argument("--only", choices=list(DATA), action="append")
-    parser.add_argument("--table", help="a file of your own, such as penguins.csv, in place of these")
-    parser.add_argument("--target", help="its column to predict")
+    parser.add_argument("--table", help="your own file, such as penguins.csv, instead of these data sets")
+    parser.add_argument("--target", help="the column to predict in this file")
     given = parser.parse_args()
     if given.table:
         DATA[Path(given.table).stem] = f'source = "{Path(given.table).absolute()}"\ntarget = "{given.target}"'
@@ -94,7 +95,7 @@ def one(data: str, seed: int, given: argparse.Namespace) -> tuple[float, float]:
 
 
 def on_test(objective: Objective, network: Architecture, rows: np.ndarray) -> float:
-    """Return the mean test value of networks, rows of parameters."""
+    """Return the mean test value of networks, which are given as rows of parameters."""
     test = open_test(objective.spec.data, Path())
     outputs = [predict(network, Parameters(network.layer_sizes, row), test.X) for row in rows]
     return float(np.mean([METRICS[objective.metric].compute(test.Y, A) for A in outputs]))

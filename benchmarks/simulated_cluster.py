@@ -1,8 +1,9 @@
-"""A discrete-event simulation of one coordinator and many workers; `benchmarks/scaling.py` gives it measured costs.
+"""A discrete-event simulation of one coordinator and many workers, with costs measured by `benchmarks/scaling.py`.
 
-Trials are open in two groups that take turns. A round ends when all chunks of its group are done; the coordinator, one
-process, then tells and replaces trials that ended and hands the group out again, while workers do the other group. No
-worker is idle while a chunk waits. Chunks are equal, but for the last of a trial; long trials have more of them.
+Open trials are in two groups that take turns. A round ends when all chunks of its group are done. The coordinator, a
+single process, then records and replaces trials that ended and submits the group again, while workers train the other
+group. No worker is idle while a chunk waits. All chunks have the same length, except the last one of a trial; long
+trials have more chunks.
 """
 
 import heapq
@@ -16,11 +17,11 @@ GROUPS = 2
 
 @dataclass(frozen=True)
 class Costs:
-    """Seconds of the coordinator.
+    """The seconds that the coordinator needs.
 
     Attributes:
-        trial: for one trial over its whole life.
-        each_round: for a round, whatever is in it.
+        trial: seconds for one trial in total.
+        each_round: seconds for a round, regardless of its trials.
     """
 
     trial: float
@@ -29,11 +30,11 @@ class Costs:
 
 @dataclass(frozen=True)
 class Simulated:
-    """What came out.
+    """The result of a simulation.
 
     Attributes:
-        seconds: from the beginning to the end.
-        busy: share of the workers' time in which they had work, up to when no trial was left to ask for.
+        seconds: time from start to end.
+        busy: share of the time in which workers were busy, until no trial was left to ask for.
     """
 
     seconds: float
@@ -41,25 +42,25 @@ class Simulated:
 
 
 def simulate(costs: Costs, *, workers: int, trials: int, seconds: float, chunks: int, seed: int = 0) -> Simulated:
-    """Return how long a study takes.
+    """Simulate a study; return its time and how busy its workers were.
 
     Args:
-        costs: of the coordinator.
-        workers: that work at once; twice as many trials are open.
-        trials: in all.
-        seconds: of work of a trial, on average; trials are of different length, their chunks are not.
-        chunks: of a trial, on average.
-        seed: of the trials' lengths.
+        costs: costs of the coordinator.
+        workers: number of workers; twice as many trials are open.
+        trials: total number of trials.
+        seconds: mean seconds of work per trial. Trials have different lengths, but their chunks do not.
+        chunks: mean number of chunks per trial.
+        seed: seed of the lengths of trials.
     """
     chunk = seconds / chunks
     rng = np.random.default_rng(seed)
     lengths = rng.lognormal(sigma=SPREAD, size=trials)
     lengths *= seconds / lengths.mean()
-    free = [0.0] * workers  # when each worker is free again
+    free = [0.0] * workers  # time at which each worker is free again
     waiting = list(range(trials))[::-1]
     left = dict(enumerate(lengths.tolist()))
     groups: list[list[int]] = [[] for _ in range(GROUPS)]
-    ends = [0.0] * GROUPS  # when the chunks of each group are all done
+    ends = [0.0] * GROUPS  # time at which all chunks of each group are done
     clock = worked = busy = 0.0
     turn = 0
     while waiting or any(groups):

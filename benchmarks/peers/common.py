@@ -1,7 +1,7 @@
-"""What the peers of `benchmarks/jobs.py` share: arguments, data, settings, and PyTorch's training loop.
+"""Shared code of the systems that `benchmarks/jobs.py` compares: arguments, data, and PyTorch's training loop.
 
-Each peer is called as `python PEER.py FOLDER`. In the folder are `data.npz` (X_train, y_train, X_dev, y_dev; examples
-in rows, scaled) and `settings.json`; what the peer keeps goes there too.
+Each system is run as `python PEER.py FOLDER`. The folder contains `data.npz` (X_train, y_train, X_dev, y_dev; scaled,
+with examples as rows) and `settings.json`, and receives all files of the system.
 """
 
 import json
@@ -17,7 +17,7 @@ SEED = 0
 
 
 class Job:
-    """What one peer is to do."""
+    """The job of one system."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -29,22 +29,22 @@ class Job:
 
     @property
     def tracking_uri(self) -> str:
-        """Where MLflow keeps the runs."""
+        """The URI of MLflow's store."""
         return f"sqlite:///{self.folder}/mlflow.db"
 
 
 def read_job() -> Job:
-    """Return the job that the arguments name."""
+    """Return the job that the command-line arguments specify."""
     return Job(Path(sys.argv[1]).resolve())
 
 
 def parameters_of(setting: Setting) -> dict[str, Any]:
-    """Return what a user would log as the parameters of a run."""
+    """Return the parameters that a user would log with a run."""
     return {**setting, "units": "-".join(map(str, setting["units"]))}
 
 
 def train_torch(job: Job, setting: Setting, seen: Any) -> float:
-    """Train a network by a setting with PyTorch on one thread; return the accuracy on dev.
+    """Train a network with PyTorch on one thread; return the accuracy on dev.
 
     Args:
         job: the data.

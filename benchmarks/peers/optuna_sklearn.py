@@ -1,4 +1,4 @@
-"""Optuna and MLPClassifier, two threads, MLflow: a call for each cost ("step") or for each trial ("batch")."""
+"""Optuna and MLPClassifier in two threads, with one call to MLflow for each cost ("step") or each trial ("batch")."""
 
 import sys
 import warnings

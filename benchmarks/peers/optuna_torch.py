@@ -1,4 +1,4 @@
-"""Optuna and PyTorch, two processes on one study, MLflow with one call for the curve of each trial."""
+"""Optuna and PyTorch in two processes on one study, with one call to MLflow for the curve of each trial."""
 
 import multiprocessing
 
@@ -38,7 +38,7 @@ def work(_: int) -> None:
 
 if __name__ == "__main__":
     mlflow.set_tracking_uri(job.tracking_uri)
-    mlflow.set_experiment("peer")  # once, since two at a time cannot make the schema
+    mlflow.set_experiment("peer")  # once, since two processes cannot create the schema at the same time
     storage = JournalStorage(JournalFileBackend(JOURNAL))
     study = optuna.create_study(study_name="peer", direction="maximize", storage=storage)
     for index in range(len(job.settings)):

@@ -1,4 +1,4 @@
-"""scikit-learn's RandomizedSearchCV over the same settings, two processes, nothing tracked."""
+"""scikit-learn's RandomizedSearchCV over the same configurations in two processes, without tracking."""
 
 import warnings
 

@@ -1,7 +1,7 @@
-"""What the peers of `benchmarks/quality.py` share: arguments, data, and how long they may take.
+"""Shared code of the systems that `benchmarks/quality.py` compares: arguments, data, and the time limit.
 
-Each is called as `python PEER.py FOLDER SECONDS SEED`. In the folder are `train.csv` and `test.csv`, whose column
-`target` is the class; the peer prints its accuracy on test, and reads test for nothing else.
+Each system is run as `python PEER.py FOLDER SECONDS SEED`. The folder contains `train.csv` and `test.csv`, whose column
+`target` is the class. The system prints its accuracy on test, and uses test for nothing else.
 """
 
 import sys
@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 
 STARTED = time.monotonic()
-DEV = 0.25  # of what a peer is given, where it does not cross-validate
-RESERVE = 4.0  # seconds kept for training the best once more, and for what has begun when the time is up
+DEV = 0.25  # share of the given rows in dev, without cross-validation
+RESERVE = 4.0  # seconds reserved for retraining the best model, and for finishing running work when the time is up
 
 
 class Task:
@@ -23,18 +23,18 @@ class Task:
     def __init__(self) -> None:
         folder, seconds, seed = sys.argv[1:]
         self.seed = int(seed)
-        # Python and the libraries have been starting for about a second when this module is read.
+        # Python and the libraries have already taken about a second when this module is imported.
         self.deadline = STARTED - 1.0 + float(seconds) - RESERVE
         self.X, self.y = _read(Path(folder) / "train.csv")
         self._test = Path(folder) / "test.csv"
 
     @property
     def left(self) -> float:
-        """Seconds until the best has to be trained once more."""
+        """Seconds until the best model must be retrained."""
         return self.deadline - time.monotonic()
 
     def finish(self, model: Any) -> None:
-        """Print the accuracy on test of a model that has been trained."""
+        """Print the accuracy of a trained model on test."""
         X, y = _read(self._test)
         print(float(np.mean(model.predict(X) == y)))
 

@@ -1,4 +1,4 @@
-"""FLAML, told nothing but the time: it chooses among gradient boosting, forests and linear models."""
+"""FLAML with only a time limit: it chooses among gradient boosting, forests and linear models."""
 
 import logging
 import warnings

@@ -1,4 +1,4 @@
-"""HalvingRandomSearchCV with MLPClassifier: brackets of successive halving, as many as there is time for."""
+"""HalvingRandomSearchCV with MLPClassifier: as many brackets of successive halving as the time allows."""
 
 import time
 import warnings

@@ -1,4 +1,4 @@
-"""Optuna with scikit-learn's MLPClassifier, in the forty lines that people write: a quarter held out, two threads."""
+"""Optuna with scikit-learn's MLPClassifier, as usually written: a quarter of the rows held out, two threads."""
 
 import warnings
 from typing import Any
@@ -20,7 +20,7 @@ X_train, X_dev, y_train, y_dev = train_test_split(
 
 
 def build(params: dict[str, Any]) -> Pipeline:
-    """Return the pipeline of a setting."""
+    """Return the pipeline of a configuration."""
     network = MLPClassifier(
         hidden_layer_sizes=[params[f"units_{layer}"] for layer in range(params["depth"])],
         activation=params["activation"],
