@@ -1,4 +1,4 @@
-"""Run lessons, write their outcomes and pictures to docs/lessons, and the page docs/lessons.md from all of them.
+"""Run lessons, write their outcomes and plots to docs/lessons, and write the page docs/lessons.md from all outcomes.
 
 python -m experiments.lessons [--home DIR] [NAME …]
 """
@@ -13,14 +13,14 @@ from study.ledger.home import Home
 
 
 def main() -> None:
-    """Run the lessons that the arguments name."""
+    """Run the lessons that the command line names."""
     parser = argparse.ArgumentParser(prog="python -m experiments.lessons", description="Run the course's lessons.")
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(LESSONS)}; left out, all of them")
-    parser.add_argument("--home", help="where studies live; STUDY_HOME, or ./mlruns")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(LESSONS)}; by default, all of them")
+    parser.add_argument("--home", help="folder for the studies (default: STUDY_HOME, or ./mlruns)")
     given = parser.parse_args()
     unknown = [name for name in given.names if name not in LESSONS]
     if unknown:
-        parser.error(f"no lesson {unknown[0]!r}; there are {', '.join(LESSONS)}")
+        parser.error(f"there is no lesson {unknown[0]!r}; choose from {', '.join(LESSONS)}")
     home = Home.at(given.home)
     try:
         for name in given.names or LESSONS:

@@ -1,4 +1,4 @@
-"""Lesson 7, week 3: the four activations on one problem, and how much gradient reaches the first layers."""
+"""Lesson 7, week 3: four activations on one problem, and the size of the gradient in the first layers."""
 
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from study.charts.scales import Numbers
 NAMES = ("sigmoid", "tanh", "relu", "leaky_relu")
 RATE, ITERATIONS, GOAL = 0.3, 4000, 0.3
 HIDDEN = (16, 16)
-DEEP = 8  # hidden layers of the network whose gradients are looked at
+DEEP = 8  # number of hidden layers of the network whose gradients are shown
 SEEDS = (0, 1, 2)
 
 
@@ -35,12 +35,12 @@ def run(_home: Path) -> dict[str, Any]:
 
 
 def reached(costs: list[float]) -> int:
-    """Return the iterations after which the cost is at most GOAL; one more than there were if it never is."""
+    """Return the iterations until the cost is at most GOAL, or one more than their number if that never happens."""
     return next((k for k, cost in enumerate(costs) if cost <= GOAL), ITERATIONS + 1)
 
 
 def gradient_norms(name: str) -> list[float]:
-    """Return ‖dW[l]‖ at the start, l = 1, …: one step with α = 1 moves W[l] by −dW[l]."""
+    """Return ‖dW[l]‖ at the start, l = 1, …: one step with α = 1 changes W[l] by −dW[l]."""
     X, Y = flower_points()
     network = Architecture((2, *[16] * DEEP, 1), name)
     start = initialize(network, 0, "auto")
@@ -49,7 +49,7 @@ def gradient_norms(name: str) -> list[float]:
 
 
 def draw(outcome: dict[str, Any]) -> str:
-    """Return the curves, and the gradient's norm by layer."""
+    """Return the curves, and the norm of the gradient in each layer."""
     legend = tuple((k, name) for k, name in enumerate(NAMES))
     curves = Panel(
         "cost on the flower, two hidden layers", Numbers(0, ITERATIONS), Numbers(0, 0.8), "iteration", "J", legend

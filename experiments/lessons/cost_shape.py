@@ -1,4 +1,4 @@
-"""Lesson 4, week 2: for logistic regression the squared error is not convex in w, the cross-entropy is."""
+"""Lesson 4, week 2: for logistic regression, the cross-entropy is convex in w, and the squared error is not."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +13,7 @@ from study.charts.scales import Numbers
 Array = np.ndarray[Any, np.dtype[Any]]
 X = np.array([-3.0, -2.0, -1.0, -0.5, 0.5, 1.0, 2.0, 3.0])
 Y = np.array([0.0, 0.0, 0.0, 1.0, 0.0, 1.0, 1.0, 1.0])  # two examples lie on the wrong side
-FAR, RATE = -8.0, 1.0  # where descent starts, on the wrong side, and its learning rate
+FAR, RATE = -8.0, 1.0  # start of gradient descent, on the wrong side, and its learning rate
 W = np.linspace(-12, 12, 241)
 
 
@@ -25,7 +25,7 @@ def squared_error(w: float) -> tuple[float, float]:
 
 def cross_entropy(w: float) -> tuple[float, float]:
     """Return J = −(1/m) Σ (y log a + (1 − y) log(1 − a)) and dJ/dw."""
-    wrong = (1 - 2 * Y) * w * X  # the loss is log(1 + e^wrong), which takes no log of a rounded 0
+    wrong = (1 - 2 * Y) * w * X  # the loss is log(1 + e^wrong), which avoids the log of a rounded 0
     return float(np.logaddexp(0, wrong).mean()), float(((sigmoid(w * X) - Y) * X).mean())
 
 
@@ -33,7 +33,7 @@ COSTS = {"squared_error": squared_error, "cross_entropy": cross_entropy}
 
 
 def run(_home: Path) -> dict[str, Any]:
-    """Return both costs over w, their least second difference, and the steps that descent takes from far away."""
+    """Return both costs over w, their smallest second difference, and the steps of gradient descent from far away."""
     outcome: dict[str, Any] = {}
     for name, cost in COSTS.items():
         J = np.array([cost(w)[0] for w in W])

@@ -1,4 +1,4 @@
-"""Lesson 10, week 4: what the engine says when a matrix has the wrong dimensions.
+"""Lesson 10, week 4: the error messages of the engine if a matrix has the wrong dimensions.
 
 A network with 2 features, 3 hidden units and 1 output. W[l] is (n[l], n[l−1]), b[l] is (n[l], 1), X is (n_x, m).
 
@@ -30,7 +30,7 @@ Traceback (most recent call last):
     ...
 engine.errors.ShapeError: W[2] must have 3 columns, one per unit of layer 1, got shape (3, 1)
 
-b[1] as a row, which NumPy would add to Z[1] without a word whenever there happen to be 3 examples:
+b[1] as a row, which NumPy would silently add to Z[1] if there happened to be 3 examples:
 
 >>> Parameters.from_arrays([W1, W2], [b1.T, b2])
 Traceback (most recent call last):
@@ -41,7 +41,7 @@ With the right shapes:
 
 >>> Parameters.from_arrays([W1, W2], [b1, b2]).layer_sizes
 (2, 3, 1)
-"""  # noqa: E501 - what the engine says stands on one line
+"""  # noqa: E501 - the messages of the engine are single lines
 
 import doctest
 import inspect
@@ -51,15 +51,15 @@ from typing import Any
 
 
 def run(_home: Path) -> dict[str, Any]:
-    """Run the examples above; return how many there are, and how many do not give what stands there."""
+    """Run the examples above; return their number, and the number of failures."""
     found = doctest.testmod(sys.modules[__name__])
     return {"examples": found.attempted, "wrong": found.failed}
 
 
 def examples() -> str:
-    """Return the examples as Markdown: a block of code after each line of text."""
+    """Return the examples as Markdown, with a code block after each line of text."""
     lines, code = [], False
-    for line in inspect.getdoc(sys.modules[__name__]).splitlines()[2:]:  # type: ignore[union-attr] - it is above
+    for line in inspect.getdoc(sys.modules[__name__]).splitlines()[2:]:  # type: ignore[union-attr] - it is not None
         if line.startswith(">>>") and not code:
             lines.append("```pycon")
             code = True

@@ -10,12 +10,12 @@ from experiments.lessons.pictures import Panel, figure
 from experiments.lessons.points import SIDE, accuracy, flower_points, sides
 from study.charts.scales import Numbers
 
-COURSE = {1: 67.5, 2: 67.25, 3: 90.75, 4: 90.5, 5: 91.25, 20: 90.5, 50: 90.75}  # per cent, week 3
+COURSE = {1: 67.5, 2: 67.25, 3: 90.75, 4: 90.5, 5: 91.25, 20: 90.5, 50: 90.75}  # in percent, from week 3
 SEEDS = (0, 1, 2)
 
 
 def run(_home: Path) -> dict[str, Any]:
-    """Return for each number of units the accuracy of three starts, and the boundary of the middle one."""
+    """Return for each number of units the accuracy of three initializations, and the boundary of the median one."""
     X, Y = flower_points()
     rows = []
     for units, course in COURSE.items():
@@ -37,7 +37,7 @@ def run(_home: Path) -> dict[str, Any]:
 
 
 def draw(outcome: dict[str, Any]) -> str:
-    """Return the decision boundaries, a panel for each number of units."""
+    """Return the decision boundaries, with a panel for each number of units."""
     X, Y = flower_points()
     panels = []
     for row in outcome["rows"]:

@@ -1,4 +1,4 @@
-"""Lesson 11, week 2: the computation graph of J = 3(a + bc), and its derivatives in three ways."""
+"""Lesson 11, week 2: the computation graph of J = 3(a + bc), and its derivatives, computed in three ways."""
 
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ def by_hand(b: float, c: float) -> dict[str, float]:
 
 
 def by_chain_rule(b: float, c: float) -> dict[str, float]:
-    """Return the derivatives from right to left through the graph, a step for each edge."""
+    """Return the derivatives, computed from right to left through the graph with a step for each edge."""
     dv = 3.0  # J = 3v
     da = dv * 1.0  # v = a + u
     du = dv * 1.0
@@ -75,4 +75,4 @@ def draw(outcome: dict[str, Any]) -> str:
         )
         parts.append(text(x, y + 5, words))
         parts.append(text(x, y + 31, f"dJ/d{name} = {slope:g}", extra=f' fill="{COLOURS[1]}"'))
-    return drawing("The graph of J = 3(a + bc), values forward, derivatives back", 640, 240, "".join(parts))
+    return drawing("The graph of J = 3(a + bc), with values forward and derivatives backward", 640, 240, "".join(parts))

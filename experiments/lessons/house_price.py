@@ -1,4 +1,4 @@
-"""Lesson 2, week 2: one neuron for the price of a house, a straight line against a relu."""
+"""Lesson 2, week 2: one neuron for the price of a house, with a straight line and with a relu."""
 
 from pathlib import Path
 from typing import Any
@@ -11,11 +11,11 @@ from study.charts.scales import Numbers
 from study.data.synthetic import generate
 from study.spec import DataSpec
 
-SHOWN = [20.0, 30.0, 60.0, 120.0, 250.0]  # square metres
+SHOWN = [20.0, 30.0, 60.0, 120.0, 250.0]  # square meters
 
 
 def run(_home: Path) -> dict[str, Any]:
-    """Return prices (in thousands) that both neurons give for some sizes, and their errors."""
+    """Return the prices (in thousands) that both neurons predict for some sizes, and their errors."""
     sizes, prices, _, _ = generate(DataSpec(source="synthetic:house_price", seed=0))
     X, Y = sizes.T, prices.reshape(1, -1) / 100
     mean, deviation = X.mean(), X.std()

@@ -1,4 +1,4 @@
-"""Lesson 12, weeks 2 to 4: a study for each hyperparameter, and one over all of them with their importance."""
+"""Lesson 12, weeks 2 to 4: a study for each hyperparameter, and a study of all of them with their importance."""
 
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from study.charts.scales import Choices, Numbers
 from study.search.importance import estimate
 
 FOLDER = EXPERIMENTS / "hyperparameters"
-# What a study varies: the file's name, and the name of the parameter in a trial's setting.
+# The hyperparameter of each study: the name of the file, and the name in the configuration of a trial.
 SINGLE = {
     "learning_rate": "learning_rate",
     "iterations": "iterations",
@@ -24,7 +24,7 @@ CURVES = {"too small": 0.001, "right": 0.3, "too large": 10.0}
 
 
 def run(home: Path) -> dict[str, Any]:
-    """Return dev and train accuracy by each hyperparameter, three cost curves, and what mattered over all."""
+    """Return dev and train accuracy by each hyperparameter, three cost curves, and the importance of all of them."""
     outcome: dict[str, Any] = {}
     for name, parameter in SINGLE.items():
         found = search(FOLDER / f"{name}.toml", home)
@@ -40,7 +40,7 @@ def run(home: Path) -> dict[str, Any]:
     trials = everything.optuna_study.trials
     importance = estimate(trials, everything.optuna_study.direction)
     best = everything.best_trial
-    assert importance is not None  # noqa: S101 - of 60 trials most are complete
+    assert importance is not None  # noqa: S101 - most of the 60 trials are complete
     outcome["all"] = {
         "importance": {name: round(share, 3) for name, share in importance.variance.items()},
         "best": {"value": _rounded(best.value), **best.params},

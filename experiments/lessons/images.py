@@ -1,8 +1,8 @@
-"""Lesson 8, week 4: the L-layer network on pictures of 64 × 64 × 3, by the very spec that reads the course's cats.
+"""Lesson 8, week 4: the L-layer network on images of 64 × 64 × 3, with the spec for the cat pictures of the course.
 
-The cats are not shipped. In their place stand pieces cut from the two photographs that scikit-learn ships, a temple
-and a flower, in files of the same names, layout and size. Half of the pieces are negatives, as on film: the mean of a
-pixel is then the same for both classes, and no weighted sum of pixels tells them apart.
+The cat pictures are not included. The substitutes are patches of the two photographs that ship with scikit-learn, a
+temple and a flower, in files with the same names, layout and size. Half of the patches are inverted, like photographic
+negatives, so the mean of each pixel is the same for both classes, and no weighted sum of pixels separates them.
 """
 
 from pathlib import Path
@@ -18,12 +18,12 @@ from study.charts.scales import Choices, Numbers
 
 Array = np.ndarray[Any, np.dtype[Any]]
 SIDE = 64
-TRAIN, TEST = 209, 50  # as many as there are cats and other things
+TRAIN, TEST = 209, 50  # the same numbers as in the files of the course
 CLASSES = ("temple", "flower")
 
 
 def run(home: Path) -> dict[str, Any]:
-    """Return the best accuracy on dev for each depth, found by the study of experiments/cats.toml on the pieces."""
+    """Return the best dev accuracy for each depth in the study of experiments/cats.toml on the patches."""
     folder = home / "lessons" / "images"
     folder.mkdir(parents=True, exist_ok=True)
     write_pieces(folder)
@@ -32,7 +32,7 @@ def run(home: Path) -> dict[str, Any]:
     spec.write_text(text.replace('name = "cats"', 'name = "images"'), encoding="utf-8")
     found = search(spec, home)
     rows: list[dict[str, Any]] = []
-    for row in found.summary.ranking():  # the best first
+    for row in found.summary.ranking():  # best first
         if row.params["depth"] not in [known["depth"] for known in rows]:
             rows.append(
                 {
@@ -47,7 +47,7 @@ def run(home: Path) -> dict[str, Any]:
 
 
 def write_pieces(folder: Path) -> None:
-    """Write train_catvnoncat.h5 and test_catvnoncat.h5 as the course has them: uint8 (m, 64, 64, 3), labels (m,)."""
+    """Write train_catvnoncat.h5 and test_catvnoncat.h5 as in the course: uint8 (m, 64, 64, 3), labels (m,)."""
     rng = np.random.default_rng(0)
     photographs = load_sample_images().images
     for part, count in (("train", TRAIN), ("test", TEST)):
@@ -59,7 +59,7 @@ def write_pieces(folder: Path) -> None:
 
 
 def piece(photograph: Array, rng: np.random.Generator) -> Array:
-    """Return a piece of a photograph (64, 64, 3) at a random place, every second one as a negative."""
+    """Return a random patch of a photograph, (64, 64, 3); half of the patches are inverted."""
     top, left = (int(rng.integers(0, size - SIDE)) for size in photograph.shape[:2])
     cut: Array = photograph[top : top + SIDE, left : left + SIDE]
     return 255 - cut if rng.random() < 0.5 else cut
@@ -69,9 +69,9 @@ def draw(outcome: dict[str, Any]) -> str:
     """Return accuracy on train and on dev by depth."""
     names = tuple(f"{row['depth']} hidden" for row in outcome["rows"])
     panel = Panel(
-        "pieces of two photographs, by depth",
+        "patches of two photographs, by depth",
         Choices(names),
-        Numbers(0, 1.02),  # bars begin at 0
+        Numbers(0, 1.02),  # bars start at 0
         "layers",
         "accuracy",
         ((0, "train"), (1, "dev")),

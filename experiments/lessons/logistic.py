@@ -1,4 +1,4 @@
-"""Lesson 3, week 2: logistic regression, where it is enough and where it fails."""
+"""Lesson 3, week 2: logistic regression, on data where it is enough and on data where it fails."""
 
 from pathlib import Path
 from typing import Any
@@ -29,11 +29,11 @@ def run(home: Path) -> dict[str, Any]:
 
 
 def draw(outcome: dict[str, Any]) -> str:
-    """Return the cost curve of the one, and the boundary of the other."""
+    """Return the cost curve on breast_cancer, and the boundary on the flower."""
     curve = outcome["breast_cancer"]["curve"]
     right = outcome["breast_cancer"]["dev_accuracy"]
     panel = Panel(
-        f"breast_cancer: {100 * right:.1f}% of dev right",
+        f"breast_cancer: {100 * right:.1f}% of dev correct",
         Numbers(0, curve[-1][0]),
         Numbers(0, curve[0][1]),
         "iteration",
@@ -42,7 +42,7 @@ def draw(outcome: dict[str, Any]) -> str:
     )
     share = outcome["flower"]["accuracy"]
     plane = Panel(
-        f"flower: {100 * share:.0f}% right", Numbers(-SIDE, SIDE), Numbers(-SIDE, SIDE), width=260, height=260
+        f"flower: {100 * share:.0f}% correct", Numbers(-SIDE, SIDE), Numbers(-SIDE, SIDE), width=260, height=260
     )
     X, Y = flower_points()
     marks = plane.regions(outcome["flower"]["sides"])

@@ -1,4 +1,4 @@
-"""Writes docs/lessons.md: the text of page.md, filled with the outcomes kept in docs/lessons."""
+"""Write docs/lessons.md: the text of page.md, filled with the outcomes stored in docs/lessons."""
 
 from pathlib import Path
 
@@ -11,13 +11,13 @@ PAGE = registry.KEPT.parent / "lessons.md"
 
 
 def write_page() -> Path:
-    """Write the page and return where it is."""
+    """Write the page and return its path."""
     PAGE.write_text(page(), encoding="utf-8")
     return PAGE
 
 
 def page() -> str:
-    """Return the page, from the outcomes as they were kept last."""
+    """Return the page for the stored outcomes."""
     environment = jinja2.Environment(  # noqa: S701 - Markdown from our own numbers
         undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
     )

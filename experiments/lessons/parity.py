@@ -1,4 +1,4 @@
-"""Lesson 9, week 4: parity of n bits, the units that one hidden layer needs and those that log2 n layers need."""
+"""Lesson 9, week 4: parity of n bits, and the units that it needs in one hidden layer or in log2 n layers."""
 
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ from experiments.lessons.studies import EXPERIMENTS, search
 from study.charts.scales import Numbers
 from study.ledger.results import TrialRow
 
-BITS = {4: 2, 8: 3}  # bits: log2 of them
+BITS = {4: 2, 8: 3}  # number of hidden layers by bits: log2 of the bits
 
 
 def run(home: Path) -> dict[str, Any]:
@@ -32,16 +32,16 @@ def run(home: Path) -> dict[str, Any]:
 
 
 def best_by_units(ranking: list[TrialRow]) -> dict[int, float]:
-    """Return the best value of each number of units, the fewest units first; the ranking has the best first."""
+    """Return the best value for each number of units, in ascending order; the ranking has the best trial first."""
     best: dict[int, float] = {}
     for row in ranking:
-        units = row.params["units_1" if row.params["depth"] == 1 else "units"]  # "units" is of several layers alike
+        units = row.params["units_1" if row.params["depth"] == 1 else "units"]  # "units" if layers share it
         best.setdefault(int(units), row.value or 0.0)
     return dict(sorted(best.items()))
 
 
 def draw(outcome: dict[str, Any]) -> str:
-    """Return the best accuracy by units of a layer, a panel for each number of bits."""
+    """Return the best accuracy by units of a layer, with a panel for each number of bits."""
     panels = []
     for bits, deep in BITS.items():
         rows = [row for row in outcome["rows"] if row["bits"] == bits]
@@ -49,7 +49,7 @@ def draw(outcome: dict[str, Any]) -> str:
             f"parity of {bits} bits",
             Numbers(1 if bits == 4 else 2, 8 if bits == 4 else 16, whole=True),
             Numbers(0.48, 1.01),
-            "units a hidden layer",
+            "units per hidden layer",
             "best accuracy",
             ((0, "1 hidden layer"), (1, f"{deep} hidden layers")),
         )

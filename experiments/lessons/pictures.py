@@ -1,4 +1,4 @@
-"""Pictures of the lessons: panels side by side in one SVG file, with the scales and ticks of the project's charts."""
+"""Plots of the lessons: panels side by side in one SVG file, with the scales and ticks of the report's charts."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from study.charts.chart import runs
 from study.charts.scales import Choices, Numbers
 
 COLOURS = ("#3573b9", "#c2410c", "#2f855a", "#7b4fb5", "#b8860b", "#0e7490", "#777777")
-PALE = ("#d6e4f5", "#fbe0d3")  # of the two sides of a boundary
+PALE = ("#d6e4f5", "#fbe0d3")  # colors of the two sides of a boundary
 RIGHT, TOP, BOTTOM = 16, 44, 44
 LINE = 17  # height of a line of the legend
 
@@ -21,12 +21,12 @@ class Panel:
     """One set of axes.
 
     Attributes:
-        title: above it.
-        x, y: its scales.
-        x_title, y_title: what they measure; "" leaves the ticks of an axis out as well.
-        legend: (index of a colour, text).
-        width, height: of the box in which is drawn.
-        left: room for the ticks of y.
+        title: title above the axes.
+        x, y: scales of the axes.
+        x_title, y_title: titles of the axes; "" also omits the ticks of an axis.
+        legend: (index of a color, text) of each entry.
+        width, height: size of the area for data.
+        left: space for the ticks of y.
     """
 
     title: str
@@ -45,7 +45,7 @@ class Panel:
         return self.left + self.width + RIGHT, TOP + self.height + BOTTOM + LINE * len(self.legend)
 
     def at(self, point: Point) -> tuple[float, float]:
-        """Return a point's place in the box; what lies beyond is put at its edge."""
+        """Return the position of a point in the area; points beyond it are moved to its edge."""
         return self.x.place(point[0]) * self.width, (1 - self.y.place(point[1])) * self.height
 
     def line(self, points: Iterable[Point], colour: int = 0, *, dashed: bool = False, width: float = 2) -> str:
@@ -60,7 +60,7 @@ class Panel:
         return f'<path d="{d}" stroke="{COLOURS[colour]}" stroke-width="{2 * radius}" stroke-linecap="round"/>'
 
     def regions(self, rows: Sequence[str]) -> str:
-        """Return the two sides of a boundary: rows of "0" and "1" that cover the box, the lowest row first."""
+        """Return the two sides of a boundary from rows of "0" and "1" that cover the area, lowest row first."""
         parts = []
         high, wide = self.height / len(rows), self.width / len(rows[0])
         for k, row in enumerate(rows):
@@ -71,7 +71,7 @@ class Panel:
         return "".join(parts)
 
     def bars(self, values: Sequence[tuple[str, float]], colour: int = 0) -> str:
-        """Return a lying bar for each name of y, up to its value, with the value behind it."""
+        """Return a horizontal bar for each name on the y axis, with its value next to it."""
         parts = []
         for name, value in values:
             x, y = self.at((value, name))  # type: ignore[arg-type] - y is an axis of names
@@ -81,12 +81,12 @@ class Panel:
 
 
 def figure(label: str, panels: Sequence[tuple[Panel, str]], columns: int = 2) -> str:
-    """Return panels with what is drawn in each, side by side, as an SVG file.
+    """Return panels with their marks, side by side, as an SVG file.
 
     Args:
-        label: text alternative of the plot.
-        panels: (panel, its marks).
-        columns: panels in a row.
+        label: alternative text of the plot.
+        panels: (panel, marks) of each panel.
+        columns: number of panels in a row.
     """
     columns = min(columns, len(panels))
     wide, high = max(p.size[0] for p, _ in panels), max(p.size[1] for p, _ in panels)
@@ -98,7 +98,7 @@ def figure(label: str, panels: Sequence[tuple[Panel, str]], columns: int = 2) ->
 
 
 def drawing(label: str, width: int, height: int, marks: str) -> str:
-    """Return marks as an SVG file on white."""
+    """Return marks as an SVG file with a white background."""
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
         f'role="img" aria-label="{escape(label, quote=True)}" font-family="sans-serif" font-size="12" fill="#333">'
@@ -107,12 +107,12 @@ def drawing(label: str, width: int, height: int, marks: str) -> str:
 
 
 def text(x: float, y: float, words: str, anchor: str = "middle", extra: str = "") -> str:
-    """Return words at a place; anchor: "start", "middle" or "end"."""
+    """Return text at a position; anchor is "start", "middle" or "end"."""
     return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{extra}>{escape(words)}</text>'
 
 
 def thin(values: Sequence[float], most: int = 120) -> list[list[float]]:
-    """Return (place, value) of at most so many values, evenly spaced, first and last among them."""
+    """Return (index, value) of at most `most` evenly spaced values, including the first and the last."""
     last = len(values) - 1
     places = sorted({round(k * last / (most - 1)) for k in range(most)}) if last else [0]
     return [[place, float(f"{values[place]:.5g}")] for place in places]

@@ -1,7 +1,7 @@
-"""Lesson 13, week 4: a study on the first half of a drifting stream, `recheck` on the second, where the best moved.
+"""Lesson 13, week 4: a study on the first half of a drifting stream, and `recheck` on the second half.
 
-The label says on which side of a boundary two of eight features lie, and one label in eight is wrong. In the first
-half the boundary is a straight line, in the second it bends into a parabola.
+The label is the side of a boundary on which two of the eight features lie; one label in eight is wrong. In the first
+half, the boundary is a straight line; in the second half, it bends into a parabola.
 """
 
 from pathlib import Path
@@ -20,7 +20,7 @@ ROWS, FEATURES, WRONG, BEND = 1600, 8, 0.12, 4.0
 
 
 def run(home: Path) -> dict[str, Any]:
-    """Return dev accuracy by depth on the first half, and what recheck says of the second."""
+    """Return the dev accuracy by depth on the first half, and the result of recheck on the second half."""
     folder = home / "lessons" / "stream"
     folder.mkdir(parents=True, exist_ok=True)
     write_stream(folder)
@@ -46,7 +46,7 @@ def write_stream(folder: Path) -> None:
     """Write first.csv and second.csv: eight features and the label, in the order of time."""
     rng = np.random.default_rng(0)
     X = rng.standard_normal((ROWS, FEATURES))
-    bend = BEND * np.clip(8 * np.arange(ROWS) / ROWS - 4, 0, 1)  # none in the first half, soon whole in the second
+    bend = BEND * np.clip(8 * np.arange(ROWS) / ROWS - 4, 0, 1)  # no bend in the first half
     above = X[:, 0] + bend * (X[:, 1] ** 2 - 0.455) > 0  # 0.455 is the median of a squared standard normal number
     label = above ^ (rng.random(ROWS) < WRONG)
     table = pd.DataFrame(X.round(4), columns=[f"x_{k}" for k in range(FEATURES)])

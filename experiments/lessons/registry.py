@@ -1,4 +1,4 @@
-"""All lessons in the order of the course, and where their outcomes and pictures are kept."""
+"""All lessons in the order of the course, and the files of their outcomes and plots."""
 
 import json
 from collections.abc import Callable
@@ -31,9 +31,9 @@ class Lesson:
     """One lesson.
 
     Attributes:
-        question: what it asks.
-        run: takes the home that its studies live in, returns its outcome.
-        draw: takes the outcome, returns an SVG file; None for a lesson without a picture.
+        question: the question that the lesson answers.
+        run: a function from the home of its studies to its outcome.
+        draw: a function from the outcome to an SVG file; None for a lesson without a plot.
     """
 
     question: str
@@ -51,15 +51,15 @@ LESSONS = {
     "activations": Lesson("which activation?", activations.run, activations.draw),
     "images": Lesson("do deep networks see more?", images.run, images.draw),
     "parity": Lesson("why deep?", parity.run, parity.draw),
-    "dimensions": Lesson("what is said of wrong shapes?", dimensions.run, None),
+    "dimensions": Lesson("which error messages do wrong shapes give?", dimensions.run, None),
     "graph": Lesson("how do derivatives flow back?", graph.run, graph.draw),
-    "hyperparameters": Lesson("which settings matter?", hyperparameters.run, hyperparameters.draw),
-    "recheck": Lesson("does the best setting stay the best?", recheck.run, recheck.draw),
+    "hyperparameters": Lesson("which hyperparameters matter?", hyperparameters.run, hyperparameters.draw),
+    "recheck": Lesson("does the best configuration stay the best?", recheck.run, recheck.draw),
 }
 
 
 def keep(name: str, outcome: Outcome) -> None:
-    """Write a lesson's outcome, and its picture, to docs/lessons."""
+    """Write the outcome and the plot of a lesson to docs/lessons."""
     KEPT.mkdir(parents=True, exist_ok=True)
     (KEPT / f"{name}.json").write_text(json.dumps(outcome, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     draw = LESSONS[name].draw
@@ -68,10 +68,10 @@ def keep(name: str, outcome: Outcome) -> None:
 
 
 def kept(name: str) -> Outcome:
-    """Return a lesson's outcome as it was kept last.
+    """Return the stored outcome of a lesson.
 
     Raises:
-        FileNotFoundError: it has not been run.
+        FileNotFoundError: the lesson has not been run.
     """
     outcome: Outcome = json.loads((KEPT / f"{name}.json").read_text(encoding="utf-8"))
     return outcome

@@ -1,4 +1,4 @@
-"""Lesson 6, weeks 3 and 4: where training starts decides how it goes."""
+"""Lesson 6, weeks 3 and 4: the effect of the initialization on training."""
 
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ RATE, ITERATIONS = 0.3, 2000
 
 
 def run(_home: Path) -> dict[str, Any]:
-    """Return for each start the curve, the accuracy, and how far the units of the first layer are apart in the end."""
+    """Return for each initialization the curve, the accuracy, and how far the units of layer 1 end apart."""
     X, Y = flower_points()
     outcome: dict[str, Any] = {}
     for name, (scheme, scale) in STARTS.items():
@@ -41,13 +41,13 @@ def draw(outcome: dict[str, Any]) -> str:
     """Return the four cost curves."""
     costs = [cost for name in STARTS for _, cost in outcome[name]["curve"]]
     panel = Panel(
-        "four starts of one network",
+        "four initializations of one network",
         Numbers(0, ITERATIONS),
         Numbers.covering(costs, log=True),
         "iteration",
         "J",
-        tuple((k, f"{name}: {100 * outcome[name]['accuracy']:.0f}% right") for k, name in enumerate(STARTS)),
+        tuple((k, f"{name}: {100 * outcome[name]['accuracy']:.0f}% correct") for k, name in enumerate(STARTS)),
         width=480,
     )
     marks = "".join(panel.line(outcome[name]["curve"], k) for k, name in enumerate(STARTS))
-    return figure("Cost curves from four starts", [(panel, marks)])
+    return figure("Cost curves for four initializations", [(panel, marks)])

@@ -1,4 +1,4 @@
-"""Studies of the lessons: run without MLflow (`study sync NAME` shows them there), or taken as they are if complete."""
+"""Studies of the lessons, which run without MLflow; `study sync NAME` writes them to it."""
 
 from pathlib import Path
 
@@ -11,10 +11,10 @@ EXPERIMENTS = Path(__file__).resolve().parents[1]
 
 
 def search(spec: Path, home: Path) -> Study:
-    """Run the study of a spec in a home, or go on with it; return it.
+    """Run or resume the study of a spec in a home, and return it.
 
     Raises:
-        study.errors.UserError: the home has another study of this name.
+        study.errors.UserError: the home contains a different study of this name.
     """
     silent = Progress(lambda *_: None, lambda *_: None, lambda _: None)
     run(spec, Home(home), workers=Workers(default_jobs()), exporter=None, progress=silent)

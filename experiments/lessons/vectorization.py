@@ -1,4 +1,4 @@
-"""Lesson 1, week 2: the same sums with loops and without, and broadcasting."""
+"""Lesson 1, week 2: the same sums with and without loops, and broadcasting."""
 
 import sys
 import time
@@ -16,14 +16,14 @@ from experiments.lessons.pictures import Panel, figure
 from study.charts.scales import Choices, Numbers
 
 Array = np.ndarray[Any, np.dtype[Any]]
-NUMBERS = 1_000_000  # of the dot product
-ROWS = 1_500  # of the square matrix; the notes took 10,000, which keeps a loop busy for minutes
+NUMBERS = 1_000_000  # length of the vectors of the dot product
+ROWS = 1_500  # rows of the square matrix; the notes used 10,000, which keeps a loop busy for minutes
 # Calories from carbohydrate, protein and fat (rows) of apples, beef, eggs and potatoes (columns), as in the notes.
 CALORIES = [[56.0, 0.0, 4.4, 68.0], [1.2, 104.0, 52.0, 8.0], [1.8, 135.0, 99.0, 0.9]]
 
 
 def run(_home: Path) -> dict[str, Any]:
-    """Return times and their ratios (of this machine), instructions that Python interprets, and the percentages."""
+    """Return times and their ratios on this machine, numbers of interpreted instructions, and the percentages."""
     rng = np.random.default_rng(0)
     a, b = rng.random(NUMBERS), rng.random(NUMBERS)
     W, x = rng.random((ROWS, ROWS)), rng.random(ROWS)
@@ -46,7 +46,7 @@ def run(_home: Path) -> dict[str, Any]:
 
 
 def dot_loop(a: Array, b: Array) -> float:
-    """Return Σ aᵢ bᵢ, number by number."""
+    """Return Σ aᵢ bᵢ, one number at a time."""
     total = 0.0
     for i in range(len(a)):
         total += a[i] * b[i]
@@ -59,7 +59,7 @@ def dot(a: Array, b: Array) -> float:
 
 
 def product_loops(W: Array, x: Array) -> Array:
-    """Return W x, number by number."""
+    """Return W x, one number at a time."""
     u = np.zeros(len(W))
     for i in range(W.shape[0]):
         for j in range(W.shape[1]):
@@ -74,7 +74,7 @@ def product(W: Array, x: Array) -> Array:
 
 
 def percentages(calories: Array) -> Array:
-    """Return each column as percentages of its sum: (3, 4) divided by (1, 4), which is broadcast over the rows."""
+    """Return each column as percentages of its sum: (3, 4) divided by (1, 4), which is broadcast across the rows."""
     shares: Array = 100 * calories / calories.sum(axis=0, keepdims=True)
     return shares
 
@@ -86,7 +86,7 @@ def breast_cancer() -> tuple[Array, Array]:
 
 
 def instructions(function: Callable[..., Any], *arguments: Any) -> int:
-    """Return how many instructions Python interprets in a call: what a loop pays for each number."""
+    """Return how many instructions Python interprets in a call, which a loop repeats for each number."""
     count = 0
 
     def trace(frame: FrameType, event: str, _argument: Any) -> Any:
@@ -105,7 +105,7 @@ def instructions(function: Callable[..., Any], *arguments: Any) -> int:
 
 
 def _ratio(loops: Callable[..., Any], vectorized: Callable[..., Any], *arguments: Any) -> dict[str, float]:
-    with threadpool_limits(1):  # one thread for both, so that what else the machine does matters less
+    with threadpool_limits(1):  # one thread for both, so other work on the machine matters less
         slow = min(_milliseconds(loops, *arguments) for _ in range(2))
         fast = min(_milliseconds(vectorized, *arguments) for _ in range(20))
     return {"loops_ms": _two(slow), "vectorized_ms": _two(fast), "ratio": _two(slow / fast)}
@@ -131,7 +131,7 @@ def draw(outcome: dict[str, Any]) -> str:
     ]
     top = 4 * max(value for _, value in rows)
     panel = Panel(
-        "times as long with loops as without",
+        "ratio of the time with loops to that without",
         Numbers(1, top, log=True),
         Choices(tuple(name for name, _ in rows)),
         "times",
@@ -140,4 +140,4 @@ def draw(outcome: dict[str, Any]) -> str:
         height=150,
         left=150,
     )
-    return figure("How much longer loops take than the same sums without", [(panel, panel.bars(rows))])
+    return figure("Ratios of the time of loops to that of vectorized code", [(panel, panel.bars(rows))])
