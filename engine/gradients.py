@@ -67,7 +67,7 @@ class GradientCheck:
         return relative_error(gradient, np.concatenate([block.numeric.ravel() for block in self.blocks]))
 
     def __repr__(self) -> str:
-        lines = ["GradientCheck: backpropagation against finite differences of the cost"]
+        lines = ["GradientCheck: backpropagation compared with finite differences of the cost"]
         for block in self.blocks:
             kinks = f", {block.kinks} skipped at a kink" if block.kinks else ""
             norms = f"‖gradient‖ {np.linalg.norm(block.gradient):.6g}"

@@ -103,7 +103,9 @@ def register_metric(
     if not isinstance(metric, Metric):
         metric = _make(metric, name, direction, task, needs, version, low, high)
     elif (name, direction, task, needs, version, low, high) != (None, None, None, None, 1, -math.inf, math.inf):
-        raise ValueError(f"metric {metric.name!r}: a Metric has attributes for these arguments; set them there")
+        raise ValueError(
+            f"metric {metric.name!r}: a Metric cannot be combined with other arguments; set its attributes instead"
+        )
     for attribute, valid in (("direction", get_args(Direction)), ("task", get_args(MetricTask))):
         value = getattr(metric, attribute)
         if value not in valid:

@@ -47,7 +47,7 @@ def find_scorer(given: object) -> Scorer:
         return cast("Scorer", get_scorer(given) if isinstance(given, str) else given)
     except ValueError:
         raise ValueError(
-            f"scorer {given!r} is not known; sklearn.metrics.get_scorer_names() lists those of scikit-learn"
+            f"scorer {given!r} is unknown; sklearn.metrics.get_scorer_names() lists the scorers of scikit-learn"
         ) from None
 
 

@@ -138,7 +138,7 @@ def check_training(
             _assert_close(found, expected, 0, promise)
         alone = advance(start(architecture, settings, seeds=[0], dtype=dtype), X, Y)
         _assert_close(
-            whole.parameters[0], alone.parameters[0], 1e-3, "a stack must train like its networks do separately"
+            whole.parameters[0], alone.parameters[0], 1e-3, "a stack must train exactly as its networks do separately"
         )
 
 

@@ -132,7 +132,7 @@ def _pair(data: object) -> object:
 def _refuse_written(options: Mapping[str, object]) -> None:
     for key in options:
         if key in WRITTEN:
-            raise UserError(f'data_options["{key}"]: does not apply to data in memory; leave it out')
+            raise UserError(f'data_options["{key}"]: does not apply to data in memory; omit it')
 
 
 def _declare_memory(file: MemoryFile, arguments: Arguments, options: Mapping[str, object], home: Home) -> DeclaredSpec:
@@ -153,7 +153,7 @@ def _declare_source(
     source: str, base: Path, target: object, arguments: Arguments, options: Mapping[str, object]
 ) -> DeclaredSpec:
     if target is None and takes_key(source, "target") and not options.get("test"):
-        raise UserError("target: is missing; name the column to predict")
+        raise UserError("target: missing; name the column to predict")
     search = arguments.table("search")
     options = _without_folds(options, search)
     draft = draft_source(source, base, _plain_target(target), options)

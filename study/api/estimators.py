@@ -87,7 +87,7 @@ class StudyClassifier(ClassifierMixin, StudyEstimator):  # type: ignore[misc]
         check_classification_targets(labels)
         self.classes_, codes = np.unique(labels, return_inverse=True)
         if len(self.classes_) < 2:
-            weighted = " in rows of sample_weight above 0" if "weight" in columns else ""
+            weighted = " in rows with sample_weight above 0" if "weight" in columns else ""
             raise ValueError(f"y must have at least two classes{weighted}, got 1 class: {str(self.classes_[0])!r}")
         _, counts = np.unique(codes, return_counts=True)
         if counts.min() < LEAST_OF_A_CLASS:

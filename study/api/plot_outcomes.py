@@ -101,7 +101,7 @@ def draw_residuals(outcome: Outcome, name: str, ax: "Axes | None") -> "Axes":
     )
     set_x(ax, Numbers.covering(outcome.prediction[finite].tolist()))
     set_y(ax, Numbers.covering([*residuals[finite].tolist(), 0.0], margin=0.06))
-    missing = f"; {lost} not finite, left out" if lost else ""
+    missing = f"; {lost} non-finite omitted" if lost else ""
     style_axes(
         ax,
         f"Residuals of {outcome.trial}, {outcome.examples}{missing}",

@@ -115,7 +115,7 @@ def draw_importance(importance: Importance | None, name: str, ax: "Axes | None")
     colors = palette_of(ax)
     for shares, offset, color, label in (
         (importance.variance, -0.19, "complete", "share of the variance\n(fANOVA)"),
-        (importance.best, 0.19, "best", "what sets the best tenth\napart (PED-ANOVA)"),
+        (importance.best, 0.19, "best", "what distinguishes the\nbest tenth (PED-ANOVA)"),
     ):
         rows = [k for k, each in enumerate(names) if each in shares]
         widths = [shares[names[k]] for k in rows]
@@ -123,7 +123,7 @@ def draw_importance(importance: Importance | None, name: str, ax: "Axes | None")
     ax.set_yticks(range(len(names)), labels=names)
     ax.set_ylim(len(names) - 0.5, -0.5)
     ax.set_xlim(0, 1.0 if max([*importance.variance.values(), *importance.best.values()]) > 0.8 else None)
-    few = "; too few to rely on" if importance.few else ""
+    few = "; too few for a reliable estimate" if importance.few else ""
     title = f"Importance of hyperparameters, {counted(importance.trials, 'complete trial')}{few}"
     style_axes(ax, title, "share, 0 to 1", "", lined=(True, False))
     add_legend(ax)

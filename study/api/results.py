@@ -152,7 +152,7 @@ class StudyResults(StudyPlace):
             except store_errors() as error:
                 raise UserError(
                     f"could not read the runs of study {self.name!r} from MLflow ({describe_error(error)}); "
-                    f"`{next_command('sync', self.name)}` writes them"
+                    f"run `{next_command('sync', self.name)}` to write them"
                 ) from error
 
     @property

@@ -53,7 +53,7 @@ def _reasons(summary: Summary, number: int) -> str:
     if number == choice.recommended:
         why = "the cheapest that is not significantly different"
         if number == choice.confirmed:
-            why = "no candidate that is not significantly different is cheaper"
+            why = "every cheaper candidate is significantly worse"
         reasons.append(f"recommended ({why})")
     return ", ".join(reasons)
 

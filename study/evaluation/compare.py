@@ -158,7 +158,8 @@ def _effect(compared: ComparedData, i: int, j: int, difference: Interval) -> str
         one, other = _right(compared, first), _right(compared, second)
         a, b = int((one & ~other).sum()), int((other & ~one).sum())
         return (
-            f"trial {first.label} alone is right on {a} of {counted(m, 'example')}, trial {second.label} alone on {b}"
+            f"of {counted(m, 'example')}, only trial {first.label} is right on {a}, and only trial {second.label} on "
+            f"{b}"
         )
     if compared.metric == "accuracy":
         ahead, behind = (first, second) if difference.estimate >= 0 else (second, first)
@@ -166,7 +167,7 @@ def _effect(compared: ComparedData, i: int, j: int, difference: Interval) -> str
         return f"of 1000 examples, trial {ahead.label} gets {1000 * more:.3g} more right than trial {behind.label}"
     mine, theirs = (float(candidate.table.mean()) for candidate in (first, second))
     title = METRICS[compared.metric].title
-    values = f"{title} {mine:.4g} of trial {first.label} against {theirs:.4g} of trial {second.label}"
+    values = f"{title} {mine:.4g} for trial {first.label} and {theirs:.4g} for trial {second.label}"
     if not theirs:
         return values
     return f"{values}, {100 * abs((mine - theirs) / theirs):.2g}% {'more' if mine > theirs else 'less'}"

@@ -50,7 +50,7 @@ def test_accuracy_of_single_networks_by_hand(searched: tuple[Path, Summary]) -> 
     assert pair.test == "McNemar, exact"
     assert pair.estimate == pytest.approx((a - b) / 80)
     assert pair.p == pair.p_holm == mcnemar_exact(a, b)
-    assert pair.effect == f"trial {first} alone is right on {a} of 80 examples, trial {last} alone on {b}"
+    assert pair.effect == f"of 80 examples, only trial {first} is right on {a}, and only trial {last} on {b}"
     assert [c.value for c in outcome.contenders] == pytest.approx(
         [summary.trials[n].value for n in (first, last)], abs=1e-6
     )

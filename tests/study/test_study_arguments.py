@@ -54,7 +54,7 @@ def test_an_error_names_the_argument_in_the_words_of_the_spec(
 
 
 def test_a_target_has_to_be_named(table: Path) -> None:
-    with pytest.raises(UserError, match=r"^target: is missing; name the column to predict"):
+    with pytest.raises(UserError, match=r"^target: missing; name the column to predict"):
         Study(table, home=table.parent)
     with pytest.raises(UserError, match="column 'z' not found"):
         Study(table, "z", home=table.parent)

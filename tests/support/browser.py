@@ -1,7 +1,7 @@
-"""Pages in headless Chromium: one in a file, looked at once, and those of a server, driven step by step.
+"""Pages in headless Chromium: a page in a file, visited once, or pages of a server, driven step by step.
 
-Of a page in a file: its console, what it asked for, in vain too, what a script found on it, and how it looks. Names of
-hosts are not resolved.
+A visit to a page in a file records its console, its requests (including failed ones), the result of a script, and a
+screenshot. Host names are not resolved.
 """
 
 import contextlib
@@ -28,13 +28,13 @@ const done = arguments[0];
 
 @dataclass(frozen=True)
 class Visit:
-    """What a browser saw.
+    """The result of a visit.
 
     Attributes:
-        console: its lines.
-        resources: what the page asked for.
-        found: what the script returned.
-        shot: a picture of the page, as PNG.
+        console: lines of the console.
+        resources: URLs that the page requested.
+        found: return value of the script.
+        shot: screenshot of the page, as PNG.
     """
 
     console: list[str]
@@ -44,14 +44,14 @@ class Visit:
 
 
 def visit(driver: Any, page: Path, script: str = "", *, width: int = 1280, dark: bool = False) -> Visit:
-    """Open a page in a file, run the body of an asynchronous function on it, return what happened.
+    """Open a page in a file, run the body of an asynchronous function on it, and return the result.
 
     Args:
         driver: the browser.
         page: the file.
-        script: acts as a reader would, and returns what it saw.
-        width: of the window.
-        dark: whether the reader wants dark pages.
+        script: body of a function that acts like a reader, and returns its observations.
+        width: width of the window.
+        dark: whether the reader prefers dark pages.
     """
     size = {"width": width, "height": 4000, "deviceScaleFactor": 1, "mobile": False}
     scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
@@ -72,7 +72,7 @@ def visit(driver: Any, page: Path, script: str = "", *, width: int = 1280, dark:
 
 @contextlib.contextmanager
 def start_browser() -> Iterator[Any]:
-    """Start a browser that selenium drives; it resolves no name, and ends with the block."""
+    """Start a browser that selenium drives until the block ends. It does not resolve host names."""
     options = webdriver.ChromeOptions()
     options.binary_location = str(CHROMIUM)
     for option in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
@@ -87,7 +87,7 @@ def start_browser() -> Iterator[Any]:
 
 
 def wait_for_page(driver: Any, condition: Callable[[Any], Any], what: str = "what the page is to show") -> Any:
-    """Return what a condition on the browser returns once it is true; a page that is being drawn anew is not yet."""
+    """Return the value of a condition on the browser once it is true. A page that is being redrawn does not count."""
 
     def look() -> Any:
         try:

@@ -1,4 +1,4 @@
-"""The command `study`: in the test's own process where that shows the same, or in a process of its own."""
+"""The `study` command, in the test's own process if that is equivalent, or in a separate process."""
 
 import contextlib
 import io
@@ -21,16 +21,15 @@ Process = subprocess.Popen[str]
 
 
 def environment() -> dict[str, str]:
-    """Return the environment of a command: nothing of this project's or MLflow's is set, a line has 100 columns."""
+    """Return the environment of a command, without variables of this project or MLflow, and 100 columns wide."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("MLFLOW_", "STUDY_"))}
     return kept | {"MLFLOW_DISABLE_TELEMETRY": "true", "COLUMNS": "100"}
 
 
 def run_study(*arguments: object, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> Completed:
-    """Run the command in this process by typer's runner; an error that it does not answer is told by a traceback.
+    """Run the command in this process with typer's runner; unhandled errors appear as a traceback.
 
-    It imports in milliseconds what is imported already. What is about signals, imports, exits or two processes at once
-    needs `run_process`.
+    This saves the time for imports. Tests about signals, imports, exits or several processes need `run_process`.
     """
     from study.cli.main import app
 
@@ -46,7 +45,7 @@ def run_study(*arguments: object, env: Mapping[str, str] | None = None, cwd: Pat
 
 @contextlib.contextmanager
 def _surroundings(words: list[str], env: Mapping[str, str], cwd: Path | None) -> Iterator[None]:
-    """Have arguments, environment, folder and filters of warnings be those of a new process."""
+    """Set arguments, environment, folder and warning filters as in a new process."""
     with (
         mock.patch.dict(os.environ, env, clear=True),
         mock.patch.object(sys, "argv", ["study", *words]),
@@ -55,12 +54,12 @@ def _surroundings(words: list[str], env: Mapping[str, str], cwd: Path | None) ->
     ):
         warnings.resetwarnings()
         for category in (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning):
-            warnings.simplefilter("ignore", category)  # as Python does by itself
+            warnings.simplefilter("ignore", category)  # like Python itself
         yield
 
 
 def run_process(*arguments: object, prefix: Sequence[str] = (), **options: Any) -> Completed:
-    """Run the command in a process of its own, as a user does, after what `prefix` has in front; its output is text."""
+    """Run the command in a separate process, like a user, with `prefix` in front of it; return its output as text."""
     options.setdefault("env", environment())
     return subprocess.run(
         [*prefix, *_command(arguments)], capture_output=True, text=True, timeout=LIMIT, check=False, **options
@@ -68,7 +67,7 @@ def run_process(*arguments: object, prefix: Sequence[str] = (), **options: Any) 
 
 
 def begin_process(*arguments: object, **options: Any) -> Process:
-    """Begin the command in a process of its own."""
+    """Start the command in a separate process."""
     options = {"env": environment(), "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
     return subprocess.Popen(_command(arguments), text=True, **options)
 
@@ -78,10 +77,10 @@ def _command(arguments: tuple[object, ...]) -> list[str]:
 
 
 def read_until(process: Process, words: str, limit: float = LIMIT) -> str:
-    """Read the output of a process up to a line that has these words, and return that line.
+    """Read the output of a process up to a line that contains these words, and return that line.
 
     Raises:
-        AssertionError: it ended without one, or was killed since it took longer than the limit.
+        AssertionError: the process ended without such a line, or was killed because it exceeded the limit.
     """
     assert process.stdout is not None
     watchdog = threading.Timer(limit, process.kill)

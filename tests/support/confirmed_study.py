@@ -1,4 +1,4 @@
-"""A study run and confirmed in the test's own process, without MLflow."""
+"""Studies that are run and confirmed in the test's own process, without MLflow."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -33,7 +33,7 @@ def confirmed(
 
 
 def ran(text: str, folder: Path) -> Summary:
-    """Run a spec in process, with all that a run writes into the ledger."""
+    """Run a spec in this process, with everything that a run writes to the ledger."""
     summary = run_local(text, folder)
     session = local_session(text, folder)
     dataset = session.objective.dataset

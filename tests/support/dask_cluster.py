@@ -1,4 +1,4 @@
-"""A real dask cluster of separate processes, whose workers can import the engine and nothing of the study."""
+"""A real dask cluster of separate processes, whose workers can import only the engine and not `study`."""
 
 import contextlib
 import json
@@ -15,7 +15,7 @@ from support.waiting import LIMIT, wait_for
 
 import engine
 
-# What stands in the way of a worker that would need more than the engine.
+# Makes imports of other packages than the engine fail in a worker.
 ENGINE_ALONE = """
 import sys
 class Refuse:
@@ -37,7 +37,7 @@ Client(sys.argv[1]).wait_for_workers(int(sys.argv[2]), float(sys.argv[3]))
 
 @dataclass(frozen=True)
 class Host:
-    """Where processes run: an address, and what a command begins with there."""
+    """A place where processes run: its address, and the prefix of commands there."""
 
     address: str = "127.0.0.1"
     prefix: Sequence[str] = ()
@@ -62,7 +62,9 @@ class DaskCluster:
 
         def address() -> str:
             assert scheduler.poll() is None, (self.place / "log").read_text()
-            with contextlib.suppress(FileNotFoundError, json.JSONDecodeError):  # there, but not yet written
+            with contextlib.suppress(
+                FileNotFoundError, json.JSONDecodeError
+            ):  # the file exists, but is not yet written
                 return str(json.loads(file.read_text())["address"])
             return ""
 
@@ -74,14 +76,14 @@ class DaskCluster:
         self.workers.append(self._begin(self.there, WORKER, self.address, *options))
 
     def have_workers(self, count: int) -> None:
-        """Start workers until there are so many."""
+        """Start workers until there are `count` of them."""
         self.workers = [each for each in self.workers if each.poll() is None]
         while len(self.workers) < count:
             self.start_worker()
         self.wait_for_workers(count)
 
     def wait_for_workers(self, count: int) -> None:
-        if self.here.prefix:  # on a network that this process is not on
+        if self.here.prefix:  # on a network that this process is not part of
             waiting = self._begin(self.here, WAIT, self.address, str(count), str(LIMIT))
             assert waiting.wait() == 0, (self.place / "log").read_text()
             return
@@ -91,14 +93,14 @@ class DaskCluster:
             client.wait_for_workers(count, LIMIT)
 
     def kill_worker(self, pid: int | None = None) -> None:
-        """Kill a worker, the last one unless another is named."""
+        """Kill a worker, by default the last one."""
         worker = next(each for each in reversed(self.workers) if pid in (None, each.pid))
         self.workers.remove(worker)
         worker.send_signal(signal.SIGKILL)
         worker.wait()
 
     def only_keeper_of_data(self) -> int:
-        """Wait until one worker alone has the data that were sent, as dask sees to; return its process."""
+        """Wait until dask has dropped all copies of the data but one; return the process of the worker that has it."""
         from distributed import Client
 
         with Client(self.address, set_as_default=False) as client:
@@ -111,7 +113,7 @@ class DaskCluster:
             return int(client.run(os.getpid)[keeper])
 
     def restart(self, workers: int = 2) -> None:
-        """Kill the scheduler and its workers, where they have not been, and start them anew at the same address."""
+        """Kill the scheduler and its workers if they are running, and restart them at the same address."""
         port = int(self.address.rpartition(":")[2])
         self.stop()
         self.start_scheduler(port)
@@ -137,7 +139,7 @@ class DaskCluster:
 def start_cluster(
     place: Path, workers: int = 2, here: Host | None = None, there: Host | None = None
 ) -> Iterator[DaskCluster]:
-    """Start a cluster; it ends with the block."""
+    """Start a cluster that ends with the block."""
     cluster = DaskCluster(place, here or Host(), there or Host())
     try:
         cluster.start_scheduler(0)

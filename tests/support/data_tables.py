@@ -1,4 +1,4 @@
-"""Tables that several tests of the data stage use."""
+"""Tables that several tests of the data stage share."""
 
 import numpy as np
 import pandas as pd

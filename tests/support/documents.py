@@ -1,11 +1,11 @@
-"""Which commands in the documents a test can run, and why the others are not run."""
+"""The commands in the documents that a test can run, and the reasons for skipping the others."""
 
 import re
 from pathlib import Path
 
 from support.shell import sections
 
-USAGE = {"commands.md"}  # generated from the command line: what may be given, not a command
+USAGE = {"commands.md"}  # generated from the command line: usage, not commands
 INDEX = "it installs from a package index; .ci/run begins with `make check` in a clean clone, which does the same"
 POSTGRES = "tests/study/test_operations.py runs it on a PostgreSQL of its own"
 SERVER = "tests/study/test_operations.py runs it with a server of its own"
@@ -48,7 +48,7 @@ def runnable(page: Path) -> dict[str, list[str]]:
 
 
 def python_blocks(page: Path) -> list[str]:
-    """Return the blocks of Python on a page."""
+    """Return the Python blocks of a page."""
     return re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
 
 
@@ -59,7 +59,7 @@ def _why_not(page: Path, command: str) -> list[str]:
 def with_fewer_iterations(commands: list[str]) -> list[str]:
     """Return the commands, with a spec of `study init` changed before it is run: a tenth of the iterations.
 
-    The trials are as many and the lines are the same; most of the time is saved.
+    The number of trials and the lines of output stay the same, but this saves most of the time.
     """
     found = []
     for command in commands:

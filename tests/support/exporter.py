@@ -1,4 +1,4 @@
-"""The process that writes a running study to MLflow, with faults put into it."""
+"""The process that writes a running study to MLflow, with injected faults."""
 
 import os
 from pathlib import Path
@@ -6,8 +6,8 @@ from pathlib import Path
 from support.command import environment
 from support.forking import FIRST, is_forked_in
 
-# Runs as sitecustomize, or first in a process that is forked. There is no setting for how long that process waits for a
-# store, so its constant is changed.
+# Runs as sitecustomize, or at the start of a forked process. The time for which that process waits for a store is not
+# configurable, so its constant is changed.
 _IN_THE_EXPORTER = """
 import os, sys
 if "study.tracking.exporter_process" in sys.orig_argv:
@@ -21,12 +21,12 @@ if "study.tracking.exporter_process" in sys.orig_argv:
 
 
 def impatient_exporter(folder: Path, fault: str = "", grace: float = 1.0) -> dict[str, str]:
-    """Return an environment in which the process that writes to MLflow soon gives a store up that does not respond.
+    """Return an environment in which the process that writes to MLflow soon gives up on a store that does not respond.
 
     Args:
-        folder: where to put what makes it so; not used for anything else.
-        fault: statements, each line indented by four, that run in that process before its program does.
-        grace: seconds from the end of the search until it gives the store up.
+        folder: an empty folder for the file that does this.
+        fault: statements, with each line indented by four, that run in that process before its program.
+        grace: seconds from the end of the search until the process gives up on the store.
     """
     folder.mkdir(exist_ok=True)
     script = folder / "sitecustomize.py"
@@ -34,5 +34,5 @@ def impatient_exporter(folder: Path, fault: str = "", grace: float = 1.0) -> dic
     paths = os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])
     variables = environment()
     first = {FIRST: str(script)} if is_forked_in(variables) else {"PYTHONPATH": paths}
-    # Nor does MLflow's client ask again where a server is not there.
+    # MLflow's client does not retry either if there is no server.
     return variables | first | {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}

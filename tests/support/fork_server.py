@@ -1,4 +1,4 @@
-"""The server of forking.py, which imports and forks; a program: `python fork_server.py SOCKET SOCKET`."""
+"""The server of forking.py, which imports modules and forks processes: `python fork_server.py SOCKET SOCKET`."""
 
 import atexit
 import contextlib
@@ -42,13 +42,13 @@ PRELOADED = (
     ),
     *("mlflow.store.tracking.sqlalchemy_store", "mlflow.sklearn", "mlflow.server.fastapi_app", "mlflow.cli", "uvicorn"),
 )
-HIGH = 500  # descriptors from here on are nobody's
+HIGH = 500  # descriptors from here on are unused
 
 
 def serve(control: socket.socket, programs: socket.socket | None = None) -> dict[str, Any]:
-    """Fork a process whenever asked, until nobody can ask any more; return, in each that was forked, the request."""
+    """Fork a process for each request, until no more requests can come; return the request in each forked process."""
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)  # it ends with who asks it
+        signal.signal(number, signal.SIG_IGN)  # the server ends with the process that started it
     while True:
         ready, _, _ = select.select([control, *filter(None, [programs])], [], [])
         asking = control if control in ready else programs.accept()[0]  # type: ignore[union-attr]
@@ -58,7 +58,7 @@ def serve(control: socket.socket, programs: socket.socket | None = None) -> dict
         if request is None:
             asking.close()
             continue
-        assert len(os.listdir("/proc/self/task")) == 1, "a library has begun a thread"  # noqa: PTH208
+        assert len(os.listdir("/proc/self/task")) == 1, "a library has started a thread"  # noqa: PTH208
         if asking is control and _forked_twice(control):
             break
         if asking is not control and os.fork() == 0:
@@ -88,7 +88,7 @@ def _receive(asking: socket.socket) -> dict[str, Any] | None:
 
 
 def _forked_twice(control: socket.socket) -> bool:
-    """Fork a process that becomes the child of who asked, since its parent ends; return whether this is it."""
+    """Fork a process that becomes a child of the requester, since its parent ends; return True in this child."""
     reading, writing = os.pipe()
     between = os.fork()
     if between == 0:
@@ -100,16 +100,16 @@ def _forked_twice(control: socket.socket) -> bool:
         os.write(writing, struct.pack("!i", child))
         os._exit(0)
     os.waitpid(between, 0)
-    control.sendall(os.read(reading, 4))  # not before: it is no child of who asked until now
+    control.sendall(os.read(reading, 4))  # only now is it a child of the requester
     os.close(reading)
     os.close(writing)
     return False
 
 
 def _watch(asking: socket.socket) -> None:
-    """Fork the process that a program asked for, and return in it.
+    """Fork the process that a program requested, and return in it.
 
-    What stays passes on the program's signals, kills the process when the program has been killed, and says how the
+    The original process forwards the program's signals, kills the process if the program is killed, and reports how the
     process ended.
     """
     child = os.fork()
@@ -130,11 +130,11 @@ def _watch(asking: socket.socket) -> None:
     os._exit(0)
 
 
-# The process that was forked.
+# The forked process.
 
 
 def begin(request: dict[str, Any]) -> Callable[[], object]:
-    """Become the process that was asked for; return what runs its program."""
+    """Become the requested process; return a function that runs its program."""
     words, environment = request["words"], request["environment"]
     if request["session"]:
         os.setsid()
@@ -161,7 +161,7 @@ def begin(request: dict[str, Any]) -> Callable[[], object]:
 
 
 def _begin_own_server(request: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Fork the server of this process; return None in this process, and a request in each that the server forks."""
+    """Fork the server of this process; return None in this process, and the request in each process that it forks."""
     ours, theirs = socket.socketpair()
     if os.fork() == 0:
         ours.close()
@@ -177,7 +177,7 @@ def _begin_own_server(request: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _put(descriptors: Sequence[int], numbers: Sequence[int]) -> None:
-    """Give descriptors the numbers that they are to have."""
+    """Give descriptors their required numbers."""
     high = [fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, HIGH) for descriptor in descriptors]
     for descriptor in descriptors:
         os.close(descriptor)
@@ -187,7 +187,7 @@ def _put(descriptors: Sequence[int], numbers: Sequence[int]) -> None:
 
 
 def _open_streams(environment: Mapping[str, str]) -> None:
-    """Open standard input, output and errors as Python does when it starts."""
+    """Open standard input, output and error as Python does at startup."""
     encoding, _, errors = environment.get(ENCODING, "").partition(":")
     encoding, unbuffered = encoding or "utf-8", UNBUFFERED in environment
     output: Any = open(1, "wb", 0 if unbuffered else -1, closefd=False)  # noqa: SIM115 - until the end
@@ -197,7 +197,7 @@ def _open_streams(environment: Mapping[str, str]) -> None:
 
 
 def _show(words: Sequence[str]) -> None:
-    """Have /proc show the command, where the server's arguments stand."""
+    """Make /proc show this command instead of the server's arguments."""
     fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
     start, end = int(fields[45]), int(fields[46])
     shown = b"".join(os.fsencode(word) + b"\0" for word in words)[: end - start - 1]
@@ -207,12 +207,12 @@ def _show(words: Sequence[str]) -> None:
 def run_module(name: str) -> None:
     """Run a module as `python -m` does."""
     if not hasattr(sys.modules[name], "__path__"):
-        del sys.modules[name]  # it is run anew, as the main module
+        del sys.modules[name]  # it is run again, as the main module
     runpy.run_module(name, run_name="__main__", alter_sys=True)
 
 
 def run(program: Callable[[], object]) -> NoReturn:
-    """Run a program, and end as Python does, but for taking all apart that was imported."""
+    """Run a program, and exit like Python, but without unloading the imported modules."""
     code: Any = 0
     try:
         program()
@@ -221,7 +221,7 @@ def run(program: Callable[[], object]) -> NoReturn:
     if code is not None and not isinstance(code, int):
         print(code, file=sys.stderr)
         code = 1
-    threading._shutdown()  # type: ignore[attr-defined] - as multiprocessing ends a process that it forked
+    threading._shutdown()  # type: ignore[attr-defined] - like multiprocessing in a forked process
     atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()
@@ -229,7 +229,7 @@ def run(program: Callable[[], object]) -> NoReturn:
 
 
 def main() -> None:
-    """Import, serve, and in each process that was forked run what was asked for."""
+    """Import modules, serve, and run the requested program in each forked process."""
     control, programs = (socket.socket(fileno=int(number)) for number in sys.argv[1:3])
     for each in (control, programs):
         each.set_inheritable(False)

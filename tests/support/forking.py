@@ -1,15 +1,15 @@
-"""Processes of Python that begin in milliseconds: forked from one that has imported what they need.
+"""Python processes that start in milliseconds, forked from a process that has imported what they need.
 
-`python -m study …` imports for two to seven seconds, and many tests begin it. So `subprocess.Popen` is
-replaced, by `install`, in the processes that run the tests: where a command is one of MODULES or a script, a server
-(fork_server.py), which has imported all that these need, forks the process instead. It is a process like any other: a
-child of who began it, with the arguments, environment, folder, descriptors, session and mask of signals that were
-asked for, shown by /proc as that command, and it ends with the code or by the signal that a new one would. What it
-begins itself is forked too, by a server of its own. Every other command begins as ever: one with a prefix or
-`preexec_fn`, or whose environment differs in what Python, a linker or BLAS read when they start (FIXED).
+Many tests start `python -m study …`, whose imports take two to seven seconds. `install` therefore replaces
+`subprocess.Popen` in the test processes. If a command is one of MODULES or a script, a server (fork_server.py), which
+has imported the modules that these need, forks the process instead. It is a process like any other: a child of the
+process that started it, with the requested arguments, environment, folder, descriptors, session and signal mask. /proc
+shows it as the requested command, and it ends with the same code or signal as a new process. The processes that it
+starts are forked too, by a server of its own. All other commands start as usual: those with a prefix or `preexec_fn`,
+and those whose environment differs in variables that Python, a linker or BLAS read at startup (FIXED).
 
-A script of bash has no Popen to replace. `programs/study`, first in its PATH, asks the server that VARIABLE names for
-the process, passes on signals, and ends as it ends.
+In a bash script, there is no Popen to replace. `programs/study`, first in its PATH, requests the process from the
+server that VARIABLE names, forwards signals, and ends with the same status.
 """
 
 import atexit
@@ -28,17 +28,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-# Run as `python -m`; whether they begin others. Scripts (`python PATH`) do.
+# Modules to run as `python -m`, and whether they start processes. Scripts (`python PATH`) do.
 MODULES = {"study": True, "study.tracking.exporter_process": False, "mlflow": True, "uvicorn": False}
-FIXED = ("PYTHON", "OMP_", "OPENBLAS_", "MKL_", "LD_", "LC_", "LANG", "COVERAGE_")  # beginnings of names
-UNBUFFERED, ENCODING = "PYTHONUNBUFFERED", "PYTHONIOENCODING"  # are exceptions: a forked process opens its output anew
-PADDING = "-" * 4000  # an argument in whose place forked processes write their own, for /proc to show
-QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true"}  # is read at import
+FIXED = ("PYTHON", "OMP_", "OPENBLAS_", "MKL_", "LD_", "LC_", "LANG", "COVERAGE_")  # prefixes of names
+UNBUFFERED, ENCODING = "PYTHONUNBUFFERED", "PYTHONIOENCODING"  # exceptions, since a forked process reopens its output
+PADDING = "-" * 4000  # an argument that forked processes overwrite with their own, for /proc
+QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true"}  # read at import
 BECOME_SUBREAPER = 36  # of prctl
 PROGRAM = str(Path(__file__).with_name("fork_server.py"))
-PROGRAMS = Path(__file__).with_name("programs")  # for the PATH of scripts
-VARIABLE = "FORK_SERVER"  # of their environment
-FIRST = "FORKED_RUNS_FIRST"  # a variable: a script that forked processes run before their programs, as sitecustomize is
+PROGRAMS = Path(__file__).with_name("programs")  # goes into the PATH of scripts
+VARIABLE = "FORK_SERVER"  # in their environment
+FIRST = (
+    "FORKED_RUNS_FIRST"  # a variable with a script that forked processes run before their programs, like sitecustomize
+)
 
 PIPES = ("p2cread", "p2cwrite", "c2pread", "c2pwrite", "errread", "errwrite")
 NEEDED = {"args", "executable", "preexec_fn", "close_fds", "pass_fds", "cwd", "env", "shell", "start_new_session"}
@@ -47,11 +49,11 @@ _server: "Server | None" = None
 
 
 class Server:
-    """Where this process asks for others.
+    """The server from which this process requests processes.
 
     Args:
-        fixed: the environment of the server, of what cannot be changed after it has started.
-        control: of a server that runs; without it, one is started when it is first needed.
+        fixed: the server's variables that cannot be changed after it has started.
+        control: socket of a running server; by default, a server is started when it is first needed.
     """
 
     def __init__(self, fixed: dict[str, str], control: socket.socket | None = None) -> None:
@@ -60,7 +62,7 @@ class Server:
         self._asking = threading.Lock()
 
     def fork(self, request: Mapping[str, Any], descriptors: Sequence[int]) -> int:
-        """Return the process that the server forked, a child of this one."""
+        """Return the process that the server forks, a child of this process."""
         with self._asking:
             control = self.start()
             body = json.dumps(request).encode(errors="surrogateescape")
@@ -71,15 +73,15 @@ class Server:
         return int(struct.unpack("!i", reply)[0])
 
     def start(self) -> socket.socket:
-        """Start the server, where it does not run yet; it ends with this process."""
+        """Start the server if it is not running; it ends with this process."""
         if self._control is None:
             self._control, theirs = socket.socketpair()
             programs = socket.socket(socket.AF_UNIX)
-            programs.bind(f"\0{self.name}")  # no file: the name is gone with the server
+            programs.bind(f"\0{self.name}")  # not a file, so the name disappears with the server
             programs.listen()
             handed = [theirs.fileno(), programs.fileno()]
             kept = {name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW_", "STUDY_"))}
-            # Arrow's allocator begins a thread otherwise, and a process with threads is not one to fork from.
+            # Arrow's allocator starts a thread otherwise, and a process with threads must not be forked.
             environment = kept | self.fixed | {"JE_ARROW_MALLOC_CONF": "background_thread:false", **QUIET}
             program = [sys.executable, "-W", "ignore", PROGRAM, *map(str, handed), PADDING]
             self._process = subprocess.Popen(program, pass_fds=handed, env=environment, stdin=subprocess.DEVNULL)
@@ -90,7 +92,7 @@ class Server:
         return self._control
 
     def end(self) -> None:
-        """End the server that was started; what it forked goes on."""
+        """End the server; the processes that it forked continue."""
         atexit.unregister(self.end)
         assert self._control is not None
         self._control.close()
@@ -98,10 +100,10 @@ class Server:
 
 
 class Popen(subprocess.Popen[Any]):
-    """A process, forked where it can be.
+    """A process that is forked if possible.
 
-    The step that begins a process is the one that differs, and it has no public name: all around it, pipes and waiting,
-    stays. Should a version of Python name or call it otherwise, processes begin as ever.
+    Only the step that starts a process differs, and it has no public name; everything else, such as pipes and waiting,
+    stays the same. If a version of Python names or calls it differently, processes start as usual.
     """
 
     def _execute_child(self, *given: Any) -> None:
@@ -141,13 +143,13 @@ def _can_be_forked(call: Mapping[str, Any]) -> bool:
 
 
 def fixed_in(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return what a process that has started does not take from its environment any more."""
+    """Return the variables that a process reads only at startup."""
     anew = (UNBUFFERED, ENCODING)
     return {name: value for name, value in environment.items() if name.startswith(FIXED) and name not in anew}
 
 
 def install() -> None:
-    """Have processes forked from now on, where they can be: on Linux."""
+    """Fork processes from now on if possible, that is, on Linux."""
     if sys.platform == "linux":
         use(Server(fixed_in(os.environ)))
 
@@ -158,19 +160,19 @@ def is_forked_in(environment: Mapping[str, str]) -> bool:
 
 
 def use(server: Server) -> None:
-    """Have this server fork what this process begins."""
+    """Make this server fork the processes that this process starts."""
     global _server
     _server = server
     subprocess.Popen = Popen  # type: ignore[misc]
 
 
 def become_subreaper() -> None:
-    """Have orphans below this process become its children."""
+    """Make orphaned descendants of this process its children."""
     ctypes.CDLL(None).prctl(BECOME_SUBREAPER, 1, 0, 0, 0)
 
 
 def variables_for_scripts() -> dict[str, str]:
-    """Return the environment with which `programs/study` finds the server of this process, if it has one."""
+    """Return the variables with which `programs/study` finds the server of this process, if there is one."""
     if _server is None:
         return {}
     _server.start()
@@ -179,9 +181,9 @@ def variables_for_scripts() -> dict[str, str]:
 
 @contextmanager
 def serving_scripts(variables: Mapping[str, str]) -> Iterator[dict[str, str]]:
-    """Yield that environment for a script with these variables.
+    """Yield these variables for a script with the given environment.
 
-    The server is one of its own, and ends with the block, where Python reads some of them when it starts.
+    If Python reads some of the environment at startup, the script gets its own server, which ends with the block.
     """
     fixed = fixed_in(os.environ | variables)
     if _server is None or fixed == _server.fixed:

@@ -1,4 +1,4 @@
-"""A study run in the test's own process, without MLflow: milliseconds instead of seconds."""
+"""Studies that run in the test's own process without MLflow, in milliseconds instead of seconds."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +16,7 @@ from study.spec import DeclaredSpec
 
 
 def spec_with(search: str = "", data: str = "", space: str = "", text: str = SMALL) -> str:
-    """Return the small spec with more lines in its tables; a key that is there already is replaced."""
+    """Return the small spec with additional lines in its tables; existing keys are replaced."""
     wanted = {"data": data, "space": space, "search": search}
     keys = {table: {line.partition("=")[0].strip() for line in lines.splitlines()} for table, lines in wanted.items()}
     out, table = [], ""
@@ -39,13 +39,13 @@ def run_local(
     storage: str | None = None,
     cluster: Cluster | None = None,
 ) -> Summary:
-    """Run a spec, or go on with it, in a home and a storage; return what came out."""
+    """Run or resume a spec in a home and a storage; return the result."""
     session = local_session(text, folder, base, storage)
     search, objective = session.spec.search, session.objective
     with session.writing():
         ledger = session.ledger
         if storage:
-            ledger.claim_format()  # by which a database's studies are known
+            ledger.claim_format()  # studies in a database are known by it
         ledger.set(trials=search.trials, metric=objective.metric, objectives=list(objective.objectives))
         objective.write_data()
         budget = Budget(search.trials, search.work, search.stop_after, maximize=ledger.direction == "maximize")
@@ -59,6 +59,6 @@ def run_local(
 
 
 def local_session(text: str, folder: Path, base: Path | None = None, storage: str | None = None) -> StudySession:
-    """Return a session of a spec's text in a home; base: where its data are, None is the home."""
+    """Return a session for the text of a spec; `base` is the folder of its data, by default the home."""
     declared = DeclaredSpec.parse(text, base or folder, "test.toml")
     return StudySession(Home(folder, storage).folder(declared.spec.name), declared)

@@ -1,4 +1,4 @@
-"""A joblib backend that has done a call when it is submitted, as a user may register one."""
+"""A joblib backend that runs a call when it is submitted, as a user might register it."""
 
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -11,8 +11,8 @@ class Instant(ParallelBackendBase):  # type: ignore[misc]  # joblib has no types
     """Workers that take no time.
 
     Args:
-        jobs: tasks that are done at once.
-        call: a call that joblib has packed; what it raises is how the task ends.
+        jobs: number of tasks at a time.
+        call: runs a call that joblib has packed; its exception is the outcome of the task.
     """
 
     supports_retrieve_callback = True
@@ -28,7 +28,7 @@ class Instant(ParallelBackendBase):  # type: ignore[misc]  # joblib has no types
         future: Future[Any] = Future()
         try:
             future.set_result(self.call(func))
-        except Exception as error:  # noqa: BLE001 - how the task ends
+        except Exception as error:  # noqa: BLE001 - the outcome of the task
             future.set_exception(error)
         callback(future)
         return future

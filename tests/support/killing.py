@@ -1,4 +1,4 @@
-"""Work on a home killed by SIGKILL at each step that changes a file, each time in a process of its own."""
+"""Kill work on a home by SIGKILL at each step that changes a file, each time in a separate process."""
 
 import itertools
 import multiprocessing
@@ -11,7 +11,7 @@ from typing import Any
 
 from support.command import run_study
 
-# One process imports what is needed; those that are killed are forked from it, which takes milliseconds.
+# One process does the imports; the processes to kill are forked from it in milliseconds.
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(
     [
@@ -29,10 +29,10 @@ _WRITES = os.O_WRONLY | os.O_RDWR
 
 
 def kill_at_each_step(work: Callable[[], object], home: Path, every: int = 1) -> Iterator[int]:
-    """Do the work again and again, killed a step later each time; yield the step after each kill, until one is done.
+    """Repeat the work, killing it one step later each time, until it is done; yield the step after each kill.
 
-    A step is the call that opens a file of the home for writing, renames or removes something there, or syncs, and what
-    comes after it. Put the home back before you ask for the next.
+    A step starts with a call that opens a file of the home for writing, renames or removes something in it, or syncs.
+    Restore the home before you request the next step.
     """
     for step in itertools.count(step=every):
         process = _FORKS.Process(target=_work, args=(work, str(home), step))
@@ -45,7 +45,7 @@ def kill_at_each_step(work: Callable[[], object], home: Path, every: int = 1) ->
 
 
 def run_and_kill(words: Sequence[object], seconds: float | None) -> int:
-    """Run a command, and kill it where it takes longer; return its exit code, or less the signal's number."""
+    """Run a command, and kill it after some seconds; return its exit code, or the negative number of the signal."""
     process = _FORKS.Process(target=_command, args=(tuple(map(str, words)),))
     process.start()
     process.join(seconds)
@@ -73,6 +73,6 @@ def _work(work: Callable[[], object], home: str, step: int) -> None:
         if writes and str(args[0]).startswith(home):
             count()
 
-    os.fsync = count  # the machine stays up, so nothing has to reach its disk
+    os.fsync = count  # the machine stays up, so nothing needs to reach its disk
     sys.addaudithook(hook)
     work()

@@ -1,4 +1,4 @@
-"""Tables with columns of every kind, each written in another way, and their studies: one trial, finalized."""
+"""Tables with columns of every kind, each written in a different format, and their finalized studies of one trial."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -32,7 +32,7 @@ pruner = "none"
 
 @dataclass(frozen=True)
 class Kind:
-    """A table: how it is made, further keys of [data], how its text file is written, how pandas reads that."""
+    """A table: how it is created, further keys of [data], how its text file is written, and how pandas reads it."""
 
     make: Callable[[np.random.Generator], dict[str, Any]]
     keys: str = ""
@@ -41,13 +41,13 @@ class Kind:
     read: Mapping[str, Any] = field(default_factory=dict)
 
     def frame(self) -> pd.DataFrame:
-        """Return the table; the target follows from all columns a little."""
+        """Return the table; the target depends slightly on all columns."""
         columns = self.make(np.random.default_rng(0))
         codes = sum(pd.factorize(pd.Series(column).astype(str))[0] % 7 for column in columns.values())
         return pd.DataFrame(columns | {"y": np.round(codes + np.linspace(0, 1, ROWS), 2)})
 
     def write(self, frame: pd.DataFrame, path: Path) -> None:
-        """Write rows as the table is written."""
+        """Write rows in the format of the table."""
         if path.suffix == ".parquet":
             frame.to_parquet(path)
         else:
@@ -129,7 +129,7 @@ KINDS = {
 
 
 def make_study(folder: Path, name: str, store: Path | None = None) -> None:
-    """Write the table of a kind to a folder, and run and finalize its study in its `home`; store: MLflow's, empty."""
+    """Write the table of a kind to a folder; run and finalize its study in `home`, with an empty MLflow store."""
     kind = KINDS[name]
     kind.write(kind.frame(), folder / f"{name}{kind.suffix}")
     (folder / f"{name}.toml").write_text(_SPEC.format(name=name, suffix=kind.suffix, keys=kind.keys))

@@ -1,4 +1,4 @@
-"""A real MLflow server, a proxy that loses replies, and what has to hold of the runs in a store."""
+"""A real MLflow server, a proxy that loses replies, and assertions on the runs in a store."""
 
 import contextlib
 import http.client
@@ -24,7 +24,7 @@ from study.tracking.trial_run import STATUS
 
 
 class Server:
-    """`mlflow server` on a SQLite store of its own."""
+    """`mlflow server` with its own SQLite store."""
 
     def __init__(self, folder: Path, database: Path) -> None:
         self.folder, self.database, self.port = folder, database, free_port()
@@ -33,7 +33,7 @@ class Server:
 
     @contextmanager
     def running(self) -> Iterator["Server"]:
-        """Have it serve while the block runs."""
+        """Run the server until the block ends."""
         self.start()
         try:
             yield self
@@ -41,7 +41,7 @@ class Server:
             self.kill()
 
     def start(self) -> None:
-        """Start it, and wait until it answers."""
+        """Start the server, and wait until it answers."""
         command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", f"sqlite:///{self.database}"]
         command += ["--artifacts-destination", str(self.folder / "artifacts"), "--workers", "1"]
         command += ["--host", "127.0.0.1", "--port", str(self.port)]
@@ -56,7 +56,7 @@ class Server:
         return answers(f"{self.address}/health")
 
     def kill(self) -> None:
-        """Kill all its processes."""
+        """Kill all processes of the server."""
         if self._process is not None:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
@@ -65,7 +65,7 @@ class Server:
 
 @contextmanager
 def losing_replies(server: Server, path: str, losses: int) -> Iterator[str]:
-    """Pass requests on to a server, but lose the reply to the first ones for a path; yield the proxy's address."""
+    """Forward requests to a server, but lose the replies to the first ones for a path; yield the proxy's address."""
     left = [losses]
 
     class Proxy(BaseHTTPRequestHandler):
@@ -90,7 +90,7 @@ def losing_replies(server: Server, path: str, losses: int) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(content)
 
-        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _pass_on  # noqa: N815 - names that http.server asks for
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _pass_on  # noqa: N815 - names that http.server requires
 
         def log_message(self, *_: object) -> None:
             pass
@@ -110,7 +110,7 @@ def losing_replies(server: Server, path: str, losses: int) -> Iterator[str]:
 
 
 def runs_in(uri: str, name: str = "small") -> tuple[list[Run], list[Run]]:
-    """Return the parent runs and the trials' runs of a study."""
+    """Return the parent runs of a study and the runs of its trials."""
     client = mlflow.MlflowClient(uri, uri)
     experiment = client.get_experiment_by_name(name)
     runs = list(client.search_runs([experiment.experiment_id])) if experiment else []
@@ -119,7 +119,7 @@ def runs_in(uri: str, name: str = "small") -> tuple[list[Run], list[Run]]:
 
 
 def assert_whole(home: Path, uri: str | None = None, name: str = "small") -> None:
-    """Every finished trial of the ledger has exactly one run, which holds everything; nothing is RUNNING."""
+    """Assert that every finished trial of the ledger has exactly one complete run, and that no run is RUNNING."""
     uri = uri or f"sqlite:///{home}/mlflow.db"
     client = mlflow.MlflowClient(uri, uri)
     (parent,), runs = runs_in(uri, name)
@@ -141,7 +141,7 @@ def assert_whole(home: Path, uri: str | None = None, name: str = "small") -> Non
         assert {"work", "seconds", "parameters", "dev_cost"} <= set(run.data.metrics)
         files = client.list_artifacts(run.info.run_id)
         names = {file.path for file in files}
-        assert all(file.file_size > 20 for file in files)  # of a torn one the tests leave so many bytes
+        assert all(file.file_size > 20 for file in files)  # number of bytes that the tests leave of a torn file
         assert {"cost.csv", "curve.svg", "dev.csv"} <= names
         assert [each.dataset.name for each in run.inputs.dataset_inputs] == [f"{name} train", f"{name} dev"]
         if trial["state"] == "complete":

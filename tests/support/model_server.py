@@ -20,8 +20,8 @@ Ask = Callable[[str, bytes], list[Any]]
 
 @contextmanager
 def serving(home: Path, name: str) -> Iterator[Ask]:
-    """Serve the champion of a study while the block runs; yield what sends a body and returns the predictions."""
-    # MLflow looks for the server's command on the path, where an activated environment has it.
+    """Serve the champion of a study until the block ends; yield a function from a body to predictions."""
+    # MLflow looks for the server's command on the path, as in an activated environment.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     env = environment() | {"MLFLOW_TRACKING_URI": f"sqlite:///{home}/mlflow.db", "PATH": path}
     port = free_port()

@@ -1,4 +1,4 @@
-"""A real kernel of a notebook, and what its cells put out."""
+"""A real notebook kernel, and the output of its cells."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass
 class Output:
-    """What a cell has put out: text of its streams, and displays by their id, in the state of their last update."""
+    """The output of a cell: text of its streams, and displays by id in the state of their last update."""
 
     stdout: str = ""
     stderr: str = ""
@@ -24,7 +24,7 @@ class Output:
 
 
 class Kernel:
-    """A kernel that runs cells one after the other."""
+    """A kernel that runs cells one after another."""
 
     def __init__(self, manager: Any, client: Any) -> None:
         self.manager, self.client = manager, client
@@ -35,7 +35,7 @@ class Kernel:
         interrupt_once: Callable[[Output], bool] = lambda _: False,
         leave_once: Callable[[Output], bool] = lambda _: False,
     ) -> Output:
-        """Run a cell to its end; interrupt it, or leave it running, as soon as its output is as wanted."""
+        """Run a cell to its end, or interrupt it or leave it running as soon as its output satisfies a condition."""
         request, output, interrupted = self.client.execute(code), Output(), False
         while True:
             message = self.client.get_iopub_msg(timeout=LIMIT)

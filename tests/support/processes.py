@@ -1,4 +1,4 @@
-"""Processes of this machine, as /proc shows them."""
+"""The processes of this machine, as shown by /proc."""
 
 import os
 import signal
@@ -10,7 +10,7 @@ needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="lo
 
 
 def fate(pid: int) -> tuple[str, int]:
-    """Return state and parent of a process; "X" where there is none."""
+    """Return the state and the parent of a process; the state is "X" if it does not exist."""
     try:
         state, parent = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[:2]
     except (FileNotFoundError, ProcessLookupError):
@@ -19,7 +19,7 @@ def fate(pid: int) -> tuple[str, int]:
 
 
 def command_of(pid: int) -> str:
-    """Return the words of a process's command; empty where it has ended."""
+    """Return the arguments of a process; empty if it has ended."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").replace("\0", " ")
     except (FileNotFoundError, ProcessLookupError):
@@ -27,7 +27,7 @@ def command_of(pid: int) -> str:
 
 
 def running(words: str, *, parent: int | None = None) -> list[int]:
-    """Return processes whose command has these words: all but this one, or the children of another."""
+    """Return the processes whose command contains these words: all except this one, or the children of another."""
     pids = [int(place.name) for place in Path("/proc").glob("[0-9]*") if int(place.name) != os.getpid()]
     return [pid for pid in pids if words in command_of(pid) and parent in (None, fate(pid)[1])]
 

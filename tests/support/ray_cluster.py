@@ -1,4 +1,4 @@
-"""A real ray cluster of one node, begun as an administrator does; it asks for a token, as new ones do."""
+"""A real ray cluster of one node, started as by an administrator; like new clusters, it requires a token."""
 
 import contextlib
 import os
@@ -14,7 +14,7 @@ from support.ports import free_port
 from support.waiting import wait_for
 
 TOKEN = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0123456789abcdef" * 4}
-WORKER = "ray::PoolActor.run_batch"  # what ray calls a process that does chunks
+WORKER = "ray::PoolActor.run_batch"  # ray's name for a process that runs chunks
 
 
 class RayCluster:
@@ -36,7 +36,7 @@ class RayCluster:
         return b"Ray runtime started" in self._log.read_bytes()
 
     def kill_worker(self) -> None:
-        """Kill a process that does a chunk."""
+        """Kill a process that runs a chunk."""
         wait_for(self._kill_one, "a worker that has a chunk")
 
     def _kill_one(self) -> bool:
@@ -57,8 +57,8 @@ class RayCluster:
 
 @contextmanager
 def start_ray() -> Iterator[RayCluster]:
-    """Start a cluster; it ends with the block."""
-    with tempfile.TemporaryDirectory(prefix="ray-") as place:  # short: the paths of sockets have a limit
+    """Start a cluster that ends with the block."""
+    with tempfile.TemporaryDirectory(prefix="ray-") as place:  # a short path, since the paths of sockets have a limit
         cluster = RayCluster(Path(place))
         try:
             yield cluster

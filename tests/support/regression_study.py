@@ -1,4 +1,4 @@
-"""A small study of a regression, in the unit of a price, with a category among its features."""
+"""A small regression study of prices, with a categorical feature."""
 
 from pathlib import Path
 

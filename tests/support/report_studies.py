@@ -1,4 +1,4 @@
-"""Small studies of every kind that a report has to do with, run in the test's own process."""
+"""Small studies of every kind for reports, run in the test's own process."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -15,9 +15,9 @@ from study.spec import parse_spec
 
 
 def run_for_report(text: str, folder: Path, **attributes: Any) -> Home:
-    """Run the small study, leave in the ledger what `study run` would, and these attributes; return its home.
+    """Run the small study, and write to the ledger what `study run` would, and these attributes; return its home.
 
-    A confirmation among them is of the study as it stands.
+    A confirmation among these is made to match the study.
     """
     summary = run_local(text, folder)
     home = Home(folder)
@@ -34,7 +34,7 @@ def run_for_report(text: str, folder: Path, **attributes: Any) -> Home:
 
 
 def times(facts: Facts, count: int) -> Facts:
-    """Return the facts of a study with so many times the trials and curves."""
+    """Return the facts of a study with its trials and curves repeated `count` times."""
     n = len(facts.trials)
     rows = [replace(row, number=k * n + row.number) for k in range(count) for row in facts.summary.trials]
     curves = {k * n + number: points for k in range(count) for number, points in facts.curves.items()}
@@ -42,7 +42,7 @@ def times(facts: Facts, count: int) -> Facts:
 
 
 def confirmation(winner: int, best: int, recommended: int | None = None) -> dict[str, Any]:
-    """Return what `study confirm` leaves in the ledger, for two trials or three; recommended is the last of them."""
+    """Return what `study confirm` writes to the ledger for two or three trials, the last of which is `recommended`."""
 
     def candidate(trial: int, search: float, value: float, difference: dict[str, float]) -> dict[str, Any]:
         return {
@@ -82,6 +82,6 @@ def confirmation(winner: int, best: int, recommended: int | None = None) -> dict
 
 
 def opening(trial: int, value: float, day: str) -> dict[str, Any]:
-    """Return what an opening of the test set leaves in the ledger."""
+    """Return what a test evaluation writes to the ledger."""
     bounds = {"low": value - 0.03, "high": value + 0.03}
     return {"trial": trial, "metric": "accuracy", "value": value, **bounds, "at": f"{day}T10:00:00Z", "m": 80}

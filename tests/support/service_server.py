@@ -1,4 +1,4 @@
-"""A service that answers within the test's process, and one as a process of its own, as `study serve` starts it."""
+"""A service that answers in the test's process, and one in a separate process, as started by `study serve`."""
 
 import contextlib
 import http.client
@@ -59,7 +59,7 @@ class Reply:
 def ask(
     port: int, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None, **options: Any
 ) -> Reply:
-    """Send one request, byte for byte as given; a Host of its own may be among the headers."""
+    """Send one request exactly as given; the headers may include a Host."""
     given = {name.lower(): value for name, value in (headers or {}).items()}
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     with contextlib.closing(connection):
@@ -70,7 +70,7 @@ def ask(
             connection.putheader(name, value)
         connection.endheaders()
         if body is not None:
-            with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it answers before it has read all
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it answers before it has read everything
                 connection.send(body)
         reply = connection.getresponse()
         return Reply(reply.status, {name.lower(): value for name, value in reply.getheaders()}, reply.read())
@@ -92,11 +92,11 @@ class Service:
         return f"http://127.0.0.1:{self.port}"
 
     def study(self, name: str) -> Any:
-        """Return what it says of a study."""
+        """Return the service's record of a study."""
         return ask(self.port, "GET", f"/studies/{name}").json()
 
     def until(self, name: str, *states: str) -> Any:
-        """Return a study once it is in one of these states."""
+        """Wait until a study is in one of these states, and return it."""
 
         def there() -> Any:
             found = self.study(name)
@@ -106,7 +106,7 @@ class Service:
         return wait_for(there, f"{name} to be {' or '.join(states)}")
 
     def until_finished(self, name: str, trials: int) -> Any:
-        """Return a study once so many of its trials are finished."""
+        """Wait until this number of trials of a study are finished, and return it."""
 
         def there() -> Any:
             found = self.study(name)
@@ -122,7 +122,7 @@ def answering(
     runner: Runner | None = None,
     connections: Connections | None = None,
 ) -> Iterator[int]:
-    """Answer on a free port in this process; without a runner, submissions stay queued. Yields the port."""
+    """Answer on a free port in this process, and yield the port. Without a runner, submissions stay queued."""
     settings.home.make()
     server = make_server(make_service(settings, queue or Queue(settings.home), runner), connections)
     with socket.socket() as listening:
@@ -139,7 +139,7 @@ def answering(
 
 
 class Served(Service):
-    """`study serve` on a home, in a process of its own; started again on the same port after it was killed."""
+    """`study serve` on a home in a separate process, which is restarted on the same port after it was killed."""
 
     def __init__(self, home: Path, *options: str, storage: str | None = None, prefix: Sequence[str] = ()) -> None:
         super().__init__(free_port())
@@ -156,7 +156,7 @@ class Served(Service):
             )
 
     def wait(self) -> None:
-        """Return when it answers."""
+        """Wait until the service answers."""
         process = self.process
         assert process is not None
 
@@ -182,7 +182,7 @@ class Served(Service):
 
 @contextmanager
 def serving(home: Path, *options: str, storage: str | None = None, prefix: Sequence[str] = ()) -> Iterator[Served]:
-    """Serve in a process, after what `prefix` has in front of the command."""
+    """Serve in a separate process, with `prefix` in front of the command."""
     served = Served(home, *options, storage=storage, prefix=prefix)
     served.start()
     try:
@@ -194,13 +194,13 @@ def serving(home: Path, *options: str, storage: str | None = None, prefix: Seque
 
 
 def settings_for(folder: Path, **options: Any) -> Settings:
-    """Return settings on a home in a folder, which data may be read from."""
+    """Return settings for a home in a folder from which data may be read."""
     options.setdefault("folders", (folder.resolve(),))
     return Settings(home=Home(folder / "home"), **options)
 
 
 def assert_refused(reply: Reply, status: int, caplog: pytest.LogCaptureFixture, method: str, path: str) -> None:
-    """A problem with this code, and one line of the log that says so."""
+    """Assert that the reply is a problem with this status, and that one line of the log reports it."""
     assert (reply.status, reply.headers["content-type"]) == (status, "application/problem+json"), reply.body
     lines = [record.getMessage() for record in caplog.records if record.name == "study.service"]
     (line,) = [line for line in lines if line.startswith(f"refused {method} '{path}' from 127.0.0.1: {status} ")]
@@ -209,7 +209,7 @@ def assert_refused(reply: Reply, status: int, caplog: pytest.LogCaptureFixture, 
 
 @contextmanager
 def running(queue: Queue, home: Home, *, jobs: int = 1, concurrent: int = 1) -> Iterator[Runner]:
-    """Have a runner in this process run what waits in a queue; each study is a process of its own."""
+    """Run the studies of a queue with a runner in this process; each study runs in a separate process."""
     runner = Runner(queue, home, jobs=jobs, concurrent=concurrent, tracking=False)
     runner.start()
     try:
@@ -220,7 +220,7 @@ def running(queue: Queue, home: Home, *, jobs: int = 1, concurrent: int = 1) -> 
 
 @contextmanager
 def serving_here(home: Path, *, storage: str | None = None, jobs: int = 1, concurrent: int = 1) -> Iterator[Service]:
-    """Answer, and run what is submitted, in this process: what `study serve` does, without its start and its end."""
+    """Answer, and run submitted studies, in this process, like `study serve` without its startup and shutdown."""
     settings = Settings(home=Home(home, storage), folders=(home.parent.resolve(),), mlflow=False)
     settings.home.make()
     queue = Queue(settings.home)
@@ -233,9 +233,9 @@ def serving_here(home: Path, *, storage: str | None = None, jobs: int = 1, concu
 
 @contextmanager
 def instant_studies(*names: str) -> Iterator[None]:
-    """Have the processes of these studies end at once, well, where a runner in this process starts them.
+    """Make the processes of these studies end immediately and successfully if a runner in this process starts them.
 
-    For what is about the queue alone: it saves the seconds in which a study's process imports what it needs.
+    For tests of only the queue. This saves the seconds that a study's process needs for imports.
     """
     start = children.start
 
@@ -248,7 +248,7 @@ def instant_studies(*names: str) -> Iterator[None]:
 
 
 def refuse_to_serve(*arguments: object, env: Mapping[str, str] | None = None) -> Completed:
-    """Run a `study serve` that ends at once in this process, and undo what it does to the loggers of the process."""
+    """Run a `study serve` that ends immediately in this process, and restore the loggers of the process."""
     loggers = [logging.getLogger(name) for name in ("study.service", "uvicorn", "uvicorn.access", "asyncio")]
     before = [(each, list(each.handlers), each.level, each.propagate) for each in loggers]
     try:

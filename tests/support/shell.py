@@ -1,4 +1,4 @@
-"""The commands in the documents: found, and run in a folder as they stand."""
+"""The commands in the documents, and functions to run them unchanged in a folder."""
 
 import contextlib
 import os
@@ -16,8 +16,9 @@ PROGRAMS = (
     *("cd", "createdb", "curl", "dask", "export", "git", "head", "make", "mkdir", "mlflow", "mv", "openssl", "pg_dump"),
     *("pip", "podman", "psql", "python", "ray", "rm", "study", "sudo", "systemctl"),
 )
-# What serves until Ctrl-C is begun, waited for until it says how it is stopped, and stopped so: `study ui` at once,
-# `study serve` when the script ends. So a script with them runs to its end.
+# A command that serves until Ctrl-C is started in the background. Once it prints how to stop it, it is stopped in that
+# way: `study ui` immediately, `study serve` when the script ends. Scripts with such commands therefore run to their
+# end.
 PRELUDE = """set -e
 begin() {
   "$@" > served.txt 2>&1 &
@@ -35,10 +36,10 @@ study() {
 
 
 def sections(page: Path) -> dict[str, list[str]]:
-    """Return the commands of each section of a page (by its heading) that has some, in their order.
+    """Return the commands of each section of a page by heading, in order; sections without commands are omitted.
 
-    Commands stand in blocks of bash, after `$ ` in blocks of a console, or in indented blocks that begin with a
-    program's name. A command that goes on in further lines (a backslash, a here-document) is one.
+    Commands are in bash blocks, after `$ ` in console blocks, or in indented blocks that start with the name of a
+    program. A command that spans several lines (a backslash, a here-document) is one command.
     """
     found: dict[str, list[str]] = {}
     heading, fence, indented = "", "", False
@@ -65,7 +66,7 @@ def _is_command(line: str) -> bool:
 
 
 def _add(commands: list[str], line: str) -> None:
-    """Add a line to the commands, or to the last of them where that goes on."""
+    """Add a line to the commands, or to the last command if it continues."""
     last = commands[-1] if commands else ""
     opened = re.search(r"<<-?\s*'?(\w+)'?", last)
     if last.endswith("\\") or (opened and not last.endswith(f"\n{opened[1]}")):
@@ -75,7 +76,7 @@ def _add(commands: list[str], line: str) -> None:
 
 
 def commands(page: Path) -> list[str]:
-    """Return all commands of a page, in their order."""
+    """Return all commands of a page in order."""
     return [command for section in sections(page).values() for command in section]
 
 
@@ -86,15 +87,15 @@ def shown(page: Path) -> list[str]:
 
 
 def mentioned(page: Path, program: str) -> list[str]:
-    """Return what follows a program's name where it is named within a text or a table, as `study show NAME`."""
+    """Return the words after a program wherever it is mentioned in text or a table, as in `study show NAME`."""
     text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
     return re.findall(rf"`{program} ([a-z][^`]*)`", text)
 
 
 def run_script(text: str, folder: Path, **variables: str) -> "subprocess.CompletedProcess[str]":
-    """Run a script of bash in a folder, as after `source .venv/bin/activate`; what it leaves running is ended.
+    """Run a bash script in a folder, as after `source .venv/bin/activate`, and end what it leaves running.
 
-    Its `study` is a process that support/forking.py makes.
+    Its `study` command is a process that support/forking.py forks.
     """
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW_", "STUDY_"))}
     path = os.pathsep.join([str(forking.PROGRAMS), str(Path(sys.executable).parent), os.environ["PATH"]])
@@ -112,6 +113,6 @@ def run_script(text: str, folder: Path, **variables: str) -> "subprocess.Complet
         try:
             out, err = process.communicate(timeout=400)
         finally:
-            with contextlib.suppress(ProcessLookupError):  # nothing is left
+            with contextlib.suppress(ProcessLookupError):  # nothing is left running
                 os.killpg(process.pid, signal.SIGKILL)
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)

@@ -1,4 +1,4 @@
-"""Settings whose truth is known: correctness of S networks on m examples, by a probit model with crossed effects."""
+"""Simulated configurations with known accuracy: a probit model with crossed effects of S networks and m examples."""
 
 from collections.abc import Sequence
 
@@ -18,10 +18,10 @@ def correctness(
     seed: float = 0.1,
     shared: float = 0.8,
 ) -> Array:
-    """Return 0 or 1 for k settings, (k, S, m), each right with its share of examples in the long run.
+    """Return 0 or 1 for k configurations, (k, S, m), each of which is correct on its share of examples in the long run.
 
-    examples, seed: deviations of how hard examples are and how good seeds, where that of what is left is 1; shared:
-    correlation of the examples' hardness between settings.
+    examples, seed: standard deviations of the effects of examples and seeds, relative to a residual of 1; shared:
+    correlation of the effects of examples between configurations.
     """
     whole = np.sqrt(examples**2 + seed**2 + 1)
     common = rng.standard_normal(m)

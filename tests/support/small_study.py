@@ -25,7 +25,7 @@ in_flight = 4
 metric = "accuracy"
 """
 
-# So many trials that it is met while it runs, however late one looks; the first of them are those of SMALL.
+# Enough trials that a test finds the study still running; the first ones are those of SMALL.
 ENDLESS = SMALL.replace("trials = 12", "trials = 400")
 
 
@@ -37,5 +37,5 @@ def show(home: Path, name: str = "small") -> dict[str, Any]:
 
 
 def fingerprints(home: Path, name: str = "small") -> list[tuple[int, str, str]]:
-    """Return number, state and fingerprint of each trial."""
+    """Return the number, state and fingerprint of each trial."""
     return [(t["number"], t["state"], t["fingerprint"]) for t in show(home, name)["trials"]]

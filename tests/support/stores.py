@@ -1,4 +1,4 @@
-"""MLflow's store of a home, made once and given to others."""
+"""MLflow's store of a home, which is created once and copied to other homes."""
 
 import contextlib
 import shutil
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def give_store(empty_store: Path, home: Path) -> None:
-    """Give a home, made where there is none, an empty store of its own."""
+    """Give a home its own empty store, and create the home if it does not exist."""
     home.mkdir(exist_ok=True)
     shutil.copy(empty_store, home)
     with contextlib.closing(sqlite3.connect(home / "mlflow.db")) as store, store:

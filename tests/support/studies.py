@@ -1,4 +1,4 @@
-"""The study of a table that many tests finalize and predict with: its spec, and its table."""
+"""A study of a table that many tests finalize and use for predictions: its spec, and its table."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ pruner = "none"
 
 
 def write_table(path: Path, rows: int = 200) -> pd.DataFrame:
-    """Write the table of TABLE: a height, which is missing at times, and a town; return it."""
+    """Write the table of TABLE, with a height, which is sometimes missing, and a town; return it."""
     rng = np.random.default_rng(0)
     frame = pd.DataFrame({"height": rng.normal(170, 10, rows).round(1), "town": rng.choice(["Rome", "Oslo"], rows)})
     tall = frame["height"] + 8 * (frame["town"] == "Rome") > 172

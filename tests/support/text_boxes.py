@@ -1,4 +1,4 @@
-"""Whether the texts of a page can be read: a script that measures their boxes in a browser, and pages to measure."""
+"""Checks that the text of a page is readable: a script that measures text boxes in a browser, and pages to measure."""
 
 from dataclasses import replace
 from typing import Any
@@ -9,7 +9,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from study.ledger.choice import Choice
 from study.report.facts import Facts
 
-# Boxes of all lines of text that are shown. A text that a reader has to scroll to within a table is not clipped.
+# Boxes of all visible lines of text. Text to which a reader must scroll within a table does not count as clipped.
 MEASURE = """
 const boxes = [], clipped = [], overlapping = [];
 const walker = document.createTreeWalker(document.documentElement, NodeFilter.SHOW_TEXT);
@@ -65,7 +65,7 @@ _SPACE: dict[str, BaseDistribution] = {
 
 
 def with_hyperparameters(facts: Facts, count: int, trials: int = 24) -> Facts:
-    """Return the facts of a study with so many hyperparameters, some of long names, and trials all over the space."""
+    """Return the facts of a study with `count` hyperparameters, some with long names, and trials all over the space."""
     space = dict(list(_SPACE.items())[:count])
     rng = np.random.default_rng(count)
     given = facts.summary.trials[0]
@@ -85,7 +85,7 @@ def _value(number: int) -> float:
 
 
 def _draw(kind: BaseDistribution, rng: np.random.Generator, share: float) -> Any:
-    """Return a value; those of the first and the last trial are the ends of a range."""
+    """Return a value; the first and the last trial get the ends of a range."""
     if isinstance(kind, CategoricalDistribution):
         return kind.choices[int(rng.integers(len(kind.choices)))]
     assert isinstance(kind, FloatDistribution | IntDistribution)

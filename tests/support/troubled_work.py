@@ -1,6 +1,6 @@
-"""What stands in for `engine.training_chunk.run_chunks` in workers anywhere; trial 1 is the one that has trouble.
+"""A replacement of `engine.training_chunk.run_chunks` in workers, in which trial 1 has trouble.
 
-Workers import it, so it imports the engine and nothing of the study or of pytest.
+Workers import it, so it imports only the engine, and neither `study` nor pytest.
 """
 
 import os
@@ -20,7 +20,7 @@ TOO_MANY = 256 << 20  # numbers: 2 GiB
 
 
 def do(trouble: str, chunks: Sequence[TrainingChunk], _: object = None) -> list[Outcome]:
-    """Do chunks, with a trouble that has the name of a function below."""
+    """Run chunks with a trouble, which is the name of a function below."""
     return [_do(trouble, chunk) for chunk in chunks]
 
 
@@ -31,27 +31,27 @@ def _do(trouble: str, chunk: TrainingChunk) -> Outcome:
 
 
 def note(chunk: TrainingChunk) -> None:
-    """Write down that a chunk was begun."""
+    """Record that a chunk was started."""
     (Path(chunk.data) / f"{chunk.trial}-{time.monotonic_ns()}-{os.getpid()}").touch()
 
 
 def _notes(place: Path, trial: int) -> list[tuple[int, int]]:
-    """Return when a chunk was begun, and by which process, in this order."""
+    """Return the times at which a chunk was started, and the processes that started it, in order."""
     names = [path.name.split("-") for path in place.glob(f"{trial}-*")]
     return sorted((int(when), int(process)) for _, when, process in names)
 
 
 def attempts(place: Path, trial: int) -> int:
-    """Return how often a chunk was begun."""
+    """Return how often a chunk was started."""
     return len(_notes(place, trial))
 
 
 def last_process(place: Path, trial: int) -> int | None:
-    """Return the process that was the last to begin a chunk."""
+    """Return the last process that started a chunk."""
     return next((process for _, process in reversed(_notes(place, trial))), None)
 
 
-# Troubles; what one returns is the outcome.
+# Troubles; the return value is the outcome.
 
 
 def none(_: TrainingChunk) -> None: ...
@@ -67,7 +67,7 @@ def killed_always(_: TrainingChunk) -> None:
 
 
 def killed_amid_its_result(chunk: TrainingChunk) -> Outcome:
-    """Return a result that takes a while to write, and be killed meanwhile."""
+    """Return a result that takes a while to write, and kill this process meanwhile."""
     main = threading.get_ident()
 
     def kill() -> None:
@@ -113,7 +113,7 @@ def waits(chunk: TrainingChunk) -> None:
 
 
 def counts_threads(chunk: TrainingChunk) -> Outcome:
-    """Return the threads of BLAS as seconds."""
+    """Return the number of BLAS threads as seconds."""
     most = max(library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas")
     return Outcome(chunk.trial, chunk.state, seconds=most)
 

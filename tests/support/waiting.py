@@ -1,4 +1,4 @@
-"""The one way in which a test waits: for a condition, looked at again and again, with a limit that names it."""
+"""The only way in which tests wait: for a condition that is polled up to a time limit."""
 
 import time
 from collections.abc import Callable
@@ -9,16 +9,16 @@ LIMIT = 120.0  # seconds; far more than anything takes on a busy machine
 
 
 def wait_for(condition: Callable[[], T], what: str, limit: float = LIMIT, every: float = 0.02) -> T:
-    """Return what a condition returns once it is true.
+    """Wait until a condition is true, and return its value.
 
     Args:
-        condition: looked at again and again.
-        what: is waited for, for the message.
-        limit: seconds.
-        every: seconds between two looks.
+        condition: function to poll.
+        what: description of the condition in the message.
+        limit: maximum seconds to wait.
+        every: seconds between two polls.
 
     Raises:
-        AssertionError: it was not true within the limit.
+        AssertionError: the condition was not true within the limit.
     """
     deadline = time.monotonic() + limit
     while not (found := condition()):
