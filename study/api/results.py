@@ -49,7 +49,7 @@ class StudyResults(StudyPlace):
 
     @property
     def summary(self) -> Summary:
-        """The whole study as a record, as in `study show --json`. The first access reads the ledger.
+        """The whole study as a record, as in `study show`. The first access reads the ledger.
 
         Raises:
             UserError: the study has not run yet.

@@ -54,7 +54,7 @@ class RunTables:
         self._location = location.rstrip("/")
 
     def begin(self, contents: Sequence[RunContent]) -> list[str]:
-        """Insert running runs with all their content except files; return their ids."""
+        """Insert runs with status RUNNING and all their content except files; return their ids."""
         rows: _Rows = defaultdict(list)
         ids = [uuid.uuid4().hex for _ in contents]
         for run_id, content in zip(ids, contents, strict=True):

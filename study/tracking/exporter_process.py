@@ -171,7 +171,7 @@ class Answers(logging.Handler):
         self.say(note=record.getMessage())
 
     def beat(self, every: float) -> None:
-        """Send a heartbeat every so many seconds from a thread that runs until the process ends."""
+        """Send heartbeats at this interval, in seconds, from a thread that runs until the process ends."""
 
         def send() -> None:
             while True:
