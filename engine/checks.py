@@ -51,7 +51,7 @@ def check_XY(
         hint = f"; examples are columns here, so pass {Y_name}.T" if Y.shape[-2:] == (m, n_y) != (n_y, m) else ""
         raise ShapeError(
             f"{Y_name} must have shape ({n_y}, {m}): {n_y} output{'s' * (n_y > 1)} and "
-            f"{m} examples like {X_name}, got {Y.shape}{hint}"
+            f"{m} examples as in {X_name}, got {Y.shape}{hint}"
         )
     if Y.ndim == 3 and (X.ndim != 3 or len(X) != len(Y)):
         raise ShapeError(f"{X_name} and {Y_name} must have the same number of replicas, got {X.shape} and {Y.shape}")

@@ -46,7 +46,7 @@ def grid_order(space: SpaceSpec, seed: int, limit: int = LIMIT) -> list[dict[str
     try:
         size = _count(space, (), {})
     except _EndlessError as endless:
-        raise UserError(f"[space] {endless.name}: the grid sampler needs choices or a step") from None
+        raise UserError(f"[space] {endless.name}: the grid sampler requires choices or a step") from None
     if size > limit:
         raise UserError(
             f"[space] has {counted(size, 'configuration')}, but the grid sampler supports at most {limit:,}; "

@@ -42,7 +42,7 @@ CASES = [
     (SIGMOID, 3.0, Y, ShapeError, r"X must be a matrix .*got shape \(\)"),
     (SIGMOID, X.T, Y, ShapeError, r"X must have shape \(3, m\).*got \(5, 3\); examples are columns here, so pass X.T"),
     (SIGMOID, X[:2], Y, ShapeError, r"X must have shape \(3, m\).*got \(2, 5\)"),
-    (SIGMOID, X, Y[:, :4], ShapeError, r"Y must have shape \(1, 5\): 1 output and 5 examples like X, got \(1, 4\)"),
+    (SIGMOID, X, Y[:, :4], ShapeError, r"Y must have shape \(1, 5\): 1 output and 5 examples as in X, got \(1, 4\)"),
     (SIGMOID, X, Y.T, ShapeError, r"Y must have shape \(1, 5\).*got \(5, 1\); examples are columns here, so pass Y.T"),
     (SOFTMAX, X, Y, ShapeError, r"Y must have shape \(3, 5\): 3 outputs and .*got \(1, 5\)"),
     (SIGMOID, X[None, None], Y, ShapeError, r"X must be a matrix .*got shape \(1, 1, 3, 5\)"),

@@ -163,7 +163,7 @@ def test_a_registry_is_a_mapping_in_order():
 
 @pytest.mark.parametrize("names", [{"optimizer": "unheard_of"}, {"schedule": "unheard_of"}])
 def test_unknown_names_are_refused_with_the_remedy(names):
-    with pytest.raises(ValueError, match=r"must be one of .*got 'unheard_of'; call register_.* in every process"):
+    with pytest.raises(ValueError, match=r"must be one of .*got 'unheard_of'; to add one, call register_.* in every process"):
         TrainingSettings(0.1, 1, **names)
 
 
@@ -188,4 +188,4 @@ def test_a_worker_that_does_not_know_a_name_says_so_in_its_outcome(kind, name, p
     )
     last_line = done.stdout.decode().strip().splitlines()[-1]
     assert last_line.startswith(f"ValueError: {kind} must be one of ")
-    assert last_line.endswith(f"got '{name}'; call register_{kind} in every process that trains to add another one")
+    assert last_line.endswith(f"got '{name}'; to add one, call register_{kind} in every process that trains")

@@ -108,7 +108,7 @@ def test_a_range_without_step_is_named(fields: dict[str, Any], name: str) -> Non
     assert enumerate_configurations(endless) is None
     with pytest.raises(UserError) as caught:
         grid_order(endless, 0)
-    assert str(caught.value) == f"[space] {name}: the grid sampler needs choices or a step"
+    assert str(caught.value) == f"[space] {name}: the grid sampler requires choices or a step"
 
 
 def test_a_grid_too_large_is_refused() -> None:
