@@ -77,7 +77,7 @@ class StudySession:
 
     @property
     def spec(self) -> Spec:
-        """The declaration."""
+        """The spec of the study."""
         return self.declared.spec
 
     @property

@@ -83,7 +83,7 @@ def test_a_registered_metric_is_measured_where_it_is_named_alone():
 
 
 def test_a_metric_that_is_not_registered_is_refused_with_the_remedy():
-    with pytest.raises(ValueError, match=r"metric must be one of .*got 'msle'; call register_metric in every process"):
+    with pytest.raises(ValueError, match=r"metric must be one of .*got 'msle'; to add one, call register_metric"):
         measure("msle", np.zeros((1, 2)), np.zeros((1, 2)))
 
 
