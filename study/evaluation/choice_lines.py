@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from study.charts.words import short, title_of
-from study.ledger.confirmation import Confirmation
+from study.ledger.confirmation import Confirmation, recommendation, why_none_cheaper
 from study.ledger.results import Summary
 from study.text.formatting import counted
 from study.text.shell import command
@@ -51,11 +51,22 @@ def _reasons(summary: Summary, number: int) -> str:
         value, seeds = confirmation.best.value, counted(confirmation.seeds, "fresh seed")
         reasons.append(f"confirmed ({metric} {short(value)}, the best on {seeds})")
     if number == choice.recommended:
-        why = "the cheapest that is not significantly different"
+        margin = None if confirmation is None else confirmation.margin
+        why = recommendation(margin)
         if number == choice.confirmed:
-            why = "every cheaper candidate is significantly worse"
+            why = why_none_cheaper(margin)
         reasons.append(f"recommended ({why})")
     return ", ".join(reasons)
+
+
+def recommendation_lines(confirmation: Confirmation) -> list[str]:
+    """Return a sentence about the recommended trial of a confirmation with several candidates."""
+    cheapest, margin = confirmation.recommended, confirmation.margin
+    if cheapest is None or len(confirmation.candidates) == 1:
+        return []
+    if cheapest != confirmation.winner:
+        return [f"Recommended: trial {cheapest}, {recommendation(margin)} ({work_share(confirmation)})."]
+    return [f"Recommended: trial {cheapest}; {why_none_cheaper(margin)}."]
 
 
 def work_share(confirmation: Confirmation) -> str:

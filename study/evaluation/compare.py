@@ -19,16 +19,9 @@ from study.charts.svg import draw_charts
 from study.errors import UserError
 from study.evaluation.candidates import CandidateNetworks, ComparedData, differing, gather
 from study.evaluation.comparison import ComparedNetwork, ComparedPair, Comparison
-from study.evaluation.statistics import (
-    ALPHA,
-    CrossedAnova,
-    Interval,
-    crossed_anova,
-    generator,
-    holm,
-    paired_bootstrap,
-    paired_shares,
-)
+from study.evaluation.influence import largest_weight, truth_of
+from study.evaluation.paired_tests import holm, paired_bootstrap, paired_shares
+from study.evaluation.statistics import ALPHA, CrossedAnova, Interval, crossed_anova, generator
 from study.ledger.home import Home
 from study.text.formatting import counted
 
@@ -51,7 +44,8 @@ def compare(home: Home, name: str, items: Sequence[str], picture: Path | None = 
     """
     compared = gather(home, name, items)
     candidates = compared.candidates
-    table = crossed_anova(np.stack([candidate.table for candidate in candidates]))
+    weight = largest_weight(compared.metric, truth_of(candidates[0].folds, compared.part))
+    table = crossed_anova(np.stack([candidate.table for candidate in candidates]), compared.metric, weight)
     pairs = _pairs(compared, table)
     default = home.folder(name).path / "compare" / f"{'-'.join(c.label.replace(':', '_') for c in candidates)}.svg"
     place = picture or default
@@ -63,7 +57,7 @@ def compare(home: Home, name: str, items: Sequence[str], picture: Path | None = 
         m=table.m,
         seeds=table.S,
         networks="confirm" if compared.confirmed else "search",
-        contenders=tuple(_described(compared.metric, c, table, k) for k, c in enumerate(candidates)),
+        contenders=tuple(_described(c, table, k) for k, c in enumerate(candidates)),
         pairs=pairs,
         parameters=differing(candidates),
         picture=str(place),
@@ -123,7 +117,7 @@ def _test(compared: ComparedData, table: CrossedAnova, i: int, j: int) -> tuple[
 
 def _right(compared: ComparedData, candidate: CandidateNetworks) -> BoolArray:
     """Return which examples a single network predicts correctly, (m,)."""
-    Y = np.concatenate([fold.dev_Y for fold in compared.candidates[0].folds], axis=1)
+    Y = truth_of(compared.candidates[0].folds, compared.part)
     right: BoolArray = labels(Y) == labels(candidate.predictions[0])
     return right
 
@@ -135,8 +129,8 @@ def _restored(candidate: CandidateNetworks) -> tuple[Array, Array]:
     return Y, A
 
 
-def _described(metric: str, candidate: CandidateNetworks, table: CrossedAnova, place: int) -> ComparedNetwork:
-    mean = table.interval(metric, place)
+def _described(candidate: CandidateNetworks, table: CrossedAnova, place: int) -> ComparedNetwork:
+    mean = table.interval(place)
     return ComparedNetwork(
         label=candidate.label,
         study=candidate.study,

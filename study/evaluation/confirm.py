@@ -4,6 +4,7 @@ Fresh seeds remove the selection bias due to seeds. The bias due to the dev exam
 remains unless the spec has a confirm split (`[data] confirm`). See docs/comparison.md.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 
 from optuna.trial import FrozenTrial
@@ -12,7 +13,7 @@ from engine.metrics import METRICS
 from study.errors import UserError
 from study.evaluation.confirm_progress import ProgressFile
 from study.evaluation.retrain import Retrained, Retraining
-from study.evaluation.selection import ScoredConfiguration, select_best
+from study.evaluation.selection import ScoredConfiguration, select_best, usual_margin
 from study.execution import Workers
 from study.ledger.confirmation import Candidate, ConfirmAnswer, Confirmation, FailedCandidate, Part, SearchBest
 from study.ledger.home import Home
@@ -21,7 +22,7 @@ from study.ledger.results import Summary, TrialRow, candidates, digest, is_curre
 from study.search.memory import check_retraining
 from study.search.search_space import complete
 from study.search.session import StudySession
-from study.spec import ConfirmSpec
+from study.spec import ConfirmSpec, Spec
 from study.text.formatting import counted
 from study.text.records import to_json
 
@@ -121,7 +122,9 @@ def confirm_with(
             f"trial {best[0].number} {failed[0].reason}"
         )
     scored = [_scored(retraining, trials[row.number], trained[row.number]) for row in good]
-    selection = select_best(objective.metric, scored, objective.spec.search.seed)
+    selection = select_best(
+        objective.metric, scored, objective.spec.search.seed, retraining.weight, _margin(objective.spec)
+    )
     confirmation = Confirmation(
         metric=objective.metric,
         direction=METRICS[objective.metric].direction,
@@ -136,6 +139,7 @@ def confirm_with(
         ),
         failed=failed,
         winner=selection.best,
+        margin=selection.margin,
         recommended=selection.recommended,
         power=selection.power,
         of=state,
@@ -165,6 +169,7 @@ def confirm_once(
         and is_current(known, summary, session.attributes)
         and known.top >= wanted.top
         and known.seeds >= wanted.seeds
+        and _has_margin(known, wanted.margin)
     ):
         return known
     try:
@@ -181,7 +186,19 @@ def _ended(summary: Summary) -> int:
 def _known(session: StudySession, summary: Summary, top: int, seeds: int) -> Confirmation | None:
     """Return the confirmation in the ledger if it is up to date, and has this number of trials and seeds."""
     known = summary.confirm
-    return known if known is not None and known.of == digest(summary, session.attributes, top, seeds) else None
+    if known is None or not _has_margin(known, _margin(session.spec)):
+        return None
+    return known if known.of == digest(summary, session.attributes, top, seeds) else None
+
+
+def _margin(spec: Spec) -> float | None:
+    return None if spec.confirm is None else spec.confirm.margin
+
+
+def _has_margin(known: Confirmation, margin: float | None) -> bool:
+    """Return whether a confirmation recommends by this margin; None is the default."""
+    wanted = usual_margin(known.metric, known.best.value) if margin is None else margin
+    return known.margin is not None and math.isclose(known.margin, wanted)
 
 
 def _scored(retraining: Retraining, trial: FrozenTrial, trained: Retrained) -> ScoredConfiguration[int]:

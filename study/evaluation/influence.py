@@ -37,9 +37,30 @@ def example_values(metric: str, Y: Array, A: Array) -> Array:
     return values
 
 
+def largest_weight(metric: str, Y: Array) -> float:
+    """Return the largest weight that a single example has in a metric.
+
+    It is 1/m in a mean over examples. Metrics that average over K classes give the examples of class k the weight
+    1/(K m_k), which is largest for the rarest class.
+
+    Args:
+        metric: a name in `engine.metrics.METRICS`.
+        Y: (n_y, m), the truth.
+    """
+    if metric not in ("balanced_accuracy", "f1", "auc"):
+        return 1 / int(Y.shape[1])
+    counts = np.unique(labels(Y), return_counts=True)[1]
+    return 1 / (len(counts) * int(counts.min()))
+
+
 def _influence_of(metric: str) -> Callable[[Array, Array], Array]:
     given = METRICS[metric].influence or _INFLUENCE.get(metric)
     return partial(jackknife, METRICS[metric].compute) if given is None else given
+
+
+def truth_of(folds: Sequence[Fold], part: Part) -> Array:
+    """Return the truth of the examples that are predicted, (n_y, m); see `score_table`."""
+    return folds[0].dev_Y if part == "confirm" else np.concatenate([fold.dev_Y for fold in folds], axis=1)
 
 
 def score_table(metric: str, folds: Sequence[Fold], part: Part, predictions: Array) -> Array:

@@ -26,11 +26,27 @@ class Spread:
         examples: variance between examples, of the mean over seeds.
         seeds: variance between seeds, of the mean over examples.
         noise: residual variance, of one example with one seed.
+        least: m² times the variance that comes from half an example, which decreases with the square of m.
     """
 
     examples: float
     seeds: float
     noise: float
+    least: float = 0.0
+
+    @property
+    def is_zero(self) -> bool:
+        """Whether differences do not vary at all."""
+        return max(self.examples, self.seeds, self.noise, self.least) <= 0
+
+    def variance(self, S: int, m: int) -> tuple[float, float]:
+        """Return the expected variance of a difference with S seeds and m examples, and its degrees of freedom."""
+        variance, degrees = crossed_variance(*self.squares(S, m), S, m)
+        return variance + self.least / m**2, degrees
+
+    def times(self, factor: float) -> "Spread":
+        """Return the spread with all variances multiplied by a factor."""
+        return Spread(factor * self.examples, factor * self.seeds, factor * self.noise, self.least)
 
     def squares(self, S: int, m: int) -> tuple[float, float, float]:
         """Return the expected mean squares with S seeds and m examples."""
@@ -43,7 +59,8 @@ def spread_of(table: CrossedAnova, contrasts: Array) -> Spread:
         float(np.mean([c @ M @ c for c in contrasts])) if len(contrasts) else 0.0
         for M in (table.examples, table.seeds, table.noise)
     )
-    return Spread(max(0.0, a - e) / table.S, max(0.0, b - e) / table.m, max(0.0, e))
+    least = table.least_variance * table.m**2 if len(contrasts) else 0.0
+    return Spread(max(0.0, a - e) / table.S, max(0.0, b - e) / table.m, max(0.0, e), least)
 
 
 def power(difference: float, spread: Spread, seeds: int, examples: int, level: float = ALPHA) -> float:
@@ -56,7 +73,7 @@ def power(difference: float, spread: Spread, seeds: int, examples: int, level: f
         examples: number of examples.
         level: significance level.
     """
-    variance, degrees = crossed_variance(*spread.squares(seeds, examples), seeds, examples)
+    variance, degrees = spread.variance(seeds, examples)
     if variance <= 0:
         return 1.0 if difference else level / 2
     critical = float(stats.t.ppf(1 - level / 2, degrees))
@@ -68,7 +85,7 @@ def power(difference: float, spread: Spread, seeds: int, examples: int, level: f
 
 def detectable(spread: Spread, seeds: int, examples: int, level: float = ALPHA) -> float:
     """Return the smallest true difference that is detected with probability WANTED."""
-    variance, _ = crossed_variance(*spread.squares(seeds, examples), seeds, examples)
+    variance, _ = spread.variance(seeds, examples)
     low, high = 0.0, float(variance**0.5)
     if not high:
         return 0.0
@@ -88,6 +105,22 @@ def seeds_needed(difference: float, spread: Spread, examples: int, level: float 
 def examples_needed(difference: float, spread: Spread, seeds: int, level: float = ALPHA) -> int | None:
     """Return the number of examples that detect a difference with probability WANTED; None if no number suffices."""
     return _least(lambda n: power(difference, spread, seeds, n, level), MOST_EXAMPLES, first=10)
+
+
+def examples_range(
+    difference: float, spread: Spread, seeds: int, examples: int, level: float = ALPHA
+) -> tuple[int, int] | None:
+    """Return the range of `examples_needed` that the uncertainty of the spread allows with 80% probability.
+
+    The variance was estimated from `examples` examples, so it is a χ² variable with the degrees of freedom that it has
+    there. None if no number suffices at one end.
+    """
+    _, degrees = spread.variance(seeds, examples)
+    ends = [
+        examples_needed(difference, spread.times(degrees / float(stats.chi2.ppf(tail, degrees))), seeds, level)
+        for tail in (0.9, 0.1)
+    ]
+    return None if ends[0] is None or ends[1] is None else (ends[0], ends[1])
 
 
 def _least(found: Callable[[int], float], most: int, first: int) -> int | None:

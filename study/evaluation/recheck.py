@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from engine.activations import Array
 from engine.metrics import METRICS
 from study.errors import UserError
+from study.evaluation.influence import largest_weight, truth_of
 from study.evaluation.retrain import Retrained, Retraining
 from study.evaluation.selection import ScoredConfiguration, select_best
 from study.execution import Workers
@@ -26,7 +27,7 @@ from study.ledger.recheck import FailedRecheck, OldBest, Recheck, RecheckCandida
 from study.ledger.results import TrialRow, candidates
 from study.search import Listener, Search
 from study.search.memory import check_memory, check_retraining
-from study.search.objective import Objective
+from study.search.objective import Objective, folds_of
 from study.search.search_space import complete, fixed, within
 from study.search.session import StudySession, load_all
 from study.search.stopping import Budget
@@ -197,7 +198,10 @@ def _train(
 def _judge(objective: Objective, found: Sequence[_Trained], seeds: int, *, same_data: bool, of: str) -> Recheck:
     """Select the best configuration, and decide whether the old best, which is listed first, is still as good."""
     scored = [_scored(objective, each, each.table) for each in found if each.table is not None]
-    selection = select_best(objective.metric, scored, objective.spec.search.seed)
+    part = _part(objective)
+    weight = largest_weight(objective.metric, truth_of(folds_of(objective.datasets, part), part))
+    margin = None if objective.spec.confirm is None else objective.spec.confirm.margin
+    selection = select_best(objective.metric, scored, objective.spec.search.seed, weight, margin)
     scores = {each.label: score for each, score in zip(scored, selection.scores, strict=True)}
     best = found[0]
     return Recheck(
@@ -226,6 +230,7 @@ def _judge(objective: Objective, found: Sequence[_Trained], seeds: int, *, same_
             if each.network.reason is not None
         ),
         winner=selection.best,
+        margin=selection.margin,
         recommended=selection.recommended,
         power=selection.power,
         data=objective.spec.data.source,

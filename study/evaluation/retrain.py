@@ -21,7 +21,7 @@ from engine.activations import Array
 from engine.state import TORN, write_whole
 from engine.training_chunk import Outcome, TrainingChunk
 from engine.worker_data import write_data
-from study.evaluation.influence import score_table
+from study.evaluation.influence import largest_weight, score_table, truth_of
 from study.execution import Batch, Workers
 from study.ledger.confirmation import Part
 from study.ledger.home import StudyFolder
@@ -82,6 +82,7 @@ class Retraining:
             else ConstantPrediction.on(self.folds, objective.dataset.task, objective.objectives)
         )
         self.part = part
+        self.weight = largest_weight(objective.metric, truth_of(self.folds, part))  # of an example in the metric
         self.data = data_of(objective.folder, part)
 
     def train(

@@ -8,18 +8,19 @@ large if S is small. Mean squares are unbiased (Searle, Casella & McCulloch 1992
 (Satterthwaite 1946). See docs/comparison.md for formulas, sources and limitations.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import special, stats
 
-from engine.arrays import Array, IntArray
+from engine.arrays import Array
 from engine.metrics import METRICS
 
 ALPHA = 0.05  # intervals of 95%, tests at 5%
 DRAWS = 20_000
 LEAST = 0.5  # lower bound of the total mean square, as a share of that of examples; with two seeds, the bound is 1
+HALF = 0.5  # of an example that all networks get wrong
 _STATISTICS = 6  # spawn key of the generator; see `study.search.objective` for the others
 
 
@@ -48,13 +49,17 @@ class Interval:
 class CrossedAnova:
     """Means of k configurations over seeds and examples, and their mean squares.
 
+    Metrics between 0 and 1 get half an example more, of the class with the fewest: without it, networks that are all
+    right on the few examples of a class, or on all, would seem to be certain. See `interval`.
+
     Attributes:
         means: (k,).
         by_seed: (k, S).
         examples, seeds, noise: (k, k), mean squares and products between examples, between seeds, and of the
             residuals; with one seed, the last two are 0.
-        third: (k,), third central moments of the examples' means over seeds.
-        m: number of examples.
+        rows: (k, m), the examples' means over seeds, minus the mean.
+        metric: name of the metric.
+        weight: the largest weight of an example in the metric; see `study.evaluation.influence.largest_weight`.
     """
 
     means: Array
@@ -62,8 +67,14 @@ class CrossedAnova:
     examples: Array
     seeds: Array
     noise: Array
-    third: Array
-    m: int
+    rows: Array
+    metric: str
+    weight: float
+
+    @property
+    def m(self) -> int:
+        """The number of examples."""
+        return int(self.rows.shape[1])
 
     @property
     def S(self) -> int:  # noqa: N802 - the notation of the formulas
@@ -85,38 +96,59 @@ class CrossedAnova:
         covariance: Array = (self.examples + excess) / (self.S * self.m)
         return covariance
 
-    def interval(self, metric: str, place: int) -> Interval:
+    def interval(self, place: int) -> Interval:
         """Return the mean of a configuration with its interval; see `interval`."""
-        variance, degrees = self.spread(np.eye(len(self.means))[place])
-        skewness = float(self.third[place]) / (self.m**2 * variance**1.5) if variance > 0 else 0.0
-        return interval(metric, float(self.means[place]), variance, degrees, self.m, skewness)
+        contrast = np.eye(len(self.means))[place]
+        variance, degrees = self.spread(contrast)
+        skewness = self._skewness(contrast, variance)
+        return interval(self.metric, float(self.means[place]), variance, degrees, self.weight, skewness)
 
     def difference(self, first: int, second: int, level: float = ALPHA) -> Interval:
-        """Return mean(first) − mean(second) with its interval and p-value (a t test), which excludes 0 if p < level."""
-        contrast = np.zeros(len(self.means))
-        contrast[first], contrast[second] = 1, -1
+        """Return mean(first) − mean(second) with its interval and p-value; 0 is outside if p < level.
+
+        It is a t test, adjusted for the skewness of the log loss in the same way as its interval. The variance is never
+        0, unless both are the same configuration or make exactly the same predictions.
+        """
+        contrast = _pair(len(self.means), first, second)
         estimate = float(self.means[first] - self.means[second])
         variance, degrees = self.spread(contrast)
+        variance += self.least_variance
         if first == second or variance <= (1e-12 * max(1.0, float(np.abs(self.means).max()))) ** 2:
             return Interval(estimate, estimate, estimate, 1.0 if first == second or abs(estimate) < 1e-12 else 0.0)
-        error = variance**0.5
-        reach = float(stats.t.ppf(1 - level / 2, degrees)) * error
-        return Interval(
-            estimate, estimate - reach, estimate + reach, float(2 * stats.t.sf(abs(estimate) / error, degrees))
-        )
+        skewness = self._skewness(contrast, variance) if self.metric == "log_loss" else 0.0
+        error, t = variance**0.5, float(stats.t.ppf(1 - level / 2, degrees))
+        low, high = estimate - error * _bent(t, skewness), estimate - error * _bent(-t, skewness)
+        p = 2 * stats.t.sf(abs(_unbent(estimate / error, skewness)), degrees)
+        return Interval(estimate, low, high, float(p))
+
+    @property
+    def least_variance(self) -> float:
+        """The variance of a difference that comes from half an example; 0 for metrics that are not between 0 and 1."""
+        return HALF * self.weight**2 if self.metric in BOUNDED else 0.0
+
+    def _skewness(self, contrast: Array, variance: float) -> float:
+        """Return the skewness of a linear combination of the means, from that of the examples."""
+        third = float(np.mean((contrast @ self.rows) ** 3))
+        return third / (self.m**2 * variance**1.5) if variance > 0 else 0.0
 
 
-def crossed_anova(values: Array) -> CrossedAnova:
-    """Return the means and mean squares of a table of values (k, S, m), for pairwise comparisons."""
+def crossed_anova(values: Array, metric: str, weight: float | None = None) -> CrossedAnova:
+    """Return the means and mean squares of a table of values, for pairwise comparisons.
+
+    Args:
+        values: (k, S, m).
+        metric: name of the metric of the values.
+        weight: the largest weight of an example in the metric; None is 1/m, which is that of a plain mean.
+    """
     values = np.asarray(values, dtype=np.float64)
     k, S, m = values.shape
     by_seed, by_example = values.mean(axis=2), values.mean(axis=1)
     means = by_seed.mean(axis=1)
     rows, columns = by_example - means[:, None], by_seed - means[:, None]
     examples = S * rows @ rows.T / max(m - 1, 1)
-    third = np.mean(rows**3, axis=1)
+    weight = 1 / m if weight is None else weight
     if S == 1:
-        return CrossedAnova(means, by_seed, examples, np.zeros((k, k)), np.zeros((k, k)), third, m)
+        return CrossedAnova(means, by_seed, examples, np.zeros((k, k)), np.zeros((k, k)), rows, metric, weight)
     left = (values - by_seed[:, :, None] - by_example[:, None, :] + means[:, None, None]).reshape(k, -1)
     return CrossedAnova(
         means=means,
@@ -124,8 +156,9 @@ def crossed_anova(values: Array) -> CrossedAnova:
         examples=examples,
         seeds=m * columns @ columns.T / (S - 1),
         noise=left @ left.T / ((S - 1) * max(m - 1, 1)),
-        third=third,
-        m=m,
+        rows=rows,
+        metric=metric,
+        weight=weight,
     )
 
 
@@ -147,24 +180,26 @@ def crossed_variance(a: float, b: float, e: float, S: int, m: int) -> tuple[floa
     return total / (S * m), float(np.clip(degrees, min(S - 1, n), S - 1 + n))
 
 
-def interval(metric: str, mean: float, variance: float, degrees: float, m: int, skewness: float = 0.0) -> Interval:
+def interval(
+    metric: str, mean: float, variance: float, degrees: float, weight: float, skewness: float = 0.0
+) -> Interval:
     """Return the interval of the mean of a metric.
 
     Metrics between 0 and 1 get the interval of Wilson (1927) for the effective number of examples (Korn & Graubard
     1998). The estimate of that number adds half an example that all networks get wrong, since few errors carry little
-    information. The other metrics get a t interval, corrected for skewness by Hall's transformation (1992), since a few
-    examples may account for most of a log loss.
+    information. It is an example of the rarest class, which has the largest weight. The other metrics get a t interval,
+    corrected for skewness by Hall's transformation (1992), since a few examples may account for most of a log loss.
 
     Args:
         metric: a name in `engine.metrics.METRICS`.
         mean: the mean.
         variance, degrees, skewness: variance, degrees of freedom and skewness of the mean; see `CrossedAnova`.
-        m: number of examples.
+        weight: the largest weight of an example in the metric, 1/m in a plain mean.
     """
     t = float(stats.t.ppf(1 - ALPHA / 2, degrees))
     if metric in BOUNDED:
         alone = max(mean * (1 - mean), 0.0)
-        n = m * (m * alone + 0.5) / (m**2 * variance + 0.5)
+        n = (alone + HALF * weight) / (variance + HALF * weight**2)
         centre, shrink = mean + t**2 / (2 * n), 1 + t**2 / n
         reach = t * float(np.sqrt(alone / n + (t / (2 * n)) ** 2))
         return Interval(mean, max(0.0, (centre - reach) / shrink), min(1.0, (centre + reach) / shrink))
@@ -180,24 +215,14 @@ def _bent(t: float, skewness: float) -> float:
     return float(3 / skewness * (np.cbrt(1 + skewness * (t - skewness / 6)) - 1))
 
 
+def _unbent(t: float, skewness: float) -> float:
+    """Return the t statistic that `_bent` maps to this one (Hall 1992, g₂)."""
+    if abs(skewness) < 1e-6:
+        return t
+    return float(((1 + skewness * t / 3) ** 3 - 1) / skewness + skewness / 6)
+
+
 BOUNDED = ("accuracy", "balanced_accuracy", "f1", "auc")
-
-
-def probability_best(table: CrossedAnova, rng: np.random.Generator, *, maximize: bool) -> Array:
-    """Return the probability that each configuration is the best, (k,): the share of draws of the means in which it is.
-
-    The means are drawn from a joint t distribution with the covariance above and the fewest degrees of freedom of any
-    pair. Tied configurations share a draw.
-    """
-    k = len(table.means)
-    degrees = min((table.spread(_pair(k, i, j))[1] for i in range(k) for j in range(i)), default=1.0)
-    draws = table.means + _normal(table.covariance(), DRAWS, rng) / np.sqrt(
-        rng.chisquare(degrees, (DRAWS, 1)) / degrees
-    )
-    draws = np.round(draws if maximize else -draws, 10)
-    best = draws == draws.max(axis=1, keepdims=True)
-    shares: Array = (best / best.sum(axis=1, keepdims=True)).mean(axis=0)
-    return shares
 
 
 def adjust_to_best(
@@ -237,61 +262,6 @@ def adjust_to_best(
         adjusted[place] = float(min(1.0, max(by_luck, p[place])))
         levels[place] = float(min(level, np.quantile(smallest, level / 2)))
     return adjusted, levels
-
-
-def mcnemar_exact(only_first: int, only_second: int) -> float:
-    """Return the two-sided p-value of McNemar's exact test (1947).
-
-    Args:
-        only_first, only_second: numbers of examples that only the first, or only the second, network predicts
-            correctly.
-    """
-    n = only_first + only_second
-    return min(1.0, float(2 * stats.binom.cdf(min(only_first, only_second), n, 0.5))) if n else 1.0
-
-
-def paired_shares(only_first: int, only_second: int, m: int) -> Interval:
-    """Return the difference between two accuracies on the same m examples: Bonett & Price (2012), p by McNemar."""
-    estimate = (only_first - only_second) / m
-    first, second = (only_first + 1) / (m + 2), (only_second + 1) / (m + 2)
-    reach = float(stats.norm.ppf(1 - ALPHA / 2)) * ((first + second - (first - second) ** 2) / (m + 2)) ** 0.5
-    low, high = first - second - reach, first - second + reach
-    return Interval(
-        estimate,
-        max(-1.0, min(low, estimate)),
-        min(1.0, max(high, estimate)),
-        mcnemar_exact(only_first, only_second),
-    )
-
-
-def paired_bootstrap(
-    compute: Callable[[IntArray], tuple[float, float]], m: int, rng: np.random.Generator, draws: int = 2000
-) -> Interval:
-    """Return the difference between two networks' metrics, by resampling the same examples for both.
-
-    The result has the percentile interval and the achieved significance level (Efron & Tibshirani 1993, chapters 13 and
-    15).
-
-    Args:
-        compute: returns the two metrics for indices of examples, (m,).
-        m: number of examples.
-        rng: random generator.
-        draws: number of draws.
-    """
-    first, second = compute(np.arange(m))
-    resampled = np.array([np.subtract(*compute(rng.integers(0, m, m))) for _ in range(draws)])
-    resampled = np.append(resampled[np.isfinite(resampled)], first - second)  # AUC is undefined for a single class
-    low, high = np.quantile(resampled, [ALPHA / 2, 1 - ALPHA / 2])
-    tail = min(int((resampled <= 0).sum()), int((resampled >= 0).sum()))
-    return Interval(first - second, float(low), float(high), min(1.0, 2 * (tail + 1) / (len(resampled) + 1)))
-
-
-def holm(p: Sequence[float]) -> list[float]:
-    """Return p-values adjusted for their number (Holm 1979), in the given order."""
-    order = np.argsort(p, kind="stable")
-    adjusted = np.empty(len(p))
-    adjusted[order] = np.maximum.accumulate(np.asarray(p, dtype=np.float64)[order] * np.arange(len(p), 0, -1))
-    return [float(value) for value in np.minimum(adjusted, 1.0)]
 
 
 def _pair(k: int, first: int, second: int) -> Array:

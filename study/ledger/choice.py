@@ -16,7 +16,7 @@ class Choice:
     Attributes:
         best: the trial with the best value on dev in the search; with several objectives, by the first one.
         confirmed: the trial with the best value on fresh seeds, selected by `study confirm`.
-        recommended: the cheapest trial that is not significantly different from the confirmed trial.
+        recommended: the cheapest trial that is worse than the confirmed trial by less than a margin.
         outdated: whether the study has continued since it was confirmed; `confirmed` and `recommended` are None then.
     """
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from study.text.cards import CardTable, Interval
-from study.text.formatting import agree, counted, figures
+from study.text.formatting import agree, counted, figure, figures
 from study.text.records import Record, from_json
 
 Part = Literal["dev", "confirm"]
@@ -39,6 +39,7 @@ class Power:
         wanted: the desired power.
         seeds_needed, examples_needed: the number that is needed to detect `difference` with probability `wanted`; None
             if no number suffices.
+        examples_range: the range of `examples_needed` with 80% probability, since the variance is an estimate.
         level: significance level of the test.
     """
 
@@ -48,6 +49,7 @@ class Power:
     wanted: float
     seeds_needed: int | None
     examples_needed: int | None
+    examples_range: tuple[int, int] | None = None
     level: float
 
 
@@ -59,9 +61,10 @@ class Score:
         value: mean over seeds.
         low, high: ends of the 95% interval of the mean.
         by_seed: the value for each seed.
-        probability_best: probability that this configuration is the best candidate.
         indistinguishable: whether it is not significantly different from the best candidate.
+        equivalent: whether the interval of the difference lies within the margin on both sides.
         difference: difference from the best candidate.
+        power: probability of detecting the difference in `Power.difference` from the best; None for the best itself.
         work: units of work of its training in the search.
         parameters: number of weights and biases.
     """
@@ -70,9 +73,10 @@ class Score:
     low: float
     high: float
     by_seed: tuple[float, ...]
-    probability_best: float
     indistinguishable: bool
+    equivalent: bool = False
     difference: Difference
+    power: float | None = None
     work: float
     parameters: int
 
@@ -129,7 +133,8 @@ class Confirmation(Record):
         candidates: the retrained configurations.
         failed: the configurations whose training failed.
         winner: number of the confirmed trial.
-        recommended: number of the cheapest trial that is not significantly different from it.
+        margin: the loss that is accepted for a cheaper configuration; None if an earlier version confirmed.
+        recommended: number of the cheapest trial that is not worse by more than the margin.
         power: power of the comparison; None with a single candidate.
         of: digest of everything that the result was computed from.
     """
@@ -144,6 +149,7 @@ class Confirmation(Record):
     candidates: tuple[Candidate, ...]
     failed: tuple[FailedCandidate, ...] = ()
     winner: int
+    margin: float | None = None
     recommended: int | None = None
     power: Power | None = None
     of: str
@@ -168,16 +174,16 @@ class Confirmation(Record):
         if len(self.candidates) == 1:
             return (title,)
         if not self.equals:
-            return (title, f"significantly better than the other {counted(len(self.candidates) - 1, 'candidate')}")
+            return (title, "none of the other candidates is the single best (p < 0.05)")
         equal = ", ".join(str(each.trial) for each in self.equals)
         trials = agree(len(self.equals), "trial", "trials")
-        cheapest = f"; recommended: trial {self.recommended}, the cheapest" if self.recommended is not None else ""
-        return (title, f"not significantly different from it: {trials} {equal}{cheapest}")
+        chosen = "" if self.recommended is None else f"; recommended: trial {self.recommended}"
+        return (title, f"not significantly different from it: {trials} {equal}{chosen}")
 
     def _tables(self) -> tuple[CardTable, ...]:
         scores = [(f"trial {each.trial}", each.search_value, each) for each in self.candidates]
         marked = f"trial {self.winner}", f"trial {self.recommended}"
-        return (score_table(self.metric, self.direction, scores, *marked),)
+        return (score_table(self.metric, self.direction, scores, *marked, self.margin),)
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -203,6 +209,24 @@ def basis(seeds: int, m: int, part: Part) -> str:
     return f"{counted(seeds, 'fresh seed')} and {counted(m, 'dev example' if part == 'dev' else 'example')}"
 
 
+def recommendation(margin: float | None) -> str:
+    """Return what a recommended trial is: the cheapest that is not worse by more than the margin.
+
+    Args:
+        margin: that of the confirmation; None if it is of an earlier version, which had none.
+    """
+    if margin is None:
+        return "the cheapest that is not significantly different from the best"
+    return f"the cheapest that is shown to lose less than {figure(margin, 2)}"
+
+
+def why_none_cheaper(margin: float | None) -> str:
+    """Return why the confirmed trial itself is recommended; see `recommendation`."""
+    if margin is None:
+        return "every cheaper candidate is significantly worse"
+    return f"no cheaper candidate is shown to lose less than {figure(margin, 2)}"
+
+
 def score_text(metric: str, score: Score) -> str:
     """Return a score with its interval: "accuracy 0.9412 (0.9301 to 0.9523)"."""
     value, low, high = figures([score.value, score.low, score.high])
@@ -215,6 +239,7 @@ def score_table(
     scores: Sequence[tuple[str, float | None, Score]],
     best: str,
     recommended: str,
+    margin: float | None,
 ) -> CardTable:
     """Return the table of candidates, the best value on fresh seeds first.
 
@@ -222,6 +247,7 @@ def score_table(
         metric, direction: the metric that selects the best candidate, and its direction.
         scores: (name, value in the search, score) of each candidate; values of None are left out.
         best, recommended: names of candidates.
+        margin: see `recommendation`.
     """
     sign = -1 if direction == "maximize" else 1
     ranked = sorted(scores, key=lambda each: sign * each[2].value)
@@ -237,7 +263,6 @@ def score_table(
                 value,
                 f"{low} to {high}",
                 Interval(one.value, one.low, one.high),
-                f"{100 * one.probability_best:.0f}%",
                 "" if name == best else f"{one.difference.p:.3f}",
                 f"{one.parameters:,}",
             )
@@ -245,7 +270,7 @@ def score_table(
     columns = ("trial", *(["in the search"] if searched else []), f"{metric} again", "95% interval", "")
     return CardTable(
         rows,
-        (*columns, "best with", "p", "parameters"),
-        "* recommended: the cheapest that is not significantly different from the best",
+        (*columns, "p", "parameters"),
+        f"* recommended: {recommendation(margin)}",
         next((place for place, (name, _, _) in enumerate(ranked) if name == best), None),
     )

@@ -63,7 +63,8 @@ class Recheck(Record):
         candidates: the retrained configurations.
         failed: the configurations whose training failed.
         winner: name of the best candidate.
-        recommended: name of the cheapest candidate that is not significantly different from the best.
+        margin: the loss that is accepted for a cheaper configuration; None if an earlier version rechecked.
+        recommended: name of the cheapest candidate that is not worse than the best by more than the margin.
         power: power of the comparison; None with a single candidate.
         data: source of the data.
         same_data: whether the data is the same as when the study ran.
@@ -81,6 +82,7 @@ class Recheck(Record):
     candidates: tuple[RecheckCandidate, ...]
     failed: tuple[FailedRecheck, ...] = ()
     winner: str
+    margin: float | None = None
     recommended: str
     power: Power | None = None
     data: str
@@ -103,7 +105,7 @@ class Recheck(Record):
     def _tables(self) -> tuple[CardTable, ...]:
         # Values from the search are on other data and thus not comparable with these.
         scores = [(each.name, None, each) for each in self.candidates]
-        tables = (score_table(self.metric, self.direction, scores, self.winner, self.recommended),)
+        tables = (score_table(self.metric, self.direction, scores, self.winner, self.recommended, self.margin),)
         recommended = self.candidate(self.recommended)
         if recommended is None:
             return tables

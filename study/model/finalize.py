@@ -14,7 +14,7 @@ from engine.prediction import predict
 from study.data import Dataset, Part, example_cells, load, load_combined, open_test
 from study.data.fingerprint import explain_change
 from study.errors import OpenedTestSetError, UserError
-from study.evaluation.influence import example_values
+from study.evaluation.influence import example_values, largest_weight
 from study.evaluation.statistics import BOUNDED, crossed_anova
 from study.ledger.attributes import KeptOpening, StudyAttributes
 from study.ledger.confirmation import Confirmation
@@ -141,7 +141,7 @@ def _ends(metric: str, Y: Array, A: Array) -> tuple[float | None, float | None]:
     if METRICS[metric].why_undefined(Y) or (Y.shape[1] < 2 and metric not in BOUNDED):
         return None, None
     with np.errstate(over="ignore", invalid="ignore"):
-        found = crossed_anova(example_values(metric, Y, A)[None, None]).interval(metric, 0)
+        found = crossed_anova(example_values(metric, Y, A)[None, None], metric, largest_weight(metric, Y)).interval(0)
     return (found.low, found.high) if np.isfinite([found.low, found.high]).all() else (None, None)
 
 

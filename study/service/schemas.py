@@ -74,7 +74,7 @@ class ChoiceAnswer(_Answer):
 
     best: int | None = Field(description="Trial with the best value on dev in the search.")
     confirmed: int | None = Field(description="Trial with the best value on fresh seeds, from `study confirm`.")
-    recommended: int | None = Field(description="Cheapest trial not significantly different from the confirmed one.")
+    recommended: int | None = Field(description="Cheapest trial that loses less than the margin.")
     outdated: bool = Field(description="Trials were added after the confirmation.")
 
 

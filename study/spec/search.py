@@ -145,3 +145,9 @@ class ConfirmSpec(BaseModel):
 
     top: int = Field(5, ge=1, le=1000, description="Number of best configurations to retrain.")
     seeds: int = Field(10, ge=2, le=1000, description="Number of new seeds per configuration.")
+    margin: float | None = Field(
+        None,
+        ge=0,
+        description="The loss that is accepted for a cheaper configuration, in the unit of the metric. Default: 0.01 "
+        "for metrics between 0 and 1, and 2% of the best value for others.",
+    )

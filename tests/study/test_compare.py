@@ -14,7 +14,7 @@ from support.small_study import SMALL
 from engine.metrics import METRICS, labels
 from study.errors import UserError
 from study.evaluation.compare import compare
-from study.evaluation.statistics import mcnemar_exact
+from study.evaluation.paired_tests import mcnemar_exact
 from study.ledger.home import Home
 from study.ledger.results import Summary
 from study.ledger.trial_artifact import read_result

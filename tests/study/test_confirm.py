@@ -59,17 +59,17 @@ def test_run_with_confirm_table_ends_with_the_verdict_and_confirm_retrains_nothi
     assert shown.returncode == 0, shown.stderr
     outcome = json.loads(shown.stdout)
     keys = ["metric", "direction", "part", "m", "seeds", "top", "search_best", "candidates", "failed", "winner"]
-    assert list(outcome) == [*keys, "recommended", "power", "of", "confirmed", "finalize"]
+    assert list(outcome) == [*keys, "margin", "recommended", "power", "of", "confirmed", "finalize"]
     assert outcome["confirmed"] == outcome["finalize"] == outcome["winner"]
     assert (outcome["metric"], outcome["direction"], outcome["part"]) == ("accuracy", "maximize", "dev")
     assert (outcome["m"], outcome["seeds"]) == (80, 4)
-    names = "trial search_value value low high by_seed probability_best indistinguishable difference work parameters"
+    names = "trial search_value value low high by_seed indistinguishable equivalent difference power work parameters"
     assert [list(candidate) for candidate in outcome["candidates"]] == [[*names.split(), "seconds"]] * 3
     for candidate in outcome["candidates"]:
         assert len(candidate["by_seed"]) == 4
         assert np.mean(candidate["by_seed"]) == pytest.approx(candidate["value"])
         assert candidate["low"] <= candidate["value"] <= candidate["high"]
-    assert sum(candidate["probability_best"] for candidate in outcome["candidates"]) == pytest.approx(1)
+    assert [candidate["power"] is None for candidate in outcome["candidates"]].count(True) == 1  # the best
     assert {path: path.stat().st_mtime_ns for path in files} == files
 
     again = run_study("run", spec, "--home", home, "--no-tracking")

@@ -76,7 +76,6 @@ SCORE = {
     "low": 0.88,
     "high": 0.92,
     "by_seed": (0.89, 0.91),
-    "probability_best": 0.7,
     "indistinguishable": True,
     "difference": Difference(estimate=0.0, low=0.0, high=0.0, p=1.0),
     "work": 2.0,
@@ -195,12 +194,12 @@ def test_a_confirmation_ranks_candidates_and_marks_the_recommended_one() -> None
     record = RECORDS["confirmation"]
     assert repr(record).splitlines() == [
         "<Confirmation: trial 4, accuracy 0.8765 (0.8565 to 0.8965) on 3 fresh seeds and 80 dev examples",
-        " not significantly different from it: trial 7; recommended: trial 7, the cheapest>",
+        " not significantly different from it: trial 7; recommended: trial 7>",
     ]
     rows = shown(record).rows
-    assert rows[0] == ["trial", "in the search", "accuracy again", "95% interval", "", "best with", "p", "parameters"]
+    assert rows[0] == ["trial", "in the search", "accuracy again", "95% interval", "", "p", "parameters"]
     assert [row[0] for row in rows[1:]] == ["trial 4", "trial 7 *"]
-    assert rows[2][1:] == ["0.9100", "0.8321", "0.8121 to 0.8521", "", "75%", "0.210", "33"]
+    assert rows[2][1:] == ["0.9100", "0.8321", "0.8121 to 0.8521", "", "0.210", "33"]
     assert record._repr_html_().count('<tr class="strong">') == 1
 
 

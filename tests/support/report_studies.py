@@ -52,7 +52,6 @@ def confirmation(winner: int, best: int, recommended: int | None = None) -> dict
             "low": value - 0.02,
             "high": value + 0.02,
             "by_seed": [value - 0.01, value, value + 0.01],
-            "probability_best": 0.75,
             "indistinguishable": True,
             "difference": difference,
             "work": 1.0,

@@ -5,11 +5,11 @@ from rich.table import Table
 
 from engine.metrics import METRICS
 from study.cli.terminal import console_for_sentences
-from study.evaluation.choice_lines import choice_lines, work_share
-from study.ledger.confirmation import Candidate, Confirmation, Power, Score
+from study.evaluation.choice_lines import choice_lines, recommendation_lines
+from study.ledger.confirmation import Candidate, Confirmation, Power, Score, recommendation
 from study.ledger.recheck import Recheck, RecheckCandidate
 from study.ledger.results import Summary
-from study.text.formatting import counted, figure, figures, signed
+from study.text.formatting import agree, counted, figure, figures, signed
 from study.text.shell import next_command
 
 
@@ -40,14 +40,11 @@ def confirmation_lines(confirmation: Confirmation) -> list[str]:
     equal = [candidate.trial for candidate in confirmation.equals]
     if not equal:
         if len(confirmation.candidates) > 1:
-            lines.append(f"All others ({len(confirmation.candidates) - 1}) are significantly worse (p < 0.05).")
+            others = agree(len(confirmation.candidates) - 1, "The other one is", "None of the others is")
+            lines.append(f"{others}{' not' if len(confirmation.candidates) == 2 else ''} the single best (p < 0.05).")
     else:
-        alike = f"Not significantly different from it (p ≥ 0.05): {_names(equal)}"
-        cheapest = confirmation.recommended
-        if cheapest == best.trial:
-            lines.append(f"{alike}. Recommended: trial {cheapest}, the cheapest.")
-        else:
-            lines.append(f"{alike}. Recommended: trial {cheapest}, the cheapest ({work_share(confirmation)}).")
+        lines.append(f"Not significantly different from it (p ≥ 0.05): {_names(equal)}.")
+    lines += recommendation_lines(confirmation)
     lines += _shrunk(confirmation)
     lines += [f"Trial {each.trial} {each.reason}." for each in confirmation.failed]
     lines += _power(confirmation.power, title)
@@ -101,7 +98,7 @@ def candidates_table(found: Confirmation | Recheck) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("trial", justify="right", no_wrap=True)
     same_data = isinstance(found, Confirmation)  # only then are the values of the search comparable
-    titles = ("fresh\nseeds", "95%\ninterval", "prob.\nbest", "difference\n95%", "p", "work", "para-\nmeters")
+    titles = ("fresh\nseeds", "95%\ninterval", "difference\n95%", "p", "power", "work", "para-\nmeters")
     for title in ("search", *titles) if same_data else titles:
         table.add_column(title, justify="right", no_wrap=True)
     candidates: tuple[Candidate | RecheckCandidate, ...] = found.candidates
@@ -118,15 +115,15 @@ def candidates_table(found: Confirmation | Recheck) -> Table:
             f"{_name(c)}{'*' if _name(c) == found.recommended else ' '}",
             *before,
             f"{low} {high}",
-            f"{100 * c.probability_best:.0f}%",
             "" if best else gap,
             "" if best else _p(c.difference.p),
+            "" if c.power is None else f"{c.power:.2f}",
             f"{100 * c.work / most:.0f}%" if most else "",
             f"{c.parameters:,}",
         )
     table.caption = (
-        "* recommended: the cheapest that is not significantly different from the best\n"
-        "prob. best: probability of being the best; work: of training, relative to the best"
+        f"* recommended: {recommendation(found.margin)}\n"
+        "power: probability of detecting the difference named above; work: of training, relative to the best"
     )
     table.caption_justify = "left"
     return table
@@ -141,11 +138,7 @@ def _shrunk(confirmation: Confirmation) -> list[str]:
     again = confirmation.candidate(best.trial)
     if again is None or best.value is None:
         return []
-    half = (again.high - again.low) / 2
-    return [
-        f"The search's best, trial {best.trial}: {_short(best.value)} in the search, "
-        f"{_short(again.value)} ± {figure(half, 2)} confirmed."
-    ]
+    return [f"The search's best, trial {best.trial}: {_short(best.value)} in the search, {_value(again)} confirmed."]
 
 
 def _power(power: Power | None, title: str) -> list[str]:
@@ -155,10 +148,12 @@ def _power(power: Power | None, title: str) -> list[str]:
     statement = f"A true difference of {figure(power.difference, 3)} in {title} {found}"
     if power.power >= power.wanted:
         return [f"{statement}; with probability {power.wanted}, one of {figure(power.detectable, 2)}."]
-    needed = ((power.seeds_needed, "seeds"), (power.examples_needed, "examples"))
-    options = [f"{count:,} {unit}" for count, unit in needed if count is not None]
+    options = [f"{power.seeds_needed:,} seeds"] if power.seeds_needed is not None else []
+    if power.examples_range is not None:
+        low, high = (figure(count, 2) for count in power.examples_range)
+        options.append(f"{low} to {high} examples" if low != high else f"{low} examples")
     more = " or ".join(options) or "more seeds and more examples"
-    return [f"{statement}; raising that probability to {power.wanted} would take {more}."]
+    return [f"{statement}; raising that probability to {power.wanted} would take about {more}."]
 
 
 def _value(score: Score) -> str:
