@@ -12,6 +12,7 @@ from optuna.trial import FrozenTrial
 from engine.metrics import METRICS
 from study.errors import UserError
 from study.evaluation.confirm_progress import ProgressFile
+from study.evaluation.optimism import winner_optimism
 from study.evaluation.retrain import Retrained, Retraining
 from study.evaluation.selection import ScoredConfiguration, select_best, usual_margin
 from study.execution import Workers
@@ -142,6 +143,7 @@ def confirm_with(
         margin=selection.margin,
         recommended=selection.recommended,
         power=selection.power,
+        optimism=winner_optimism(retraining, candidates(summary, len(trials)), scored, top),
         of=state,
     )
     if all(network.lasting for network in trained.values()):

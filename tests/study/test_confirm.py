@@ -59,7 +59,7 @@ def test_run_with_confirm_table_ends_with_the_verdict_and_confirm_retrains_nothi
     assert shown.returncode == 0, shown.stderr
     outcome = json.loads(shown.stdout)
     keys = ["metric", "direction", "part", "m", "seeds", "top", "search_best", "candidates", "failed", "winner"]
-    assert list(outcome) == [*keys, "margin", "recommended", "power", "of", "confirmed", "finalize"]
+    assert list(outcome) == [*keys, "margin", "recommended", "power", "optimism", "of", "confirmed", "finalize"]
     assert outcome["confirmed"] == outcome["finalize"] == outcome["winner"]
     assert (outcome["metric"], outcome["direction"], outcome["part"]) == ("accuracy", "maximize", "dev")
     assert (outcome["m"], outcome["seeds"]) == (80, 4)

@@ -50,12 +50,24 @@ def confirmation_lines(confirmation: Confirmation) -> list[str]:
     lines += _power(confirmation.power, title)
     if confirmation.seeds == 2:
         lines.append("Two seeds give a poor estimate of the variation between seeds; use five or more.")
-    if confirmation.part == "dev":
-        lines.append(
-            "The candidates were chosen on these examples, so the values are slightly optimistic; "
-            "use [data] confirm = 0.1 to set other examples aside."
-        )
+    lines += _optimism(confirmation)
     return lines
+
+
+def _optimism(confirmation: Confirmation) -> list[str]:
+    """Return a sentence about the optimism of the confirmed value, if there is any."""
+    best, optimism = confirmation.best, confirmation.optimism
+    on_dev = confirmation.part == "dev"
+    aside = "; set [data] confirm = 0.1 to confirm on other examples" if on_dev else ""
+    if optimism is None:
+        return [f"The candidates were chosen on these examples, which favors them slightly{aside}."] if on_dev else []
+    if not optimism:
+        return []
+    expected = best.value - optimism * (1 if confirmation.direction == "maximize" else -1)
+    return [
+        f"Trial {best.trial} was chosen on the same examples, so its value is too good by about {figure(optimism, 2)} "
+        f"on average; expect about {_short(expected)} on new examples{aside}."
+    ]
 
 
 def print_rechecked(recheck: Recheck) -> None:
@@ -150,10 +162,10 @@ def _power(power: Power | None, title: str) -> list[str]:
         return [f"{statement}; with probability {power.wanted}, one of {figure(power.detectable, 2)}."]
     options = [f"{power.seeds_needed:,} seeds"] if power.seeds_needed is not None else []
     if power.examples_range is not None:
-        low, high = (figure(count, 2) for count in power.examples_range)
+        low, high = (f"{float(f'{count:.2g}'):,.0f}" for count in power.examples_range)
         options.append(f"{low} to {high} examples" if low != high else f"{low} examples")
-    more = " or ".join(options) or "more seeds and more examples"
-    return [f"{statement}; raising that probability to {power.wanted} would take about {more}."]
+    more = f"about {' or '.join(options)}" if options else "more seeds and more examples"
+    return [f"{statement}; raising that probability to {power.wanted} would take {more}."]
 
 
 def _value(score: Score) -> str:
