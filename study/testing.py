@@ -1,4 +1,4 @@
-"""Conformance checks for the tests of custom samplers, pruners and data sources.
+"""Conformance checks for the tests of custom samplers, pruners, data sources and transforms.
 
 Each function raises an AssertionError that states the broken requirement. The object does not need to be registered.
 `engine.testing` has the same checks for activations, optimizers, schedules and metrics.
@@ -14,10 +14,14 @@ import optuna
 import pandas as pd
 from optuna.pruners import NopPruner
 from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
+from sklearn.pipeline import Pipeline
 
+from study.data.transforms import TransformStep, unfitted
+from study.errors import UserError
+from study.model.model_types import check_saveable
 from study.search.in_memory_study import InMemoryStudy
 from study.search.search_space import suggest
-from study.spec.extensions import Pruner, Sampler, Source
+from study.spec.extensions import Pruner, Sampler, Source, Transform
 from study.spec.space import SpaceSpec
 
 _SPACE = SpaceSpec.model_validate(
@@ -82,6 +86,38 @@ def check_source(source: Source, rest: str, base: Path) -> None:
     _require(len(table) > 0, "a source must return at least one row")
     _require(table.equals(source.read(rest, base)), "a source must return the same rows in the same order each time")
     _require(_global_state() == before, "a source must not change the global random state")
+
+
+def check_transform(transform: Transform, X: pd.DataFrame, y: Sequence[object] | None = None) -> None:
+    """Check that a transform can be a part of a study.
+
+    It must be deterministic, transform each row on its own, and be saved with the model.
+
+    Args:
+        transform: the transform.
+        X: columns as the transform receives them; at least two rows.
+        y: targets, (m,).
+    """
+    given, targets = X.reset_index(drop=True), None if y is None else np.asarray(y)
+    try:
+        steps = [TransformStep(transform.name, unfitted(transform)) for _ in range(2)]
+        first, second = (step.fit_transform(given, targets) for step in steps)
+        _require(first.equals(second), "a transform must return the same output each time that it is fitted")
+        step, half = steps[0], len(given) // 2
+        whole = step.apply(given)
+        parts = [step.apply(given[:half]), step.apply(given[half:].reset_index(drop=True))]
+        alike = [_alike(pd.concat(parts, ignore_index=True)[name], whole[name]) for name in whole.columns]
+        _require(all(alike), "a transform must transform each row on its own, not depending on the rows beside it")
+        check_saveable(Pipeline([("transform", step)]), transform.name)
+    except UserError as error:
+        raise AssertionError(str(error)) from error
+
+
+def _alike(one: pd.Series, other: pd.Series) -> bool:
+    """Return whether two columns are equal; numbers up to rounding, which depends on the number of rows."""
+    if one.dtype == object:
+        return bool(one.equals(other))
+    return bool(np.allclose(one.to_numpy(dtype=np.float64), other.to_numpy(dtype=np.float64), equal_nan=True))
 
 
 def _global_state() -> object:

@@ -33,6 +33,7 @@ _KEY_OF = {
     "group": ("data", "group"),
     "time": ("data", "time"),
     "weight": ("data", "weight"),
+    "transform": ("data", "transform"),
     "metric": ("search", "metric"),
     "n_trials": ("search", "trials"),
     "sampler": ("search", "sampler"),
@@ -62,6 +63,7 @@ class Arguments:
     group: str | None = None
     time: str | None = None
     weight: str | None = None
+    transform: str | None = None
     seed: int = 0
     data_options: Mapping[str, object] | None = None
     search: Mapping[str, object] | None = None

@@ -43,6 +43,7 @@ class StudyEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships
         n_trials: int = 30,
         space: Mapping[str, object] | None = None,
         metric: str | None = None,
+        transformer: object = None,
         sampler: str = "tpe",
         pruner: str = "median",
         dev_size: float = 0.25,
@@ -59,6 +60,7 @@ class StudyEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships
         self.n_trials = n_trials
         self.space = space
         self.metric = metric
+        self.transformer = transformer
         self.sampler = sampler
         self.pruner = pruner
         self.dev_size = dev_size
@@ -111,6 +113,7 @@ class StudyEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships
             name=self.name,
             space=self.space,
             metric=self.metric,
+            transform=self.transformer,
             n_trials=self.n_trials,
             sampler=self.sampler,
             pruner=self.pruner,

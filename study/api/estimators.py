@@ -29,6 +29,8 @@ class StudyClassifier(ClassifierMixin, StudyEstimator):  # type: ignore[misc]
         space: hyperparameters, as for `Study`. None drafts their ranges from the data.
         metric: metric by which trials are compared on dev; None means accuracy, or balanced accuracy if a class is
             rare.
+        transformer: an unfitted scikit-learn transformer that prepares the columns before they are encoded and
+            scaled, or the name of a registered one. It is fitted on the training rows of each split.
         sampler: how configurations are proposed: "tpe", "random", "cmaes", …
         pruner: which trials are stopped early: "median", "asha", "none", …
         dev_size: fraction of the rows in dev if there are no folds.
@@ -128,6 +130,8 @@ class StudyRegressor(RegressorMixin, StudyEstimator):  # type: ignore[misc]
         n_trials: number of configurations to try.
         space: hyperparameters, as for `Study`. None drafts their ranges from the data.
         metric: metric by which trials are compared on dev; None means the RMSE.
+        transformer: an unfitted scikit-learn transformer that prepares the columns before they are encoded and
+            scaled, or the name of a registered one. It is fitted on the training rows of each split.
         sampler: how configurations are proposed: "tpe", "random", "cmaes", …
         pruner: which trials are stopped early: "median", "asha", "none", …
         dev_size: fraction of the rows in dev if there are no folds.

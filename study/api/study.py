@@ -47,6 +47,9 @@ class Study(StudyActions, StudyPlots):
         group: a column; rows with the same value stay in the same split.
         time: a column by which rows are ordered, so that train precedes dev and dev precedes test.
         weight: a column with the weight of each training row in the cost.
+        transform: an unfitted scikit-learn transformer, Pipeline or ColumnTransformer that receives the columns before
+            they are encoded and scaled, or the name of one that `study.data.register_transform` registered. It is
+            fitted on train only, and part of the final model.
         seed: seed of the split, the sampler and the networks.
         home: folder that contains all state; None means STUDY_HOME if it is set, and otherwise ./mlruns.
         storage: address of a PostgreSQL database for the ledger; None means STUDY_STORAGE if it is set, and otherwise a
@@ -93,6 +96,7 @@ class Study(StudyActions, StudyPlots):
         group: str | None = None,
         time: str | None = None,
         weight: str | None = None,
+        transform: object = None,
         seed: int = 0,
         home: str | Path | None = None,
         storage: str | None = None,
@@ -101,6 +105,7 @@ class Study(StudyActions, StudyPlots):
         confirm: Mapping[str, int] | Literal[False] | None = None,
     ) -> None:
         from study.api.declaration import Arguments, declare
+        from study.api.own_transform import transform_name
 
         arguments = Arguments(
             name=name,
@@ -115,6 +120,7 @@ class Study(StudyActions, StudyPlots):
             group=group,
             time=time,
             weight=weight,
+            transform=transform_name(transform),
             seed=seed,
             data_options=data_options,
             search=search,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from study.data.dataset import Dataset, Part, TargetScale
 from study.spec.data import DataSpec
-from study.spec.extensions import Source, register_source
+from study.spec.extensions import Source, Transform, register_source, register_transform
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,6 +30,7 @@ __all__ = [
     "Part",
     "Source",
     "TargetScale",
+    "Transform",
     "draft_spec",
     "example_cells",
     "find_severe_warnings",
@@ -40,6 +41,7 @@ __all__ = [
     "open_test",
     "read_cells",
     "register_source",
+    "register_transform",
 ]
 
 

@@ -71,7 +71,8 @@ def _rows_left_out(opened: Opened) -> list[TableWarning]:
 def _grouped_digits(opened: Opened, dataset: Dataset) -> list[TableWarning]:
     """Return warnings about text columns that contain numbers with thousands separators, such as 1,250."""
     _, given = kinds.candidate_columns(opened.raw.features, opened.spec, opened.raw.label)
-    numeric = [name for name, kind, _ in dataset.preprocessing.named_steps["cells"].columns if kind != "categorical"]
+    columns = dataset.preprocessing.named_steps["cells"].columns
+    numeric = [name for name, kind, _ in columns if kind not in ("categorical", "text")]
     frame = opened.cells(opened.parts["train"])
     found: dict[str, list[str]] = {}
     for name in opened.raw.features:
@@ -146,7 +147,7 @@ def _columns(opened: Opened, dataset: Dataset) -> list[TableWarning]:
             constant.append(name)
         elif gaps > 0.9 * len(values):
             empty.append(name)
-        elif kind != "date" and distinct == len(values) and (present == np.round(present)).all():
+        elif kind not in ("date", "text") and distinct == len(values) and (present == np.round(present)).all():
             span = present.max() - present.min() + 1
             if _IDENTIFIER_NAME.search(name) or span < 2 * len(opened.target.rows) or (np.diff(present) > 0).all():
                 identifiers.append(name)

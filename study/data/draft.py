@@ -108,7 +108,8 @@ def draft_source(
         dataset = loading.prepare(opened, opened.parts["train"], opened.parts["dev"])
         look = overview.describe(opened, dataset)
         identifiers = [name for each in look.warnings if each.subject == "identifier" for name in each.columns]
-        if identifiers and len(identifiers) < len(look.columns):
+        # A transformer may need the columns that it names.
+        if identifiers and len(identifiers) < len(look.columns) and "transform" not in settings:
             ignored = (*spec.ignore, *identifiers)
             settings["ignore"] = list(ignored)
         read_as = opened.raw.read_as or None

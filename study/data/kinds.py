@@ -114,6 +114,8 @@ def find_columns(
     notes: list[str] = []
     for name in candidates:
         column = named.get(name) or _find_kind(frame[name], rows, spec, decimal, label, strict=strict)
+        if isinstance(column, str) and spec.transform is not None:
+            column = Column(name, "text")
         if isinstance(column, str):
             left_out[name] = column
             continue
@@ -143,7 +145,7 @@ def check_cells(
     Raises:
         UserError: If a cell is infinite or does not match the kind that the spec sets.
     """
-    if what.kind == "categorical":
+    if what.kind in ("categorical", "text"):
         return
     markers = spec.markers(what.name)
     if what.kind == "numeric":
@@ -263,9 +265,14 @@ def _find_kind(
     if form:
         return Column(name, "date", form)
     distinct = pc.count_distinct(texts, mode="only_valid").as_py()
-    if distinct > max(IDENTIFIER_LEAST, IDENTIFIER_SHARE * present):
+    if identifies(distinct, present):
         return f"{counted(distinct, 'different text')} in {counted(present, 'cell')}, such as {example(texts)}"
     return Column(name, "categorical")
+
+
+def identifies(distinct: int, present: int) -> bool:
+    """Whether text with this number of distinct values identifies rows rather than kinds of rows."""
+    return distinct > max(IDENTIFIER_LEAST, IDENTIFIER_SHARE * present)
 
 
 def _remedy(name: str) -> str:

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
+from sklearn.base import clone
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from study.data.cells import Floats
@@ -58,7 +59,8 @@ def find_repeated_target(opened: Opened, dataset: Dataset) -> list[TableWarning]
     examples = np.random.default_rng(0).permutation(np.concatenate([opened.parts["train"], opened.parts["dev"]]))
     examples = examples[: max(FEWEST, min(SAMPLE, CELLS // len(dataset.column_names)))]
     y = opened.target.codes[examples]
-    frame, _ = dataset.preprocessing.named_steps["cells"].read(opened.cells(examples))
+    reader = clone(dataset.preprocessing.named_steps["cells"]).set_params(whole_dates=False)
+    frame, _ = reader.read(opened.cells(examples))
     alone = _alone(opened, dataset, frame, y)
     if opened.target.task != "regression":
         return alone

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
-from study.data import cells, kinds, preprocessing, time_column
+from study.data import cells, features, kinds, time_column, transforms
 from study.data.dataset import Dataset, Finding, Part, TargetScale
 from study.data.fingerprint import fingerprint, fingerprints
 from study.data.misfits import notes_on
@@ -101,6 +101,17 @@ class _Fitted:
     scale: TargetScale | None
     train: Part
 
+    @property
+    def transform(self) -> transforms.TransformStep | None:
+        """The registered transformer of the spec, if there is one."""
+        step: transforms.TransformStep | None = self.pipeline.named_steps.get("transform")
+        return step
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Notes on the columns."""
+        return self.columns.notes if self.transform is None else (*self.columns.notes, *self.transform.notes)
+
 
 def _fit(opened: Opened, train: Rows, columns: kinds.Columns | None = None, *, strict: bool = True) -> _Fitted:
     """Fit on train. If the column kinds are not given, they are detected from train."""
@@ -109,15 +120,23 @@ def _fit(opened: Opened, train: Rows, columns: kinds.Columns | None = None, *, s
     rows = opened.rows(train)
     if columns is None:
         columns = kinds.find_columns(frame, rows, spec, raw.decimal, raw.label, strict=strict)
-    scaling = spec.scale or raw.scaling
+    codes, scaling = opened.target.codes[train], spec.scale or raw.scaling
     with np.errstate(over="ignore", invalid="ignore"):  # _matrix reports overflow
-        pipeline, typed = preprocessing.fit(columns.used, frame, scaling, spec, raw.decimal)
+        if spec.transform is None:
+            pipeline, typed = features.fit(columns.used, frame, scaling, spec, raw.decimal)
+        else:
+            y = _labels(opened.target, codes)
+            pipeline, typed = transforms.fit(columns.used, frame, y, rows, scaling, spec, raw.decimal)
     del frame
-    codes = opened.target.codes[train]
     scale = fit_scale(codes, spec.log_target) if opened.target.task == "regression" else None
     X = _matrix(pipeline, typed, raw.label)
     Y = to_outputs(codes, opened.target.task, len(opened.target.classes), scale)
     return _Fitted(columns, pipeline, scale, Part(X, Y, rows, weight=read_weights(spec, raw, rows)))
+
+
+def _labels(target: Target, codes: npt.NDArray[np.float64]) -> npt.NDArray[np.generic]:
+    """Return the targets, (m,), as a transformer receives them: labels as text, or numbers in the unit of the table."""
+    return np.array(target.classes)[codes.astype(np.int64)] if target.classes else codes
 
 
 def _part(opened: Opened, fitted: _Fitted, frame: pd.DataFrame, codes: npt.NDArray[np.float64], rows: Rows) -> Part:
@@ -130,6 +149,8 @@ def _part(opened: Opened, fitted: _Fitted, frame: pd.DataFrame, codes: npt.NDArr
         if not cells.is_number_typed(frame[column.name]) or len(fitted.columns.used) < 1000:
             kinds.check_cells(frame[column.name], column, rows, spec, raw.decimal, raw.label)
     typed, misfits = fitted.pipeline.named_steps["cells"].read(frame, rows)
+    if fitted.transform is not None:
+        typed = fitted.transform.apply(typed, rows, raw.label)
     return Part(_matrix(fitted.pipeline, typed, raw.label), Y, rows, misfits)
 
 
@@ -143,7 +164,7 @@ def _matrix(pipeline: Pipeline, typed: pd.DataFrame, label: str) -> npt.NDArray[
         X = np.ascontiguousarray(pipeline.named_steps["columns"].transform(typed).T, dtype=np.float32)
     wrong = np.flatnonzero(~np.isfinite(X).all(axis=1))
     if len(wrong):
-        name = preprocessing.feature_names(pipeline)[int(wrong[0])]
+        name = features.feature_names(pipeline)[int(wrong[0])]
         raise UserError(f"{label}: {name!r} has values that are too large for float32; convert it to a larger unit")
     return X
 
@@ -188,7 +209,7 @@ def prepare(
         prints["test"] = fingerprint(raw.test)
         whole = fingerprint(pd.DataFrame({"source": [whole], "test": [prints["test"]]}))
     sizes = {name: len(rows) for name, rows in parts.items()}
-    notes = [*opened.notes, *fitted.columns.notes, *time_column.describe_times(spec, raw, target.rows)]
+    notes = [*opened.notes, *fitted.notes, *time_column.describe_times(spec, raw, target.rows)]
     notes += [f"{name}: {note}" for name, part in made.items() for note in part.notes]
     return Dataset(
         source=spec.source,
@@ -197,7 +218,7 @@ def prepare(
         dev=made["dev"],
         confirm=made.get("confirm"),
         classes=target.classes,
-        feature_names=preprocessing.feature_names(fitted.pipeline),
+        feature_names=features.feature_names(fitted.pipeline),
         column_names=fitted.columns.names,
         target_name=raw.target,
         target_scale=fitted.scale,

@@ -16,7 +16,7 @@ from study.data import cells
 from study.errors import UserError
 from study.text.formatting import agree, counted
 
-Kind = Literal["numeric", "categorical", "boolean", "date"]
+Kind = Literal["numeric", "categorical", "boolean", "date", "text"]  # text is only for a transform
 
 _IS_NOT = {
     "numeric": "is not a number",

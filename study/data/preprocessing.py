@@ -1,11 +1,10 @@
-"""The transformer that is saved with a model: it converts a DataFrame of raw cells to an (m, n_x) matrix.
+"""The first step of the pipeline that is saved with a model: raw cells become typed columns.
 
-It is fitted on train only, and reused for dev, test and prediction. All steps are from scikit-learn except
-`CellReader`, which converts cells to typed columns.
+The pipeline is fitted on train only, and reused for dev, test and prediction. The other steps are in
+`study.data.transforms` and `study.data.features`.
 """
 
 import warnings
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Self
@@ -14,10 +13,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.compose import ColumnTransformer
-from sklearn.impute import MissingIndicator, SimpleImputer
-from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, RobustScaler, StandardScaler
 
 from study.data import cells
 from study.data.kinds import Column
@@ -27,17 +22,8 @@ from study.errors import DataWarning, UserError, did_you_mean
 from study.spec.data import DataSpec
 from study.spec.markers import MISSING_MARKERS
 
-RARE_ROWS = 5
-RARE_FROM = 100
-MAXIMUM_CATEGORIES = 50
-MISSING_CATEGORY = "(missing)"
 # Names of the features, and the corresponding attributes of pandas.
 DATE_FIELDS = {"year": "year", "month": "month", "day": "day", "weekday": "day_of_week", "hour": "hour"}
-SCALERS: dict[str, type[TransformerMixin]] = {
-    "standard": StandardScaler,
-    "minmax": MinMaxScaler,
-    "robust": RobustScaler,
-}
 
 
 class CellReader(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
@@ -54,6 +40,7 @@ class CellReader(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scik
         decimal: The decimal mark in text.
         thousands: The thousands separator in text, or "".
         bound: All markers of missing cells, by column, for columns with their own markers.
+        whole_dates: Whether dates remain dates.
         categories_: Categories seen by `fit`, by column.
     """
 
@@ -61,6 +48,7 @@ class CellReader(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scik
     categories_: Mapping[str, Sequence[str]] = MappingProxyType({})
     thousands: str = ""
     bound: dict[str, tuple[str, ...]] | None = None
+    whole_dates: bool = False
 
     def __init__(
         self,
@@ -69,12 +57,14 @@ class CellReader(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scik
         decimal: str = ".",
         thousands: str = "",
         bound: dict[str, tuple[str, ...]] | None = None,
+        whole_dates: bool = False,
     ) -> None:
         self.columns = columns
         self.missing = missing
         self.decimal = decimal
         self.thousands = thousands
         self.bound = bound
+        self.whole_dates = whole_dates
 
     def fit(self, X: pd.DataFrame, _y: object = None) -> Self:
         """Learn the categories."""
@@ -142,7 +132,8 @@ class CellReader(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scik
             values, bad = self._read_column(X[name], name, kind, form, where)
             if bad.any():
                 misfits.append(find_misfits(X[name], kind, form, np.asarray(values), bad, rows))
-            typed |= self._date_fields(name, values) if kind == "date" else {name: values}
+            split = kind == "date" and not self.whole_dates
+            typed |= self._date_fields(name, values) if split else {name: values}
         return pd.DataFrame(typed, copy=False), tuple(misfits)
 
     def _read_column(
@@ -158,6 +149,9 @@ class CellReader(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scik
             return cells.truths(column, markers)
         if kind == "date":
             return cells.dates(column, markers, form, or_iso=True)
+        if kind == "text":
+            texts = cells.texts(column, markers, self.decimal).to_pandas().astype(object)
+            return texts.where(texts.notna(), None), np.zeros(len(texts), dtype=np.bool_)
         return self._read_categories(column, name, where)
 
     def _read_categories(self, column: pd.Series, name: str, where: str) -> tuple[pd.Series, cells.Mask]:
@@ -195,92 +189,21 @@ class CellReader(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scik
         return feature
 
 
-def fit(
-    columns: tuple[Column, ...], train: pd.DataFrame, scale: str, spec: DataSpec, decimal: str
-) -> tuple[Pipeline, pd.DataFrame]:
-    """Return the transformer fitted on the raw rows of train, and these rows as typed columns.
-
-    The typed rows are returned to avoid reading the cells twice. Booleans, categories and indicators of missing
-    cells become 0 or 1.
-
-    Args:
-        columns: The columns to use.
-        train: The raw rows of train.
-        scale: Scaling of numbers and dates: standard, minmax, robust or none.
-        spec: The `[data]` table, which sets the markers of missing cells and the thousands separator.
-        decimal: The decimal mark.
-    """
-    reader = CellReader(
+def make_reader(columns: tuple[Column, ...], spec: DataSpec, decimal: str, *, whole_dates: bool = False) -> CellReader:
+    """Return the reader of these columns, unfitted; see `CellReader`."""
+    return CellReader(
         tuple((each.name, each.kind, each.form) for each in columns),
         () if isinstance(spec.missing, dict) else spec.missing,
         decimal,
         spec.thousands or "",
         {each.name: spec.markers(each.name) for each in columns if spec.binds_markers(each.name)},
-    ).fit(train)
-    typed, _ = reader.read(train)
-    numeric = [each.name for each in columns if each.kind == "numeric"]
-    dates = [reader.date_feature(each.name, field) for each in columns if each.kind == "date" for field in DATE_FIELDS]
-    booleans = [each.name for each in columns if each.kind == "boolean"]
-    categories = [each.name for each in columns if each.kind == "categorical"]
-    # One indicator per column with missing cells in train. For a date, the year represents all five features.
-    watched = [
-        *numeric,
-        *booleans,
-        *(reader.date_feature(each.name, "year") for each in columns if each.kind == "date"),
-    ]
-    gaps = [name for name, gap in zip(watched, typed[watched].isna().any(axis=0), strict=True) if gap]
-    steps: list[tuple[str, TransformerMixin, list[str]]] = []
-    if numeric or dates:
-        steps.append(("numbers", _numbers(scale), [*numeric, *dates]))
-    if booleans:
-        steps.append(("truths", SimpleImputer(strategy="most_frequent", keep_empty_features=True), booleans))
-    if gaps:
-        steps.append(("gaps", MissingIndicator(features="all", error_on_new=False), gaps))
-    if categories:
-        steps.append(("categories", _categories(len(typed)), categories))
-    transformer = ColumnTransformer(steps, remainder="drop", sparse_threshold=0.0)
-    transformer.fit(typed)
-    return Pipeline([("cells", reader), ("columns", transformer)]), typed
+        whole_dates,
+    )
 
 
 def first_lost(categories: Sequence[str], decimal: str) -> str:
     """Return the first category that conversion to a number would change, such as 012 or 1.10, or "" if none."""
     return next((each for each in categories if not cells.survives_as_number(each, decimal)), "")
-
-
-def feature_names(pipeline: Pipeline) -> tuple[str, ...]:
-    """Return the names of the columns of the matrix. Names that occur twice are prefixed with the step."""
-    full = [str(name) for name in pipeline.named_steps["columns"].get_feature_names_out()]
-    plain = [name.partition("__")[2] for name in full]
-    counts = Counter(plain)
-    return tuple(short if counts[short] == 1 else long for short, long in zip(plain, full, strict=True))
-
-
-def _numbers(scale: str) -> Pipeline:
-    imputer = SimpleImputer(strategy="median", keep_empty_features=True)
-    if scale == "none":
-        return Pipeline([("impute", imputer)])
-    return Pipeline([("impute", imputer), ("scale", SCALERS[scale]())])
-
-
-def _categories(examples: int) -> Pipeline:
-    # Rare categories share one column with unknown ones. With few examples, no category is considered rare.
-    rare = RARE_ROWS if examples >= RARE_FROM else 1
-    return Pipeline(
-        [
-            ("impute", SimpleImputer(strategy="constant", fill_value=MISSING_CATEGORY, missing_values=None)),
-            (
-                "encode",
-                OneHotEncoder(
-                    handle_unknown="infrequent_if_exist",
-                    min_frequency=rare,
-                    max_categories=MAXIMUM_CATEGORIES,
-                    sparse_output=False,
-                    dtype=np.float32,
-                ),
-            ),
-        ]
-    )
 
 
 def _check_finite(values: npt.NDArray[np.generic], names: list[str], where: str) -> None:

@@ -31,7 +31,8 @@ class TestEvaluation:
         with_dev: whether the model was trained on train and dev together.
         m: number of test examples.
         at: time in UTC, as ISO 8601.
-        files: SHA-256 of the model and of its example rows; see `study.model.pipeline.FinalFiles`.
+        files: SHA-256 of the model and of its example rows, and the name of the transform; see
+            `study.model.pipeline.FinalFiles`.
         dialect: the format of the text file that the model was trained on, as keys of `[data]`.
     """
 

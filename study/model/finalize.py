@@ -23,6 +23,7 @@ from study.ledger.ledger import Ledger, without_nan
 from study.ledger.results import Summary
 from study.model.final import Final, TestEvaluation
 from study.model.final_training import FinalNetwork, retrain_network
+from study.model.model_types import check_saveable
 from study.model.pipeline import FinalFiles, build_model, forget_models, keep_model
 from study.search.objective import unit_of
 from study.search.session import StudySession
@@ -60,13 +61,16 @@ def finalize(
         number = _choose(summary, trial)
         dataset, reads_dev = _load(session.spec, session.base, with_dev=with_dev)
         _check(ledger.attributes, dataset, name)
+        transform = session.spec.data.transform
+        if transform is not None:
+            check_saveable(dataset.preprocessing, transform)
         network = retrain_network(session, dataset, number)
         _record_beginning(ledger, number, with_dev=reads_dev, again=again)
         # This is the only place where test rows are converted and scored.
         test = open_test(session.spec.data, session.base, combined=reads_dev)
         scores = _evaluate(dataset, network, test, summary)
         model = build_model(dataset, network.architecture, network.parameters)
-        files = keep_model(model, example_cells(session.spec.data, session.base), folder.final)
+        files = keep_model(model, example_cells(session.spec.data, session.base), folder.final, transform)
         opening = TestEvaluation(
             trial=number,
             setting=network.configuration,

@@ -22,18 +22,10 @@ from engine.activations import Array
 from engine.parameters import Parameters
 from engine.state import write_whole
 from study.data import Dataset, TargetScale
+from study.data.features import to_matrix
 from study.errors import UserError
+from study.model.model_types import trusted_types
 from study.text.shell import next_command
-
-# Types that skops does not trust by default. A file with any other type is rejected.
-TRUSTED = (
-    "numpy.dtype",
-    "study.data.preprocessing.CellReader",
-    "study.model.pipeline.NetworkClassifier",
-    "study.model.pipeline.NetworkRegressor",
-    "study.model.NetworkClassifier",  # in models of version 0.1
-    "study.model.NetworkRegressor",
-)
 
 _WHOLE_NUMBER = re.compile("0|-?[1-9][0-9]{0,17}")  # "007" is text
 
@@ -164,7 +156,7 @@ def predictions(model: Pipeline, typed: pd.DataFrame) -> pd.DataFrame:
     The columns are "prediction" and, for a classifier, "probability_<class>" for each class.
     """
     network = model.named_steps["network"]
-    X = model.named_steps["columns"].transform(typed)
+    X = to_matrix(model, typed)
     out = pd.DataFrame({"prediction": network.predict(X)})
     if isinstance(network, NetworkClassifier):
         shares = network.predict_proba(X)
@@ -183,7 +175,8 @@ class FinalFiles:
     Attributes:
         model: the model file.
         example: the file with raw cells of a few rows of train, as an example of the input.
-        digests: SHA-256 of both files, by name; empty for models saved before digests were introduced.
+        digests: SHA-256 of both files, by name; empty for models saved before digests were introduced. "transform" is
+            the name of the study's transform, if it has one.
     """
 
     model: Path
@@ -205,11 +198,14 @@ class FinalFiles:
         """Return the model.
 
         Raises:
-            UserError: the file is missing, or has changed.
+            UserError: the file is missing, or has changed; or it contains types of a transform that is not registered.
         """
         content = self._read(self.model, "model")
         try:
-            return skops.io.loads(content, trusted=list(TRUSTED))
+            trusted = trusted_types(content, self.digests, str(self.model))
+            return skops.io.loads(content, trusted=trusted)
+        except UserError:
+            raise
         except Exception as error:  # noqa: BLE001 - a modified file can make skops raise anything
             raise self._refuse(self.model, f"not a valid model file ({type(error).__name__})") from None
 
@@ -232,8 +228,15 @@ class FinalFiles:
         return UserError(f"{path}: {why}; restore it from a backup, or retrain the model: {again}")
 
 
-def keep_model(model: Pipeline, example: pd.DataFrame, folder: Path) -> dict[str, str]:
-    """Write a model and its example rows atomically; return their digests for `FinalFiles.of`."""
+def keep_model(model: Pipeline, example: pd.DataFrame, folder: Path, transform: str | None = None) -> dict[str, str]:
+    """Write a model and its example rows atomically; return what `FinalFiles.of` needs.
+
+    Args:
+        model: the model.
+        example: raw cells of a few rows of train.
+        folder: the folder of final models.
+        transform: the name of the study's transform, if it has one.
+    """
     rows = io.BytesIO()
     example.astype(object).to_parquet(rows)
     contents = {"model": skops.io.dumps(model), "example": rows.getvalue()}
@@ -242,7 +245,7 @@ def keep_model(model: Pipeline, example: pd.DataFrame, folder: Path) -> dict[str
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(files.model, contents["model"])
     write_whole(files.example, contents["example"])
-    return digests
+    return digests if transform is None else digests | {"transform": transform}
 
 
 def forget_models(folder: Path, kept: FinalFiles) -> None:

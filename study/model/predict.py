@@ -56,7 +56,8 @@ def read_rows(home: Home, name: str, table: pd.DataFrame | Path) -> Rows:
     if isinstance(table, pd.DataFrame):
         _check_columns(model, table, "the table")
         return Rows(attributes, model, table, "the table")
-    spec, dialect = parse_spec(attributes["spec"], name).data, attributes["finalized"][-1].get("dialect", {})
+    spec = parse_spec(attributes["spec"], name, recorded=True).data
+    dialect = attributes["finalized"][-1].get("dialect", {})
     read, notes = _read_file(table, spec, dialect, model)
     if table.suffix.lower() != ".parquet":
         model.named_steps["cells"].set_params(decimal=read.decimal)

@@ -163,7 +163,7 @@ def _some(n: int) -> Whole:
 def _plane(spec: Spec, dataset: Dataset, file: TrialFile, row: TrialRow) -> Plane | None:
     names = dataset.column_names
     kinds = [column.kind for column in dataset_columns(dataset)]
-    if dataset.n_x != 2 or len(names) != 2 or not set(kinds) <= {"numeric", "boolean"}:
+    if dataset.n_x != 2 or len(names) != 2 or not set(kinds) <= {"numeric", "boolean"} or spec.data.transform:
         return None
     # Each feature is a linear function of its column, so transforming two cells determines it and its inverse.
     cells = pd.DataFrame({name: [0.0, 1.0] for name in names})

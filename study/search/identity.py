@@ -10,20 +10,22 @@ from study.ledger.attributes import StudyAttributes
 from study.spec import Spec, parse_spec
 from study.spec.extension_records import describe_extensions
 
-VERSION = "the version of metric "  # start of the keys of metric versions
+VERSION = "the version of "  # start of the keys of extension versions
+TRANSFORM = "[data] transform"  # a key only of studies that have a transform
 LIMITS = {"trials", "work", "timeout", "stop_after", "worker_memory"}  # keys of [search] that no trial depends on
 
 
 def identify(spec: Spec) -> dict[str, str]:
-    """Return a digest of each part of the spec that a trial depends on, and of the versions of registered metrics.
+    """Return a digest of each part of the spec that a trial depends on, and of the versions of its extensions.
 
     Limits and [confirm] may change freely.
     """
     parts = {f"[search] {key}": value for key, value in spec.search.model_dump(mode="json", exclude=LIMITS).items()}
-    parts |= {f"[data] {key}": value for key, value in spec.data.model_dump(mode="json").items()}
+    without = {"transform"} if spec.data.transform is None else set()
+    parts |= {f"[data] {key}": value for key, value in spec.data.model_dump(mode="json", exclude=without).items()}
     parts |= {f"[space] {key}": value for key, value in spec.space.model_dump(mode="json").items()}
-    versions = {each["name"]: each["version"] for each in describe_extensions(spec) if "version" in each}
-    parts |= {f"{VERSION}{name!r}": version for name, version in versions.items()}
+    versioned = [each for each in describe_extensions(spec) if "version" in each]
+    parts |= {f"{VERSION}{each['kind']} {each['name']!r}": each["version"] for each in versioned}
     return {key: _digest(value) for key, value in parts.items()}
 
 
@@ -47,6 +49,8 @@ def check_identity(known: StudyAttributes, spec: Spec, dataset: Dataset, path: s
     changed = sorted(
         key for key in identity if identity[key] != (before[key] if key in before else _digest(_default(spec, key)))
     )
+    if TRANSFORM in before.keys() - identity.keys():
+        changed.append(TRANSFORM)
     if changed:
         raise UserError(
             f"{path}: {', '.join(changed)} changed since study {spec.name!r} started; "

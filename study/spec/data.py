@@ -1,6 +1,6 @@
 """The `[data]` table of a spec: where the data come from, and how they are read, split and prepared."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -14,8 +14,16 @@ from pydantic import (
     model_validator,
 )
 
-from study.spec.data_values import check_character, check_columns, check_encoding, check_fractions, check_separator
-from study.spec.extensions import is_recorded
+from study.spec.choice_schemas import Named
+from study.spec.data_values import (
+    check_character,
+    check_columns,
+    check_encoding,
+    check_fractions,
+    check_separator,
+    check_transform,
+)
+from study.spec.extensions import TRANSFORMS, is_recorded
 from study.spec.markers import MISSING_MARKERS, TARGET_MARKERS
 from study.spec.sources import SourceKind, check_keys, check_source, check_suffix, source_kind
 
@@ -126,6 +134,11 @@ class DataSpec(BaseModel):
         default=(),
         description="Columns in which NA, NaN, null, ? and the other built-in markers are ordinary values. In "
         "these columns, only empty cells are missing. The target may be listed.",
+    )
+    transform: Annotated[StrictStr | None, Named((), TRANSFORMS)] = Field(
+        default=None,
+        description="A registered scikit-learn transformer that receives the columns before they are encoded and "
+        "scaled. It is fitted on train only, and part of the final model. Default: none.",
     )
     scale: Literal["standard", "minmax", "robust", "none"] | None = Field(
         default=None,
@@ -246,6 +259,13 @@ class DataSpec(BaseModel):
     def _known_test(cls, value: str | None) -> str | None:
         if value is not None:
             check_suffix(value)
+        return value
+
+    @field_validator("transform")
+    @classmethod
+    def _known_transform(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is not None and not is_recorded(info):
+            check_transform(value)
         return value
 
     @field_validator("split")

@@ -5,6 +5,10 @@ Each check raises a ValueError whose message states the rule and the value.
 
 from collections.abc import Mapping
 
+from study.errors import did_you_mean
+from study.spec.extensions import TRANSFORMS
+from study.spec.plugins import is_known, names_for_remedy
+
 
 def check_fractions(fractions: tuple[float, ...]) -> None:
     """Check that a split has two or three fractions above 0 that sum to 1."""
@@ -37,6 +41,14 @@ def check_encoding(encoding: str) -> None:
         fits = False
     if not fits:
         raise ValueError(f"encoding must be a text encoding, such as utf-8, cp1252 or utf-16, got {encoding!r}")
+
+
+def check_transform(name: str) -> None:
+    """Check that a transform is registered, or that an installed package registers it now."""
+    if not is_known(TRANSFORMS, name):
+        names = names_for_remedy(TRANSFORMS)
+        remedy = did_you_mean(name, names) if names else "register it with study.data.register_transform"
+        raise ValueError(f"unknown transform {name!r}; {remedy}")
 
 
 def check_columns(

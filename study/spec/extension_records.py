@@ -9,14 +9,15 @@ from engine import ACTIVATIONS, METRICS, OPTIMIZERS, SCHEDULES
 from engine.registry import Registry
 from study.errors import UserError
 from study.spec.data import DataSpec
-from study.spec.extensions import PRUNERS, SAMPLERS, SOURCES
+from study.spec.extensions import PRUNERS, SAMPLERS, SOURCES, TRANSFORMS, Clones
 from study.spec.plugins import PluginError, find_package, is_known
 from study.spec.search import SearchSpec
 from study.spec.space import SpaceSpec
 from study.spec.whole import Spec
 
 _REGISTRIES: dict[str, Registry[Any]] = {
-    registry.kind: registry for registry in (ACTIVATIONS, METRICS, OPTIMIZERS, SCHEDULES, PRUNERS, SAMPLERS, SOURCES)
+    registry.kind: registry
+    for registry in (ACTIVATIONS, METRICS, OPTIMIZERS, SCHEDULES, PRUNERS, SAMPLERS, SOURCES, TRANSFORMS)
 }
 
 
@@ -28,7 +29,7 @@ class ExtensionRecord(TypedDict):
         name: name that the spec uses.
         module: module that defines the extension.
         package: package that registered it, with its version; None if a program registered it.
-        version: version of a metric, as registered.
+        version: version of a metric or a transform, as registered.
     """
 
     kind: str
@@ -78,6 +79,11 @@ def require_extensions(records: Sequence[ExtensionRecord], study: str) -> None:
 def _remedy(record: ExtensionRecord) -> str:
     if record["package"] is not None:
         return f"install the package that provides it ({record['package']})"
+    if record["kind"] == "transform":
+        return (
+            f"from Python, call register_transform({record['name']!r}, …) first, or install it as a package with an "
+            "entry point"
+        )
     return f"from Python, import {record['module']} first, or install it as a package with an entry point"
 
 
@@ -91,12 +97,15 @@ def _named(data: DataSpec, space: SpaceSpec, search: SearchSpec) -> dict[str, tu
         "pruner": (search.pruner,),
         "sampler": (search.sampler,),
         "source": (data.source.partition(":")[0],) if data.kind == "registered" else (),
+        "transform": () if data.transform is None else (data.transform,),
     }
 
 
 def _module_of(entry: object) -> str:
     """Return the module that defines the first function of an entry."""
     for value in vars(entry).values():
+        if isinstance(value, Clones):
+            return type(value.transformer).__module__
         function = getattr(value, "function", None) or getattr(value, "scorer", None) or value
         while isinstance(function, functools.partial):
             function = function.func

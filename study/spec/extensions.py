@@ -1,4 +1,4 @@
-"""Samplers, pruners and data sources that a program registers and a spec can then name.
+"""Samplers, pruners, data sources and transforms that a program registers and a spec can then name.
 
 A spec contains only their names. A program registers an extension before it reads such a spec, for example to resume a
 study. Alternatively, an installed package declares it as an entry point (`study.spec.plugins`).
@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # these imports take a second, and reading a spec does not ne
     import pandas as pd
     from optuna.pruners import BasePruner
     from optuna.samplers import BaseSampler
+    from sklearn.base import BaseEstimator
 
 BUILT_IN_SAMPLERS = ("tpe", "random", "qmc", "grid", "gp", "cmaes", "nsga2")
 BUILT_IN_PRUNERS = ("none", "median", "percentile", "successive_halving", "hyperband", "patient", "threshold", "asha")
@@ -70,9 +71,38 @@ class Source:
     read: Callable[[str, Path], "pd.DataFrame"]
 
 
+@dataclass(frozen=True)
+class Transform:
+    """A scikit-learn transformer that prepares the columns of a table before they are encoded and scaled.
+
+    Attributes:
+        name: The name in a spec, `transform = "name"`.
+        make: `make()` returns the transformer, unfitted.
+        version: An integer or a string. It is part of the identity of a study: change it with the transformer.
+    """
+
+    name: str
+    make: Callable[[], "BaseEstimator"]
+    version: int | str = 1
+
+
+@dataclass(frozen=True)
+class Clones:
+    """A function that returns clones of an unfitted transformer."""
+
+    transformer: "BaseEstimator"
+
+    def __call__(self) -> "BaseEstimator":
+        """Return a clone."""
+        from sklearn.base import clone
+
+        return clone(self.transformer)
+
+
 SAMPLERS = Registry[Sampler]("sampler", reserved=BUILT_IN_SAMPLERS)
 PRUNERS = Registry[Pruner]("pruner", reserved=BUILT_IN_PRUNERS)
 SOURCES = Registry[Source]("source", reserved=BUILT_IN_SOURCES)
+TRANSFORMS = Registry[Transform]("transform")
 
 
 RECORDED = {"recorded": True}
@@ -117,3 +147,48 @@ def register_source(source: Source) -> None:
         raise ValueError(f"source name must have at least two characters, got {source.name!r}")
     check_callable("source", source, "read")
     SOURCES.register(source)
+
+
+def register_transform(
+    name: str, transformer: "BaseEstimator | Callable[[], BaseEstimator]", *, version: int | str = 1
+) -> None:
+    """Register a scikit-learn transformer so that specs can name it, as `[data] transform`.
+
+    It receives the columns of the table as a DataFrame, and is fitted on the training rows only. Its output is encoded
+    and scaled as if the table had had these columns. Use `study.testing.check_transform` to test that it is valid.
+
+    Args:
+        name: The name in a spec.
+        transformer: A transformer, a Pipeline or a ColumnTransformer, which is cloned before it is fitted; or a
+            function without arguments, or a class, that returns one.
+        version: An integer or a string, part of a study's identity. Change it whenever the transformer changes.
+
+    Raises:
+        ValueError: If the name contains anything except lowercase letters, digits and underscores, the transformer has
+            no `fit` and `transform` or cannot be cloned, or the version is neither an integer nor a string.
+
+    >>> from sklearn.preprocessing import PolynomialFeatures
+    >>> register_transform("squares", PolynomialFeatures(2, include_bias=False), version=1)
+    >>> TRANSFORMS["squares"].make()
+    PolynomialFeatures(include_bias=False)
+    """
+    if isinstance(version, bool) or not isinstance(version, int | str):
+        raise ValueError(f"transform {name!r}: version must be an integer or a string, got {version!r}")  # noqa: TRY004
+    if isinstance(transformer, type) or not hasattr(transformer, "transform"):
+        make = transformer
+    else:
+        make = Clones(_clone(name, transformer))
+    entry = Transform(name, make, version)
+    if not callable(make):
+        message = f"transform {name!r} must be a scikit-learn transformer or a function that returns one, got {make!r}"
+        raise ValueError(message)  # noqa: TRY004 - like all other errors in an entry
+    TRANSFORMS.register(entry)
+
+
+def _clone(name: str, transformer: "BaseEstimator") -> "BaseEstimator":
+    from sklearn.base import clone
+
+    try:
+        return clone(transformer)
+    except (TypeError, RuntimeError) as error:
+        raise ValueError(f"transform {name!r} cannot be cloned ({str(error).partition(chr(10))[0]})") from None

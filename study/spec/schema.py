@@ -82,10 +82,11 @@ def _plain(schema: Any, models: dict[str, Any]) -> Any:
 
 
 def _without_unions(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return a schema in which a union with a single member is replaced by that member."""
-    if len(schema.get("anyOf", ())) != 1:
+    """Return a schema in which a union with a single member is replaced by that member; a list of no names is none."""
+    members = [each for each in schema.get("anyOf", ()) if each != {"enum": []}]
+    if len(members) != 1:
         return schema
-    return {**schema["anyOf"][0], **{key: value for key, value in schema.items() if key != "anyOf"}}
+    return {**members[0], **{key: value for key, value in schema.items() if key != "anyOf"}}
 
 
 def _source() -> dict[str, Any]:

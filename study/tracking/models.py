@@ -12,7 +12,9 @@ from sklearn.pipeline import Pipeline
 from study.data.preprocessing import first_lost
 from study.ledger.attributes import KeptOpening, StudyAttributes
 from study.ledger.home import StudyFolder
-from study.model.pipeline import TRUSTED, FinalFiles, predictions
+from study.model.model_types import trusted_types
+from study.model.pipeline import FinalFiles, predictions
+from study.spec.plugins import find_package
 from study.text.formatting import counted
 
 if TYPE_CHECKING:
@@ -70,7 +72,8 @@ def _log(experiment_id: str, run_id: str, files: FinalFiles, tags: Mapping[str, 
     import mlflow
     from mlflow.models import Model, ModelSignature, infer_signature
 
-    model = files.load_model()
+    model, transform = files.load_model(), files.digests.get("transform")
+    package = None if transform is None else find_package("transform", transform)
     example, inputs = _inputs(files.load_example(), model)
     typed, _ = model.named_steps["cells"].read(example)
     outputs = predictions(model, typed)["prediction"]
@@ -84,9 +87,12 @@ def _log(experiment_id: str, run_id: str, files: FinalFiles, tags: Mapping[str, 
         sk_model=model,
         signature=ModelSignature(inputs, infer_signature(outputs).inputs),
         input_example=example if len(example.columns) <= _MOST_COLUMNS else None,
-        pip_requirements=[f"{package}=={version(package)}" for package in _PACKAGES],
+        pip_requirements=[
+            *(f"{package}=={version(package)}" for package in _PACKAGES),
+            *(() if package is None else (package.replace(" ", "=="),)),
+        ],
         serialization_format="skops",
-        skops_trusted_types=list(TRUSTED),
+        skops_trusted_types=trusted_types(files.model.read_bytes(), files.digests, str(files.model)),
     )
     return info
 
@@ -118,7 +124,7 @@ def _inputs(example: pd.DataFrame, model: Pipeline) -> "tuple[pd.DataFrame, Sche
     Therefore there is no schema, unless MLflow would read a category as a number and change it (012); in this case,
     every column is text.
     """
-    reader = model.named_steps["cells"]
+    reader, example = model.named_steps["cells"], example.reset_index(drop=True)  # typed rows have a plain index
     if any(first_lost(known, reader.decimal) for known in reader.categories_.values()):
         return _text_inputs(example, [name for name, _, _ in reader.columns])
     typed, _ = reader.read(example)

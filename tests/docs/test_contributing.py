@@ -22,6 +22,7 @@ KINDS = {
     "metric": "metric",
     "sampler": "sampler",
     "data source": "source",
+    "transform": "transform",
     "executor backend": "parallel_backend",
 }
 

@@ -13,7 +13,7 @@ from support.small_study import SMALL
 from engine import ACTIVATIONS, METRICS, OPTIMIZERS, SCHEDULES
 from study.errors import UserError
 from study.spec import parse_spec
-from study.spec.extensions import PRUNERS, SAMPLERS, SOURCES
+from study.spec.extensions import PRUNERS, SAMPLERS, SOURCES, TRANSFORMS
 from study.spec.schema import spec_schema
 
 MODULE = """
@@ -23,7 +23,9 @@ MODULE = """
     from optuna.samplers import RandomSampler
 
     from engine import Activation, Metric, Optimizer, Schedule, register_activation, register_metric
-    from study.data import Source, register_source
+    from sklearn.preprocessing import PolynomialFeatures
+
+    from study.data import Source, Transform, register_source
     from study.search import Pruner, Sampler
 
     uniform = Sampler("uniform", lambda seed, number: RandomSampler(seed=seed))
@@ -64,6 +66,7 @@ MODULE = """
 
     source = Source("waves", read)
     register_source(source)
+    cubes = Transform("cubes", lambda: PolynomialFeatures(3, include_bias=False), version=2)
 """
 ENTRY_POINTS = """
     [study.metrics]
@@ -81,11 +84,14 @@ ENTRY_POINTS = """
     clip = study_things:register_clip
     [study.sources]
     waves = study_things
+    [study.transforms]
+    cubes = study_things:cubes
 """
 ALL = """
 name = "things"
 [data]
 source = "waves:90"
+transform = "cubes"
 [space]
 learning_rate = 0.01
 iterations = 20
@@ -107,7 +113,7 @@ Install = Callable[..., Path]
 @pytest.fixture(autouse=True)
 def _unchanged(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Take out of the registries what a test has put into them, and forget the package."""
-    for registry in (ACTIVATIONS, METRICS, OPTIMIZERS, SCHEDULES, SAMPLERS, PRUNERS, SOURCES):
+    for registry in (ACTIVATIONS, METRICS, OPTIMIZERS, SCHEDULES, SAMPLERS, PRUNERS, SOURCES, TRANSFORMS):
         monkeypatch.setattr(registry, "_entries", dict(registry._entries))
     yield
     for name in ("study_things", "study_other"):
@@ -170,6 +176,7 @@ def test_the_schema_offers_what_packages_declare_and_imports_nothing(install: In
     install()
     search = spec_schema()["properties"]["search"]["properties"]
     assert "uniform" in search["sampler"]["anyOf"][0]["enum"]
+    assert "cubes" in str(spec_schema()["properties"]["data"]["properties"]["transform"])
     assert "uniform" in run_study("schema").stdout
     assert "uniform" not in str(spec_schema(installed=False))
     assert "study_things" not in sys.modules
