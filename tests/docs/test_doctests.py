@@ -5,19 +5,24 @@ import importlib
 
 import pytest
 
+from study.spec.extensions import TRANSFORMS
+
 MODULES = (
     "engine.estimators",
     "engine.prediction",
     "engine.testing",
     "engine.training",
     "study.api.declaration",
+    "study.api.own_transform",
     "study.api.ranges",
     "study.api.study",
+    "study.spec.extensions",
 )
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_examples_give_what_they_say(name: str) -> None:
+def test_examples_give_what_they_say(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(TRANSFORMS, "_entries", {})  # to which some of them add
     result = doctest.testmod(importlib.import_module(name))
     assert result.attempted
     assert not result.failed

@@ -62,7 +62,7 @@ def ratio_of(X):
 @pytest.fixture(autouse=True)
 def _unchanged(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Take out of the registry what a test has put into it."""
-    monkeypatch.setattr(TRANSFORMS, "_entries", dict(TRANSFORMS._entries))
+    monkeypatch.setattr(TRANSFORMS, "_entries", {})
     yield
 
 

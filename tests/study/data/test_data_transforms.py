@@ -44,7 +44,7 @@ class Recorder(TransformerMixin, BaseEstimator):
 @pytest.fixture(autouse=True)
 def _unchanged(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Take out of the registry what a test has put into it."""
-    monkeypatch.setattr(TRANSFORMS, "_entries", dict(TRANSFORMS._entries))
+    monkeypatch.setattr(TRANSFORMS, "_entries", {})
     for name in ("fitted", "targets", "transformed"):
         monkeypatch.setattr(Recorder, name, [])
     yield
