@@ -89,7 +89,7 @@ def _log(experiment_id: str, run_id: str, files: FinalFiles, tags: Mapping[str, 
         input_example=example if len(example.columns) <= _MOST_COLUMNS else None,
         pip_requirements=[
             *(f"{package}=={version(package)}" for package in _PACKAGES),
-            *(() if package is None else (package.replace(" ", "=="),)),
+            *(("==".join(package.split()),) if package is not None and len(package.split()) == 2 else ()),
         ],
         serialization_format="skops",
         skops_trusted_types=trusted_types(files.model.read_bytes(), files.digests, str(files.model)),

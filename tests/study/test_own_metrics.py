@@ -109,6 +109,10 @@ def test_every_registered_metric_that_a_study_names_is_measured_on_the_test_set(
     done = run_study("finalize", "small", "--home", tmp_path / "home", "--json")
     assert done.returncode == 0, done.stderr
     assert '"worst_class":' in done.stdout
+    METRICS._entries.pop("worst_class")  # predictions need no metric
+    (tmp_path / "new.csv").write_text("x_1,x_2\n0.5,0.5\n")
+    done = run_study("predict", "small", tmp_path / "new.csv", "--home", tmp_path / "home")
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_metric_is_tried_on_targets_in_the_unit_of_the_table(tmp_path: Path) -> None:
