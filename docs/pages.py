@@ -152,7 +152,7 @@ def _values(schema: dict[str, Any], models: dict[str, Any]) -> str:
     if "$ref" in schema:
         return "a range" if schema["$ref"].endswith("/Range") else ""
     if "enum" in schema:
-        return ", ".join(map(str, schema["enum"]))
+        return ", ".join(map(str, schema["enum"])) or "string"
     if "const" in schema:
         return f'"{schema["const"]}"'
     if schema.get("type") == "array":
