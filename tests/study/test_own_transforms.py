@@ -113,7 +113,7 @@ def test_a_study_does_not_continue_with_another_version_or_without_its_transform
     assert "the version of transform 'squares' changed since study 'small' started; undo the change" in done.stderr
     confirmed = run_study("confirm", "small", "--home", tmp_path / "home", "--jobs", 1)
     assert confirmed.returncode == 2
-    assert "uses the transform 'squares' of version 1, and version 2 is registered" in confirmed.stderr
+    assert "uses the transform 'squares' of version 1, but version 2 is registered" in confirmed.stderr
 
 
 def test_a_process_that_has_not_registered_the_transform_says_how_to(tmp_path: Path) -> None:
