@@ -188,7 +188,7 @@ def test_the_schema_offers_what_packages_declare_and_imports_nothing(install: In
         ("import no_such_module", "failed to load (ModuleNotFoundError: No module named 'no_such_module')"),
         ("raise SystemExit(3)", "failed to load (SystemExit: 3); update or reinstall it"),
         ("def (", "failed to load (SyntaxError: "),
-        ("", "but its entry point 'study_other' registers no metric of this name"),
+        ("", "but its entry point 'study_other' registers no metric with this name"),
     ],
 )
 def test_a_broken_package_is_named_in_a_line_and_stops_no_other_spec(
