@@ -7,8 +7,10 @@ mistake or 1 for a failure of the machine.
 import difflib
 import errno
 import shlex
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from inspect import currentframe
 from pathlib import Path
 from typing import ClassVar
 
@@ -28,6 +30,10 @@ class UserError(Exception):
 
     cause: ClassVar[Cause] = Cause.USER
     exit_code: ClassVar[ExitCode] = ExitCode.USER
+
+
+class ArgumentError(UserError, ValueError):
+    """An argument of a Python function has a value that breaks a rule. The message names the argument."""
 
 
 class StudyHeldError(UserError):
@@ -58,7 +64,7 @@ class OpenedTestSetError(UserError):
 
 
 class DataWarning(UserWarning):
-    """A warning about cells that affect predictions, such as text in a numeric column, which counts as missing."""
+    """A warning about rows, cells or columns of a table that are not used, or that make results misleading."""
 
 
 class MachineError(Exception):
@@ -113,3 +119,12 @@ def did_you_mean(name: str, valid: Iterable[str]) -> str:
     if near:
         return f"did you mean {near[0]!r}?"
     return "available: " + ", ".join(names)
+
+
+def warn_user(messages: Iterable[str]) -> None:
+    """Issue data warnings at the line outside this package that is being run."""
+    frame, level = currentframe(), 1
+    while frame is not None and frame.f_code.co_filename.startswith(f"{Path(__file__).parent}/"):
+        frame, level = frame.f_back, level + 1
+    for message in messages:
+        warnings.warn(message, DataWarning, stacklevel=level)

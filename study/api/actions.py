@@ -8,7 +8,8 @@ from study.api.deprecation import renamed
 from study.api.progress_line import ProgressLine
 from study.api.results import StudyResults
 from study.api.syncing import sync_apart
-from study.errors import OpenedTestSetError, UserError
+from study.api.wording import in_terms_of_python
+from study.errors import OpenedTestSetError, UserError, warn_user
 from study.spec import DeclaredSpec
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class StudyActions(StudyResults):
 
     _declared: DeclaredSpec
 
+    @in_terms_of_python
     def plan(self, n_jobs: int | None = None) -> "Plan":
         """Return the plan of a run: data, space, work, memory and expected time. No network is trained to completion.
 
@@ -42,6 +44,7 @@ class StudyActions(StudyResults):
         return make_plan(self._declared, _workers(n_jobs))
 
     @renamed(jobs="n_jobs", trials="n_trials", quiet="not show_progress")
+    @in_terms_of_python
     def run(
         self,
         *,
@@ -107,6 +110,7 @@ class StudyActions(StudyResults):
         return self
 
     @renamed(jobs="n_jobs", quiet="not show_progress")
+    @in_terms_of_python
     def confirm(
         self,
         top: int | None = None,
@@ -145,6 +149,7 @@ class StudyActions(StudyResults):
             sync_apart(self.home, self.name, line.warned)
         return outcome
 
+    @in_terms_of_python
     def compare(self, *trials: int | str, picture: str | Path | None = None) -> "Comparison":
         """Compare trials on dev, also across studies; return a record with .pairs, .contenders, .parameters, ….
 
@@ -162,6 +167,7 @@ class StudyActions(StudyResults):
             self._ran, self.name, [str(trial) for trial in trials], None if picture is None else Path(picture)
         )
 
+    @in_terms_of_python
     def recheck(
         self,
         data: str | Path | None = None,
@@ -202,6 +208,7 @@ class StudyActions(StudyResults):
             line.end()
             self.refresh()
 
+    @in_terms_of_python
     def report(self, output: str | Path | None = None) -> Path:
         """Write the report, a single HTML page, and return its path, which by default is in the study's folder.
 
@@ -212,6 +219,7 @@ class StudyActions(StudyResults):
 
         return write_report(self._ran, self.name, None if output is None else Path(output))
 
+    @in_terms_of_python
     def finalize(
         self, trial: int | str | None = None, *, with_dev: bool = False, again: bool = False, tracking: bool = True
     ) -> "Final":
@@ -240,6 +248,7 @@ class StudyActions(StudyResults):
             sync_apart(self.home, self.name, ProgressLine(quiet=False).warned)
         return final
 
+    @in_terms_of_python
     def predict(self, table: object) -> "pd.DataFrame":
         """Return the final model's prediction for each row of a table, with a probability for each class.
 
@@ -256,14 +265,15 @@ class StudyActions(StudyResults):
                 read.
         """
         from study.data.frames import rows_of
-        from study.model.predict import predict_file, predict_table, warn_of
+        from study.model.predict import predict_file, predict_table
 
         if isinstance(table, str | Path):
             made, notes = predict_file(self._ran, self.name, Path(table))
-            warn_of(notes)
+            warn_user(notes)
             return made
         return predict_table(self._ran, self.name, rows_of(table))
 
+    @in_terms_of_python
     def evaluate(self, table: object) -> "Evaluation":
         """Evaluate the final model on new labeled rows; return a record with .value, .metrics, ….
 
@@ -280,11 +290,10 @@ class StudyActions(StudyResults):
         """
         from study.data.frames import rows_of
         from study.model.evaluate import evaluate
-        from study.model.predict import warn_of
 
         rows = Path(table) if isinstance(table, str | Path) else rows_of(table)
         found = evaluate(self._ran, self.name, rows)
-        warn_of(found.notes)
+        warn_user(found.notes)
         return found
 
 

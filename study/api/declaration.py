@@ -4,8 +4,8 @@ The spec is validated like a spec file, but errors name the argument instead of 
 """
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -13,38 +13,19 @@ from typing import Any, Literal
 import numpy as np
 
 from engine.state import write_whole
+from study.api.checks import check_declared
 from study.api.ranges import Float, Int, range_keys
-from study.data.draft import draft_source
+from study.api.space_values import check_names, check_space
+from study.api.wording import DECLARED, KEY_OF, TABLE_OF, in_python, naming_arguments
+from study.data.draft import Draft, draft_source
 from study.data.draft_tables import study_name
 from study.data.in_memory import WRITTEN, MemoryFile, file_of
-from study.errors import UserError
+from study.errors import UserError, warn_user
 from study.ledger.home import Home
-from study.spec import DeclaredSpec, SpecError, check_spec
+from study.search.identity import digest_identity
+from study.spec import DeclaredSpec, check_spec
 from study.spec.sources import FILE_SUFFIXES, takes_key
 from study.text.toml_text import write_toml
-
-# the key of the spec that each argument sets
-_KEY_OF = {
-    "name": ("name",),
-    "description": ("description",),
-    "target": ("data", "target"),
-    "split": ("data", "split"),
-    "folds": ("data", "folds"),
-    "group": ("data", "group"),
-    "time": ("data", "time"),
-    "weight": ("data", "weight"),
-    "transform": ("data", "transform"),
-    "metric": ("search", "metric"),
-    "n_trials": ("search", "trials"),
-    "sampler": ("search", "sampler"),
-    "pruner": ("search", "pruner"),
-}
-_ARGUMENT_OF = {key: argument for argument, key in _KEY_OF.items()} | {
-    ("data", "seed"): "seed",
-    ("search", "seed"): "seed",
-    ("data", "source"): "data",
-}
-_TABLE_OF = {"data": "data_options", "space": "space", "search": "search", "confirm": "confirm"}
 
 
 @dataclass(frozen=True)
@@ -68,6 +49,7 @@ class Arguments:
     data_options: Mapping[str, object] | None = None
     search: Mapping[str, object] | None = None
     confirm: Mapping[str, int] | Literal[False] | None = None
+    own_name: bool = False  # whether a digest of the table and the spec follows the name
 
     def table(self, name: str) -> dict[str, Any]:
         """Return the keys of one table of the spec that the arguments set.
@@ -75,16 +57,16 @@ class Arguments:
         Raises:
             UserError: a key is set twice.
         """
-        given = getattr(self, _TABLE_OF[name]) or {}
+        given = getattr(self, TABLE_OF[name]) or {}
         if not isinstance(given, Mapping):
-            raise UserError(f"{_TABLE_OF[name]}: must be a dict, got {given!r}")
+            raise UserError(f"{TABLE_OF[name]}: must be a dict, got {given!r}")
         keys = {str(key): plain(value) for key, value in given.items() if value is not None}
-        for argument, key in _KEY_OF.items():
+        for argument, key in KEY_OF.items():
             value = getattr(self, argument, None)
             if key[0] != name or value is None:
                 continue
             if key[1] in keys:
-                raise UserError(f'{argument}: also given as {_TABLE_OF[name]}["{key[1]}"]; keep one of them')
+                raise UserError(f'{argument}: also given as {TABLE_OF[name]}["{key[1]}"]; keep one of them')
             keys[key[1]] = plain(value)
         if name in ("data", "search"):
             keys.setdefault("seed", plain(self.seed))
@@ -107,13 +89,18 @@ def declare(data: object, target: object, arguments: Arguments, home: Home) -> D
             f"target: must be the name or the position of a column, got a {type(target).__name__}; "
             "for arrays X and y, use Study((X, y))"
         )
-    with _naming_arguments():
+    with naming_arguments():
+        check_space(arguments.space)
+        check_names(metric=arguments.metric, sampler=arguments.sampler, pruner=arguments.pruner)
         options = arguments.table("data")
         if isinstance(data, str | os.PathLike):
-            return _declare_source(_source_of(data), Path.cwd(), target, arguments, options)
+            declared, draft = _declare_source(_source_of(data), Path.cwd(), target, arguments, options)
+            check_declared(declared, draft.datasets, home)
+            warn_user(in_python(loss, None) for loss in draft.losses)
+            return declared
         _refuse_written(options)
         file = file_of(_pair(data), target, options)
-        return _declare_memory(file, arguments, options, home)
+    return _declare_memory(file, arguments, options, home)
 
 
 def _source_of(data: "str | os.PathLike[str]") -> str:
@@ -138,22 +125,32 @@ def _refuse_written(options: Mapping[str, object]) -> None:
 
 
 def _declare_memory(file: MemoryFile, arguments: Arguments, options: Mapping[str, object], home: Home) -> DeclaredSpec:
+    """Return the spec of a table in memory. It is read from a copy, so that a table that is refused leaves nothing."""
+    with tempfile.TemporaryDirectory(prefix="study-") as folder:
+        there = (home.tables / file.name).exists()
+        path = home.tables / file.name if there else file.write(Path(folder))
+        with naming_arguments(path):
+            digits = "" if arguments.own_name else f"-{path.stem[:8]}"
+            name = arguments.name or study_name(f"{file.target or 'arrays'}{digits}.csv")
+            options = {**options, **file.options}
+            found, draft = _declare_source(path.name, path.parent, file.target, replace(arguments, name=name), options)
+            declared = replace(found, base=home.tables)
+            check_declared(declared, draft.datasets, home)
     try:
-        path = file.write(home.tables)
-        name = arguments.name or study_name(f"{file.target or 'arrays'}-{path.stem[:8]}.csv")
-        options = {**options, **file.options}
-        declared = _declare_source(path.name, path.parent, file.target, replace(arguments, name=name), options)
+        file.write(home.tables)
         kept = home.kept_spec(declared.spec.name)
         if not kept.exists() or kept.read_bytes() != declared.text.encode():
             write_whole(kept, declared.text.encode())
     except OSError as error:
         raise UserError(f"home: {home.path} could not be written ({error.strerror}); choose another folder") from None
+    warn_user(in_python(loss, path) for loss in draft.losses)
     return declared
 
 
 def _declare_source(
     source: str, base: Path, target: object, arguments: Arguments, options: Mapping[str, object]
-) -> DeclaredSpec:
+) -> tuple[DeclaredSpec, Draft]:
+    """Return the spec of a source, and its draft."""
     if target is None and takes_key(source, "target") and not options.get("test"):
         raise UserError("target: missing; name the column to predict")
     search = arguments.table("search")
@@ -170,9 +167,10 @@ def _declare_source(
         del tables["confirm"]
     else:
         tables["confirm"] = tables["confirm"] | arguments.table("confirm")
-    check_spec(tables, "Study")
-    text = write_toml(tables)
-    return DeclaredSpec.parse(text, base, "Study")
+    spec = check_spec(tables, DECLARED)
+    if arguments.own_name:
+        tables["name"] = f"{tables['name']}-{digest_identity(spec)}"
+    return DeclaredSpec.parse(write_toml(tables), base, DECLARED), draft
 
 
 def _without_folds(options: Mapping[str, object], search: Mapping[str, object]) -> dict[str, object]:
@@ -201,27 +199,3 @@ def plain(value: Any) -> Any:
     if isinstance(value, list | tuple | range):
         return [plain(each) for each in value]
     return str(value) if isinstance(value, os.PathLike) else value
-
-
-@contextmanager
-def _naming_arguments() -> Iterator[None]:
-    """Run a block in which an error about a key of the spec names the argument that sets the key."""
-    try:
-        yield
-    except SpecError as error:
-        argument = _name_argument(error.keys)
-        line = f"{argument}: {error.reason}" if argument else error.reason
-        raise UserError(f"{line}\n{error.more}" if error.more else line) from None
-
-
-def _name_argument(keys: Sequence[str]) -> str:
-    """Return the argument that sets a key of the spec, such as `space["depth"]`; "" if there are several.
-
-    >>> _name_argument(("search", "trials")), _name_argument(("space", "depth"))
-    ('n_trials', 'space["depth"]')
-    """
-    if tuple(keys) in _ARGUMENT_OF:
-        return _ARGUMENT_OF[tuple(keys)]
-    if len(keys) < 2:
-        return "space" if keys == ("space",) else "confirm" if keys == ("confirm",) else ""
-    return _TABLE_OF[keys[0]] + "".join(f'["{key}"]' for key in keys[1:])

@@ -15,9 +15,11 @@ from sklearn.utils import Tags, assert_all_finite, check_consistent_length, chec
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from engine.activations import Array
+from study.api.declaration import Arguments, declare
 from study.api.study import Study
 from study.data.frames import frame_of, is_table, rows_of
 from study.errors import UserError
+from study.ledger.home import Home
 from study.model.final_training import train_model
 from study.search.objective import direction_of
 
@@ -107,9 +109,7 @@ class StudyEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships
         return self
 
     def _study(self, table: pd.DataFrame, names: Mapping[str, str], task: str, home: Path) -> Study:
-        return Study(
-            table,
-            names["target"],
+        arguments = Arguments(
             name=self.name,
             space=self.space,
             metric=self.metric,
@@ -121,11 +121,13 @@ class StudyEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships
             folds=self.folds,
             group=names.get("group"),
             seed=self._seed(),
-            home=home,
             weight=names.get("weight"),
             data_options={"task": task},
             confirm=False if self.confirm is False else None if self.confirm is True else dict(self.confirm),
+            own_name=True,
         )
+        place = Home.at(str(home))
+        return Study.of_declared(declare(table, names["target"], arguments, place), place)
 
     def _run(self, study: Study) -> None:
         jobs = -1 if self.n_jobs == -1 else joblib.effective_n_jobs(self.n_jobs)

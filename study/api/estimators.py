@@ -42,8 +42,8 @@ class StudyClassifier(ClassifierMixin, StudyEstimator):  # type: ignore[misc]
         n_jobs: number of worker processes; -1 means one per core. None means 1 unless in a `joblib.parallel_config`
             block.
         random_state: seed of the split, the sampler and the networks. With an int, every `fit` gives the same model.
-        name: name of the study; None derives one from the data. In a home, a name belongs to one table, so do not set
-            it in cross-validation.
+        name: start of the study's name, followed by eight digits of a digest of the table and the settings, so that
+            each fit of a cross-validation has a study of its own. None means "target".
         home: folder that stores the study, which the `study` command can then read and `fit` can resume. None stores no
             files.
         tracking: whether to write runs to MLflow; requires a home.
@@ -143,8 +143,8 @@ class StudyRegressor(RegressorMixin, StudyEstimator):  # type: ignore[misc]
         n_jobs: number of worker processes; -1 means one per core. None means 1 unless in a `joblib.parallel_config`
             block.
         random_state: seed of the split, the sampler and the networks. With an int, every `fit` gives the same model.
-        name: name of the study; None derives one from the data. In a home, a name belongs to one table, so do not set
-            it in cross-validation.
+        name: start of the study's name, followed by eight digits of a digest of the table and the settings, so that
+            each fit of a cross-validation has a study of its own. None means "target".
         home: folder that stores the study, which the `study` command can then read and `fit` can resume. None stores no
             files.
         tracking: whether to write runs to MLflow; requires a home.

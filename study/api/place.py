@@ -2,6 +2,7 @@
 
 from study.errors import UserError
 from study.ledger.home import Home
+from study.spec import DeclaredSpec
 
 
 class StudyPlace:
@@ -9,6 +10,7 @@ class StudyPlace:
 
     name: str
     home: Home
+    _declared: DeclaredSpec
 
     @property
     def _ran(self) -> Home:

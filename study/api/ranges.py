@@ -2,6 +2,13 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+from pydantic import ValidationError
+
+from study.errors import ArgumentError
+from study.spec import Range, first_reason
+from study.spec.space import check_whole
+
 
 @dataclass(frozen=True)
 class Float:
@@ -13,6 +20,9 @@ class Float:
         log: whether values are drawn on a logarithmic scale; requires low above 0.
         step: draw low, low + step, low + 2 step, …; None draws any number in the range. Cannot be combined with log.
 
+    Raises:
+        ArgumentError: low is above high, an end is not a finite number, or log and step are given together.
+
     >>> Float(1e-4, 1e-1, log=True)
     Float(low=0.0001, high=0.1, log=True, step=None)
     """
@@ -21,6 +31,9 @@ class Float:
     high: float
     log: bool = False
     step: float | None = None
+
+    def __post_init__(self) -> None:
+        _check(self)
 
 
 @dataclass(frozen=True)
@@ -34,6 +47,9 @@ class Int:
         step: draw low, low + step, low + 2 step, …; None draws any whole number in the range. Cannot be combined with
             log.
 
+    Raises:
+        ArgumentError: as for `Float`, or a number is not whole.
+
     >>> Int(0, 3)
     Int(low=0, high=3, log=False, step=None)
     """
@@ -42,6 +58,9 @@ class Int:
     high: int
     log: bool = False
     step: int | None = None
+
+    def __post_init__(self) -> None:
+        _check(self)
 
 
 def range_keys(spread: Float | Int) -> dict[str, object]:
@@ -56,3 +75,22 @@ def range_keys(spread: Float | Int) -> dict[str, object]:
     if spread.step is not None:
         keys["step"] = spread.step
     return keys
+
+
+def _check(spread: Float | Int) -> None:
+    """Check a range by the rules that a spec has for one.
+
+    Raises:
+        ArgumentError: it breaks one of them.
+    """
+    name = type(spread).__name__
+    if not isinstance(spread.log, bool | np.bool_):
+        raise ArgumentError(f"{name}: log must be True or False, got {spread.log!r}; a step is given as step=")
+    keys = {key: value.item() if isinstance(value, np.generic) else value for key, value in range_keys(spread).items()}
+    try:
+        found = Range.model_validate(keys)
+        if isinstance(spread, Int):
+            check_whole(name, found)
+    except ValueError as error:
+        reason = first_reason(error) if isinstance(error, ValidationError) else str(error)
+        raise ArgumentError(f"{name}: {reason.removeprefix(f'{name} ')}") from None

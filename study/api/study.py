@@ -131,7 +131,8 @@ class Study(StudyActions, StudyPlots):
         self.name = self._declared.spec.name
 
     @classmethod
-    def _of(cls, declared: DeclaredSpec, home: Home) -> Self:
+    def of_declared(cls, declared: DeclaredSpec, home: Home) -> Self:
+        """Return the study of a spec that has been read, in a home."""
         study = cls.__new__(cls)
         study._declared, study.home, study.name = declared, home, declared.spec.name
         return study
@@ -148,7 +149,7 @@ class Study(StudyActions, StudyPlots):
         Raises:
             UserError: the spec cannot be used.
         """
-        return cls._of(DeclaredSpec.read(Path(path)), _home(home, storage))
+        return cls.of_declared(DeclaredSpec.read(Path(path)), _home(home, storage))
 
     @classmethod
     def load(cls, name: str, home: str | Path | None = None, storage: str | None = None) -> Self:
@@ -164,8 +165,8 @@ class Study(StudyActions, StudyPlots):
         """
         place = _home(home, storage)
         if name not in place.names() and place.kept_spec(name).exists():
-            return cls._of(DeclaredSpec.read(place.kept_spec(name)), place)
-        return cls._of(find_declared(place, Ledger(place.existing(name), name)), place)
+            return cls.of_declared(DeclaredSpec.read(place.kept_spec(name)), place)
+        return cls.of_declared(find_declared(place, Ledger(place.existing(name), name)), place)
 
     @property
     def spec(self) -> Spec:

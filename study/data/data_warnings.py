@@ -93,15 +93,16 @@ def _grouped_digits(opened: Opened, dataset: Dataset) -> list[TableWarning]:
 
 
 def _left_out(opened: Opened, names: list[str]) -> list[TableWarning]:
-    """Return warnings about text columns that are not used: numbers with symbols, and text that is nearly unique."""
+    """Return warnings about columns that are not used: empty ones, numbers with symbols, nearly unique text."""
     raw = opened.raw
     _, given = kinds.candidate_columns(raw.features, opened.spec, raw.label)
     frame = opened.cells(opened.parts["train"])
-    signs, texts = dict[str, str](), dict[str, str]()
+    signs, texts, empty = dict[str, str](), dict[str, str](), list[str]()
     for name in sorted(set(raw.features) - set(names) - set(given), key=raw.features.index):
         markers = opened.spec.markers(name)
         found = cells.texts(frame[name], markers)
         if found.null_count == len(found):
+            empty.append(name)
             continue
         plain = pc.replace_substring(found, "." if raw.decimal == "," else ",", "")
         plain = pd.Series(pd.arrays.ArrowExtensionArray(pc.replace_substring_regex(plain, _SIGNS, "")))
@@ -122,6 +123,9 @@ def _left_out(opened: Opened, names: list[str]) -> list[TableWarning]:
             "if a column groups rows, add it to [data] categorical"
         )
         found.append(TableWarning("no_feature", message, tuple(texts)))
+    if empty:
+        message = f"columns without a value in train are not used: {some(empty)}; consider [data] drop"
+        found.append(TableWarning("no_feature", message, tuple(empty)))
     return found
 
 

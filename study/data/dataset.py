@@ -79,11 +79,11 @@ class Finding:
     """Something detected or decided while the data were read.
 
     Attributes:
-        about: The subject.
+        about: The subject. "left_out" is about rows that are not used.
         text: One line for the user.
     """
 
-    about: Literal["file", "target", "task", "sizes", "data"]
+    about: Literal["file", "target", "left_out", "task", "sizes", "data"]
     text: str
 
 

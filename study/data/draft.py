@@ -6,14 +6,16 @@ Decisions that are left to the user are described in comments.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
 
 from study.data import cells, kinds, loading, opening, overview, thousands
+from study.data.dataset import Dataset
 from study.data.draft_tables import FOLDS, draft_tables, study_name
 from study.data.draft_text import describe_task, render
 from study.data.header import is_number
+from study.data.losses import list_losses
 from study.data.sources import RawTable, find_file, read_source
 from study.errors import UserError
 from study.spec.data import DataSpec
@@ -42,6 +44,8 @@ class Draft:
         trouble: Why the guessed target is unsuitable, or None.
         decisions: Other decisions, one line each.
         warnings: Problems to check before the study runs.
+        losses: Rows, cells and columns that are not used, and severe warnings, one line each.
+        datasets: The data as this spec has them loaded: one dataset, or one for each fold; () without a target.
     """
 
     text: str
@@ -54,6 +58,8 @@ class Draft:
     trouble: str | None
     decisions: tuple[str, ...]
     warnings: tuple[str, ...]
+    losses: tuple[str, ...] = ()
+    datasets: tuple[Dataset, ...] = field(default=(), repr=False, compare=False)
 
 
 def write_draft(file: Path, target: str | None, options: Mapping[str, object] | None = None) -> Draft:
@@ -98,20 +104,23 @@ def draft_source(
     opened, trouble = _open(settings, base, guessed=target is None)
     spec = DataSpec.model_validate(settings)
     ignored = spec.ignore
-    look, read_as, decisions = None, None, list[str]()
+    look, read_as, decisions, losses = None, None, list[str](), tuple[str, ...]()
+    datasets: tuple[Dataset, ...] = ()
     if opened is not None:
         decisions = _resolve_column_errors(opened, settings)
-        if "folds" not in settings and len(opened.parts["train"]) + len(opened.parts["dev"]) < SMALL:
-            settings |= _folds(settings, base)
+        datasets = _load_folds(opened, settings, base)
         # Load the data once with the drafted keys, to be sure that the spec is valid.
         opened = replace(opened, spec=DataSpec.model_validate(settings))
         dataset = loading.prepare(opened, opened.parts["train"], opened.parts["dev"])
         look = overview.describe(opened, dataset)
         identifiers = [name for each in look.warnings if each.subject == "identifier" for name in each.columns]
         # A transformer may need the columns that it names.
-        if identifiers and len(identifiers) < len(look.columns) and "transform" not in settings:
-            ignored = (*spec.ignore, *identifiers)
-            settings["ignore"] = list(ignored)
+        given = settings.keys() & {"ignore", "transform"}
+        if identifiers and len(identifiers) < len(look.columns) and not given:
+            ignored = tuple(identifiers)
+            settings["ignore"] = identifiers
+        losses = list_losses(look, dataset, decisions, settings.get("missing"), ignored if not spec.ignore else ())
+        datasets = datasets or (dataset,)
         read_as = opened.raw.read_as or None
         # The note on a guessed target is omitted: it describes the first guess, which may have been rejected.
         known = {"file", "target"} if target is None else {"file"}
@@ -129,6 +138,8 @@ def draft_source(
         trouble=trouble or None,
         decisions=tuple(decisions),
         warnings=tuple(each.message for each in warnings),
+        losses=losses,
+        datasets=datasets,
     )
 
 
@@ -235,11 +246,20 @@ def _with_markers(known: object, column: str, texts: Sequence[str]) -> object:
     return {**known, column: [*known.get(column, ()), *texts]}
 
 
-def _folds(settings: dict[str, object], base: Path) -> dict[str, object]:
-    """Return the key that sets the number of folds, or no key if there are too few rows for folds."""
-    folds: dict[str, object] = {"folds": FOLDS}
+def _load_folds(opened: opening.Opened, settings: dict[str, object], base: Path) -> tuple[Dataset, ...]:
+    """Return a dataset for each fold; () without folds. For a small table, the key `folds` is drafted if it can be.
+
+    Raises:
+        UserError: a fold of the given number of folds would be empty.
+    """
+    if "folds" in settings:
+        spec = DataSpec.model_validate(settings)
+        return loading.load_fold_datasets(spec, base) if spec.folds else ()
+    if len(opened.parts["train"]) + len(opened.parts["dev"]) >= SMALL:
+        return ()
     try:
-        loading.load_fold_datasets(DataSpec.model_validate(settings | folds), base)
+        datasets = loading.load_fold_datasets(DataSpec.model_validate(settings | {"folds": FOLDS}), base)
     except UserError:
-        return {}
-    return folds
+        return ()
+    settings["folds"] = FOLDS
+    return datasets

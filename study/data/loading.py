@@ -176,7 +176,7 @@ def _findings(raw: RawTable, target: Target, sizes: dict[str, int], notes: Seque
         Finding("file", f"{raw.label}: {raw.read_as}" if raw.read_as else ""),
         *(Finding("data", note) for note in raw.notes),
         Finding("target", raw.target_note),
-        *(Finding("data", note) for note in target.notes),
+        *(Finding("left_out", note) for note in target.notes),
         Finding("task", f"task: {target.task} ({target.task_reason})"),
         Finding("sizes", f"parts: {parts}"),
         *(Finding("data", note) for note in notes),

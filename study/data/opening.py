@@ -61,10 +61,11 @@ def open_raw(spec: DataSpec, raw: RawTable) -> Opened:
     kinds.candidate_columns(raw.features, spec, raw.label)
     kinds.check_marked_columns([str(name) for name in raw.frame.columns], spec, raw.label)
     target = read_target(raw.frame[raw.target], spec, raw.label, raw.decimal, raw.class_names)
+    notes: tuple[str, ...] = ()
     if spec.duplicates == "drop":
-        target = _without_duplicates(spec, raw, target)
+        target, notes = _without_duplicates(spec, raw, target)
     parts = _split(spec, raw, target)
-    return Opened(spec, raw, target, parts, note_absent_classes(spec, raw, target, parts))
+    return Opened(spec, raw, target, parts, (*notes, *note_absent_classes(spec, raw, target, parts)))
 
 
 def compared_columns(spec: DataSpec, raw: RawTable) -> list[str]:
@@ -72,13 +73,14 @@ def compared_columns(spec: DataSpec, raw: RawTable) -> list[str]:
     return [name for name in raw.frame.columns if name not in (*spec.drop, *spec.ignore)]
 
 
-def _without_duplicates(spec: DataSpec, raw: RawTable, target: Target) -> Target:
+def _without_duplicates(spec: DataSpec, raw: RawTable, target: Target) -> tuple[Target, tuple[str, ...]]:
+    """Return the target of the first of each equal rows, and a note on how many are dropped."""
     numbers = equal_rows(raw.frame, compared_columns(spec, raw))[target.rows]
     kept = first_of_each(numbers)
     repeated = len(numbers) - len(kept)
     are = "is" if repeated == 1 else "are"
     note = f"duplicates: {counted(repeated, 'row')} equal to an earlier row {are} dropped"
-    return replace(target, rows=target.rows[kept], codes=target.codes[kept], notes=(*target.notes, note))
+    return replace(target, rows=target.rows[kept], codes=target.codes[kept]), (note,)
 
 
 def _split(spec: DataSpec, raw: RawTable, target: Target) -> dict[str, Rows]:

@@ -193,15 +193,19 @@ def list_decisions(
     without: Further subjects to omit, as in `Finding.about`.
     """
     shown = [each for each in dataset.findings if each.about not in ("task", "sizes") and each.about not in without]
-    return (*(finding.text for finding in shown), *_describe_markers(columns))
+    return (*(finding.text for finding in shown), *describe_markers(columns))
 
 
-def _describe_markers(columns: Sequence[ColumnSummary]) -> list[str]:
-    """Return a note on each marker of missing cells, with the columns in which it occurs and the number of cells."""
+def describe_markers(columns: Sequence[ColumnSummary], only: Container[str] | None = None) -> list[str]:
+    """Return a note on each marker of missing cells, with the columns in which it occurs and the number of cells.
+
+    only: The markers to describe; None describes all.
+    """
     found: dict[str, list[ColumnSummary]] = {}
     for column in columns:
         for marker in column.markers:
-            found.setdefault(marker, []).append(column)
+            if only is None or marker in only:
+                found.setdefault(marker, []).append(column)
     notes = []
     for marker, marked in found.items():
         where = some([f"{column.name} ({counted(column.markers[marker], 'cell')})" for column in marked])

@@ -6,7 +6,7 @@ from typing import Literal
 
 from study.ledger.confirmation import Confirmation
 from study.ledger.results import Summary, TrialRow
-from study.text.records import IF_ANY
+from study.text.records import IF_ANY, to_json
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +70,7 @@ def describe_line(summary: Summary) -> StudyLine:
         recommended=summary.choice.recommended,
         finalize=summary.choice.final,
         confirm=summary.confirm,
-        finalized=summary.finalized,
+        finalized=tuple(map(to_json, summary.finalized)),
         warnings=summary.warnings,
     )
 

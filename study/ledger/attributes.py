@@ -37,7 +37,7 @@ class ImportanceAttributes(TypedDict, total=False):
 
 
 class KeptOpening(TypedDict, total=False):
-    """A test evaluation, as JSON of `study.model.finalize.TestEvaluation`."""
+    """A test evaluation, as JSON of `study.ledger.test_evaluation.TestEvaluation`."""
 
     trial: int
     setting: dict[str, ParameterValue]

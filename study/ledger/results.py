@@ -9,11 +9,12 @@ from typing import Literal, TypedDict
 
 from study.errors import UserError
 from study.ledger import holding
-from study.ledger.attributes import KeptOpening, StudyAttributes
+from study.ledger.attributes import StudyAttributes
 from study.ledger.choice import Choice
 from study.ledger.confirmation import Confirmation, read_confirmation
 from study.ledger.home import Home, StudyFolder
 from study.ledger.ledger import RESULT, STATES, Ledger, without_nan
+from study.ledger.test_evaluation import TestEvaluation, read_test_evaluations
 from study.spec.parameters import ParameterValue
 from study.text.cards import CardTable
 from study.text.formatting import counted, figure, plain, signed
@@ -107,7 +108,7 @@ class Summary:
     values: dict[int, list[float]] = field(default_factory=dict)
     front: tuple[int, ...] = ()
     confirm: Confirmation | None = None
-    finalized: tuple[KeptOpening, ...] = ()
+    finalized: tuple[TestEvaluation, ...] = ()
     choice: Choice = field(default_factory=Choice)
     warnings: tuple[str, ...] = ()
     has_test_set: bool = True
@@ -200,7 +201,7 @@ def summarize_ledger(ledger: Ledger, folder: StudyFolder) -> Summary:
         description=attributes.get("description", ""),
         objectives=tuple(attributes.get("objectives", ())),
         confirm=read_confirmation(attributes.get("confirm")),
-        finalized=tuple(attributes.get("finalized", ())),
+        finalized=read_test_evaluations(attributes.get("finalized", ())),
         warnings=tuple(attributes.get("cautions", ())),
         has_test_set="test" in attributes.get("parts", {"test": ""}),  # the first ledgers did not store the parts
     )

@@ -1,6 +1,5 @@
-"""The records of a finalized study: its score on the test set, and its final model."""
+"""The record of a finalized study: its score on the test set, and its final model."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -8,47 +7,11 @@ from pathlib import Path
 from sklearn.pipeline import Pipeline
 
 from study.ledger.choice import Choice
+from study.ledger.test_evaluation import TestEvaluation
 from study.model.pipeline import FinalFiles
-from study.spec.parameters import ParameterValue
 from study.text.cards import CardTable
 from study.text.formatting import counted, figures, plain
 from study.text.records import Record
-
-
-@dataclass(frozen=True)
-class TestEvaluation:
-    """One test evaluation, as stored in the ledger.
-
-    Attributes:
-        trial: number of the trial.
-        setting: the configuration that was trained.
-        metric: the metric of the study.
-        value: its value on the test set; None if it is undefined there.
-        low, high: ends of its 95% interval over the test examples; None if the metric is undefined, or there are too
-            few examples.
-        metrics: all metrics of the task; None for an undefined one.
-        undefined: the reason for each undefined metric.
-        with_dev: whether the model was trained on train and dev together.
-        m: number of test examples.
-        at: time in UTC, as ISO 8601.
-        files: SHA-256 of the model and of its example rows, and the name of the transform; see
-            `study.model.pipeline.FinalFiles`.
-        dialect: the format of the text file that the model was trained on, as keys of `[data]`.
-    """
-
-    trial: int
-    setting: dict[str, ParameterValue]
-    metric: str
-    value: float | None
-    low: float | None
-    high: float | None
-    metrics: dict[str, float | None]
-    undefined: dict[str, str]
-    with_dev: bool
-    m: int
-    at: str
-    files: dict[str, str]
-    dialect: Mapping[str, object]
 
 
 @dataclass(frozen=True, repr=False)

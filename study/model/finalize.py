@@ -21,7 +21,8 @@ from study.ledger.confirmation import Confirmation
 from study.ledger.home import Home
 from study.ledger.ledger import Ledger, without_nan
 from study.ledger.results import Summary
-from study.model.final import Final, TestEvaluation
+from study.ledger.test_evaluation import TestEvaluation
+from study.model.final import Final
 from study.model.final_training import FinalNetwork, retrain_network
 from study.model.model_types import check_saveable
 from study.model.pipeline import FinalFiles, build_model, forget_models, keep_model

@@ -1,6 +1,5 @@
 """`study predict`: predictions of the final model for the rows of a file."""
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from sklearn.pipeline import Pipeline
 
 from study.data import read_cells
 from study.data.misfits import notes_on
-from study.errors import DataWarning, UserError, did_you_mean
+from study.errors import UserError, did_you_mean, warn_user
 from study.ledger.attributes import StudyAttributes
 from study.ledger.home import Home
 from study.ledger.ledger import Ledger
@@ -98,14 +97,8 @@ def predict_table(home: Home, name: str, table: pd.DataFrame) -> pd.DataFrame:
     if table.empty:
         raise UserError("the table has no rows to predict")
     made, misfits = predict_rows(read_rows(home, name, table))
-    warn_of(misfits)
+    warn_user(misfits)
     return made.set_axis(table.index)
-
-
-def warn_of(notes: tuple[str, ...]) -> None:
-    """Issue notes as warnings, attributed to the caller of the calling function."""
-    for note in notes:
-        warnings.warn(note, DataWarning, stacklevel=3)
 
 
 def _load(home: Home, name: str) -> tuple[StudyAttributes, Pipeline]:

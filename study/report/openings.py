@@ -1,9 +1,9 @@
 """Test evaluations in the ledger as records. Values that are missing from the ledger are None."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from study.text.records import from_json
+from study.ledger import test_evaluation as ledger
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,9 @@ class TestEvaluation:
     at: str = ""
 
 
-def read_test_evaluations(kept: Sequence[Mapping[str, object]]) -> tuple[TestEvaluation, ...]:
+def read_test_evaluations(kept: Sequence[ledger.TestEvaluation]) -> tuple[TestEvaluation, ...]:
     """Return the test evaluations, oldest first."""
-    openings = [from_json(TestEvaluation, each) for each in kept]
-    return tuple(replace(each, at=each.at[:10]) for each in openings)
+    return tuple(
+        TestEvaluation(each.trial, each.metric, each.value, each.low, each.high, each.m or None, each.at[:10])
+        for each in kept
+    )

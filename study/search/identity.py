@@ -29,6 +29,11 @@ def identify(spec: Spec) -> dict[str, str]:
     return {key: _digest(value) for key, value in parts.items()}
 
 
+def digest_identity(spec: Spec) -> str:
+    """Return eight digits of a digest of all parts of a spec that a trial depends on."""
+    return _digest(identify(spec))[:8]
+
+
 def check_identity(known: StudyAttributes, spec: Spec, dataset: Dataset, path: str) -> None:
     """Check that a spec and its data have not changed since the study started.
 

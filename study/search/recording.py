@@ -13,6 +13,7 @@ from study.search.identity import check_identity, identify
 from study.search.search_space import check_configuration, fixed, within
 from study.search.session import StudySession
 from study.search.stopping import Budget
+from study.spec import Spec
 from study.spec.extension_records import describe_extensions
 
 WARM = 5  # configurations to take from another study for a warm start
@@ -75,12 +76,21 @@ def first_configurations(session: StudySession, home: Home, warm_start: str | No
                 f"--warm-start {warm_start}: none of its best configurations is within the [space] of {spec.name!r}"
             )
         ledger.set(warm=fitting)
+    check_enqueued(spec)
+    return [*(dict(configuration) for configuration in spec.search.enqueue), *ledger.attributes.get("warm", [])]
+
+
+def check_enqueued(spec: Spec) -> None:
+    """Check that the configurations to try first are within the space.
+
+    Raises:
+        UserError: one of them is not.
+    """
     for configuration in spec.search.enqueue:
         try:
             check_configuration(spec.space, configuration)
         except ValueError as error:
             raise UserError(f"[search] enqueue: {error} (in {configuration})") from None
-    return [*(dict(configuration) for configuration in spec.search.enqueue), *ledger.attributes.get("warm", [])]
 
 
 def record_warnings(session: StudySession) -> tuple[str, ...]:

@@ -145,7 +145,7 @@ def study_routes(service: Service) -> APIRouter:
                 choice=ChoiceAnswer.model_validate(asdict(Choice() if summary is None else summary.choice)),
                 choice_lines=[] if summary is None else choice_lines(summary),
                 confirm=None if summary is None or summary.confirm is None else to_json(summary.confirm),
-                finalized=[] if summary is None else list(summary.finalized),
+                finalized=[] if summary is None else list(map(to_json, summary.finalized)),
                 spec=None if submission is None else submission.spec,
             )
         )

@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 
 from study.errors import UserError, did_you_mean
 from study.spec.extensions import RECORDED
+from study.spec.other_names import suggest
 from study.spec.whole import Spec
 
 LARGEST = 1 << 20  # bytes
@@ -223,7 +224,7 @@ def _what(mistake: ErrorDetails, path: tuple[str, ...]) -> str:
     kind, given = mistake["type"], mistake["input"]
     model = _model_at(path[:-1])
     if kind == "extra_forbidden":
-        remedy = did_you_mean(path[-1], model.model_fields if model else ())
+        remedy = suggest(path[0], path[-1], model.model_fields if model else ())
         return f"unknown key; {remedy}"
     if kind == "missing":
         field = model.model_fields.get(path[-1]) if model else None

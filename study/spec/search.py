@@ -7,9 +7,9 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from engine.metrics import METRICS
 from engine.registry import Registry
-from study.errors import did_you_mean
 from study.spec.choice_schemas import Named, Objectives
 from study.spec.extensions import BUILT_IN_PRUNERS, BUILT_IN_SAMPLERS, PRUNERS, SAMPLERS, is_recorded
+from study.spec.other_names import suggest
 from study.spec.plugins import is_known, names_for_remedy
 
 OTHER_OBJECTIVES = ("parameters", "work")  # objectives that may follow a metric in a list
@@ -23,7 +23,7 @@ def _known_metrics(value: object, info: ValidationInfo) -> object:
     for index, name in enumerate(given):
         others = OTHER_OBJECTIVES if index else ()
         if name not in others and not is_recorded(info) and not is_known(METRICS, str(name)):
-            remedy = did_you_mean(str(name), names_for_remedy(METRICS, others))
+            remedy = suggest("metric", str(name), names_for_remedy(METRICS, others))
             raise ValueError(f"unknown metric {name!r}; {remedy}")
     if len(set(given)) < len(given) or not given:
         raise ValueError(f"metric must be one metric or a list of different metrics, got {value!r}")
@@ -33,7 +33,7 @@ def _known_metrics(value: object, info: ValidationInfo) -> object:
 def _known(built_in: tuple[str, ...], registered: Registry[Any]) -> Callable[[str, ValidationInfo], str]:
     def check(name: str, info: ValidationInfo) -> str:
         if name not in built_in and not is_recorded(info) and not is_known(registered, name):
-            remedy = did_you_mean(name, names_for_remedy(registered, built_in))
+            remedy = suggest(registered.kind, name, names_for_remedy(registered, built_in))
             raise ValueError(f"unknown value {name!r}; {remedy}")
         return name
 

@@ -1,19 +1,28 @@
 """The `[space]` table of a spec: a range, a list of choices or a fixed value for each hyperparameter."""
 
+import sys
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from engine.activations import ACTIVATIONS, get_activation
 from engine.initialization import SCHEMES
 from engine.optimizers import OPTIMIZERS
 from engine.registry import Registry
 from engine.schedules import SCHEDULES
-from study.errors import did_you_mean
 from study.spec.choice_schemas import REGISTERED, NamedChoices, list_of
 from study.spec.extensions import is_recorded
+from study.spec.other_names import suggest
 from study.spec.plugins import is_known, names_for_remedy
 
 if TYPE_CHECKING:
@@ -38,6 +47,19 @@ class Range(BaseModel):
     step: float | None = Field(
         None, gt=0, description="Sample only low, low + step, low + 2 step, … Cannot be combined with log."
     )
+
+    @field_validator("low", "high", "step", mode="before")
+    @classmethod
+    def _is_number(cls, value: object, info: ValidationInfo) -> object:
+        if value is None and info.field_name == "step":
+            return value
+        if isinstance(value, bool) or not isinstance(value, (int, float)):  # pydantic would accept true and "1"
+            raise ValueError(f"{info.field_name} must be a number, got {value!r}")  # noqa: TRY004 - as pydantic needs it
+        if not abs(value) <= sys.float_info.max:
+            raise ValueError(f"{info.field_name} must be a finite number, got {value!r}")
+        if info.field_name == "step" and value <= 0:
+            raise ValueError(f"step must be above 0, got {value!r}")
+        return value
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -90,15 +112,25 @@ def _number(name: str, rule: str, least: float, below: float, value: object, who
         raise ValueError(f"{name} must be {rule}, got {value:g}")
 
 
+def check_whole(name: str, spread: Range) -> None:
+    """Check that the ends and the step of a range are whole numbers.
+
+    Raises:
+        ValueError: one of them is not.
+    """
+    for end in (spread.low, spread.high, *([spread.step] if spread.step else [])):
+        if end != int(end):
+            raise ValueError(f"{name} must be a range of whole numbers, got {end:g}")
+
+
 def _numeric(name: str, rule: str, *, least: float, below: float = float("inf"), whole: bool = False) -> object:
     """Return the annotated type of a numeric hyperparameter: a range, choices or one value, within bounds."""
 
     def check(value: object) -> Range | tuple[object, ...]:
         if isinstance(value, dict):
             spread = Range.model_validate(value)
-            for end in (spread.low, spread.high, *([spread.step] if spread.step else [])):
-                if whole and end != int(end):
-                    raise ValueError(f"{name} must be a range of whole numbers, got {end:g}")
+            if whole:
+                check_whole(name, spread)
             _number(name, rule, least, below, spread.low, whole=False)
             _number(name, rule, least, below, spread.high, whole=False)
             return spread
@@ -127,7 +159,7 @@ def _named(name: str, valid: Collection[str], others: str | None = None) -> obje
     def check(value: object, info: ValidationInfo) -> tuple[object, ...]:
         def check_one(choice: object) -> None:
             if choice not in valid and not is_recorded(info) and not _is_registered(valid, choice):
-                raise ValueError(f"unknown {name} {choice!r}; {did_you_mean(str(choice), _all_names(valid))}")
+                raise ValueError(f"unknown {name} {choice!r}; {suggest(name, str(choice), _all_names(valid))}")
 
         return _choices(value, check_one)
 
@@ -153,11 +185,13 @@ def _check_activation(choice: object) -> None:
         if "(" in str(choice):
             raise
         if not _is_registered(ACTIVATIONS, choice):
-            remedy = did_you_mean(str(choice), _all_names(ACTIVATIONS))
+            remedy = suggest("activation", str(choice), _all_names(ACTIVATIONS))
             raise ValueError(f"unknown activation {choice!r}; {remedy}") from error
 
 
 def _check_batch(choice: object) -> None:
+    if isinstance(choice, str) and choice != FULL_BATCH:
+        raise ValueError(f'batch_size must be a whole number, or "{FULL_BATCH}", got {choice!r}')
     if choice != FULL_BATCH:
         rule = f'from 1 to {LARGEST_BATCH:,}, or "{FULL_BATCH}"'
         _number("batch_size", rule, 1, LARGEST_BATCH + 1, choice, whole=True)

@@ -63,3 +63,9 @@ def test_a_finalized_study_answers_in_python(finalized: Path) -> None:
 def test_numbers_given_to_a_classifier_are_noticed() -> None:
     with pytest.raises(ValueError, match="got 1 of class '1'; to predict numbers, use StudyRegressor"):
         StudyClassifier().fit(FRAME[["x"]], [0] * 39 + [1])
+
+
+def test_test_evaluations_are_records(finalized: Path) -> None:
+    (opening,) = Study.load("table", finalized / "home").summary.finalized
+    assert (opening.metric, opening.with_dev) == ("accuracy", False)
+    assert opening.value == opening.metrics["accuracy"]

@@ -1,6 +1,7 @@
 """`StudyClassifier` and `StudyRegressor`: scikit-learn estimators whose fit is a whole study."""
 
 import pickle
+import re
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 import sklearn
 from sklearn.base import BaseEstimator, clone
 from sklearn.compose import make_column_transformer
-from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris, load_wine
 from sklearn.metrics import accuracy_score
 from sklearn.model_selection import GroupKFold, KFold, cross_val_score, cross_validate
 from sklearn.pipeline import make_pipeline
@@ -22,6 +23,7 @@ from support.command import run_study
 from support.small_study import show
 
 from study import Float, Study, StudyClassifier, StudyRegressor
+from study.ledger.home import Home
 
 SMALL: dict[str, Any] = {
     "learning_rate": [0.03, 0.1],
@@ -121,7 +123,7 @@ def test_nested_cross_validation_equals_loops_over_the_command_line(tmp_path: Pa
         spec.write_text(model.study_.to_toml())
         done = run_study("run", spec, "--home", home, "--jobs", 1, "--no-tracking")
         assert done.returncode == 0, done.stderr
-        shown = show(home, "fold")
+        shown = show(home, model.study_.name)
         assert [row["fingerprint"] for row in shown["trials"]] == [row.fingerprint for row in model.trials_]
         assert shown["confirm"]["winner"] == model.best_index_
     np.testing.assert_array_equal(scores, by_hand)
@@ -130,17 +132,27 @@ def test_nested_cross_validation_equals_loops_over_the_command_line(tmp_path: Pa
 def test_home_keeps_the_study_for_any_other_process(tmp_path: Path) -> None:
     X, y = load_iris(return_X_y=True)
     model = StudyClassifier(**QUICK, home=tmp_path, name="iris").fit(X, y)
-    again = Study.load("iris", home=tmp_path)
+    again = Study.load(model.study_.name, home=tmp_path)
     assert [row.fingerprint for row in again.trials] == [row.fingerprint for row in model.trials_]
     more = StudyClassifier(**(QUICK | {"n_trials": 3}), home=tmp_path, name="iris").fit(X, y)
+    assert more.study_.name == model.study_.name
     assert [row.fingerprint for row in more.trials_[:2]] == [row.fingerprint for row in model.trials_]
-    with pytest.raises(ValueError, match="iris"):
-        StudyClassifier(**QUICK, home=tmp_path, name="iris").fit(X[:140], y[:140])
+
+
+def test_each_table_and_space_has_a_study_of_its_own_under_one_name(tmp_path: Path) -> None:
+    X, y = load_wine(return_X_y=True)
+    settings = QUICK | {"n_trials": 1, "home": tmp_path, "name": "wine"}
+    cross_val_score(StudyClassifier(**settings), X, y, cv=2)
+    StudyClassifier(**(settings | {"space": SMALL | {"iterations": 50}})).fit(X, y)
+    StudyClassifier(**(settings | {"space": SMALL | {"iterations": 60}})).fit(X, y)
+    names = Home.at(str(tmp_path)).names()
+    assert len(names) == 4
+    assert all(re.fullmatch("wine-[0-9a-f]{8}", name) for name in names)
 
 
 def test_weights_and_groups_are_columns_of_the_study(tmp_path: Path) -> None:
-    X, y = load_iris(return_X_y=True, as_frame=True)
-    weight, groups = np.where(y == 2, 0.0, 2.0), np.arange(150) // 5
+    X, y = load_wine(return_X_y=True, as_frame=True)
+    weight, groups = np.where(y == 2, 0.0, 2.0), np.arange(178) // 5
     model = StudyClassifier(**QUICK, home=tmp_path).fit(X, y, sample_weight=weight, groups=groups)
     assert model.classes_.tolist() == [0, 1]  # rows of weight 0 are left out
     assert (model.study_.spec.data.weight, model.study_.spec.data.group) == ("weight", "group")

@@ -138,7 +138,7 @@ def test_rows_in_any_form_are_predicted_alike(tmp_path: Path) -> None:
 def test_categories_and_texts_of_arrow_keep_their_kinds(tmp_path: Path) -> None:
     text = pa.array(["NA", "b"] * 20, pa.string_view())
     codes = pa.DictionaryArray.from_arrays(pa.array([0, 1] * 20, pa.uint32()), pa.array(["1", "2"], pa.string_view()))
-    table = pa.table({"text": text, "code": codes, "x": range(40), "y": ["k", "l", "l", "k"] * 10})
+    table = pa.table({"text": text, "code": codes, "x": [k / 3 for k in range(40)], "y": ["k", "l", "l", "k"] * 10})
     spec = Study(table, "y", home=tmp_path, **FIXED).spec.data
     assert (spec.categorical, spec.keep_na) == (("code",), ("text",))
 

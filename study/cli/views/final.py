@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from engine.metrics import METRICS
-from study.model.final import Final, TestEvaluation
+from study.ledger.test_evaluation import TestEvaluation
+from study.model.final import Final
 from study.text.console import make_console
 from study.text.formatting import counted, figure, figures
 from study.text.shell import next_command
