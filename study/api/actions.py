@@ -1,32 +1,24 @@
-"""The actions of `Study`: run, confirm, compare, recheck, finalize, predict, evaluate and report."""
+"""The actions of `Study` on its trials: plan, run, confirm, compare, recheck and report."""
 
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from study.api.deprecation import renamed
+from study.api.model_actions import StudyModel
 from study.api.progress_line import ProgressLine
-from study.api.results import StudyResults
-from study.api.syncing import sync_apart
+from study.api.syncing import WRITING, sync_apart
 from study.api.wording import in_terms_of_python
-from study.errors import OpenedTestSetError, UserError, warn_user
-from study.spec import DeclaredSpec
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from study.evaluation.comparison import Comparison
     from study.ledger.confirmation import ConfirmAnswer
     from study.ledger.recheck import Recheck
-    from study.model.evaluate import Evaluation
-    from study.model.final import Final
     from study.planning.record import Plan
 
 
-class StudyActions(StudyResults):
+class StudyActions(StudyModel):
     """The actions of a study. After an action that changes the study, its results are reread."""
-
-    _declared: DeclaredSpec
 
     @in_terms_of_python
     def plan(self, n_jobs: int | None = None) -> "Plan":
@@ -146,6 +138,7 @@ class StudyActions(StudyResults):
             line.end()
             self.refresh()
         if tracking:
+            line.said(WRITING)
             sync_apart(self.home, self.name, line.warned)
         return outcome
 
@@ -170,7 +163,7 @@ class StudyActions(StudyResults):
     @in_terms_of_python
     def recheck(
         self,
-        data: str | Path | None = None,
+        data: object = None,
         *,
         n_trials: int | None = None,
         top: int | None = None,
@@ -181,7 +174,8 @@ class StudyActions(StudyResults):
         """Check whether the best configuration is still the best on current or other data; return the result.
 
         Args:
-            data: path of another table; None rereads the study's own data.
+            data: another table, as for `Study`: a DataFrame, a pair (X, y) or a path. None rereads the study's own
+                data.
             n_trials: number of trials of the search on this data; None means a quarter of the study's.
             top: number of the best configurations to retrain; None uses the number in the spec.
             seeds: number of fresh seeds for each of them; None uses the number in the spec.
@@ -192,18 +186,25 @@ class StudyActions(StudyResults):
             UserError: no trial is complete, the study is running, or the data cannot be used.
             ValueError: a number is out of range.
         """
+        from study.api.other_table import other_table
         from study.evaluation.recheck import recheck
 
         _check(n_trials=(n_trials, 1), top=(top, 1), seeds=(seeds, 2))
-        if data is not None and not isinstance(data, str | Path):
-            raise UserError(f"data: must be the path of a table, got a {type(data).__name__}; write it to a file first")
         line = ProgressLine(quiet=not show_progress)
-        path = None if data is None else Path(data)
         jobs = _workers(n_jobs)
         try:
-            return recheck(
-                self._ran, self.name, data=path, trials=n_trials, top=top, seeds=seeds, jobs=jobs, said=line.said
-            )
+            with other_table(data, self._ran, self._declared.spec) as (table, options):
+                return recheck(
+                    self.home,
+                    self.name,
+                    data=table,
+                    options=options,
+                    trials=n_trials,
+                    top=top,
+                    seeds=seeds,
+                    jobs=jobs,
+                    said=line.said,
+                )
         finally:
             line.end()
             self.refresh()
@@ -218,83 +219,6 @@ class StudyActions(StudyResults):
         from study.report import write_report
 
         return write_report(self._ran, self.name, None if output is None else Path(output))
-
-    @in_terms_of_python
-    def finalize(
-        self, trial: int | str | None = None, *, with_dev: bool = False, again: bool = False, tracking: bool = True
-    ) -> "Final":
-        """Train the final model, evaluate it once on the test set, and return a record with .opening.value and more.
-
-        Args:
-            trial: number of the trial to retrain, "best", "confirmed" or "recommended"; None means the confirmed trial,
-                or the best if no trial is confirmed.
-            with_dev: whether to train on train and dev together.
-            again: whether to allow another test evaluation if there has already been one.
-            tracking: whether to write the model to MLflow.
-
-        Raises:
-            UserError: there is no such trial, the study is running, its data changed, or the test set has already been
-                opened.
-        """
-        from study.model.finalize import finalize
-
-        try:
-            final = finalize(self._ran, self.name, trial=trial, with_dev=with_dev, again=again)
-        except OpenedTestSetError as error:
-            raise OpenedTestSetError(error.what, "finalize(again=True)") from None
-        finally:
-            self.refresh()
-        if tracking:
-            sync_apart(self.home, self.name, ProgressLine(quiet=False).warned)
-        return final
-
-    @in_terms_of_python
-    def predict(self, table: object) -> "pd.DataFrame":
-        """Return the final model's prediction for each row of a table, with a probability for each class.
-
-        Args:
-            table: a DataFrame with the columns that the model was trained on, in any order; a matrix (m, n) if the
-                model was trained on a matrix; or the path of a .csv, .tsv or .parquet file.
-
-        Warns:
-            DataWarning: if cells do not fit their column, or for any other reason for which `study predict` warns about
-                a file.
-
-        Raises:
-            UserError: the study has not been finalized, a column is missing, or none of the cells of a column can be
-                read.
-        """
-        from study.data.frames import rows_of
-        from study.model.predict import predict_file, predict_table
-
-        if isinstance(table, str | Path):
-            made, notes = predict_file(self._ran, self.name, Path(table))
-            warn_user(notes)
-            return made
-        return predict_table(self._ran, self.name, rows_of(table))
-
-    @in_terms_of_python
-    def evaluate(self, table: object) -> "Evaluation":
-        """Evaluate the final model on new labeled rows; return a record with .value, .metrics, ….
-
-        `finalize` evaluates the model on the test set; this method is for rows that the study has never seen.
-
-        Args:
-            table: a DataFrame with the target and the columns that the model was trained on, or the path of a file.
-
-        Warns:
-            DataWarning: if cells do not fit their column.
-
-        Raises:
-            UserError: the study has not been finalized, a column is missing, or a label is not one of the classes.
-        """
-        from study.data.frames import rows_of
-        from study.model.evaluate import evaluate
-
-        rows = Path(table) if isinstance(table, str | Path) else rows_of(table)
-        found = evaluate(self._ran, self.name, rows)
-        warn_user(found.notes)
-        return found
 
 
 def _workers(n_jobs: int | None) -> int | None:

@@ -78,8 +78,8 @@ def style_axes(ax: "Axes", title: str, x: str, y: str, lined: tuple[bool, bool] 
     """
     colors = palette_of(ax)
     ax.set_title(title, loc="left", color=colors["text"], fontsize="medium")
-    ax.set_xlabel(shorten(x), color=colors["quiet"])
-    ax.set_ylabel(shorten(y), color=colors["quiet"])
+    ax.set_xlabel(x, color=colors["quiet"])
+    ax.set_ylabel(y, color=colors["quiet"])
     ax.tick_params(which="both", colors=colors["quiet"], length=0, labelsize="small")
     for side, spine in ax.spines.items():
         spine.set_visible(side in ("left", "bottom"))

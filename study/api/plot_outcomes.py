@@ -50,7 +50,7 @@ def draw_confirmation(summary: Summary, ax: "Axes | None") -> "Axes":
     set_y(ax, names)
     marked = "; *: recommended" if found.recommended is not None else ""
     title = f"Confirmed on {basis(found.seeds, found.m, found.part)}{marked}"
-    style_axes(ax, title, title_of(found.metric), "", lined=(True, False))
+    style_axes(ax, title, shorten(title_of(found.metric)), "", lined=(True, False))
     add_legend(ax, [dots.label for dots in reversed(series)])
     return ax
 
@@ -137,7 +137,8 @@ def draw_confusion(outcome: Outcome, name: str, ax: "Axes | None") -> "Axes":
     ax.set_yticks(range(0, K, step), labels=names)
     right = int(np.trace(counts))
     title = f"{outcome.trial}\n{outcome.examples}: {right:,} right, {int(counts.sum()) - right:,} wrong"
-    style_axes(ax, title, f"predicted {outcome.target}", f"true {outcome.target}", lined=(False, False))
+    target = shorten(outcome.target, 24)
+    style_axes(ax, title, f"predicted {target}", f"true {target}", lined=(False, False))
     for spine in ax.spines.values():
         spine.set_visible(False)
     ax.set_xticks(np.arange(K + 1) - 0.5, minor=True)

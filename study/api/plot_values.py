@@ -22,7 +22,7 @@ from study.api.axes_style import (
 from study.charts.scales import Choices, Numbers, Scale, robust
 from study.charts.setting_charts import place_trials, scale_of, searched, value_of
 from study.charts.trials import TrialFacts
-from study.charts.words import title_of
+from study.charts.words import shorten, title_of
 from study.errors import UserError, did_you_mean
 from study.ledger.results import TrialRow
 from study.search.importance import Importance
@@ -90,7 +90,7 @@ def _draw_slice(facts: TrialFacts, name: str, ax: "Axes") -> None:
     _dots(ax, best, x, y, places, name, strong=True, label=label)
     set_x(ax, x)
     set_y(ax, y)
-    style_axes(ax, "", name, f"dev {title_of(facts.summary.metric)}", lined=(isinstance(x, Numbers), True))
+    style_axes(ax, "", name, f"dev {shorten(title_of(facts.summary.metric))}", lined=(isinstance(x, Numbers), True))
 
 
 def _dots(
@@ -179,7 +179,10 @@ def draw_contour(facts: TrialFacts, x: str, y: str, ax: "Axes | None") -> "Axes"
     if main.any():
         ring = ax.scatter(plane.x[main], plane.y[main], s=130, zorder=4, label=_main_title(facts))
         ring.set(facecolor="none", edgecolor=colors["best"], linewidth=2)
-    metric, circled = f"dev {title_of(facts.summary.metric)}", f"; circled: trial {facts.main}" if main.any() else ""
+    metric, circled = (
+        f"dev {shorten(title_of(facts.summary.metric))}",
+        f"; circled: trial {facts.main}" if main.any() else "",
+    )
     title = f"{metric}, {counted(len(plane.rows), 'complete trial')}{circled}"
     style_axes(ax, title, x, y, lined=(False, False))
     bar = ax.figure.colorbar(dots, ax=ax, pad=0.02)

@@ -11,6 +11,8 @@ from study import exit_status
 from study.exit_status import ExitCode
 from study.ledger.home import Home
 
+WRITING = "writing to MLflow …"
+
 
 def sync_apart(home: Home, name: str, log: Callable[[str], None]) -> None:
     """Write runs that MLflow lacks from the ledger to MLflow; log the reason if that fails.

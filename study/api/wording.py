@@ -70,7 +70,9 @@ def in_python(message: str, table: Path | None) -> str:
             message = message.replace(written, "the table")
         for written in (str(table), table.name):
             message = message.replace(written, "data")
-    message = _OPTION.sub(lambda found: found[1].replace("-", "_"), message.removeprefix(f"{DECLARED}: "))
+    message = _OPTION.sub(
+        lambda found: found[1].replace("-", "_"), message.removeprefix(f"{DECLARED}: ").removeprefix("--data ")
+    )
     return _KEY.sub(lambda found: name_argument((found[1], found[2])) if found[2] else TABLE_OF[found[1]], message)
 
 

@@ -7,7 +7,7 @@ subfolder per table, so rerunning the command resumes after an interrupt.
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,6 +46,7 @@ def recheck(
     name: str,
     *,
     data: Path | None = None,
+    options: Mapping[str, object] | None = None,
     trials: int | None = None,
     top: int | None = None,
     seeds: int | None = None,
@@ -58,6 +59,7 @@ def recheck(
         home: the home of the study.
         name: name of the study.
         data: a file that replaces the study's source; None rereads the source.
+        options: keys of [data] for this file; None uses the study's.
         trials: number of trials of the search; None is a quarter of the study's, but at least twice the number of old
             configurations.
         top: number of the study's best configurations to retrain; None uses [confirm].
@@ -76,7 +78,11 @@ def recheck(
         if not old:
             raise UserError(f"study {name!r} has no complete trial to recheck; run it first")
         spec = _spec(
-            session.spec, summary.metric, data, trials or max(2 * len(old), session.spec.search.trials // SHARE)
+            session.spec,
+            summary.metric,
+            data,
+            options,
+            trials or max(2 * len(old), session.spec.search.trials // SHARE),
         )
         datasets = load_all(spec.data, session.base)
         seeds = seeds or usual.seeds
@@ -106,9 +112,9 @@ def _check_memory(objective: Objective, old: Sequence[TrialRow], seeds: int, job
     check_retraining(objective, configurations, seeds, jobs)
 
 
-def _spec(old: Spec, metric: str, data: Path | None, trials: int) -> Spec:
+def _spec(old: Spec, metric: str, data: Path | None, options: Mapping[str, object] | None, trials: int) -> Spec:
     """Return the spec of the search: that of the study with other data, fewer trials and no other limits."""
-    given = old.data.model_dump(exclude_unset=True)
+    given = dict(options or old.data.model_dump(exclude_unset=True))
     if data is not None:
         given["source"] = str(data.absolute())
     try:

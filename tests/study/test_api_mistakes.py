@@ -56,8 +56,12 @@ def test_a_finalized_study_answers_in_python(finalized: Path) -> None:
         study.finalize()
     with pytest.raises(UserError, match="the table has no rows to predict"):
         study.predict(FRAME.head(0))
-    with pytest.raises(UserError, match="data: must be the path of a table, got a DataFrame"):
-        study.recheck(FRAME)  # type: ignore[arg-type]
+    before = set((finalized / "home").rglob("*"))
+    with pytest.raises(UserError, match="target: column 'kind' not found"):
+        study.recheck(FRAME)
+    with pytest.raises(UserError, match="data: "):
+        study.recheck(FRAME.assign(kind="same"))
+    assert not {path for path in set((finalized / "home").rglob("*")) - before if path.is_file()}
 
 
 def test_numbers_given_to_a_classifier_are_noticed() -> None:

@@ -94,6 +94,25 @@ def test_curves_are_those_of_the_trials(flower: Study) -> None:
     assert legend.x0 >= box.x1  # beside the data
 
 
+def check_texts(axes: Any) -> None:
+    """Check that no text of a figure is cut, by itself or by the page."""
+    figure = np.ravel(axes)[0].get_figure(root=True)
+    figure.canvas.draw()
+    page = figure.bbox.padded(1)
+    for text in figure.findobj(lambda each: isinstance(each, mpl.text.Text) and each.get_visible()):
+        box = text.get_window_extent()
+        if text.get_text().strip() and text.get_in_layout() and box.width and text.axes is not None:
+            assert "…" not in text.get_text()
+            assert page.x0 <= box.x0 <= box.x1 <= page.x1, text.get_text()
+            assert page.y0 <= box.y0 <= box.y1 <= page.y1, text.get_text()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("plot", ["curves", "slice", "contour", "parallel_coordinates", "importance", "confusion"])
+def test_no_text_is_cut_at_the_usual_size(plot: str, flower: Study) -> None:
+    check_texts(getattr(flower, f"plot_{plot}")())
+
+
 def test_a_slice_has_the_values_of_the_trials_on_an_axis_like_the_space(flower: Study) -> None:
     ax = flower.plot_slice("learning_rate")
     rows = [row for row in flower.summary.trials if row.state == "complete"]
@@ -175,6 +194,7 @@ def test_the_confirmation_is_drawn_with_intervals_and_seeds(tmp_path: Path) -> N
     home = run_for_report(spec_with("trials = 3"), tmp_path, confirm=confirmation(0, 1))
     study = Study.load("small", home.path)
     ax = study.plot_confirmation()
+    check_texts(ax)
     assert [label.get_text() for label in ax.get_yticklabels()] == ["trial 1 *", "trial 0"]
     assert points(ax, "confirmed: trial 0").tolist() == [[0.8765, 1]]
     assert points(ax, "one seed").shape == (6, 2)
@@ -186,6 +206,7 @@ def test_the_confirmation_is_drawn_with_intervals_and_seeds(tmp_path: Path) -> N
 
 def test_residuals_are_in_the_unit_of_the_target(prices: Study) -> None:
     ax = prices.plot_residuals()
+    check_texts(ax)
     best = prices.best_trial
     assert best is not None
     dots = points(ax, "an example")

@@ -179,3 +179,20 @@ def test_distributions_of_optuna_are_answered_with_the_range_that_they_are(frame
     with pytest.raises(UserError, match='pruner: must be a name, got MedianPruner; use "median"'):
         Study(frame, "kind", home=tmp_path, pruner=pruners.MedianPruner())  # type: ignore[arg-type]
     assert Study(frame, "kind", home=tmp_path, space={"learning_rate": Float(1e-4, 0.1, log=True)})
+
+
+@pytest.mark.slow
+def test_a_recheck_takes_a_table_in_memory_as_it_takes_its_file(frame: pd.DataFrame, tmp_path: Path) -> None:
+    table = frame.assign(grade=pd.Categorical(np.where(frame["a"] > 1, 1, 2)))
+    study = Study(table, "kind", name="one", home=tmp_path / "home", **QUICK)
+    study.run(n_jobs=1, tracking=False, show_progress=False)
+    other = table.assign(a=table["b"], b=table["a"])
+    other.to_csv(tmp_path / "other.csv", index=False)
+    few: dict[str, Any] = {"n_trials": 2, "top": 1, "seeds": 2, "n_jobs": 1, "show_progress": False}
+    found = study.recheck(other, **few)
+    assert not found.same_data
+    expected = study.recheck(tmp_path / "other.csv", **few)
+    assert [each.value for each in found.candidates] == [each.value for each in expected.candidates]
+    assert study.recheck(table, **few).same_data
+    pair = other.drop(columns="kind"), other["kind"]
+    assert [each.value for each in study.recheck(pair, **few).candidates] == [each.value for each in found.candidates]
