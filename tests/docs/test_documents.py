@@ -9,7 +9,6 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
-from zipfile import ZipFile
 
 import pytest
 import typer
@@ -175,26 +174,6 @@ def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "train_stack" in (tmp_path / "site/engine.html").read_text(encoding="utf-8")
-
-
-@pytest.fixture
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The package as its wheel has it, unpacked where nothing of the repository is near."""
-    folder = tmp_path_factory.mktemp("wheel")
-    source = folder / "source"
-    for name in ("engine", "study"):
-        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, source)
-    # With the setuptools that is installed, where there is one; it is downloaded otherwise.
-    isolation = ["--no-build-isolation"] if find_spec("setuptools") else []
-    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
-    command = [*pip, "wheel", "--no-deps", *isolation, "--wheel-dir", str(folder), str(source)]
-    subprocess.run(command, check=True, timeout=200)
-    (built,) = folder.glob("*.whl")
-    with ZipFile(built) as archive:
-        archive.extractall(folder / "site")
-    return folder / "site"
 
 
 def _without_figures(text: str) -> str:

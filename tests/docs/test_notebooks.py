@@ -29,10 +29,11 @@ def find_problem(output: Output) -> str:
 @pytest.mark.long
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning", "ignore::RuntimeWarning")
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_notebook_runs_without_an_error_or_a_warning(notebook: Path, tmp_path: Path) -> None:
+def test_a_notebook_runs_without_an_error_or_a_warning(notebook: Path, wheel: Path, tmp_path: Path) -> None:
     pytest.importorskip("ipykernel")
     pytest.importorskip("jupyter_client")
-    with start_kernel(tmp_path) as kernel:
+    with start_kernel(tmp_path, wheel) as kernel:
+        assert kernel.run("import study; print(study.__file__)").stdout.startswith(str(wheel))
         for cell in read_cells(notebook, "code"):
             problem = find_problem(kernel.run("".join(cell["source"])))
             assert not problem, f"{notebook.name}, cell {cell['id']}: {problem}"

@@ -1,7 +1,8 @@
-"""Python in the documents runs as it stands: as a script, in an empty folder, as a reader would run it."""
+"""Python in the documents runs unchanged: as a script, in an empty folder, from the wheel, as a reader would run it."""
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,41 +13,50 @@ from support.shell import DOCUMENTS, ROOT
 from support.stores import give_store
 from support.waiting import LIMIT
 
+RunPage = Callable[..., str]
+OF_WHEEL = "import sys; print(next(sys.modules[name].__file__ for name in ('engine', 'study') if name in sys.modules))"
 ELSEWHERE = {"tracking.md"}  # of the tutorial's study; test_documents.py runs it after the tutorial
 
 
-def run_page(page: str, folder: Path, also: str = "", number: int = 0, **variables: str) -> str:
-    """Run a block of a page in a folder of its own, then a line more; return what it prints."""
-    block = python_blocks(ROOT / page)[number]
-    script = folder / "snippet.py"
-    script.write_text(f"{block}{also}\n", encoding="utf-8")
-    command = [sys.executable, script.name]
-    known = environment() | variables
-    done = subprocess.run(
-        command, cwd=folder, env=known, capture_output=True, text=True, timeout=2 * LIMIT, check=False
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    return done.stdout
+@pytest.fixture
+def run_page(wheel: Path, tmp_path: Path) -> RunPage:
+    """Run a block of a page in the test's folder, then another line; return its output."""
+
+    def run(page: str, also: str = "", number: int = 0, **variables: str) -> str:
+        script = tmp_path / "snippet.py"
+        script.write_text(f"{python_blocks(ROOT / page)[number]}{also}\n{OF_WHEEL}\n", encoding="utf-8")
+        command, known = [sys.executable, script.name], environment() | {"PYTHONPATH": str(wheel)} | variables
+        done = subprocess.run(
+            command, cwd=tmp_path, env=known, capture_output=True, text=True, timeout=2 * LIMIT, check=False
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        *lines, place = done.stdout.splitlines(keepends=True)
+        assert place.startswith(str(wheel))
+        return "".join(lines)
+
+    return run
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("page", "number"), [("README.md", 1), ("docs/engine.md", 0)])
-def test_the_network_learns_what_it_is_shown(page: str, number: int, tmp_path: Path) -> None:
-    assert float(run_page(page, tmp_path, "print(accuracy)", number)) > 0.9
+def test_the_network_learns_what_it_is_shown(page: str, number: int, run_page: RunPage) -> None:
+    assert float(run_page(page, "print(accuracy)", number)) > 0.9
 
 
 @pytest.mark.documents
-def test_the_five_lines_of_the_readme_find_a_configuration(tmp_path: Path, empty_store: Path) -> None:
+def test_the_five_lines_of_the_readme_find_a_configuration(
+    run_page: RunPage, tmp_path: Path, empty_store: Path
+) -> None:
     give_store(empty_store, tmp_path / "mlruns")
-    said = run_page("README.md", tmp_path, "print(len(study.trials), study.best_value > 0.9)")
+    said = run_page("README.md", "print(len(study.trials), study.best_value > 0.9)")
     assert said.splitlines()[-1] == "20 True"
 
 
 @pytest.mark.documents
 @pytest.mark.long
-def test_a_study_is_run_confirmed_and_finalized(tmp_path: Path, empty_store: Path) -> None:
+def test_a_study_is_run_confirmed_and_finalized(run_page: RunPage, tmp_path: Path, empty_store: Path) -> None:
     give_store(empty_store, tmp_path / "mlruns")
-    said = run_page("docs/python.md", tmp_path, "print(type(model).__name__, final.opening.value > 0.8)")
+    said = run_page("docs/python.md", "print(type(model).__name__, final.opening.value > 0.8)")
     assert said.splitlines()[-1] == "Pipeline True"
 
 
@@ -59,15 +69,15 @@ def test_a_study_is_run_confirmed_and_finalized(tmp_path: Path, empty_store: Pat
         (3, "print(final.opening.value > 0.8)"),
     ],
 )
-def test_estimators_are_fitted_and_keep_no_file(number: int, also: str, tmp_path: Path) -> None:
-    assert run_page("docs/python.md", tmp_path, also, number).splitlines()[-1] == "True"
+def test_estimators_are_fitted_and_keep_no_file(number: int, also: str, run_page: RunPage, tmp_path: Path) -> None:
+    assert run_page("docs/python.md", also, number).splitlines()[-1] == "True"
     assert [path.name for path in tmp_path.iterdir()] == ["snippet.py"]
 
 
 @pytest.mark.slow
-def test_a_study_is_submitted_to_a_service(tmp_path: Path) -> None:
+def test_a_study_is_submitted_to_a_service(run_page: RunPage, tmp_path: Path) -> None:
     with answering(settings_for(tmp_path)) as port:
-        said = run_page("docs/service.md", tmp_path, STUDY_SERVER=f"http://127.0.0.1:{port}")
+        said = run_page("docs/service.md", STUDY_SERVER=f"http://127.0.0.1:{port}")
     assert said == "queued\n"
 
 

@@ -101,7 +101,7 @@ def check_texts(axes: Any) -> None:
     page = figure.bbox.padded(1)
     for text in figure.findobj(lambda each: isinstance(each, mpl.text.Text) and each.get_visible()):
         box = text.get_window_extent()
-        if text.get_text().strip() and text.get_in_layout() and box.width and text.axes is not None:
+        if text.get_text().strip() and text.get_in_layout() and box.width:
             assert "…" not in text.get_text()
             assert page.x0 <= box.x0 <= box.x1 <= page.x1, text.get_text()
             assert page.y0 <= box.y0 <= box.y1 <= page.y1, text.get_text()

@@ -63,11 +63,11 @@ class Kernel:
 
 
 @contextmanager
-def start_kernel(folder: Path) -> Iterator[Kernel]:
-    """Start a kernel in a folder, and end it with the block."""
+def start_kernel(folder: Path, packages: Path = ROOT) -> Iterator[Kernel]:
+    """Start a kernel in a folder, which imports the packages of another, and end it with the block."""
     from jupyter_client.manager import start_new_kernel
 
-    variables = environment() | {"PYTHONPATH": str(ROOT), "IPYTHONDIR": str(folder / "ipython")}
+    variables = environment() | {"PYTHONPATH": str(packages), "IPYTHONDIR": str(folder / "ipython")}
     manager, client = start_new_kernel(kernel_name="python3", cwd=str(folder), env=variables, startup_timeout=LIMIT)
     try:
         yield Kernel(manager, client)
