@@ -109,11 +109,13 @@ class StudyEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships
         return self
 
     def _study(self, table: pd.DataFrame, names: Mapping[str, str], task: str, home: Path) -> Study:
+        from study.api.own_transform import transform_name
+
         arguments = Arguments(
             name=self.name,
             space=self.space,
             metric=self.metric,
-            transform=self.transformer,
+            transform=transform_name(self.transformer),
             n_trials=self.n_trials,
             sampler=self.sampler,
             pruner=self.pruner,

@@ -293,5 +293,5 @@ def test_a_class_that_is_moved_to_a_module_keeps_its_name(monkeypatch: pytest.Mo
 def test_what_python_gives_instead_of_a_transformer_is_answered(
     given: Any, message: str | None, frame: pd.DataFrame, tmp_path: Path
 ) -> None:
-    with pytest.raises(UserError, match=message or r"\[data\] transform: .* failed on train \("):
+    with pytest.raises(UserError, match=message or r"transform: .* failed on train \("):
         Study(frame, "y", transform=given, home=tmp_path, **FAST)
