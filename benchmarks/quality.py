@@ -3,9 +3,9 @@
     python benchmarks/quality.py [--data digits …] [--systems study …] [--seeds 5] [--seconds 60] [--json FILE]
 
 A quarter of the rows is the test set, drawn again for each seed. A system gets the other rows, and its accuracy on the
-test set is measured once. `study` runs the spec that `study init` drafts with a timeout, then `study finalize
---with-dev`. Results that are already in FILE are not measured again, so the whole benchmark (2 hours 40 minutes) can be
-run in parts. All systems on one data set and seed, which are compared with each other, run one after another.
+test set is measured once. `study` runs the spec that `study init` drafts with a timeout, then `study finalize`. Results
+that are already in FILE are not measured again, so the whole benchmark (2 hours 40 minutes) can be run in parts. All
+systems on one data set and seed, which are compared with each other, run one after another.
 """
 
 import argparse
@@ -110,7 +110,7 @@ def ours(folder: Path, seconds: float, seed: int) -> float:
     spec = re.sub(r"(?m)^trials = \d+", "trials = 100000", spec)
     (folder / "train.toml").write_text(spec)
     call([*command, "run", "train.toml", "--home", "kept", "--jobs", "2", "--timeout", str(seconds - FINISH)], folder)
-    said = call([*command, "finalize", "train", "--with-dev", "--home", "kept", "--json"], folder)
+    said = call([*command, "finalize", "train", "--home", "kept", "--json"], folder)
     return float(json.loads(said)["opening"]["metrics"]["accuracy"])
 
 

@@ -34,6 +34,8 @@ TABLES = {
     "search": "`[search]` defines the budget and the method. See [How the search works](search.md).",
     "confirm": "`[confirm]` makes `study run` retrain the best configurations on fresh seeds after the search. Without "
     "it, only `study confirm` does. See [Comparison](comparison.md).",
+    "final": "`[final]` defines the model that `study finalize` trains. The search does not depend on it, so it can be "
+    "changed at any time; `study run` records the change. See [Comparison](comparison.md#an-average-of-networks).",
 }
 
 
@@ -60,6 +62,7 @@ def spec_page() -> str:
     own = {key: each for key, each in schema["properties"].items() if key not in TABLES}
     page = head + _keys(own, schema.get("required", []), models)
     names = {"data": "DataSpec", "space": "SpaceSpec", "search": "SearchSpec", "confirm": "ConfirmSpec"}
+    names["final"] = "FinalSpec"
     for table, says in TABLES.items():
         model = models[names[table]]
         page += f"\n## {table}\n\n{says}\n\n{_keys(model['properties'], model.get('required', []), models)}"

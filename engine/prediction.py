@@ -1,5 +1,7 @@
 """A single forward pass, for predictions and for the cost on other data than the training set."""
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -34,6 +36,40 @@ def predict(architecture: Architecture, parameters: Parameters, X: ArrayLike) ->
     Z = output_Z(architecture, parameters, check_X(X, architecture.n_x))
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         return architecture.output.activate(Z)
+
+
+TILE = 256  # columns; the outputs of a layer of 64 units are 128 KB in float64, which stay in the cache
+
+
+def predict_each(architecture: Architecture, rows: Array, X: ArrayLike) -> Iterator[Array]:
+    """Yield A[L] of each of several networks, (n_y, m), in float64.
+
+    Columns are computed in tiles of a fixed width, the last one filled up with zeros. BLAS sums in an order that
+    depends on the number of columns, so otherwise the outputs of an example would depend on the examples beside it.
+
+    Args:
+        architecture: the architecture of all networks.
+        rows: (R, P), the parameters of a network in each row.
+        X: (n_x, m), columns are examples.
+
+    Raises:
+        ShapeError, DataError: if X or the parameters do not match the architecture.
+    """
+    X = check_X(X, architecture.n_x)
+    m = X.shape[1]
+    tiles = np.zeros((-(-m // TILE), architecture.n_x, TILE))
+    for place, tile in enumerate(tiles):
+        part = X[:, place * TILE : (place + 1) * TILE]
+        tile[:, : part.shape[1]] = part
+    for vector in rows:
+        parameters = Parameters(architecture.layer_sizes, vector.astype(np.float64))
+        A = np.empty((architecture.n_y, len(tiles) * TILE))
+        for place, tile in enumerate(tiles):
+            with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+                A[:, place * TILE : (place + 1) * TILE] = architecture.output.activate(
+                    output_Z(architecture, parameters, tile)
+                )
+        yield A[:, :m]
 
 
 def cost(architecture: Architecture, parameters: Parameters, X: ArrayLike, Y: ArrayLike) -> float:

@@ -217,10 +217,22 @@ def _allocate_hidden(stack: NetworkStack, m: int, *, merged: bool, dropout: bool
     return hidden
 
 
+def shares_first_product(layer_sizes: Sequence[int], columns: int) -> bool:
+    """Return True if the first layers of a stack are one product, as they share X and it is large enough.
+
+    The last bits of a replica then depend on the size of its stack; otherwise they are those of the network alone.
+
+    Args:
+        layer_sizes: (n[0], …, n[L]).
+        columns: number of examples in a pass.
+    """
+    return layer_sizes[1] * (layer_sizes[0] + 1) * columns >= MERGED_FROM
+
+
 def _merges_first_layer(stack: NetworkStack, inputs: Array) -> bool:
-    """Return True if the first layers of all replicas are one product: they share X, and it is large enough."""
-    n_1 = stack.architecture.layer_sizes[1]
-    return stack.layout.replicas is not None and inputs.ndim == 2 and n_1 * inputs.size >= MERGED_FROM
+    if stack.layout.replicas is None or inputs.ndim != 2:
+        return False
+    return shares_first_product(stack.architecture.layer_sizes, inputs.shape[-1])
 
 
 def _product_with_transpose(W: Array, dZ: Array, out: Array) -> Callable[[], object]:

@@ -4,6 +4,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from study.api.counts import check_counts, workers_of
 from study.api.deprecation import renamed
 from study.api.model_actions import StudyModel
 from study.api.progress_line import ProgressLine
@@ -33,7 +34,7 @@ class StudyActions(StudyModel):
         """
         from study.planning.plan import make_plan
 
-        return make_plan(self._declared, _workers(n_jobs))
+        return make_plan(self._declared, workers_of(n_jobs))
 
     @renamed(jobs="n_jobs", trials="n_trials", quiet="not show_progress")
     @in_terms_of_python
@@ -71,9 +72,9 @@ class StudyActions(StudyModel):
         from study.tracking.experiment import find_active
         from study.tracking.exporter import make_exporter
 
-        _check(n_trials=(n_trials, 1), timeout=(timeout, 0))
+        check_counts(n_trials=(n_trials, 1), timeout=(timeout, 0))
         line = ProgressLine(quiet=not show_progress)
-        workers = Workers.of(self._declared.spec.search, _workers(n_jobs))
+        workers = Workers.of(self._declared.spec.search, workers_of(n_jobs))
         active, note = find_active(self.home) if tracking else (None, "")
         if note:
             line.said(note)
@@ -127,9 +128,9 @@ class StudyActions(StudyModel):
         """
         from study.evaluation.confirm import confirm
 
-        _check(top=(top, 1), seeds=(seeds, 2))
+        check_counts(top=(top, 1), seeds=(seeds, 2))
         line = ProgressLine(quiet=not show_progress)
-        jobs = _workers(n_jobs)
+        jobs = workers_of(n_jobs)
         try:
             outcome = confirm(
                 self._ran, self.name, top=top, seeds=seeds, jobs=jobs, said=line.said, progress=line.confirming
@@ -189,9 +190,9 @@ class StudyActions(StudyModel):
         from study.api.other_table import other_table
         from study.evaluation.recheck import recheck
 
-        _check(n_trials=(n_trials, 1), top=(top, 1), seeds=(seeds, 2))
+        check_counts(n_trials=(n_trials, 1), top=(top, 1), seeds=(seeds, 2))
         line = ProgressLine(quiet=not show_progress)
-        jobs = _workers(n_jobs)
+        jobs = workers_of(n_jobs)
         try:
             with other_table(data, self._ran, self._declared.spec) as (table, options):
                 return recheck(
@@ -219,22 +220,3 @@ class StudyActions(StudyModel):
         from study.report import write_report
 
         return write_report(self._ran, self.name, None if output is None else Path(output))
-
-
-def _workers(n_jobs: int | None) -> int | None:
-    """Return the number of worker processes; None means one per core, unless joblib is configured otherwise."""
-    if n_jobs == -1:
-        return None
-    if n_jobs is not None and n_jobs < 1:
-        raise ValueError(f"n_jobs must be at least 1, got {n_jobs!r}; -1 means one per core")
-    _check(n_jobs=(n_jobs, 1))
-    return n_jobs
-
-
-def _check(**given: tuple[float | None, int]) -> None:
-    """Raise ValueError for a number that is below its minimum, or for a count that is not whole; None is allowed."""
-    for name, (value, least) in given.items():
-        if value is not None and value < least:
-            raise ValueError(f"{name} must be at least {least}, got {value!r}")
-        if value is not None and name != "timeout" and value != int(value):
-            raise ValueError(f"{name} must be a whole number, got {value!r}")

@@ -50,6 +50,7 @@ class Arguments:
     search: Mapping[str, object] | None = None
     confirm: Mapping[str, int] | Literal[False] | None = None
     own_name: bool = False  # whether a digest of the table and the spec follows the name
+    final: Mapping[str, object] | None = None
 
     def table(self, name: str) -> dict[str, Any]:
         """Return the keys of one table of the spec that the arguments set.
@@ -167,6 +168,8 @@ def _declare_source(
         del tables["confirm"]
     else:
         tables["confirm"] = tables["confirm"] | arguments.table("confirm")
+    if final := arguments.table("final"):
+        tables["final"] = final
     spec = check_spec(tables, DECLARED)
     if arguments.own_name:
         tables["name"] = f"{tables['name']}-{digest_identity(spec)}"

@@ -33,7 +33,7 @@ LEAST_ROWS = 10
 
 
 class StudyEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
-    """An estimator that runs a study on the rows passed to `fit`, and trains the selected network on all of them."""
+    """An estimator that runs a study on the rows passed to `fit`, and trains the final model on all of them."""
 
     # `fit` accepts weights and groups as **params, like scikit-learn's searches. Rows are split at random, so a row of
     # weight 2 differs from two rows, which scikit-learn does not allow for a parameter named sample_weight.
@@ -51,6 +51,7 @@ class StudyEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships
         dev_size: float = 0.25,
         folds: int | None = None,
         confirm: bool | Mapping[str, int] = True,
+        n_networks: int = 10,
         timeout: float | None = None,
         n_jobs: int | None = None,
         random_state: int | np.random.RandomState | None = None,
@@ -68,6 +69,7 @@ class StudyEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships
         self.dev_size = dev_size
         self.folds = folds
         self.confirm = confirm
+        self.n_networks = n_networks
         self.timeout = timeout
         self.n_jobs = n_jobs
         self.random_state = random_state
@@ -91,7 +93,7 @@ class StudyEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships
         return frame[counts], targets[counts], {role: values[counts] for role, values in columns.items()}
 
     def _fit(self, frame: pd.DataFrame, targets: Array, columns: Mapping[str, Array], task: str) -> Self:
-        """Run a study on rows and targets (m,), and train the final network on all of them."""
+        """Run a study on rows and targets (m,), and train the final model on all of them."""
         if self.n_jobs == 0:
             raise ValueError("n_jobs must be at least 1, or -1 for one per core, got 0")
         if self.tracking and self.home is None:
@@ -127,13 +129,18 @@ class StudyEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships
             data_options={"task": task},
             confirm=False if self.confirm is False else None if self.confirm is True else dict(self.confirm),
             own_name=True,
+            final={"networks": self.n_networks},
         )
         place = Home.at(str(home))
         return Study.of_declared(declare(table, names["target"], arguments, place), place)
 
+    @property
+    def _jobs(self) -> int:
+        """The number of worker processes; -1 means one per core."""
+        return -1 if self.n_jobs == -1 else joblib.effective_n_jobs(self.n_jobs)
+
     def _run(self, study: Study) -> None:
-        jobs = -1 if self.n_jobs == -1 else joblib.effective_n_jobs(self.n_jobs)
-        study.run(n_jobs=jobs, timeout=self.timeout, show_progress=self.show_progress, tracking=self.tracking)
+        study.run(n_jobs=self._jobs, timeout=self.timeout, show_progress=self.show_progress, tracking=self.tracking)
 
     def _take_results(self, study: Study) -> None:
         """Store the results, and train the selected configuration on all rows."""
@@ -143,7 +150,8 @@ class StudyEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships
             raise UserError(
                 f"no trial is complete ({'; '.join(sorted(reasons)[:2])}); increase n_trials or widen space"
             )
-        self.model_: Pipeline = train_model(study.home, study.name, chosen)
+        jobs = None if self._jobs == -1 else self._jobs
+        self.model_: Pipeline = train_model(study.home, study.name, chosen, jobs)
         self.trials_: tuple[TrialRow, ...] = tuple(study.trials)
         self.confirmation_: Confirmation | None = study.summary.confirm
         row = study.trials[chosen]

@@ -16,10 +16,10 @@ LEAST_OF_A_CLASS = 2  # rows: one for train and one for dev
 class StudyClassifier(ClassifierMixin, StudyEstimator):  # type: ignore[misc]
     """A classifier whose `fit` is a whole study of a dense network.
 
-    `fit` drafts a space for the table, searches it, retrains the best configurations on fresh seeds, and trains the
-    selected one on all rows. The search is configured as for `Study`. The rows passed to `fit` are divided into train
-    and dev only, so evaluate the estimator on other rows; `cross_val_score` does so, which amounts to nested
-    cross-validation.
+    `fit` drafts a space for the table, searches it, retrains the best configurations on fresh seeds, and trains several
+    networks of the selected one on all rows, whose predictions are averaged. The search is configured as for `Study`.
+    The rows passed to `fit` are divided into train and dev only, so evaluate the estimator on other rows;
+    `cross_val_score` does so, which amounts to nested cross-validation.
 
     X may be a DataFrame with columns of any kind (numbers, text, categories, Boolean values, dates) and missing cells,
     or an array of numbers, in which NaN is a missing value.
@@ -38,6 +38,7 @@ class StudyClassifier(ClassifierMixin, StudyEstimator):  # type: ignore[misc]
             otherwise no folds.
         confirm: whether to retrain the best configurations on fresh seeds and select among them. A dict sets the number
             of configurations ("top") and of seeds ("seeds").
+        n_networks: number of networks of the selected configuration that are averaged; 1 gives a single network.
         timeout: seconds after which the search stops at the end of a round.
         n_jobs: number of worker processes; -1 means one per core. None means 1 unless in a `joblib.parallel_config`
             block.
@@ -74,7 +75,7 @@ class StudyClassifier(ClassifierMixin, StudyEstimator):  # type: ignore[misc]
     """
 
     def fit(self, X: object, y: ArrayLike, **params: ArrayLike | None) -> Self:
-        """Run a study on rows X and labels y, and train the selected network on all of them.
+        """Run a study on rows X and labels y, and train the final model on all of them.
 
         Args:
             X: (m, n), a DataFrame or an array of numbers.
@@ -118,10 +119,10 @@ class StudyClassifier(ClassifierMixin, StudyEstimator):  # type: ignore[misc]
 class StudyRegressor(RegressorMixin, StudyEstimator):  # type: ignore[misc]
     """A regressor whose `fit` is a whole study of a dense network.
 
-    `fit` drafts a space for the table, searches it, retrains the best configurations on fresh seeds, and trains the
-    selected one on all rows. The search is configured as for `Study`. The rows passed to `fit` are divided into train
-    and dev only, so evaluate the estimator on other rows; `cross_val_score` does so, which amounts to nested
-    cross-validation.
+    `fit` drafts a space for the table, searches it, retrains the best configurations on fresh seeds, and trains several
+    networks of the selected one on all rows, whose predictions are averaged. The search is configured as for `Study`.
+    The rows passed to `fit` are divided into train and dev only, so evaluate the estimator on other rows;
+    `cross_val_score` does so, which amounts to nested cross-validation.
 
     X may be a DataFrame with columns of any kind (numbers, text, categories, Boolean values, dates) and missing cells,
     or an array of numbers, in which NaN is a missing value.
@@ -139,6 +140,7 @@ class StudyRegressor(RegressorMixin, StudyEstimator):  # type: ignore[misc]
             otherwise no folds.
         confirm: whether to retrain the best configurations on fresh seeds and select among them. A dict sets the number
             of configurations ("top") and of seeds ("seeds").
+        n_networks: number of networks of the selected configuration that are averaged; 1 gives a single network.
         timeout: seconds after which the search stops at the end of a round.
         n_jobs: number of worker processes; -1 means one per core. None means 1 unless in a `joblib.parallel_config`
             block.
@@ -174,7 +176,7 @@ class StudyRegressor(RegressorMixin, StudyEstimator):  # type: ignore[misc]
     """
 
     def fit(self, X: object, y: ArrayLike, **params: ArrayLike | None) -> Self:
-        """Run a study on rows X and targets y, and train the selected network on all of them.
+        """Run a study on rows X and targets y, and train the final model on all of them.
 
         Args:
             X: (m, n), a DataFrame or an array of numbers.

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from study.api.counts import check_counts, workers_of
+from study.api.deprecation import warn_of_name
 from study.api.progress_line import ProgressLine
 from study.api.results import StudyResults
 from study.api.syncing import WRITING, sync_apart
@@ -24,17 +26,25 @@ class StudyModel(StudyResults):
         self,
         trial: int | str | None = None,
         *,
-        with_dev: bool = False,
+        train_only: bool = False,
+        n_networks: int | None = None,
+        n_jobs: int | None = None,
+        with_dev: bool | None = None,
         again: bool = False,
         tracking: bool = True,
         show_progress: bool = True,
     ) -> "Final":
         """Train the final model, evaluate it once on the test set, and return a record with .opening.value and more.
 
+        The final model is the average of several networks with the configuration of a trial; see `[final]` in the spec.
+
         Args:
             trial: number of the trial to retrain, "best", "confirmed" or "recommended"; None means the confirmed trial,
                 or the best if no trial is confirmed.
-            with_dev: whether to train on train and dev together.
+            train_only: whether to train on train only, instead of train and dev together.
+            n_networks: number of networks to average; None means the number in the spec.
+            n_jobs: number of worker processes, as in `run`. The model does not depend on it.
+            with_dev: deprecated; it has no effect.
             again: whether to allow another test evaluation if there has already been one.
             tracking: whether to write the model to MLflow.
             show_progress: whether to show the progress.
@@ -42,13 +52,20 @@ class StudyModel(StudyResults):
         Raises:
             UserError: there is no such trial, the study is running, its data changed, or the test set has already been
                 opened.
+            ValueError: n_networks or n_jobs is out of range.
         """
         from study.model.finalize import finalize
 
+        check_counts(n_networks=(n_networks, 1))
+        if with_dev is not None:
+            warn_of_name("with_dev=, which has no effect,", "train_only=True to train on train only", stacklevel=4)
+        jobs = workers_of(n_jobs)
         line = ProgressLine(quiet=not show_progress)
         line.said("training the final model …")
         try:
-            final = finalize(self._ran, self.name, trial=trial, with_dev=with_dev, again=again)
+            final = finalize(
+                self._ran, self.name, trial=trial, train_only=train_only, networks=n_networks, jobs=jobs, again=again
+            )
         except OpenedTestSetError as error:
             raise OpenedTestSetError(error.what, "finalize(again=True)") from None
         finally:

@@ -57,6 +57,7 @@ class Study(StudyActions, StudyPlots):
         data_options: other keys of `[data]`, such as `{"drop": ["id"]}`.
         search: other keys of `[search]`, such as `{"in_flight": 16}`.
         confirm: keys of `[confirm]`, such as `{"top": 3, "seeds": 20}`; False turns confirmation off.
+        final: keys of `[final]`, such as `{"networks": 1}`. By default, the final model averages 10 networks.
 
     Attributes:
         name: name of the study.
@@ -103,6 +104,7 @@ class Study(StudyActions, StudyPlots):
         data_options: Mapping[str, object] | None = None,
         search: Mapping[str, object] | None = None,
         confirm: Mapping[str, int] | Literal[False] | None = None,
+        final: Mapping[str, object] | None = None,
     ) -> None:
         from study.api.declaration import Arguments, declare
         from study.api.own_transform import transform_name
@@ -125,6 +127,7 @@ class Study(StudyActions, StudyPlots):
             data_options=data_options,
             search=search,
             confirm=confirm,
+            final=final,
         )
         self.home = _home(home, storage)
         self._declared = declare(data, target, arguments, self.home)

@@ -75,18 +75,18 @@ class SyncView:
 
 
 class ConfirmBar:
-    """Show a bar in a terminal while the best trials are retrained, from the first `update` until `stop`."""
+    """Show a bar in a terminal while trials are retrained, from the first `update` until `stop`."""
 
-    def __init__(self, console: Console | None = None, *, quiet: bool = False) -> None:
+    def __init__(self, console: Console | None = None, *, title: str = "confirming", quiet: bool = False) -> None:
         console = console or make_console()
-        columns = (TextColumn("confirming"), BarColumn(), TaskProgressColumn(), TimeColumn())
+        columns = (TextColumn(title), BarColumn(), TaskProgressColumn(), TimeColumn())
         self._bar = Progress(*columns, console=console, disable=quiet or not console.is_terminal, transient=True)
         self._task: TaskID | None = None
 
     def update(self, share: float) -> None:
         """Show the share of the work that is done, from 0 to 1."""
         if self._task is None:
-            self._task = self._bar.add_task("confirming", total=1.0)
+            self._task = self._bar.add_task("", total=1.0)
             self._bar.start()
         self._bar.update(self._task, completed=share)
 

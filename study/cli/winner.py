@@ -106,25 +106,47 @@ def finalize(
             metavar="TRIAL", help=f"Trial to finalize: {TRIAL_NAMES} (default: the confirmed trial, or else the best)."
         ),
     ] = None,
-    with_dev: Annotated[bool, typer.Option("--with-dev", help="Train on the train and dev sets together.")] = False,
+    train_only: Annotated[
+        bool, typer.Option("--train-only", help="Train on the train set only (default: on train and dev together).")
+    ] = False,
+    networks: Annotated[
+        int | None,
+        typer.Option(min=1, max=1000, help="Number of networks to average (default: from the spec, or else 10)."),
+    ] = None,
+    jobs: JobsOption = None,
+    with_dev: Annotated[
+        bool, typer.Option("--with-dev", help="Deprecated: train and dev are used together unless --train-only is set.")
+    ] = False,
     again: Annotated[bool, typer.Option("--again", help="Open the test set even if it was opened before.")] = False,
     json: JsonOption = False,
     home: HomeOption = None,
     storage: StorageOption = None,
 ) -> None:
-    """Retrain a trial, score it on the test set, and save the model.
+    """Train the final model, score it on the test set, and save it.
 
     The test set can be opened only once, unless you pass --again."""
     with importing(*LIBRARIES):
-        from study.cli.terminal import print_record, print_warnings
+        import study.data.loading  # noqa: F401 - imported here, since an interrupt during a later import would break it
+        from study.cli.terminal import ConfirmBar, print_record, print_warnings
         from study.cli.views.final import print_final
         from study.ledger.home import Home
         from study.ledger.results import read_warnings
         from study.model.finalize import finalize as finalize_study
 
     place = Home.at(home, storage)
-    with kept_in(place.path):
-        final = finalize_study(place, name, trial=trial, with_dev=with_dev, again=again)
+    if with_dev:
+        log.warning("--with-dev is deprecated and has no effect; train and dev are used together unless --train-only")
+    with kept_in(place.path), ConfirmBar(title="training", quiet=json or not is_told()) as bar:
+        final = finalize_study(
+            place,
+            name,
+            trial=trial,
+            train_only=train_only,
+            networks=networks,
+            jobs=jobs,
+            again=again,
+            progress=bar.update,
+        )
     if json:
         print_record(final)
     else:

@@ -135,8 +135,14 @@ def confirm_with(
         top=top,
         search_best=SearchBest(trial=best[0].number, value=best[0].value),
         candidates=tuple(
-            Candidate(trial=row.number, search_value=row.value, **vars(score), seconds=trained[row.number].seconds)
-            for row, score in zip(good, selection.scores, strict=True)
+            Candidate(
+                trial=row.number,
+                search_value=row.value,
+                **vars(score),
+                seconds=trained[row.number].seconds,
+                average=retraining.average(trained[row.number].predictions, each.table),
+            )
+            for row, score, each in zip(good, selection.scores, scored, strict=True)
         ),
         failed=failed,
         winner=selection.best,

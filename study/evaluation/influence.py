@@ -75,16 +75,15 @@ def score_table(metric: str, folds: Sequence[Fold], part: Part, predictions: Arr
         part: the split that they belong to; for "confirm", all folds have the same examples.
         predictions: (S, n_y, M), with the examples of all folds concatenated.
     """
-    rows = []
-    for A in predictions:
-        pairs = restore_pairs(folds, A)
-        if part == "confirm":
-            rows.append(np.mean([example_values(metric, *pair) for pair in pairs], axis=0))
-        else:
-            rows.append(
-                example_values(metric, *(np.concatenate(arrays, axis=1) for arrays in zip(*pairs, strict=True)))
-            )
-    return np.stack(rows)
+    return np.stack([values_of(metric, part, restore_pairs(folds, A)) for A in predictions])
+
+
+def values_of(metric: str, part: Part, pairs: Sequence[tuple[Array, Array]]) -> Array:
+    """Return the values of single examples, (m,), of the targets and predictions (Y, A) of each fold."""
+    if part == "confirm":
+        values: Array = np.mean([example_values(metric, *pair) for pair in pairs], axis=0)
+        return values
+    return example_values(metric, *(np.concatenate(arrays, axis=1) for arrays in zip(*pairs, strict=True)))
 
 
 def _accuracy(Y: Array, A: Array) -> Array:

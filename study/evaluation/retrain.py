@@ -8,22 +8,23 @@ import hashlib
 import io
 import json
 import logging
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from engine import TrainingState, start
+from engine import start
 from engine.activations import Array
 from engine.state import TORN, write_whole
-from engine.training_chunk import Outcome, TrainingChunk
+from engine.training_chunk import TrainingChunk
 from engine.worker_data import write_data
+from study.evaluation.averaging import average_of
 from study.evaluation.influence import largest_weight, score_table, truth_of
-from study.execution import Batch, Workers
-from study.ledger.confirmation import Part
+from study.evaluation.stacks import CHUNK_WORK, Stack, memory_of, split, train_side_by_side
+from study.execution import Workers
+from study.ledger.confirmation import Average, Part
 from study.ledger.home import StudyFolder
 from study.search.divergence import ConstantPrediction
 from study.search.objective import Objective, folds_of
@@ -32,8 +33,6 @@ from study.spec.parameters import Configuration
 
 log = logging.getLogger("study")
 
-MEMORY = 1 << 30  # bytes that the networks of a stack may use; larger ones are split into several stacks
-CHUNK_WORK = 0.4  # units of work; larger than in the search, since nothing is decided between chunks
 _FRESH = 7  # spawn key of the seeds; see `study.search.objective` for the others
 
 
@@ -108,11 +107,11 @@ class Retraining:
             self.folder.mkdir(parents=True, exist_ok=True)
             if self.part != "dev":
                 write_data(self.data, self.folds)
-            memory = MEMORY if workers.memory_limit is None else min(MEMORY, workers.memory_limit // 2)
+            memory = memory_of(workers)
             stacks = [stack for name, params in missing.items() for stack in self._stacks(name, params, memory)]
             waiting = {name: sum(stack.name == name for stack in stacks) for name in missing}
             workers.need(len(stacks))
-            for stack in _side_by_side(workers, stacks, self._next_chunk, progress):
+            for stack in train_side_by_side(workers, stacks, self._next_chunk, progress):
                 waiting[stack.name] -= 1
                 if not waiting[stack.name]:
                     mine = [other for other in stacks if other.name == stack.name]
@@ -126,18 +125,21 @@ class Retraining:
         """Return the values of single examples by seed; see `score_table`."""
         return score_table(self.objective.metric, self.folds, self.part, predictions)
 
-    def _stacks(self, name: str, params: Configuration, memory: int) -> "list[_Stack]":
+    def average(self, predictions: Array, table: Array) -> Average:
+        """Return the value of the average of the networks; see `average_of`."""
+        return average_of(self.objective.metric, self.folds, self.part, predictions, table, self.weight)
+
+    def _stacks(self, name: str, params: Configuration, memory: int) -> list[Stack]:
         objective, seed = self.objective, self.objective.spec.search.seed
         configuration = complete(objective.spec.space, params)
         folds = len(self.folds)
         if folds > 1:
-            groups = [[replica] for replica in range(self.seeds)]
+            groups = split(range(self.seeds), 1)
         else:
             one, two = (objective.iteration_work(configuration, replicas).memory for replicas in (1, 2))
-            size = max(1, min(self.seeds, memory // max(1, two - one)))
-            groups = [list(range(first, min(first + size, self.seeds))) for first in range(0, self.seeds, size)]
+            groups = split(range(self.seeds), min(self.seeds, memory // max(1, two - one)))
         return [
-            _Stack(
+            Stack(
                 name,
                 partial(
                     start,
@@ -153,13 +155,13 @@ class Retraining:
             for group in groups
         ]
 
-    def _next_chunk(self, stack: "_Stack") -> TrainingChunk:
+    def _next_chunk(self, stack: Stack) -> TrainingChunk:
         state = stack.started()
         until = state.iteration + max(1, int(CHUNK_WORK / stack.units))
         metrics, extensions = (self.objective.metric,), self.objective.extensions
         return TrainingChunk(0, state, until, (), metrics, str(self.data), CHUNK_WORK, extensions)
 
-    def _gather(self, stacks: "Sequence[_Stack]") -> Retrained:
+    def _gather(self, stacks: Sequence[Stack]) -> Retrained:
         states = [stack.started() for stack in stacks]
         parameters = np.stack([state.replica(k).vector for state in states for k in range(state.replicas)])
         seconds = round(sum(stack.seconds for stack in stacks), 6)
@@ -191,69 +193,6 @@ class Retraining:
             "fingerprints": [dataset.part_fingerprints for dataset in objective.datasets],
         }
         return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
-
-
-@dataclass(eq=False)
-class _Stack:
-    name: str
-    begin: Callable[[], TrainingState]
-    iterations: int
-    units: float  # units of work of one iteration
-    state: TrainingState | None = None  # created when training starts, since it may be large
-    seconds: float = 0.0
-    predictions: tuple[Array, ...] = ()
-    error: str | None = None
-    ended: bool = field(default=False)
-
-    @property
-    def left(self) -> float:
-        """The remaining units of work."""
-        return self.units * (self.iterations - (0 if self.state is None else self.state.iteration))
-
-    @property
-    def memory(self) -> int:
-        """The size of the state in bytes; 0 before training starts."""
-        return 0 if self.state is None else self.state.parameters.nbytes * (1 + len(self.state.slots))
-
-    def started(self) -> TrainingState:
-        """Return the state, which is created at the first call."""
-        if self.state is None:
-            self.state = self.begin()
-        return self.state
-
-    def take(self, outcome: Outcome) -> None:
-        self.state, self.predictions, self.error = outcome.state, outcome.dev_predictions, outcome.error
-        self.seconds += outcome.seconds
-        self.ended = self.error is not None or outcome.state.done or "diverged" in outcome.state.status
-
-
-def _side_by_side(
-    workers: Workers,
-    stacks: Sequence[_Stack],
-    next_chunk: Callable[[_Stack], TrainingChunk],
-    progress: Callable[[float], None],
-) -> Iterator[_Stack]:
-    """Train stacks in chunks, those with the most remaining work first; yield each stack when it is done.
-
-    If the stacks in training use more than MEMORY, they are finished before others start.
-    """
-    whole = sum(stack.left for stack in stacks)
-    resting, under_way = list(stacks), deque[tuple[_Stack, Batch]]()
-    while resting or under_way:
-        while resting and len(under_way) <= workers.jobs:  # one more than there are workers, so that none is idle
-            begun = [stack for stack in resting if stack.state is not None]
-            taken = sum(stack.memory for stack in [*begun, *(stack for stack, _ in under_way)])
-            stack = max(begun if begun and taken > MEMORY else resting, key=lambda stack: stack.left)
-            resting.remove(stack)
-            under_way.append((stack, workers.submit([next_chunk(stack)])))
-        stack, batch = under_way.popleft()
-        (outcome,) = workers.collect(batch).values()
-        stack.take(outcome)
-        progress(1 - sum(0 if other.ended else other.left for other in stacks) / whole)
-        if stack.ended:
-            yield stack
-        else:
-            resting.append(stack)
 
 
 def data_of(folder: StudyFolder, part: Part) -> Path:

@@ -117,7 +117,7 @@ class CrossedAnova:
             return Interval(estimate, estimate, estimate, 1.0 if first == second or abs(estimate) < 1e-12 else 0.0)
         skewness = self._skewness(contrast, variance) if self.metric == "log_loss" else 0.0
         error, t = variance**0.5, float(stats.t.ppf(1 - level / 2, degrees))
-        low, high = estimate - error * _bent(t, skewness), estimate - error * _bent(-t, skewness)
+        low, high = estimate - error * bent_quantile(t, skewness), estimate - error * bent_quantile(-t, skewness)
         p = 2 * stats.t.sf(abs(_unbent(estimate / error, skewness)), degrees)
         return Interval(estimate, low, high, float(p))
 
@@ -204,11 +204,11 @@ def interval(
         reach = t * float(np.sqrt(alone / n + (t / (2 * n)) ** 2))
         return Interval(mean, max(0.0, (centre - reach) / shrink), min(1.0, (centre + reach) / shrink))
     error = variance**0.5
-    low, high = mean - error * _bent(t, skewness), mean - error * _bent(-t, skewness)
+    low, high = mean - error * bent_quantile(t, skewness), mean - error * bent_quantile(-t, skewness)
     return Interval(mean, max(low, METRICS[metric].low), min(high, METRICS[metric].high))
 
 
-def _bent(t: float, skewness: float) -> float:
+def bent_quantile(t: float, skewness: float) -> float:
     """Return the quantile t of a standardized mean, corrected for skewness (Hall 1992, the inverse of g₂)."""
     if abs(skewness) < 1e-6:
         return t
@@ -216,7 +216,7 @@ def _bent(t: float, skewness: float) -> float:
 
 
 def _unbent(t: float, skewness: float) -> float:
-    """Return the t statistic that `_bent` maps to this one (Hall 1992, g₂)."""
+    """Return the t statistic that `bent_quantile` maps to this one (Hall 1992, g₂)."""
     if abs(skewness) < 1e-6:
         return t
     return float(((1 + skewness * t / 3) ** 3 - 1) / skewness + skewness / 6)

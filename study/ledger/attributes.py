@@ -52,6 +52,9 @@ class KeptOpening(TypedDict, total=False):
     at: str
     files: dict[str, str]
     dialect: dict[str, Json]
+    networks: int
+    diverged: int
+    members: list[dict[str, int]]
 
 
 class BegunOpening(TypedDict, total=False):
@@ -59,12 +62,14 @@ class BegunOpening(TypedDict, total=False):
 
     Attributes:
         times: its ordinal number, starting from 1.
+        networks: number of networks by trial; versions up to 0.2, which trained one network, lack it.
     """
 
     times: int
     trial: int
     with_dev: bool
     at: str
+    networks: dict[str, int]
 
 
 class ActiveMlflow(TypedDict):

@@ -82,6 +82,27 @@ class Score:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Average:
+    """The average of the networks of a configuration, such as the final model is.
+
+    Attributes:
+        networks: number of networks; one for each fresh seed.
+        value: value of the averaged predictions.
+        low, high: ends of its 95% interval.
+        gain: by how much it is better than the mean of the single networks; negative if it is worse.
+        gain_low, gain_high: ends of the 95% interval of the gain.
+    """
+
+    networks: int
+    value: float
+    low: float
+    high: float
+    gain: float
+    gain_low: float
+    gain_high: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Trial:
     """A trial with its value in the search."""
 
@@ -96,9 +117,11 @@ class Candidate(Score, _Trial):
 
     Attributes:
         seconds: CPU time.
+        average: the average of its networks; None in results of versions up to 0.2.
     """
 
     seconds: float
+    average: Average | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,15 +196,17 @@ class Confirmation(Record):
 
     def _lines(self) -> tuple[str, ...]:
         where = basis(self.seeds, self.m, self.part)
-        title = f"Confirmation: trial {self.winner}, {score_text(self.metric, self.best)} on {where}"
+        lines = [f"Confirmation: trial {self.winner}, {score_text(self.metric, self.best)} on {where}"]
+        if (average := self.best.average) is not None:
+            lines.append(f"average of its {average.networks} networks: {score_text(self.metric, average)}")
         if len(self.candidates) == 1:
-            return (title,)
+            return tuple(lines)
         if not self.equals:
-            return (title, "none of the other candidates is the single best (p < 0.05)")
+            return (*lines, "none of the other candidates is the single best (p < 0.05)")
         equal = ", ".join(str(each.trial) for each in self.equals)
         trials = agree(len(self.equals), "trial", "trials")
         chosen = "" if self.recommended is None else f"; recommended: trial {self.recommended}"
-        return (title, f"not significantly different from it: {trials} {equal}{chosen}")
+        return (*lines, f"not significantly different from it: {trials} {equal}{chosen}")
 
     def _tables(self) -> tuple[CardTable, ...]:
         scores = [(f"trial {each.trial}", each.search_value, each) for each in self.candidates]
@@ -230,7 +255,7 @@ def why_none_cheaper(margin: float | None) -> str:
     return f"no cheaper candidate is shown to lose less than {figure(margin, 2)}"
 
 
-def score_text(metric: str, score: Score) -> str:
+def score_text(metric: str, score: Score | Average) -> str:
     """Return a score with its interval: "accuracy 0.9412 (0.9301 to 0.9523)"."""
     value, low, high = figures([score.value, score.low, score.high])
     return f"{metric} {value} ({low} to {high})"
@@ -255,10 +280,12 @@ def score_table(
     sign = -1 if direction == "maximize" else 1
     ranked = sorted(scores, key=lambda each: sign * each[2].value)
     searched = any(value is not None for _, value, _ in ranked)
-    texts = iter(figures([end for _, value, one in ranked for end in (value, one.value, one.low, one.high)]))
+    averaged = any(_average(one) is not None for _, _, one in ranked)
+    ends = [end for _, value, one in ranked for end in (value, one.value, one.low, one.high, _average(one))]
+    texts = iter(figures(ends))
     rows: list[tuple[str | Interval, ...]] = []
     for name, _, one in ranked:
-        in_search, value, low, high = (next(texts) for _ in range(4))
+        in_search, value, low, high, average = (next(texts) for _ in range(5))
         rows.append(
             (
                 f"{name}{' *' if name == recommended else ''}",
@@ -266,14 +293,22 @@ def score_table(
                 value,
                 f"{low} to {high}",
                 Interval(one.value, one.low, one.high),
+                *([average] if averaged else []),
                 "" if name == best else f"{one.difference.p:.3f}",
                 f"{one.parameters:,}",
             )
         )
     columns = ("trial", *(["in the search"] if searched else []), f"{metric} again", "95% interval", "")
+    columns += ("average of networks",) if averaged else ()
     return CardTable(
         rows,
         (*columns, "p", "parameters"),
         f"* recommended: {recommendation(margin)}",
         next((place for place, (name, _, _) in enumerate(ranked) if name == best), None),
     )
+
+
+def _average(score: Score) -> float | None:
+    """Return the value of the average of a candidate's networks; None if it is unknown."""
+    average = score.average if isinstance(score, Candidate) else None
+    return None if average is None else average.value

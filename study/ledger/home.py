@@ -58,6 +58,11 @@ class StudyFolder:
         return self.path / "final"
 
     @property
+    def finalizing(self) -> Path:
+        """The arrays that workers read while `study finalize` trains; removed afterwards."""
+        return self.path / "finalizing"
+
+    @property
     def confirm(self) -> Path:
         """The networks that `study confirm` trained."""
         return self.path / "confirm"
@@ -75,7 +80,7 @@ class StudyFolder:
     @property
     def held(self) -> tuple[Path, ...]:
         """The folders that only the holder of the study's lock writes to."""
-        return self.data, self.trials, self.confirm, self.rechecks, self.final
+        return self.data, self.trials, self.confirm, self.rechecks, self.final, self.finalizing
 
     def result(self, number: int) -> Path:
         """Return the file with the curve, weights and dev predictions of a finished trial."""

@@ -1,9 +1,10 @@
 """The record of a test evaluation."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from study.spec.parameters import ParameterValue
+from study.text.formatting import agree, counted
 from study.text.records import from_json
 
 # What the first ledgers did not store.
@@ -18,6 +19,19 @@ _OLDER: dict[str, object] = {
     "files": {},
     "dialect": {},
 }
+
+
+@dataclass(frozen=True)
+class Member:
+    """Some networks of the final model, which have the same configuration.
+
+    Attributes:
+        trial: number of the trial whose configuration they have.
+        networks: number of networks.
+    """
+
+    trial: int
+    networks: int
 
 
 @dataclass(frozen=True)
@@ -39,6 +53,10 @@ class TestEvaluation:
         files: SHA-256 of the model and of its example rows, and the name of the transform; see
             `study.model.pipeline.FinalFiles`.
         dialect: the format of the text file that the model was trained on, as keys of `[data]`.
+        networks: number of networks that the model averages.
+        diverged: number of networks that were left out because they diverged.
+        members: the trials whose configurations the networks have, with their numbers of networks; empty for models of
+            versions up to 0.2, which have a single network.
     """
 
     trial: int
@@ -54,8 +72,40 @@ class TestEvaluation:
     at: str
     files: Mapping[str, str]
     dialect: Mapping[str, object]
+    networks: int = 1
+    diverged: int = 0
+    members: tuple[Member, ...] = ()
+
+    @property
+    def description(self) -> str:
+        """What the model is and what it was trained on, such as "average of 10 networks, trained on train and dev"."""
+        return describe_training(self.networks, [member.trial for member in self.members], with_dev=self.with_dev)
+
+    @property
+    def divergence(self) -> str:
+        """A sentence on the networks that were left out; "" if there are none."""
+        if not self.diverged:
+            return ""
+        networks = counted(self.networks + self.diverged, "network")
+        were = agree(self.diverged, "was", "were")
+        return f"{self.diverged} of {networks} diverged and {were} left out of the average."
 
 
 def read_test_evaluations(kept: Iterable[Mapping[str, object]]) -> tuple[TestEvaluation, ...]:
     """Return the test evaluations of a ledger, in its order."""
     return tuple(from_json(TestEvaluation, _OLDER | each) for each in map(dict, kept))
+
+
+def describe_training(networks: int, trials: Sequence[int], *, with_dev: bool) -> str:
+    """Return what a final model is and what it was trained on: "average of 10 networks, trained on train and dev".
+
+    Args:
+        networks: number of networks.
+        trials: the trials whose configurations they have.
+        with_dev: whether they were trained on train and dev together.
+    """
+    part = "train and dev" if with_dev else "train"
+    if networks == 1:
+        return f"trained on {part}"
+    of = f" of trials {', '.join(map(str, trials))}" if len(trials) > 1 else ""
+    return f"average of {networks} networks{of}, trained on {part}"

@@ -24,7 +24,8 @@ class Final(Record):
         times: number of times that the test set has been opened, including this one.
         choice: the selected trials of the study.
         dev_value: value of the trial on dev in the search.
-        confirmed: (value, low, high) from `study confirm`; None if it has not retrained this trial.
+        confirmed: (value, low, high) of one network from `study confirm`; None if it has not retrained this trial.
+        average: the same of the average of the networks of `study confirm`; None if it is unknown.
         model_path: path of the model file.
         notes: notes on test cells that do not fit their column.
     """
@@ -35,6 +36,7 @@ class Final(Record):
     choice: Choice
     dev_value: float
     confirmed: tuple[float, float, float] | None
+    average: tuple[float, float, float] | None
     model_path: Path = field(metadata={"key": "model"})
     notes: tuple[str, ...]
 
@@ -60,10 +62,10 @@ class Final(Record):
 
     def _lines(self) -> tuple[str, ...]:
         opening = self.opening
-        part = "train and dev" if opening.with_dev else "train"
-        title = f"Final model of {self.name}: {self.choice.title(opening.trial)}, trained on {part}"
+        title = f"Final model of {self.name}: {self.choice.title(opening.trial)}, {opening.description}"
         again = f"; the test set has been opened {self.times} times" if self.times > 1 else ""
-        return (title, f"{self._score()} on {counted(opening.m, 'test example')}{again}")
+        score = f"{self._score()} on {counted(opening.m, 'test example')}{again}"
+        return (title, score, opening.divergence) if opening.diverged else (title, score)
 
     def _score(self) -> str:
         opening = self.opening
@@ -74,10 +76,11 @@ class Final(Record):
 
     def _tables(self) -> tuple[CardTable, ...]:
         opening = self.opening
-        confirmed = self.confirmed or (None, None, None)
+        confirmed, average = self.confirmed or (None, None, None), self.average or (None, None, None)
         rows = (
             ("on test", opening.value, opening.low, opening.high),
-            ("confirmed on fresh seeds", *confirmed),
+            ("confirmed on fresh seeds, one network", *confirmed),
+            ("confirmed on fresh seeds, average of networks", *average),
             ("in the search, on dev", self.dev_value, None, None),
         )
         texts = iter(figures([end for _, *ends in rows for end in ends]))

@@ -1,6 +1,6 @@
-"""`study finalize`: retrains the selected configuration, evaluates it once on the test set, and saves the model."""
+"""`study finalize`: trains the networks of the final model, evaluates their average once on the test set, saves it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,47 +10,62 @@ from threadpoolctl import threadpool_limits
 
 from engine.activations import Array
 from engine.metrics import METRICS, measure, metrics_for
+from engine.parameters import Parameters
 from engine.prediction import predict
 from study.data import Dataset, Part, example_cells, load, load_combined, open_test
 from study.data.fingerprint import explain_change
 from study.errors import OpenedTestSetError, UserError
 from study.evaluation.influence import example_values, largest_weight
 from study.evaluation.statistics import BOUNDED, crossed_anova
+from study.execution import Workers
 from study.ledger.attributes import KeptOpening, StudyAttributes
 from study.ledger.confirmation import Confirmation
 from study.ledger.home import Home
 from study.ledger.ledger import Ledger, without_nan
 from study.ledger.results import Summary
-from study.ledger.test_evaluation import TestEvaluation
+from study.ledger.test_evaluation import Member, TestEvaluation
 from study.model.final import Final
-from study.model.final_training import FinalNetwork, retrain_network
+from study.model.final_training import FinalNetworks, train_networks
+from study.model.members import choose_members
 from study.model.model_types import check_saveable
 from study.model.pipeline import FinalFiles, build_model, forget_models, keep_model
 from study.search.objective import unit_of
+from study.search.search_space import complete
 from study.search.session import StudySession
-from study.spec import Spec
+from study.spec import FinalSpec, Spec
 from study.text.records import to_json
 from study.text.shell import next_command
 
 
 def finalize(
-    home: Home, name: str, *, trial: int | str | None = None, with_dev: bool = False, again: bool = False
+    home: Home,
+    name: str,
+    *,
+    trial: int | str | None = None,
+    train_only: bool = False,
+    networks: int | None = None,
+    jobs: int | None = None,
+    again: bool = False,
+    progress: Callable[[float], None] = lambda _: None,
 ) -> Final:
-    """Retrain a configuration, evaluate it on the test set, and save the model and its score.
+    """Train the networks of the final model, evaluate their average on the test set, and save it with its score.
 
     Args:
         home: the home of the study.
         name: name of the study.
         trial: a number, "best", "confirmed" or "recommended"; None uses the confirmed trial, or else the best.
-        with_dev: whether to train on train and dev together, for the same number of iterations.
+        train_only: whether to train on train only; otherwise, on train and dev together, for as many iterations.
+        networks: overrides [final] in the spec.
+        jobs: number of worker processes; None is one per core.
         again: whether to open the test set even if it has been opened before.
+        progress: called with the share of the training that is done, from 0 to 1.
 
     Raises:
         UserError: the study or trial does not exist, the study is running or has no test set, its data changed, or the
             test set has been opened before.
     """
     with StudySession.open(home, name, write=True) as session:
-        ledger, summary, folder = session.ledger, session.summary, session.folder
+        ledger, summary = session.ledger, session.summary
         openings = ledger.attributes.get("finalized", [])
         if openings and not again:
             raise OpenedTestSetError(_opened_before(name, openings[-1]), "--again")
@@ -60,46 +75,66 @@ def finalize(
                 "use three fractions or set [data] test, and rename the study"
             )
         number = _choose(summary, trial)
-        dataset, reads_dev = _load(session.spec, session.base, with_dev=with_dev)
+        members = choose_members(summary, number, _wanted(session.spec, networks))
+        dataset = _load(session.spec, session.base, train_only=train_only)
         _check(ledger.attributes, dataset, name)
-        transform = session.spec.data.transform
-        if transform is not None:
-            check_saveable(dataset.preprocessing, transform)
-        network = retrain_network(session, dataset, number)
-        _record_beginning(ledger, number, with_dev=reads_dev, again=again)
-        # This is the only place where test rows are converted and scored.
-        test = open_test(session.spec.data, session.base, combined=reads_dev)
-        scores = _evaluate(dataset, network, test, summary)
-        model = build_model(dataset, network.architecture, network.parameters)
-        files = keep_model(model, example_cells(session.spec.data, session.base), folder.final, transform)
-        opening = TestEvaluation(
-            trial=number,
-            setting=network.configuration,
-            metric=summary.metric,
-            value=scores.metrics[summary.metric],
-            low=scores.low,
-            high=scores.high,
-            metrics=scores.metrics,
-            undefined=scores.undefined,
-            with_dev=reads_dev,
-            m=test.m,
-            at=_now(),
-            files=files,
-            dialect=dataset.dialect,
-        )
+        if session.spec.data.transform is not None:
+            check_saveable(dataset.preprocessing, session.spec.data.transform)
+        with Workers.of(session.spec.search, jobs) as workers:
+            trained = train_networks(session, dataset, members, workers, progress)
+        _record_beginning(ledger, number, members, with_dev=not train_only, again=again)
+        opening, notes = _open(session, dataset, members, trained, with_dev=not train_only)
         ledger.set(finalized=[*openings, to_json(opening)])  # makes this evaluation and its model current
-        kept = FinalFiles.of(folder.final, opening.files)
-        forget_models(folder.final, kept)
+        kept = FinalFiles.of(session.folder.final, opening.files)
+        forget_models(session.folder.final, kept)
     return Final(
         name=name,
         opening=opening,
         times=len(openings) + 1,
         choice=summary.choice,
         dev_value=float(summary.trials[number].value or 0),
-        confirmed=_confirmed(summary.confirm, number),
+        **_confirmed(summary.confirm, number),
         model_path=kept.model,
-        notes=test.notes,
+        notes=notes,
     )
+
+
+def _open(
+    session: StudySession,
+    dataset: Dataset,
+    members: Sequence[Member],
+    trained: Sequence[FinalNetworks],
+    *,
+    with_dev: bool,
+) -> tuple[TestEvaluation, tuple[str, ...]]:
+    """Open the test set, and save the model; return the evaluation, and notes on test cells."""
+    summary, spec, number = session.summary, session.spec, members[0].trial
+    # This is the only place where test rows are converted and scored.
+    test = open_test(spec.data, session.base, combined=with_dev)
+    scores = _evaluate(dataset, trained, test, summary)
+    model = build_model(dataset, [(each.architecture, each.vectors) for each in trained])
+    files = keep_model(model, example_cells(spec.data, session.base), session.folder.final, spec.data.transform)
+    kept = tuple(Member(each.trial, len(each.vectors)) for each in trained)
+    networks = sum(member.networks for member in kept)
+    opening = TestEvaluation(
+        trial=number,
+        setting=complete(spec.space, session.ledger.trials()[number].params),
+        metric=summary.metric,
+        value=scores.metrics[summary.metric],
+        low=scores.low,
+        high=scores.high,
+        metrics=scores.metrics,
+        undefined=scores.undefined,
+        with_dev=with_dev,
+        m=test.m,
+        at=_now(),
+        files=files,
+        dialect=dataset.dialect,
+        networks=networks,
+        diverged=sum(member.networks for member in members) - networks,
+        members=kept,
+    )
+    return opening, test.notes
 
 
 def _opened_before(name: str, last: KeptOpening) -> str:
@@ -119,12 +154,16 @@ class _Scores:
     high: float | None
 
 
-def _evaluate(dataset: Dataset, network: FinalNetwork, test: Part, summary: Summary) -> _Scores:
-    """Return the scores of a network on the test set, in the unit of the table, by every metric of the study."""
-    with threadpool_limits(1):
-        A = predict(network.architecture, network.parameters, test.X)
+def _evaluate(dataset: Dataset, trained: Sequence[FinalNetworks], test: Part, summary: Summary) -> _Scores:
+    """Return the scores of the average on the test set, in the unit of the table, by every metric of the study."""
     unit = unit_of(dataset)
-    Y, A = unit.restore(test.Y), unit.restore(A)
+    with threadpool_limits(1):
+        outputs = [
+            unit.restore(predict(each.architecture, Parameters(each.architecture.layer_sizes, vector), test.X))
+            for each in trained
+            for vector in each.vectors
+        ]
+    Y, A = unit.restore(test.Y), np.mean(outputs, axis=0)
     metrics, undefined = measure_all(dataset.task, Y, A, [summary.metric, *summary.objectives])
     return _Scores(metrics, undefined, *_ends(summary.metric, Y, A))
 
@@ -150,24 +189,27 @@ def _ends(metric: str, Y: Array, A: Array) -> tuple[float | None, float | None]:
     return (found.low, found.high) if np.isfinite([found.low, found.high]).all() else (None, None)
 
 
-def _record_beginning(ledger: Ledger, number: int, *, with_dev: bool, again: bool) -> None:
+def _record_beginning(ledger: Ledger, number: int, members: Sequence[Member], *, with_dev: bool, again: bool) -> None:
     """Record that the test set is about to be opened, in case the process dies during the evaluation.
 
     Raises:
-        UserError: the last evaluation was not finished, and was for another trial.
+        UserError: the last evaluation was not finished, and was for another model.
     """
     attributes = ledger.attributes
     times, begun = len(attributes.get("finalized", [])) + 1, attributes.get("opening", {})
+    networks = {str(member.trial): member.networks for member in members}
     if begun.get("times") == times:
-        if (begun["trial"], begun["with_dev"]) == (number, with_dev):
+        before = begun.get("networks", {str(begun["trial"]): 1})
+        if (begun["trial"], begun["with_dev"], before) == (number, with_dev, networks):
             return
         if not again:
-            same = f"--trial {begun['trial']}{' --with-dev' if begun['with_dev'] else ''}"
+            same = f"--trial {begun['trial']} --networks {sum(before.values())}"
             raise UserError(
                 f"opening the test set of study {ledger.name!r} was interrupted on {begun['at'][:10]}; "
-                f"use {same} to finish it, or --again to open it for another trial"
+                f"use {same}{'' if begun['with_dev'] else ' --train-only'} to finish it, "
+                "or --again to open it for another model"
             )
-    ledger.set(opening={"times": times, "trial": number, "with_dev": with_dev, "at": _now()})
+    ledger.set(opening={"times": times, "trial": number, "with_dev": with_dev, "at": _now(), "networks": networks})
 
 
 def _now() -> str:
@@ -195,10 +237,24 @@ def _choose(summary: Summary, trial: int | str | None) -> int:
     return row.number
 
 
-def _load(spec: Spec, base: Path, *, with_dev: bool) -> tuple[Dataset, bool]:
-    """Return the training data, and whether they are train and dev together, as they always are with folds."""
-    together = with_dev or spec.data.folds is not None
-    return (load_combined if together else load)(spec.data, base), together
+def _wanted(spec: Spec, networks: int | None) -> FinalSpec:
+    """Return the [final] table of a spec, with another number of networks unless it is None."""
+    return spec.final if networks is None else spec.final.model_copy(update={"networks": networks})
+
+
+def _load(spec: Spec, base: Path, *, train_only: bool) -> Dataset:
+    """Return the training data: train and dev together, or train only.
+
+    Raises:
+        UserError: train only is not possible, since the study has folds.
+    """
+    if not train_only:
+        return load_combined(spec.data, base)
+    if spec.data.folds is not None:
+        raise UserError(
+            f"--train-only: the trials of study {spec.name!r} were trained on train and dev, as it has folds; omit it"
+        )
+    return load(spec.data, base)
 
 
 def _check(attributes: StudyAttributes, dataset: Dataset, name: str) -> None:
@@ -211,6 +267,11 @@ def _check(attributes: StudyAttributes, dataset: Dataset, name: str) -> None:
         )
 
 
-def _confirmed(confirmation: Confirmation | None, number: int) -> tuple[float, float, float] | None:
+def _confirmed(confirmation: Confirmation | None, number: int) -> dict[str, tuple[float, float, float] | None]:
+    """Return what `study confirm` found for a trial, as arguments of `Final`."""
     found = None if confirmation is None else confirmation.candidate(number)
-    return None if found is None else (found.value, found.low, found.high)
+    one, average = found, None if found is None else found.average
+    return {
+        "confirmed": None if one is None else (one.value, one.low, one.high),
+        "average": None if average is None else (average.value, average.low, average.high),
+    }

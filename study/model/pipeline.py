@@ -1,4 +1,4 @@
-"""The final model: a scikit-learn pipeline of preprocessing and network, from a table of raw cells to predictions.
+"""The final model: a scikit-learn pipeline of preprocessing and networks, from a table of raw cells to predictions.
 
 It is saved with skops, whose files contain only plain data and names of classes, and no code.
 """
@@ -6,7 +6,7 @@ It is saved with skops, whose files contain only plain data and names of classes
 import hashlib
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -17,9 +17,9 @@ import skops.io
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.pipeline import Pipeline
 
-from engine import Architecture, predict
+from engine import Architecture
 from engine.activations import Array
-from engine.parameters import Parameters
+from engine.prediction import predict_each
 from engine.state import write_whole
 from study.data import Dataset, TargetScale
 from study.data.features import to_matrix
@@ -30,59 +30,63 @@ from study.text.shell import next_command
 _WHOLE_NUMBER = re.compile("0|-?[1-9][0-9]{0,17}")  # "007" is text
 
 
-class _Network(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
-    """A trained network as the last step of a pipeline, with examples as rows.
+class _Networks(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
+    """Trained networks as the last step of a pipeline, with examples as rows. What they predict is averaged.
 
     Args:
-        layer_sizes: (n[0], …, n[L]).
-        hidden_activation, output_activation: names of activations.
-        vector: all parameters, in the order of `engine.Parameters`.
+        networks: dicts of plain data, one for each configuration, with "layer_sizes" (n[0], …, n[L]),
+            "hidden_activation" and "output_activation", names, and "vectors", (R, P), the parameters of a network in
+            each row, in the order of `engine.Parameters`.
     """
 
-    def __init__(
-        self, layer_sizes: tuple[int, ...], hidden_activation: str, output_activation: str, vector: Array
-    ) -> None:
-        self.layer_sizes = layer_sizes
-        self.hidden_activation = hidden_activation
-        self.output_activation = output_activation
-        self.vector = vector
+    def __init__(self, networks: Sequence[Mapping[str, Any]]) -> None:
+        self.networks = networks
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        """Set the attributes; versions up to 0.2 saved those of a single network."""
+        known = dict(state)
+        if "vector" in known:
+            only = {key: known.pop(key) for key in ("layer_sizes", "hidden_activation", "output_activation")}
+            known["networks"] = [{**only, "vectors": known.pop("vector")[None]}]
+        super().__setstate__(known)
 
     def fit(self, _X: object, _y: object = None) -> Self:
-        """Do nothing, since the network is already trained."""
+        """Do nothing, since the networks are already trained."""
         return self
 
     def __sklearn_is_fitted__(self) -> bool:
         return True
 
-    def _outputs(self, X: pd.DataFrame | Array) -> Array:
-        """Return A[L], (n_y, m), for rows X, (m, n_x). The outputs of a row do not depend on the other rows.
+    def _average(self, X: pd.DataFrame | Array) -> Array:
+        """Return the mean of the networks' predictions for rows X, (m, n_x): (n_y, m), in the unit of the target.
 
-        In float32, the last digits would depend on them, since the order in which BLAS sums depends on the number of
-        columns.
+        The predictions for a row do not depend on the other rows; see `predict_each`.
         """
-        sizes = tuple(int(n) for n in self.layer_sizes)
-        architecture = Architecture(sizes, self.hidden_activation, self.output_activation)
-        columns = np.ascontiguousarray(np.asarray(X).T, dtype=np.float32).astype(np.float64)
-        return predict(architecture, Parameters(sizes, self.vector.astype(np.float64)), columns)
+        columns = np.ascontiguousarray(np.asarray(X).T, dtype=np.float32)
+        total, count = np.zeros(1), 0
+        for group in self.networks:
+            sizes = tuple(int(n) for n in group["layer_sizes"])
+            architecture = Architecture(sizes, group["hidden_activation"], group["output_activation"])
+            for A in predict_each(architecture, group["vectors"], columns):
+                total = total + self._in_units(A)
+                count += 1
+        return total / count
+
+    def _in_units(self, A: Array) -> Array:
+        """Return outputs in the unit of the target; probabilities have none."""
+        return A
 
 
-class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
-    """A trained network that predicts classes.
+class NetworkClassifier(ClassifierMixin, _Networks):  # type: ignore[misc]
+    """Trained networks that predict classes. Their probabilities are averaged.
 
     Args:
-        layer_sizes, hidden_activation, output_activation, vector: see the base class.
-        classes: labels in the order of the network's outputs.
+        networks: see the base class.
+        classes: labels in the order of the networks' outputs.
     """
 
-    def __init__(
-        self,
-        layer_sizes: tuple[int, ...],
-        hidden_activation: str,
-        output_activation: str,
-        vector: Array,
-        classes: list[str],
-    ) -> None:
-        super().__init__(layer_sizes, hidden_activation, output_activation, vector)
+    def __init__(self, networks: Sequence[Mapping[str, Any]], classes: list[str]) -> None:
+        super().__init__(networks)
         self.classes = classes
 
     @property
@@ -96,58 +100,62 @@ class NetworkClassifier(ClassifierMixin, _Network):  # type: ignore[misc]
 
     def predict(self, X: pd.DataFrame | Array) -> Array:
         """Return the most probable label of each row, (m,)."""
-        A = self._outputs(X)
+        A = self._average(X)
         chosen = (A[0] > 0.5).astype(np.intp) if len(A) == 1 else A.argmax(axis=0)
         labels: Array = self.classes_[chosen]
         return labels
 
     def predict_proba(self, X: pd.DataFrame | Array) -> Array:
         """Return the probability of each class, (m, classes)."""
-        A = self._outputs(X)
+        A = self._average(X)
         return (np.vstack([1 - A, A]) if len(A) == 1 else A).T
 
 
-class NetworkRegressor(RegressorMixin, _Network):  # type: ignore[misc]
-    """A trained network that predicts numbers, in the unit of the target.
+class NetworkRegressor(RegressorMixin, _Networks):  # type: ignore[misc]
+    """Trained networks that predict numbers. Their predictions are averaged in the unit of the target.
 
     Args:
-        layer_sizes, hidden_activation, output_activation, vector: see the base class.
+        networks: see the base class.
         mean, scale, log1p: the transformation of the target in training.
     """
 
-    def __init__(
-        self,
-        layer_sizes: tuple[int, ...],
-        hidden_activation: str,
-        output_activation: str,
-        vector: Array,
-        mean: float,
-        scale: float,
-        log1p: bool,
-    ) -> None:
-        super().__init__(layer_sizes, hidden_activation, output_activation, vector)
+    def __init__(self, networks: Sequence[Mapping[str, Any]], mean: float, scale: float, log1p: bool) -> None:
+        super().__init__(networks)
         self.mean, self.scale, self.log1p = mean, scale, log1p
 
     def predict(self, X: pd.DataFrame | Array) -> Array:
         """Return a float64 number for each row, (m,)."""
-        return TargetScale(self.mean, self.scale, self.log1p).to_units(self._outputs(X)[0])
+        numbers: Array = self._average(X)[0]
+        return numbers
+
+    def _in_units(self, A: Array) -> Array:
+        return TargetScale(self.mean, self.scale, self.log1p).to_units(A)
 
 
-def build_model(dataset: Dataset, architecture: Architecture, parameters: Parameters) -> Pipeline:
-    """Return the pipeline of a dataset's fitted preprocessing and a trained network."""
+def build_model(dataset: Dataset, networks: Sequence[tuple[Architecture, Array]]) -> Pipeline:
+    """Return the pipeline of a dataset's fitted preprocessing and trained networks.
+
+    Args:
+        dataset: the dataset that the networks were trained on.
+        networks: architecture and parameters (R, P) of the networks of each configuration.
+    """
+    groups = [_group(architecture, vectors) for architecture, vectors in networks]
+    scale = dataset.target_scale
+    if scale is None:
+        last: _Networks = NetworkClassifier(groups, classes=[str(label) for label in dataset.classes])
+    else:
+        last = NetworkRegressor(groups, mean=float(scale.mean), scale=float(scale.scale), log1p=scale.log1p)
+    return Pipeline([*dataset.preprocessing.steps, ("network", last)])
+
+
+def _group(architecture: Architecture, vectors: Array) -> dict[str, Any]:
     hidden = architecture.hidden_activation
-    parts: dict[str, Any] = {
+    return {
         "layer_sizes": list(architecture.layer_sizes),
         "hidden_activation": hidden if isinstance(hidden, str) else list(hidden),
         "output_activation": architecture.output_activation,
-        "vector": parameters.vector.copy(),
+        "vectors": vectors.copy(),
     }
-    scale = dataset.target_scale
-    if scale is None:
-        network: _Network = NetworkClassifier(**parts, classes=[str(label) for label in dataset.classes])
-    else:
-        network = NetworkRegressor(**parts, mean=float(scale.mean), scale=float(scale.scale), log1p=scale.log1p)
-    return Pipeline([*dataset.preprocessing.steps, ("network", network)])
 
 
 def predictions(model: Pipeline, typed: pd.DataFrame) -> pd.DataFrame:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from study.ledger import test_evaluation as ledger
+from study.ledger.test_evaluation import Member, describe_training
 
 
 @dataclass(frozen=True)
@@ -16,6 +17,9 @@ class TestEvaluation:
         value, low, high: value on the test set with its 95% interval; None if the metric is undefined there.
         m: number of examples.
         at: day of the evaluation.
+        networks: number of networks that the model averages.
+        members: the trials whose configurations they have.
+        with_dev: whether they were trained on train and dev together.
     """
 
     trial: int
@@ -25,11 +29,30 @@ class TestEvaluation:
     high: float | None = None
     m: int | None = None
     at: str = ""
+    networks: int = 1
+    members: tuple[Member, ...] = ()
+    with_dev: bool = False
+
+    @property
+    def description(self) -> str:
+        """What the model is and what it was trained on."""
+        return describe_training(self.networks, [member.trial for member in self.members], with_dev=self.with_dev)
 
 
 def read_test_evaluations(kept: Sequence[ledger.TestEvaluation]) -> tuple[TestEvaluation, ...]:
     """Return the test evaluations, oldest first."""
     return tuple(
-        TestEvaluation(each.trial, each.metric, each.value, each.low, each.high, each.m or None, each.at[:10])
+        TestEvaluation(
+            trial=each.trial,
+            metric=each.metric,
+            value=each.value,
+            low=each.low,
+            high=each.high,
+            m=each.m or None,
+            at=each.at[:10],
+            networks=each.networks,
+            members=each.members,
+            with_dev=each.with_dev,
+        )
         for each in kept
     )

@@ -118,8 +118,8 @@ def _winner(facts: Facts) -> Verdict:
             f"it; “{command('confirm', summary.name)}” retrains the best configurations on fresh seeds."
         )
     else:
-        figure, headline = _confirmed(confirmation)
-        figures.append(figure)
+        confirmed, headline = _confirmed(confirmation)
+        figures += confirmed
         remarks += _after_confirmation(confirmation)
     remarks += [_COMMAND.sub(r"“\1”", line) for line in choice_lines(summary)]
     if summary.has_test_set:
@@ -128,8 +128,8 @@ def _winner(facts: Facts) -> Verdict:
     return Verdict(headline, tuple(figures), (*remarks, *_warnings(facts)))
 
 
-def _confirmed(confirmation: Confirmation) -> tuple[Figure, str]:
-    """Return the confirmed value, and a headline about it."""
+def _confirmed(confirmation: Confirmation) -> tuple[list[Figure], str]:
+    """Return the confirmed values of one network and of the average, and a headline about the first."""
     metric, best = title_of(confirmation.metric), confirmation.best
     value, within = short(best.value), interval(best.low, best.high)
     part = "dev" if confirmation.part == "dev" else "examples set aside for it"
@@ -137,7 +137,12 @@ def _confirmed(confirmation: Confirmation) -> tuple[Figure, str]:
     bounds = f" (95% interval {within})" if within else ""
     seeds = counted(confirmation.seeds, "fresh seed")
     headline = f"Trial {confirmation.winner} is confirmed: {metric} {value}{bounds} on {seeds}."
-    return Figure(f"Confirmed {metric}", value, f"{within}; {note}" if within else note), headline
+    figures = [Figure(f"Confirmed {metric}", value, f"{within}; {note}" if within else note)]
+    if (average := best.average) is not None:
+        gain = f"gain from averaging {short(average.gain)} ({interval(average.gain_low, average.gain_high)})"
+        note = f"{interval(average.low, average.high)}; {gain}"
+        figures.append(Figure(f"Confirmed {metric} of the average of {average.networks}", short(average.value), note))
+    return figures, headline
 
 
 def _after_confirmation(confirmation: Confirmation) -> list[str]:
@@ -162,7 +167,7 @@ def _opened(openings: Sequence[TestEvaluation], figures: list[Figure]) -> list[s
     first = openings[0]
     within = interval(first.low, first.high)
     examples = "" if first.m is None else f", {counted(first.m, 'example')}"
-    note = f"trial {first.trial}{examples}, opened {first.at}"
+    note = f"trial {first.trial}, {first.description}{examples}, opened {first.at}"
     figures.append(Figure(f"Test {title_of(first.metric)}", _score(first), f"{within}; {note}" if within else note))
     if len(openings) == 1:
         return ["The test set was opened once."]

@@ -18,7 +18,7 @@ LIMITS = {"trials", "work", "timeout", "stop_after", "worker_memory"}  # keys of
 def identify(spec: Spec) -> dict[str, str]:
     """Return a digest of each part of the spec that a trial depends on, and of the versions of its extensions.
 
-    Limits and [confirm] may change freely.
+    Limits, [confirm] and [final] may change freely.
     """
     parts = {f"[search] {key}": value for key, value in spec.search.model_dump(mode="json", exclude=LIMITS).items()}
     without = {"transform"} if spec.data.transform is None else set()

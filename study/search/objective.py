@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from engine import ACTIVATIONS, OPTIMIZERS, SCHEDULES, Architecture, TrainingState, start
+from engine import ACTIVATIONS, OPTIMIZERS, SCHEDULES, Architecture, TrainingSettings, TrainingState, start
 from engine.extensions import Extensions
 from engine.metrics import METRICS, metrics_for
 from engine.training_chunk import Evaluation, Outcome, TrainingChunk, evaluations, mean_value
@@ -73,14 +73,7 @@ class Objective:
         check_defined(self.objectives, datasets)
         self.metric = self.objectives[0]
         self.metrics = tuple(metric.name for metric in metrics_for(self.dataset.task, self.objectives))
-        self.extensions = Extensions(
-            (
-                *METRICS.added(self.metrics),
-                *ACTIVATIONS.added(spec.space.activation),
-                *OPTIMIZERS.added(spec.space.optimizer),
-                *SCHEDULES.added(spec.space.schedule),
-            )
-        )
+        self.extensions = extensions_of(spec, self.metrics)
         self.constant = ConstantPrediction.on(folds_of(datasets), self.dataset.task, self.objectives)
         self.n_x = max(dataset.n_x for dataset in datasets)
         self.m = max(dataset.train.m for dataset in datasets)
@@ -104,16 +97,8 @@ class Objective:
 
     def iteration_work(self, configuration: Mapping[str, Any], replicas: int | None = None) -> Work:
         """Return the work of one iteration of a stack of networks; None uses as many replicas as a trial has."""
-        settings = training_of(configuration)
-        return count_work(
-            self.architecture(configuration),
-            self.m,
-            batch_size=settings.batch_size,
-            optimizer=settings.optimizer,
-            replicas=replicas or self.replicas,
-            dropout=settings.dropout > 0,
-            l2=settings.l2 > 0,
-        )
+        architecture = self.architecture(configuration)
+        return iteration_work(architecture, training_of(configuration), self.m, replicas or self.replicas)
 
     def open(self, number: int, params: Configuration) -> OpenTrial:
         """Return a trial before its first iteration."""
@@ -224,6 +209,31 @@ class Objective:
         each = [self.iteration_work(configuration | {"batch_size": size}).units for size in space.batch_size]
         units = sum(each) / len(each) * middle(space.iterations) / CHUNKS_PER_TRIAL
         return min(MOST, max(LEAST, units))
+
+
+def iteration_work(architecture: Architecture, settings: TrainingSettings, m: int, replicas: int) -> Work:
+    """Return the work of one iteration of a stack of networks on m examples."""
+    return count_work(
+        architecture,
+        m,
+        batch_size=settings.batch_size,
+        optimizer=settings.optimizer,
+        replicas=replicas,
+        dropout=settings.dropout > 0,
+        l2=settings.l2 > 0,
+    )
+
+
+def extensions_of(spec: Spec, metrics: Sequence[str] = ()) -> Extensions:
+    """Return the registered entries that training a study's configurations, and these metrics, may need."""
+    return Extensions(
+        (
+            *METRICS.added(metrics),
+            *ACTIVATIONS.added(spec.space.activation),
+            *OPTIMIZERS.added(spec.space.optimizer),
+            *SCHEDULES.added(spec.space.schedule),
+        )
+    )
 
 
 def folds_of(datasets: Sequence[Dataset], part: Literal["dev", "confirm"] = "dev") -> list[Fold]:

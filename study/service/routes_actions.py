@@ -99,7 +99,7 @@ def action_routes(service: Service) -> APIRouter:
         ),
     )
     async def finalize(name: Name, request: Request) -> Response:
-        """Retrain one trial, evaluate it on the test set, and save the model.
+        """Retrain one trial on several seeds, evaluate the average on the test set, and save the model.
 
         By default, this is the confirmed trial. The test set can be opened only once, unless `again` is set.
         """
@@ -108,7 +108,7 @@ def action_routes(service: Service) -> APIRouter:
         if not (await service.find(name))[0].version:
             raise Problem(409, f"study {name!r} has not started; there is nothing to finalize yet", "not-begun")
         options = [] if wanted.trial is None else ["--trial", str(wanted.trial)]
-        options += [f"--{key.replace('_', '-')}" for key in ("with_dev", "again") if getattr(wanted, key)]
+        options += [f"--{key.replace('_', '-')}" for key in ("train_only", "again") if getattr(wanted, key)]
         printed = await service.commands.run("finalize", name, "--json", *options)
         return answer(FinalAnswer.model_validate(json.loads(printed)))
 

@@ -47,6 +47,7 @@ SPEC_SCHEMA: dict[str, Json] = {
         "space": {"type": "object", "required": ["learning_rate", "iterations", "depth"]},
         "search": _TABLE,
         "confirm": _TABLE,
+        "final": _TABLE,
     },
     "example": {
         "name": "flower",

@@ -152,7 +152,12 @@ class FinalizeRequest(BaseModel):
     trial: Annotated[int, Field(ge=0, le=1_000_000_000)] | Literal["best", "confirmed", "recommended"] | None = Field(
         default=None, description="Trial to finalize (default: the confirmed trial, or else the best)."
     )
-    with_dev: bool = Field(default=False, description="Train on the train and dev sets together.")
+    train_only: bool = Field(
+        default=False, description="Train on the train set only, and not on the train and dev sets together."
+    )
+    with_dev: bool = Field(
+        default=False, deprecated=True, description="Has no effect; use train_only to train on the train set only."
+    )
     again: bool = Field(default=False, description="Open the test set even if it was opened before.")
 
 
@@ -165,6 +170,7 @@ class FinalAnswer(_Answer):
     choice: ChoiceAnswer
     dev_value: float | None
     confirmed: tuple[float, float, float] | None
+    average: tuple[float, float, float] | None
     notes: tuple[str, ...] = Field(description="Notes on test-set cells that do not match the type of their column.")
 
 

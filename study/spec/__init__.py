@@ -10,7 +10,7 @@ from study.spec.reading import (
     parse_spec,
     read_spec,
 )
-from study.spec.search import ConfirmSpec, SearchSpec
+from study.spec.search import ConfirmSpec, FinalSpec, SearchSpec
 from study.spec.space import Range, SpaceSpec
 from study.spec.whole import Spec
 
@@ -18,6 +18,7 @@ __all__ = [
     "ConfirmSpec",
     "DataSpec",
     "DeclaredSpec",
+    "FinalSpec",
     "NotTomlError",
     "Range",
     "SearchSpec",

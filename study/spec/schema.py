@@ -22,6 +22,7 @@ _TABLES = {
     "space": "The search space: a range, a list of choices or a fixed value for each hyperparameter.",
     "search": "How long the search takes, and how configurations are proposed and compared.",
     "confirm": "Retrain the best configurations after the search, on fresh seeds.",
+    "final": "Which networks the final model averages.",
 }
 
 

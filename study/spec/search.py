@@ -1,7 +1,7 @@
-"""The `[search]` and `[confirm]` tables of a spec: the budget, the sampler, the pruner and the metrics."""
+"""The `[search]`, `[confirm]` and `[final]` tables of a spec: the budget, the sampler, the pruner and the metrics."""
 
 from collections.abc import Callable
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
 
@@ -150,4 +150,19 @@ class ConfirmSpec(BaseModel):
         ge=0,
         description="The loss that is accepted for a cheaper configuration, in the unit of the metric. Default: 0.01 "
         "for metrics between 0 and 1, and 2% of the best value for others.",
+    )
+
+
+class FinalSpec(BaseModel):
+    """The `[final]` table: the networks that the final model averages."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    networks: int = Field(
+        10, ge=1, le=1000, description="Number of networks that the final model averages. 1 makes it a single network."
+    )
+    members: Literal["winner", "top"] = Field(
+        "winner",
+        description="The configurations of these networks. winner: that of the finalized trial, on different seeds. "
+        "top: those of the confirmed trial and of all trials that are not significantly different from it.",
     )

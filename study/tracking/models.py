@@ -12,10 +12,12 @@ from sklearn.pipeline import Pipeline
 from study.data.preprocessing import first_lost
 from study.ledger.attributes import KeptOpening, StudyAttributes
 from study.ledger.home import StudyFolder
+from study.ledger.test_evaluation import describe_training, read_test_evaluations
 from study.model.model_types import trusted_types
 from study.model.pipeline import FinalFiles, predictions
 from study.spec.plugins import find_package
 from study.text.formatting import counted
+from study.tracking.network_tags import network_tags
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -60,7 +62,8 @@ def register_model(
         if known.tags.get(_OPENING) == key:
             return
     opening = openings[-1]
-    tags = {"study.name": name, "study.trial": str(opening["trial"]), _OPENING: key}
+    (evaluation,) = read_test_evaluations([opening])
+    tags = {"study.name": name, "study.trial": str(evaluation.trial), _OPENING: key, **network_tags(evaluation)}
     with _store(uri):
         info = _log(experiment_id, run_id, files, tags)
         client.set_logged_model_tags(info.model_id, tags)
@@ -145,12 +148,13 @@ def _texts(column: pd.Series) -> pd.Series:
 
 
 def _describe(opening: KeptOpening) -> str:
-    part = "train and dev" if opening["with_dev"] else "train"
+    trials = [member["trial"] for member in opening.get("members", [])]
+    described = describe_training(opening.get("networks", 1), trials, with_dev=opening["with_dev"])
     value, low, high = (opening[key] for key in ("value", "low", "high"))
     score = "undefined" if value is None else f"{value:.4g}"
     within = "" if low is None or high is None else f" ({low:.4g} to {high:.4g}, 95%)"
     return (
-        f"Trial {opening['trial']}, trained on {part}: test {opening['metric']} {score}{within} "
+        f"Trial {opening['trial']}, {described}: test {opening['metric']} {score}{within} "
         f"on {counted(opening['m'], 'example')}, {opening['at']}."
     )
 

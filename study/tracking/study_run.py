@@ -18,6 +18,7 @@ from study.ledger.ledger import RESULT, STATES, Ledger
 from study.ledger.results import Summary, summarize_ledger
 from study.text.markdown import inline, link
 from study.text.redaction import redact_line
+from study.tracking.network_tags import network_tags
 from study.tracking.trial_run import milliseconds
 
 SHOWN = "study.shown"  # tag with a digest of the content of the parent run
@@ -61,6 +62,8 @@ def describe_parent(ledger: Ledger, folder: StudyFolder, experiment_id: str) -> 
     choice = summary.choice
     chosen = {**{name: getattr(choice, name) for name in NAMES}, "finalize": choice.final}
     tags |= {f"study.{name}": "" if number is None else str(number) for name, number in chosen.items()}
+    for opening in summary.finalized[-1:]:
+        tags |= network_tags(opening)
     if summary.warnings:
         tags["study.warnings"] = "\n".join(summary.warnings)
     for name, value in attributes.get("made_with", {}).items():
@@ -149,6 +152,12 @@ def _outcomes(
             (f"{name}_low", best.low, at, step),
             (f"{name}_high", best.high, at, step),
         ]
+        if (average := best.average) is not None:
+            points += [
+                (f"{name}_average", average.value, at, step),
+                (f"{name}_average_low", average.low, at, step),
+                (f"{name}_average_high", average.high, at, step),
+            ]
     for opening in attributes.get("finalized", [])[-1:]:
         known = {name: value for name, value in opening["metrics"].items() if value is not None}
         points += [(f"test_{name}", float(value), at, step) for name, value in known.items()]

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from engine import Architecture, Parameters, cost, predict
+from engine import Architecture, Parameters, cost, initialize, predict
+from engine.errors import ShapeError
+from engine.prediction import TILE, predict_each
 
 
 def test_one_neuron_by_hand():
@@ -48,3 +50,20 @@ def test_identity_layers_are_one_layer(problem):
         rtol=1e-12,
         atol=1e-12,
     )
+
+
+@pytest.mark.parametrize("m", [1, TILE, 2 * TILE + 3])
+@pytest.mark.parametrize("output", ["sigmoid", "softmax"])
+def test_each_of_several_networks_predicts_as_it_does_alone(m, output):
+    architecture = Architecture((3, 6, 2), "tanh", output)
+    networks = [initialize(architecture, seed, dtype=np.float32) for seed in range(3)]
+    X = np.random.default_rng(0).standard_normal((3, m)).astype(np.float32)
+    found = list(predict_each(architecture, np.stack([each.vector for each in networks]), X))
+    assert [(A.shape, A.dtype) for A in found] == [((2, m), np.float64)] * 3
+    for A, parameters in zip(found, networks, strict=True):
+        np.testing.assert_allclose(A, predict(architecture, parameters, X), rtol=1e-4)
+
+
+def test_parameters_of_another_architecture_are_refused():
+    with pytest.raises(ShapeError, match=r"must have shape \(14,\), got \(13,\)"):
+        list(predict_each(Architecture((3, 2, 2)), np.zeros((1, 13)), np.ones((3, 1))))

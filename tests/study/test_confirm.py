@@ -145,7 +145,7 @@ def test_a_stack_too_large_for_memory_is_trained_in_pieces_to_the_same_figures(
     once: tuple[Path, Confirmation], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, whole = once
-    monkeypatch.setattr("study.evaluation.retrain.MEMORY", 1)
+    monkeypatch.setattr("study.evaluation.stacks.MEMORY", 1)
     pieces = confirmed(SMALL, tmp_path)
     assert [c.value for c in pieces.candidates] == pytest.approx([c.value for c in whole.candidates])
 

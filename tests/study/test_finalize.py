@@ -46,10 +46,10 @@ def test_second_test_evaluation_must_be_asked_for_and_is_counted(table: Path, tm
     assert refused.returncode == 2
     assert "--again" in refused.stderr
     assert "Traceback" not in refused.stderr
-    again = run_study("finalize", "table", "--home", home, "--again", "--with-dev", "--json")
+    again = run_study("finalize", "table", "--home", home, "--again", "--train-only", "--json")
     assert again.returncode == 0, again.stderr
     told = json.loads(again.stdout)
-    assert (told["times"], told["opening"]["with_dev"]) == (2, True)
+    assert (told["times"], told["opening"]["with_dev"]) == (2, False)
 
 
 def test_study_without_a_test_set_is_confirmed_and_not_finalized(tmp_path: Path) -> None:
@@ -232,7 +232,7 @@ def test_test_set_is_recorded_as_being_opened_before_it_is(
     with pytest.raises(UserError, match="has no final model yet"):
         predict_table(home, "table", pd.read_csv(table / "table.csv"))
     best, other = (row.number for row in summarize(home, "table").ranking()[:2])
-    with pytest.raises(UserError, match=f"was interrupted on .*; use --trial {best} to finish it, or --again to open"):
+    with pytest.raises(UserError, match=f"was interrupted on .*; use --trial {best} --networks 10 to finish it"):
         finalize(home, "table", trial=other)
     assert finalize(home, "table").times == 1
 

@@ -235,7 +235,7 @@ def test_the_test_set_is_shown_only_once_it_was_opened(flower: Study, prices: St
         with pytest.raises(UserError, match=r"has not been finalized, so its test set stays sealed; call finalize\(\)"):
             getattr(study, plot)(test=True)
         shutil.copytree(study.home.path, tmp_path, dirs_exist_ok=True)
-    final = finalize(Home(tmp_path), "small", with_dev=True)
+    final = finalize(Home(tmp_path), "small", networks=2)
     counts = [
         int(text.get_text().replace("·", "0")) for text in Study.load("small", tmp_path).plot_confusion(test=True).texts
     ]

@@ -131,10 +131,10 @@ def test_study_is_finalized_once_and_predicts(searched: int) -> None:
     early = ask(searched, "POST", "/studies/small/predict", b"x_1,x_2\n0,0\n", csv)
     assert (early.status, early.headers["content-type"]) == (409, "application/problem+json")
     assert "has no final model yet" in early.json()["detail"]
-    body = json.dumps({"with_dev": True}).encode()
+    body = json.dumps({"train_only": True}).encode()
     final = ask(searched, "POST", "/studies/small/finalize", body, {"Content-Type": "application/json"})
     assert final.status == 200, final.body
-    assert final.json()["opening"]["with_dev"] is True
+    assert final.json()["opening"]["with_dev"] is False
     again = ask(searched, "POST", "/studies/small/finalize")
     assert again.status == 409
     assert "--again" in again.json()["detail"]

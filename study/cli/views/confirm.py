@@ -6,7 +6,7 @@ from rich.table import Table
 from engine.metrics import METRICS
 from study.cli.terminal import console_for_sentences
 from study.evaluation.choice_lines import choice_lines, recommendation_lines
-from study.ledger.confirmation import Candidate, Confirmation, Power, Score, recommendation
+from study.ledger.confirmation import Average, Candidate, Confirmation, Power, Score, recommendation
 from study.ledger.recheck import Recheck, RecheckCandidate
 from study.ledger.results import Summary
 from study.text.formatting import agree, counted, figure, figures, signed
@@ -37,6 +37,7 @@ def confirmation_lines(confirmation: Confirmation) -> list[str]:
     examples = counted(confirmation.m, "dev example" if confirmation.part == "dev" else "example")
     aside = "" if confirmation.part == "dev" else " set aside for it"
     lines = [f"Confirmed on {seeds} and {examples}{aside}: trial {best.trial}, {title} {_value(best)}."]
+    lines += average_lines(best.average, title)
     equal = [candidate.trial for candidate in confirmation.equals]
     if not equal:
         if len(confirmation.candidates) > 1:
@@ -67,6 +68,17 @@ def _optimism(confirmation: Confirmation) -> list[str]:
     return [
         f"Trial {best.trial} was chosen on the same examples, so its value is too good by about {figure(optimism, 2)} "
         f"on average; expect about {_short(expected)} on new examples{aside}."
+    ]
+
+
+def average_lines(average: Average | None, title: str) -> list[str]:
+    """Return a sentence on the average of the confirmed trial's networks."""
+    if average is None:
+        return []
+    gain, low, high = signed([average.gain, average.gain_low, average.gain_high], 3)
+    return [
+        f"Average of its {average.networks} networks: {title} {_value(average)}; "
+        f"gain from averaging: {gain} ({low} to {high})."
     ]
 
 
@@ -110,23 +122,27 @@ def candidates_table(found: Confirmation | Recheck) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("trial", justify="right", no_wrap=True)
     same_data = isinstance(found, Confirmation)  # only then are the values of the search comparable
-    titles = ("fresh\nseeds", "95%\ninterval", "difference\n95%", "p", "power", "work", "para-\nmeters")
+    titles = ["fresh\nseeds", "95%\ninterval", "difference\n95%", "p", "power", "work", "para-\nmeters"]
+    averaged = any(_average(c) is not None for c in found.candidates)
+    if averaged:
+        titles.insert(2, "aver-\nage")
     for title in ("search", *titles) if same_data else titles:
         table.add_column(title, justify="right", no_wrap=True)
     candidates: tuple[Candidate | RecheckCandidate, ...] = found.candidates
     ranked = sorted(candidates, key=lambda c: (sign * c.value, c.trial))
     most = max((c.work for c in ranked if _name(c) == found.winner), default=0)
-    shown = [[c.search_value, c.value, c.low, c.high] if same_data else [c.value, c.low, c.high] for c in ranked]
+    shown = [[c.search_value] * same_data + [c.value, c.low, c.high, _average(c)] for c in ranked]
     values = iter(figures([value for row in shown for value in row], 3))
     gaps = iter(signed([end for c in ranked for end in (c.difference.low, c.difference.high)], 3))
     for c, row in zip(ranked, shown, strict=True):
-        *before, low, high = (next(values) for _ in row)
+        *before, low, high, average = (next(values) for _ in row)
         gap = f"{next(gaps)} {next(gaps)}"
         best = _name(c) == found.winner
         table.add_row(
             f"{_name(c)}{'*' if _name(c) == found.recommended else ' '}",
             *before,
             f"{low} {high}",
+            *([average] if averaged else []),
             "" if best else gap,
             "" if best else _p(c.difference.p),
             "" if c.power is None else f"{c.power:.2f}",
@@ -136,9 +152,16 @@ def candidates_table(found: Confirmation | Recheck) -> Table:
     table.caption = (
         f"* recommended: {recommendation(found.margin)}\n"
         "power: probability of detecting the difference named above; work: of training, relative to the best"
+        + ("\naverage: value of the average of the networks of all seeds" if averaged else "")
     )
     table.caption_justify = "left"
     return table
+
+
+def _average(candidate: Candidate | RecheckCandidate) -> float | None:
+    """Return the value of the average of a candidate's networks; None if it is unknown."""
+    found = candidate.average if isinstance(candidate, Candidate) else None
+    return None if found is None else found.value
 
 
 def _name(candidate: Candidate | RecheckCandidate) -> int | str:
@@ -168,7 +191,7 @@ def _power(power: Power | None, title: str) -> list[str]:
     return [f"{statement}; raising that probability to {power.wanted} would take {more}."]
 
 
-def _value(score: Score) -> str:
+def _value(score: Score | Average) -> str:
     return f"{_short(score.value)} ({_short(score.low)} to {_short(score.high)})"
 
 

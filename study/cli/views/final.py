@@ -15,15 +15,18 @@ def print_final(final: Final) -> None:
     console = make_console(soft_wrap=True)
     opening = final.opening
     title = METRICS[opening.metric].title
-    part = "train and dev" if opening.with_dev else "train"
     examples = counted(opening.m, "test example")
-    confirmed = final.confirmed or (None, None, None)
-    shown = figures([opening.value, opening.low, opening.high, final.dev_value, *confirmed])
-    console.print(f"{final.name}: {_title(final)}, trained on {part}, evaluated on {examples}")
+    confirmed, average = final.confirmed or (None, None, None), final.average or (None, None, None)
+    shown = figures([opening.value, opening.low, opening.high, final.dev_value, *confirmed, *average])
+    console.print(f"{final.name}: {_title(final)}, {opening.description}, evaluated on {examples}")
+    if opening.diverged:
+        console.print(opening.divergence)
     console.print(f"  {title} on test: {_score(opening, shown)}")
     console.print(f"  in the search, on dev: {shown[3]}")
     if final.confirmed is not None:
-        console.print(f"  confirmed on fresh seeds: {shown[4]} ({shown[5]} to {shown[6]})")
+        console.print(f"  confirmed on fresh seeds, one network: {shown[4]} ({shown[5]} to {shown[6]})")
+    if final.average is not None:
+        console.print(f"  confirmed on fresh seeds, average of networks: {shown[7]} ({shown[8]} to {shown[9]})")
     for note in final.notes:
         console.print(f"  test rows: {note}")
     if final.times > 1:

@@ -1,0 +1,32 @@
+"""The members of the final model: which configurations it averages, with how many networks of each."""
+
+from study.errors import UserError
+from study.ledger.results import Summary
+from study.ledger.test_evaluation import Member
+from study.spec import FinalSpec
+from study.text.shell import next_command
+
+
+def choose_members(summary: Summary, trial: int, final: FinalSpec) -> tuple[Member, ...]:
+    """Return the members of the final model of a trial, that of the trial itself first.
+
+    With members = "top", the confirmed trial is joined by those that are not significantly different from it, best
+    first, and networks are dealt out evenly; any other trial has no such companions.
+
+    Raises:
+        UserError: members is "top", and the study has not been confirmed.
+    """
+    trials = [trial]
+    if final.members == "top":
+        if summary.confirm is None:
+            confirm = next_command("confirm", summary.name)
+            raise UserError(
+                f'[final] members = "top" needs a confirmation of study {summary.name!r}; run `{confirm}` first'
+            )
+        if trial == summary.choice.confirmed:
+            sign = -1 if summary.confirm.direction == "maximize" else 1
+            equals = sorted(summary.confirm.equals, key=lambda each: (sign * each.value, each.trial))
+            trials += [each.trial for each in equals]
+    trials = trials[: final.networks]
+    each, more = divmod(final.networks, len(trials))
+    return tuple(Member(number, each + (place < more)) for place, number in enumerate(trials))
