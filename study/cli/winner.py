@@ -135,7 +135,7 @@ def finalize(
 
     place = Home.at(home, storage)
     if with_dev:
-        log.warning("--with-dev is deprecated and has no effect; train and dev are used together unless --train-only")
+        log.warning("--with-dev is deprecated and has no effect; train and dev are used together without --train-only")
     with kept_in(place.path), ConfirmBar(title="training", quiet=json or not is_told()) as bar:
         final = finalize_study(
             place,

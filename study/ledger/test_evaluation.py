@@ -78,7 +78,7 @@ class TestEvaluation:
 
     @property
     def description(self) -> str:
-        """What the model is and what it was trained on, such as "average of 10 networks, trained on train and dev"."""
+        """The kind of model and its training data, such as "average of 10 networks, trained on train and dev"."""
         return describe_training(self.networks, [member.trial for member in self.members], with_dev=self.with_dev)
 
     @property
@@ -97,7 +97,7 @@ def read_test_evaluations(kept: Iterable[Mapping[str, object]]) -> tuple[TestEva
 
 
 def describe_training(networks: int, trials: Sequence[int], *, with_dev: bool) -> str:
-    """Return what a final model is and what it was trained on: "average of 10 networks, trained on train and dev".
+    """Return the kind of a final model and its training data: "average of 10 networks, trained on train and dev".
 
     Args:
         networks: number of networks.

@@ -25,9 +25,9 @@ class Final(Record):
         choice: the selected trials of the study.
         dev_value: value of the trial on dev in the search.
         confirmed: (value, low, high) of one network from `study confirm`; None if it has not retrained this trial.
-        average: the same of the average of the networks of `study confirm`; None if it is unknown.
         model_path: path of the model file.
         notes: notes on test cells that do not fit their column.
+        average: (value, low, high) of the average of the networks that `study confirm` trained; None if it is unknown.
     """
 
     name: str
@@ -36,9 +36,9 @@ class Final(Record):
     choice: Choice
     dev_value: float
     confirmed: tuple[float, float, float] | None
-    average: tuple[float, float, float] | None
     model_path: Path = field(metadata={"key": "model"})
     notes: tuple[str, ...]
+    average: tuple[float, float, float] | None = None
 
     @cached_property
     def model(self) -> Pipeline:

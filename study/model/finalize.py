@@ -252,7 +252,7 @@ def _load(spec: Spec, base: Path, *, train_only: bool) -> Dataset:
         return load_combined(spec.data, base)
     if spec.data.folds is not None:
         raise UserError(
-            f"--train-only: the trials of study {spec.name!r} were trained on train and dev, as it has folds; omit it"
+            f"--train-only: study {spec.name!r} has folds, so its trials were trained on train and dev; omit the option"
         )
     return load(spec.data, base)
 

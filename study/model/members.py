@@ -8,10 +8,10 @@ from study.text.shell import next_command
 
 
 def choose_members(summary: Summary, trial: int, final: FinalSpec) -> tuple[Member, ...]:
-    """Return the members of the final model of a trial, that of the trial itself first.
+    """Return the members of the final model of a trial; the first one is the trial itself.
 
-    With members = "top", the confirmed trial is joined by those that are not significantly different from it, best
-    first, and networks are dealt out evenly; any other trial has no such companions.
+    With members = "top", the networks of the confirmed trial's model are divided evenly between it and the trials that
+    are not significantly different from it, best first. For any other trial, all networks have its configuration.
 
     Raises:
         UserError: members is "top", and the study has not been confirmed.

@@ -35,7 +35,7 @@ class TestEvaluation:
 
     @property
     def description(self) -> str:
-        """What the model is and what it was trained on."""
+        """The kind of model and its training data; see `describe_training`."""
         return describe_training(self.networks, [member.trial for member in self.members], with_dev=self.with_dev)
 
 

@@ -163,6 +163,7 @@ class FinalSpec(BaseModel):
     )
     members: Literal["winner", "top"] = Field(
         "winner",
-        description="The configurations of these networks. winner: that of the finalized trial, on different seeds. "
-        "top: those of the confirmed trial and of all trials that are not significantly different from it.",
+        description="The configurations of these networks. winner: all have that of the finalized trial, with "
+        "different seeds. top: they are divided between the confirmed trial and those that are not significantly "
+        "different from it.",
     )

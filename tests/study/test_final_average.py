@@ -256,7 +256,7 @@ def test_train_only_is_refused_with_folds(tmp_path: Path) -> None:
     ran(spec_with("trials = 2", data="folds = 2"), tmp_path)
     done = run_study("finalize", "small", "--train-only", "--home", tmp_path)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
-    assert "--train-only: the trials of study 'small' were trained on train and dev, as it has folds" in done.stderr
+    assert "--train-only: study 'small' has folds, so its trials were trained on train and dev" in done.stderr
 
 
 def test_with_dev_is_deprecated_and_changes_nothing(home: Home) -> None:

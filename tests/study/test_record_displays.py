@@ -124,9 +124,9 @@ FINAL = Final(
     Choice(3, 3, 3),
     0.93,
     (0.92, 0.9, 0.94),
-    (0.93, 0.91, 0.95),
     Path("final/model.skops"),
     (EVIL,),
+    (0.93, 0.91, 0.95),
 )
 COMPARISON = Comparison(
     metric="rmse",
@@ -222,6 +222,8 @@ def test_a_final_record_shows_the_test_score_beside_those_before_it() -> None:
     assert "accuracy 0.9100 (0.8800 to 0.9400) on 80 test examples; the test set has been opened 2 times" in repr(FINAL)
     rows = shown(FINAL).rows
     assert ["on test", "0.9100", "0.8800 to 0.9400"] in rows
+    assert ["confirmed on fresh seeds, one network", "0.9200", "0.9000 to 0.9400"] in rows
+    assert ["confirmed on fresh seeds, average of networks", "0.9300", "0.9100 to 0.9500"] in rows
     assert ["in the search, on dev", "0.9300", ""] in rows
     assert ["auc", "undefined: only one class"] in rows
     assert ["learning_rate", "0.1235"] in rows
