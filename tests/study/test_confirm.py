@@ -64,7 +64,7 @@ def test_run_with_confirm_table_ends_with_the_verdict_and_confirm_retrains_nothi
     assert (outcome["metric"], outcome["direction"], outcome["part"]) == ("accuracy", "maximize", "dev")
     assert (outcome["m"], outcome["seeds"]) == (80, 4)
     names = "trial search_value value low high by_seed indistinguishable equivalent difference power work parameters"
-    assert [list(candidate) for candidate in outcome["candidates"]] == [[*names.split(), "seconds"]] * 3
+    assert [list(candidate) for candidate in outcome["candidates"]] == [[*names.split(), "seconds", "average"]] * 3
     for candidate in outcome["candidates"]:
         assert len(candidate["by_seed"]) == 4
         assert np.mean(candidate["by_seed"]) == pytest.approx(candidate["value"])
