@@ -36,6 +36,8 @@ TABLES = {
     "it, only `study confirm` does. See [Comparison](comparison.md).",
     "final": "`[final]` defines the model that `study finalize` trains. The search does not depend on it, so it can be "
     "changed at any time; `study run` records the change. See [Comparison](comparison.md#an-average-of-networks).",
+    "baselines": "`[baselines]` turns off the simple models that `study run` fits for comparison. See "
+    "[Comparison](comparison.md#baselines).",
 }
 
 
@@ -63,6 +65,7 @@ def spec_page() -> str:
     page = head + _keys(own, schema.get("required", []), models)
     names = {"data": "DataSpec", "space": "SpaceSpec", "search": "SearchSpec", "confirm": "ConfirmSpec"}
     names["final"] = "FinalSpec"
+    names["baselines"] = "BaselinesSpec"
     for table, says in TABLES.items():
         model = models[names[table]]
         page += f"\n## {table}\n\n{says}\n\n{_keys(model['properties'], model.get('required', []), models)}"

@@ -1,4 +1,4 @@
-"""Run training chunks on the workers of a cluster, to which the data is sent with the chunks.
+"""Run chunks on the workers of a cluster, to which the data is sent with the chunks.
 
 These workers import the engine, NumPy, threadpoolctl and joblib, and may run on other machines than the coordinator.
 """
@@ -6,13 +6,11 @@ These workers import the engine, NumPy, threadpoolctl and joblib, and may run on
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
-from engine.training_chunk import Outcome, TrainingChunk, run_chunks
+from engine.training_chunk import Chunk, Result, run_chunks
 from engine.worker_data import PackedData
 
 
-def run_chunks_remotely(
-    chunks: Sequence[TrainingChunk], packed: PackedData | Callable[[], PackedData]
-) -> list[Outcome]:
+def run_chunks_remotely(chunks: Sequence[Chunk[Result]], packed: PackedData | Callable[[], PackedData]) -> list[Result]:
     """Run chunks one after another with a single BLAS thread.
 
     Args:

@@ -10,7 +10,7 @@ import time
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any, Protocol, TypeVar, cast
 
 import numpy as np
 
@@ -24,6 +24,33 @@ from engine.training import advance_by
 from engine.worker_data import PackedData, WorkerData, read_data, unpack_data, widen
 
 NO_EXTENSIONS = Extensions()
+Result = TypeVar("Result")
+Returned = TypeVar("Returned", covariant=True)
+
+
+class Chunk(Protocol[Returned]):
+    """A piece of work for a worker, such as a `TrainingChunk`."""
+
+    @property
+    def data(self) -> str:
+        """The folder that `write_data` wrote."""
+
+    @property
+    def units(self) -> float:
+        """The units of work, each about a second."""
+
+    @property
+    def extensions(self) -> Extensions | ReceivedExtensions:
+        """The registered entries that the work needs."""
+
+    def run(self, packed: PackedData | None = None) -> Returned:
+        """Do the work; `packed` has the data if the worker cannot read the folder.
+
+        Raises as `run_chunk` does; all other errors are returned.
+        """
+
+    def failed(self, reason: str) -> Returned:
+        """Return the result of work that no worker could do."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +77,14 @@ class TrainingChunk:
     data: str
     units: float = 0.0
     extensions: Extensions | ReceivedExtensions = NO_EXTENSIONS
+
+    def run(self, packed: PackedData | None = None) -> "Outcome":
+        """Train; see `run_chunk`."""
+        return run_chunk(self, packed)
+
+    def failed(self, reason: str) -> "Outcome":
+        """Return the outcome of a chunk that failed: the state is unchanged."""
+        return Outcome(self.trial, self.state, error=reason)
 
 
 Evaluation = dict[str, Any]
@@ -103,13 +138,13 @@ def run_chunk(chunk: TrainingChunk, packed: PackedData | None = None) -> Outcome
     except (OSError, MemoryError, AdditionError):
         raise
     except Exception:  # noqa: BLE001 - the coordinator records it
-        outcome = Outcome(chunk.trial, chunk.state, error=traceback.format_exc())
+        outcome = chunk.failed(traceback.format_exc())
     return replace(outcome, seconds=time.thread_time() - started)
 
 
-def run_chunks(chunks: Sequence[TrainingChunk], packed: PackedData | None = None) -> list[Outcome]:
-    """Run chunks one after another with `run_chunk`."""
-    return [run_chunk(chunk, packed) for chunk in chunks]
+def run_chunks(chunks: Sequence[Chunk[Result]], packed: PackedData | None = None) -> list[Result]:
+    """Run chunks of any kind one after another."""
+    return [chunk.run(packed) for chunk in chunks]
 
 
 def _run_chunk(chunk: TrainingChunk, data: WorkerData) -> Outcome:

@@ -8,6 +8,8 @@ from pathlib import Path
 from optuna.study import StudyDirection
 
 from study.data import Dataset
+from study.evaluation.baseline_comparison import compare_with_baselines
+from study.evaluation.baselines import BaselineRunner
 from study.evaluation.confirm import confirm_once
 from study.execution import Workers
 from study.ledger.attributes import ActiveMlflow
@@ -123,10 +125,11 @@ def run(
             if active is not None and not session.ledger.trials():
                 session.ledger.set(mlflow=active)
             _announce(session, begun, workers.jobs, progress)
+            baselines = BaselineRunner(session, workers, progress.said)
             listener = Listener(
                 _reporter(session.ledger, exporter, progress),
                 lambda: deadline is not None and time.monotonic() - started > deadline,
-                exporter.start if exporter is not None else lambda: None,
+                _after_round(exporter, baselines),
             )
             searching = Search(objective, session.ledger, begun.budget, begun.enqueued, listener)
             confirmed = None
@@ -134,7 +137,9 @@ def run(
                 searching.run(workers)
                 if not searching.open:
                     session.ledger.set(ended=searching.ended)
+                    baselines.finish()
                     confirmed = confirm_once(session, workers, progress.said, progress.confirming)
+                    compare_with_baselines(session, workers)
             if searching.open and deadline is not None:
                 seconds = f"{deadline:g} {agree(deadline, 'second', 'seconds')}"
                 progress.said(f"stopped after {seconds}; rerun the command to resume")
@@ -204,6 +209,17 @@ def _reporter(
             progress.said(f"  trial {number}: {reason.splitlines()[-1]}")  # the last line of a traceback
 
     return finished
+
+
+def _after_round(exporter: Exporter | None, baselines: BaselineRunner) -> Callable[[], None]:
+    """Return a callback for the end of a round: the exporter starts after the first one, and baselines go on."""
+
+    def round_ended() -> None:
+        if exporter is not None:
+            exporter.start()
+        baselines.advance()
+
+    return round_ended
 
 
 def _conclude(

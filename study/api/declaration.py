@@ -51,6 +51,7 @@ class Arguments:
     confirm: Mapping[str, int] | Literal[False] | None = None
     own_name: bool = False  # whether a digest of the table and the spec follows the name
     final: Mapping[str, object] | None = None
+    baselines: Mapping[str, bool] | bool | None = None
 
     def table(self, name: str) -> dict[str, Any]:
         """Return the keys of one table of the spec that the arguments set.
@@ -58,7 +59,8 @@ class Arguments:
         Raises:
             UserError: a key is set twice.
         """
-        given = getattr(self, TABLE_OF[name]) or {}
+        given = getattr(self, TABLE_OF[name])
+        given = {"enabled": given} if name == "baselines" and isinstance(given, bool) else given or {}
         if not isinstance(given, Mapping):
             raise UserError(f"{TABLE_OF[name]}: must be a dict, got {given!r}")
         keys = {str(key): plain(value) for key, value in given.items() if value is not None}
@@ -168,6 +170,8 @@ def _declare_source(
         del tables["confirm"]
     else:
         tables["confirm"] = tables["confirm"] | arguments.table("confirm")
+    if baselines := arguments.table("baselines"):
+        tables["baselines"] = baselines
     if final := arguments.table("final"):
         tables["final"] = final
     spec = check_spec(tables, DECLARED)

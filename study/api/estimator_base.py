@@ -127,6 +127,7 @@ class StudyEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships
             seed=self._seed(),
             weight=names.get("weight"),
             data_options={"task": task},
+            baselines=False,  # a fit returns the network; compare it with other estimators by cross-validation
             confirm=False if self.confirm is False else None if self.confirm is True else dict(self.confirm),
             own_name=True,
             final={"networks": self.n_networks},

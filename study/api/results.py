@@ -148,7 +148,7 @@ class StudyResults(StudyPlace):
         with quiet_mlflow():
             try:
                 client = MlflowClient(uri, uri)
-                return [client.get_run(exports[key]) for key in sorted(exports.keys() - {"study"}, key=int)]
+                return [client.get_run(exports[key]) for key in sorted(filter(str.isdecimal, exports), key=int)]
             except store_errors() as error:
                 raise UserError(
                     f"could not read the runs of study {self.name!r} from MLflow ({describe_error(error)}); "

@@ -58,6 +58,7 @@ class Study(StudyActions, StudyPlots):
         search: other keys of `[search]`, such as `{"in_flight": 16}`.
         confirm: keys of `[confirm]`, such as `{"top": 3, "seeds": 20}`; False turns confirmation off.
         final: keys of `[final]`, such as `{"networks": 1}`. By default, the final model averages 10 networks.
+        baselines: False leaves out the simple models of scikit-learn that `run` fits for comparison.
 
     Attributes:
         name: name of the study.
@@ -105,6 +106,7 @@ class Study(StudyActions, StudyPlots):
         search: Mapping[str, object] | None = None,
         confirm: Mapping[str, int] | Literal[False] | None = None,
         final: Mapping[str, object] | None = None,
+        baselines: Mapping[str, bool] | bool | None = None,
     ) -> None:
         from study.api.declaration import Arguments, declare
         from study.api.own_transform import transform_name
@@ -128,6 +130,7 @@ class Study(StudyActions, StudyPlots):
             search=search,
             confirm=confirm,
             final=final,
+            baselines=baselines,
         )
         self.home = _home(home, storage)
         self._declared = declare(data, target, arguments, self.home)

@@ -34,13 +34,13 @@ KEY_OF = {
     "sampler": ("search", "sampler"),
     "pruner": ("search", "pruner"),
 }
-TABLE_OF = {"data": "data_options", "space": "space", "search": "search", "confirm": "confirm", "final": "final"}
+TABLE_OF = {"data": "data_options"} | {name: name for name in ("space", "search", "confirm", "final", "baselines")}
 _ARGUMENT_OF = {key: argument for argument, key in KEY_OF.items()} | {
     ("data", "seed"): "seed",
     ("search", "seed"): "seed",
     ("data", "source"): "data",
 }
-_KEY = re.compile(r"\[(data|space|search|confirm|final)\](?: ([a-z][a-z0-9_]*))?")
+_KEY = re.compile(r"\[(data|space|search|confirm|final|baselines)\](?: ([a-z][a-z0-9_]*))?")
 _OPTION = re.compile(r"^--(home|warm-start|storage)\b")
 
 
@@ -53,7 +53,7 @@ def name_argument(keys: Sequence[str]) -> str:
     if tuple(keys) in _ARGUMENT_OF:
         return _ARGUMENT_OF[tuple(keys)]
     if len(keys) < 2:
-        return keys[0] if keys and keys[0] in ("space", "confirm", "final") else ""
+        return keys[0] if keys and keys[0] in ("space", "confirm", "final", "baselines") else ""
     return TABLE_OF[keys[0]] + "".join(f'["{key}"]' for key in keys[1:])
 
 

@@ -10,6 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from engine.metrics import METRICS
 from study.api.progress_line import describe_sizes
 from study.cli.terminal import ConfirmBar, TimeColumn, leaderboard, print_warnings, read_curves
+from study.cli.views.baselines import print_baselines
 from study.cli.views.confirm import print_confirmed
 from study.data import Dataset
 from study.evaluation.choice_lines import choice_lines
@@ -120,6 +121,7 @@ class RunView:
             )
         curves = read_curves(self.home.folder(summary.name), summary)
         self.console.print(leaderboard(summary, self.console.width, curves), soft_wrap=False)
+        print_baselines(summary, self.console)
         if result.confirmed is not None:
             print_confirmed(result.confirmed, summary, table=False)
         else:

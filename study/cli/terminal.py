@@ -23,6 +23,7 @@ from rich.table import Table
 from rich.text import Text
 
 from engine.metrics import METRICS
+from study.cli.views.baselines import print_baselines
 from study.data.init import Written
 from study.evaluation.choice_lines import choice_lines
 from study.ledger.columns import cell_of, columns_of
@@ -213,6 +214,7 @@ def print_summary(summary: Summary, folder: StudyFolder) -> None:
     trials = f"{finished} of {counted(summary.planned, 'trial')}"
     console.print(f"{summary.name}: {summary.state}, {trials}. {summary.description}".rstrip())
     console.print(leaderboard(summary, console.width, read_curves(folder, summary)), soft_wrap=False)
+    print_baselines(summary, console)
     for line in choice_lines(summary, next_command):
         console.print(line)
     print_warnings(summary.warnings)

@@ -22,8 +22,15 @@ def choice_lines(summary: Summary, command: Callable[..., str] = command) -> lis
         return []
     return [
         *(f"Trial {number}: {_reasons(summary, number)}." for number in summary.choice.numbers()),
+        *_against_baselines(summary),
         _final_line(summary, command),
     ]
+
+
+def _against_baselines(summary: Summary) -> list[str]:
+    """Return how the selected network compares with the best baseline, if that is known."""
+    found = summary.against_baselines
+    return [] if found is None else [found.sentence(title_of(found.metric))]
 
 
 def _final_line(summary: Summary, command: Callable[..., str]) -> str:

@@ -11,6 +11,7 @@ from optuna.trial import FrozenTrial
 
 from engine.metrics import METRICS
 from study.errors import UserError
+from study.evaluation.baseline_comparison import compare_with_baselines
 from study.evaluation.confirm_progress import ProgressFile
 from study.evaluation.optimism import winner_optimism
 from study.evaluation.retrain import Retrained, Retraining
@@ -65,6 +66,7 @@ def confirm(
                 _check_memory(session, top, seeds, workers.jobs)
                 with workers:
                     found = confirm_with(session, workers, said, progress, top=top, seeds=seeds)
+                    compare_with_baselines(session, workers)
     final = summarize(home, name).choice.final
     return ConfirmAnswer(**vars(found), confirmed=found.winner, finalize=final)
 

@@ -1,20 +1,20 @@
-"""The executor protocol: an executor takes training tasks and returns an outcome for each, with errors as values."""
+"""The executor protocol: an executor takes tasks and returns an outcome for each, with errors as values."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from signal import Signals
-from typing import Protocol
+from typing import Any, Protocol
 
 from engine.errors import AdditionError
-from engine.training_chunk import Outcome, TrainingChunk
+from engine.training_chunk import Chunk
 
 
 @dataclass(frozen=True, eq=False)
 class TrainingTask:
-    """Training chunks on the same data, which one worker runs one after another."""
+    """Chunks on the same data, which one worker runs one after another."""
 
-    chunks: tuple[TrainingChunk, ...]
+    chunks: tuple[Chunk[Any], ...]
 
     @property
     def work(self) -> float:
@@ -51,10 +51,10 @@ class TaskError:
 
 @dataclass(frozen=True, eq=False)
 class TaskOutcome:
-    """The outcome of a task: an outcome of each chunk, in order, or an error."""
+    """The outcome of a task: the result of each chunk, in order, or an error."""
 
     task: TrainingTask
-    outcomes: tuple[Outcome, ...] = ()
+    outcomes: tuple[Any, ...] = ()
     error: TaskError | None = None
 
 
@@ -70,6 +70,13 @@ class Executor(Protocol):
 
     def wait(self, tasks: Sequence[TrainingTask]) -> list[TaskOutcome]:
         """Wait for submitted tasks; return their outcomes in the given order, each only once.
+
+        Raises:
+            MachineError: the cluster was lost.
+        """
+
+    def ready(self, task: TrainingTask) -> bool:
+        """Return whether `wait` would not have to wait for a worker to finish this task.
 
         Raises:
             MachineError: the cluster was lost.

@@ -10,13 +10,13 @@ from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, 
 from contextlib import AbstractContextManager, ExitStack
 from multiprocessing import resource_tracker
 from threading import Lock, Thread
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import joblib
 from joblib.parallel import BatchedCalls, LokyBackend, ParallelBackendBase
 
 from engine.remote import run_chunks_remotely
-from engine.training_chunk import Outcome, run_chunks
+from engine.training_chunk import run_chunks
 from study.execution._loky import is_unreadable, release_reader
 from study.execution.executor import FailureKind, TaskError, TaskOutcome, TrainingTask, WorkerLostError, lost, raised
 from study.execution.local_processes import LocalProcesses
@@ -83,7 +83,7 @@ class JoblibExecutor:
         self.backend, self.patience = backend, patience
         self._session: _Session | None = None
         self._waiting: list[TrainingTask] = []
-        self._under_way: dict[TrainingTask, Future[list[Outcome]]] = {}
+        self._under_way: dict[TrainingTask, Future[list[Any]]] = {}
         self._ended: dict[TrainingTask, TaskOutcome] = {}
 
     def submit(self, task: TrainingTask) -> None:
@@ -94,7 +94,6 @@ class JoblibExecutor:
 
     def wait(self, tasks: Sequence[TrainingTask]) -> list[TaskOutcome]:
         """Wait for tasks; return their outcomes in the given order."""
-        limit = self.patience + SLOWER * max((task.work for task in tasks), default=0.0)
         quiet = 0.0
         self._take_results()
         known = {*self._ended, *self._under_way, *self._waiting}
@@ -106,9 +105,17 @@ class JoblibExecutor:
             self.backend.check()
             self._take_results()
             if quiet >= UNSEEN:
-                self._check_quiet_workers(quiet, limit)
+                busy = max((task.work for task in self._under_way), default=0.0)  # also with tasks of other callers
+                self._check_quiet_workers(quiet, self.patience + SLOWER * busy)
             self._fill()
         return [self._ended.pop(task) for task in tasks]
+
+    def ready(self, task: TrainingTask) -> bool:
+        """Return whether a task has ended, without waiting."""
+        self.backend.check()
+        self._take_results()
+        self._fill()
+        return task in self._ended
 
     def _check_quiet_workers(self, quiet: float, limit: float) -> None:
         """End the session if one of its workers has died while sending a result, or all of them are stuck."""
@@ -131,7 +138,7 @@ class JoblibExecutor:
             except WorkerLostError:
                 self._ended[task] = TaskOutcome(task, error=lost())
 
-    def _begin(self, task: TrainingTask) -> "Future[list[Outcome]]":
+    def _begin(self, task: TrainingTask) -> "Future[list[Any]]":
         try:
             return self._start_session().submit(*self._call(task))
         except BrokenExecutor:  # a worker was lost while it was idle
@@ -146,7 +153,7 @@ class JoblibExecutor:
             self._session = _Session(self.backend.configure)
         return self._session
 
-    def _call(self, task: TrainingTask) -> tuple[Callable[..., list[Outcome]], tuple[object, ...]]:
+    def _call(self, task: TrainingTask) -> tuple[Callable[..., list[Any]], tuple[object, ...]]:
         data = self.backend.data(task.chunks[0].data)
         return (run_chunks, (task.chunks,)) if data is None else (run_chunks_remotely, (task.chunks, data))
 
@@ -162,7 +169,7 @@ class JoblibExecutor:
         if fatal:
             self._end_session(_UNREADABLE if any(map(is_unreadable, fatal)) else None)
 
-    def _end(self, task: TrainingTask, future: "Future[list[Outcome]]") -> None:
+    def _end(self, task: TrainingTask, future: "Future[list[Any]]") -> None:
         del self._under_way[task]
         error = _error(future)
         self._ended[task] = (
@@ -213,7 +220,7 @@ class _Session:
                 resource_tracker.ensure_running()
         self._backend.start_call()
 
-    def submit(self, function: Callable[..., list[Outcome]], arguments: tuple[object, ...]) -> "Future[list[Outcome]]":
+    def submit(self, function: Callable[..., list[Any]], arguments: tuple[object, ...]) -> "Future[list[Any]]":
         """Submit a function call to a worker."""
         backend, result = self._backend, _Result()
         calls = BatchedCalls([joblib.delayed(function)(*arguments)], backend.get_nested_backend())
@@ -245,10 +252,10 @@ class _Result:
     """A future that is set once, by the first thread to do so."""
 
     def __init__(self) -> None:
-        self.future: Future[list[Outcome]] = Future()
+        self.future: Future[list[Any]] = Future()
         self._lock = Lock()
 
-    def taking(self, retrieve: Callable[[object], list[list[Outcome]] | BaseException]) -> Callable[[object], None]:
+    def taking(self, retrieve: Callable[[object], list[list[Any]] | BaseException]) -> Callable[[object], None]:
         """Return a callback that retrieves the result and sets the future."""
 
         def take(out: object) -> None:
@@ -268,7 +275,7 @@ class _Result:
         if error is not None:
             self._set(None, error)
 
-    def _set(self, value: list[Outcome] | None, error: BaseException | None) -> None:
+    def _set(self, value: list[Any] | None, error: BaseException | None) -> None:
         with self._lock:
             if self.future.done():
                 return

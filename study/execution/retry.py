@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from engine.training_chunk import Outcome, TrainingChunk
+from engine.training_chunk import Chunk, Result
 from study.execution.executor import Executor, FailureKind, TaskError, TaskOutcome, TrainingTask
 
 ATTEMPTS = 3
@@ -36,23 +36,28 @@ class RetryingExecutor:
         """
         return [self._complete(outcome) for outcome in self.executor.wait(tasks)]
 
+    def ready(self, task: TrainingTask) -> bool:
+        """Return whether the executor has finished a task, which may then have to be retried."""
+        return self.executor.ready(task)
+
     def _complete(self, outcome: TaskOutcome) -> TaskOutcome:
         error = outcome.error
         if error is None:
             return outcome
         return TaskOutcome(outcome.task, tuple(self._try_again(chunk, error) for chunk in outcome.task.chunks))
 
-    def _try_again(self, chunk: TrainingChunk, error: TaskError) -> Outcome:
+    def _try_again(self, chunk: Chunk[Result], error: TaskError) -> Result:
         for _ in range(1, self.attempts):
             task = TrainingTask((chunk,))
             self.executor.submit(task)
             (outcome,) = self.executor.wait([task])
             if outcome.error is None:
-                return outcome.outcomes[0]
+                result: Result = outcome.outcomes[0]
+                return result
             error = outcome.error
         if error.kind in (FailureKind.UNREADABLE_DATA, FailureKind.MISSING_EXTENSION) and error.exception is not None:
             raise error.exception
-        return Outcome(chunk.trial, chunk.state, error=f"{error.message}, {self.attempts} times")
+        return chunk.failed(f"{error.message}, {self.attempts} times")
 
     def cancel(self) -> None:
         """Cancel all pending tasks."""

@@ -1,15 +1,15 @@
-"""Workers that take batches of training chunks and return an outcome for each, even if a worker is lost."""
+"""Workers that take batches of chunks and return an outcome for each, even if a worker is lost."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from threadpoolctl import threadpool_limits
 
 from engine.errors import AdditionError
 from engine.extensions import Extensions
-from engine.training_chunk import Outcome, TrainingChunk
+from engine.training_chunk import Chunk, Outcome, TrainingChunk
 from study.errors import UserError
 from study.execution.backends import Loky, find_configured
 from study.execution.executor import Executor, TrainingTask
@@ -110,15 +110,31 @@ class Workers:
         # A task on a cluster has an overhead of about 10 ms, so each worker gets its share of the batch as one task.
         count = len(chunks) if self.backend is None else self.jobs
         tasks = tuple(TrainingTask(tuple(share)) for share in shares(longest_first, count))
+        return self._begin(tasks)
+
+    def submit_together(self, chunks: Sequence[Chunk[Any]]) -> Batch:
+        """Submit chunks of any kind, which one worker runs one after another, in the given order."""
+        return self._begin((TrainingTask(tuple(chunks)),))
+
+    def _begin(self, tasks: tuple[TrainingTask, ...]) -> Batch:
         executor = self.executor
         if not isinstance(executor, InProcessExecutor):
-            _pack_extensions(chunks)
+            _pack_extensions([chunk for task in tasks for chunk in task.chunks])
         for task in tasks:
             executor.submit(task)
         return Batch(tasks)
 
+    def ready(self, batch: Batch) -> bool:
+        """Return whether `results` would not have to wait for workers, unless chunks have to be retried."""
+        return all(self.executor.ready(task) for task in batch.tasks)
+
     def collect(self, batch: Batch) -> dict[int, Outcome]:
-        """Wait for a batch; return its outcomes by trial, ordered by trial number.
+        """Wait for a batch of training chunks; return its outcomes by trial, ordered by trial number; see `results`."""
+        outcomes: dict[int, Outcome] = {outcome.trial: outcome for outcome in self.results(batch)}
+        return dict(sorted(outcomes.items()))
+
+    def results(self, batch: Batch) -> list[Any]:
+        """Wait for a batch; return the results of its chunks, task by task.
 
         Raises:
             OSError: a worker failed three times to read the data.
@@ -128,8 +144,7 @@ class Workers:
             done = RetryingExecutor(self.executor).wait(batch.tasks)
         except AdditionError as error:
             raise UserError(str(error)) from error
-        outcomes = {outcome.trial: outcome for each in done for outcome in each.outcomes}
-        return dict(sorted(outcomes.items()))
+        return [outcome for each in done for outcome in each.outcomes]
 
     @property
     def executor(self) -> Executor:
@@ -158,7 +173,7 @@ def shares(chunks: Sequence[TrainingChunk], count: int) -> list[list[TrainingChu
     return tasks
 
 
-def _pack_extensions(chunks: Sequence[TrainingChunk]) -> None:
+def _pack_extensions(chunks: Sequence[Chunk[Any]]) -> None:
     """Pickle the registered extensions that chunks need, so that they can be sent to other processes.
 
     Raises:

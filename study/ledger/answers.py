@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Literal
 
+from study.ledger.baselines import Baseline, BaselineComparison
 from study.ledger.confirmation import Confirmation
 from study.ledger.results import Summary, TrialRow
 from study.text.records import IF_ANY, to_json
@@ -25,6 +26,7 @@ class StudyLine:
         confirm: the result of `study confirm`.
         finalized: the test evaluations, oldest first.
         warnings: severe warnings about the data.
+        against_baselines: how the selected network compares with the best baseline; None if that is not known.
     """
 
     objectives: tuple[str, ...] | None = field(default=None, metadata=IF_ANY)
@@ -43,13 +45,15 @@ class StudyLine:
     confirm: Confirmation | None
     finalized: tuple[Mapping[str, object], ...]
     warnings: tuple[str, ...] = field(metadata={"key": "cautions"})
+    against_baselines: BaselineComparison | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class StudyAnswer(StudyLine):
-    """A study with all its trials, ordered by number."""
+    """A study with all its trials, ordered by number, and its baselines, the cheapest first."""
 
     trials: tuple[TrialRow, ...]
+    baselines: tuple[Baseline, ...]
 
 
 def describe_line(summary: Summary) -> StudyLine:
@@ -72,6 +76,7 @@ def describe_line(summary: Summary) -> StudyLine:
         confirm=summary.confirm,
         finalized=tuple(map(to_json, summary.finalized)),
         warnings=summary.warnings,
+        against_baselines=summary.against_baselines,
     )
 
 
@@ -79,4 +84,4 @@ def describe_study(summary: Summary) -> StudyAnswer:
     """Return a study with all its trials, ordered by number."""
     line = describe_line(summary)
     shared = {each.name: getattr(line, each.name) for each in fields(line)}
-    return StudyAnswer(**shared, trials=tuple(summary.trials))
+    return StudyAnswer(**shared, trials=tuple(summary.trials), baselines=summary.baselines)

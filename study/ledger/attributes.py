@@ -106,6 +106,8 @@ class StudyAttributes(TypedDict, total=False):
         warm: configurations to try first, from another study.
         cautions: severe warnings about the data.
         mlflow: the MLflow experiment and run that were active when the study started.
+        baselines: JSON of each `study.ledger.baselines.Baseline`, by name.
+        against_baselines: JSON of `study.ledger.baselines.BaselineComparison`.
         confirm, recheck: JSON of `study.ledger.confirmation.Confirmation` and `Recheck`.
         finalized: the test evaluations, oldest first.
         opening: the test evaluation that started last.
@@ -135,6 +137,8 @@ class StudyAttributes(TypedDict, total=False):
     cautions: list[str]
     mlflow: ActiveMlflow
     importance: ImportanceAttributes
+    baselines: dict[str, dict[str, Json]]
+    against_baselines: dict[str, Json]
     confirm: dict[str, Json]
     recheck: dict[str, Json]
     finalized: list[KeptOpening]

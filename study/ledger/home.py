@@ -68,6 +68,11 @@ class StudyFolder:
         return self.path / "confirm"
 
     @property
+    def baselines(self) -> Path:
+        """The predictions of baselines for dev."""
+        return self.path / "baselines"
+
+    @property
     def rechecks(self) -> Path:
         """The networks that `study recheck` trained, in a folder for each table."""
         return self.path / "recheck"
@@ -80,7 +85,7 @@ class StudyFolder:
     @property
     def held(self) -> tuple[Path, ...]:
         """The folders that only the holder of the study's lock writes to."""
-        return self.data, self.trials, self.confirm, self.rechecks, self.final, self.finalizing
+        return self.data, self.trials, self.baselines, self.confirm, self.rechecks, self.final, self.finalizing
 
     def result(self, number: int) -> Path:
         """Return the file with the curve, weights and dev predictions of a finished trial."""

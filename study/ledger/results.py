@@ -10,6 +10,7 @@ from typing import Literal, TypedDict
 from study.errors import UserError
 from study.ledger import holding
 from study.ledger.attributes import StudyAttributes
+from study.ledger.baselines import Baseline, BaselineComparison, read_baselines, read_comparison
 from study.ledger.choice import Choice
 from study.ledger.confirmation import Confirmation, read_confirmation
 from study.ledger.home import Home, StudyFolder
@@ -93,6 +94,8 @@ class Summary:
         finalized: the test evaluations, oldest first.
         choice: the selected trials.
         warnings: severe warnings about the data, which affect all results.
+        baselines: the fitted baselines, the cheapest first.
+        against_baselines: how the selected network compares with the best baseline; None if that is not known.
         has_test_set: whether the study has a test set, so that it can be finalized.
     """
 
@@ -111,6 +114,8 @@ class Summary:
     finalized: tuple[TestEvaluation, ...] = ()
     choice: Choice = field(default_factory=Choice)
     warnings: tuple[str, ...] = ()
+    baselines: tuple[Baseline, ...] = ()
+    against_baselines: BaselineComparison | None = None
     has_test_set: bool = True
 
     def ranking(self) -> list[TrialRow]:
@@ -203,6 +208,7 @@ def summarize_ledger(ledger: Ledger, folder: StudyFolder) -> Summary:
         confirm=read_confirmation(attributes.get("confirm")),
         finalized=read_test_evaluations(attributes.get("finalized", ())),
         warnings=tuple(attributes.get("cautions", ())),
+        baselines=read_baselines(attributes.get("baselines"), run_ids),
         has_test_set="test" in attributes.get("parts", {"test": ""}),  # the first ledgers did not store the parts
     )
     ranking = summary.ranking()
@@ -212,7 +218,8 @@ def summarize_ledger(ledger: Ledger, folder: StudyFolder) -> Summary:
     if len(ledger.directions) > 1:
         complete = {trial.number: list(trial.values) for trial in ledger.trials() if STATES[trial.state] == "complete"}
         summary = replace(summary, values=complete, front=front_of(complete, ledger.directions))
-    return replace(summary, choice=_choice(summary, attributes))
+    summary = replace(summary, choice=_choice(summary, attributes))
+    return replace(summary, against_baselines=read_comparison(attributes.get("against_baselines"), summary))
 
 
 def _choice(summary: Summary, attributes: StudyAttributes) -> Choice:

@@ -18,11 +18,13 @@ from engine.work import Work
 from study.data import loading, opening, overview
 from study.data.overview import DataSummary
 from study.errors import UserError
+from study.evaluation.baselines import plan_baselines
 from study.execution import default_jobs
+from study.ledger.baselines import title_of_baseline
 from study.ledger.home import StudyFolder
 from study.ledger.ledger import quiet_optuna
 from study.planning.forecast import KEPT, KEPT_BY_OTHERS, Course, expected_seconds
-from study.planning.record import Plan, Spread
+from study.planning.record import ExpectedBaseline, Plan, Spread
 from study.planning.throughput import DrawnTrial, Rates, calibrate
 from study.search.grid import space_size
 from study.search.memory import check_memory, worker_memory
@@ -120,6 +122,8 @@ def _assemble(
     mean = kept * float(np.mean(units))
     planned = _count_trials(spec, mean)
     confirm = _confirm_seconds(objective, trials, rates)
+    baselines = _expected_baselines(objective, rates)
+    beside = sum(each.seconds for each in baselines)
     cores = default_jobs()
 
     def expect(jobs: int, in_flight: int) -> float:
@@ -130,7 +134,7 @@ def _assemble(
             in_flight=in_flight,
             cores=cores,
             slowness=rates.slowness,
-            confirm=confirm,
+            confirm=[*confirm, beside],  # one more task for a worker
         )
         return min(reading + run, spec.search.timeout or float("inf"))
 
@@ -161,6 +165,7 @@ def _assemble(
         cores=cores,
         times={count: expect(count, in_flight) for count in sorted(counts)},
         confirm=sum(confirm),
+        baselines=baselines,
         raised=expect(cores, cores) if cores > in_flight else None,
         speed=rates.speed,
         defaults=find_defaults(spec),
@@ -180,6 +185,16 @@ def _confirm_seconds(objective: Objective, trials: Sequence[DrawnTrial], rates: 
     each = [trial.iterations * rates.seconds(objective.iteration_work(trial.setting, together)) for trial in trials]
     most_expensive = sorted(each)[-max(1, len(each) // 4) :]
     return [float(np.mean(most_expensive))] * (confirm.top * apart)
+
+
+def _expected_baselines(objective: Objective, rates: Rates) -> tuple[ExpectedBaseline, ...]:
+    task = objective.dataset.task
+    return tuple(
+        ExpectedBaseline(
+            each.name, title_of_baseline(each.name, task), each.units * rates.slowness, each.left_out or each.note
+        )
+        for each in plan_baselines(objective)
+    )
 
 
 def _count_trials(spec: Spec, mean_work: float) -> int:
@@ -223,7 +238,7 @@ def _fixed(spec: Spec) -> dict[str, object]:
 def find_defaults(spec: Spec) -> dict[str, object]:
     """Return the defaults of the keys that the spec leaves out, by "table.key", without options that are off."""
     left = {}
-    for table in ("data", "space", "search", "confirm"):
+    for table in ("data", "space", "search", "confirm", "baselines"):
         model: BaseModel | None = getattr(spec, table)
         if model is None:
             continue

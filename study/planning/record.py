@@ -25,6 +25,23 @@ class Spread:
         return cls(min(values), float(np.median(values)), max(values))
 
 
+@dataclass(frozen=True)
+class ExpectedBaseline:
+    """A baseline that a run fits beside the search.
+
+    Attributes:
+        name: name of the baseline.
+        title: name in text.
+        seconds: expected seconds of CPU time.
+        note: how it differs from scikit-learn's defaults, or why it is left out; None if it is neither.
+    """
+
+    name: str
+    title: str
+    seconds: float
+    note: str | None
+
+
 @dataclass(frozen=True, repr=False)
 class Plan(Record):
     """The plan of a study.
@@ -48,8 +65,9 @@ class Plan(Record):
         worker_memory: maximum bytes of one worker process.
         trial_disk, disk: bytes that one trial and the whole study add to the home.
         cores: number of cores that this process may use.
-        times: expected seconds of a run, including [confirm], by number of jobs.
+        times: expected seconds of a run, including baselines and [confirm], by number of jobs.
         confirm: seconds of CPU time for [confirm].
+        baselines: the baselines that are fitted beside the search.
         raised: expected seconds with one job per core and as many trials in flight; None unless there are more cores
             than trials in flight.
         speed: measured units of work per second, on one core.
@@ -78,9 +96,15 @@ class Plan(Record):
     cores: int
     times: dict[int, float]
     confirm: float
+    baselines: tuple[ExpectedBaseline, ...]
     raised: float | None
     speed: float
     defaults: dict[str, object]
+
+    @property
+    def baselines_text(self) -> str:
+        """The baselines with their notes, as a line; "" if there are none."""
+        return ", ".join(f"{each.title} ({each.note})" if each.note else each.title for each in self.baselines)
 
     def _lines(self) -> tuple[str, ...]:
         look = self.look
@@ -101,6 +125,7 @@ class Plan(Record):
             ("configurations", size),
             ("parameters of a network", _spread(self.parameters)),
             ("seconds of a trial", _spread(self.seconds)),
+            *([("baselines", self.baselines_text)] if self.baselines else []),
             *((counted(jobs, "job"), f"about {duration(seconds)}") for jobs, seconds in self.times.items()),
             ("memory of a worker", f"at most {byte_count(self.worker_memory)}"),
             ("disk", f"about {byte_count(self.disk)}"),

@@ -15,6 +15,7 @@ from study.charts import setting_charts, trial_charts
 from study.charts.trials import Curve
 from study.charts.words import short, title_of
 from study.ledger.answers import describe_study
+from study.ledger.baselines import Baseline
 from study.ledger.columns import cell_of, columns_of
 from study.ledger.results import TrialRow
 from study.report import winner_charts, wording
@@ -96,6 +97,7 @@ def _content(facts: Facts) -> dict[str, object]:
         "lines": [_line(facts, row, names) for row in ranked],
         "all_columns": all_names,
         "all_lines": [_line(facts, row, all_names, bare=True) for row in summary.trials],
+        "baselines": [_baseline(each) for each in summary.baselines],
         "winner": winner,
         "drawn": {} if winner is None else {k: v for k, v in winner.params.items() if k in facts.distributions},
         "fixed": {} if winner is None else {k: v for k, v in winner.params.items() if k not in facts.distributions},
@@ -169,6 +171,12 @@ def _even(points: Sequence[tuple[int, float]]) -> list[float]:
         return [cost for _, cost in points]
     iterations, costs = np.array(points, dtype=np.float64).T
     return [float(cost) for cost in np.interp(np.linspace(0, iterations[-1], EVEN), iterations, costs)]
+
+
+def _baseline(baseline: Baseline) -> tuple[str, str, str, str]:
+    """Return (title, value on dev, processor seconds, note)."""
+    value = "" if baseline.value is None else short(baseline.value)
+    return baseline.title, value, f"{baseline.seconds:.3g}", baseline.reason or baseline.note or ""
 
 
 def _metrics(row: TrialRow) -> list[tuple[str, str, str]]:

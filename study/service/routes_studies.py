@@ -48,6 +48,7 @@ SPEC_SCHEMA: dict[str, Json] = {
         "search": _TABLE,
         "confirm": _TABLE,
         "final": _TABLE,
+        "baselines": _TABLE,
     },
     "example": {
         "name": "flower",

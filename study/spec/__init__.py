@@ -10,11 +10,12 @@ from study.spec.reading import (
     parse_spec,
     read_spec,
 )
-from study.spec.search import ConfirmSpec, FinalSpec, SearchSpec
+from study.spec.search import BaselinesSpec, ConfirmSpec, FinalSpec, SearchSpec
 from study.spec.space import Range, SpaceSpec
 from study.spec.whole import Spec
 
 __all__ = [
+    "BaselinesSpec",
     "ConfirmSpec",
     "DataSpec",
     "DeclaredSpec",

@@ -215,7 +215,7 @@ def _is_key(part: object) -> bool:
 def _where(path: tuple[str, ...]) -> str:
     if not path:
         return ""
-    if len(path) > 1 or path[0] in ("data", "space", "search", "confirm", "final"):
+    if len(path) > 1 or path[0] in ("data", "space", "search", "confirm", "final", "baselines"):
         return f"[{path[0]}] {' '.join(path[1:])}".rstrip() + ": "
     return f"{path[0]}: "
 

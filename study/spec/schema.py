@@ -23,6 +23,7 @@ _TABLES = {
     "search": "How long the search takes, and how configurations are proposed and compared.",
     "confirm": "Retrain the best configurations after the search, on fresh seeds.",
     "final": "Which networks the final model averages.",
+    "baselines": "Fit simple models of scikit-learn beside the search, for comparison.",
 }
 
 

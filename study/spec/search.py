@@ -167,3 +167,15 @@ class FinalSpec(BaseModel):
         "different seeds. top: they are divided between the confirmed trial and those that are not significantly "
         "different from it.",
     )
+
+
+class BaselinesSpec(BaseModel):
+    """The `[baselines]` table: whether simple models are fitted beside the search."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    enabled: bool = Field(
+        True,
+        description="Whether to fit the most frequent class or the mean, a linear model, a random forest and gradient "
+        "boosting of scikit-learn, with its defaults, on the same splits.",
+    )

@@ -6,7 +6,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from study.spec.data import DataSpec
-from study.spec.search import ConfirmSpec, FinalSpec, SearchSpec
+from study.spec.search import BaselinesSpec, ConfirmSpec, FinalSpec, SearchSpec
 from study.spec.space import SpaceSpec
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
@@ -27,6 +27,7 @@ class Spec(BaseModel):
     search: SearchSpec = SearchSpec.model_construct()
     confirm: ConfirmSpec | None = None
     final: FinalSpec = FinalSpec.model_construct()
+    baselines: BaselinesSpec = BaselinesSpec.model_construct()
 
     @field_validator("name")
     @classmethod

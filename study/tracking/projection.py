@@ -22,6 +22,7 @@ from study.ledger.results import read_exports
 from study.ledger.trial_artifact import find_result
 from study.spec import parse_spec
 from study.text.redaction import redact_address
+from study.tracking.baseline_run import PARENT, describe_baselines, run_key
 from study.tracking.bulk_insert import RunTables, open_tables
 from study.tracking.datasets import dataset_inputs
 from study.tracking.experiment import find_experiment
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 BATCH = 1000  # maximum number of metrics in one request to MLflow
 REMEMBER_EVERY = 2.0  # seconds between two writes of the run ids, which are also in the store
 AT_ONCE = 16  # number of trials that are written together
-_PARENT = "study"
 
 
 class Projection:
@@ -68,7 +68,7 @@ class Projection:
         self.runs: dict[str, str] = {}  # complete runs by trial number as text; the parent run as "study"
         self._unfinished: dict[str, str] = {}  # runs of open trials, and incomplete runs of finished trials
         self._remembered = 0.0
-        self.parent = read_exports(folder).get(_PARENT, "")
+        self.parent = read_exports(folder).get(PARENT, "")
         self._find()
 
     @property
@@ -78,7 +78,16 @@ class Projection:
 
     def write(self, trials: Sequence[FrozenTrial]) -> None:
         """Write the runs of finished trials. This is safe to repeat."""
-        contents = {str(trial.number): self._describe(trial) for trial in trials}
+        self._write_contents({str(trial.number): self._describe(trial) for trial in trials})
+
+    def write_baselines(self) -> None:
+        """Write the runs of the baselines that have none. This is safe to repeat."""
+        contents = describe_baselines(self.ledger, self.uid)
+        missing = {key: self._below_parent(content) for key, content in contents.items() if key not in self.runs}
+        if missing:
+            self._write_contents(missing)
+
+    def _write_contents(self, contents: dict[str, RunContent]) -> None:
         if self.tables is not None:
             new = {key: contents.pop(key) for key in list(contents) if key not in self._unfinished}
             self._insert(self.tables, new)
@@ -101,7 +110,8 @@ class Projection:
         """Write the state of the study to the parent run, and mark the runs of open trials as interrupted."""
         for key, run_id in self._unfinished.items():
             self.client.set_tag(run_id, "study.state", "interrupted")
-            self.client.set_terminated(run_id, "KILLED", milliseconds(self.ledger.trials()[int(key)]))
+            if key.isdecimal():
+                self.client.set_terminated(run_id, "KILLED", milliseconds(self.ledger.trials()[int(key)]))
         if not is_database(self.uri):
             # After a lost reply, MLflow's client repeats the request, which creates a second run.
             self._find()
@@ -136,17 +146,18 @@ class Projection:
 
     def _find(self) -> None:
         """Find the existing runs of this study. If a trial has several runs, keep one and delete the others."""
-        trials = {str(trial.number): trial for trial in self.ledger.trials()}
+        states = {str(trial.number): STATES[trial.state] for trial in self.ledger.trials()}
+        baselines = describe_baselines(self.ledger, self.uid)
+        states |= {key: content.tags["study.state"] for key, content in baselines.items()}
         self.runs, self._unfinished = {}, {}
         parents: dict[str, str] = {}  # the parent in the tags of each run
         for run in sorted(self._search(), key=lambda run: run.info.run_id != self.parent):
-            uid, run_id = run.data.tags.get("study.trial_uid"), str(run.info.run_id)
-            key = _PARENT if uid is None else uid.rpartition("/")[2]
+            key, run_id = run_key(run.data.tags), str(run.info.run_id)
             parents[run_id] = run.data.tags.get("mlflow.parentRunId", "")
-            trial = trials.get(key)
-            if key in self.runs or (trial is None and key != _PARENT):
+            state = states.get(key)
+            if key in self.runs or (state is None and key != PARENT):
                 self.client.delete_run(run_id)
-            elif trial is None or (trial.state.is_finished() and _is_whole(run, trial)):
+            elif state is None or (state != "running" and _is_whole(run, state)):
                 self.runs[key] = run_id
                 if key in self._unfinished:
                     self.client.delete_run(self._unfinished.pop(key))
@@ -154,9 +165,9 @@ class Projection:
                 self.client.delete_run(run_id)
             else:
                 self._unfinished[key] = run_id
-        self.parent = self.runs.get(_PARENT) or self._begin_parent()
+        self.parent = self.runs.get(PARENT) or self._begin_parent()
         for key, run_id in self.runs.items():
-            if key != _PARENT and parents[run_id] != self.parent:
+            if key != PARENT and parents[run_id] != self.parent:
                 self.client.set_tag(run_id, "mlflow.parentRunId", self.parent)
 
     def _search(self) -> "Iterator[Run]":
@@ -181,8 +192,8 @@ class Projection:
         if self._is_guest and active is not None and "parent" in active:
             tags["mlflow.parentRunId"] = active["parent"]
         run = self.client.create_run(self.experiment_id, start_time=attributes["created"], tags=tags)
-        self.runs[_PARENT] = str(run.info.run_id)
-        return self.runs[_PARENT]
+        self.runs[PARENT] = str(run.info.run_id)
+        return self.runs[PARENT]
 
     def _describe(self, trial: FrozenTrial) -> RunContent:
         file = find_result(self.folder.result(trial.number), trial.user_attrs[RESULT].get("fingerprint"))
@@ -261,7 +272,8 @@ class Projection:
 
 
 def catch_up(projection: Projection, written: Callable[[FrozenTrial], None], stop: Callable[[], bool]) -> None:
-    """Write the missing runs of all finished trials, until `stop` returns True."""
+    """Write the missing runs of baselines and of all finished trials, until `stop` returns True."""
+    projection.write_baselines()
     missing = projection.missing
     for first in range(0, len(missing), AT_ONCE):
         if stop():
@@ -278,7 +290,6 @@ def _write_files(folder: Path, files: Mapping[str, bytes]) -> None:
         (folder / name).write_bytes(data)
 
 
-def _is_whole(run: "Run", trial: FrozenTrial) -> bool:
-    """Return True if a run is complete: its status and its state tag both match the trial."""
-    state = STATES[trial.state]
+def _is_whole(run: "Run", state: str) -> bool:
+    """Return True if a run is complete: its status and its state tag both match this state."""
     return bool(run.info.status == STATUS[state] and run.data.tags.get("study.state") == state)

@@ -71,13 +71,15 @@ def describe_parent(ledger: Ledger, folder: StudyFolder, experiment_id: str) -> 
         tags["mlflow.source.git.commit" if name == "git" else f"study.{name}"] = shown
     versions = attributes.get("versions", {})
     tags["study.versions"] = ", ".join(f"{package} {version}" for package, version in versions.items())
-    seen = [
+    seen: list[object] = [
         tags,
         attributes["spec"],
         [t.user_attrs[RESULT]["fingerprint"] for t in trials],
         attributes.get("confirm"),
         attributes.get("finalized"),
     ]
+    if "baselines" in attributes:
+        seen += [attributes["baselines"], attributes.get("against_baselines")]
     tags[SHOWN] = hashlib.sha256(json.dumps(seen, sort_keys=True).encode()).hexdigest()[:16]
 
     def files() -> dict[str, bytes]:
@@ -108,6 +110,10 @@ def describe(summary: Summary, attributes: StudyAttributes, experiment_id: str) 
         number = link(row.number, f"#/experiments/{experiment_id}/runs/{row.run_id}") if row.run_id else row.number
         params = ", ".join(f"{name} {_short(value)}" for name, value in row.params.items() if name in drawn)
         lines.append(f"| {number} | {row.value:.4g} | {inline(params)} |")
+    if summary.baselines:
+        lines += ["", f"| baseline | dev {inline(summary.metric)} |", "| --- | --- |"]
+    for baseline in summary.baselines:
+        lines.append(f"| {baseline.title} | {'' if baseline.value is None else f'{baseline.value:.4g}'} |")
     for line in choice_lines(summary):
         lines += ["", line]
     return "\n".join(lines)

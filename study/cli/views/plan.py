@@ -73,6 +73,7 @@ def _search(plan: Plan) -> list[tuple[str, str]]:
             "trials",
             f"{plan.trials}{networks}, {plan.in_flight} in flight; sampler {plan.sampler}, pruner {plan.pruner}",
         ),
+        ("baselines", plan.baselines_text or "off, set in the spec"),
         ("parameters", _spread(plan.parameters, ",.0f")),
         ("seconds per trial", _spread(plan.seconds, ".2g")),
     ]
@@ -86,6 +87,8 @@ def _machine(plan: Plan) -> list[tuple[str, str]]:
         rows.append(("", f"if the pruner saves {1 - plan.kept:.0%} of the work, as it often does"))
     if plan.confirm:
         rows.append(("", f"of which [confirm] takes {duration(plan.confirm)} on one core"))
+    if plan.baselines:
+        rows.append(("", f"of which baselines take {duration(sum(b.seconds for b in plan.baselines))} on one core"))
     rows += [
         ("memory", f"at most {byte_count(plan.worker_memory)} per worker{of}"),
         ("disk", f"about {byte_count(plan.disk)}, {byte_count(plan.trial_disk)} per trial"),
