@@ -32,6 +32,7 @@ DEATHS = 20
 
 SPEC = """
 name = "same"
+baselines.enabled = false
 [data]
 source = "{source}"
 split = [0.6, 0.2, 0.2]

@@ -24,6 +24,7 @@ from study.service.runner import Runner, StudyFiles
 
 SPEC = """
 name = "mine"
+baselines.enabled = false
 [data]
 source = "synthetic:planar_flower"
 examples = 60

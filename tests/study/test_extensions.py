@@ -41,6 +41,7 @@ LINE = Source("line", read_line)
 DEVIATION = Metric("deviation", "minimize", "regression", lambda Y, A: float(np.abs(Y - A).mean()), "deviation")
 SPEC = """
 name = "added"
+baselines.enabled = false
 [data]
 source = "line:60"
 target = "y"

@@ -12,6 +12,7 @@ from study.search.divergence import FAR, ConstantPrediction
 # Gradient descent on squared errors multiplies the error by about 1 - learning_rate · λ in each iteration.
 GROWS = """
 name = "grows"
+baselines.enabled = false
 [data]
 source = "table.csv"
 target = "y"

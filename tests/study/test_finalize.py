@@ -55,7 +55,7 @@ def test_second_test_evaluation_must_be_asked_for_and_is_counted(table: Path, tm
 def test_study_without_a_test_set_is_confirmed_and_not_finalized(tmp_path: Path) -> None:
     spec = tmp_path / "spec.toml"
     spec.write_text(
-        'name = "two_parts"\n[data]\nsource = "sklearn:iris"\nsplit = [0.7, 0.3]\n'
+        'name = "two_parts"\nbaselines.enabled = false\n[data]\nsource = "sklearn:iris"\nsplit = [0.7, 0.3]\n'
         "[space]\ndepth = 0\nlearning_rate = [0.1, 0.3]\niterations = 30\n"
         "[search]\ntrials = 2\nsampler = 'grid'\n[confirm]\ntop = 2\nseeds = 2\n"
     )

@@ -89,6 +89,7 @@ ENTRY_POINTS = """
 """
 ALL = """
 name = "things"
+baselines.enabled = false
 [data]
 source = "waves:90"
 transform = "cubes"

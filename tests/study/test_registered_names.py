@@ -11,6 +11,7 @@ from engine import OPTIMIZERS, Optimizer, register_optimizer
 
 SPEC = """
 name = "registered"
+baselines.enabled = false
 [data]
 source = "sklearn:iris"
 [space]

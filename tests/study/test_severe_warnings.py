@@ -14,6 +14,7 @@ from study.tracking.study_run import describe_parent
 
 SPEC = """
 name = "leak"
+baselines.enabled = false
 [data]
 source = "t.csv"
 target = "y"

@@ -20,6 +20,7 @@ FIXED: dict[str, Any] = {
     "sampler": "random",
     "folds": 0,
     "confirm": False,
+    "baselines": False,
 }
 
 

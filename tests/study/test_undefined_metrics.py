@@ -20,6 +20,7 @@ from study.spec import parse_spec
 
 SPEC = """
 name = "rare"
+baselines.enabled = false
 [data]
 source = "rare.csv"
 target = "kind"

@@ -18,6 +18,7 @@ from study.text.verbosity import TerminalHandler, telling
 
 SPEC = """
 name = "tiny"
+baselines.enabled = false
 [data]
 source = "synthetic:planar_flower"
 examples = 60

@@ -13,6 +13,7 @@ from support.stores import give_store
 ROWS = 120
 _SPEC = """
 name = "{name}"
+baselines.enabled = false
 [data]
 source = "{name}{suffix}"
 target = "y"

@@ -7,6 +7,7 @@ import pandas as pd
 
 PRICES = """
 name = "prices"
+baselines.enabled = false
 [data]
 source = "prices.csv"
 target = "price"

@@ -32,6 +32,7 @@ from study.service.settings import Settings
 
 TINY = """
 name = "{name}"
+baselines.enabled = false
 [data]
 source = "synthetic:planar_flower"
 examples = 60

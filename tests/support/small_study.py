@@ -8,6 +8,7 @@ from support.command import run_study
 
 SMALL = """
 name = "small"
+baselines.enabled = false
 description = "A flower in the plane: a study of seconds."
 [data]
 source = "synthetic:planar_flower"

@@ -7,6 +7,7 @@ import pandas as pd
 
 TABLE = """
 name = "table"
+baselines.enabled = false
 [data]
 source = "table.csv"
 target = "kind"

@@ -18,6 +18,7 @@ from study.spec.data import DataSpec
 
 SPEC = """
 name = "weighted"
+baselines.enabled = false
 [data]
 source = "lines.csv"
 target = "y"
