@@ -66,6 +66,8 @@ class BaselineFit:
             outcome = self._measure(data.folds)
         except (OSError, MemoryError, AdditionError):
             raise
+        except ModuleNotFoundError:  # only the engine and its libraries have to be there
+            return BaselineOutcome(self.name, unavailable=True)
         except Exception:  # noqa: BLE001 - the coordinator records it
             outcome = self.failed(traceback.format_exc())
         return replace(outcome, seconds=time.thread_time() - started)
@@ -113,6 +115,7 @@ class BaselineOutcome:
         seconds: CPU time of the thread that fitted the model.
         version: version of scikit-learn.
         error: traceback if an exception was raised.
+        unavailable: whether the worker has no scikit-learn, so another process has to fit the model.
     """
 
     name: str
@@ -121,6 +124,7 @@ class BaselineOutcome:
     seconds: float = 0.0
     version: str = ""
     error: str | None = None
+    unavailable: bool = False
 
 
 def make_model(name: str, *, regression: bool, seed: int, rounds: int = DEFAULT_ROUNDS) -> "BaseEstimator":

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Self, TypeVar
 
+from engine.metrics import METRICS
 from study.api.deprecation import warn_of_name
 from study.api.place import StudyPlace
 from study.errors import UserError
@@ -175,7 +176,20 @@ class StudyResults(StudyPlace):
         best = best.rename(columns={"value": f"dev {summary.metric}"})
         finished = sum(row.state != "running" for row in summary.trials)
         shown = best.to_html(na_rep="", float_format="{:.4g}".format, index_names=False)
-        return f"{title}, {finished} of {counted(summary.planned, 'trial')}{shown}"
+        return f"{title}, {finished} of {counted(summary.planned, 'trial')}{shown}{_baselines_html(summary)}"
+
+
+def _baselines_html(summary: Summary) -> str:
+    """Return a table of the baselines, and how the network compares with the best of them; "" if there are none."""
+    import pandas as pd
+
+    if not summary.baselines:
+        return ""
+    rows = [(each.title, each.value, each.seconds) for each in summary.baselines]
+    table = pd.DataFrame.from_records(rows, columns=["baseline", f"dev {summary.metric}", "seconds"])
+    shown: str = table.to_html(na_rep="", float_format="{:.4g}".format, index=False)
+    found = summary.against_baselines
+    return shown if found is None else f"{shown}<p>{found.sentence(METRICS[found.metric].title)}</p>"
 
 
 def _table(trials: Iterable[TrialRow]) -> "pd.DataFrame":

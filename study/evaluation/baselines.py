@@ -6,7 +6,7 @@ is counted from shapes, so the same spec and data give the same models on any ma
 
 import hashlib
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -116,7 +116,7 @@ class BaselineRunner:
             self._batch = self._workers.submit_together(fits)
 
     def _collect(self, batch: Batch) -> None:
-        outcomes: Sequence[BaselineOutcome] = self._workers.results(batch)
+        outcomes = _outcomes(self._workers, batch)
         self._batch = None
         planned = {each.name: each for each in self._missing}
         for outcome in outcomes:
@@ -142,9 +142,15 @@ def fit_baseline(objective: Objective, workers: Workers, name: str, data: Path) 
         data: folder that `write_data` wrote, with the examples to predict as dev.
     """
     batch = workers.submit_together([_fit(objective, _planned(objective, name), data)])
-    (outcome,) = workers.results(batch)
-    fitted: BaselineOutcome = outcome
-    return fitted
+    (outcome,) = _outcomes(workers, batch)
+    return outcome
+
+
+def _outcomes(workers: Workers, batch: Batch) -> list[BaselineOutcome]:
+    """Return the outcomes of a batch; what workers without scikit-learn could not fit is fitted in this process."""
+    fits = [chunk for task in batch.tasks for chunk in task.chunks]
+    outcomes: list[BaselineOutcome] = workers.results(batch)
+    return [fit.run() if outcome.unavailable else outcome for fit, outcome in zip(fits, outcomes, strict=True)]
 
 
 def _fit(objective: Objective, planned: PlannedBaseline, data: Path) -> BaselineFit:

@@ -9,12 +9,15 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from threadpoolctl import threadpool_info
 
+from engine.extensions import Extensions
 from engine.training_chunk import Outcome, TrainingChunk
+from engine.worker_data import PackedData, read_data, unpack_data
 
 TOO_MANY = 256 << 20  # numbers: 2 GiB
 
@@ -49,6 +52,27 @@ def attempts(place: Path, trial: int) -> int:
 def last_process(place: Path, trial: int) -> int | None:
     """Return the last process that started a chunk."""
     return next((process for _, process in reversed(_notes(place, trial))), None)
+
+
+@dataclass(frozen=True)
+class Counting:
+    """A chunk that trains nothing: it counts the examples of train."""
+
+    data: str
+    raises: bool = False
+    units: float = 0.0
+    extensions: Extensions = field(default_factory=Extensions)
+
+    def run(self, packed: PackedData | None = None) -> str:
+        """Return the number of examples, in words."""
+        if self.raises:
+            raise RuntimeError("not as a value")
+        data = read_data(self.data) if packed is None else unpack_data(packed)
+        return f"{data.X.shape[-1]} examples"
+
+    def failed(self, reason: str) -> str:
+        """Return the reason, in words."""
+        return f"failed: {reason}"
 
 
 # Troubles; the return value is the outcome.

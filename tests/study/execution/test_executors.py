@@ -176,6 +176,37 @@ def test_errors_are_values(
 
 
 @pytest.mark.parametrize("executor", ALL, indirect=True)
+def test_chunk_that_trains_nothing_is_run_like_any_other(executor: Executor, place: Path) -> None:
+    X = np.linspace(-1, 1, 20, dtype=np.float32)[None]
+    write_data(place, [Fold(X, X, X, X)])
+    task = TrainingTask((troubled_work.Counting(str(place)), troubled_work.Counting(str(place))))
+    executor.submit(task)
+    wait_for(lambda: executor.ready(task), "the task to end")
+    (outcome,) = executor.wait([task])
+    assert outcome.error is None
+    assert outcome.outcomes == ("20 examples", "20 examples")
+    task = TrainingTask((troubled_work.Counting(str(place), raises=True),))
+    retrying = RetryingExecutor(executor)
+    retrying.submit(task)
+    (outcome,) = retrying.wait([task])
+    assert outcome.outcomes == ("failed: RuntimeError: not as a value, 3 times",)
+
+
+@pytest.mark.parametrize("executor", [name for name in ALL if name != "mine"], indirect=True)  # which is never busy
+def test_task_is_ready_when_it_has_ended(executor: Executor, place: Path, have: Any) -> None:
+    have("waits")
+    _, task = tasks(place, 2)
+    executor.submit(task)
+    if not isinstance(executor, InProcessExecutor):
+        wait_for(lambda: attempts(place, 1), "the task to begin")
+        assert not executor.ready(task)
+    (place / "go").touch()
+    wait_for(lambda: executor.ready(task), "the task to end")
+    (outcome,) = executor.wait([task])
+    assert outcome.error is None
+
+
+@pytest.mark.parametrize("executor", ALL, indirect=True)
 def test_failing_task_is_retried_and_fails_alone(executor: Executor, place: Path, have: Any) -> None:
     have("raises")
     retrying = RetryingExecutor(executor)
