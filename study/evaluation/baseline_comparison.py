@@ -8,9 +8,10 @@ import numpy as np
 from engine.arrays import Array
 from engine.metrics import METRICS
 from study.evaluation.baselines import find_predictions, fit_baseline
-from study.evaluation.influence import score_table
+from study.evaluation.influence import largest_weight, score_table, truth_of
+from study.evaluation.paired_tests import paired_shares
 from study.evaluation.retrain import data_of, read_predictions
-from study.evaluation.statistics import ALPHA, Interval, crossed_anova, paired_shares
+from study.evaluation.statistics import ALPHA, Interval, crossed_anova
 from study.execution import Workers
 from study.ledger.baselines import Baseline, BaselineComparison, best_baseline, digest_of_comparison
 from study.ledger.confirmation import Part
@@ -94,7 +95,8 @@ def _compare(
     metric, folds = session.objective.metric, folds_of(session.objective.datasets, networks.part)
     mine = score_table(metric, folds, networks.part, networks.predictions)
     theirs = score_table(metric, folds, networks.part, predictions[None])
-    difference, direction = paired_difference(metric, mine, theirs), METRICS[metric].direction
+    weight, direction = largest_weight(metric, truth_of(folds, networks.part)), METRICS[metric].direction
+    difference = paired_difference(metric, mine, theirs, weight)
     return BaselineComparison(
         trial=networks.trial,
         confirmed=networks.confirmed,
@@ -116,7 +118,7 @@ def _compare(
     )
 
 
-def paired_difference(metric: str, networks: Array, baseline: Array) -> Interval:
+def paired_difference(metric: str, networks: Array, baseline: Array, weight: float) -> Interval:
     """Return the mean of networks minus the value of a baseline, with its interval and p-value.
 
     McNemar's exact test for the accuracy of a single network; else a t test over seeds and examples, in which the
@@ -126,12 +128,14 @@ def paired_difference(metric: str, networks: Array, baseline: Array) -> Interval
         metric: metric of the values.
         networks: values of single examples by seed, (S, m); see `score_table`.
         baseline: those of the baseline, (1, m).
+        weight: the largest weight of an example in the metric; see `largest_weight`.
     """
     S, m = networks.shape
     if S == 1 and metric == "accuracy":
         right, other = networks[0] > 0.5, baseline[0] > 0.5
         return paired_shares(int((right & ~other).sum()), int((other & ~right).sum()), m)
-    return crossed_anova(np.stack([networks, np.repeat(baseline, S, axis=0)])).difference(0, 1)
+    values = np.stack([networks, np.repeat(baseline, S, axis=0)])
+    return crossed_anova(values, metric, weight).difference(0, 1)
 
 
 def _outcome(difference: Interval, direction: str) -> Literal["better", "same", "worse"]:

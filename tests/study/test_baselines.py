@@ -259,7 +259,7 @@ def test_outcome_of_simulated_networks(metric: str, seeds: int, effect: float, o
     else:
         shared = rng.exponential(size=400)
         networks, baseline = shared + rng.normal(0, 0.1, (seeds, 400)) - effect, shared[None]
-    difference = paired_difference(metric, networks.astype(float), baseline.astype(float))
+    difference = paired_difference(metric, networks.astype(float), baseline.astype(float), 1 / 400)
     sign = 1 if METRICS[metric].direction == "maximize" else -1
     assert (difference.p < 0.05) == (outcome != "same")
     if outcome != "same":
