@@ -3,38 +3,16 @@
 All functions take Y and A, (n_y, m), as the engine does: for two classes one row, for K classes K rows.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 from scipy.optimize import minimize_scalar
 
 from engine.arrays import Array
 from engine.metric_functions import normalized
+from study.ledger.test_evaluation import Calibration
 
 LOWEST, HIGHEST = 0.5, 10.0  # range of temperatures; without bounds, separable examples would drive T to 0
 BINS = 15  # of the expected calibration error
 PARTS = 5  # of the cross-validation that decides whether a temperature is used
-
-
-@dataclass(frozen=True, kw_only=True)
-class Calibration:
-    """How well probabilities are calibrated on examples that the networks were not trained on.
-
-    Attributes:
-        temperature: the temperature of the final model; 1 leaves probabilities as they are.
-        log_loss: cross-entropy in nats, without a temperature.
-        brier: Brier score: (p − y)² for two classes, summed over the classes for more.
-        calibration_error: expected calibration error (Guo et al. 2017), with 15 bins of equal width.
-        gain: the reduction of the log loss by a temperature, cross-validated over five parts.
-        gain_error: standard error of `gain`.
-    """
-
-    temperature: float
-    log_loss: float
-    brier: float
-    calibration_error: float
-    gain: float
-    gain_error: float
 
 
 def calibrate(Y: Array, A: Array) -> Calibration:

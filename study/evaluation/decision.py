@@ -11,7 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from engine.arrays import Array, IntArray
-from engine.metrics import METRICS, labels
+from engine.metric_functions import FunctionMetric
+from engine.metrics import METRICS, Metric, labels
 from study.evaluation.calibration import PARTS, class_probabilities
 from study.evaluation.influence import example_values
 
@@ -61,6 +62,13 @@ def weight_costs(weights: Sequence[float] | Array) -> Array:
     w = np.asarray(weights, dtype=np.float64) / np.max(weights)
     costs: Array = w[:, None] * (1 - np.eye(len(w)))
     return costs
+
+
+def judges_classes(metric: Metric) -> bool:
+    """Return whether a metric depends on predicted classes only, and not on probabilities."""
+    compute = metric.compute
+    own = isinstance(compute, FunctionMetric) and compute.needs == "labels"
+    return own or metric.name in ("accuracy", "balanced_accuracy", "f1")
 
 
 def threshold_of(costs: Array) -> float | None:

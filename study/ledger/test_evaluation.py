@@ -4,11 +4,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from study.spec.parameters import ParameterValue
-from study.text.formatting import agree, counted
+from study.text.formatting import agree, counted, figure
 from study.text.records import from_json
 
 # What the first ledgers did not store.
 _OLDER: dict[str, object] = {
+    "setting": {},
     "low": None,
     "high": None,
     "metrics": {},
@@ -19,6 +20,27 @@ _OLDER: dict[str, object] = {
     "files": {},
     "dialect": {},
 }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calibration:
+    """How well probabilities are calibrated on examples that the networks were not trained on.
+
+    Attributes:
+        temperature: the temperature of the final model; 1 leaves probabilities as they are.
+        log_loss: cross-entropy in nats, without a temperature.
+        brier: Brier score: (p − y)² for two classes, summed over the classes for more.
+        calibration_error: expected calibration error (Guo et al. 2017), with 15 bins of equal width.
+        gain: the reduction of the log loss by a temperature, cross-validated over five parts.
+        gain_error: standard error of `gain`.
+    """
+
+    temperature: float
+    log_loss: float
+    brier: float
+    calibration_error: float
+    gain: float
+    gain_error: float
 
 
 @dataclass(frozen=True)
@@ -57,6 +79,9 @@ class TestEvaluation:
         diverged: number of networks that were left out because they diverged.
         members: the trials whose configurations the networks have, with their numbers of networks; empty for models of
             versions up to 0.2, which have a single network.
+        temperature: temperature of the model's probabilities; 1 leaves them as they are.
+        costs: costs of errors that decide which class the model predicts; None for the most probable class.
+        calibration: calibration of the averaged probabilities on examples that the networks were not trained on.
     """
 
     trial: int
@@ -75,11 +100,34 @@ class TestEvaluation:
     networks: int = 1
     diverged: int = 0
     members: tuple[Member, ...] = ()
+    temperature: float = 1.0
+    costs: tuple[tuple[float, ...], ...] | None = None
+    calibration: Calibration | None = None
 
     @property
     def description(self) -> str:
         """The kind of model and its training data, such as "average of 10 networks, trained on train and dev"."""
         return describe_training(self.networks, [member.trial for member in self.members], with_dev=self.with_dev)
+
+    @property
+    def threshold(self) -> float | None:
+        """The probability of class 1 from which class 1 is predicted; None if there are no costs, or more classes."""
+        if self.costs is None or len(self.costs) != 2:
+            return None
+        alarm, miss = self.costs[0][1] - self.costs[0][0], self.costs[1][0] - self.costs[1][1]
+        return alarm / (alarm + miss) if alarm + miss else None
+
+    @property
+    def adjustments(self) -> tuple[str, ...]:
+        """Sentences on the temperature of the probabilities and on the rule that chooses classes."""
+        lines = []
+        if self.temperature != 1:
+            lines.append(f"Probabilities are calibrated with the temperature {figure(self.temperature, 3)}.")
+        if self.threshold is not None:
+            lines.append(f"The second class is predicted from a probability of {figure(self.threshold, 3)} on.")
+        elif self.costs is not None:
+            lines.append("The class with the lowest expected cost is predicted.")
+        return tuple(lines)
 
     @property
     def divergence(self) -> str:

@@ -12,6 +12,8 @@ from engine.activations import Array
 from study.data.dataset import Task
 from study.data.target import Target, codes_of, to_outputs
 from study.errors import UserError, did_you_mean
+from study.evaluation.calibration import class_probabilities
+from study.evaluation.decision import decided
 from study.ledger.home import Home
 from study.model.finalize import measure_all
 from study.model.pipeline import NetworkClassifier
@@ -63,9 +65,10 @@ def evaluate(home: Home, name: str, table: pd.DataFrame | Path) -> Evaluation:
     made = made.iloc[found.rows]
     Y = to_outputs(found.codes, task, len(classes), None) if is_classifier else found.codes[None, :]
     metric = rows.attributes["metric"]
-    metrics, undefined = measure_all(
-        task, Y, _outputs(made, task, is_classifier=is_classifier), rows.attributes["objectives"]
-    )
+    A = _outputs(made, task, is_classifier=is_classifier)
+    costs = np.array(network.costs) if is_classifier and network.costs is not None else None
+    decisions = None if costs is None else decided(Y, class_probabilities(A), costs)
+    metrics, undefined = measure_all(task, Y, A, rows.attributes["objectives"], decisions)
     return Evaluation(name, metric, metrics.get(metric), metrics, undefined, len(found.rows), notes)
 
 

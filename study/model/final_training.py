@@ -22,6 +22,7 @@ from study.evaluation.stacks import CHUNK_WORK, Stack, memory_of, split, train_s
 from study.execution import Workers
 from study.ledger.home import Home
 from study.ledger.test_evaluation import Member
+from study.model.adjustment import fit_adjustment
 from study.model.members import choose_members
 from study.model.pipeline import build_model
 from study.search.divergence import ConstantPrediction
@@ -116,7 +117,9 @@ def train_model(home: Home, name: str, trial: int, jobs: int | None = 1) -> Pipe
         dataset = load_combined(session.spec.data, session.base)
         members = choose_members(session.summary, trial, session.spec.final)
         trained = train_networks(session, dataset, members, workers)
-        return build_model(dataset, [(each.architecture, each.vectors) for each in trained])
+        adjustment = fit_adjustment(session, dataset, trial)
+        networks = [(each.architecture, each.vectors) for each in trained]
+        return build_model(dataset, networks, adjustment.temperature, adjustment.costs)
 
 
 def _fold(dataset: Dataset) -> Fold:

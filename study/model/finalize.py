@@ -15,6 +15,7 @@ from engine.prediction import predict
 from study.data import Dataset, Part, example_cells, load, load_combined, open_test
 from study.data.fingerprint import explain_change
 from study.errors import OpenedTestSetError, UserError
+from study.evaluation.decision import judges_classes
 from study.evaluation.influence import example_values, largest_weight
 from study.evaluation.statistics import BOUNDED, crossed_anova
 from study.execution import Workers
@@ -24,6 +25,7 @@ from study.ledger.home import Home
 from study.ledger.ledger import Ledger, without_nan
 from study.ledger.results import Summary
 from study.ledger.test_evaluation import Member, TestEvaluation
+from study.model.adjustment import Adjustment, fit_adjustment
 from study.model.final import Final
 from study.model.final_training import FinalNetworks, train_networks
 from study.model.members import choose_members
@@ -80,10 +82,11 @@ def finalize(
         _check(ledger.attributes, dataset, name)
         if session.spec.data.transform is not None:
             check_saveable(dataset.preprocessing, session.spec.data.transform)
+        adjustment = fit_adjustment(session, dataset, number)
         with Workers.of(session.spec.search, jobs) as workers:
             trained = train_networks(session, dataset, members, workers, progress)
         _record_beginning(ledger, number, members, with_dev=not train_only, again=again)
-        opening, notes = _open(session, dataset, members, trained, with_dev=not train_only)
+        opening, notes = _open(session, dataset, members, trained, adjustment, with_dev=not train_only)
         ledger.set(finalized=[*openings, to_json(opening)])  # makes this evaluation and its model current
         kept = FinalFiles.of(session.folder.final, opening.files)
         forget_models(session.folder.final, kept)
@@ -104,6 +107,7 @@ def _open(
     dataset: Dataset,
     members: Sequence[Member],
     trained: Sequence[FinalNetworks],
+    adjustment: Adjustment,
     *,
     with_dev: bool,
 ) -> tuple[TestEvaluation, tuple[str, ...]]:
@@ -111,8 +115,9 @@ def _open(
     summary, spec, number = session.summary, session.spec, members[0].trial
     # This is the only place where test rows are converted and scored.
     test = open_test(spec.data, session.base, combined=with_dev)
-    scores = _evaluate(dataset, trained, test, summary)
-    model = build_model(dataset, [(each.architecture, each.vectors) for each in trained])
+    scores = _evaluate(dataset, trained, adjustment, test, summary)
+    averaged = [(each.architecture, each.vectors) for each in trained]
+    model = build_model(dataset, averaged, adjustment.temperature, adjustment.costs)
     files = keep_model(model, example_cells(spec.data, session.base), session.folder.final, spec.data.transform)
     kept = tuple(Member(each.trial, len(each.vectors)) for each in trained)
     networks = sum(member.networks for member in kept)
@@ -133,6 +138,9 @@ def _open(
         networks=networks,
         diverged=sum(member.networks for member in members) - networks,
         members=kept,
+        temperature=adjustment.temperature,
+        costs=None if adjustment.costs is None else tuple(tuple(row) for row in adjustment.costs.tolist()),
+        calibration=adjustment.calibration,
     )
     return opening, test.notes
 
@@ -154,7 +162,9 @@ class _Scores:
     high: float | None
 
 
-def _evaluate(dataset: Dataset, trained: Sequence[FinalNetworks], test: Part, summary: Summary) -> _Scores:
+def _evaluate(
+    dataset: Dataset, trained: Sequence[FinalNetworks], adjustment: Adjustment, test: Part, summary: Summary
+) -> _Scores:
     """Return the scores of the average on the test set, in the unit of the table, by every metric of the study."""
     unit = unit_of(dataset)
     with threadpool_limits(1):
@@ -163,18 +173,27 @@ def _evaluate(dataset: Dataset, trained: Sequence[FinalNetworks], test: Part, su
             for each in trained
             for vector in each.vectors
         ]
-    Y, A = unit.restore(test.Y), np.mean(outputs, axis=0)
-    metrics, undefined = measure_all(dataset.task, Y, A, [summary.metric, *summary.objectives])
-    return _Scores(metrics, undefined, *_ends(summary.metric, Y, A))
+    Y, A = unit.restore(test.Y), adjustment.outputs(np.mean(outputs, axis=0))
+    decisions, metric = adjustment.decisions(A), summary.metric
+    metrics, undefined = measure_all(dataset.task, Y, A, [metric, *summary.objectives], decisions)
+    judged = A if decisions is None or not judges_classes(METRICS[metric]) else decisions
+    return _Scores(metrics, undefined, *_ends(metric, Y, judged))
 
 
 def measure_all(
-    task: str, Y: Array, A: Array, named: Sequence[str] = ()
+    task: str, Y: Array, A: Array, named: Sequence[str] = (), decisions: Array | None = None
 ) -> tuple[dict[str, float | None], dict[str, str]]:
-    """Return all metrics of a task, None for undefined ones, and the reasons for these; see `metrics_for`."""
+    """Return all metrics of a task, None for undefined ones, and the reasons for these.
+
+    Args:
+        task, named: see `metrics_for`.
+        Y, A: truth and predictions, (n_y, m).
+        decisions: predicted classes as outputs, (n_y, m), for metrics of classes; None takes the most probable ones.
+    """
     values, undefined = dict[str, float | None](), dict[str, str]()
     for metric in metrics_for(task, named):
-        values[metric.name] = without_nan(measure(metric.name, Y, A))
+        judged = A if decisions is None or not judges_classes(metric) else decisions
+        values[metric.name] = without_nan(measure(metric.name, Y, judged))
         if values[metric.name] is None:
             undefined[metric.name] = metric.why_undefined(Y) or "a prediction is too large"
     return values, undefined

@@ -62,7 +62,7 @@ def predict_test(home: Home, name: str) -> TestPredictions:
     if scale is not None:
         predicted = network.predict(test.X.T)
         return TestPredictions(opening["trial"], dataset.target_name, (), scale.to_units(test.Y[0]), predicted)
-    codes = network.predict_proba(test.X.T).argmax(axis=1).astype(np.int64)
+    codes = network.choose(network.predict_proba(test.X.T)).astype(np.int64)
     return TestPredictions(
         opening["trial"], dataset.target_name, dataset.classes, labels(test.Y).astype(np.int64), codes
     )

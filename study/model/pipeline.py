@@ -18,12 +18,14 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.pipeline import Pipeline
 
 from engine import Architecture
-from engine.activations import Array
+from engine.arrays import Array, IntArray
 from engine.prediction import predict_each
 from engine.state import write_whole
 from study.data import Dataset, TargetScale
 from study.data.features import to_matrix
 from study.errors import UserError
+from study.evaluation.calibration import temper
+from study.evaluation.decision import decide
 from study.model.model_types import trusted_types
 from study.text.shell import next_command
 
@@ -83,11 +85,25 @@ class NetworkClassifier(ClassifierMixin, _Networks):  # type: ignore[misc]
     Args:
         networks: see the base class.
         classes: labels in the order of the networks' outputs.
+        temperature: temperature of the averaged probabilities.
+        costs: costs of errors, a list of rows; see `study.evaluation.decision`. None predicts the most probable class.
     """
 
-    def __init__(self, networks: Sequence[Mapping[str, Any]], classes: list[str]) -> None:
+    # Models saved by earlier versions do not have these attributes.
+    temperature: float = 1.0
+    costs: list[list[float]] | None = None
+
+    def __init__(
+        self,
+        networks: Sequence[Mapping[str, Any]],
+        classes: list[str],
+        temperature: float = 1.0,
+        costs: list[list[float]] | None = None,
+    ) -> None:
         super().__init__(networks)
         self.classes = classes
+        self.temperature = temperature
+        self.costs = costs
 
     @property
     def classes_(self) -> Array:
@@ -99,16 +115,18 @@ class NetworkClassifier(ClassifierMixin, _Networks):  # type: ignore[misc]
         return np.array(self.classes, dtype=object)
 
     def predict(self, X: pd.DataFrame | Array) -> Array:
-        """Return the most probable label of each row, (m,)."""
-        A = self._average(X)
-        chosen = (A[0] > 0.5).astype(np.intp) if len(A) == 1 else A.argmax(axis=0)
-        labels: Array = self.classes_[chosen]
+        """Return the label of each row, (m,): the most probable one, or that with the lowest expected cost."""
+        labels: Array = self.classes_[self.choose(self.predict_proba(X))]
         return labels
+
+    def choose(self, shares: Array) -> IntArray:
+        """Return the predicted class of each row of probabilities, (m, classes), as numbers (m,)."""
+        return decide(shares.T, None if self.costs is None else np.array(self.costs))
 
     def predict_proba(self, X: pd.DataFrame | Array) -> Array:
         """Return the probability of each class, (m, classes)."""
         A = self._average(X)
-        return (np.vstack([1 - A, A]) if len(A) == 1 else A).T
+        return temper(np.vstack([1 - A, A]) if len(A) == 1 else A, self.temperature).T
 
 
 class NetworkRegressor(RegressorMixin, _Networks):  # type: ignore[misc]
@@ -132,17 +150,24 @@ class NetworkRegressor(RegressorMixin, _Networks):  # type: ignore[misc]
         return TargetScale(self.mean, self.scale, self.log1p).to_units(A)
 
 
-def build_model(dataset: Dataset, networks: Sequence[tuple[Architecture, Array]]) -> Pipeline:
+def build_model(
+    dataset: Dataset,
+    networks: Sequence[tuple[Architecture, Array]],
+    temperature: float = 1.0,
+    costs: Array | None = None,
+) -> Pipeline:
     """Return the pipeline of a dataset's fitted preprocessing and trained networks.
 
     Args:
         dataset: the dataset that the networks were trained on.
         networks: architecture and parameters (R, P) of the networks of each configuration.
+        temperature, costs: see `study.model.adjustment.Adjustment`.
     """
     groups = [_group(architecture, vectors) for architecture, vectors in networks]
     scale = dataset.target_scale
     if scale is None:
-        last: _Networks = NetworkClassifier(groups, classes=[str(label) for label in dataset.classes])
+        classes = [str(label) for label in dataset.classes]
+        last: _Networks = NetworkClassifier(groups, classes, temperature, None if costs is None else costs.tolist())
     else:
         last = NetworkRegressor(groups, mean=float(scale.mean), scale=float(scale.scale), log1p=scale.log1p)
     return Pipeline([*dataset.preprocessing.steps, ("network", last)])
@@ -165,11 +190,12 @@ def predictions(model: Pipeline, typed: pd.DataFrame) -> pd.DataFrame:
     """
     network = model.named_steps["network"]
     X = to_matrix(model, typed)
-    out = pd.DataFrame({"prediction": network.predict(X)})
-    if isinstance(network, NetworkClassifier):
-        shares = network.predict_proba(X)
-        for k, label in enumerate(network.classes):
-            out[f"probability_{label}"] = shares[:, k]
+    if not isinstance(network, NetworkClassifier):
+        return pd.DataFrame({"prediction": network.predict(X)})
+    shares = network.predict_proba(X)
+    out = pd.DataFrame({"prediction": network.classes_[network.choose(shares)]})
+    for k, label in enumerate(network.classes):
+        out[f"probability_{label}"] = shares[:, k]
     return out
 
 

@@ -1,9 +1,19 @@
 """The `[search]`, `[confirm]` and `[final]` tables of a spec: the budget, the sampler, the pruner and the metrics."""
 
+import math
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from engine.metrics import METRICS
 from engine.registry import Registry
@@ -167,6 +177,29 @@ class FinalSpec(BaseModel):
         "different seeds. top: they are divided between the confirmed trial and those that are not significantly "
         "different from it.",
     )
+    calibrate: bool = Field(
+        True,
+        description="Whether to divide the logits of a classifier by a temperature, if that lowers the log loss of "
+        "predictions for examples that the networks were not trained on.",
+    )
+    costs: tuple[tuple[float, ...], ...] | None = Field(
+        None,
+        description="Cost of each error: a row for each true class and a column for each predicted class, in the order "
+        "of the classes. The final model predicts the class with the lowest expected cost. Default: the class that "
+        "suits the metric if that is balanced_accuracy or f1, and otherwise the most probable class.",
+    )
+
+    @field_validator("costs")
+    @classmethod
+    def _square(cls, costs: tuple[tuple[float, ...], ...] | None) -> tuple[tuple[float, ...], ...] | None:
+        if costs is None:
+            return None
+        if len(costs) < 2 or any(len(row) != len(costs) for row in costs):
+            raise ValueError(f"costs must have a row and a column for each class, got {[list(row) for row in costs]}")
+        for k, row in enumerate(costs):
+            if not all(math.isfinite(cost) and cost >= 0 for cost in row) or row[k] != min(row):
+                raise ValueError(f"costs must be at least 0 and lowest for the true class, got {list(row)} in row {k}")
+        return costs
 
 
 class BaselinesSpec(BaseModel):

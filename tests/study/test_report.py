@@ -262,7 +262,7 @@ def test_the_confirmed_trial_leads_and_the_test_set_is_told(tmp_path: Path) -> N
     said = Page(as_html(facts)).said
     assert "Trial 4 is confirmed: accuracy 0.8765 (95% interval 0.8565 to 0.8965) on 3 fresh seeds." in said
     assert "Trial 2, the best in the search with 0.91, reaches 0.8321 on fresh seeds." in said
-    assert "Trial 2: recommended (the cheapest that is not significantly different)." in said
+    assert "Trial 2: recommended (the cheapest that is not significantly different from the best)." in said
     assert "0.8413" in said
     assert "opened 2 times, so later scores may be biased" in said
     assert "Later scores: trial 2: 0.8555." in said

@@ -122,7 +122,7 @@ def candidates_table(found: Confirmation | Recheck) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("trial", justify="right", no_wrap=True)
     same_data = isinstance(found, Confirmation)  # only then are the values of the search comparable
-    titles = ["fresh\nseeds", "95%\ninterval", "difference\n95%", "p", "power", "work", "para-\nmeters"]
+    titles = ["fresh\nseeds", "95%\ninterval", "difference\n95%", "p", "work", "para-\nmeters"]
     averaged = any(_average(c) is not None for c in found.candidates)
     if averaged:
         titles.insert(2, "aver-\nage")
@@ -145,14 +145,11 @@ def candidates_table(found: Confirmation | Recheck) -> Table:
             *([average] if averaged else []),
             "" if best else gap,
             "" if best else _p(c.difference.p),
-            "" if c.power is None else f"{c.power:.2f}",
             f"{100 * c.work / most:.0f}%" if most else "",
             f"{c.parameters:,}",
         )
-    table.caption = (
-        f"* recommended: {recommendation(found.margin)}\n"
-        "power: probability of detecting the difference named above; work: of training, relative to the best"
-        + ("\naverage: value of the average of the networks of all seeds" if averaged else "")
+    table.caption = f"* recommended: {recommendation(found.margin)}\nwork: training work relative to the best" + (
+        "\naverage: value of the average of the networks of all seeds" if averaged else ""
     )
     table.caption_justify = "left"
     return table

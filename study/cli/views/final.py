@@ -27,6 +27,8 @@ def print_final(final: Final) -> None:
         console.print(f"  confirmed on fresh seeds, one network: {shown[4]} ({shown[5]} to {shown[6]})")
     if final.average is not None:
         console.print(f"  confirmed on fresh seeds, average of networks: {shown[7]} ({shown[8]} to {shown[9]})")
+    for line in opening.adjustments:
+        console.print(f"  {line}")
     for note in final.notes:
         console.print(f"  test rows: {note}")
     if final.times > 1:

@@ -1,0 +1,103 @@
+"""What is fitted to a final model after training: a temperature for its probabilities, and a rule for its classes.
+
+Both are fitted to predictions for examples that the networks were not trained on: those of `study confirm`, averaged
+over its networks, or else those of the trial in the search.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.arrays import Array
+from engine.worker_data import Fold, restore_pairs
+from study.data import Dataset
+from study.errors import UserError
+from study.evaluation.calibration import calibrate, class_probabilities, temper
+from study.evaluation.decision import choose_costs, decided
+from study.evaluation.retrain import read_predictions
+from study.ledger.confirmation import Part
+from study.ledger.test_evaluation import Calibration
+from study.ledger.trial_artifact import find_result
+from study.search.objective import folds_of
+from study.search.session import StudySession
+
+
+@dataclass(frozen=True, eq=False)
+class Adjustment:
+    """What the averaged outputs of the networks go through.
+
+    Attributes:
+        calibration: calibration of the probabilities; None for regression, or without predictions to fit it to.
+        temperature: temperature of the probabilities; 1 leaves them as they are.
+        costs: (K, K), costs of errors; None predicts the most probable class.
+    """
+
+    calibration: Calibration | None = None
+    temperature: float = 1.0
+    costs: Array | None = None
+
+    def outputs(self, A: Array) -> Array:
+        """Return adjusted outputs of the networks, (n_y, m)."""
+        if self.temperature == 1:
+            return A
+        P = temper(class_probabilities(A), self.temperature)
+        return P[1:] if len(A) == 1 else P
+
+    def decisions(self, A: Array) -> Array | None:
+        """Return the predicted classes of adjusted outputs as outputs, (n_y, m); None for the most probable ones."""
+        return None if self.costs is None else decided(A, class_probabilities(A), self.costs)
+
+
+def fit_adjustment(session: StudySession, dataset: Dataset, trial: int) -> Adjustment:
+    """Return the adjustment of a final model; test rows are not needed, and not read.
+
+    Args:
+        session: the study.
+        dataset: its `train` is what the networks are trained on.
+        trial: number of the trial whose configuration the networks have.
+
+    Raises:
+        UserError: [final] costs does not have a row for each class.
+    """
+    final = session.spec.final
+    if dataset.task == "regression":
+        if final.costs is not None:
+            raise UserError("[final] costs is for classification, but the target is numeric; remove it")
+        return Adjustment()
+    costs = None if final.costs is None else np.array(final.costs)
+    if costs is not None and len(costs) != len(dataset.classes):
+        classes = ", ".join(map(repr, dataset.classes))
+        raise UserError(f"[final] costs must have a row for each of the classes {classes}, got {len(costs)} rows")
+    found = _out_of_sample(session, trial)
+    if found is None:
+        return Adjustment(costs=costs)
+    Y, A = found
+    calibration = calibrate(Y, A)
+    temperature = calibration.temperature if final.calibrate else 1.0
+    adjustment = Adjustment(calibration, temperature)
+    if costs is None:
+        priors = class_probabilities(dataset.train.Y).mean(axis=1)
+        costs = choose_costs(session.summary.metric, Y, adjustment.outputs(A), priors)
+    return Adjustment(calibration, temperature, costs)
+
+
+def _out_of_sample(session: StudySession, trial: int) -> tuple[Array, Array] | None:
+    """Return truth and predictions, (n_y, m), for examples that the networks of a trial were not trained on."""
+    summary, folder = session.summary, session.folder
+    confirmation, predictions = summary.confirm, None
+    part: Part = "dev"
+    if confirmation is not None and not summary.choice.outdated and confirmation.candidate(trial) is not None:
+        part, predictions = confirmation.part, read_predictions(folder.confirm / f"trial-{trial}.npz")
+    if predictions is None:
+        file = find_result(folder.result(trial), summary.trials[trial].fingerprint)
+        if file is None or not file.dev_predictions:
+            return None
+        networks, part = file.dev_predictions, "dev"
+        predictions = np.stack([np.concatenate(networks, axis=1)] if session.spec.data.folds else networks)
+    pairs = restore_pairs(_folds(session, part), predictions.astype(np.float64).mean(axis=0))
+    Y, A = (np.concatenate(arrays, axis=1) for arrays in zip(*pairs, strict=True))
+    return Y, A
+
+
+def _folds(session: StudySession, part: Part) -> list[Fold]:
+    return folds_of(session.objective.datasets, part)
