@@ -112,7 +112,7 @@ def train_stack(
     """
     rates = list(learning_rate) if isinstance(learning_rate, Iterable) else [learning_rate] * len(seeds)
     if not rates:
-        raise ValueError("seeds and learning_rate must have at least one value, got none")
+        raise ValueError("seeds and learning_rate must each have at least one value")
     chosen = TrainingSettings(learning_rate=rates[0], iterations=iterations, **settings)
     state = start(
         architecture,
@@ -235,7 +235,7 @@ def advance_by(
     given = _checked(state, X, Y, known=known)
     given_dev = None if dev is None else _checked(state, *dev, suffix=" of dev")
     if dev is None and state.settings.patience is not None:
-        raise ValueError("patience requires dev data, got none")
+        raise ValueError("patience requires dev data")
     if state.done:
         yield state
         return

@@ -243,7 +243,8 @@ def _plain(column: pd.Series) -> pd.Series:
 def _nested(name: str, kind: str, row: int, value: str) -> UserError:
     where = f" (row {row}: {cells.quoted(value)})" if row else ""
     return UserError(
-        f"data: column {name!r} contains {kind}, not single values{where}; split it into columns, or drop it"
+        f"data: column {name!r} contains values of type {kind}, not single values{where}; "
+        f"split the column into several, or drop it"
     )
 
 

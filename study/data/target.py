@@ -263,7 +263,8 @@ def _read_labels(
     if len(names) > MAXIMUM_CLASSES:
         raise UserError(
             f"{label}: the target {name!r} has {len(names)} classes, more than {MAXIMUM_CLASSES}; "
-            f'set [data] target to another column if it is an identifier, or task = "regression" for numbers'
+            "if the target is an identifier, set [data] target to another column; if it is a number, set task = "
+            '"regression"'
         )
     if found.numbers is not None:  # sort 2 before 10
         order = np.argsort([float(each.replace(",", ".")) for each in names], kind="stable")

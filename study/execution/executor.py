@@ -25,11 +25,11 @@ class TrainingTask:
 class FailureKind(Enum):
     """The reason why a task has no result."""
 
-    LOST = "its worker was lost"
-    STUCK = "its worker was stuck"
-    OUT_OF_MEMORY = "its worker ran out of memory"
-    UNREADABLE_DATA = "its worker could not read the data"
-    MISSING_EXTENSION = "its worker could not load a registered extension"
+    LOST = "the worker was lost"
+    STUCK = "the worker was stuck"
+    OUT_OF_MEMORY = "the worker ran out of memory"
+    UNREADABLE_DATA = "the worker could not read the data"
+    MISSING_EXTENSION = "the worker could not load a registered extension"
     RAISED = "it raised an exception"
     CANCELED = "it was canceled"
 
@@ -94,7 +94,7 @@ def lost(exitcode: int | None = None) -> TaskError:
     """
     name = {number.value: number.name for number in Signals}.get(-(exitcode or 0))
     how = "was lost" if name is None else f"was killed by {name}"
-    return TaskError(FailureKind.LOST, f"its worker {how}, possibly for lack of memory")
+    return TaskError(FailureKind.LOST, f"the worker {how}, possibly for lack of memory")
 
 
 def raised(error: BaseException) -> TaskError:

@@ -181,7 +181,7 @@ class Confirmation(Record):
         equal = ", ".join(str(each.trial) for each in self.equals)
         trials = agree(len(self.equals), "trial", "trials")
         chosen = "" if self.recommended is None else f"; recommended: trial {self.recommended}"
-        return (title, f"not significantly different from it: {trials} {equal}{chosen}")
+        return (title, f"not significantly different from trial {self.winner}: {trials} {equal}{chosen}")
 
     def _tables(self) -> tuple[CardTable, ...]:
         scores = [(f"trial {each.trial}", each.search_value, each) for each in self.candidates]
@@ -220,14 +220,14 @@ def recommendation(margin: float | None) -> str:
     """
     if margin is None:
         return "the cheapest that is not significantly different from the best"
-    return f"the cheapest that is shown to lose less than {figure(margin, 2)}"
+    return f"the cheapest that is shown to be worse by less than {figure(margin, 2)}"
 
 
 def why_none_cheaper(margin: float | None) -> str:
     """Return why the confirmed trial itself is recommended; see `recommendation`."""
     if margin is None:
         return "every cheaper candidate is significantly worse"
-    return f"no cheaper candidate is shown to lose less than {figure(margin, 2)}"
+    return f"no cheaper candidate is shown to be worse by less than {figure(margin, 2)}"
 
 
 def score_text(metric: str, score: Score) -> str:

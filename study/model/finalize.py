@@ -43,11 +43,11 @@ def finalize(
         name: name of the study.
         trial: a number, "best", "confirmed" or "recommended"; None uses the confirmed trial, or else the best.
         with_dev: whether to train on train and dev together, for the same number of iterations.
-        again: whether to open the test set even if it has been opened before.
+        again: whether to open the test set even if it has already been opened.
 
     Raises:
         UserError: the study or trial does not exist, the study is running or has no test set, its data changed, or the
-            test set has been opened before.
+            test set has already been opened.
     """
     with StudySession.open(home, name, write=True) as session:
         ledger, summary, folder = session.ledger, session.summary, session.folder
@@ -164,8 +164,9 @@ def _record_beginning(ledger: Ledger, number: int, *, with_dev: bool, again: boo
         if not again:
             same = f"--trial {begun['trial']}{' --with-dev' if begun['with_dev'] else ''}"
             raise UserError(
-                f"opening the test set of study {ledger.name!r} was interrupted on {begun['at'][:10]}; "
-                f"use {same} to finish it, or --again to open it for another trial"
+                f"study {ledger.name!r}: the test evaluation of trial {begun['trial']} was interrupted on "
+                f"{begun['at'][:10]}; rerun with {same} to finish it, or use --again to open the test set for another "
+                f"trial"
             )
     ledger.set(opening={"times": times, "trial": number, "with_dev": with_dev, "at": _now()})
 
@@ -180,7 +181,7 @@ def _choose(summary: Summary, trial: int | str | None) -> int:
         if summary.choice.outdated:
             confirm = next_command("confirm", summary.name)
             raise UserError(
-                f"study {summary.name!r} has continued since it was confirmed; run `{confirm}`, or specify a --trial"
+                f"study {summary.name!r} has continued since it was confirmed; run `{confirm}`, or specify --trial"
             )
         if summary.choice.final is None:
             raise UserError(f"study {summary.name!r} has no complete trial; run it first")
@@ -206,7 +207,7 @@ def _check(attributes: StudyAttributes, dataset: Dataset, name: str) -> None:
     # Compare the whole data: train and dev differ from the study's if they are combined, or with folds.
     if attributes["fingerprint"] != dataset.fingerprint:
         raise UserError(
-            f"the data of study {name!r} changed since it started ({explain_change(known, now)}); "
+            f"the data of study {name!r} has changed since the study started ({explain_change(known, now)}); "
             "restore the old data, or study the new data under another name"
         )
 

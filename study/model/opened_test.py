@@ -55,7 +55,7 @@ def predict_test(home: Home, name: str) -> TestPredictions:
         dataset = (load_combined if together else load)(spec, base)
         if dataset.fingerprint != attributes["fingerprint"]:
             raise UserError(
-                f"[data] source: {spec.source!r} changed since study {name!r} was finalized; restore the old data"
+                f"[data] source: {spec.source!r} has changed since study {name!r} was finalized; restore the old data"
             )
         test = open_test(spec, base, combined=together)
     scale = dataset.target_scale

@@ -159,7 +159,7 @@ class Queue:
         return self._read(self._select().where(self._table.c.id.in_(last)))
 
     def find(self, name: str) -> Submission | None:
-        """Return the latest submission of a name."""
+        """Return the latest submission with this name."""
         last = select(func.max(self._table.c.id)).where(self._table.c.name == name)
         found = self._read(self._select().where(self._table.c.id == last.scalar_subquery()))
         return found[0] if found else None

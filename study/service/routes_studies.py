@@ -96,7 +96,10 @@ def study_routes(service: Service) -> APIRouter:
             Query(description="Where to look for data files: in the server's folders, or by name among the uploads."),
         ] = "folders",
         idempotency_key: Annotated[
-            str | None, Header(pattern="^[!-~]{1,200}$", description="A repeated key returns the first submission.")
+            str | None,
+            Header(
+                pattern="^[!-~]{1,200}$", description="If the key was used before, the first submission is returned."
+            ),
         ] = None,
     ) -> Response:
         """Submit a study, which is appended to the queue."""
@@ -153,7 +156,7 @@ def study_routes(service: Service) -> APIRouter:
     @routes.get(
         "/studies/{name}/trials",
         response_model=Trials,
-        responses=declare(s404="study not found", s422="name not valid, or a parameter out of range"),
+        responses=declare(s404="study not found", s422="the name is not valid, or a parameter is out of range"),
     )
     async def trials(
         name: Name,
@@ -192,7 +195,7 @@ def study_routes(service: Service) -> APIRouter:
         response_class=Response,
         responses={
             200: {"description": "Output of the study.", "content": {"text/plain": {"schema": {"type": "string"}}}},
-            **declare(s404="study not found", s422="name not valid, or a parameter out of range"),
+            **declare(s404="study not found", s422="the name is not valid, or a parameter is out of range"),
         },
     )
     async def log(name: Name, offset: Annotated[int, Query(ge=0, le=1 << 50)] = 0) -> Response:

@@ -128,9 +128,7 @@ class SearchSpec(BaseModel):
         if self.several and self.pruner != "none":
             raise ValueError(f'pruner must be "none" with several metrics, got {self.pruner!r}')
         if self.several and not (self._sampler_takes_several or is_recorded(info)):
-            raise ValueError(
-                f"sampler must be one of nsga2, tpe, random, grid with several metrics, got {self.sampler!r}"
-            )
+            raise ValueError(f"with several metrics, sampler must be nsga2, tpe, random or grid, got {self.sampler!r}")
         if self.several and self.stop_after is not None:
             raise ValueError("stop_after cannot be combined with several metrics; remove it")
         if self.pruner == "threshold" and self.threshold is None:
@@ -148,6 +146,6 @@ class ConfirmSpec(BaseModel):
     margin: float | None = Field(
         None,
         ge=0,
-        description="The loss that is accepted for a cheaper configuration, in the unit of the metric. Default: 0.01 "
-        "for metrics between 0 and 1, and 2% of the best value for others.",
+        description="How much worse than the best a recommended configuration may be, in the unit of the metric. "
+        "Default: 0.01 for metrics between 0 and 1, and 2% of the best value for others.",
     )

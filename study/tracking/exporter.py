@@ -145,7 +145,7 @@ class Exporter:
         if "trouble" in message and not self._troubled:
             self._troubled = True
             problem = f"MLflow at {redact_address(tracking_uri(self.home))} does not respond ({message['trouble']})"
-            self.said(f"{problem}; the search continues, and runs will be exported once MLflow answers")
+            self.said(f"{problem}; the search continues, and runs will be exported once MLflow responds")
         elif "well" in message:
             self._troubled = False
             self.said("MLflow is responding again; exporting runs")

@@ -151,13 +151,13 @@ def _wait(server: "subprocess.Popen[bytes]", port: int, what: str, path: str) ->
     deadline = time.monotonic() + READY_WITHIN
     while time.monotonic() < deadline:
         if server.poll() is not None:
-            raise UserError(f"{what} stopped with exit code {server.returncode} before it answered")
+            raise UserError(f"{what} stopped with exit code {server.returncode} before it responded")
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=1):
                 return
         except (urllib.error.URLError, OSError):
             time.sleep(0.2)
-    raise UserError(f"{what} did not answer on port {port} within {READY_WITHIN:.0f} seconds")
+    raise UserError(f"{what} did not respond on port {port} within {READY_WITHIN:.0f} seconds")
 
 
 def _taken(port: int) -> bool:

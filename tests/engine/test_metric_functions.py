@@ -109,7 +109,7 @@ def test_a_metric_without_a_value_on_one_class_says_why() -> None:
         (lambda y, p: 0.0, {}, "metric name must .*letters.*got '<lambda>'"),
         (7, {"name": "seven"}, "metric 'seven' must be a Metric, a function, a scorer or the name of a scorer, got 7"),
         ("roc_auk", {"direction": None}, "scorer 'roc_auk' is unknown"),
-        ("roc_auc", {"direction": "minimize"}, "a scorer is always maximized and determines its needs"),
+        ("roc_auc", {"direction": "minimize"}, "a scorer determines its own direction and needs"),
         (Metric("a", "maximize", "regression", hits, "a"), {}, "a Metric cannot be combined with other arguments"),
     ],
 )

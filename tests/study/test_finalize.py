@@ -250,7 +250,7 @@ def test_model_that_was_changed_is_refused_in_a_line(table: Path, tmp_path: Path
         model.write_bytes(changed[damage])
     done = run_study("predict", "table", table / "table.csv", "--home", home)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
-    why = "file not found" if damage == "gone" else "the file changed after it was saved"
+    why = "file not found" if damage == "gone" else "the file has changed since it was saved"
     assert f"study: {model}: {why}" in done.stderr
 
 

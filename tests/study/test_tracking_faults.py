@@ -185,7 +185,7 @@ def test_locked_store_does_not_delay_the_search(spec: Path, home: Path, tmp_path
         freed.set()
         thread.join()
     assert (done.returncode, done.stderr) == (0, "")
-    assert "the search continues, and runs will be exported once MLflow answers" in done.stdout
+    assert "the search continues, and runs will be exported once MLflow responds" in done.stdout
     assert "database is locked" in done.stdout
     assert done.stdout.index("log J") < done.stdout.index("writing the last runs to MLflow")  # the table does not wait
     assert run_study("sync", "small", "--home", home).returncode == 0

@@ -43,7 +43,7 @@ def confirmation_lines(confirmation: Confirmation) -> list[str]:
             others = agree(len(confirmation.candidates) - 1, "The other one is", "None of the others is")
             lines.append(f"{others}{' not' if len(confirmation.candidates) == 2 else ''} the single best (p < 0.05).")
     else:
-        lines.append(f"Not significantly different from it (p ≥ 0.05): {_names(equal)}.")
+        lines.append(f"Not significantly different from trial {best.trial} (p ≥ 0.05): {_names(equal)}.")
     lines += recommendation_lines(confirmation)
     lines += _shrunk(confirmation)
     lines += [f"Trial {each.trial} {each.reason}." for each in confirmation.failed]
@@ -135,7 +135,7 @@ def candidates_table(found: Confirmation | Recheck) -> Table:
         )
     table.caption = (
         f"* recommended: {recommendation(found.margin)}\n"
-        "power: probability of detecting the difference named above; work: of training, relative to the best"
+        "power: probability of detecting the difference stated above; work: training work relative to the best"
     )
     table.caption_justify = "left"
     return table
@@ -159,7 +159,8 @@ def _power(power: Power | None, title: str) -> list[str]:
     found = f"would be detected with probability {power.power:.2f}"
     statement = f"A true difference of {figure(power.difference, 3)} in {title} {found}"
     if power.power >= power.wanted:
-        return [f"{statement}; with probability {power.wanted}, one of {figure(power.detectable, 2)}."]
+        detectable = figure(power.detectable, 2)
+        return [f"{statement}; a difference of {detectable} would be detected with probability {power.wanted}."]
     options = [f"{power.seeds_needed:,} seeds"] if power.seeds_needed is not None else []
     if power.examples_range is not None:
         low, high = (f"{float(f'{count:.2g}'):,.0f}" for count in power.examples_range)
