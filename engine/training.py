@@ -225,8 +225,8 @@ def advance_by(
     Args:
         state: state to resume from, which is not changed.
         X, Y, dev, sample_weight: as in `advance`.
-        stops: increasing iterations. The last state is the first one that is done.
-        known: True if X and Y have been checked for this architecture before.
+        stops: increasing iterations. Stops early after the first state that is done.
+        known: True if X and Y have already been checked for this architecture.
 
     Raises:
         ShapeError, DataError: if the data does not match the architecture.

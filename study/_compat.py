@@ -248,7 +248,7 @@ PARTS = {
     "store of MLflow": Part(
         "mlflow",
         "mlflow.store.tracking.sqlalchemy_store",
-        "it is imported while the data is being read",
+        "the store is imported while the data is being read",
         "MLflow imports it at the first run",
         _mlflow_store,
     ),

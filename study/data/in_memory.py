@@ -78,7 +78,7 @@ def file_of(data: object, target: object, given: Mapping[str, object]) -> Memory
         given: other keys of `[data]`, which take precedence.
 
     Raises:
-        UserError: If the data are not a table of single values, or do not contain the target.
+        UserError: If the data is not a table of single values, or does not contain the target.
     """
     if isinstance(data, tuple):
         return _file_of_pair(data, target, given)

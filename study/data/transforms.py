@@ -233,7 +233,7 @@ def unfitted(transform: Transform) -> Any:
         transformer = transform.make()
     except Exception as error:
         words = str(error).partition("\n")[0]
-        raise UserError(f"{place} could not be made ({type(error).__name__}: {words})") from error
+        raise UserError(f"{place} could not be created ({type(error).__name__}: {words})") from error
     for method in ("fit", "transform", "get_params"):
         if isinstance(transformer, type) or not hasattr(transformer, method):
             raise UserError(f"{place} must be a scikit-learn transformer, but {transformer!r} has no {method}")

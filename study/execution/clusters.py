@@ -152,7 +152,7 @@ class Dask:
             raise _gone(self._place)
 
     def _ask(self) -> None:
-        """Wait until the scheduler answers a query.
+        """Wait until the scheduler responds to a query.
 
         Raises:
             MachineError: it does not respond within ANSWERS_WITHIN seconds.

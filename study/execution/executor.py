@@ -62,7 +62,7 @@ class Executor(Protocol):
     """Runs training tasks, on this machine or elsewhere."""
 
     def submit(self, task: TrainingTask) -> None:
-        """Queue a task behind those that were submitted before.
+        """Queue a task behind those that have already been submitted.
 
         Raises:
             MachineError: no worker could be started, or the cluster was lost.

@@ -89,7 +89,7 @@ class JoblibExecutor:
         self._ended: dict[TrainingTask, TaskOutcome] = {}
 
     def submit(self, task: TrainingTask) -> None:
-        """Queue a task behind those that were submitted before."""
+        """Queue a task behind those that have already been submitted."""
         self.backend.check()
         self._waiting.append(task)
         self._fill()

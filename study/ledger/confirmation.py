@@ -136,7 +136,7 @@ class Confirmation(Record):
         margin: the loss that is accepted for a cheaper configuration; None if an earlier version confirmed.
         recommended: number of the cheapest trial that is not worse by more than the margin.
         power: power of the comparison; None with a single candidate.
-        optimism: by how much the value of the winner is too good on average, because the same examples selected it;
+        optimism: by how much the value of the winner is optimistic on average, because the same examples selected it;
             None if it is not known.
         of: digest of everything that the result was computed from.
     """

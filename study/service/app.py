@@ -38,7 +38,7 @@ def make_service(
     Args:
         settings: settings of the service.
         queue: queue of submissions.
-        runner: thread that runs the submissions; None for a service that only answers requests.
+        runner: thread that runs the submissions; None for a service that only handles requests.
         mlflow: MLflow server of the service; None for a service without one.
     """
     reader = StudyReader(settings.home, queue, lambda: mlflow.address if mlflow is not None else None)

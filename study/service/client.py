@@ -149,7 +149,7 @@ class Client:
         self._ask_patiently("PUT", f"/data/{name}", content, {"Content-Type": "application/octet-stream"})
 
     def _ask_patiently(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> bytes:
-        """Send an idempotent request, and retry it until the server answers or the patience is exhausted."""
+        """Send an idempotent request, and retry it until the server responds or the patience is exhausted."""
         deadline = time.monotonic() + self.patience
         while True:
             try:

@@ -18,7 +18,7 @@ class Metrics:
         self._since = time.time()
 
     def count(self, method: str, status: int) -> None:
-        """Count an answered request."""
+        """Count a request that has been handled."""
         with self._lock:
             self._requests[method if method in METHODS else "other", status] += 1
 

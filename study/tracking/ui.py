@@ -33,7 +33,7 @@ READY_WITHIN = 90.0  # seconds; the first start on a slow disk takes a while
 
 
 def serve(home: Home, port: int, name: str | None = None, *, browser: bool = True) -> None:
-    """Run the MLflow server and print its address once it answers.
+    """Run the MLflow server and print its address once it responds.
 
     Args:
         home: home with the store.
@@ -123,8 +123,8 @@ def _run(
         command: command that starts the server.
         port: port on 127.0.0.1.
         what: name of the server.
-        ready: called once the server answers.
-        path: path that answers once the server is up.
+        ready: called once the server responds.
+        path: path that responds once the server is up.
         variables: environment variables, including addresses that may contain a password, since command lines are
             visible to every user.
     """

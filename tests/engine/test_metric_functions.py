@@ -145,5 +145,5 @@ def test_an_addition_that_a_worker_cannot_load_is_named() -> None:
     sent = Extensions((Metric("there", "maximize", "regression", hits, "there"),))
     sent.pack(lambda _: b"cno_such_module\nmetric\n.")
     received = pickle.loads(pickle.dumps(sent))
-    with pytest.raises(AdditionError, match=r"could not load metric 'there' .*no_such_module.*on the machines"):
+    with pytest.raises(AdditionError, match=r"could not load metric 'there' .*no_such_module.*on the workers"):
         received.install()

@@ -232,7 +232,9 @@ def test_test_set_is_recorded_as_being_opened_before_it_is(
     with pytest.raises(UserError, match="has no final model yet"):
         predict_table(home, "table", pd.read_csv(table / "table.csv"))
     best, other = (row.number for row in summarize(home, "table").ranking()[:2])
-    with pytest.raises(UserError, match=f"was interrupted on .*; use --trial {best} to finish it, or --again to open"):
+    with pytest.raises(
+        UserError, match=f"was interrupted on .*; rerun with --trial {best} to finish it, or use --again to open"
+    ):
         finalize(home, "table", trial=other)
     assert finalize(home, "table").times == 1
 

@@ -60,13 +60,17 @@ def _optimism(confirmation: Confirmation) -> list[str]:
     on_dev = confirmation.part == "dev"
     aside = "; set [data] confirm = 0.1 to confirm on other examples" if on_dev else ""
     if optimism is None:
-        return [f"The candidates were chosen on these examples, which favors them slightly{aside}."] if on_dev else []
+        return (
+            [f"The candidates were chosen on these examples, so their values are slightly optimistic{aside}."]
+            if on_dev
+            else []
+        )
     if not optimism:
         return []
     expected = best.value - optimism * (1 if confirmation.direction == "maximize" else -1)
     return [
-        f"Trial {best.trial} was chosen on the same examples, so its value is too good by about {figure(optimism, 2)} "
-        f"on average; expect about {_short(expected)} on new examples{aside}."
+        f"Trial {best.trial} was chosen on the same examples, so its value is optimistic by about "
+        f"{figure(optimism, 2)} on average; expect about {_short(expected)} on new examples{aside}."
     ]
 
 
@@ -79,7 +83,7 @@ def print_rechecked(recheck: Recheck) -> None:
     for line in _power(recheck.power, title):
         console.print(line)
     if recheck.part == "dev" and not recheck.holds:
-        console.print("The new configurations were chosen on these examples, which favors them slightly.")
+        console.print("The new configurations were chosen on these examples, which gives them a slight advantage.")
     console.print(candidates_table(recheck), soft_wrap=False)
     recommended = recheck.candidate(recheck.recommended)
     if recommended is not None and recommended.name != recheck.old_best.name:
