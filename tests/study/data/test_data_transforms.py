@@ -328,7 +328,7 @@ def test_transformers_that_keep_their_promises() -> None:
 @pytest.mark.parametrize(
     ("make", "promise"),
     [
-        (lambda: returning(lambda X: X - X.mean()), "must transform each row on its own"),
+        (lambda: returning(lambda X: X - X.mean()), "must transform each row independently"),
         (lambda: returning(lambda X: X * np.random.default_rng().random()), "the same output each time"),
         (lambda: returning(lambda X: X[:-1]), "must return one row for each input row"),
         (
