@@ -58,7 +58,8 @@ class OpenedTestSetError(UserError):
 
     def __init__(self, what: str, again: str) -> None:
         super().__init__(
-            f"{what};\n{again} opens it once more, but the score is then no longer that of an untouched test set"
+            f"{what};\n{again} opens the test set once more, but the score is then no longer that of an "
+            "untouched test set"
         )
         self.what = what
 

@@ -186,7 +186,7 @@ class TransformStep(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # s
             words = next((line.strip() for line in str(error).splitlines() if line.strip()), "no message")
             received = listed([f"{name} ({_NAMES[kind_of(given[name])]})" for name in given.columns])
             raise self._error(
-                f"failed on {where} ({type(error).__name__}: {words});\nit receives the columns {received}"
+                f"failed on {where} ({type(error).__name__}: {words});\nthe transform receives the columns {received}"
             ) from error
 
     def _error(self, what: str) -> UserError:

@@ -96,13 +96,13 @@ def boundary(winner: Winner) -> Chart | None:
         caption += (
             f" {wrong} of {len(plane.wrong)} are misclassified (larger dots)."
             if wrong
-            else " All of them are classified correctly."
+            else " All examples are classified correctly."
         )
     else:
         ends = [f"below {short(plane.edges[0])}", *(f"from {short(edge)}" for edge in plane.edges)]
         legend = tuple((f"dots class-{k % CLASSES}", text) for k, text in enumerate(ends))
         caption = "The background is the predicted value; dots are dev examples colored by their true value."
-    networks = " The trial has several networks; this is the first one." if winner.networks > 1 else ""
+    networks = " The trial has several networks; the first one is shown." if winner.networks > 1 else ""
     return Chart(
         key="boundary-chart",
         label=f"Predictions of the network over {plane.names[0]} and {plane.names[1]}, "

@@ -98,7 +98,7 @@ def _trade_offs(facts: Facts) -> Verdict:
     return Verdict(
         f"The best trade-offs between {several}: {len(summary.front):,} of "
         f"{counted(len(summary.values), 'complete trial')}.",
-        remarks=("For each of them, no other trial is at least as good in all objectives and better in one.",),
+        remarks=("For each of these trials, no other trial is at least as good in all objectives and better in one.",),
     )
 
 
@@ -111,7 +111,7 @@ def _winner(facts: Facts) -> Verdict:
     headline = f"Trial {best.number} has the best {metric} on dev: {short(best.value)}."
     remarks = []
     if summary.choice.outdated:
-        remarks.append("Trials were added after the confirmation, so it is outdated.")
+        remarks.append("The confirmation is outdated, because trials were added after it.")
     elif confirmation is None:
         remarks.append(
             "This value is optimistic, because it was used to select the best of "
@@ -133,7 +133,7 @@ def _confirmed(confirmation: Confirmation) -> tuple[Figure, str]:
     """Return the confirmed value, and a headline about it."""
     metric, best = title_of(confirmation.metric), confirmation.best
     value, within = short(best.value), interval(best.low, best.high)
-    part = "dev" if confirmation.part == "dev" else "examples set aside for it"
+    part = "dev" if confirmation.part == "dev" else "examples set aside for confirmation"
     note = f"trial {confirmation.winner}, {counted(confirmation.seeds, 'fresh seed')}, on {part}"
     bounds = f" (95% interval {within})" if within else ""
     seeds = counted(confirmation.seeds, "fresh seed")

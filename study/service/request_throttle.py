@@ -34,7 +34,7 @@ class RequestThrottle:
         self._opens = -math.inf
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request after its delay."""
+        """Handle a request after its delay."""
         if scope["type"] == "http" and self.busy():
             wait = self.wait(time.monotonic(), time.thread_time())
             if wait:

@@ -120,7 +120,10 @@ def study_routes(service: Service) -> APIRouter:
         except Taken as taken:
             if taken.what == "key":
                 raise Problem(409, "this Idempotency-Key has already been used for a different spec", "key") from None
-            detail = f"study {name!r} is queued or running with another spec; wait, cancel it, or use another name"
+            detail = (
+                f"study {name!r} is queued or running with another spec; wait until the study has ended, cancel it, "
+                "or use another name"
+            )
             raise Problem(409, detail, "name") from None
         except Full:
             raise Problem(429, f"the queue is full ({service.queue.most:,} waiting); try again later", "full") from None

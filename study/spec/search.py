@@ -86,7 +86,7 @@ class SearchSpec(BaseModel):
         None, ge=1, description="Stop the search after this many trials without an improvement."
     )
     enqueue: tuple[dict[str, Scalar], ...] = Field(
-        (), description="Configurations to try first, such as ones that are known to work."
+        (), description="Configurations to try first, such as those that are known to work."
     )
     warmup: float = Field(
         0.1, ge=0, lt=1, description="Fraction of the longest training run during which no trial is pruned."

@@ -144,7 +144,7 @@ def test_a_transformer_that_fails_is_answered_before_anything_is_trained(tmp_pat
     done = run(tmp_path)
     assert done.returncode == 2
     assert "[data] transform: 'squares' failed on train (ValueError: Some column names are not" in done.stderr
-    assert "it receives the columns x_1 (numbers), x_2 (numbers)" in done.stderr
+    assert "the transform receives the columns x_1 (numbers), x_2 (numbers)" in done.stderr
     assert len(done.stderr.splitlines()) == 2
     assert not Home(tmp_path / "home").folder("small").path.exists()
 

@@ -35,7 +35,7 @@ def confirmation_lines(confirmation: Confirmation) -> list[str]:
     best, title = confirmation.best, METRICS[confirmation.metric].title
     seeds = counted(confirmation.seeds, "fresh seed")
     examples = counted(confirmation.m, "dev example" if confirmation.part == "dev" else "example")
-    aside = "" if confirmation.part == "dev" else " set aside for it"
+    aside = "" if confirmation.part == "dev" else " set aside for confirmation"
     lines = [f"Confirmed on {seeds} and {examples}{aside}: trial {best.trial}, {title} {_value(best)}."]
     equal = [candidate.trial for candidate in confirmation.equals]
     if not equal:

@@ -260,7 +260,7 @@ def test_an_error_says_which_columns_the_transformer_receives(tmp_path: Path) ->
     with pytest.raises(UserError, match="ValueError: could not convert string to float") as caught:
         load(spec_of(StandardScaler(), ignore=("when",)), tmp_path)
     assert str(caught.value).splitlines()[1] == (
-        "it receives the columns a (numbers), b (numbers), flag (numbers), city (text), words (text)"
+        "the transform receives the columns a (numbers), b (numbers), flag (numbers), city (text), words (text)"
     )
 
 
