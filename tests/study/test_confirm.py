@@ -79,7 +79,7 @@ def test_run_with_confirm_table_ends_with_the_verdict_and_confirm_retrains_nothi
     text = run_study("confirm", "small", "--home", home, env={**environment(), "COLUMNS": "80"}).stdout
     assert "recommended" in text
     table = text[text.index(" trial  search") :].partition("\nTrial ")[0]  # sentences follow it
-    assert "work: of training" in table
+    assert "work: training" in table
     assert max(map(len, table.splitlines())) <= 80
 
 
