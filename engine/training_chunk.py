@@ -1,6 +1,6 @@
 """Training chunks: the work of a worker on one trial, as a function from a state to a new state and evaluations.
 
-Workers import only the engine and NumPy. The error of a trial is returned as a value, since an exception would end the
+Workers import only the engine and NumPy. An error in a trial is returned as a value, since an exception would end the
 whole round.
 """
 

@@ -87,7 +87,7 @@ class WorkerLostError(Exception):
 
 
 def lost(exitcode: int | None = None) -> TaskError:
-    """Return the error of a task whose worker has ended.
+    """Return the error for a task whose worker has ended.
 
     Args:
         exitcode: exit code of the worker process, as in `multiprocessing`; None if it is unknown.
@@ -98,7 +98,7 @@ def lost(exitcode: int | None = None) -> TaskError:
 
 
 def raised(error: BaseException) -> TaskError:
-    """Return the error of a task that raised an exception."""
+    """Return the error for a task that raised an exception."""
     line = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
     if isinstance(error, MemoryError):
         return TaskError(FailureKind.OUT_OF_MEMORY, f"out of memory: {line}" if line else "out of memory", error)

@@ -133,7 +133,7 @@ class Confirmation(Record):
         candidates: the retrained configurations.
         failed: the configurations whose training failed.
         winner: number of the confirmed trial.
-        margin: the loss that is accepted for a cheaper configuration; None if an earlier version confirmed.
+        margin: the loss that is accepted for a cheaper configuration; None in records of earlier versions.
         recommended: number of the cheapest trial that is not worse by more than the margin.
         power: power of the comparison; None with a single candidate.
         optimism: by how much the value of the winner is optimistic on average, because the same examples selected it;

@@ -46,8 +46,8 @@ def finalize(
         again: whether to open the test set even if it has already been opened.
 
     Raises:
-        UserError: the study or trial does not exist, the study is running or has no test set, its data changed, or the
-            test set has already been opened.
+        UserError: the study or trial does not exist, the study is running or has no test set, its data has changed, or
+            the test set has already been opened.
     """
     with StudySession.open(home, name, write=True) as session:
         ledger, summary, folder = session.ledger, session.summary, session.folder

@@ -35,7 +35,7 @@ def predict_test(home: Home, name: str) -> TestPredictions:
     """Return the final model's predictions for the test rows of a finalized study.
 
     Raises:
-        UserError: the study has not been finalized, its data changed, or its model cannot be read.
+        UserError: the study has not been finalized, its data has changed, or its model cannot be read.
     """
     with StudySession.open(home, name) as session:
         attributes, spec, base = session.attributes, session.spec.data, session.base

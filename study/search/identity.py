@@ -45,7 +45,7 @@ def check_identity(known: StudyAttributes, spec: Spec, dataset: Dataset, path: s
         path: path of the spec, for messages.
 
     Raises:
-        UserError: the data or the spec changed.
+        UserError: the data or the spec has changed.
     """
     if not known.keys() >= {"identity", "fingerprint", "parts"}:
         return

@@ -204,7 +204,7 @@ class Queue:
 
     @contextmanager
     def _transaction(self, *, alone: bool = False) -> Iterator[Connection]:
-        """Return a context manager that yields a connection and commits all changes of the block, or none."""
+        """Return a context manager that yields a connection and commits all changes made in the block, or none."""
         with self._place.engine.begin() as database:
             self._place.begin(database, alone=alone)
             yield database

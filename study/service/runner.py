@@ -75,7 +75,7 @@ class Runner(threading.Thread):
     Args:
         queue: queue of submissions.
         home: home of the studies.
-        jobs: number of worker processes of all studies together.
+        jobs: number of worker processes for all studies together.
         concurrent: number of studies that run at the same time and share the jobs evenly.
         tracking: write runs to MLflow.
     """

@@ -1,6 +1,6 @@
 """Start the process that writes to MLflow, notify it of finished trials, and wait for it.
 
-It is a process and not a thread, because in the same interpreter the work of MLflow would delay the search. The process
+It is a process and not a thread, because in the same interpreter MLflow's work would delay the search. The process
 has a lower priority, so it mostly uses CPU time that no worker needs.
 """
 
