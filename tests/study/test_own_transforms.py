@@ -106,7 +106,7 @@ def test_a_study_does_not_continue_with_another_version_or_without_its_transform
     assert run(tmp_path).returncode == 0
     without = run(tmp_path, OWN.replace('transform = "squares"', ""))
     assert without.returncode == 2
-    assert "[data] transform changed since study 'small' started; undo the change" in without.stderr
+    assert "[data] transform has changed since study 'small' started; undo the change" in without.stderr
     register(version=2)
     done = run(tmp_path)
     assert done.returncode == 2

@@ -94,7 +94,7 @@ def test_a_key_that_an_earlier_version_did_not_have_was_not_set() -> None:
     dataset: Any = SimpleNamespace(fingerprint="f")
     check_identity(known, spec, dataset, "small.toml")
     other = parse_spec(spec_with(data='source = "t.csv"\nescape = "!"'), "small.toml")
-    with pytest.raises(UserError, match=r"\[data\] escape changed"):
+    with pytest.raises(UserError, match=r"\[data\] escape has changed"):
         check_identity(known, other, dataset, "small.toml")
 
 
