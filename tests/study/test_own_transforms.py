@@ -110,7 +110,7 @@ def test_a_study_does_not_continue_with_another_version_or_without_its_transform
     register(version=2)
     done = run(tmp_path)
     assert done.returncode == 2
-    assert "the version of transform 'squares' changed since study 'small' started; undo the change" in done.stderr
+    assert "the version of transform 'squares' has changed since study 'small' started; undo the change" in done.stderr
     confirmed = run_study("confirm", "small", "--home", tmp_path / "home", "--jobs", 1)
     assert confirmed.returncode == 2
     assert "uses the transform 'squares' of version 1, but version 2 is registered" in confirmed.stderr
