@@ -6,7 +6,9 @@ BIN := $(VENV)/bin
 SPEC ?= experiments/digits.toml
 NAME ?= digits
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
-PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist worksteal --durations 15
+# Each of the tests' processes would compile every module again if the environment tells Python to write no bytecode.
+KEEP_BYTECODE := PYTHONDONTWRITEBYTECODE=
+PYTEST := $(KEEP_BYTECODE) $(BIN)/python -m pytest --numprocesses auto --dist worksteal --durations 15
 # What the installed metadata state: dependencies, and the version.
 DECLARED := pyproject.toml constraints.txt study/__init__.py
 # These tests wait for processes and servers more than they compute.
@@ -45,7 +47,7 @@ test-fast: $(VENV)/.ready-dev ## run the fast tests
 
 coverage: $(VENV)/.ready-dev ## run the tests, and report the lines and branches that no test covers
 	rm -rf .coverage
-	$(BIN)/coverage run -m pytest --numprocesses auto --dist worksteal --quiet -m "not exhaustive"
+	$(KEEP_BYTECODE) $(BIN)/coverage run -m pytest --numprocesses auto --dist worksteal --quiet -m "not exhaustive"
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 

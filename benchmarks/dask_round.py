@@ -1,4 +1,4 @@
-"""Measure the overhead of a round on dask: 8 open trials of a 64-64-32-10 network on digits.
+"""Measure the overhead of a round on Dask: 8 open trials of a 64-64-32-10 network on digits.
 
     python benchmarks/dask_round.py [--rounds 60] [--workers 2] [--json FILE]
 

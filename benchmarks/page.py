@@ -30,11 +30,11 @@ epochs); they have one to three hidden layers of 16 to 64 units. There are two w
 is stored, and logged to MLflow in the way that is usual for that system; `RandomizedSearchCV` tracks nothing.
 
 Times are wall-clock seconds from the start of the process to its end, with everything in MLflow; they include
-imports, creating MLflow's schema, and the search. A system that tracks nothing is compared with the time at which
-`study` prints its table: {printed} s. `study` also reads and prepares the data; the others receive it already
+imports, creating MLflow's schema, and the search. For a system that tracks nothing, the comparison uses the time at
+which `study` prints its table: {printed} s. `study` also reads and prepares the data; the others receive it already
 prepared. The home of `study` is empty, but MLflow's empty tables are cached from an earlier home. Ray Tune takes so
 long to report that it gets only the first 16 configurations. `study` and each of the others take turns, with the same
-number of configurations. Jobs that take less than 20 seconds are run three times. All figures are medians.
+number of configurations. Jobs that take less than 20 seconds are run three times. All values are medians.
 
 """
 
@@ -43,8 +43,8 @@ QUALITY = """## Search quality in a minute
 
 Each system gets {seconds:g} seconds on two cores, including startup, for each of {sets} data sets that scikit-learn
 ships or generates. A quarter of the rows is the test set, drawn again for each of {seeds} seeds. `study` runs the
-spec that `study init` drafts, and trains the final model on train and dev. The other systems run searches as people
-write them by hand (benchmarks/searches). The table shows the mean accuracy on the test set:
+spec that `study init` drafts, and trains the final model on train and dev. The other systems run the kind of search
+that people write by hand (benchmarks/searches). The table shows the mean accuracy on the test set:
 
 """
 RANKS = """
@@ -77,14 +77,14 @@ coordinator can keep busy 90% of the time, depending on how long a trial takes; 
 """
 CHECK = """
 The simulation is compared with real runs on digits, with the same numbers of worker processes. The workers pause for
-four times as long as they work, so that more workers than cores do not compete for cores.
+four times as long as they work, so that the workers do not compete for cores even if there are more workers than cores.
 
 """
 ROUND = """
-On a dask cluster of {workers} worker processes, a round of 8 chunks of a 64-64-32-10 network on digits, in two groups
+On a Dask cluster of {workers} worker processes, a round of 8 chunks of a 64-64-32-10 network on digits, in two groups
 that take turns as in a search, takes {overhead:.0f} ms more than the work in it (median of {rounds}; the round takes
-{round:.0f} ms). For {idle:.0f} ms of this time, no core works on the chunks: the scheduler, the coordinator and
-dask's own threads in the workers share the cores of this machine with them.
+{round:.0f} ms). For {idle:.0f} ms of this time, no core works on the chunks, because the scheduler, the coordinator and
+Dask's own threads need the cores too.
 
 """
 

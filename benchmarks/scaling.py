@@ -108,7 +108,7 @@ def main() -> None:
     parser.add_argument("--storages", nargs="*", choices=["journal", "postgresql"], default=["journal", "postgresql"])
     parser.add_argument("--sampler", default="tpe")
     parser.add_argument("--check", nargs="*", type=int, default=[], help="run digits with these numbers of workers")
-    parser.add_argument("--rounds", type=int, default=0, help="number of rounds on a dask cluster")
+    parser.add_argument("--rounds", type=int, default=0, help="number of rounds on a Dask cluster")
     parser.add_argument("--json", type=Path, help="file for the results")
     chosen = parser.parse_args()
     console, found = Console(), dict[str, Any]()

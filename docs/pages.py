@@ -158,9 +158,9 @@ def _values(schema: dict[str, Any], models: dict[str, Any]) -> str:
     if "$ref" in schema:
         return "a range" if schema["$ref"].endswith("/Range") else ""
     if "enum" in schema:
-        return ", ".join(map(str, schema["enum"])) or "string"
+        return ", ".join(map(_code, schema["enum"])) or "string"
     if "const" in schema:
-        return f'"{schema["const"]}"'
+        return _code(schema["const"])
     if schema.get("type") == "array":
         inner = _values(schema.get("items", {}), models) or "values"
         return f"list of {PLURALS.get(inner, inner)}"
@@ -177,6 +177,11 @@ def _values(schema: dict[str, Any], models: dict[str, Any]) -> str:
     kinds = {"integer": "whole number", "number": "number", "string": "string", "boolean": "true or false"}
     kind = kinds.get(schema.get("type", ""), "table" if schema.get("type") == "object" else "")
     return " ".join([kind, " and ".join(bounds)]).strip()
+
+
+def _code(value: Any) -> str:
+    text = json.dumps(value) if str(value).isspace() else str(value)
+    return f"`{text}`"
 
 
 def _figure(number: float) -> str:

@@ -30,7 +30,7 @@ class Activation:
 
     Attributes:
         name: name in an `Architecture`, including the parameter if there is one, such as "leaky_relu(0.2)".
-        forward: `forward(Z, A, scratch)` writes g(Z) into A. Z and A may be the same memory; scratch is separate.
+        forward: `forward(Z, A, scratch)` writes g(Z) into A. Z and A may share memory; scratch is separate.
         derivative: `derivative(V, scratch)` returns g′, where V is Z or A as `derivative_of` says. It may overwrite
             both arguments, and returns one of them.
         derivative_of: argument of the derivative, "Z" or "A".
@@ -252,8 +252,8 @@ _WITH_PARAMETER = {"leaky_relu": leaky_relu, "elu": elu}
 def register_activation(activation: Activation) -> None:
     """Register an activation, which architectures and specs can then name.
 
-    The registration applies only to this process, so every process that trains with it must import the module that
-    registers it. `engine.testing.check_activation` tests that it fulfills the contract of `Activation`.
+    Workers receive the activation with their tasks. Any other process that uses it must register it again, such as one
+    that resumes a study. `engine.testing.check_activation` tests that it fulfills the contract of `Activation`.
 
     Raises:
         ValueError: if the name is built in, or does not consist of lowercase letters, digits and underscores.

@@ -48,7 +48,7 @@ class Architecture:
             if len(hidden_activation) != len(sizes) - 2:
                 raise ValueError(
                     f"hidden_activation must be one name, or one for each of the {len(sizes) - 2} hidden "
-                    f"layers, got {len(hidden_activation)}"
+                    f"layers, got {len(hidden_activation)} names"
                 )
         if output_activation == "softmax" and sizes[-1] == 1:
             raise ValueError("softmax needs at least 2 outputs, got 1; use sigmoid for two classes")

@@ -127,7 +127,7 @@ class DNNClassifier(_FittedClassifier, ClassifierMixin, DenseNetworkEstimator): 
         Args:
             X: (m, n_x).
             y: (m,).
-            classes: all possible labels; required in the first call, unless `fit` was called before.
+            classes: all possible labels; required in the first call, unless `fit` has already been called.
             sample_weight: (m,).
 
         Raises:

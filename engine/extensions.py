@@ -86,7 +86,7 @@ class ReceivedExtensions:
         except Exception as error:
             raise AdditionError(
                 f"a worker could not load {self._described} ({_first_line(error)}); install the package that defines "
-                f"it on the machines of the workers"
+                f"it on the workers' machines"
             ) from error
 
 

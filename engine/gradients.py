@@ -98,7 +98,7 @@ def gradient_check(
 
     Args:
         architecture: the network.
-        X: (n_x, m). A few examples are enough, since each parameter takes 4 forward passes.
+        X: (n_x, m). Use only a few examples: each parameter takes 4 forward passes.
         Y: (n_y, m).
         parameters: parameters at which to check; None draws them from `seed`, with biases that are not 0.
         seed: seed of the parameters, the direction and the samples.

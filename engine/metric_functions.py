@@ -141,7 +141,7 @@ def _make(
 
         if direction == "minimize" or needs is not None:
             raise ValueError(
-                f"metric {name!r}: a scorer is always maximized and determines its needs; remove direction and needs"
+                f"metric {name!r}: a scorer determines its own direction and needs; remove these arguments"
             )
         direction = "maximize"
         compute: Callable[[Array, Array], float] = ScorerMetric(find_scorer(given), task)

@@ -179,8 +179,8 @@ OPTIMIZERS = Registry[Optimizer](
 def register_optimizer(optimizer: Optimizer) -> None:
     """Register an optimizer, which settings and specs can then name.
 
-    The registration applies only to this process, so every process that trains with it must import the module that
-    registers it. `engine.testing.check_optimizer` tests that it fulfills the contract of `Optimizer`.
+    Workers receive the optimizer with their tasks. Any other process that uses it must register it again, such as one
+    that resumes a study. `engine.testing.check_optimizer` tests that it fulfills the contract of `Optimizer`.
 
     Raises:
         ValueError: if the name is built in, or does not consist of lowercase letters, digits and underscores.

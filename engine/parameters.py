@@ -112,7 +112,7 @@ class Parameters:
         """
         W, b = [np.asarray(w) for w in W], [np.asarray(v) for v in b]
         if len(W) != len(b) or not W:
-            raise ShapeError(f"W and b must have one array per layer, got {len(W)} W and {len(b)} b")
+            raise ShapeError(f"W and b must have one array per layer, got {len(W)} arrays in W and {len(b)} in b")
         for layer, (w, v) in enumerate(zip(W, b, strict=True), start=1):
             if w.ndim != 2:
                 raise ShapeError(f"W[{layer}] must be a matrix (n[{layer}], n[{layer - 1}]), got shape {w.shape}")

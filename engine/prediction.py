@@ -1,4 +1,4 @@
-"""A single forward pass, for predictions and for the cost on other data than the training set."""
+"""A single forward pass, for predictions and for the cost on data other than the training set."""
 
 from collections.abc import Iterator
 

@@ -41,7 +41,7 @@ class HiddenLayer:
         compute_A: A[l] = g(Z[l]).
         A: A[l] before dropout.
         D: dropout mask, 0 or 1 / (1 − dropout) per unit and example; None without dropout.
-        A_dropped: A[l] ∗ D, the input of the next layer; the same memory as A without dropout.
+        A_dropped: A[l] ∗ D, the input of the next layer; it shares memory with A if there is no dropout.
         dZ: first dA[l], then dZ[l].
         compute_dW_b_next: [dW[l+1] db[l+1]] = dZ[l+1] [A[l]; 1]ᵀ.
         compute_dA: dA[l] = W[l+1]ᵀ dZ[l+1], written into dZ.

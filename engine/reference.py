@@ -1,7 +1,7 @@
-"""The formulas of the course, slow and plain, with one step of the derivation per line and no code of the fast engine.
+"""The formulas of the course, slow and plain, one step of the derivation per line, with no code from the fast engine.
 
 Use it as a reference for the engine. Every formula is from Ng, Neural Networks and Deep Learning, weeks 2 to 4, with
-two common errors of lecture notes corrected: dz = a − y, and dw accumulates over examples. Numbers are float64, and
+two common errors in lecture notes corrected: dz = a − y, and dw accumulates over examples. Numbers are float64, and
 costs take the log of A as written, so it only works for moderate Z.
 """
 

@@ -74,7 +74,7 @@ class Registry(Mapping[str, Entry], Generic[Entry]):
         if name not in self._entries:
             raise ValueError(
                 f"{self.kind} must be one of {', '.join(self._entries)}, got {name!r}; "
-                f"to add one, call register_{self.kind} in every process that trains"
+                f"to add one, call register_{self.kind} in this process"
             )
         return self._entries[name]
 

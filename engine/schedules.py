@@ -59,8 +59,8 @@ SCHEDULES = Registry[Schedule](
 def register_schedule(schedule: Schedule) -> None:
     """Register a schedule, which settings and specs can then name.
 
-    The registration applies only to this process, so every process that trains with it must import the module that
-    registers it. `engine.testing.check_schedule` tests that it fulfills the contract of `Schedule`.
+    Workers receive the schedule with their tasks. Any other process that uses it must register it again, such as one
+    that resumes a study. `engine.testing.check_schedule` tests that it fulfills the contract of `Schedule`.
 
     Raises:
         ValueError: if the name is built in, or does not consist of lowercase letters, digits and underscores.

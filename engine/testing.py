@@ -1,7 +1,7 @@
 """Conformance checks for the tests of your own activations, optimizers, schedules and metrics.
 
 Each function raises AssertionError with the rule that is violated. Only `check_training`, which trains with the
-entries, requires them to be registered.
+extensions, requires them to be registered.
 
 Examples:
     >>> import numpy as np
@@ -45,7 +45,7 @@ def check_activation(activation: Activation) -> None:
 
     aliased = Z.copy()
     activation.forward(aliased, aliased, np.empty_like(Z))
-    _assert_close(aliased, A, 0, "forward must allow Z and A to be the same memory")
+    _assert_close(aliased, A, 0, "forward must allow Z and A to share memory")
     stack = np.stack([Z, Z + 1])
     _assert_close(_forward(activation, stack)[0], A, 0, "forward must treat all leading axes the same way")
     _assert_close(
@@ -57,7 +57,7 @@ def check_activation(activation: Activation) -> None:
         _assert_close(_derivative(activation, single), derivative, 1e-5, f"derivative must work in {dtype}")
     with np.errstate(all="ignore"):
         huge = np.array([[-1e4, -800.0, 800.0, 1e4]])
-        _require(np.isfinite(_derivative(activation, huge)).all(), "the derivative must be finite for huge Z")
+        _require(np.isfinite(_derivative(activation, huge)).all(), "the derivative must be finite if |Z| is very large")
 
 
 def check_optimizer(optimizer: Optimizer) -> None:
@@ -67,7 +67,9 @@ def check_optimizer(optimizer: Optimizer) -> None:
         alone = _updated(optimizer, theta, gradient, np.array(0.01, dtype))
         _require(alone.theta.dtype == dtype, f"an update must keep the dtype {dtype}")
         _require(np.isfinite(alone.theta).all(), "an update must keep finite parameters finite")
-        _require((alone.theta - theta) @ gradient < 0, "updates with a constant gradient must descend along it")
+        _require(
+            (alone.theta - theta) @ gradient < 0, "updates with a constant gradient must move against the gradient"
+        )
         again = _updated(optimizer, theta, gradient, np.array(0.01, dtype))
         _assert_close(again.theta, alone.theta, 0, "an update must depend only on its arguments")
 
@@ -75,7 +77,7 @@ def check_optimizer(optimizer: Optimizer) -> None:
             optimizer, np.tile(theta, 2), np.tile(gradient, 2), np.repeat(np.array([0.01, 0.02], dtype), len(theta))
         )
         first = stacked.theta[: len(theta)]
-        _assert_close(first, alone.theta, _TOLERANCE[dtype], "an update must compute element by element")
+        _assert_close(first, alone.theta, _TOLERANCE[dtype], "an update must be computed element by element")
 
 
 def check_schedule(schedule: Schedule) -> None:
@@ -118,7 +120,7 @@ def check_metric(metric: Metric) -> None:
 def check_training(
     *, activation: str = "tanh", optimizer: str = "gradient_descent", schedule: str = "constant"
 ) -> None:
-    """Check that training with these entries resumes bit for bit, even from a file, and is the same in a stack."""
+    """Check that training with these extensions resumes bit for bit, even from a file, and is the same in a stack."""
     architecture = Architecture((3, 5, 4, 1), activation)
     settings = TrainingSettings(0.01, 20, batch_size=8, l2=0.01, optimizer=optimizer, schedule=schedule)
     generator = np.random.default_rng(0)

@@ -30,7 +30,7 @@ class _Strip:
 
 
 class Tiles:
-    """A replacement of `Propagation` that processes m examples in tiles, with its own Y and weight.
+    """A replacement for `Propagation` that processes m examples in tiles, with its own Y and weight.
 
     Args:
         stack: the networks; the sum over tiles is written into its gradient.

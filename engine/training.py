@@ -112,7 +112,7 @@ def train_stack(
     """
     rates = list(learning_rate) if isinstance(learning_rate, Iterable) else [learning_rate] * len(seeds)
     if not rates:
-        raise ValueError("seeds and learning_rate must have at least one value, got none")
+        raise ValueError("seeds and learning_rate must each have at least one value")
     chosen = TrainingSettings(learning_rate=rates[0], iterations=iterations, **settings)
     state = start(
         architecture,
@@ -225,8 +225,8 @@ def advance_by(
     Args:
         state: state to resume from, which is not changed.
         X, Y, dev, sample_weight: as in `advance`.
-        stops: increasing iterations. The last state is the first one that is done.
-        known: True if X and Y have been checked for this architecture before.
+        stops: increasing iterations. Stops early after the first state that is done.
+        known: True if X and Y have already been checked for this architecture.
 
     Raises:
         ShapeError, DataError: if the data does not match the architecture.
@@ -235,7 +235,7 @@ def advance_by(
     given = _checked(state, X, Y, known=known)
     given_dev = None if dev is None else _checked(state, *dev, suffix=" of dev")
     if dev is None and state.settings.patience is not None:
-        raise ValueError("patience requires dev data, got none")
+        raise ValueError("patience requires dev data")
     if state.done:
         yield state
         return

@@ -1,6 +1,6 @@
 """Training chunks: the work of a worker on one trial, as a function from a state to a new state and evaluations.
 
-Workers import only the engine and NumPy. The error of a trial is returned as a value, since an exception would end the
+Workers import only the engine and NumPy. An error in a trial is returned as a value, since an exception would end the
 whole round.
 """
 
@@ -100,8 +100,8 @@ class Outcome:
     Attributes:
         trial: number of the trial.
         state: new state of its training, with the evaluations so far in its notes; the given state if the chunk failed.
-        train: metrics on train at the end, in the form of those on dev in an `Evaluation`; None before.
-        dev_predictions: A[L] of each replica on dev at the end, (n_y, m); empty before.
+        train: metrics on train at the end, in the form of those on dev in an `Evaluation`; None until then.
+        dev_predictions: A[L] of each replica on dev at the end, (n_y, m); empty until then.
         seconds: CPU time of the thread that ran the chunk.
         error: traceback if an exception was raised.
     """

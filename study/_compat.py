@@ -223,7 +223,7 @@ def _mlflow_store() -> str | None:
 
 PARTS = {
     "trial ids": Part(
-        "optuna", "FrozenTrial._trial_id", "trials are written by id", "the storage is asked for the id", _trial_ids
+        "optuna", "FrozenTrial._trial_id", "trials are written by id", "the storage is queried for the id", _trial_ids
     ),
     "storage of a study": Part(
         "optuna", "Study._storage", "CMA-ES stores its point with each trial", "cmaes is rejected", _study_storage
@@ -248,7 +248,7 @@ PARTS = {
     "store of MLflow": Part(
         "mlflow",
         "mlflow.store.tracking.sqlalchemy_store",
-        "it is imported while the data are being read",
+        "the store is imported while the data is being read",
         "MLflow imports it at the first run",
         _mlflow_store,
     ),

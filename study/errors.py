@@ -43,13 +43,13 @@ class StudyHeldError(UserError):
 
 
 class DatabaseRefusedError(UserError):
-    """The --storage database refused the connection or did not answer. The message names address and remedy."""
+    """The --storage database refused the connection or did not respond; the message names the address and a remedy."""
 
     cause = Cause.DATABASE
 
 
 class OpenedTestSetError(UserError):
-    """The test set was opened before; the message says how to open it again.
+    """The test set has already been opened; the message says how to open it again.
 
     Args:
         what: the first half of the message: whose test set, when, and its score.
@@ -58,7 +58,8 @@ class OpenedTestSetError(UserError):
 
     def __init__(self, what: str, again: str) -> None:
         super().__init__(
-            f"{what};\n{again} opens it once more, but the score is then no longer that of an untouched test set"
+            f"{what};\n{again} opens the test set once more, but the score is then no longer that of an "
+            "untouched test set"
         )
         self.what = what
 

@@ -29,7 +29,7 @@ class Cause(StrEnum):
     DONE = "done"
     USER = "user"  # a mistake in a spec, data or arguments
     HELD = "held"  # the study is running in another process
-    DATABASE = "database"  # the --storage database did not answer, or the connection was lost
+    DATABASE = "database"  # the --storage database did not respond, or the connection was lost
     MACHINE = "machine"  # not enough disk space or memory, or no permission
     INTERRUPTED = "interrupted"
     FAULT = "fault"  # a bug in the program

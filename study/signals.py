@@ -60,7 +60,10 @@ def deferred() -> Iterator[None]:
 
 @contextmanager
 def block_sigint() -> Iterator[None]:
-    """Block SIGINT inside the block. Processes and threads started in it never receive a terminal's Ctrl-C."""
+    """Block SIGINT in the body of the `with` statement.
+
+    Processes and threads started there never receive a terminal's Ctrl-C.
+    """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

@@ -102,12 +102,12 @@ def check_transform(transform: Transform, X: pd.DataFrame, y: Sequence[object] |
     try:
         steps = [TransformStep(transform.name, unfitted(transform)) for _ in range(2)]
         first, second = (step.fit_transform(given, targets) for step in steps)
-        _require(first.equals(second), "a transform must return the same output each time that it is fitted")
+        _require(first.equals(second), "a transform must return the same output each time it is fitted")
         step, half = steps[0], len(given) // 2
         whole = step.apply(given)
         parts = [step.apply(given[:half]), step.apply(given[half:].reset_index(drop=True))]
         alike = [_alike(pd.concat(parts, ignore_index=True)[name], whole[name]) for name in whole.columns]
-        _require(all(alike), "a transform must transform each row on its own, not depending on the rows beside it")
+        _require(all(alike), "a transform must transform each row independently of the other rows")
         check_saveable(Pipeline([("transform", step)]), transform.name)
     except UserError as error:
         raise AssertionError(str(error)) from error

@@ -1,5 +1,6 @@
 """What all tests share: how hypothesis draws, the small study and its home, servers and a browser of the session."""
 
+import gc
 import os
 
 # Matrices are small and tests run side by side: threads of BLAS would stand in each other's way, here and in what is
@@ -48,6 +49,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     work = getattr(config, "workerinput", None)  # of a process of pytest-xdist
     if work is not None:
         items[:] = long_ones_first(items, work["workercount"])
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Have Python's collector of garbage pass over what is imported and collected, now and later: it takes seconds."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture

@@ -123,7 +123,7 @@ class StudyActions(StudyModel):
             tracking: whether to write the result to MLflow.
 
         Raises:
-            UserError: no trial is complete, the study is running, or its data changed.
+            UserError: no trial is complete, the study is running, or its data has changed.
             ValueError: top, seeds or n_jobs is out of range.
         """
         from study.evaluation.confirm import confirm

@@ -30,5 +30,7 @@ def check_declared(declared: DeclaredSpec, datasets: Sequence[Dataset], home: Ho
     if spec.name in home.names():
         known = Ledger(home.existing(spec.name), spec.name).attributes
         if known.get("fingerprint", datasets[0].fingerprint) != datasets[0].fingerprint:
-            raise UserError(f"name: study {spec.name!r} in {home.place} is of another table; choose another name")
+            raise UserError(
+                f"name: study {spec.name!r} in {home.place} already exists for another table; choose another name"
+            )
         check_identity(known, spec, datasets[0], declared.place)

@@ -50,8 +50,8 @@ class StudyModel(StudyResults):
             show_progress: whether to show the progress.
 
         Raises:
-            UserError: there is no such trial, the study is running, its data changed, or the test set has already been
-                opened.
+            UserError: there is no such trial, the study is running, its data has changed, or the test set has already
+                been opened.
             ValueError: n_networks or n_jobs is out of range.
         """
         from study.model.finalize import finalize

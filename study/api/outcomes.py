@@ -89,7 +89,7 @@ def _on_dev(home: Home, name: str, trial: int | str | None) -> Outcome:
     folder = home.folder(name)
     spec, data, problem = open_data(from_json(KeptStudy, Ledger(folder, name).attributes))
     if spec is None or data is None:
-        raise UserError(f"the predictions of study {name!r} cannot be compared with the truth: {problem}")
+        raise UserError(f"the predictions of study {name!r} cannot be compared with the true values: {problem}")
     found = look_at_winner(spec, data.folds, row, folder)
     if found is None:
         raise UserError(

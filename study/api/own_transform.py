@@ -86,7 +86,7 @@ def _describe(value: Any) -> object:
         return ["object", _describe(type(value)), _describe(vars(value))]
     raise UserError(
         f"transform: a parameter of type {type(value).__name__} cannot be compared between processes; register the "
-        "transformer with register_transform(name, transformer, version=1), and give its name"
+        "transformer with register_transform(name, transformer, version=1), and pass its name"
     )
 
 

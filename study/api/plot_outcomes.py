@@ -75,7 +75,7 @@ def _confirmation(summary: Summary) -> Confirmation:
     if summary.confirm is None:
         raise UserError(f"study {summary.name!r} has not been confirmed; call confirm() first")
     if summary.choice.outdated:
-        raise UserError(f"study {summary.name!r} continued after it was confirmed; call confirm() again")
+        raise UserError(f"study {summary.name!r} has continued since it was confirmed; call confirm() again")
     return summary.confirm
 
 

@@ -86,7 +86,7 @@ def draw_parallel(facts: TrialFacts, ax: "Axes | None") -> "Axes":
         width, order = (2.8, 4) if best else (1.2, 3)
         ax.plot(line.places, rows, color=colors[key], alpha=alpha, linewidth=width, zorder=order, label=label)
     missing = any(place == NONE for line in found.lines for place in line.places)
-    without = "; at the very left: without the hyperparameter" if missing else ""
+    without = "; at the far left: without the hyperparameter" if missing else ""
     ax.set_xlim(0, 1)
     ax.set_ylim(count - 0.5, -0.5)
     ax.set_xticks([])
@@ -115,7 +115,7 @@ def draw_importance(importance: Importance | None, name: str, ax: "Axes | None")
     colors = palette_of(ax)
     for shares, offset, color, label in (
         (importance.variance, -0.19, "complete", "share of the variance\n(fANOVA)"),
-        (importance.best, 0.19, "best", "what distinguishes the\nbest tenth (PED-ANOVA)"),
+        (importance.best, 0.19, "best", "importance for the\nbest tenth (PED-ANOVA)"),
     ):
         rows = [k for k, each in enumerate(names) if each in shares]
         widths = [shares[names[k]] for k in rows]

@@ -264,7 +264,7 @@ def _complete_and_varying(facts: TrialFacts) -> list[str]:
     varying = searched(facts)
     if not varying:
         raise UserError(
-            f"study {facts.summary.name!r} has no hyperparameter that differs between at least three complete trials; "
+            f"study {facts.summary.name!r} has no hyperparameter that varies across at least three complete trials; "
             f"run more trials"
         )
     return varying

@@ -258,11 +258,12 @@ class ProgressLine:
         self.output.warn(text)
 
     def interrupted(self, error: KeyboardInterrupt) -> None:
-        """Show in one line how many trials are kept and how to resume.
+        """Show in one line how many trials are saved and how to resume.
 
         A notebook prints this line instead of the error's traceback.
         """
-        kept = f"{self.done} of {counted(self.planned, 'trial')} {agree(self.done, 'is', 'are')} kept"
+        are = agree(self.done, "has finished and is", "have finished and are")
+        kept = f"{self.done} of {counted(self.planned, 'trial')} {are} saved"
         if not in_notebook():
             self.said(f"{kept}; call run() again to resume.")
             return

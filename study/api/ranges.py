@@ -85,7 +85,7 @@ def _check(spread: Float | Int) -> None:
     """
     name = type(spread).__name__
     if not isinstance(spread.log, bool | np.bool_):
-        raise ArgumentError(f"{name}: log must be True or False, got {spread.log!r}; a step is given as step=")
+        raise ArgumentError(f"{name}: log must be True or False, got {spread.log!r}; to set a step, use step=")
     keys = {key: value.item() if isinstance(value, np.generic) else value for key, value in range_keys(spread).items()}
     try:
         found = Range.model_validate(keys)

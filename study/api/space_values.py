@@ -31,7 +31,7 @@ def check_space(space: object) -> None:
 
 
 def check_names(**given: object) -> None:
-    """Check that arguments that take a name, or several, are not given an object of Optuna or a function.
+    """Check that arguments that take a name, or several, are not given an Optuna object or a function.
 
     Raises:
         ArgumentError: one is; the message has the name, where there is one.
@@ -42,12 +42,12 @@ def check_names(**given: object) -> None:
         kind = value.__name__ if isinstance(value, type) else type(value).__name__
         remedy = find_name(argument, kind)
         if argument == "metric" and callable(value):
-            remedy = "register it with engine.register_metric and give its name"
+            remedy = "register it with engine.register_metric and pass its name"
         raise ArgumentError(f"{argument}: must be a name, got {kind}" + (f"; {remedy}" if remedy else ""))
 
 
 def _find_remedy(name: str, value: object) -> str:
-    """Return how a value should be written; "" if it may stay as it is."""
+    """Return how a value should be written; "" if it is already right."""
     if isinstance(value, tuple) and len(value) == 2 and all(map(_is_number, value)):
         return (
             f"a tuple may be a range or two choices, got {value!r}; use {_range_of(name, *value)}, or {list(value)!r}"
@@ -59,7 +59,7 @@ def _find_remedy(name: str, value: object) -> str:
         return f"must be a range, a list or a fixed value, got a function; {_REMEDY}"
     if type(value).__module__.startswith("optuna."):
         spelled = _of_distribution(value)
-        return f"got {kind} of Optuna; use {spelled}" if spelled else f"got {kind} of Optuna; {_REMEDY}"
+        return f"got Optuna's {kind}; use {spelled}" if spelled else f"got Optuna's {kind}; {_REMEDY}"
     return f"must be a range, a list or a fixed value, got {kind}; {_REMEDY}"
 
 
@@ -74,7 +74,7 @@ def _range_of(name: str, low: float, high: float) -> str:
 
 
 def _of_distribution(value: object) -> str:
-    """Return a distribution of Optuna as it is written here; "" for what is none."""
+    """Return an Optuna distribution as it is written here; "" for any other value."""
     choices = getattr(value, "choices", None)
     if choices is not None:
         return repr(list(choices))

@@ -20,9 +20,9 @@ class Study(StudyActions, StudyPlots):
     The state is stored in a home, as on the command line, so you can use both on one study. Results are read from the
     home once and cached; `refresh` rereads them.
 
-    Arguments that you omit are drafted from the data, as by `study init`; `to_toml` shows the result. When a study of a
-    table in memory is created, the table is written to the home as CSV together with the spec, so that `Study.load`
-    finds them in any other process. The index of a DataFrame is not part of the table; call `reset_index()` first if it
+    Arguments that you omit are drafted from the data, as `study init` does; `to_toml` shows the result. When a study of
+    a table in memory is created, the table is written to the home as CSV together with the spec, so that `Study.load`
+    finds both in any other process. The index of a DataFrame is not part of the table; call `reset_index()` first if it
     is data.
 
     Args:

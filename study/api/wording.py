@@ -78,7 +78,7 @@ def in_python(message: str, table: Path | None) -> str:
 
 @contextmanager
 def naming_arguments(table: Path | None = None) -> Iterator[None]:
-    """Run a block; an error of the user that it raises names arguments of `Study(...)`."""
+    """Run a block; a user error that the block raises names arguments of `Study(...)`."""
     try:
         yield
     except SpecError as error:
@@ -96,7 +96,7 @@ def table_of(declared: DeclaredSpec, tables: Path) -> Path | None:
 
 
 def in_terms_of_python(method: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[S, P], R]:
-    """Have the errors of a method of `Study` name its arguments, unless the study is of a spec file."""
+    """Have the errors of a method of `Study` name its arguments, unless the study comes from a spec file."""
 
     @wraps(method)
     def call(self: S, /, *args: P.args, **kwargs: P.kwargs) -> R:

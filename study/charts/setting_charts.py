@@ -10,7 +10,7 @@ from study.charts.scales import Choices, Numbers, Scale, robust, write
 from study.charts.trials import TrialFacts
 from study.charts.words import shorten, title_of
 from study.ledger.results import TrialRow
-from study.text.formatting import counted
+from study.text.formatting import agree, counted
 
 LEAST = 3  # minimum number of complete trials with a hyperparameter for a chart of it
 BANDS = 5  # ranks are divided into this number of bands, each with its own color
@@ -74,7 +74,9 @@ def _slice(facts: TrialFacts, name: str, complete: Sequence[TrialRow], y: Number
         x=Axis.of(name, x),
         y=Axis.of(f"dev {metric}", y),
         marks=(dots.mark(), best.mark()),
-        caption=f"{counted(missing, 'complete trial')} without this hyperparameter." if missing else "",
+        caption=f"{counted(missing, 'complete trial')} {agree(missing, 'does', 'do')} not have this hyperparameter."
+        if missing
+        else "",
         tall=12,
         lined=(isinstance(x, Numbers), True),
     )
@@ -172,8 +174,8 @@ def parallel(facts: TrialFacts) -> Chart | None:
         y=Axis("", list(zip(heights, found.labels, strict=True)), names=True),
         marks=tuple(marks),
         legend=(("line best", _main_title(facts)), *((f"line band-{k}", name_of_band(k)) for k in range(BANDS))),
-        caption="Each line is a complete trial in the color of its rank. Each row runs from the lower value on the "
-        "left to the higher one on the right; lines at the far left are trials without the hyperparameter.",
+        caption="Each line is a complete trial colored by its rank. Each row runs from the lowest value on the "
+        "left to the highest on the right; lines at the far left are trials without the hyperparameter.",
         tall=ROW * count,
         lined=(False, False),
     )

@@ -30,7 +30,7 @@ class Commands(TyperGroup):
         """Run the requested command.
 
         Raises:
-            typer.Exit: with the exit code, after an error of the user or the machine.
+            typer.Exit: with the exit code, after a user error or a machine error.
         """
         try:
             return super().invoke(ctx)

@@ -49,7 +49,8 @@ class RunView:
     ) -> None:
         self._stop_bar()
         if kind is KeyboardInterrupt and self._planned:
-            kept = f"{self._done} of {counted(self._planned, 'trial')} {agree(self._done, 'is', 'are')} kept"
+            are = agree(self._done, "has finished and is", "have finished and are")
+            kept = f"{self._done} of {counted(self._planned, 'trial')} {are} saved"
             self._tell(f"{kept}; run the same command again to resume.")
 
     def _tell(self, text: str, style: str | None = None) -> None:

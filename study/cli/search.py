@@ -28,7 +28,7 @@ def run(
         str, typer.Option(metavar="NAME", help="Where workers run: loky (local processes), dask or ray.")
     ] = "loky",
     scheduler: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="Address of the dask scheduler, e.g. tcp://host:8786.")
+        str | None, typer.Option(metavar="ADDRESS", help="Address of the Dask scheduler, e.g. tcp://host:8786.")
     ] = None,
     address: Annotated[
         str | None,
@@ -120,7 +120,7 @@ def init(
     quote: Annotated[str | None, typer.Option(metavar="MARK", help="Quote character; '' disables quoting.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite an existing spec.")] = False,
 ) -> None:
-    """Write a spec for a table, next to it.
+    """Write a spec for a table, in the same folder.
 
     The format of a text file is detected; options override the detected values."""
     with importing(*LIBRARIES):
@@ -135,7 +135,7 @@ def init(
 def schema() -> None:
     """Print a JSON Schema of the spec, for editors.
 
-    The schema includes the names that installed packages declare."""
+    The schema includes the extensions that installed packages provide."""
     with importing("numpy"):
         from study.spec.schema import schema_text
     say(schema_text().rstrip())

@@ -57,7 +57,7 @@ def serve(
     max_depth: Annotated[int, typer.Option(help="Limit for [space] depth.")] = 20,
     max_units: Annotated[int, typer.Option(help="Limit for [space] units.")] = 4_096,
     max_batch: Annotated[int, typer.Option(help="Limit for [space] batch_size.")] = 1_000_000,
-    max_examples: Annotated[int, typer.Option(help="Limit for [data] examples of synthetic data.")] = 1_000_000,
+    max_examples: Annotated[int, typer.Option(help="Limit for [data] examples (synthetic data only).")] = 1_000_000,
     max_upload: Annotated[int, typer.Option(help="Limit for one uploaded file, in MB.")] = 100,
     max_uploads: Annotated[int, typer.Option(help="Limit for all uploaded files together, in MB.")] = 1_024,
     mlflow: Annotated[

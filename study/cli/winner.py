@@ -30,7 +30,7 @@ def confirm(
 ) -> None:
     """Retrain the best configurations on fresh seeds.
 
-    The output names the best one, and those that are not significantly different from it."""
+    The output names the best one, and those that are not significantly different from the best."""
     with importing(*LIBRARIES):
         import study.data.loading  # noqa: F401 - imported here, since an interrupt during a later import would break it
         from study.cli.terminal import ConfirmBar, print_record, print_warnings
@@ -117,7 +117,9 @@ def finalize(
     with_dev: Annotated[
         bool, typer.Option("--with-dev", help="Deprecated: train and dev are used together unless --train-only is set.")
     ] = False,
-    again: Annotated[bool, typer.Option("--again", help="Open the test set even if it was opened before.")] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="Open the test set even if it has already been opened.")
+    ] = False,
     json: JsonOption = False,
     home: HomeOption = None,
     storage: StorageOption = None,

@@ -124,7 +124,7 @@ def _left_out(opened: Opened, names: list[str]) -> list[TableWarning]:
         )
         found.append(TableWarning("no_feature", message, tuple(texts)))
     if empty:
-        message = f"columns without a value in train are not used: {some(empty)}; consider [data] drop"
+        message = f"columns that have no values in train are not used: {some(empty)}; consider [data] drop"
         found.append(TableWarning("no_feature", message, tuple(empty)))
     return found
 

@@ -76,7 +76,7 @@ class TargetScale:
 
 @dataclass(frozen=True)
 class Finding:
-    """Something detected or decided while the data were read.
+    """Something detected or decided while the data was read.
 
     Attributes:
         about: The subject. "left_out" is about rows that are not used.

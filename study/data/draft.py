@@ -233,7 +233,7 @@ def _resolve_column_errors(opened: opening.Opened, settings: dict[str, object]) 
                 some = cells.quoted_list(error.texts[:_FEW_MARKERS])
                 decisions.append(
                     f"{error.column} mixes numbers and text such as {some}, so it is read as categories; "
-                    "if these are quantities, write plain numbers"
+                    "if the values are quantities, write plain numbers"
                 )
         else:
             return decisions

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from study.errors import UserError
 
-REMEDY = "set [data] encoding, such as cp1250, cp1251, shift_jis, gb18030 or utf-16"
+REMEDY = "set [data] encoding to the right one, such as cp1250, cp1251, shift_jis, gb18030 or utf-16"
 _SAMPLE = 20_000  # number of non-ASCII characters that are inspected to detect the script
 _JAPANESE = "\u3000-\u30ff\u4e00-\u9fff\uff00-\uffef"
 # Encodings of other scripts, the strictest first: a character class that must occur, and one that nearly all non-ASCII
@@ -62,7 +62,7 @@ def wrong_encoding(path: Path, encoding: str, error: UnicodeDecodeError) -> User
     """Return the error for a text file that is not in the expected encoding."""
     return UserError(
         f"{path.name} is not valid {encoding} (byte 0x{error.object[error.start]:02x} cannot be decoded); "
-        f"set [data] encoding, such as cp1252 or utf-16"
+        f"set [data] encoding to the right one, such as cp1252 or utf-16"
     )
 
 

@@ -6,6 +6,7 @@ import pyarrow as pa
 
 from study.data.arrays import feature_names
 from study.errors import UserError
+from study.text.formatting import counted
 
 
 def rows_of(data: object) -> pd.DataFrame:
@@ -20,7 +21,9 @@ def rows_of(data: object) -> pd.DataFrame:
         return frame_of(data)
     array = np.asarray(data)
     if array.ndim != 2:
-        raise UserError(f"data: must be a DataFrame or have 2 dimensions, got {array.ndim}")
+        raise UserError(
+            f"data: must be a DataFrame or a 2-dimensional array, got an array with {counted(array.ndim, 'dimension')}"
+        )
     return pd.DataFrame(array, columns=list(feature_names(array.shape[1], images=False)))
 
 

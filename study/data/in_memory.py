@@ -78,7 +78,7 @@ def file_of(data: object, target: object, given: Mapping[str, object]) -> Memory
         given: other keys of `[data]`, which take precedence.
 
     Raises:
-        UserError: If the data are not a table of single values, or do not contain the target.
+        UserError: If the data is not a table of single values, or does not contain the target.
     """
     if isinstance(data, tuple):
         return _file_of_pair(data, target, given)
@@ -243,7 +243,8 @@ def _plain(column: pd.Series) -> pd.Series:
 def _nested(name: str, kind: str, row: int, value: str) -> UserError:
     where = f" (row {row}: {cells.quoted(value)})" if row else ""
     return UserError(
-        f"data: column {name!r} contains {kind}, not single values{where}; split it into columns, or drop it"
+        f"data: column {name!r} contains values of type {kind}, not single values{where}; "
+        f"split the column into several, or drop it"
     )
 
 

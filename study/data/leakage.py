@@ -186,7 +186,8 @@ def _in_a_product(frame: pd.DataFrame, y: Floats, target: str) -> list[TableWarn
     names = (str(frame.columns[columns[0]]), str(frame.columns[columns[1]]))
     message = (
         f"{names[0]!r} and {names[1]!r} together predict the target {target!r} almost perfectly "
-        f"(R² {best:.4f} of logarithms, as a {what}); if it was computed from them, add one of them to [data] drop"
+        f"(R² {best:.4f} of logarithms, as a {what}); if the target was computed from them, add one of "
+        "the two columns to [data] drop"
     )
     return [TableWarning("product_is_target", message, names, severe=True)]
 

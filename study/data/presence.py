@@ -40,5 +40,5 @@ def note_absent_classes(
         if absent:
             what = "are undefined" if len(there) == 1 else "cover only the other classes"
             named = cells.quoted_list(absent)
-            notes.append(f"{part} has no rows of class {named}: its balanced accuracy, F1 and AUC {what}")
+            notes.append(f"{part} has no rows of class {named}, so balanced accuracy, F1 and AUC on {part} {what}")
     return tuple(notes)

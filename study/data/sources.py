@@ -95,7 +95,9 @@ def find_file(name: str, base: Path, key: str) -> Path:
         remedy = did_you_mean(path.name, beside) if 0 < len(beside) <= 20 else "paths are relative to the spec"
         raise UserError(f"[data] {key}: file {path} not found; {remedy}")
     if not path.is_file() or not os.access(path, os.R_OK):
-        raise UserError(f"[data] {key}: {path} could not be read; check that it is a file and that you may read it")
+        raise UserError(
+            f"[data] {key}: {path} could not be read; check that it is a file and that you have permission to read it"
+        )
     if path.stat().st_size == 0:
         raise UserError(f"[data] {key}: {path} is empty")
     return path

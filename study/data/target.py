@@ -118,7 +118,7 @@ def codes_of(column: pd.Series, spec: DataSpec, decimal: str, label: str, target
     found = _read_cells(column, spec, decimal)
     rows = np.flatnonzero(found.present).astype(np.int64)
     if len(rows) == 0:
-        raise UserError(f"{label}: the target {column.name!r} has no values in the test set; add them")
+        raise UserError(f"{label}: the target {column.name!r} has no values in the test set; add values")
     if target.task == "regression":
         if found.numbers is None:
             raise _text_in_regression(column, spec, decimal, label)
@@ -158,7 +158,9 @@ def _describe_left_out(column: pd.Series, absent: npt.NDArray[np.bool_], name: s
         return f"target {name!r}: {share} because {whose} target is empty"
     listed = ", ".join(f"{cells.quoted(marker)} in {count:,}" for marker, count in found.items())
     usual = classes and any(marker in TARGET_MARKERS for marker in found)
-    remedy = f"; if it is a class, set [data] keep_na = [{json.dumps(name, ensure_ascii=False)}]" if usual else ""
+    remedy = (
+        f"; if this marker is a class, set [data] keep_na = [{json.dumps(name, ensure_ascii=False)}]" if usual else ""
+    )
     return f"target {name!r}: {share} because {whose} target is marked as missing ({listed}){remedy}"
 
 
@@ -263,7 +265,8 @@ def _read_labels(
     if len(names) > MAXIMUM_CLASSES:
         raise UserError(
             f"{label}: the target {name!r} has {len(names)} classes, more than {MAXIMUM_CLASSES}; "
-            f'set [data] target to another column if it is an identifier, or task = "regression" for numbers'
+            "if the target is an identifier, set [data] target to another column; if it is a number, set task = "
+            '"regression"'
         )
     if found.numbers is not None:  # sort 2 before 10
         order = np.argsort([float(each.replace(",", ".")) for each in names], kind="stable")
@@ -274,7 +277,7 @@ def _read_labels(
         raise UserError(
             f"{label}: class {cells.quoted(names[rarest])} of the target {name!r} has only one row, "
             f"row {rows[codes == rarest][0] + 1}, but a class must have at least two; "
-            f'remove or merge it, or set [data] task = "regression" if these are quantities'
+            f'remove or merge it, or set [data] task = "regression" if the labels are quantities'
         )
     classes = tuple(str(each) for each in names)
     if class_names and classes == tuple(str(index) for index in range(len(class_names))):

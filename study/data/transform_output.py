@@ -1,4 +1,4 @@
-"""The output of a transformer as a table: a dense DataFrame with one row per row of the input, and unique names."""
+"""The output of a transformer as a table: a dense DataFrame with one row for each input row, and unique names."""
 
 from collections.abc import Callable, Sequence
 
@@ -27,7 +27,7 @@ def table_of(output: object, given: pd.DataFrame, names: Callable[[int], list[st
         names: Returns the names of that many columns, for output without names.
 
     Raises:
-        OutputError: If it is not a table with one row per row of the input, or is too large.
+        OutputError: If it is not a table with one row for each input row, or is too large.
     """
     index, output = getattr(output, "index", None), _dense(output)
     if isinstance(output, pd.Series):
@@ -42,7 +42,8 @@ def table_of(output: object, given: pd.DataFrame, names: Callable[[int], list[st
         table, columns = pd.DataFrame(array), names(array.shape[1])
     if len(table) != len(given):
         raise OutputError(
-            f"must return one row per row, but returned {counted(len(table), 'row')} for {counted(len(given), 'row')}"
+            f"must return one row for each input row, but returned {counted(len(table), 'row')} for "
+            f"{counted(len(given), 'row')}"
         )
     if isinstance(index, pd.Index) and not index.equals(given.index) and set(index) == set(given.index):
         raise OutputError("must keep the order of the rows, but changed it")
@@ -71,7 +72,7 @@ def _dense(output: object) -> object:
     if size > room:
         raise OutputError(
             f"returned a sparse matrix of {counted(rows, 'row')} and {counted(columns, 'column')}, which needs "
-            f"{size:,} bytes of memory as a dense one, but only {room:,} are available; return fewer columns"
+            f"{size:,} bytes of memory as a dense matrix, but only {room:,} are available; return fewer columns"
         )
     if is_matrix:
         return output.toarray()  # type: ignore[attr-defined]
@@ -92,7 +93,7 @@ def _check_cells(table: pd.DataFrame) -> None:
         column = table.iloc[:, position]
         values = column.dropna().astype(object)
         if any(isinstance(each, complex | np.complexfloating) for each in values):
-            raise OutputError(f"returned complex numbers in column {column.name!r}; return real ones")
+            raise OutputError(f"returned complex numbers in column {column.name!r}; return real numbers")
         nested = next((each for each in values if np.ndim(each) or isinstance(each, dict | set)), None)
         if nested is not None:
             raise OutputError(

@@ -186,7 +186,7 @@ class TransformStep(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # s
             words = next((line.strip() for line in str(error).splitlines() if line.strip()), "no message")
             received = listed([f"{name} ({_NAMES[kind_of(given[name])]})" for name in given.columns])
             raise self._error(
-                f"failed on {where} ({type(error).__name__}: {words});\nit receives the columns {received}"
+                f"failed on {where} ({type(error).__name__}: {words});\nthe transform receives the columns {received}"
             ) from error
 
     def _error(self, what: str) -> UserError:
@@ -233,7 +233,7 @@ def unfitted(transform: Transform) -> Any:
         transformer = transform.make()
     except Exception as error:
         words = str(error).partition("\n")[0]
-        raise UserError(f"{place} could not be made ({type(error).__name__}: {words})") from error
+        raise UserError(f"{place} could not be created ({type(error).__name__}: {words})") from error
     for method in ("fit", "transform", "get_params"):
         if isinstance(transformer, type) or not hasattr(transformer, method):
             raise UserError(f"{place} must be a scikit-learn transformer, but {transformer!r} has no {method}")

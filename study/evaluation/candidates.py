@@ -190,8 +190,8 @@ def _read_folds(folder: Path, name: str) -> tuple[Fold, ...]:
     try:
         return read_checked_data(folder).folds
     except (FileNotFoundError, DataError) as error:
-        what = "are missing" if isinstance(error, FileNotFoundError) else "are damaged"
-        raise UserError(f"{folder}: the data {what}; rerun study {name!r} to recreate them") from None
+        what = "is missing" if isinstance(error, FileNotFoundError) else "is damaged"
+        raise UserError(f"{folder}: the data {what}; rerun study {name!r} to recreate it") from None
 
 
 def differing(candidates: Sequence[CandidateNetworks]) -> dict[str, list[ParameterValue | None]]:

@@ -23,7 +23,7 @@ from study.evaluation.influence import largest_weight, truth_of
 from study.evaluation.paired_tests import holm, paired_bootstrap, paired_shares
 from study.evaluation.statistics import ALPHA, CrossedAnova, Interval, crossed_anova, generator
 from study.ledger.home import Home
-from study.text.formatting import counted
+from study.text.formatting import agree, counted
 
 DRAWS = 2000
 FEWEST_DRAWS = 400
@@ -152,8 +152,8 @@ def _effect(compared: ComparedData, i: int, j: int, difference: Interval) -> str
         one, other = _right(compared, first), _right(compared, second)
         a, b = int((one & ~other).sum()), int((other & ~one).sum())
         return (
-            f"of {counted(m, 'example')}, only trial {first.label} is right on {a}, and only trial {second.label} on "
-            f"{b}"
+            f"of {counted(m, 'example')}, {a} {agree(a, 'is', 'are')} classified correctly only by trial {first.label}"
+            f", and {b} only by trial {second.label}"
         )
     if compared.metric == "accuracy":
         ahead, behind = (first, second) if difference.estimate >= 0 else (second, first)

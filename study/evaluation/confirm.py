@@ -52,7 +52,7 @@ def confirm(
         progress: called with the share of the work that is done, from 0 to 1.
 
     Raises:
-        UserError: the study does not exist, it has no complete trial, its data changed, or no configuration trains.
+        UserError: the study does not exist, it has no complete trial, its data has changed, or no configuration trains.
     """
     with StudySession.open(home, name) as session:
         usual = session.spec.confirm or ConfirmSpec.model_validate({})

@@ -72,7 +72,7 @@ def judges_classes(metric: Metric) -> bool:
 
 
 def threshold_of(costs: Array) -> float | None:
-    """Return the probability of class 1 from which class 1 is predicted; None if there are more than two classes."""
+    """Return the threshold: class 1 is predicted if its probability is at least this. None for 3 classes or more."""
     if len(costs) != 2:
         return None
     alarm, miss = costs[0, 1] - costs[0, 0], costs[1, 0] - costs[1, 1]

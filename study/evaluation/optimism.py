@@ -1,7 +1,7 @@
 """How much the value of a winner owes to the examples that selected it, estimated by resampling the examples.
 
 A search compares many configurations on the same examples, and a confirmation compares the best of them on the same
-examples again. The largest of many values is too good on average. The bootstrap repeats both choices on resampled
+examples again. The largest of many values is optimistic on average. The bootstrap repeats both choices on resampled
 examples, where the truth is known: it is the value on all examples (Efron & Tibshirani 1993, chapter 10; for the choice
 of a configuration, Tsamardinos, Greasidou & Borboudakis 2018). Nothing is trained.
 """
@@ -64,7 +64,7 @@ def winner_optimism(
 def optimism(
     searched: Array, confirmed: Mapping[int, Array], top: int, rng: np.random.Generator, *, maximize: bool
 ) -> float:
-    """Return by how much the value of the winner is too good on average; 0 or more.
+    """Return by how much the value of the winner is optimistic on average; 0 or more.
 
     Configurations that were not retrained have no values on fresh seeds. Theirs are assumed to deviate from the mean as
     in the search, but less, as much as those of the retrained ones do.

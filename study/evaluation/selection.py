@@ -52,7 +52,7 @@ class Selection(Generic[Label]):
         best: label of the configuration with the best mean over seeds.
         margin: the loss that is accepted for a cheaper configuration, in the unit of the metric.
         recommended: label of the cheapest configuration, by work and then parameters, that is not worse than the best
-            by more than the margin: the interval of the difference excludes it.
+            by more than the margin: the confidence interval of the difference excludes a larger loss.
         power: power of the comparison; None with a single configuration.
     """
 

@@ -111,8 +111,8 @@ class Dask:
             self._client = Client(scheduler, timeout=ANSWERS_WITHIN, set_as_default=False)
         except (OSError, ValueError) as error:
             raise UserError(
-                f"--scheduler {scheduler}: no Dask scheduler answers at this address ({_first_line(error)}); "
-                "start it, or correct the address"
+                f"--scheduler {scheduler}: no Dask scheduler is responding at this address ({_first_line(error)}); "
+                "start one, or correct the address"
             ) from None
         self.jobs = sum(self._client.nthreads().values())
         if not self.jobs:
@@ -152,7 +152,7 @@ class Dask:
             raise _gone(self._place)
 
     def _ask(self) -> None:
-        """Wait until the scheduler answers a query.
+        """Wait until the scheduler responds to a query.
 
         Raises:
             MachineError: it does not respond within ANSWERS_WITHIN seconds.
@@ -211,8 +211,8 @@ class Ray:
                         "RAY_AUTH_TOKEN=<the token>"
                     ) from None
                 raise UserError(
-                    f"--address {address}: no Ray cluster answers at this address ({_first_line(error)}); "
-                    "start it, or correct the address"
+                    f"--address {address}: no Ray cluster is responding at this address ({_first_line(error)}); "
+                    "start one, or correct the address"
                 ) from None
         self._ray = ray
         self.lost_errors: tuple[type[BaseException], ...] = (ray.exceptions.RayError,)
@@ -278,8 +278,8 @@ def _knock(address: str) -> None:
         socket.create_connection((found[1], int(found[2])), ANSWERS_WITHIN).close()
     except OSError as error:
         raise UserError(
-            f"--address {address}: no Ray cluster answers at this address ({error.strerror or error}); "
-            "start it, or correct the address"
+            f"--address {address}: no Ray cluster is responding at this address ({error.strerror or error}); "
+            "start one, or correct the address"
         ) from None
 
 

@@ -25,11 +25,11 @@ class TrainingTask:
 class FailureKind(Enum):
     """The reason why a task has no result."""
 
-    LOST = "its worker was lost"
-    STUCK = "its worker was stuck"
-    OUT_OF_MEMORY = "its worker ran out of memory"
-    UNREADABLE_DATA = "its worker could not read the data"
-    MISSING_EXTENSION = "its worker could not load a registered extension"
+    LOST = "the worker was lost"
+    STUCK = "the worker was stuck"
+    OUT_OF_MEMORY = "the worker ran out of memory"
+    UNREADABLE_DATA = "the worker could not read the data"
+    MISSING_EXTENSION = "the worker could not load a registered extension"
     RAISED = "it raised an exception"
     CANCELED = "it was canceled"
 
@@ -62,7 +62,7 @@ class Executor(Protocol):
     """Runs training tasks, on this machine or elsewhere."""
 
     def submit(self, task: TrainingTask) -> None:
-        """Queue a task behind those that were submitted before.
+        """Queue a task behind those that have already been submitted.
 
         Raises:
             MachineError: no worker could be started, or the cluster was lost.
@@ -94,18 +94,18 @@ class WorkerLostError(Exception):
 
 
 def lost(exitcode: int | None = None) -> TaskError:
-    """Return the error of a task whose worker has ended.
+    """Return the error for a task whose worker has ended.
 
     Args:
         exitcode: exit code of the worker process, as in `multiprocessing`; None if it is unknown.
     """
     name = {number.value: number.name for number in Signals}.get(-(exitcode or 0))
     how = "was lost" if name is None else f"was killed by {name}"
-    return TaskError(FailureKind.LOST, f"its worker {how}, possibly for lack of memory")
+    return TaskError(FailureKind.LOST, f"the worker {how}, possibly for lack of memory")
 
 
 def raised(error: BaseException) -> TaskError:
-    """Return the error of a task that raised an exception."""
+    """Return the error for a task that raised an exception."""
     line = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
     if isinstance(error, MemoryError):
         return TaskError(FailureKind.OUT_OF_MEMORY, f"out of memory: {line}" if line else "out of memory", error)

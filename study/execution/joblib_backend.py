@@ -27,7 +27,9 @@ SLOWER = 100
 TICK = 1.0  # seconds
 UNSEEN = 2 * TICK  # seconds without a result until worker processes are checked
 
-_UNREADABLE = TaskError(FailureKind.OUT_OF_MEMORY, "out of memory while its worker's task or result was read")
+_UNREADABLE = TaskError(
+    FailureKind.OUT_OF_MEMORY, "out of memory while a task or its result was passed to or from the worker"
+)
 _CANCELED = TaskError(FailureKind.CANCELED, "it was canceled")
 
 
@@ -87,7 +89,7 @@ class JoblibExecutor:
         self._ended: dict[TrainingTask, TaskOutcome] = {}
 
     def submit(self, task: TrainingTask) -> None:
-        """Queue a task behind those that were submitted before."""
+        """Queue a task behind those that have already been submitted."""
         self.backend.check()
         self._waiting.append(task)
         self._fill()
@@ -126,7 +128,7 @@ class JoblibExecutor:
         if exit_code is not None:  # the backend still waits for the rest of a result
             self._end_session(lost(exit_code))
         elif quiet >= limit:
-            message = f"its worker was stuck, with no result for {limit:.0f} s"
+            message = f"the worker was stuck, with no result for {limit:.0f} s"
             self._end_session(TaskError(FailureKind.STUCK, message))
 
     def _fill(self) -> None:

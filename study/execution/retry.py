@@ -23,7 +23,7 @@ class RetryingExecutor:
         self.executor, self.attempts = executor, attempts
 
     def submit(self, task: TrainingTask) -> None:
-        """Queue a task behind those that were submitted before."""
+        """Queue a task behind those that have already been submitted."""
         self.executor.submit(task)
 
     def wait(self, tasks: Sequence[TrainingTask]) -> list[TaskOutcome]:

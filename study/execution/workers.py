@@ -105,7 +105,7 @@ class Workers:
         return self.collect(self.submit(chunks))
 
     def submit(self, chunks: Sequence[TrainingChunk]) -> Batch:
-        """Submit a batch of chunks, the most expensive first, behind those that were submitted before."""
+        """Submit a batch of chunks, the most expensive first, behind those that have already been submitted."""
         longest_first = sorted(chunks, key=lambda chunk: chunk.units, reverse=True)
         # A task on a cluster has an overhead of about 10 ms, so each worker gets its share of the batch as one task.
         count = len(chunks) if self.backend is None else self.jobs

@@ -156,10 +156,10 @@ class Confirmation(Record):
         candidates: the retrained configurations.
         failed: the configurations whose training failed.
         winner: number of the confirmed trial.
-        margin: the loss that is accepted for a cheaper configuration; None if an earlier version confirmed.
+        margin: the loss that is accepted for a cheaper configuration; None in records of earlier versions.
         recommended: number of the cheapest trial that is not worse by more than the margin.
         power: power of the comparison; None with a single candidate.
-        optimism: by how much the value of the winner is too good on average, because the same examples selected it;
+        optimism: by how much the value of the winner is optimistic on average, because the same examples selected it;
             None if it is not known.
         of: digest of everything that the result was computed from.
     """
@@ -206,7 +206,7 @@ class Confirmation(Record):
         equal = ", ".join(str(each.trial) for each in self.equals)
         trials = agree(len(self.equals), "trial", "trials")
         chosen = "" if self.recommended is None else f"; recommended: trial {self.recommended}"
-        return (*lines, f"not significantly different from it: {trials} {equal}{chosen}")
+        return (*lines, f"not significantly different from trial {self.winner}: {trials} {equal}{chosen}")
 
     def _tables(self) -> tuple[CardTable, ...]:
         scores = [(f"trial {each.trial}", each.search_value, each) for each in self.candidates]
@@ -245,14 +245,14 @@ def recommendation(margin: float | None) -> str:
     """
     if margin is None:
         return "the cheapest that is not significantly different from the best"
-    return f"the cheapest that is shown to lose less than {figure(margin, 2)}"
+    return f"the cheapest that is shown to be worse by less than {figure(margin, 2)}"
 
 
 def why_none_cheaper(margin: float | None) -> str:
     """Return why the confirmed trial itself is recommended; see `recommendation`."""
     if margin is None:
         return "every cheaper candidate is significantly worse"
-    return f"no cheaper candidate is shown to lose less than {figure(margin, 2)}"
+    return f"no cheaper candidate is shown to be worse by less than {figure(margin, 2)}"
 
 
 def score_text(metric: str, score: Score | Average) -> str:

@@ -152,7 +152,7 @@ def check(address: str) -> None:
 
 
 def names(address: str) -> list[str]:
-    """Return the names of the studies in the database, sorted, without those of other programs.
+    """Return the names of the studies in the database, sorted, without those that other programs created.
 
     Raises:
         UserError: the database reports an error, or its tables are of another version.

@@ -63,7 +63,7 @@ class Recheck(Record):
         candidates: the retrained configurations.
         failed: the configurations whose training failed.
         winner: name of the best candidate.
-        margin: the loss that is accepted for a cheaper configuration; None if an earlier version rechecked.
+        margin: the loss that is accepted for a cheaper configuration; None in records of earlier versions.
         recommended: name of the cheapest candidate that is not worse than the best by more than the margin.
         power: power of the comparison; None with a single candidate.
         data: source of the data.

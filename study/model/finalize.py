@@ -59,12 +59,12 @@ def finalize(
         train_only: whether to train on train only; otherwise, on train and dev together, for as many iterations.
         networks: overrides [final] in the spec.
         jobs: number of worker processes; None is one per core.
-        again: whether to open the test set even if it has been opened before.
+        again: whether to open the test set even if it has already been opened.
         progress: called with the share of the training that is done, from 0 to 1.
 
     Raises:
-        UserError: the study or trial does not exist, the study is running or has no test set, its data changed, or the
-            test set has been opened before.
+        UserError: the study or trial does not exist, the study is running or has no test set, its data has changed, or
+            the test set has already been opened.
     """
     with StudySession.open(home, name, write=True) as session:
         ledger, summary = session.ledger, session.summary
@@ -224,9 +224,9 @@ def _record_beginning(ledger: Ledger, number: int, members: Sequence[Member], *,
         if not again:
             same = f"--trial {begun['trial']} --networks {sum(before.values())}"
             raise UserError(
-                f"opening the test set of study {ledger.name!r} was interrupted on {begun['at'][:10]}; "
-                f"use {same}{'' if begun['with_dev'] else ' --train-only'} to finish it, "
-                "or --again to open it for another model"
+                f"study {ledger.name!r}: the test evaluation of trial {begun['trial']} was interrupted on "
+                f"{begun['at'][:10]}; rerun with {same}{'' if begun['with_dev'] else ' --train-only'} to finish it, or "
+                f"use --again to open the test set for another model"
             )
     ledger.set(opening={"times": times, "trial": number, "with_dev": with_dev, "at": _now(), "networks": networks})
 
@@ -241,7 +241,7 @@ def _choose(summary: Summary, trial: int | str | None) -> int:
         if summary.choice.outdated:
             confirm = next_command("confirm", summary.name)
             raise UserError(
-                f"study {summary.name!r} has continued since it was confirmed; run `{confirm}`, or specify a --trial"
+                f"study {summary.name!r} has continued since it was confirmed; run `{confirm}`, or specify --trial"
             )
         if summary.choice.final is None:
             raise UserError(f"study {summary.name!r} has no complete trial; run it first")
@@ -281,7 +281,7 @@ def _check(attributes: StudyAttributes, dataset: Dataset, name: str) -> None:
     # Compare the whole data: train and dev differ from the study's if they are combined, or with folds.
     if attributes["fingerprint"] != dataset.fingerprint:
         raise UserError(
-            f"the data of study {name!r} changed since it started ({explain_change(known, now)}); "
+            f"the data of study {name!r} has changed since the study started ({explain_change(known, now)}); "
             "restore the old data, or study the new data under another name"
         )
 

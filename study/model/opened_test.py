@@ -35,7 +35,7 @@ def predict_test(home: Home, name: str) -> TestPredictions:
     """Return the final model's predictions for the test rows of a finalized study.
 
     Raises:
-        UserError: the study has not been finalized, its data changed, or its model cannot be read.
+        UserError: the study has not been finalized, its data has changed, or its model cannot be read.
     """
     with StudySession.open(home, name) as session:
         attributes, spec, base = session.attributes, session.spec.data, session.base
@@ -55,7 +55,7 @@ def predict_test(home: Home, name: str) -> TestPredictions:
         dataset = (load_combined if together else load)(spec, base)
         if dataset.fingerprint != attributes["fingerprint"]:
             raise UserError(
-                f"[data] source: {spec.source!r} changed since study {name!r} was finalized; restore the old data"
+                f"[data] source: {spec.source!r} has changed since study {name!r} was finalized; restore the old data"
             )
         test = open_test(spec, base, combined=together)
     scale = dataset.target_scale

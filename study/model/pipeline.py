@@ -253,7 +253,7 @@ class FinalFiles:
         except FileNotFoundError:
             raise self._refuse(path, "file not found") from None
         if self.digests and hashlib.sha256(content).hexdigest() != self.digests[name]:
-            raise self._refuse(path, "the file changed after it was saved")
+            raise self._refuse(path, "the file has changed since it was saved")
         return content
 
     @staticmethod

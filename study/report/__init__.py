@@ -40,7 +40,7 @@ def write_report(home: Home, name: str, output: Path | None = None, *, markdown:
 
 
 def report_answer(home: Home, name: str) -> "ReportAnswer":
-    """Return the figures of the report: those of `study show --json`, and additional ones.
+    """Return the data of the report: that of `study show --json`, and more.
 
     Raises:
         UserError: if the study does not exist.

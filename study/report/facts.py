@@ -90,7 +90,7 @@ class Facts(TrialFacts):
 
 @dataclass(frozen=True, kw_only=True)
 class ReportAnswer(StudyAnswer):
-    """The figures of a report: those of `study show --json`, and additional ones.
+    """The data of a report: that of `study show --json`, and more.
 
     Attributes:
         began, ended: start of the first trial and end of the last one, in UTC.
@@ -111,7 +111,7 @@ class ReportAnswer(StudyAnswer):
 
 
 def describe_facts(facts: Facts) -> ReportAnswer:
-    """Return the figures of a report."""
+    """Return the data of a report."""
     return ReportAnswer(
         **vars(describe_study(facts.summary)),
         began=facts.began,
@@ -181,7 +181,7 @@ def open_data(kept: KeptStudy) -> tuple[Spec | None, OpenedData | None, str | No
     except UserError as error:
         return spec, None, f"the data can no longer be read: {error}"
     if kept.fingerprint not in (None, folds[0].fingerprint):
-        return spec, None, f"the data of {spec.data.source!r} have changed since the study started"
+        return spec, None, f"the data of {spec.data.source!r} has changed since the study started"
     return spec, OpenedData(overview.describe(opened, dataset, folds if spec.data.folds else ()), dataset, folds), None
 
 

@@ -57,7 +57,7 @@ def as_html(facts: Facts) -> str:
 
 
 def as_markdown(facts: Facts) -> str:
-    """Return the report as Markdown, with the same figures and tables, but sparklines instead of charts."""
+    """Return the report as Markdown, with the same values and tables, but sparklines instead of charts."""
     text = _environment(markdown=True).get_template("page.md").render(**_content(facts))
     return text.rstrip() + "\n"
 

@@ -45,8 +45,8 @@ def candidates(confirmation: Confirmation) -> Chart | None:
             ("dots search", "value in the search"),
             ("dots pruned", "single seed"),
         ),
-        caption="The candidates were selected by their values in the search, which are therefore optimistic; "
-        "confirmed values are not.",
+        caption="The candidates were selected by their values in the search, which are therefore optimistic; confirmed "
+        f"values {'are only slightly so' if confirmation.part == 'dev' else 'are not'}.",
         tall=2 + 2.4 * len(shown),
         lined=(True, False),
     )
@@ -91,18 +91,18 @@ def boundary(winner: Winner) -> Chart | None:
                 marks += [Mark("rule", f"{dots.style} halo", "".join(dots.parts)), dots.mark()]
     if winner.classes:
         legend = tuple((f"dots class-{k % CLASSES}", name) for k, name in enumerate(winner.classes))
-        caption = "The background is the predicted class; dots are dev examples in the color of their true class."
+        caption = "The background is the predicted class; dots are dev examples colored by their true class."
         wrong = int(plane.wrong.sum())
         caption += (
             f" {wrong} of {len(plane.wrong)} are misclassified (larger dots)."
             if wrong
-            else " All of them are classified correctly."
+            else " All examples are classified correctly."
         )
     else:
         ends = [f"below {short(plane.edges[0])}", *(f"from {short(edge)}" for edge in plane.edges)]
         legend = tuple((f"dots class-{k % CLASSES}", text) for k, text in enumerate(ends))
-        caption = "The background is the predicted value; dots are dev examples in the color of their true value."
-    networks = " The trial has several networks; this is the first one." if winner.networks > 1 else ""
+        caption = "The background is the predicted value; dots are dev examples colored by their true value."
+    networks = " The trial has several networks; the first one is shown." if winner.networks > 1 else ""
     return Chart(
         key="boundary-chart",
         label=f"Predictions of the network over {plane.names[0]} and {plane.names[1]}, "

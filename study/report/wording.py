@@ -9,7 +9,7 @@ from study.evaluation.choice_lines import choice_lines
 from study.ledger.confirmation import Confirmation
 from study.report.facts import Facts
 from study.report.openings import TestEvaluation
-from study.text.formatting import counted
+from study.text.formatting import agree, counted
 from study.text.shell import command
 
 _COMMAND = re.compile("`(.+?)`")
@@ -98,7 +98,7 @@ def _trade_offs(facts: Facts) -> Verdict:
     return Verdict(
         f"The best trade-offs between {several}: {len(summary.front):,} of "
         f"{counted(len(summary.values), 'complete trial')}.",
-        remarks=("For each of them, no other trial is at least as good in all objectives and better in one.",),
+        remarks=("For each of these trials, no other trial is at least as good in all objectives and better in one.",),
     )
 
 
@@ -111,11 +111,12 @@ def _winner(facts: Facts) -> Verdict:
     headline = f"Trial {best.number} has the best {metric} on dev: {short(best.value)}."
     remarks = []
     if summary.choice.outdated:
-        remarks.append("Trials were added after the confirmation, so it is outdated.")
+        remarks.append("The confirmation is outdated, because trials were added after it.")
     elif confirmation is None:
         remarks.append(
-            f"This value is optimistic, because the best of {counted(len(summary.trials), 'trial')} was selected by "
-            f"it; “{command('confirm', summary.name)}” retrains the best configurations on fresh seeds."
+            "This value is optimistic, because it was used to select the best of "
+            f"{counted(len(summary.trials), 'trial')}; "
+            f"“{command('confirm', summary.name)}” retrains the best configurations on fresh seeds."
         )
     else:
         confirmed, headline = _confirmed(confirmation)
@@ -132,7 +133,7 @@ def _confirmed(confirmation: Confirmation) -> tuple[list[Figure], str]:
     """Return the confirmed values of one network and of the average, and a headline about the first."""
     metric, best = title_of(confirmation.metric), confirmation.best
     value, within = short(best.value), interval(best.low, best.high)
-    part = "dev" if confirmation.part == "dev" else "examples set aside for it"
+    part = "dev" if confirmation.part == "dev" else "examples set aside for confirmation"
     note = f"trial {confirmation.winner}, {counted(confirmation.seeds, 'fresh seed')}, on {part}"
     bounds = f" (95% interval {within})" if within else ""
     seeds = counted(confirmation.seeds, "fresh seed")
@@ -156,7 +157,7 @@ def _after_confirmation(confirmation: Confirmation) -> list[str]:
     alike = [str(candidate.trial) for candidate in confirmation.equals]
     if alike:
         trials = f"Trial {alike[0]} is" if len(alike) == 1 else f"Trials {', '.join(alike)} are"
-        remarks.append(f"{trials} not significantly different from it (p ≥ 0.05).")
+        remarks.append(f"{trials} not significantly different from trial {confirmation.winner} (p ≥ 0.05).")
     return remarks
 
 
@@ -188,11 +189,12 @@ def _warnings(facts: Facts) -> list[str]:
         return []
     remarks = []
     if summary.metric == "accuracy":
-        near = [row for row in summary.ranking() if abs((row.value or 0) - (summary.best.value or 0)) < _apart(facts)]
+        others = [row for row in summary.ranking() if row.number != summary.best.number]
+        near = [row for row in others if abs((row.value or 0) - (summary.best.value or 0)) < _apart(facts)]
         remarks.append(
             f"With {counted(look.compared_on, 'dev example')}, differences of about "
-            f"{100 * look.smallest_difference:.1f} points of accuracy or more can be detected; "
-            f"{counted(len(near), 'trial')} {'is' if len(near) == 1 else 'are'} closer to the best than that."
+            f"{100 * look.smallest_difference:.1f} percentage points of accuracy or more can be detected; "
+            f"{counted(len(near), 'other trial')} {agree(len(near), 'is', 'are')} closer than that to the best."
         )
     return remarks
 

@@ -11,7 +11,7 @@ def rungs_of(grid: tuple[int, ...], reduction: int) -> tuple[int, ...]:
     """Return the iterations at which trials are paused, in ascending order. All of them are on the grid.
 
     Args:
-        grid: iterations at which values are reported; the last ends the longest training run.
+        grid: iterations at which values are reported; the last one is the end of the longest training run.
         reduction: one in this many trials is promoted from each rung.
     """
     longest, rungs = grid[-1], set()

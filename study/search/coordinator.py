@@ -270,7 +270,8 @@ class Search:
         number = self.ledger.create(decision.trial, decision.group)
         if number != decision.number:
             raise RuntimeError(
-                f"the ledger created trial {number} instead of {decision.number}: another process is writing to it"
+                f"the ledger created trial {number} instead of {decision.number}: "
+                "another process is writing to the ledger"
             )
         self.open[number] = self.objective.open(number, decision.trial.params)
 

@@ -86,7 +86,7 @@ _Draw = tuple[str, _Choices]
 
 
 class _Walk(FixedTrial):
-    """A trial that answers each suggestion with the choice that its digit selects, or else the first one."""
+    """A trial that returns for each suggestion the choice that its digit selects, or else the first one."""
 
     def __init__(self, digits: tuple[int, ...]) -> None:
         super().__init__({})

@@ -9,6 +9,7 @@ from study.errors import UserError
 from study.ledger.attributes import StudyAttributes
 from study.spec import Spec, parse_spec
 from study.spec.extension_records import describe_extensions
+from study.text.formatting import agree
 
 VERSION = "the version of "  # start of the keys of extension versions
 TRANSFORM = "[data] transform"  # a key only of studies that have a transform
@@ -44,7 +45,7 @@ def check_identity(known: StudyAttributes, spec: Spec, dataset: Dataset, path: s
         path: path of the spec, for messages.
 
     Raises:
-        UserError: the data or the spec changed.
+        UserError: the data or the spec has changed.
     """
     if not known.keys() >= {"identity", "fingerprint", "parts"}:
         return
@@ -58,13 +59,13 @@ def check_identity(known: StudyAttributes, spec: Spec, dataset: Dataset, path: s
         changed.append(TRANSFORM)
     if changed:
         raise UserError(
-            f"{path}: {', '.join(changed)} changed since study {spec.name!r} started; "
-            "undo the change, or give the study another name"
+            f"{path}: {', '.join(changed)} {agree(len(changed), 'has', 'have')} changed since study {spec.name!r} "
+            f"started; undo the change, or give the study another name"
         )
     if known["fingerprint"] != dataset.fingerprint:
         where = explain_change(known["parts"], dataset.part_fingerprints)
         raise UserError(
-            f"[data] source: {spec.data.source!r} changed since study {spec.name!r} started ({where});\n"
+            f"[data] source: {spec.data.source!r} has changed since study {spec.name!r} started ({where});\n"
             "restore the old data, or give the study another name"
         )
 

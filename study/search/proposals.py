@@ -64,7 +64,7 @@ class Proposer:
         """Return the reason why no configuration is left to propose, or None."""
         if self.finite is None or len(tried) < len(self.finite):
             return None
-        return f"every configuration of the space has been tried ({len(self.finite):,})"
+        return f"every configuration in the space has been tried ({len(self.finite):,})"
 
     def propose(self, study: InMemoryStudy, tried: AbstractSet[ConfigurationKey]) -> FrozenTrial:
         """Return the next trial, without adding it to the study.

@@ -27,7 +27,7 @@ def make_pruner(search: SearchSpec, grid: tuple[int, ...], direction: str) -> Ba
 
     Args:
         search: the [search] table.
-        grid: iterations at which trials report; the last ends the longest training run.
+        grid: iterations at which trials report; the last one is the end of the longest training run.
         direction: "maximize" or "minimize".
     """
     warmup = max(grid[0], math.ceil(search.warmup * grid[-1]))

@@ -23,7 +23,7 @@ def record_study(session: StudySession, trials: int | None) -> Budget:
     """Write the identity of the study to the ledger, or check that it matches; return the budget.
 
     Raises:
-        UserError: the data or the spec changed since the study started.
+        UserError: the data or the spec has changed since the study started.
     """
     ledger, objective = session.ledger, session.objective
     ledger.claim_format()
@@ -73,7 +73,8 @@ def first_configurations(session: StudySession, home: Home, warm_start: str | No
         fitting = [params for row in ranking[:WARM] if (params := within(spec.space, row.params)) is not None]
         if not fitting:
             raise UserError(
-                f"--warm-start {warm_start}: none of its best configurations is within the [space] of {spec.name!r}"
+                f"--warm-start {warm_start}: none of that study's best configurations is within the "
+                f"[space] of {spec.name!r}"
             )
         ledger.set(warm=fitting)
     check_enqueued(spec)

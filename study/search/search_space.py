@@ -143,7 +143,10 @@ def check_configuration(space: SpaceSpec, configuration: Configuration) -> None:
     suggest(checked, space)
     unused = sorted(set(configuration) - set(checked.drawn))
     if unused:
-        raise ValueError(f"{unused[0]} does not apply to this configuration; it can set {', '.join(checked.names)}")
+        raise ValueError(
+            f"{unused[0]} does not apply to this configuration; the hyperparameters that apply are "
+            f"{', '.join(checked.names)}"
+        )
 
 
 class _Largest(FixedTrial):

@@ -121,7 +121,7 @@ class StudySession:
     def ledger(self) -> Ledger:
         """The ledger. If the study was opened by its spec, it exists only while the study is open for writing."""
         if self._ledger is None:
-            raise RuntimeError(f"study {self.name!r} was opened by its spec; its ledger exists only inside `writing()`")
+            raise RuntimeError(f"study {self.name!r} was opened from its spec; it has a ledger only inside `writing()`")
         return self._ledger
 
     @property
@@ -151,7 +151,7 @@ class StudySession:
         if dataset.fingerprint != attributes["fingerprint"]:
             where = explain_change(attributes["parts"], dataset.part_fingerprints)
             raise UserError(
-                f"[data] source: {self.spec.data.source!r} changed since study {self.name!r} ran ({where});\n"
+                f"[data] source: {self.spec.data.source!r} has changed since study {self.name!r} ran ({where});\n"
                 f"restore the old data, or check whether its best trial is still the best: "
                 f"{next_command('recheck', self.name)}"
             )

@@ -26,7 +26,7 @@ class Budget:
     maximize: bool
 
     def spent(self, trials: Sequence[FrozenTrial]) -> str | None:
-        """Return the reason why the budget is spent, or None; it depends only on the trials of the ledger."""
+        """Return the reason why the budget is spent, or None; it depends only on the trials in the ledger."""
         if len(trials) >= self.trials:
             return f"{counted(self.trials, 'trial')} {agree(self.trials, 'is', 'are')} done"
         if self.work is None and self.stop_after is None:

@@ -38,7 +38,7 @@ def make_service(
     Args:
         settings: settings of the service.
         queue: queue of submissions.
-        runner: thread that runs the submissions; None for a service that only answers requests.
+        runner: thread that runs the submissions; None for a service that only handles requests.
         mlflow: MLflow server of the service; None for a service without one.
     """
     reader = StudyReader(settings.home, queue, lambda: mlflow.address if mlflow is not None else None)
@@ -76,7 +76,7 @@ def _common(settings: Settings) -> Responses:
     """Return the error responses that every route has in common."""
     token = {} if settings.token is None else declare(s401="the token is missing or wrong")
     database = {} if settings.home.storage is None else declare(s503="the database does not respond")
-    return {**declare(s421="the Host header is not a name of this service"), **token, **database}
+    return {**declare(s421="the Host header is not one of this service's names"), **token, **database}
 
 
 def _openapi(app: FastAPI, settings: Settings) -> dict[str, Json]:

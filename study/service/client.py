@@ -149,7 +149,7 @@ class Client:
         self._ask_patiently("PUT", f"/data/{name}", content, {"Content-Type": "application/octet-stream"})
 
     def _ask_patiently(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> bytes:
-        """Send an idempotent request, and retry it until the server answers or the patience is exhausted."""
+        """Send an idempotent request, and retry it until the server responds or the patience is exhausted."""
         deadline = time.monotonic() + self.patience
         while True:
             try:
@@ -170,7 +170,7 @@ class Client:
             raise UserError(_detail(error)) from None
         except (OSError, http.client.HTTPException) as error:
             reason = getattr(error, "reason", error)
-            raise _Away(f"no service answers at {self.server} ({reason}); start one with `study serve`") from None
+            raise _Away(f"no service is responding at {self.server} ({reason}); start one with `study serve`") from None
 
 
 class _Away(UserError):  # noqa: N818 - a condition; the request is retried
@@ -182,4 +182,4 @@ def _detail(error: urllib.error.HTTPError) -> str:
         problem = json.loads(error.read())
         return f"the service rejected the request ({error.code}): {problem['detail']}"
     except (ValueError, KeyError, TypeError, OSError):
-        return f"the server at this URL is not a study service: it answered {error.code} {error.reason}"
+        return f"the server at this URL is not a study service: it responded with {error.code} {error.reason}"

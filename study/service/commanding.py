@@ -1,6 +1,6 @@
 """Run the slow commands that read data (report, finalize, predict) in separate processes.
 
-A model or a table that crashes a command therefore does not crash the server, which answers other requests meanwhile.
+A model or a table that crashes a command therefore does not crash the server, which handles other requests meanwhile.
 """
 
 import asyncio

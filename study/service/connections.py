@@ -75,7 +75,7 @@ class Connections:
         self._idle.setdefault(address, {})[connection] = None
 
     def busy(self, address: str, connection: Connection) -> None:
-        """Record that a request is being answered on a connection."""
+        """Record that a request is being handled on a connection."""
         of_address = self._idle.get(address, {})
         of_address.pop(connection, None)
         if not of_address:

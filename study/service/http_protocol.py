@@ -44,7 +44,7 @@ class BoundedHttp(HttpToolsProtocol):
         self._unread: asyncio.TimerHandle | None = None  # set while the client does not read a response
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Admit a connection, or answer that there are too many."""
+        """Admit a connection, or respond that there are too many."""
         super().connection_made(transport)  # type: ignore[arg-type]  # the signature is uvicorn's
         self._admitted = self.open_connections.admit()
         if not self._admitted:
@@ -117,7 +117,7 @@ class BoundedHttp(HttpToolsProtocol):
 
     @property
     def _waits(self) -> bool:
-        """Whether no request is being answered."""
+        """Whether no request is being handled."""
         return self.cycle is None or self.cycle.response_complete
 
     def _expect(self, seconds: float) -> None:

@@ -18,7 +18,7 @@ class Metrics:
         self._since = time.time()
 
     def count(self, method: str, status: int) -> None:
-        """Count an answered request."""
+        """Count a request that has been handled."""
         with self._lock:
             self._requests[method if method in METHODS else "other", status] += 1
 
@@ -34,7 +34,7 @@ class Metrics:
         lines = [
             *_head("study_submissions", "gauge", "Submitted studies, by state."),
             *(f'study_submissions{{state="{state}"}} {count}' for state, count in submissions.items()),
-            *_head("study_http_requests_total", "counter", "Requests answered, by method and status."),
+            *_head("study_http_requests_total", "counter", "Requests handled, by method and status."),
             *(f'study_http_requests_total{{method="{m}",status="{s}"}} {count}' for (m, s), count in requests),
             *_head("study_event_streams", "gauge", "Open event streams."),
             f"study_event_streams {watchers}",

@@ -31,7 +31,7 @@ class MlflowServer:
         self._lock, self._log = home.path / "service" / "mlflow.lock", home.path / "service" / "mlflow.log"
 
     def start(self) -> None:
-        """Start the server, replacing one that an earlier service left; do not wait until it answers."""
+        """Start the server, replacing one that an earlier service left; do not wait until it responds."""
         uri = tracking_uri(self.home)
         if uri.startswith("http"):
             self.address, self._answered = redact_address(uri), True

@@ -79,7 +79,7 @@ def log_refusal(method: str, path: str, status: int, detail: str, peer: str) -> 
 
 
 def answer_with_problems(app: FastAPI) -> None:
-    """Answer every error of an application with a problem, including errors of FastAPI and Starlette."""
+    """Respond to every error of an application with a problem, including errors of FastAPI and Starlette."""
 
     @app.exception_handler(Problem)
     async def problem(request: Request, error: Problem) -> Response:

@@ -159,7 +159,7 @@ class Queue:
         return self._read(self._select().where(self._table.c.id.in_(last)))
 
     def find(self, name: str) -> Submission | None:
-        """Return the latest submission of a name."""
+        """Return the latest submission with this name."""
         last = select(func.max(self._table.c.id)).where(self._table.c.name == name)
         found = self._read(self._select().where(self._table.c.id == last.scalar_subquery()))
         return found[0] if found else None
@@ -204,7 +204,7 @@ class Queue:
 
     @contextmanager
     def _transaction(self, *, alone: bool = False) -> Iterator[Connection]:
-        """Return a context manager that yields a connection and commits all changes of the block, or none."""
+        """Return a context manager that yields a connection and commits all changes made in the block, or none."""
         with self._place.engine.begin() as database:
             self._place.begin(database, alone=alone)
             yield database

@@ -249,7 +249,7 @@ def read_open_curve(folder: StudyFolder, number: int) -> Curve:
 
 
 def describe(submission: Submission) -> SubmissionAnswer:
-    """Return a submission as an answer of the service."""
+    """Return a submission in the form in which the service sends it."""
     return SubmissionAnswer.model_validate(
         {
             "id": submission.id,

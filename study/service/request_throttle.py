@@ -19,11 +19,11 @@ LONGEST = 0.5  # maximum waiting time of a request in seconds
 class RequestThrottle:
     """ASGI middleware that delays requests beyond their share of the CPU time while studies run.
 
-    Delayed requests are answered together, since answering them one by one, waking up the process for each, takes
+    Delayed requests are handled together, since handling them one by one, waking up the process for each, takes
     three times as long.
 
     Args:
-        app: application that answers the requests.
+        app: application that handles the requests.
         processors: number of cores of the machine.
         busy: returns True while a study runs.
     """
@@ -34,7 +34,7 @@ class RequestThrottle:
         self._opens = -math.inf
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request after its delay."""
+        """Handle a request after its delay."""
         if scope["type"] == "http" and self.busy():
             wait = self.wait(time.monotonic(), time.thread_time())
             if wait:

@@ -92,7 +92,7 @@ def action_routes(service: Service) -> APIRouter:
             **_FOUND,
             s400="the body is not JSON",
             s403=_REFUSED,
-            s409="the study cannot be finalized yet, or its test set was opened before",
+            s409="the study cannot be finalized yet, or its test set has already been opened",
             s413="the body is too large",
             s415="unsupported media type",
             s503="the command took too long",
@@ -101,7 +101,7 @@ def action_routes(service: Service) -> APIRouter:
     async def finalize(name: Name, request: Request) -> Response:
         """Retrain one trial on several seeds, evaluate the average on the test set, and save the model.
 
-        By default, this is the confirmed trial. The test set can be opened only once, unless `again` is set.
+        The default is the confirmed trial. The test set can be opened only once, unless `again` is set.
         """
         body = await body_of(request, SPEC_BYTES)
         wanted = _finalize_request(body, media_type_of(request))
@@ -171,7 +171,7 @@ def action_routes(service: Service) -> APIRouter:
             "requestBody": {"required": True, "content": {BINARY: {"schema": {"type": "string", "format": "binary"}}}}
         },
         responses={
-            200: {"model": UploadAnswer, "description": "The same file was uploaded before."},
+            200: {"model": UploadAnswer, "description": "The same file has already been uploaded."},
             **declare(
                 s403=_REFUSED,
                 s409="another file has this name",

@@ -98,7 +98,10 @@ def study_routes(service: Service) -> APIRouter:
             Query(description="Where to look for data files: in the server's folders, or by name among the uploads."),
         ] = "folders",
         idempotency_key: Annotated[
-            str | None, Header(pattern="^[!-~]{1,200}$", description="A repeated key returns the first submission.")
+            str | None,
+            Header(
+                pattern="^[!-~]{1,200}$", description="If the key was used before, the first submission is returned."
+            ),
         ] = None,
     ) -> Response:
         """Submit a study, which is appended to the queue."""
@@ -119,7 +122,10 @@ def study_routes(service: Service) -> APIRouter:
         except Taken as taken:
             if taken.what == "key":
                 raise Problem(409, "this Idempotency-Key has already been used for a different spec", "key") from None
-            detail = f"study {name!r} is queued or running with another spec; wait, cancel it, or use another name"
+            detail = (
+                f"study {name!r} is queued or running with another spec; wait until the study has ended, cancel it, "
+                "or use another name"
+            )
             raise Problem(409, detail, "name") from None
         except Full:
             raise Problem(429, f"the queue is full ({service.queue.most:,} waiting); try again later", "full") from None
@@ -155,7 +161,7 @@ def study_routes(service: Service) -> APIRouter:
     @routes.get(
         "/studies/{name}/trials",
         response_model=Trials,
-        responses=declare(s404="study not found", s422="name not valid, or a parameter out of range"),
+        responses=declare(s404="study not found", s422="the name is not valid, or a parameter is out of range"),
     )
     async def trials(
         name: Name,
@@ -194,7 +200,7 @@ def study_routes(service: Service) -> APIRouter:
         response_class=Response,
         responses={
             200: {"description": "Output of the study.", "content": {"text/plain": {"schema": {"type": "string"}}}},
-            **declare(s404="study not found", s422="name not valid, or a parameter out of range"),
+            **declare(s404="study not found", s422="the name is not valid, or a parameter is out of range"),
         },
     )
     async def log(name: Name, offset: Annotated[int, Query(ge=0, le=1 << 50)] = 0) -> Response:

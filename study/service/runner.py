@@ -75,7 +75,7 @@ class Runner(threading.Thread):
     Args:
         queue: queue of submissions.
         home: home of the studies.
-        jobs: number of worker processes of all studies together.
+        jobs: number of worker processes for all studies together.
         concurrent: number of studies that run at the same time and share the jobs evenly.
         tracking: write runs to MLflow.
     """
@@ -128,7 +128,7 @@ class Runner(threading.Thread):
         running, known = self.queue.running(), {place.submission.id for place in self._places}
         for left in running:
             if left.id not in known:  # claimed before the server ended or lost its connection to the database
-                log.info("study %s was running when the server stopped; resuming it", left.name)
+                log.info("study %s was running when the server stopped; resuming the study", left.name)
                 self._places.append(_Place(left))
         wanted = {submission.id for submission in running if not submission.stopping}
         for place in list(self._places):
@@ -151,7 +151,7 @@ class Runner(threading.Thread):
             status = self._status(place.submission, code)
             if status.cause == Cause.DATABASE and not cancelled and place.lost < TIMES:
                 place.lost += 1
-                log.info("study %s lost the connection to its database; resuming it", place.submission.name)
+                log.info("study %s lost the connection to its database; resuming the study", place.submission.name)
                 return not self._begin(place)
             self._settle(place.submission, status, cancelled=cancelled)
             return True

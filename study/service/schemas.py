@@ -58,7 +58,10 @@ class StudyLine(_Answer):
     best: float | None = Field(description="Value of the best trial on dev.")
     metric: str | None
     direction: Literal["maximize", "minimize"] | None
-    version: int = Field(description="Increases with every change of the ledger; if it is equal, nothing has changed.")
+    version: int = Field(
+        description="Increases with every change to the ledger; if it has not increased since the last response, "
+        "nothing has changed."
+    )
     mlflow: str | None = Field(description="URL of the study in MLflow, for use on the server's machine.")
     submission: SubmissionAnswer | None
 
@@ -74,7 +77,7 @@ class ChoiceAnswer(_Answer):
 
     best: int | None = Field(description="Trial with the best value on dev in the search.")
     confirmed: int | None = Field(description="Trial with the best value on fresh seeds, from `study confirm`.")
-    recommended: int | None = Field(description="Cheapest trial that loses less than the margin.")
+    recommended: int | None = Field(description="Cheapest trial that is worse than the best by less than the margin.")
     outdated: bool = Field(description="Trials were added after the confirmation.")
 
 
@@ -158,7 +161,7 @@ class FinalizeRequest(BaseModel):
     with_dev: bool = Field(
         default=False, deprecated=True, description="Has no effect; use train_only to train on the train set only."
     )
-    again: bool = Field(default=False, description="Open the test set even if it was opened before.")
+    again: bool = Field(default=False, description="Open the test set even if it has already been opened.")
 
 
 class FinalAnswer(_Answer):

@@ -1,4 +1,4 @@
-"""The process of `study serve`, which answers requests, runs the queue, and starts the MLflow server."""
+"""The process of `study serve`, which handles requests, runs the queue, and starts the MLflow server."""
 
 import fcntl
 import logging
@@ -66,7 +66,7 @@ def make_server(service: Service, connections: Connections | None = None) -> uvi
     """Return the HTTP server of a service; pass the listening socket to its `run`.
 
     Args:
-        service: service that answers the requests.
+        service: service that handles the requests.
         connections: open connections and their limits; None means the default limits.
     """
     connections = connections or Connections()

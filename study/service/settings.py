@@ -19,7 +19,7 @@ class Settings:
     Attributes:
         home: home of the studies.
         host, port: address on which the service listens; port 0 means a free port.
-        jobs: number of worker processes of all studies together.
+        jobs: number of worker processes for all studies together.
         concurrent: number of studies that run at the same time.
         token: token that every request must present; None is allowed only on loopback.
         folders: real paths of the folders from which data may be read.

@@ -32,7 +32,7 @@ Name = Annotated[str, Path(pattern=f"^{NAME.pattern}$", max_length=100, descript
 
 @dataclass
 class Service:
-    """Configuration and components of a running service. `runner` and `mlflow` are None if it only answers requests."""
+    """Configuration and components of a running service. `runner` and `mlflow` are None if it only handles requests."""
 
     settings: Settings
     queue: Queue

@@ -95,7 +95,7 @@ class DataSpec(BaseModel):
 
     weight: StrictStr | None = Field(
         default=None,
-        description="A column of numbers that are at least 0: the relative weight of each training row in the cost. "
+        description="A column of non-negative numbers: the relative weight of each training row in the cost. "
         "Metrics weight all rows equally. The column is not used as a feature.",
     )
 
@@ -143,7 +143,7 @@ class DataSpec(BaseModel):
     scale: Literal["standard", "minmax", "robust", "none"] | None = Field(
         default=None,
         description="How numbers are scaled. The scaler is fitted on train only. Default: standard (mean 0, standard "
-        "deviation 1); minmax for digits; none for image files, which are already scaled to 0..1.",
+        "deviation 1); minmax for sklearn:digits; none for image files, which are already scaled to 0..1.",
     )
     log_target: StrictBool = Field(
         default=False,

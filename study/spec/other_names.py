@@ -1,11 +1,11 @@
-"""What scikit-learn, Optuna and Keras call things that a spec has under another name, for the remedies of messages."""
+"""The names in scikit-learn, Optuna and Keras of things that a spec calls something else, for remedies in messages."""
 
 from collections.abc import Collection, Mapping
 
 from study.errors import did_you_mean
 
 _L2 = "use l2"
-_ITERATIONS = "use iterations, the number of updates (with mini-batches, each of them is one)"
+_ITERATIONS = "use iterations, the number of updates (each mini-batch is one update)"
 _DEPTH = "use depth, the number of hidden layers"
 _UNITS = "use units, the number of units in each hidden layer"
 _PRUNER = "trials are stopped early by the pruner of [search]"
@@ -34,7 +34,7 @@ _ACTIVATIONS = {
 }
 _OPTIMIZERS = {
     "sgd": _MINI_BATCHES,
-    "lbfgs": 'it is not available; use "adam"',
+    "lbfgs": 'lbfgs is not available; use "adam"',
 }
 _METRICS = {
     **dict.fromkeys(("roc_auc", "roc_auc_ovr", "rocauc"), 'use "auc"'),

@@ -102,7 +102,7 @@ def _read_text(path: Path) -> str:
     except OSError as error:
         raise UserError(f"{path} could not be read: {error.strerror}") from None
     if len(raw) > LARGEST:
-        raise UserError(f"{path} is larger than 1 MiB; a spec is a short TOML file, and data belong in another file")
+        raise UserError(f"{path} is larger than 1 MiB; a spec is a short TOML file, and data belongs in another file")
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -148,7 +148,7 @@ def _check_form(text: str, place: str) -> None:
         UserError: If the text, a key or a number is too long, or the nesting is too deep.
     """
     if len(text) > LARGEST:
-        raise UserError(f"{place} is larger than 1 MiB; a spec is a short TOML file, and data belong in another file")
+        raise UserError(f"{place} is larger than 1 MiB; a spec is a short TOML file, and data belongs in another file")
     bare = _TEXTS.sub('""', text)
     if key := _LONG_KEY.search(bare):
         raise UserError(f"{place}: the key {key[0][:20]!r}… has more than {PARTS} parts; a spec needs at most two")

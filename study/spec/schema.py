@@ -30,7 +30,7 @@ _TABLES = {
 def spec_schema(*, installed: bool = True) -> dict[str, Any]:
     """Return the JSON Schema of a spec, which offers the names that are registered in this process.
 
-    installed: whether it also offers the names that installed packages declare; none of them is imported.
+    installed: whether the extensions that installed packages provide are offered too; no package is imported.
     """
     made = Spec.model_json_schema(ref_template="{model}")
     _offer(made, installed=installed)
@@ -57,7 +57,7 @@ def schema_text(*, installed: bool = True) -> str:
 
 
 def _offer(schema: Any, *, installed: bool) -> None:
-    """Add the names that installed packages declare to the lists of names, and remove the kinds of extensions."""
+    """Add the extensions that installed packages provide to the lists of names, and remove the kinds of extensions."""
     if isinstance(schema, dict):
         kind = schema.pop(KIND, None)
         if kind is not None and installed:

@@ -96,7 +96,7 @@ class SearchSpec(BaseModel):
         None, ge=1, description="Stop the search after this many trials without an improvement."
     )
     enqueue: tuple[dict[str, Scalar], ...] = Field(
-        (), description="Configurations to try first, such as ones that are known to work."
+        (), description="Configurations to try first, such as those that are known to work."
     )
     warmup: float = Field(
         0.1, ge=0, lt=1, description="Fraction of the longest training run during which no trial is pruned."
@@ -138,9 +138,7 @@ class SearchSpec(BaseModel):
         if self.several and self.pruner != "none":
             raise ValueError(f'pruner must be "none" with several metrics, got {self.pruner!r}')
         if self.several and not (self._sampler_takes_several or is_recorded(info)):
-            raise ValueError(
-                f"sampler must be one of nsga2, tpe, random, grid with several metrics, got {self.sampler!r}"
-            )
+            raise ValueError(f"with several metrics, sampler must be nsga2, tpe, random or grid, got {self.sampler!r}")
         if self.several and self.stop_after is not None:
             raise ValueError("stop_after cannot be combined with several metrics; remove it")
         if self.pruner == "threshold" and self.threshold is None:
@@ -158,8 +156,8 @@ class ConfirmSpec(BaseModel):
     margin: float | None = Field(
         None,
         ge=0,
-        description="The loss that is accepted for a cheaper configuration, in the unit of the metric. Default: 0.01 "
-        "for metrics between 0 and 1, and 2% of the best value for others.",
+        description="How much worse than the best a recommended configuration may be, in the unit of the metric. "
+        "Default: 0.01 for metrics between 0 and 1, and 2% of the best value for others.",
     )
 
 

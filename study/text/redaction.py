@@ -1,7 +1,7 @@
 """Remove secrets from addresses, commands and messages.
 
 An address is parsed, and only parts that are known to contain no secret are shown; unknown parameters are masked. In
-messages of libraries, the secrets of the given addresses are masked everywhere, in every form of quoting.
+messages from libraries, the secrets of the given addresses are masked everywhere, in every form of quoting.
 """
 
 import json

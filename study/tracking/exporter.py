@@ -1,6 +1,6 @@
 """Start the process that writes to MLflow, notify it of finished trials, and wait for it.
 
-It is a process and not a thread, because in the same interpreter the work of MLflow would delay the search. The process
+It is a process and not a thread, because in the same interpreter MLflow's work would delay the search. The process
 has a lower priority, so it mostly uses CPU time that no worker needs.
 """
 
@@ -145,7 +145,7 @@ class Exporter:
         if "trouble" in message and not self._troubled:
             self._troubled = True
             problem = f"MLflow at {redact_address(tracking_uri(self.home))} does not respond ({message['trouble']})"
-            self.said(f"{problem}; the search continues, and runs will be exported once MLflow answers")
+            self.said(f"{problem}; the search continues, and runs will be exported once MLflow responds")
         elif "well" in message:
             self._troubled = False
             self.said("MLflow is responding again; exporting runs")

@@ -58,7 +58,7 @@ class Follower:
             self._last = self._next()
 
     def _next(self) -> str:
-        """Return the latest word of the coordinator, or "" after a timeout."""
+        """Return the latest word from the coordinator, or "" after a timeout."""
         try:
             word = self.queue.get(timeout=WAITS[min(self._attempt, len(WAITS)) - 1] if self._attempt else GROW_EVERY)
             until = time.monotonic() + TOGETHER
@@ -189,7 +189,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the coordinator handles it
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # removes temporary folders
     answers = Answers(sys.stdout)
-    sys.stdout = sys.stderr  # output of libraries must not be mixed with the answers
+    sys.stdout = sys.stderr  # output from libraries must not be mixed with the answers
     answers.beat(float(every))
     logging.getLogger("study").addHandler(answers)
     try:

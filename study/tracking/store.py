@@ -162,7 +162,7 @@ def describe_error(error: Exception) -> str:
 
 @contextmanager
 def quiet_mlflow() -> Iterator[None]:
-    """Silence the log messages of MLflow and alembic, and disable telemetry, while the block runs."""
+    """Silence the log messages from MLflow and alembic, and disable telemetry, while the block runs."""
     for name, value in _CLIENT.items():
         os.environ.setdefault(name, value)
     import mlflow  # noqa: F401 - importing it sets the levels of its loggers

@@ -33,7 +33,7 @@ READY_WITHIN = 90.0  # seconds; the first start on a slow disk takes a while
 
 
 def serve(home: Home, port: int, name: str | None = None, *, browser: bool = True) -> None:
-    """Run the MLflow server and print its address once it answers.
+    """Run the MLflow server and print its address once it responds.
 
     Args:
         home: home with the store.
@@ -123,8 +123,8 @@ def _run(
         command: command that starts the server.
         port: port on 127.0.0.1.
         what: name of the server.
-        ready: called once the server answers.
-        path: path that answers once the server is up.
+        ready: called once the server responds.
+        path: path that responds once the server is up.
         variables: environment variables, including addresses that may contain a password, since command lines are
             visible to every user.
     """
@@ -151,13 +151,13 @@ def _wait(server: "subprocess.Popen[bytes]", port: int, what: str, path: str) ->
     deadline = time.monotonic() + READY_WITHIN
     while time.monotonic() < deadline:
         if server.poll() is not None:
-            raise UserError(f"{what} stopped with exit code {server.returncode} before it answered")
+            raise UserError(f"{what} stopped with exit code {server.returncode} before it responded")
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=1):
                 return
         except (urllib.error.URLError, OSError):
             time.sleep(0.2)
-    raise UserError(f"{what} did not answer on port {port} within {READY_WITHIN:.0f} seconds")
+    raise UserError(f"{what} did not respond on port {port} within {READY_WITHIN:.0f} seconds")
 
 
 def _taken(port: int) -> bool:

@@ -143,7 +143,7 @@ def test_the_tutorial_runs_line_by_line_from_the_wheel_and_prints_what_it_shows(
     for line in shown(TUTORIAL):
         # Figures may differ in the last digit from one kind of processor to another, and then in which trial is best.
         assert _without_figures(line) in _without_figures(done.stdout), line
-    folder = tmp_path / "tumours"
+    folder = tmp_path / "tumors"
     predictions = (folder / "predictions.csv").read_text().splitlines()
     assert len(predictions) == 1 + 69
     assert predictions[1].split(",")[0] in ("benign", "malignant")

@@ -1,4 +1,7 @@
-"""Python in the documents runs unchanged: as a script, in an empty folder, from the wheel, as a reader would run it."""
+"""Python in the documents runs unchanged: as a script, in an empty folder, from the wheel, as a reader would run it.
+
+By default, the study of the README trains each network for 100 iterations; `make test-all` also runs it unchanged.
+"""
 
 import subprocess
 import sys
@@ -22,9 +25,11 @@ ELSEWHERE = {"tracking.md"}  # of the tutorial's study; test_documents.py runs i
 def run_page(wheel: Path, tmp_path: Path) -> RunPage:
     """Run a block of a page in the test's folder, then another line; return its output."""
 
-    def run(page: str, also: str = "", number: int = 0, **variables: str) -> str:
+    def run(page: str, also: str = "", number: int = 0, changed: tuple[str, str] = ("", ""), **variables: str) -> str:
+        block = python_blocks(ROOT / page)[number]
+        assert changed[0] in block
         script = tmp_path / "snippet.py"
-        script.write_text(f"{python_blocks(ROOT / page)[number]}{also}\n{OF_WHEEL}\n", encoding="utf-8")
+        script.write_text(f"{block.replace(*changed)}{also}\n{OF_WHEEL}\n", encoding="utf-8")
         command, known = [sys.executable, script.name], environment() | {"PYTHONPATH": str(wheel)} | variables
         done = subprocess.run(
             command, cwd=tmp_path, env=known, capture_output=True, text=True, timeout=2 * LIMIT, check=False
@@ -44,11 +49,16 @@ def test_the_network_learns_what_it_is_shown(page: str, number: int, run_page: R
 
 
 @pytest.mark.documents
+@pytest.mark.parametrize(
+    "shorter", [True, pytest.param(False, marks=pytest.mark.exhaustive)], ids=["100 iterations", "unchanged"]
+)
 def test_the_five_lines_of_the_readme_find_a_configuration(
-    run_page: RunPage, tmp_path: Path, empty_store: Path
+    shorter: bool, run_page: RunPage, tmp_path: Path, empty_store: Path
 ) -> None:
     give_store(empty_store, tmp_path / "mlruns")
-    said = run_page("README.md", "print(len(study.trials), study.best_value > 0.9)")
+    # Nearly all of its time is training, most of it in the confirmation.
+    changed = ("n_trials=20)", 'n_trials=20, space={"iterations": 100})') if shorter else ("", "")
+    said = run_page("README.md", "print(len(study.trials), study.best_value > 0.9)", changed=changed)
     assert said.splitlines()[-1] == "20 True"
 
 

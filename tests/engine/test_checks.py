@@ -102,7 +102,7 @@ def test_predict_and_cost_check_too():
     [
         ({"dev": (X.T, Y)}, "X of dev must have shape"),
         ({"dev": (X, Y[:, :2])}, "Y of dev must have shape"),
-        ({"patience": 3}, "patience requires dev data, got none"),
+        ({"patience": 3}, "patience requires dev data"),
         ({"seed": -1}, "a seed must be a whole number of at least 0 and below .*got -1"),
         ({"seed": 1.5}, "a seed must be a whole number of at least 0 and below .*got 1.5"),
         ({"initialization": "hee"}, "scheme must be one of"),
@@ -117,7 +117,7 @@ def test_other_arguments_of_train(arguments, words):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"seeds": []}, "must have at least one value"),
+        ({"seeds": []}, "must each have at least one value"),
         ({"learning_rate": [0.1, 0.2, 0.3]}, "2 seeds, 3 learning rates and 2 parameters"),
         ({"learning_rate": [0.1, -0.2]}, "learning_rate must be above 0, got -0.2"),
         ({"parameters": [initialize(SIGMOID, 0)]}, "2 seeds, 2 learning rates and 1 parameters"),

@@ -109,7 +109,7 @@ def test_a_metric_without_a_value_on_one_class_says_why() -> None:
         (lambda y, p: 0.0, {}, "metric name must .*letters.*got '<lambda>'"),
         (7, {"name": "seven"}, "metric 'seven' must be a Metric, a function, a scorer or the name of a scorer, got 7"),
         ("roc_auk", {"direction": None}, "scorer 'roc_auk' is unknown"),
-        ("roc_auc", {"direction": "minimize"}, "a scorer is always maximized and determines its needs"),
+        ("roc_auc", {"direction": "minimize"}, "a scorer determines its own direction and needs"),
         (Metric("a", "maximize", "regression", hits, "a"), {}, "a Metric cannot be combined with other arguments"),
     ],
 )
@@ -145,5 +145,5 @@ def test_an_addition_that_a_worker_cannot_load_is_named() -> None:
     sent = Extensions((Metric("there", "maximize", "regression", hits, "there"),))
     sent.pack(lambda _: b"cno_such_module\nmetric\n.")
     received = pickle.loads(pickle.dumps(sent))
-    with pytest.raises(AdditionError, match=r"could not load metric 'there' .*no_such_module.*on the machines"):
+    with pytest.raises(AdditionError, match=r"could not load metric 'there' .*no_such_module.*on the workers"):
         received.install()

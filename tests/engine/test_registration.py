@@ -120,7 +120,7 @@ def _by_the_norm(state, gradient, step):
     [
         (check_activation, replace(SOFTSIGN, derivative=_off_by_one_percent), "agree with finite differences"),
         (check_activation, replace(SOFTSIGN, derivative_of="Z"), "agree with finite differences"),
-        (check_optimizer, replace(SIGN, update=_climbs), "must descend"),
+        (check_optimizer, replace(SIGN, update=_climbs), "must move against"),
         (check_optimizer, replace(SIGN, update=_by_the_norm), "element by element"),
         (check_schedule, replace(LINEAR, factor=lambda _done, final: final), "must start at 1"),
         (check_schedule, replace(LINEAR, factor=lambda done, _final: 1 - 2 * done), "above 0"),
@@ -188,4 +188,4 @@ def test_a_worker_that_does_not_know_a_name_says_so_in_its_outcome(kind, name, p
     )
     last_line = done.stdout.decode().strip().splitlines()[-1]
     assert last_line.startswith(f"ValueError: {kind} must be one of ")
-    assert last_line.endswith(f"got '{name}'; to add one, call register_{kind} in every process that trains")
+    assert last_line.endswith(f"got '{name}'; to add one, call register_{kind} in this process")

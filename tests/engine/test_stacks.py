@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from support.combinations import combinations
 
 from engine import Architecture, initialize, train, train_stack
 from engine.optimizers import OPTIMIZERS
@@ -9,6 +10,7 @@ from engine.outputs import OUTPUTS
 
 SEEDS = [3, 14, 15]
 RATES = {"gradient_descent": 0.3, "momentum": 0.05, "nesterov": 0.05, "rmsprop": 0.01, "adam": 0.02, "adamw": 0.02}
+SIZES = {"depth0": (3, 1), "depth1": (3, 5, 1), "depth2": (3, 6, 4, 1)}
 VARIANTS = {
     "full": {},
     "mini_batches": {"batch_size": 7},
@@ -35,11 +37,9 @@ def assert_same(stacked, alone):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
-@pytest.mark.parametrize("variant", VARIANTS)
-@pytest.mark.parametrize("sizes", [(3, 1), (3, 5, 1), (3, 6, 4, 1)], ids=["depth0", "depth1", "depth2"])
-def test_replica_equals_the_network_alone(optimizer, variant, sizes, merging, problem):
-    architecture = Architecture(sizes, "tanh")
+@pytest.mark.parametrize(("optimizer", "variant", "depth"), combinations(list(OPTIMIZERS), list(VARIANTS), list(SIZES)))
+def test_replica_equals_the_network_alone(optimizer, variant, depth, merging, problem):
+    architecture = Architecture(SIZES[depth], "tanh")
     X, Y = problem(architecture, 40)
     settings = {"iterations": 25, "optimizer": optimizer, **VARIANTS[variant]}
     rate = RATES[optimizer]

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.combinations import combinations
 
 from engine import Architecture, DataError, TrainingSettings, TrainingState, advance, results, start
 from engine.optimizers import OPTIMIZERS
 
 ITERATIONS = 60
+MERGED_FROM = {"merged": 0, "apart": 10**12}
 ARRAYS = ("parameters", "costs", "dev_costs", "best_parameters", "best_cost", "since_best")
 
 
@@ -40,15 +42,14 @@ def in_pieces(state, cuts, X, Y, path=None, **data):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
-@pytest.mark.parametrize("batch_size", [None, 7, 8])
-@pytest.mark.parametrize("dropout", [0.0, 0.3])
-@pytest.mark.parametrize("patience", [None, 2])
-@pytest.mark.parametrize("merged_from", [0, 10**12], ids=["merged", "apart"])
+@pytest.mark.parametrize(
+    ("optimizer", "batch_size", "dropout", "patience", "first_layer"),
+    combinations(list(OPTIMIZERS), [None, 7, 8], [0.0, 0.3], [None, 2], list(MERGED_FROM)),
+)
 def test_every_training_through_a_file(
-    optimizer, batch_size, dropout, patience, merged_from, tmp_path, problem, monkeypatch
+    optimizer, batch_size, dropout, patience, first_layer, tmp_path, problem, monkeypatch
 ):
-    monkeypatch.setattr("engine.propagation.MERGED_FROM", merged_from)
+    monkeypatch.setattr("engine.propagation.MERGED_FROM", MERGED_FROM[first_layer])
     monkeypatch.setattr("os.fsync", lambda _: None)  # the machine stays up
     architecture = Architecture((3, 5, 1), "tanh")
     X, Y = problem(architecture)

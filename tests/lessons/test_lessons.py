@@ -143,7 +143,7 @@ def test_a_relu_gives_no_price_below_zero_and_a_line_does(outcome: dict[str, Any
 
 @pytest.mark.slow
 @shown_by("logistic")
-def test_logistic_regression_is_enough_for_tumours_and_not_for_petals(outcome: dict[str, Any]) -> None:
+def test_logistic_regression_is_enough_for_tumors_and_not_for_petals(outcome: dict[str, Any]) -> None:
     assert outcome["breast_cancer"]["dev_accuracy"] >= 0.95
     assert outcome["flower"]["accuracy"] == pytest.approx(0.47, abs=0.01)
 

@@ -80,7 +80,9 @@ def test_an_interrupted_run_says_that_the_same_call_goes_on(
         patch.setattr("study.search.coordinator.Search.run", interrupted)
         with pytest.raises(KeyboardInterrupt):
             study.run(n_jobs=1)
-    assert terminal.readouterr().out.endswith("2 of 12 trials are kept; call run() again to resume.\n")
+    assert terminal.readouterr().out.endswith(
+        "2 of 12 trials have finished and are saved; call run() again to resume.\n"
+    )
     best = study.best_value
     study.run(n_jobs=1, n_trials=3)
     assert f"3/3 trials, best dev accuracy {max(best, study.trials[2].value or 0):.4f}" in terminal.readouterr().out

@@ -52,7 +52,7 @@ def test_numbers_of_jobs_are_checked(tmp_path: Path, n_jobs: Any) -> None:
 
 def test_a_finalized_study_answers_in_python(finalized: Path) -> None:
     study = Study.load("table", finalized / "home")
-    with pytest.raises(UserError, match=r"\nfinalize\(again=True\) opens it once more"):
+    with pytest.raises(UserError, match=r"\nfinalize\(again=True\) opens the test set once more"):
         study.finalize()
     with pytest.raises(UserError, match="the table has no rows to predict"):
         study.predict(FRAME.head(0))

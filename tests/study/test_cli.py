@@ -141,7 +141,7 @@ def test_a_changed_space_is_not_continued(spec: Path, home: Path) -> None:
     spec.write_text(SMALL.replace("high = 8", "high = 9"))
     done = run_study("run", spec, "--home", home, "--jobs", 1, "--no-tracking")
     assert done.returncode == 2
-    assert "[space] units changed since study 'small' started" in done.stderr
+    assert "[space] units has changed since study 'small' started" in done.stderr
     assert "give the study another name" in done.stderr
 
 

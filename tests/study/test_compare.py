@@ -20,6 +20,7 @@ from study.ledger.results import Summary
 from study.ledger.trial_artifact import read_result
 from study.search.session import load_all
 from study.spec import parse_spec
+from study.text.formatting import agree
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +51,8 @@ def test_accuracy_of_single_networks_by_hand(searched: tuple[Path, Summary]) -> 
     assert pair.test == "McNemar, exact"
     assert pair.estimate == pytest.approx((a - b) / 80)
     assert pair.p == pair.p_holm == mcnemar_exact(a, b)
-    assert pair.effect == f"of 80 examples, only trial {first} is right on {a}, and only trial {last} on {b}"
+    right = f"{a} {agree(a, 'is', 'are')} classified correctly"
+    assert pair.effect == f"of 80 examples, {right} only by trial {first}, and {b} only by trial {last}"
     assert [c.value for c in outcome.contenders] == pytest.approx(
         [summary.trials[n].value for n in (first, last)], abs=1e-6
     )

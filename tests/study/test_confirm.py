@@ -257,5 +257,5 @@ def test_changed_data_are_refused(tmp_path: Path, home: Path) -> None:
     table.write_text(table.read_text() + "1.0,0.0,1\n")
     bad = run_study("confirm", "small", "--top", 1, "--seeds", 3, "--home", home)
     assert bad.returncode == 2
-    assert "'t.csv' changed since study 'small' ran" in bad.stderr
+    assert "'t.csv' has changed since study 'small' ran" in bad.stderr
     assert "study recheck small" in bad.stderr

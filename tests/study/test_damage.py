@@ -115,7 +115,7 @@ def test_damaged_data_of_workers_are_made_again_by_a_run(mine: Home, finished: P
     compare = ("compare", "small", 0, 1, "--home", mine.path)
     done = run_study(*compare)
     assert done.returncode == 2
-    assert done.stderr == f"study: {path.parent}: the data are damaged; rerun study 'small' to recreate them\n"
+    assert done.stderr == f"study: {path.parent}: the data is damaged; rerun study 'small' to recreate it\n"
     assert run_study("run", finished.parent / "small.toml", "--home", mine.path, "--no-tracking").returncode == 0
     assert run_study(*compare).returncode == 0
 

@@ -232,7 +232,9 @@ def test_test_set_is_recorded_as_being_opened_before_it_is(
     with pytest.raises(UserError, match="has no final model yet"):
         predict_table(home, "table", pd.read_csv(table / "table.csv"))
     best, other = (row.number for row in summarize(home, "table").ranking()[:2])
-    with pytest.raises(UserError, match=f"was interrupted on .*; use --trial {best} --networks 10 to finish it"):
+    with pytest.raises(
+        UserError, match=f"was interrupted on .*; rerun with --trial {best} --networks 10 to finish it, or use --again"
+    ):
         finalize(home, "table", trial=other)
     assert finalize(home, "table").times == 1
 
@@ -250,7 +252,7 @@ def test_model_that_was_changed_is_refused_in_a_line(table: Path, tmp_path: Path
         model.write_bytes(changed[damage])
     done = run_study("predict", "table", table / "table.csv", "--home", home)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
-    why = "file not found" if damage == "gone" else "the file changed after it was saved"
+    why = "file not found" if damage == "gone" else "the file has changed since it was saved"
     assert f"study: {model}: {why}" in done.stderr
 
 

@@ -77,7 +77,7 @@ def test_an_interrupt_in_a_notebook_is_one_line_in_place_of_the_traceback(
     line, error = ProgressLine(quiet=False), KeyboardInterrupt()
     line.done, line.planned = 1, 3
     line.interrupted(error)
-    said = "Interrupted: 1 of 3 trials is kept; run the cell again to resume the study."
+    said = "Interrupted: 1 of 3 trials has finished and is saved; run the cell again to resume the study."
     assert error._render_traceback_() == [said]  # type: ignore[attr-defined]
     assert capsys.readouterr().out == ""
 
@@ -113,7 +113,7 @@ def test_elsewhere_lines_are_records_of_the_log(
         ("INFO", "worth reading"),
         ("DEBUG", "confirming: 50%"),
         ("WARNING", "not in MLflow yet"),
-        ("INFO", "0 of 0 trials are kept; call run() again to resume."),
+        ("INFO", "0 of 0 trials have finished and are saved; call run() again to resume."),
     ]
     assert capsys.readouterr().out == ""
 
@@ -166,7 +166,7 @@ def test_a_real_kernel_updates_one_display_and_resumes_after_an_interrupt(kernel
     assert stopped.error["ename"] == "KeyboardInterrupt"
     (line,) = stopped.error["traceback"]
     assert line.startswith("Interrupted: ")
-    assert line.endswith("kept; run the cell again to resume the study.")
+    assert line.endswith("saved; run the cell again to resume the study.")
     kept = int(line.split()[1])
     assert 1 <= kept < 400
     # More than were in flight, since those that had begun are ended too.

@@ -66,7 +66,7 @@ def test_a_study_does_not_continue_with_another_version(tmp_path: Path) -> None:
     register(version=2)
     done = run(tmp_path)
     assert done.returncode == 2
-    assert "the version of metric 'worst_class' changed since study 'small' started; undo the change" in done.stderr
+    assert "the version of metric 'worst_class' has changed since study 'small' started; undo the change" in done.stderr
     confirmed = run_study("confirm", "small", "--home", tmp_path / "home", "--jobs", 1)
     assert confirmed.returncode == 2
     assert "uses the metric 'worst_class' of version 1, but version 2 is registered" in confirmed.stderr

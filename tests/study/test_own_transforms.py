@@ -106,11 +106,11 @@ def test_a_study_does_not_continue_with_another_version_or_without_its_transform
     assert run(tmp_path).returncode == 0
     without = run(tmp_path, OWN.replace('transform = "squares"', ""))
     assert without.returncode == 2
-    assert "[data] transform changed since study 'small' started; undo the change" in without.stderr
+    assert "[data] transform has changed since study 'small' started; undo the change" in without.stderr
     register(version=2)
     done = run(tmp_path)
     assert done.returncode == 2
-    assert "the version of transform 'squares' changed since study 'small' started; undo the change" in done.stderr
+    assert "the version of transform 'squares' has changed since study 'small' started; undo the change" in done.stderr
     confirmed = run_study("confirm", "small", "--home", tmp_path / "home", "--jobs", 1)
     assert confirmed.returncode == 2
     assert "uses the transform 'squares' of version 1, but version 2 is registered" in confirmed.stderr
@@ -144,7 +144,7 @@ def test_a_transformer_that_fails_is_answered_before_anything_is_trained(tmp_pat
     done = run(tmp_path)
     assert done.returncode == 2
     assert "[data] transform: 'squares' failed on train (ValueError: Some column names are not" in done.stderr
-    assert "it receives the columns x_1 (numbers), x_2 (numbers)" in done.stderr
+    assert "the transform receives the columns x_1 (numbers), x_2 (numbers)" in done.stderr
     assert len(done.stderr.splitlines()) == 2
     assert not Home(tmp_path / "home").folder("small").path.exists()
 

@@ -304,8 +304,8 @@ def test_other_mistakes_are_answered_too(prices: Study, tmp_path: Path) -> None:
     for plot, words in (
         (few.plot_parallel_coordinates, "parallel coordinates need two complete trials"),
         (few.plot_importance, "importance needs at least 10 complete trials"),
-        (few.plot_slice, "no hyperparameter that differs between at least three complete trials"),
-        (few.plot_contour, "no hyperparameter that differs between at least three complete trials"),
+        (few.plot_slice, "no hyperparameter that varies across at least three complete trials"),
+        (few.plot_contour, "no hyperparameter that varies across at least three complete trials"),
     ):
         with pytest.raises(UserError, match=words):
             plot()

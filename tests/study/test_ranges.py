@@ -26,7 +26,7 @@ from study.spec.reading import check_table
         (lambda: Int(0.5, 3), "Int: must be a range of whole numbers, got 0.5"),  # type: ignore[arg-type]
         (lambda: Int(1, 10**400), "Int: high must be a finite number, got 1000"),
         (lambda: Int(1, 9, step=0), "Int: "),
-        (lambda: Int(1, 9, 2), "Int: log must be True or False, got 2; a step is given as step="),  # type: ignore[arg-type]
+        (lambda: Int(1, 9, 2), "Int: log must be True or False, got 2; to set a step, use step="),  # type: ignore[arg-type]
         (lambda: Float(1, 9, log=True, step=2), "Float: log and step cannot be combined; remove one of them"),
     ],
 )

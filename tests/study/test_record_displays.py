@@ -204,7 +204,7 @@ def test_a_confirmation_ranks_candidates_and_marks_the_recommended_one() -> None
     record = RECORDS["confirmation"]
     assert repr(record).splitlines() == [
         "<Confirmation: trial 4, accuracy 0.8765 (0.8565 to 0.8965) on 3 fresh seeds and 80 dev examples",
-        " not significantly different from it: trial 7; recommended: trial 7>",
+        " not significantly different from trial 4: trial 7; recommended: trial 7>",
     ]
     rows = shown(record).rows
     assert rows[0] == ["trial", "in the search", "accuracy again", "95% interval", "", "p", "parameters"]

@@ -322,7 +322,7 @@ def test_report_without_the_winners_file_says_what_is_left_out(tmp_path: Path) -
 
 def test_data_that_changed_are_not_mixed_with_old_predictions(tmp_path: Path) -> None:
     home = run_for_report(spec_with("trials = 2"), tmp_path, fingerprint="0" * 64)
-    assert "have changed since the study started" in Page(as_html(gather(home, "small"))).said
+    assert "has changed since the study started" in Page(as_html(gather(home, "small"))).said
 
 
 def test_the_test_set_stays_sealed(plane: Home, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -94,7 +94,7 @@ def test_a_key_that_an_earlier_version_did_not_have_was_not_set() -> None:
     dataset: Any = SimpleNamespace(fingerprint="f")
     check_identity(known, spec, dataset, "small.toml")
     other = parse_spec(spec_with(data='source = "t.csv"\nescape = "!"'), "small.toml")
-    with pytest.raises(UserError, match=r"\[data\] escape changed"):
+    with pytest.raises(UserError, match=r"\[data\] escape has changed"):
         check_identity(known, other, dataset, "small.toml")
 
 
@@ -116,7 +116,7 @@ def test_changed_data_is_not_continued(tmp_path: Path, home: Path) -> None:
     table.write_text(table.read_text().replace("6,0,no", "5,0,no", 1))
     done = run_study("run", spec, "--home", home, "--no-tracking", "--jobs", 1)
     assert done.returncode == 2
-    assert "'table.csv' changed since study 'small' started" in done.stderr
+    assert "'table.csv' has changed since study 'small' started" in done.stderr
     assert "give the study another name" in done.stderr
 
 

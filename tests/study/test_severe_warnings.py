@@ -73,7 +73,7 @@ def test_a_study_that_is_older_than_a_key_had_its_default(ran: tuple[Path, str])
     spec = folder / "leak.toml"
     arguments = ("run", spec, "--home", folder / "home", "--jobs", 1, "--no-tracking")
     spec.write_text(SPEC.replace("folds = 3", "folds = 3\nday_first = true"))
-    assert "[data] day_first changed since study 'leak' started" in run_study(*arguments).stderr
+    assert "[data] day_first has changed since study 'leak' started" in run_study(*arguments).stderr
     spec.write_text(SPEC)
     assert run_study(*arguments).returncode == 0
 

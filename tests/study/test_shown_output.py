@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from support import forking
 from support.command import environment, run_process
 from support.mlflow_server import assert_whole
 from support.small_study import fingerprints
@@ -24,11 +25,14 @@ def test_letters_that_cannot_be_shown_are_replaced(encoding: str, spec: Path, ho
 
 
 def shell(line: str, home: Path, *arguments: object) -> "subprocess.CompletedProcess[str]":
-    """Run `study` with these arguments, and with its output as the line says."""
-    command = ["bash", "-c", f'"$@" {line}', "bash", sys.executable, "-m", "study", *map(str, arguments)]
-    return subprocess.run(
-        [*command, "--home", str(home)], env=environment(), capture_output=True, text=True, timeout=200, check=False
-    )
+    """Run `study` with these arguments, and with its output as the line says.
+
+    The process is forked, unless a stream is closed: Python itself has to start without it.
+    """
+    server = {} if "&-" in line else forking.variables_for_scripts()
+    program = [str(forking.PROGRAMS / "study")] if server else [sys.executable, "-m", "study"]
+    command = ["bash", "-c", f'"$@" {line}', "bash", *program, *map(str, arguments), "--home", str(home)]
+    return subprocess.run(command, env=environment() | server, capture_output=True, text=True, timeout=200, check=False)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
@@ -41,7 +45,15 @@ def test_output_that_is_full_is_named_and_the_study_ends(spec: Path, home: Path,
     assert (shown.returncode, shown.stderr) == (1, said)
 
 
-@pytest.mark.parametrize("line", [">&-", "2>&-", ">&- 2>&-", "| head -1", "<&- >&-"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "2>&-",
+        "| head -1",
+        "<&- >&-",
+        *(pytest.param(line, marks=pytest.mark.exhaustive) for line in (">&-", ">&- 2>&-")),
+    ],
+)
 def test_output_that_is_closed_or_left_ends_nothing(line: str, spec: Path, home: Path, finished: Path) -> None:
     done = shell(line, home, "run", spec, "--jobs", 1, "--no-tracking")
     assert (done.returncode, done.stderr) == (0, "")

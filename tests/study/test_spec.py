@@ -141,7 +141,10 @@ def test_several_metrics_have_their_own_defaults() -> None:
     ("lines", "words"),
     [
         (['metric = ["accuracy", "parameters"]', 'pruner = "median"'], 'pruner must be "none"'),
-        (['metric = ["accuracy", "parameters"]', 'sampler = "qmc"'], "sampler must be one of nsga2, tpe, random, grid"),
+        (
+            ['metric = ["accuracy", "parameters"]', 'sampler = "qmc"'],
+            "with several metrics, sampler must be nsga2, tpe, random or grid",
+        ),
         (['metric = ["accuracy", "acuracy"]'], "did you mean 'accuracy'?"),
         (['metric = ["parameters", "accuracy"]'], "unknown metric 'parameters'"),
         (['metric = ["accuracy", "parameters"]', "stop_after = 3"], "stop_after cannot be combined with several"),

@@ -45,7 +45,7 @@ def test_what_is_lost_of_a_table_is_warned_of_at_the_line_of_the_user(frame: pd.
     assert {warning.filename for warning in warned} == {__file__}
     said = "\n".join(str(warning.message) for warning in warned)
     assert "target 'kind': 12 of 120 rows are excluded because their target is empty" in said
-    assert 'columns without a value in train are not used: none; consider data_options["drop"]' in said
+    assert 'columns that have no values in train are not used: none; consider data_options["drop"]' in said
     assert "'inf' is treated as missing in infinite (" in said
     assert "constant columns in train: same" in said
     assert 'columns that only identify rows are not used: number; data_options["ignore"] = [] keeps them' in said
@@ -121,7 +121,9 @@ def test_a_name_that_belongs_to_another_table_is_refused_at_once(frame: pd.DataF
     first = Study(frame, "kind", name="one", home=tmp_path, **QUICK)
     first.run(n_jobs=1, tracking=False, show_progress=False)
     before = sorted(files(tmp_path))
-    with pytest.raises(UserError, match=r"^name: study 'one' in .* is of another table; choose another name"):
+    with pytest.raises(
+        UserError, match=r"^name: study 'one' in .* already exists for another table; choose another name"
+    ):
         Study(frame.tail(100), "kind", name="one", home=tmp_path, **QUICK)
     with pytest.raises(UserError, match="undo the change, or give the study another name"):
         space = {"iterations": 6, "depth": 0}

@@ -186,7 +186,10 @@ def test_a_home_that_was_moved_goes_on_with_the_same_table(tmp_path: Path) -> No
     ("data", "words"),
     [
         (lambda f: f.assign(c=1j), "column 'c' contains complex numbers"),
-        (lambda f: f.assign(c=[[1, 2]] * ROWS), "column 'c' contains list, not single values (row 1: '[1, 2]')"),
+        (
+            lambda f: f.assign(c=[[1, 2]] * ROWS),
+            "column 'c' contains values of type list, not single values (row 1: '[1, 2]')",
+        ),
         (
             lambda f: f.assign(c=pd.array([[1]] * ROWS, dtype=pd.ArrowDtype(pa.list_(pa.int64())))),
             "column 'c' contains",

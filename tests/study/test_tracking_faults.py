@@ -101,10 +101,13 @@ def test_export_that_dies_half_done_is_completed_by_sync(fault: str, spec: Path,
 @pytest.mark.faults
 @pytest.mark.slow
 @pytest.mark.parametrize("place", ["study.ledger.ledger.Ledger.commit", "study.tracking.exporter.Exporter.look"])
-def test_coordinator_that_dies_leaves_no_run_behind_that_stays_wrong(place: str, spec: Path, home: Path) -> None:
+def test_coordinator_that_dies_leaves_no_run_behind_that_stays_wrong(
+    place: str, spec: Path, home: Path, tmp_path: Path
+) -> None:
     module, _, rest = place.rpartition(".")
     module, _, owner = module.rpartition(".")
-    code = f"""
+    program = tmp_path / "dies.py"
+    program.write_text(f"""
 import os, sys, {module}
 owner = {module}.{owner}
 original, calls = owner.{rest}, []
@@ -117,8 +120,8 @@ owner.{rest} = call
 sys.argv = ["study", "run", {str(spec)!r}, "--home", {str(home)!r}, "--jobs", "1"]
 from study.cli.main import main
 main()
-"""
-    died = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, check=False)
+""")
+    died = subprocess.run([sys.executable, str(program)], env=environment(), capture_output=True, check=False)
     assert died.returncode == 9
     again = run_study("run", spec, "--home", home, "--jobs", 1)
     assert (again.returncode, again.stderr) == (0, "")
@@ -182,7 +185,7 @@ def test_locked_store_does_not_delay_the_search(spec: Path, home: Path, tmp_path
         freed.set()
         thread.join()
     assert (done.returncode, done.stderr) == (0, "")
-    assert "the search continues, and runs will be exported once MLflow answers" in done.stdout
+    assert "the search continues, and runs will be exported once MLflow responds" in done.stdout
     assert "database is locked" in done.stdout
     assert done.stdout.index("log J") < done.stdout.index("writing the last runs to MLflow")  # the table does not wait
     assert run_study("sync", "small", "--home", home).returncode == 0

@@ -105,7 +105,10 @@ def answers(folder: Path, spec: str) -> dict[str, Completed]:
 def test_a_test_set_of_one_class_gives_null_and_the_reason(tmp_path: Path) -> None:
     write_frauds(tmp_path)
     done = answers(tmp_path, with_data("folds = 2"))
-    assert "test has no rows of class 'fraud': its balanced accuracy, F1 and AUC are undefined" in done["run"].stdout
+    assert (
+        "test has no rows of class 'fraud', so balanced accuracy, F1 and AUC on test are undefined"
+        in done["run"].stdout
+    )
     opening = json.loads(done["finalize"].stdout)["opening"]
     assert (opening["value"], opening["low"], opening["high"]) == (None, None, None)
     assert opening["undefined"] == {"balanced_accuracy": "one class", "f1": "one class", "auc": "one class"}

@@ -16,7 +16,7 @@ NOT_RUN = {
     ("tutorial.md", "source .venv/bin/activate"): "the tests' shell is as it is after that",
     ("home.md", "git pull"): "it needs the repository that the reader cloned",
     ("home.md", "make setup"): INDEX,
-    ("tracking.md", "study ui tumours --optuna"): "tests/study/test_dashboard.py serves a study so, and looks at it",
+    ("tracking.md", "study ui tumors --optuna"): "tests/study/test_dashboard.py serves a study so, and looks at it",
     ("operations.md", "pip install"): INDEX,
     ("operations.md", "createdb"): POSTGRES,
     ("operations.md", "pg_dump"): POSTGRES,

@@ -52,7 +52,7 @@ class Server:
 
     def _answers(self) -> bool:
         assert self._process is not None
-        assert self._process.poll() is None, "the server ended before it answered"
+        assert self._process.poll() is None, "the server ended before it responded"
         return answers(f"{self.address}/health")
 
     def kill(self) -> None:

@@ -32,7 +32,7 @@ def serving(home: Path, name: str) -> Iterator[Ask]:
     )
 
     def is_up() -> bool:
-        assert server.poll() is None, "the server ended before it answered"
+        assert server.poll() is None, "the server ended before it responded"
         return answers(f"http://127.0.0.1:{port}/ping")
 
     def ask(media_type: str, body: bytes) -> list[Any]:

@@ -35,7 +35,7 @@ def confirmation_lines(confirmation: Confirmation) -> list[str]:
     best, title = confirmation.best, METRICS[confirmation.metric].title
     seeds = counted(confirmation.seeds, "fresh seed")
     examples = counted(confirmation.m, "dev example" if confirmation.part == "dev" else "example")
-    aside = "" if confirmation.part == "dev" else " set aside for it"
+    aside = "" if confirmation.part == "dev" else " set aside for confirmation"
     lines = [f"Confirmed on {seeds} and {examples}{aside}: trial {best.trial}, {title} {_value(best)}."]
     lines += average_lines(best.average, title)
     equal = [candidate.trial for candidate in confirmation.equals]
@@ -44,7 +44,7 @@ def confirmation_lines(confirmation: Confirmation) -> list[str]:
             others = agree(len(confirmation.candidates) - 1, "The other one is", "None of the others is")
             lines.append(f"{others}{' not' if len(confirmation.candidates) == 2 else ''} the single best (p < 0.05).")
     else:
-        lines.append(f"Not significantly different from it (p ≥ 0.05): {_names(equal)}.")
+        lines.append(f"Not significantly different from trial {best.trial} (p ≥ 0.05): {_names(equal)}.")
     lines += recommendation_lines(confirmation)
     lines += _shrunk(confirmation)
     lines += [f"Trial {each.trial} {each.reason}." for each in confirmation.failed]
@@ -61,13 +61,17 @@ def _optimism(confirmation: Confirmation) -> list[str]:
     on_dev = confirmation.part == "dev"
     aside = "; set [data] confirm = 0.1 to confirm on other examples" if on_dev else ""
     if optimism is None:
-        return [f"The candidates were chosen on these examples, which favors them slightly{aside}."] if on_dev else []
+        return (
+            [f"The candidates were chosen on these examples, so their values are slightly optimistic{aside}."]
+            if on_dev
+            else []
+        )
     if not optimism:
         return []
     expected = best.value - optimism * (1 if confirmation.direction == "maximize" else -1)
     return [
-        f"Trial {best.trial} was chosen on the same examples, so its value is too good by about {figure(optimism, 2)} "
-        f"on average; expect about {_short(expected)} on new examples{aside}."
+        f"Trial {best.trial} was chosen on the same examples, so its value is optimistic by about "
+        f"{figure(optimism, 2)} on average; expect about {_short(expected)} on new examples{aside}."
     ]
 
 
@@ -91,7 +95,7 @@ def print_rechecked(recheck: Recheck) -> None:
     for line in _power(recheck.power, title):
         console.print(line)
     if recheck.part == "dev" and not recheck.holds:
-        console.print("The new configurations were chosen on these examples, which favors them slightly.")
+        console.print("The new configurations were chosen on these examples, which gives them a slight advantage.")
     console.print(candidates_table(recheck), soft_wrap=False)
     recommended = recheck.candidate(recheck.recommended)
     if recommended is not None and recommended.name != recheck.old_best.name:
@@ -179,7 +183,8 @@ def _power(power: Power | None, title: str) -> list[str]:
     found = f"would be detected with probability {power.power:.2f}"
     statement = f"A true difference of {figure(power.difference, 3)} in {title} {found}"
     if power.power >= power.wanted:
-        return [f"{statement}; with probability {power.wanted}, one of {figure(power.detectable, 2)}."]
+        detectable = figure(power.detectable, 2)
+        return [f"{statement}; a difference of {detectable} would be detected with probability {power.wanted}."]
     options = [f"{power.seeds_needed:,} seeds"] if power.seeds_needed is not None else []
     if power.examples_range is not None:
         low, high = (f"{float(f'{count:.2g}'):,.0f}" for count in power.examples_range)

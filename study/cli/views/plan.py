@@ -47,7 +47,7 @@ def _data(plan: Plan) -> list[tuple[str, str]]:
         counts = [f"{name} ({count:,})" for name, count in look.classes.items()]
         more = f", … ({len(counts)} in total)" if len(counts) > WIDE else ""
         rows.append(("rows per class", ", ".join(counts[:WIDE]) + more))
-    share = " points of accuracy" if look.classes else "% of the RMSE"
+    share = " percentage points of accuracy" if look.classes else "% of the RMSE"
     smallest = f"{100 * look.smallest_difference:.1f}{share}"
     examples = counted(look.compared_on, "dev example")
     rows.append(("detectable", f"differences between trials of about {smallest} or more, on {examples}"))

@@ -133,13 +133,15 @@ def test_too_little_memory_after_reading_is_answered_in_a_line(tmp_path: Path, m
 
 
 @pytest.mark.slow
-def test_what_is_available_respects_the_limits_of_the_process() -> None:
+def test_what_is_available_respects_the_limits_of_the_process(tmp_path: Path) -> None:
+    program = tmp_path / "limited.py"
     code = (
         "import resource; from study.data import memory; resource.setrlimit(resource.{0}, (1 << 32, 1 << 32)); "
         "print(memory.available())"
     )
     for limit in ("RLIMIT_AS", "RLIMIT_DATA"):
-        done = subprocess.run([sys.executable, "-c", code.format(limit)], capture_output=True, text=True, check=True)
+        program.write_text(code.format(limit))
+        done = subprocess.run([sys.executable, str(program)], capture_output=True, text=True, check=True)
         assert 0 < int(done.stdout) < 1 << 32
 
 
@@ -189,7 +191,9 @@ for _ in range(300):
         refused += 1
 print(refused)
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    program = tmp_path / "reads.py"
+    program.write_text(code)
+    done = subprocess.run([sys.executable, str(program)], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert int(done.stdout) > 100
 

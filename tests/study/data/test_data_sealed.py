@@ -111,7 +111,7 @@ def test_a_class_that_a_part_lacks_is_named(tmp_path: Path) -> None:
     table = mixed_table()
     write(tmp_path, table)
     table[table["grade"] == "bad"].to_csv(tmp_path / "u.csv", index=False)
-    note = "test has no rows of class 'good': its balanced accuracy, F1 and AUC are undefined"
+    note = "test has no rows of class 'good', so balanced accuracy, F1 and AUC on test are undefined"
     assert note in load(DataSpec(source="t.csv", test="u.csv", split=(0.75, 0.25)), tmp_path).notes
     assert not any("no rows of class" in each for each in load(SPEC, tmp_path).notes)
 

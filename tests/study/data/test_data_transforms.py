@@ -222,7 +222,10 @@ def only_on_train(X: pd.DataFrame) -> pd.DataFrame:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda X: X[["b"]][:-1], "must return one row per row, but returned 89 rows for 90 rows (on train)"),
+        (
+            lambda X: X[["b"]][:-1],
+            "must return one row for each input row, but returned 89 rows for 90 rows (on train)",
+        ),
         (lambda X: X[["b"]][::-1], "must keep the order of the rows, but changed it (on train)"),
         (lambda X: X["b"].to_numpy(), "must return a table or an array (m, n), got 1 dimension"),
         (
@@ -232,7 +235,7 @@ def only_on_train(X: pd.DataFrame) -> pd.DataFrame:
         (lambda X: X[[]], "must return at least one column"),
         (lambda X: X[["words"]], "returned no usable column: words (90 different texts in 90 cells)"),
         (lambda X: X[["b"]] * np.nan, "returned no usable column: b (no values in train)"),
-        (lambda X: X[["b"]] * 1j, "returned complex numbers in column 'b'; return real ones"),
+        (lambda X: X[["b"]] * 1j, "returned complex numbers in column 'b'; return real numbers"),
         (lambda X: X[["b"]].assign(c=[[1, 2]] * len(X)), "returned a list in a cell of column 'c'"),
         (lambda X: X[["b"]].where(X[["b"]] < 1, np.inf), "returned an infinite value in column 'b', row "),
         (lambda X: X[["c"]], "failed on train (KeyError: \"None of [Index(['c']"),
@@ -257,7 +260,7 @@ def test_an_error_says_which_columns_the_transformer_receives(tmp_path: Path) ->
     with pytest.raises(UserError, match="ValueError: could not convert string to float") as caught:
         load(spec_of(StandardScaler(), ignore=("when",)), tmp_path)
     assert str(caught.value).splitlines()[1] == (
-        "it receives the columns a (numbers), b (numbers), flag (numbers), city (text), words (text)"
+        "the transform receives the columns a (numbers), b (numbers), flag (numbers), city (text), words (text)"
     )
 
 
@@ -284,7 +287,7 @@ def test_a_plan_says_what_the_transformer_returned(tmp_path: Path) -> None:
     [
         (lambda: 3, "must be a scikit-learn transformer, but 3 has no fit"),
         (lambda: StandardScaler, "must be a scikit-learn transformer, but "),
-        (lambda: 1 / 0, r"could not be made \(ZeroDivisionError: division by zero\)"),
+        (lambda: 1 / 0, r"could not be created \(ZeroDivisionError: division by zero\)"),
     ],
 )
 @pytest.mark.usefixtures("table")
@@ -325,9 +328,9 @@ def test_transformers_that_keep_their_promises() -> None:
 @pytest.mark.parametrize(
     ("make", "promise"),
     [
-        (lambda: returning(lambda X: X - X.mean()), "must transform each row on its own"),
+        (lambda: returning(lambda X: X - X.mean()), "must transform each row independently"),
         (lambda: returning(lambda X: X * np.random.default_rng().random()), "the same output each time"),
-        (lambda: returning(lambda X: X[:-1]), "must return one row per row"),
+        (lambda: returning(lambda X: X[:-1]), "must return one row for each input row"),
         (
             lambda: FunctionTransformer(lambda X: X),
             "cannot be saved with the model, because no other process can import",

@@ -262,11 +262,11 @@ def test_missing_token_of_ray_is_answered_in_a_line(ray_cluster: RayCluster, dig
         (("--scheduler", "tcp://127.0.0.1:9"), "requires --backend dask, got --backend loky"),
         (("--address", "127.0.0.1:9"), "requires --backend ray, got --backend loky"),
         (("--backend", "dask", "--scheduler", "tcp://127.0.0.1:9", "--jobs", 2), "omit --jobs"),
-        (("--backend", "dask", "--scheduler", "tcp://127.0.0.1:9"), "no Dask scheduler answers at this address"),
-        (("--backend", "dask", "--scheduler", "nonsense://x"), "no Dask scheduler answers at this address"),
+        (("--backend", "dask", "--scheduler", "tcp://127.0.0.1:9"), "no Dask scheduler is responding at this address"),
+        (("--backend", "dask", "--scheduler", "nonsense://x"), "no Dask scheduler is responding at this address"),
         pytest.param(
             ("--backend", "ray", "--address", "127.0.0.1:9"),
-            "no Ray cluster answers at this address (Connection refused)",
+            "no Ray cluster is responding at this address (Connection refused)",
             marks=needs_ray,
         ),
         pytest.param(

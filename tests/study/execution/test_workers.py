@@ -122,10 +122,10 @@ def test_blas_has_one_thread_while_the_workers_are_there(
 @pytest.mark.parametrize(
     ("trouble", "words"),
     [
-        ("killed_always", "its worker was killed by SIGKILL, possibly for lack of memory, 3 times"),
-        ("killed_amid_its_result", "its worker was killed by SIGKILL, possibly for lack of memory, 3 times"),
-        ("leaves", "its worker was lost, possibly for lack of memory, 3 times"),
-        ("is_stuck", f"its worker was stuck, with no result for {PATIENCE:.0f} s, 3 times"),
+        ("killed_always", "the worker was killed by SIGKILL, possibly for lack of memory, 3 times"),
+        ("killed_amid_its_result", "the worker was killed by SIGKILL, possibly for lack of memory, 3 times"),
+        ("leaves", "the worker was lost, possibly for lack of memory, 3 times"),
+        ("is_stuck", f"the worker was stuck, with no result for {PATIENCE:.0f} s, 3 times"),
         ("asks_for_too_much_memory", "out of memory: Unable to allocate 2.00 GiB for an array"),
         ("raises", "RuntimeError: not as a value, 3 times"),
     ],
