@@ -81,6 +81,12 @@ class DatabaseLostError(MachineError):
     cause = Cause.DATABASE
 
 
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's message that is not empty, or the name of its class if there is none."""
+    lines = (line.strip() for line in f"{error}".splitlines())
+    return next((line for line in lines if line), type(error).__name__)
+
+
 def explain_os_error(error: OSError, place: Path) -> str:
     """Return a message with the place, the reason and the remedy; `place` is used if the error names no file."""
     remedy = next((remedy for remedy, numbers in _REMEDIES.items() if error.errno in numbers), "fix this")

@@ -14,7 +14,7 @@ import pandas as pd
 
 from study.data import arrays, parquet, synthetic, tables
 from study.data.memory import answered
-from study.errors import UserError, did_you_mean
+from study.errors import UserError, did_you_mean, first_line
 from study.spec.data import DataSpec
 from study.spec.extensions import SOURCES
 from study.text.formatting import counted
@@ -174,7 +174,7 @@ def _read_openml(spec: DataSpec) -> RawTable:
     except (URLError, OSError) as error:
         raise _no_network(spec.source, error) from error
     except ValueError as error:
-        raise UserError(f"[data] source: {spec.source}: {str(error).splitlines()[0]}") from error
+        raise UserError(f"[data] source: {spec.source}: {first_line(error)}") from error
     frame = bunch.frame.rename(columns=str)
     default = None if bunch.target is None else str(getattr(bunch.target, "name", None) or bunch.target.columns[0])
     target, note = choose_target(list(frame.columns), default if spec.target is None else spec.target, spec.source)
@@ -186,7 +186,7 @@ def _read_registered(spec: DataSpec, base: Path) -> RawTable:
     try:
         frame = SOURCES[scheme].read(rest, base)
     except (OSError, ValueError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = first_line(error)
         raise UserError(f"[data] source: {spec.source}: {reason}") from error
     frame = frame.rename(columns=str).reset_index(drop=True)
     if len(frame.columns) < 2:
@@ -196,7 +196,7 @@ def _read_registered(spec: DataSpec, base: Path) -> RawTable:
 
 
 def _no_network(source: str, error: Exception) -> UserError:
-    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    reason = first_line(error)
     return UserError(
         f"[data] source: {source} could not be downloaded ({reason}); "
         f"try again with a network connection, or use a local file"

@@ -19,7 +19,7 @@ from study.data.encodings import is_valid, wrong_encoding
 from study.data.lines import MAXIMUM_LINE_BYTES, CountedLines, RewrittenFile, short_lines
 from study.data.memory import Room
 from study.data.thousands import ungroup
-from study.errors import UserError
+from study.errors import UserError, first_line
 from study.spec.data import DataSpec
 from study.text.formatting import counted
 from study.text.records import Json
@@ -167,7 +167,7 @@ def _explain(path: Path, dialect: Dialect, error: pa.ArrowInvalid) -> UserError:
             )
     if count == 0:
         return _no_rows(path)
-    return UserError(f"{path.name} could not be read as a table ({str(error).splitlines()[0][:200]})")
+    return UserError(f"{path.name} could not be read as a table ({first_line(error)[:200]})")
 
 
 def _rows(path: Path, dialect: Dialect) -> Iterator[tuple[int, int, list[str]]]:

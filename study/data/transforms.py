@@ -20,7 +20,7 @@ from study.data.features import fit_columns
 from study.data.misfits import Kind
 from study.data.preprocessing import CellReader, make_reader
 from study.data.transform_output import OutputError, find_infinite, kind_of, listed, table_of
-from study.errors import UserError
+from study.errors import UserError, first_line
 from study.spec.data import DataSpec
 from study.spec.extensions import TRANSFORMS, Transform
 from study.text.formatting import counted
@@ -183,7 +183,7 @@ class TransformStep(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # s
         except OutputError as error:
             raise self._error(f"{error} (on {where})") from None
         except Exception as error:
-            words = next((line.strip() for line in str(error).splitlines() if line.strip()), "no message")
+            words = first_line(error)
             received = listed([f"{name} ({_NAMES[kind_of(given[name])]})" for name in given.columns])
             raise self._error(
                 f"failed on {where} ({type(error).__name__}: {words});\nthe transform receives the columns {received}"
@@ -232,7 +232,7 @@ def unfitted(transform: Transform) -> Any:
     try:
         transformer = transform.make()
     except Exception as error:
-        words = str(error).partition("\n")[0]
+        words = first_line(error)
         raise UserError(f"{place} could not be created ({type(error).__name__}: {words})") from error
     for method in ("fit", "transform", "get_params"):
         if isinstance(transformer, type) or not hasattr(transformer, method):

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import skops.io
 from sklearn.pipeline import Pipeline
 
-from study.errors import UserError
+from study.errors import UserError, first_line
 from study.spec.extensions import TRANSFORMS
 from study.spec.plugins import PluginError, is_known
 
@@ -79,7 +79,7 @@ def check_saveable(preprocessing: Pipeline, name: str) -> None:
         if not hidden:
             skops.io.loads(content, trusted=[*TRUSTED, *own])
     except Exception as error:
-        words = str(error).partition("\n")[0]
+        words = first_line(error)
         raise UserError(
             f"[data] transform: {name!r} cannot be saved with the model ({type(error).__name__}: {words}); "
             "keep only numbers, text, arrays and scikit-learn estimators in its attributes"

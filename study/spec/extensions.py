@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationInfo
 
 from engine.registry import Registry, check_callable
+from study.errors import first_line
 
 if TYPE_CHECKING:  # these imports take a second, and reading a spec does not need them
     import pandas as pd
@@ -191,4 +192,4 @@ def _clone(name: str, transformer: "BaseEstimator") -> "BaseEstimator":
     try:
         return clone(transformer)
     except (TypeError, RuntimeError) as error:
-        raise ValueError(f"transform {name!r} cannot be cloned ({str(error).partition(chr(10))[0]})") from None
+        raise ValueError(f"transform {name!r} cannot be cloned ({first_line(error)})") from None

@@ -122,7 +122,8 @@ def test_a_metric_is_tried_on_targets_in_the_unit_of_the_table(tmp_path: Path) -
         assert y_true.min() > 0
         return float(np.mean(np.abs(y_pred - y_true) / y_true))
 
-    frame = pd.DataFrame({"x": np.arange(60.0), "price": 100 + np.arange(60.0)})
+    noise = np.random.default_rng(0).normal(scale=10, size=60)
+    frame = pd.DataFrame({"x": np.arange(60.0), "price": 100 + np.arange(60.0) + noise})
     register_metric(relative_error, name="relative_error_of_prices", direction="minimize", task="regression")
     how = {"n_trials": 1, "folds": 0, "confirm": False, "space": {"iterations": 50, "depth": 0}}
     study = Study(frame, "price", metric="relative_error_of_prices", home=tmp_path, **how)
