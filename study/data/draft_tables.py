@@ -8,7 +8,8 @@ from study.data import overview
 from study.spec.data import DataSpec
 from study.spec.sources import FILE_SUFFIXES
 
-# With more training rows than LONG, a draft trains longer; with more than LARGE, it also uses larger batches.
+# With more training rows than LONG, a draft trains longer, and tries a piecewise-linear encoding of numbers, which
+# overfits with fewer; with more than LARGE, it also uses larger batches.
 LONG, LARGE = 1_000, 5_000
 FOLDS = 5
 OPTIMIZERS = ("nesterov", "momentum", "rmsprop", "adamw", "gradient_descent")
@@ -59,7 +60,7 @@ def _draft_space(settings: Mapping[str, object], look: overview.DataSummary | No
         "l2": {"low": 1e-6, "high": 1e-2, "log": True},
         "schedule": "cosine",
     }
-    if look is not None and _has_numbers(settings, look):
+    if look is not None and rows > LONG and _has_numbers(settings, look):
         space["encoding"] = ["standard", "ple"]
     if look is not None and look.default_metric == "balanced_accuracy":
         space["class_weight"] = ["none", "balanced"]

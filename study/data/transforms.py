@@ -204,7 +204,7 @@ def fit(
     decimal: str,
     encodings: Sequence[Encoding] = (STANDARD,),
 ) -> tuple[dict[Encoding, Pipeline], pd.DataFrame]:
-    """Return a pipeline for each encoding, fitted on the raw rows of train, and these rows as the transformer returns them.
+    """Return a pipeline for each encoding, fitted on the raw rows of train, and these rows after the transformer.
 
     Args:
         columns: The columns of the table that the transformer receives.
