@@ -8,8 +8,7 @@ from study.data import overview
 from study.spec.data import DataSpec
 from study.spec.sources import FILE_SUFFIXES
 
-# With more training rows than LONG, a draft trains longer, and tries a piecewise-linear encoding of numbers, which
-# overfits with fewer; with more than LARGE, it also uses larger batches.
+# With more training rows than LONG, a draft trains longer; with more than LARGE, it also uses larger batches.
 LONG, LARGE = 1_000, 5_000
 FOLDS = 5
 OPTIMIZERS = ("nesterov", "momentum", "rmsprop", "adamw", "gradient_descent")
@@ -28,7 +27,7 @@ def draft_tables(settings: Mapping[str, object], look: overview.DataSummary | No
         "name": study_name(str(settings["source"])),
         "description": "",
         "data": {key: value for key, value in (first | split | dict(settings)).items() if value is not None},
-        "space": _draft_space(settings, look),
+        "space": _draft_space(look),
         "search": {"trials": 60, "sampler": "tpe", "pruner": "median", "seed": 0},
         "confirm": {"top": 5, "seeds": 10},
     }
@@ -41,7 +40,7 @@ def study_name(source: str) -> str:
     return re.sub(r"[^A-Za-z0-9_-]+", "-", stem).strip("-_") or "data"
 
 
-def _draft_space(settings: Mapping[str, object], look: overview.DataSummary | None) -> dict[str, object]:
+def _draft_space(look: overview.DataSummary | None) -> dict[str, object]:
     rows = look.parts["train"] if look is not None else 1000
     # Only mini-batches: with the full batch, a trial on a large table takes minutes and learns little more. A batch is
     # at most half of the rows.
@@ -60,14 +59,6 @@ def _draft_space(settings: Mapping[str, object], look: overview.DataSummary | No
         "l2": {"low": 1e-6, "high": 1e-2, "log": True},
         "schedule": "cosine",
     }
-    if look is not None and rows > LONG and _has_numbers(settings, look):
-        space["encoding"] = ["standard", "ple"]
     if look is not None and look.default_metric == "balanced_accuracy":
         space["class_weight"] = ["none", "balanced"]
     return space
-
-
-def _has_numbers(settings: Mapping[str, object], look: overview.DataSummary) -> bool:
-    """Return whether a table has numeric columns, which can be encoded."""
-    is_table = DataSpec.model_validate(settings).kind != "arrays"
-    return is_table and any(column.kind == "numeric" for column in look.columns)

@@ -25,7 +25,6 @@ _SPACE_COMMENTS = {
     "units": "sampled for each hidden layer",
     "activation": "also leaky_relu, elu, gelu, silu, sigmoid",
     "schedule": "decays to 1% of the initial learning rate",
-    "encoding": "of numbers: scaled, or also in bins; also quantile",
     "class_weight": "balanced: rare classes count as much as others",
 }
 _SPACE_WIDTH = 60  # of the keys of [space], before their comments

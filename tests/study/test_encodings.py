@@ -20,6 +20,7 @@ from study.execution.workers import Workers
 from study.ledger.home import Home, StudyFolder
 from study.ledger.ledger import Ledger
 from study.model.final_training import train_model
+from study.model.model_types import TRUSTED
 from study.model.opened_test import predict_test
 from study.planning.plan import find_defaults, make_plan
 from study.search import memory
@@ -31,7 +32,10 @@ from study.spec import parse_spec
 from study.spec.encoding import STANDARD, Encoding
 
 SPACE = 'encoding = ["standard", "ple", "quantile"]\nbins = [3, 6]\nclass_weight = ["none", "balanced"]'
-ENCODED = TABLE.replace("[search]", 'encoding = "ple"\nbins = 4\nclass_weight = "balanced"\n[search]')
+ENCODED = (
+    TABLE.replace("[search]", 'encoding = "ple"\nbins = 4\nclass_weight = "balanced"\n[search]')
+    + "\n[final]\nnetworks = 1\n"
+)
 
 
 def objective_of(text: str, folder: Path) -> Objective:
@@ -142,8 +146,8 @@ def test_balanced_classes_need_classes(tmp_path: Path) -> None:
 def test_the_final_model_equals_training_by_hand(encoded: Path) -> None:
     (opening,) = Ledger(Home(encoded / "home").folder("table"), "table").attributes["finalized"]
     spec = parse_spec(ENCODED, "")
-    dataset = load(spec.data, encoded, [Encoding("ple", 4)])
-    objective = Objective(spec, [dataset], StudyFolder(encoded / "none"))
+    dataset = load_combined(spec.data, encoded, [Encoding("ple", 4)])
+    objective = Objective(spec, [load(spec.data, encoded, [Encoding("ple", 4)])], StudyFolder(encoded / "none"))
     begun = objective.open(opening["trial"], _params(encoded, opening["trial"])).state
     assert begun.seeds == (network_seed(spec.search.seed, opening["trial"]),)
     trained = advance(begun, dataset.train.X, dataset.train.Y)
@@ -169,13 +173,11 @@ def test_a_model_on_train_and_dev_has_the_encoding_of_its_trial(encoded: Path) -
     rows = pd.read_csv(encoded / "table.csv").drop(columns="kind")
     features = model[:-1].transform(rows)
     np.testing.assert_array_equal(features, combined.preprocessing.transform(rows))
-    assert model.named_steps["network"].layer_sizes[0] == combined.n_x == features.shape[1]
+    assert model.named_steps["network"].networks[0]["layer_sizes"][0] == combined.n_x == features.shape[1]
 
 
 @pytest.mark.parametrize("name", ["ple", "quantile"])
 def test_saved_encodings_contain_only_trusted_types(encoded: Path, name: str) -> None:
-    from study.model.pipeline import TRUSTED
-
     pipeline = load(parse_spec(ENCODED, "").data, encoded, [Encoding.of(name, 4)]).preprocessing
     saved = skops.io.dumps(pipeline)
     assert set(skops.io.get_untrusted_types(data=saved)) <= set(TRUSTED)
