@@ -78,15 +78,21 @@ def check_sample_weight(sample_weight: ArrayLike | None, m: int, replicas: int =
     return weight if replicas > 1 and weight.ndim == 3 else weight.reshape(1, m)
 
 
-def balanced_weights(Y: Array) -> Array:
+def balanced_weights(Y: Array, sample_weight: Array | None = None) -> Array:
     """Return weights (1, m) that give every class the same total: m / (classes · examples of the class).
 
+    With sample weights, a class counts with the sum of its weights, and each result is multiplied by the example's own
+    weight.
+
     Args:
-        Y: (1, m) of 0 and 1, or (K, m) one-hot. Classes without an example are ignored.
+        Y: (1, m) of 0 and 1, or (K, m) one-hot. Classes without an example, or with weight 0, are ignored.
+        sample_weight: (1, m), at least 0, or None.
     """
     labels = Y[0].astype(int) if Y.shape[0] == 1 else Y.argmax(axis=0)
-    present, inverse, counts = np.unique(labels, return_inverse=True, return_counts=True)
-    weights: Array = (Y.shape[1] / (len(present) * counts))[inverse].reshape(1, -1)
+    own = np.ones(Y.shape[1]) if sample_weight is None else sample_weight[0].astype(np.float64)
+    mass = np.bincount(labels, own)
+    factors = np.divide(own.sum(), np.count_nonzero(mass) * mass, out=np.zeros_like(mass), where=mass > 0)
+    weights: Array = (own * factors[labels]).reshape(1, -1)
     return weights
 
 

@@ -34,6 +34,9 @@ class TrainingSettings:
         patience: number of evaluations on dev without a lower cost after which training stops and the best parameters
             are returned; requires dev data. None means no early stopping.
         evaluate_every: number of iterations between two evaluations on dev.
+        class_weight: "balanced" multiplies the weight of each training example by m / (K m_k), where m_k is the number
+            (with sample weights, the weight) of the examples of its class, so that all K classes have the same total
+            weight. None means no such factor. Costs on dev are not weighted.
 
     Raises:
         ValueError: if a value is out of range; the message names it.
@@ -53,6 +56,7 @@ class TrainingSettings:
     max_gradient_norm: float | None = None
     patience: int | None = None
     evaluate_every: int = 10
+    class_weight: str | None = None
 
     def __post_init__(self) -> None:
         for name in ("learning_rate", "epsilon", "final_fraction"):
@@ -69,6 +73,8 @@ class TrainingSettings:
             _require_whole("patience", self.patience, 1)
         if self.max_gradient_norm is not None:
             _require("max_gradient_norm", self.max_gradient_norm, "above 0", lambda v: v > 0)
+        if self.class_weight not in (None, "balanced"):
+            raise ValueError(f'class_weight must be one of "balanced", None, got {self.class_weight!r}')
         OPTIMIZERS.find(self.optimizer)
         SCHEDULES.find(self.schedule)
         self._convert_numbers()
@@ -100,6 +106,7 @@ class TrainingOptions(TypedDict, total=False):
     max_gradient_norm: float | None
     patience: int | None
     evaluate_every: int
+    class_weight: str | None
 
 
 def _require(name: str, value: object, rule: str, holds: Callable[[float], bool]) -> None:

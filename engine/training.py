@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, DTypeLike
 from engine.architecture import Architecture
 from engine.arrays import Array, float_type_of
 from engine.batches import Examples
-from engine.checks import check_sample_weight, check_XY
+from engine.checks import balanced_weights, check_sample_weight, check_XY
 from engine.errors import ShapeError
 from engine.initialization import initialize
 from engine.loop import Trainer
@@ -230,17 +230,25 @@ def advance_by(
 
     Raises:
         ShapeError, DataError: if the data does not match the architecture.
-        ValueError: if patience is set without dev.
+        ValueError: if patience is set without dev, or class_weight for an output without classes.
     """
     given = _checked(state, X, Y, known=known)
     given_dev = None if dev is None else _checked(state, *dev, suffix=" of dev")
     if dev is None and state.settings.patience is not None:
         raise ValueError("patience requires dev data")
+    if state.settings.class_weight is not None and not _has_classes(state.architecture):
+        raise ValueError(
+            f"class_weight requires one sigmoid output or a softmax output, got {state.architecture.n_y} "
+            f"{state.architecture.output_activation}"
+        )
     if state.done:
         yield state
         return
     X, Y = given
-    examples = Examples(X, Y, check_sample_weight(sample_weight, X.shape[-1], state.replicas))
+    weight = check_sample_weight(sample_weight, X.shape[-1], state.replicas)
+    if state.settings.class_weight == "balanced":
+        weight = _balanced(Y, weight)
+    examples = Examples(X, Y, weight)
     trainer = Trainer(state, examples, given_dev)
     for stop in stops:
         with np.errstate(all="ignore"):  # overflow shows in costs and parameters, which are checked
@@ -249,6 +257,22 @@ def advance_by(
         yield reached
         if reached.done:
             return
+
+
+def _has_classes(architecture: Architecture) -> bool:
+    targets = architecture.output.targets
+    return targets == "one_hot" or (targets == "binary" and architecture.n_y == 1)
+
+
+def _balanced(Y: Array, weight: Array | None) -> Array:
+    """Return the weights (1, m), or (R, 1, m) if replicas have separate labels or weights, with balanced classes."""
+    stacked = [each for each in (Y, weight) if each is not None and each.ndim == 3]
+    if not stacked:
+        return balanced_weights(Y, weight).astype(Y.dtype)
+    R, m = len(stacked[0]), Y.shape[-1]
+    labels = np.broadcast_to(Y, (R, *Y.shape[-2:]))
+    own = np.broadcast_to(np.ones((1, m)) if weight is None else weight, (R, 1, m))
+    return np.stack([balanced_weights(*pair) for pair in zip(labels, own, strict=True)]).astype(Y.dtype)
 
 
 def _checked(

@@ -13,7 +13,7 @@ from study.cli.terminal import ConfirmBar, TimeColumn, leaderboard, print_warnin
 from study.cli.views.baselines import print_baselines
 from study.cli.views.confirm import print_confirmed
 from study.data import Dataset
-from study.evaluation.choice_lines import choice_lines
+from study.evaluation.choice_lines import bound_lines, choice_lines
 from study.ledger.home import Home
 from study.run import Progress as RunProgress
 from study.run import RunResult
@@ -128,6 +128,8 @@ class RunView:
         else:
             for line in choice_lines(summary, next_command):
                 self.console.print(line)
+        for line in bound_lines(summary, next_command):
+            self.console.print(line)
         print_warnings(summary.warnings)
 
     def conclude(self, result: RunResult) -> None:

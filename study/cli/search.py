@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from study.cli.options import HomeOption, JobsOption, JsonOption, StorageOption
-from study.errors import kept_in
+from study.errors import UserError, kept_in
 from study.runtime.importing import LIBRARIES, importing
 from study.text.printable import say
 from study.text.verbosity import log
@@ -103,7 +103,9 @@ def plan(
 
 
 def init(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Table: .csv, .tsv, .parquet, .npz or .h5.")],
+    file: Annotated[
+        Path | None, typer.Argument(metavar="FILE", help="Table: .csv, .tsv, .parquet, .npz or .h5.")
+    ] = None,
     target: Annotated[
         str | None, typer.Option(metavar="COL", help="Column to predict: its name or position (-1 is the last).")
     ] = None,
@@ -119,17 +121,42 @@ def init(
     decimal: Annotated[str | None, typer.Option(metavar="MARK", help="Decimal mark: '.' or ','.")] = None,
     quote: Annotated[str | None, typer.Option(metavar="MARK", help="Quote character; '' disables quoting.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite an existing spec.")] = False,
+    other: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="NAME",
+            help="Instead of a table: a finished study; ranges are widened where its winner is at an end of them.",
+        ),
+    ] = None,
+    home: HomeOption = None,
+    storage: StorageOption = None,
 ) -> None:
     """Write a spec for a table, in the same folder.
 
     The format of a text file is detected; options override the detected values."""
+    given = {"separator": separator, "encoding": encoding, "header": header, "decimal": decimal, "quote": quote}
+    reading = {key: value for key, value in given.items() if value is not None}
+    if file is None or other is not None:
+        if other is None or file is not None or target is not None or reading or force:
+            raise UserError("study init takes a FILE with its options, or --from NAME without any; give one of them")
+        _init_from(other, home, storage)
+        return
     with importing(*LIBRARIES):
         from study.cli.terminal import print_written
         from study.data.init import write_spec
 
-    given = {"separator": separator, "encoding": encoding, "header": header, "decimal": decimal, "quote": quote}
-    reading = {key: value for key, value in given.items() if value is not None}
     print_written(write_spec(file, target, reading, force=force))
+
+
+def _init_from(name: str, home: str | None, storage: str | None) -> None:
+    """Write the spec of a finished study with wider ranges."""
+    with importing(*LIBRARIES):
+        from study.cli.views.widening import print_widened
+        from study.ledger.home import Home
+        from study.planning.widening import write_widened
+
+    print_widened(write_widened(Home.at(home, storage), name))
 
 
 def schema() -> None:

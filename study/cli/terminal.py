@@ -25,7 +25,7 @@ from rich.text import Text
 from engine.metrics import METRICS
 from study.cli.views.baselines import print_baselines
 from study.data.init import Written
-from study.evaluation.choice_lines import choice_lines
+from study.evaluation.choice_lines import bound_lines, choice_lines
 from study.ledger.columns import cell_of, columns_of
 from study.ledger.home import StudyFolder
 from study.ledger.results import Summary, TrialRow
@@ -215,7 +215,7 @@ def print_summary(summary: Summary, folder: StudyFolder) -> None:
     console.print(f"{summary.name}: {summary.state}, {trials}. {summary.description}".rstrip())
     console.print(leaderboard(summary, console.width, read_curves(folder, summary)), soft_wrap=False)
     print_baselines(summary, console)
-    for line in choice_lines(summary, next_command):
+    for line in (*choice_lines(summary, next_command), *bound_lines(summary, next_command)):
         console.print(line)
     print_warnings(summary.warnings)
 

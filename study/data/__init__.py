@@ -9,12 +9,13 @@ the fingerprint, compared with other rows to count duplicates, and checked for u
 converted for a network, nothing is fitted on them, and no predictions are made for them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from study.data.dataset import Dataset, Part, TargetScale
 from study.spec.data import DataSpec
+from study.spec.encoding import STANDARD, Encoding
 from study.spec.extensions import Source, Transform, register_source, register_transform
 
 if TYPE_CHECKING:
@@ -45,40 +46,41 @@ __all__ = [
 ]
 
 
-def load(spec: DataSpec, base: Path) -> Dataset:
+def load(spec: DataSpec, base: Path, encodings: Sequence[Encoding] = (STANDARD,)) -> Dataset:
     """Read, split and prepare the data. Everything is fitted on train only, and the test rows stay raw.
 
     Args:
         spec: The `[data]` table.
         base: The folder that file paths in the spec are relative to.
+        encodings: The encodings of numbers; the dataset has the first, and refers to datasets with the others.
 
     Raises:
         UserError: If there is a problem with the data.
     """
     from study.data import loading
 
-    return loading.load_dataset(spec, base)
+    return loading.load_dataset(spec, base, encodings)
 
 
-def load_folds(spec: DataSpec, base: Path) -> tuple[Dataset, ...]:
+def load_folds(spec: DataSpec, base: Path, encodings: Sequence[Encoding] = (STANDARD,)) -> tuple[Dataset, ...]:
     """Return one dataset for each of `spec.folds` folds of train and dev, fitted on the training rows of that fold."""
     from study.data import loading
 
-    return loading.load_fold_datasets(spec, base)
+    return loading.load_fold_datasets(spec, base, encodings)
 
 
-def load_combined(spec: DataSpec, base: Path) -> Dataset:
+def load_combined(spec: DataSpec, base: Path, encodings: Sequence[Encoding] = (STANDARD,)) -> Dataset:
     """Return a dataset whose train combines train and dev. Everything is fitted on it, and its dev is empty."""
     from study.data import loading
 
-    return loading.load_combined_dataset(spec, base)
+    return loading.load_combined_dataset(spec, base, encodings)
 
 
-def open_test(spec: DataSpec, base: Path, *, combined: bool = False) -> Part:
+def open_test(spec: DataSpec, base: Path, *, combined: bool = False, encoding: Encoding = STANDARD) -> Part:
     """Open the test set: return its rows, prepared as `load` (or `load_combined` if `combined`) prepared train."""
     from study.data import loading
 
-    return loading.open_test_part(spec, base, combined=combined)
+    return loading.open_test_part(spec, base, combined=combined, encoding=encoding)
 
 
 def example_cells(spec: DataSpec, base: Path, rows: int = 5) -> "pd.DataFrame":

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import numpy.typing as npt
 
+from study.spec.encoding import STANDARD, Encoding
 from study.text.records import Json
 
 if TYPE_CHECKING:
@@ -109,6 +110,8 @@ class Dataset:
         dialect: The keys of `[data]` that describe the format of a text file; {} for other sources.
         findings: What was detected and decided, in processing order.
         metric_reason: Why the default metric is not the usual one for the task, or "".
+        encoding: How its numbers are encoded.
+        others: The same data with its numbers in other encodings.
     """
 
     source: str
@@ -128,6 +131,12 @@ class Dataset:
     dialect: dict[str, Json]
     findings: tuple[Finding, ...]
     metric_reason: str = ""
+    encoding: Encoding = STANDARD
+    others: "tuple[Dataset, ...]" = ()
+
+    def encoded(self, encoding: Encoding) -> "Dataset":
+        """Return the same data in an encoding that it was loaded with."""
+        return next(each for each in (self, *self.others) if each.encoding == encoding)
 
     @property
     def notes(self) -> tuple[str, ...]:

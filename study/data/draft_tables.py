@@ -48,7 +48,7 @@ def _draft_space(look: overview.DataSummary | None) -> dict[str, object]:
     least, most, step = (500, 4000, 500) if rows > LONG else (200, 2000, 200)
     # With squared errors, outliers make Nesterov momentum diverge, because its steps are unbounded, unlike Adam's.
     regression = look is not None and look.task == "regression"
-    return {
+    space: dict[str, object] = {
         "learning_rate": {"low": 5e-4, "high": 0.05, "log": True},
         "iterations": {"low": least, "high": most, "step": step},
         "depth": {"low": 0, "high": 3},
@@ -59,3 +59,6 @@ def _draft_space(look: overview.DataSummary | None) -> dict[str, object]:
         "l2": {"low": 1e-6, "high": 1e-2, "log": True},
         "schedule": "cosine",
     }
+    if look is not None and look.default_metric == "balanced_accuracy":
+        space["class_weight"] = ["none", "balanced"]
+    return space

@@ -25,6 +25,7 @@ _SPACE_COMMENTS = {
     "units": "sampled for each hidden layer",
     "activation": "also leaky_relu, elu, gelu, silu, sigmoid",
     "schedule": "decays to 1% of the initial learning rate",
+    "class_weight": "balanced: rare classes count as much as others",
 }
 _SPACE_WIDTH = 60  # of the keys of [space], before their comments
 

@@ -1,8 +1,9 @@
 """Prepare datasets from a spec: read, split, detect column kinds, fit on train, and convert dev. Test rows stay raw."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,7 @@ from sklearn.pipeline import Pipeline
 from study.data import cells, features, kinds, time_column, transforms
 from study.data.dataset import Dataset, Finding, Part, TargetScale
 from study.data.fingerprint import fingerprint, fingerprints
+from study.data.memory import check_encoding
 from study.data.misfits import notes_on
 from study.data.opening import Opened, Rows, cut, open_source
 from study.data.presence import read_test_target
@@ -20,21 +22,25 @@ from study.data.target import Target, fit_scale, to_outputs
 from study.data.weights import read_weights
 from study.errors import UserError
 from study.spec.data import DataSpec
+from study.spec.encoding import STANDARD, Encoding
+
+Encodings = Sequence[Encoding]
 
 
-def load_dataset(spec: DataSpec, base: Path) -> Dataset:
+def load_dataset(spec: DataSpec, base: Path, encodings: Encodings = (STANDARD,)) -> Dataset:
     """Return the prepared train, dev and confirm parts. Everything is fitted on train only."""
     opened = open_source(spec, base)
-    return prepare(opened, opened.parts["train"], opened.parts["dev"])
+    return prepare(opened, opened.parts["train"], opened.parts["dev"], encodings=encodings)
 
 
-def load_combined_dataset(spec: DataSpec, base: Path) -> Dataset:
+def load_combined_dataset(spec: DataSpec, base: Path, encodings: Encodings = (STANDARD,)) -> Dataset:
     """Return a dataset whose train combines train and dev, and whose dev is empty."""
     opened = open_source(spec, base)
-    return prepare(opened, _together(opened), np.empty(0, dtype=np.int64), columns=_columns_of_train(opened))
+    columns, none = _columns_of_train(opened), np.empty(0, dtype=np.int64)
+    return prepare(opened, _together(opened), none, columns=columns, encodings=encodings)
 
 
-def load_fold_datasets(spec: DataSpec, base: Path) -> tuple[Dataset, ...]:
+def load_fold_datasets(spec: DataSpec, base: Path, encodings: Encodings = (STANDARD,)) -> tuple[Dataset, ...]:
     """Return one dataset for each fold of train and dev.
 
     If the split is by time, each fold trains on all rows before its dev.
@@ -46,7 +52,9 @@ def load_fold_datasets(spec: DataSpec, base: Path) -> tuple[Dataset, ...]:
         raise UserError("[data] folds is not set; set it to a number such as 5")
     opened = open_source(spec, base)
     # Raise the same errors as `load`. Text that `load` accepts in dev must not make a single fold fail later.
-    _columns_of_train(opened)
+    columns = _columns_of_train(opened)
+    if spec.transform is None:
+        _check_encodings(opened, columns.used, encodings)
     both = _together(opened)
     generator = np.random.default_rng([spec.seed, spec.folds])
     number = spec.folds + (spec.time is not None)  # with a split by time, the first piece is never dev
@@ -60,14 +68,15 @@ def load_fold_datasets(spec: DataSpec, base: Path) -> tuple[Dataset, ...]:
         else:
             train = np.sort(np.concatenate(pieces[:fold] + pieces[fold + 1 :]))
             dev = pieces[fold]
-        datasets.append(prepare(opened, train, dev, strict=False))
+        datasets.append(prepare(opened, train, dev, strict=False, encodings=encodings))
     return tuple(datasets)
 
 
-def open_test_part(spec: DataSpec, base: Path, *, combined: bool) -> Part:
+def open_test_part(spec: DataSpec, base: Path, *, combined: bool, encoding: Encoding = STANDARD) -> Part:
     """Return the test rows, prepared in the same way as train. No other function converts them."""
     opened = open_source(spec, base)
-    fitted = _fit(opened, _together(opened) if combined else opened.parts["train"], _columns_of_train(opened))
+    train = _together(opened) if combined else opened.parts["train"]
+    fitted = _fit(opened, train, _columns_of_train(opened), encodings=(encoding,))
     raw, label = opened.raw, f"{opened.raw.label} [test]"
     if raw.test is None:
         test = opened.parts["test"]
@@ -75,7 +84,7 @@ def open_test_part(spec: DataSpec, base: Path, *, combined: bool) -> Part:
     else:
         target = read_test_target(spec, raw, raw.test, opened.target)
         frame, codes, rows = raw.test[raw.features].take(target.rows), target.codes, target.rows
-    part = _part(opened, fitted, frame, codes, rows)
+    part = _part(opened, fitted, frame, codes, rows)[encoding]
     notes_on(part.misfits, label)
     return part
 
@@ -94,17 +103,22 @@ def _together(opened: Opened) -> Rows:
 
 @dataclass(frozen=True, eq=False)
 class _Fitted:
-    """Everything fitted on train: column kinds, transformer and target scale, together with the prepared train."""
+    """Everything fitted on train: column kinds, target scale, and a transformer and the prepared train by encoding."""
 
     columns: kinds.Columns
-    pipeline: Pipeline
+    pipelines: Mapping[Encoding, Pipeline]
     scale: TargetScale | None
-    train: Part
+    train: Mapping[Encoding, Part]
+
+    @property
+    def common(self) -> Pipeline:
+        """One of the pipelines, whose steps before the encoder are those of all."""
+        return next(iter(self.pipelines.values()))
 
     @property
     def transform(self) -> transforms.TransformStep | None:
         """The registered transformer of the spec, if there is one."""
-        step: transforms.TransformStep | None = self.pipeline.named_steps.get("transform")
+        step: transforms.TransformStep | None = self.common.named_steps.get("transform")
         return step
 
     @property
@@ -113,7 +127,14 @@ class _Fitted:
         return self.columns.notes if self.transform is None else (*self.columns.notes, *self.transform.notes)
 
 
-def _fit(opened: Opened, train: Rows, columns: kinds.Columns | None = None, *, strict: bool = True) -> _Fitted:
+def _fit(
+    opened: Opened,
+    train: Rows,
+    columns: kinds.Columns | None = None,
+    *,
+    strict: bool = True,
+    encodings: Encodings = (STANDARD,),
+) -> _Fitted:
     """Fit on train. If the column kinds are not given, they are detected from train."""
     spec, raw = opened.spec, opened.raw
     frame = opened.cells(train)
@@ -123,15 +144,24 @@ def _fit(opened: Opened, train: Rows, columns: kinds.Columns | None = None, *, s
     codes, scaling = opened.target.codes[train], spec.scale or raw.scaling
     with np.errstate(over="ignore", invalid="ignore"):  # _matrix reports overflow
         if spec.transform is None:
-            pipeline, typed = features.fit(columns.used, frame, scaling, spec, raw.decimal)
+            if strict:
+                _check_encodings(opened, columns.used, encodings)
+            pipelines, typed = features.fit(columns.used, frame, scaling, spec, raw.decimal, encodings)
         else:
             y = _labels(opened.target, codes)
-            pipeline, typed = transforms.fit(columns.used, frame, y, rows, scaling, spec, raw.decimal)
+            pipelines, typed = transforms.fit(columns.used, frame, y, rows, scaling, spec, raw.decimal, encodings)
     del frame
     scale = fit_scale(codes, spec.log_target) if opened.target.task == "regression" else None
-    X = _matrix(pipeline, typed, raw.label)
     Y = to_outputs(codes, opened.target.task, len(opened.target.classes), scale)
-    return _Fitted(columns, pipeline, scale, Part(X, Y, rows, weight=read_weights(spec, raw, rows)))
+    weight = read_weights(spec, raw, rows)
+    made = {
+        encoding: Part(_matrix(pipeline, typed, raw.label, encoding), Y, rows, weight=weight)
+        for encoding, pipeline in pipelines.items()
+    }
+    fitted = _Fitted(columns, pipelines, scale, made)
+    if fitted.transform is not None:
+        _check_encodings(opened, fitted.transform.columns, encodings)
+    return fitted
 
 
 def _labels(target: Target, codes: npt.NDArray[np.float64]) -> npt.NDArray[np.generic]:
@@ -139,27 +169,54 @@ def _labels(target: Target, codes: npt.NDArray[np.float64]) -> npt.NDArray[np.ge
     return np.array(target.classes)[codes.astype(np.int64)] if target.classes else codes
 
 
-def _part(opened: Opened, fitted: _Fitted, frame: pd.DataFrame, codes: npt.NDArray[np.float64], rows: Rows) -> Part:
+def _check_encodings(opened: Opened, columns: Sequence[kinds.Column], encodings: Encodings) -> None:
+    """Check that there are numbers to encode.
+
+    Raises:
+        UserError: If there are none, or if the source has arrays instead of columns.
+    """
+    names = [encoding.name for encoding in encodings if encoding != STANDARD]
+    transform = opened.spec.transform
+    arrays, numeric = opened.spec.kind == "arrays", any(column.kind == "numeric" for column in columns)
+    if names and ((arrays and transform is None) or not numeric):
+        place = opened.raw.label if transform is None else f"the output of transform {transform!r}"
+        raise UserError(
+            f"[space] encoding: {names[0]!r} applies to numeric columns, and {place} has "
+            f'{"arrays" if arrays and transform is None else "none"}; use encoding = "standard"'
+        )
+
+
+def _part(
+    opened: Opened, fitted: _Fitted, frame: pd.DataFrame, codes: npt.NDArray[np.float64], rows: Rows
+) -> dict[Encoding, Part]:
     """Convert the raw rows of a split in the same way as train."""
     spec, raw = opened.spec, opened.raw
     Y = to_outputs(codes, opened.target.task, len(opened.target.classes), fitted.scale)
     if len(rows) == 0:
-        return Part(np.empty((fitted.train.X.shape[0], 0), dtype=np.float32), Y, rows)
+        return {
+            encoding: Part(np.empty((train.X.shape[0], 0), dtype=np.float32), Y, rows)
+            for encoding, train in fitted.train.items()
+        }
     for column in fitted.columns.used:
         if not cells.is_number_typed(frame[column.name]) or len(fitted.columns.used) < 1000:
             kinds.check_cells(frame[column.name], column, rows, spec, raw.decimal, raw.label)
-    typed, misfits = fitted.pipeline.named_steps["cells"].read(frame, rows)
+    typed, misfits = fitted.common.named_steps["cells"].read(frame, rows)
     if fitted.transform is not None:
         typed = fitted.transform.apply(typed, rows, raw.label)
-    return Part(_matrix(fitted.pipeline, typed, raw.label), Y, rows, misfits)
+    return {
+        encoding: Part(_matrix(pipeline, typed, raw.label, encoding), Y, rows, misfits)
+        for encoding, pipeline in fitted.pipelines.items()
+    }
 
 
-def _matrix(pipeline: Pipeline, typed: pd.DataFrame, label: str) -> npt.NDArray[np.float32]:
+def _matrix(pipeline: Pipeline, typed: pd.DataFrame, label: str, encoding: Encoding) -> npt.NDArray[np.float32]:
     """Return the matrix (n_x, m), float32, C-contiguous, of typed columns.
 
     Raises:
-        UserError: If a value exceeds the range of float32.
+        UserError: If a value exceeds the range of float32, or there is not enough memory for an encoding.
     """
+    if encoding != STANDARD:
+        check_encoding(encoding, len(typed), len(features.feature_names(pipeline)))
     with np.errstate(over="ignore", invalid="ignore"):
         X = np.ascontiguousarray(pipeline.named_steps["columns"].transform(typed).T, dtype=np.float32)
     wrong = np.flatnonzero(~np.isfinite(X).all(axis=1))
@@ -185,7 +242,13 @@ def _findings(raw: RawTable, target: Target, sizes: dict[str, int], notes: Seque
 
 
 def prepare(
-    opened: Opened, train: Rows, dev: Rows, *, columns: kinds.Columns | None = None, strict: bool = True
+    opened: Opened,
+    train: Rows,
+    dev: Rows,
+    *,
+    columns: kinds.Columns | None = None,
+    strict: bool = True,
+    encodings: Encodings = (STANDARD,),
 ) -> Dataset:
     """Return the dataset of the given examples, with everything fitted on train.
 
@@ -195,9 +258,10 @@ def prepare(
         dev: Examples of dev.
         columns: The column kinds, or None to detect them from train.
         strict: Whether numbers mixed with a little text are an error.
+        encodings: The encodings of numbers; the dataset has the first, and refers to datasets with the others.
     """
     spec, raw, target = opened.spec, opened.raw, opened.target
-    fitted = _fit(opened, train, columns, strict=strict)
+    fitted = _fit(opened, train, columns, strict=strict, encodings=encodings)
     made = {
         name: _part(opened, fitted, opened.cells(examples), target.codes[examples], opened.rows(examples))
         for name, examples in {"dev": dev, **{k: v for k, v in opened.parts.items() if k == "confirm"}}.items()
@@ -210,15 +274,23 @@ def prepare(
         whole = fingerprint(pd.DataFrame({"source": [whole], "test": [prints["test"]]}))
     sizes = {name: len(rows) for name, rows in parts.items()}
     notes = [*opened.notes, *fitted.notes, *time_column.describe_times(spec, raw, target.rows)]
-    notes += [f"{name}: {note}" for name, part in made.items() for note in part.notes]
-    return Dataset(
+    notes += [f"{name}: {note}" for name, part in made.items() for note in part[encodings[0]].notes]
+
+    def encoded(encoding: Encoding) -> dict[str, Any]:
+        pipeline = fitted.pipelines[encoding]
+        return {
+            "encoding": encoding,
+            "train": fitted.train[encoding],
+            "dev": made["dev"][encoding],
+            "confirm": made["confirm"][encoding] if "confirm" in made else None,
+            "feature_names": features.feature_names(pipeline),
+            "preprocessing": pipeline,
+        }
+
+    dataset = Dataset(
         source=spec.source,
         task=target.task,
-        train=fitted.train,
-        dev=made["dev"],
-        confirm=made.get("confirm"),
         classes=target.classes,
-        feature_names=features.feature_names(fitted.pipeline),
         column_names=fitted.columns.names,
         target_name=raw.target,
         target_scale=fitted.scale,
@@ -226,7 +298,8 @@ def prepare(
         metric_reason=target.metric_reason,
         fingerprint=whole,
         part_fingerprints=prints,
-        preprocessing=fitted.pipeline,
         dialect=raw.dialect,
         findings=_findings(raw, target, sizes, notes),
+        **encoded(encodings[0]),
     )
+    return replace(dataset, others=tuple(replace(dataset, **encoded(encoding)) for encoding in encodings[1:]))

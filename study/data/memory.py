@@ -6,8 +6,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from study.errors import UserError
+from study.spec.encoding import Encoding
 from study.text.formatting import counted
 
+ENCODED_BYTES = 20  # of a number while it is encoded: in float64 by column and for all columns, and in float32
 LARGEST = 1 << 34  # maximum number of bytes read from one file on any machine
 COPIES = 4  # about this many copies of the data exist while they are prepared
 CGROUPS = Path("/sys/fs/cgroup")
@@ -54,6 +56,22 @@ def answered(path: Path) -> Iterator[None]:
             f"{path.name} does not fit into memory ({available() >> 20:,} MiB are free); "
             f"use a smaller file or a machine with more memory"
         ) from error
+
+
+def check_encoding(encoding: Encoding, examples: int, features: int) -> None:
+    """Check, before examples are encoded, that there is enough memory for their features.
+
+    Raises:
+        UserError: If there is not.
+    """
+    needed, free = ENCODED_BYTES * examples * features, available()
+    if needed > free:
+        fewer = "lower bins" if encoding.bins else f"leave out {encoding.name!r}"
+        raise UserError(
+            f"[space] encoding: {encoding.label!r} makes {counted(features, 'feature')} of "
+            f"{counted(examples, 'example')}, which needs {counted(needed, 'byte')} of memory, but only {free:,} are "
+            f"available; {fewer}, or use a machine with more memory"
+        )
 
 
 def available() -> int:

@@ -57,6 +57,7 @@ class DataSummary:
         classes: Number of examples by class in all splits; {} for regression.
         parts: Number of examples by part. With folds, "train and dev" is one entry.
         n_x: Number of rows of X, after preprocessing.
+        n_x_encoded: Number of rows of X with each of the other encodings in the space, by their labels.
         n_y: Number of rows of Y.
         compared_on: Number of dev examples on which trials are compared. With folds, this is train and dev.
         smallest_difference: Smallest detectable difference on these examples, as a difference of accuracy (0.02 is two
@@ -89,6 +90,7 @@ class DataSummary:
     metric_reason: str = ""
     task_reason: str = ""
     decisions: tuple[str, ...] = ()
+    n_x_encoded: dict[str, int] = field(default_factory=dict)
 
     JSON_PROPERTIES: ClassVar[tuple[str, ...]] = ("split", "columns_by_kind", "missing_cells")
 
@@ -179,6 +181,7 @@ def describe(opened: opening.Opened, dataset: Dataset, folds: Sequence[Dataset] 
         notes=dataset.notes,
         fingerprint=dataset.fingerprint,
         folds=tuple((each.train.m, each.dev.m) for each in folds),
+        n_x_encoded={each.encoding.label: each.n_x for each in dataset.others},
         metric_reason=dataset.metric_reason,
         task_reason=target.task_reason,
         decisions=list_decisions(dataset, columns),

@@ -4,7 +4,7 @@ It receives typed columns, and is fitted on train only. Its output is encoded an
 columns.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Self
 
@@ -22,6 +22,7 @@ from study.data.preprocessing import CellReader, make_reader
 from study.data.transform_output import OutputError, find_infinite, kind_of, listed, table_of
 from study.errors import UserError, first_line
 from study.spec.data import DataSpec
+from study.spec.encoding import STANDARD, Encoding
 from study.spec.extensions import TRANSFORMS, Transform
 from study.text.formatting import counted
 
@@ -201,8 +202,9 @@ def fit(
     scale: str,
     spec: DataSpec,
     decimal: str,
-) -> tuple[Pipeline, pd.DataFrame]:
-    """Return the pipeline fitted on the raw rows of train, and these rows as typed columns, after the transformer.
+    encodings: Sequence[Encoding] = (STANDARD,),
+) -> tuple[dict[Encoding, Pipeline], pd.DataFrame]:
+    """Return a pipeline for each encoding, fitted on the raw rows of train, and these rows after the transformer.
 
     Args:
         columns: The columns of the table that the transformer receives.
@@ -212,14 +214,18 @@ def fit(
         scale: Scaling of numbers and dates: standard, minmax, robust or none.
         spec: The `[data]` table, which names the transformer.
         decimal: The decimal mark.
+        encodings: The encodings of the numbers that the transformer returns.
     """
     name = str(spec.transform)
     reader = make_reader(columns, spec, decimal, whole_dates=True).fit(train)
     booleans = tuple(each.name for each in columns if each.kind == "boolean")
     step = TransformStep(name, unfitted(TRANSFORMS[name]), booleans)
     typed = step.fit_transform(reader.read(train)[0], y, rows)
-    encoder = fit_columns(step.columns, step.reader_, typed, scale)
-    return Pipeline([("cells", reader), ("transform", step), ("columns", encoder)]), typed
+    pipelines = {}
+    for encoding in encodings:
+        encoder = fit_columns(step.columns, step.reader_, typed, scale, encoding)
+        pipelines[encoding] = Pipeline([("cells", reader), ("transform", step), ("columns", encoder)])
+    return pipelines, typed
 
 
 def unfitted(transform: Transform) -> Any:

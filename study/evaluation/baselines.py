@@ -21,6 +21,7 @@ from study.ledger.home import StudyFolder
 from study.ledger.ledger import Ledger, without_nan
 from study.search.objective import CHUNKS_PER_TRIAL, Objective
 from study.search.session import StudySession
+from study.spec.encoding import STANDARD
 from study.text.records import to_json
 
 SHARE = 0.025  # of the work of the search that forest and boosting may each take
@@ -56,7 +57,7 @@ def plan_baselines(objective: Objective) -> tuple[PlannedBaseline, ...]:
 
 
 def _planned(objective: Objective, name: str) -> PlannedBaseline:
-    m, n_x, folds = objective.m, objective.n_x, len(objective.datasets)
+    m, n_x, folds = objective.m, objective.n_x[STANDARD], len(objective.datasets)
     classes = 0 if objective.dataset.task == "regression" else max(2, objective.dataset.n_y)
     if name == "constant":
         return PlannedBaseline(name)
@@ -139,7 +140,7 @@ def fit_baseline(objective: Objective, workers: Workers, name: str, data: Path) 
         objective: objective of the study.
         workers: workers inside their `with` block.
         name: name of the baseline.
-        data: folder that `write_data` wrote, with the examples to predict as dev.
+        data: folder that `Objective.write_data` wrote, with the examples to predict as dev.
     """
     batch = workers.submit_together([_fit(objective, _planned(objective, name), data)])
     (outcome,) = _outcomes(workers, batch)
@@ -158,7 +159,7 @@ def _fit(objective: Objective, planned: PlannedBaseline, data: Path) -> Baseline
         planned.name,
         regression=objective.dataset.task == "regression",
         metrics=objective.metrics,
-        data=str(data),
+        data=str(objective.data_folder({}, data)),  # in the standard encoding
         seed=objective.spec.search.seed,
         rounds=planned.rounds,
         units=planned.units,

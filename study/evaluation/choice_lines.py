@@ -5,7 +5,7 @@ from collections.abc import Callable
 from study.charts.words import short, title_of
 from study.ledger.confirmation import Confirmation, recommendation, why_none_cheaper
 from study.ledger.results import Summary
-from study.text.formatting import counted
+from study.text.formatting import counted, plain
 from study.text.shell import command
 
 NO_TEST_SET = "The study has no test set, since [data] split has two fractions, so it cannot be finalized."
@@ -31,6 +31,28 @@ def _against_baselines(summary: Summary) -> list[str]:
     """Return how the selected network compares with the best baseline, if that is known."""
     found = summary.against_baselines
     return [] if found is None else [found.sentence(title_of(found.metric))]
+
+
+def bound_lines(summary: Summary, command: Callable[..., str] = command) -> list[str]:
+    """Return a line on the ends of ranges at which the winner lies, and how to widen them; none if it lies at none.
+
+    Args:
+        summary, command: as in `choice_lines`.
+    """
+    if not summary.at_bounds:
+        return []
+    sides = {"low": ("lower", "from"), "high": ("upper", "up to")}
+    ends = [f"the {sides[each.end][0]} end of {each.key} ({plain(each.value)})" for each in summary.at_bounds]
+    wider = [f"{each.key} {sides[each.end][1]} {plain(each.wider)}" for each in summary.at_bounds]
+    return [
+        f"Trial {summary.choice.main} is at {_listed(ends)} in [space], so better values may lie beyond; "
+        f"`{command('init', '--from', summary.name)}` drafts a study with {_listed(wider)}."
+    ]
+
+
+def _listed(items: list[str]) -> str:
+    """Return "a, b and c"."""
+    return " and ".join([", ".join(items[:-1]), items[-1]] if len(items) > 1 else items)
 
 
 def _final_line(summary: Summary, command: Callable[..., str]) -> str:

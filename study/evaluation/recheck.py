@@ -28,7 +28,7 @@ from study.ledger.results import TrialRow, candidates
 from study.search import Listener, Search
 from study.search.memory import check_memory, check_retraining
 from study.search.objective import Objective, folds_of
-from study.search.search_space import complete, fixed, within
+from study.search.search_space import complete, fixed, needed_encodings, within
 from study.search.session import StudySession, load_all
 from study.search.stopping import Budget
 from study.spec import ConfirmSpec, DataSpec, Spec, first_reason
@@ -84,7 +84,7 @@ def recheck(
             options,
             trials or max(2 * len(old), session.spec.search.trials // SHARE),
         )
-        datasets = load_all(spec.data, session.base)
+        datasets = load_all(spec.data, session.base, needed_encodings(spec))
         seeds = seeds or usual.seeds
         of = _digest(spec, datasets[0].fingerprint, old, seeds)
         folder = StudyFolder(session.folder.rechecks / of)

@@ -19,7 +19,6 @@ from engine import start
 from engine.activations import Array
 from engine.state import TORN, write_whole
 from engine.training_chunk import TrainingChunk
-from engine.worker_data import write_data
 from study.evaluation.averaging import average_of
 from study.evaluation.influence import largest_weight, score_table, truth_of
 from study.evaluation.stacks import CHUNK_WORK, Stack, memory_of, split, train_side_by_side
@@ -106,7 +105,7 @@ class Retraining:
         if missing:
             self.folder.mkdir(parents=True, exist_ok=True)
             if self.part != "dev":
-                write_data(self.data, self.folds)
+                self.objective.write_data(self.part, self.data)
             memory = memory_of(workers)
             stacks = [stack for name, params in missing.items() for stack in self._stacks(name, params, memory)]
             waiting = {name: sum(stack.name == name for stack in stacks) for name in missing}
@@ -151,6 +150,7 @@ class Retraining:
                 ),
                 configuration["iterations"],
                 objective.iteration_work(configuration, len(group) * folds).units,
+                str(objective.data_folder(configuration, self.data)),
             )
             for group in groups
         ]
@@ -159,7 +159,7 @@ class Retraining:
         state = stack.started()
         until = state.iteration + max(1, int(CHUNK_WORK / stack.units))
         metrics, extensions = (self.objective.metric,), self.objective.extensions
-        return TrainingChunk(0, state, until, (), metrics, str(self.data), CHUNK_WORK, extensions)
+        return TrainingChunk(0, state, until, (), metrics, stack.data, CHUNK_WORK, extensions)
 
     def _gather(self, stacks: Sequence[Stack]) -> Retrained:
         states = [stack.started() for stack in stacks]

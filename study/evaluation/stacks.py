@@ -33,6 +33,7 @@ class Stack:
         begin: returns the state before the first iteration.
         iterations: number of iterations.
         units: units of work of one iteration.
+        data: folder that workers read.
         state: state of the training; created when training starts, since it may be large.
         seconds: CPU time.
         predictions: A[L] of each network on dev at the end, (n_y, m).
@@ -44,6 +45,7 @@ class Stack:
     begin: Callable[[], TrainingState]
     iterations: int
     units: float
+    data: str
     state: TrainingState | None = None
     seconds: float = 0.0
     predictions: tuple[Array, ...] = ()

@@ -72,7 +72,7 @@ class ConfiguredBackend:
     def data(self, folder: str) -> PackedData:
         """Return the folder's data: the same object each time, so that a backend can send it only once."""
         if folder not in self._data:
-            self._data = {folder: pack_data(Path(folder))}
+            self._data[folder] = pack_data(Path(folder))
         return self._data[folder]
 
     def check(self) -> None:

@@ -109,7 +109,7 @@ class Workers:
         longest_first = sorted(chunks, key=lambda chunk: chunk.units, reverse=True)
         # A task on a cluster has an overhead of about 10 ms, so each worker gets its share of the batch as one task.
         count = len(chunks) if self.backend is None else self.jobs
-        tasks = tuple(TrainingTask(tuple(share)) for share in shares(longest_first, count))
+        tasks = tuple(TrainingTask(tuple(part)) for share in shares(longest_first, count) for part in _by_data(share))
         return self._begin(tasks)
 
     def submit_together(self, chunks: Sequence[Chunk[Any]]) -> Batch:
@@ -171,6 +171,14 @@ def shares(chunks: Sequence[TrainingChunk], count: int) -> list[list[TrainingChu
         tasks[least].append(chunk)
         load[least] += chunk.units
     return tasks
+
+
+def _by_data(share: Sequence[TrainingChunk]) -> list[list[TrainingChunk]]:
+    """Split a task into tasks that each read a single folder of data, since a task is sent with its data."""
+    parts: dict[str, list[TrainingChunk]] = {}
+    for chunk in share:
+        parts.setdefault(chunk.data, []).append(chunk)
+    return list(parts.values())
 
 
 def _pack_extensions(chunks: Sequence[Chunk[Any]]) -> None:

@@ -11,6 +11,7 @@ from study.errors import UserError
 from study.ledger import holding
 from study.ledger.attributes import StudyAttributes
 from study.ledger.baselines import Baseline, BaselineComparison, read_baselines, read_comparison
+from study.ledger.bounds import AtBound, find_bounds
 from study.ledger.choice import Choice
 from study.ledger.confirmation import Confirmation, read_confirmation
 from study.ledger.home import Home, StudyFolder
@@ -97,6 +98,8 @@ class Summary:
         baselines: the fitted baselines, the cheapest first.
         against_baselines: how the selected network compares with the best baseline; None if that is not known.
         has_test_set: whether the study has a test set, so that it can be finalized.
+        at_bounds: the ends of ranges in `[space]` at which the winner lies; () unless the study is complete, and with
+            several objectives.
     """
 
     name: str
@@ -117,6 +120,7 @@ class Summary:
     baselines: tuple[Baseline, ...] = ()
     against_baselines: BaselineComparison | None = None
     has_test_set: bool = True
+    at_bounds: tuple[AtBound, ...] = ()
 
     def ranking(self) -> list[TrialRow]:
         """Return the complete trials, best first; ties are broken by the cost on dev, then by number."""
@@ -219,7 +223,11 @@ def summarize_ledger(ledger: Ledger, folder: StudyFolder) -> Summary:
         complete = {trial.number: list(trial.values) for trial in ledger.trials() if STATES[trial.state] == "complete"}
         summary = replace(summary, values=complete, front=front_of(complete, ledger.directions))
     summary = replace(summary, choice=_choice(summary, attributes))
-    return replace(summary, against_baselines=read_comparison(attributes.get("against_baselines"), summary))
+    summary = replace(summary, against_baselines=read_comparison(attributes.get("against_baselines"), summary))
+    winner = summary.choice.main
+    if winner is None or summary.state != "complete" or len(ledger.directions) > 1:
+        return summary
+    return replace(summary, at_bounds=find_bounds(ledger.trials()[winner]))
 
 
 def _choice(summary: Summary, attributes: StudyAttributes) -> Choice:

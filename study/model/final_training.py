@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from sklearn.pipeline import Pipeline
@@ -27,7 +28,7 @@ from study.model.members import choose_members
 from study.model.pipeline import build_model
 from study.search.divergence import ConstantPrediction
 from study.search.objective import extensions_of, iteration_work, network_seed, unit_of
-from study.search.search_space import architecture_of, complete, training_of
+from study.search.search_space import architecture_of, complete, encoding_of, training_of
 from study.search.session import StudySession
 from study.spec.parameters import ParameterValue
 from study.text.formatting import agree, counted
@@ -55,6 +56,11 @@ class FinalNetworks:
     diverged: int
 
 
+def configuration_of(session: StudySession, number: int) -> dict[str, Any]:
+    """Return the complete configuration of a trial."""
+    return complete(session.spec.space, session.ledger.trials()[number].params)
+
+
 def final_seed(seed: int, replica: int) -> int:
     """Return the seed of a network of the final model: a function of (study seed, replica)."""
     state = np.random.SeedSequence(seed, spawn_key=(_FINAL, replica)).generate_state(1, np.uint64)
@@ -75,7 +81,7 @@ def train_networks(
 
     Args:
         session: the study, open for writing.
-        dataset: its `train` is what the networks are trained on.
+        dataset: its `train` is what the networks are trained on; it has the encoding of all members.
         members: configurations, and the number of networks of each.
         workers: workers inside their `with` block.
         progress: called with the share of the work that is done, from 0 to 1.
@@ -84,11 +90,11 @@ def train_networks(
         UserError: too many networks diverge, or one could not be trained.
     """
     folder = session.folder.finalizing
-    stacks = _stacks(session, dataset, members, workers)
+    stacks = _stacks(session, dataset, members, workers, folder)
     try:
         write_data(folder, [_fold(dataset)])
         workers.need(len(stacks))
-        for stack in train_side_by_side(workers, stacks, partial(_next_chunk, session, folder), progress):
+        for stack in train_side_by_side(workers, stacks, partial(_next_chunk, session), progress):
             if stack.error:
                 reason = stack.error.rstrip().rpartition("\n")[2]
                 raise UserError(f"{stack.name} of study {session.name!r} could not be trained: {reason}")
@@ -114,8 +120,9 @@ def train_model(home: Home, name: str, trial: int, jobs: int | None = 1) -> Pipe
         UserError: there is no such study, its data cannot be read, or the networks diverge.
     """
     with StudySession.open(home, name, write=True) as session, Workers.of(session.spec.search, jobs) as workers:
-        dataset = load_combined(session.spec.data, session.base)
-        members = choose_members(session.summary, trial, session.spec.final)
+        encoding = encoding_of(configuration_of(session, trial))
+        dataset = load_combined(session.spec.data, session.base, [encoding])
+        members = choose_members(session.summary, trial, session.spec.final, session.spec.space)
         trained = train_networks(session, dataset, members, workers)
         adjustment = fit_adjustment(session, dataset, trial)
         networks = [(each.architecture, each.vectors) for each in trained]
@@ -128,12 +135,13 @@ def _fold(dataset: Dataset) -> Fold:
     return Fold(train.X, train.Y, train.X[:, :1], train.Y[:, :1], unit_of(dataset), train.weight)
 
 
-def _stacks(session: StudySession, dataset: Dataset, members: Sequence[Member], workers: Workers) -> list[Stack]:
+def _stacks(
+    session: StudySession, dataset: Dataset, members: Sequence[Member], workers: Workers, folder: Path
+) -> list[Stack]:
     spec, made = session.spec, list[Stack]()
-    trials = session.ledger.trials()
     single = sum(member.networks for member in members) == 1
     for member in members:
-        configuration = complete(spec.space, trials[member.trial].params)
+        configuration = configuration_of(session, member.trial)
         architecture = architecture_of(configuration, dataset.n_x, dataset.n_y, dataset.output_activation)
         settings, m = training_of(configuration), dataset.train.m
         seed = spec.search.seed
@@ -153,7 +161,7 @@ def _stacks(session: StudySession, dataset: Dataset, members: Sequence[Member], 
                 dtype=np.float32,
             )
             units = iteration_work(architecture, settings, m, len(group)).units
-            made.append(Stack(_title(member.trial), begin, settings.iterations, units))
+            made.append(Stack(_title(member.trial), begin, settings.iterations, units, str(folder)))
     return made
 
 
@@ -167,10 +175,10 @@ def _title(trial: int) -> str:
     return f"trial {trial}"
 
 
-def _next_chunk(session: StudySession, folder: Path, stack: Stack) -> TrainingChunk:
+def _next_chunk(session: StudySession, stack: Stack) -> TrainingChunk:
     state = stack.started()
     until = state.iteration + max(1, int(CHUNK_WORK / stack.units))
-    return TrainingChunk(0, state, until, (), (), str(folder), CHUNK_WORK, extensions_of(session.spec))
+    return TrainingChunk(0, state, until, (), (), stack.data, CHUNK_WORK, extensions_of(session.spec))
 
 
 def _gather(session: StudySession, dataset: Dataset, member: Member, stacks: Sequence[Stack]) -> FinalNetworks:
@@ -184,7 +192,7 @@ def _gather(session: StudySession, dataset: Dataset, member: Member, stacks: Seq
                 kept.append(parameters.vector)
     return FinalNetworks(
         trial=member.trial,
-        configuration=complete(session.spec.space, session.ledger.trials()[member.trial].params),
+        configuration=configuration_of(session, member.trial),
         architecture=architecture,
         vectors=np.stack(kept) if kept else np.empty((0, architecture.parameters_count), np.float32),
         diverged=member.networks - len(kept),

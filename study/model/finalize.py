@@ -27,14 +27,15 @@ from study.ledger.results import Summary
 from study.ledger.test_evaluation import Member, TestEvaluation
 from study.model.adjustment import Adjustment, fit_adjustment
 from study.model.final import Final
-from study.model.final_training import FinalNetworks, train_networks
+from study.model.final_training import FinalNetworks, configuration_of, train_networks
 from study.model.members import choose_members
 from study.model.model_types import check_saveable
 from study.model.pipeline import FinalFiles, build_model, forget_models, keep_model
 from study.search.objective import unit_of
-from study.search.search_space import complete
+from study.search.search_space import encoding_of
 from study.search.session import StudySession
 from study.spec import FinalSpec, Spec
+from study.spec.encoding import Encoding
 from study.text.records import to_json
 from study.text.shell import next_command
 
@@ -77,8 +78,9 @@ def finalize(
                 "use three fractions or set [data] test, and rename the study"
             )
         number = _choose(summary, trial)
-        members = choose_members(summary, number, _wanted(session.spec, networks))
-        dataset = _load(session.spec, session.base, train_only=train_only)
+        members = choose_members(summary, number, _wanted(session.spec, networks), session.spec.space)
+        encoding = encoding_of(configuration_of(session, number))
+        dataset = _load(session.spec, session.base, encoding, train_only=train_only)
         _check(ledger.attributes, dataset, name)
         if session.spec.data.transform is not None:
             check_saveable(dataset.preprocessing, session.spec.data.transform)
@@ -114,7 +116,7 @@ def _open(
     """Open the test set, and save the model; return the evaluation, and notes on test cells."""
     summary, spec, number = session.summary, session.spec, members[0].trial
     # This is the only place where test rows are converted and scored.
-    test = open_test(spec.data, session.base, combined=with_dev)
+    test = open_test(spec.data, session.base, combined=with_dev, encoding=dataset.encoding)
     scores = _evaluate(dataset, trained, adjustment, test, summary)
     averaged = [(each.architecture, each.vectors) for each in trained]
     model = build_model(dataset, averaged, adjustment.temperature, adjustment.costs)
@@ -123,7 +125,7 @@ def _open(
     networks = sum(member.networks for member in kept)
     opening = TestEvaluation(
         trial=number,
-        setting=complete(spec.space, session.ledger.trials()[number].params),
+        setting=configuration_of(session, number),
         metric=summary.metric,
         value=scores.metrics[summary.metric],
         low=scores.low,
@@ -261,19 +263,19 @@ def _wanted(spec: Spec, networks: int | None) -> FinalSpec:
     return spec.final if networks is None else spec.final.model_copy(update={"networks": networks})
 
 
-def _load(spec: Spec, base: Path, *, train_only: bool) -> Dataset:
+def _load(spec: Spec, base: Path, encoding: Encoding, *, train_only: bool) -> Dataset:
     """Return the training data: train and dev together, or train only.
 
     Raises:
         UserError: train only is not possible, since the study has folds.
     """
     if not train_only:
-        return load_combined(spec.data, base)
+        return load_combined(spec.data, base, [encoding])
     if spec.data.folds is not None:
         raise UserError(
             f"--train-only: study {spec.name!r} has folds, so its trials were trained on train and dev; omit the option"
         )
-    return load(spec.data, base)
+    return load(spec.data, base, [encoding])
 
 
 def _check(attributes: StudyAttributes, dataset: Dataset, name: str) -> None:

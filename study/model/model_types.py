@@ -11,7 +11,9 @@ from study.spec.plugins import PluginError, is_known
 
 # Types that skops does not trust by default. A file with any other type is rejected.
 TRUSTED = (
+    "numpy.clip",
     "numpy.dtype",
+    "study.data.encoders.PiecewiseLinearEncoder",
     "study.data.preprocessing.CellReader",
     "study.data.transforms.TransformStep",
     "study.model.pipeline.NetworkClassifier",

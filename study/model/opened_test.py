@@ -9,7 +9,9 @@ from engine.metrics import labels
 from study.data import load, load_combined, open_test
 from study.errors import UserError
 from study.ledger.home import Home
+from study.model.final_training import configuration_of
 from study.model.pipeline import FinalFiles
+from study.search.search_space import encoding_of
 from study.search.session import StudySession
 
 
@@ -52,12 +54,13 @@ def predict_test(home: Home, name: str) -> TestPredictions:
         opening = openings[-1]
         network = FinalFiles.of(session.folder.final, opening.get("files", {})).load_model().named_steps["network"]
         together = opening.get("with_dev", False)
-        dataset = (load_combined if together else load)(spec, base)
+        encoding = encoding_of(configuration_of(session, opening["trial"]))
+        dataset = (load_combined if together else load)(spec, base, [encoding])
         if dataset.fingerprint != attributes["fingerprint"]:
             raise UserError(
                 f"[data] source: {spec.source!r} has changed since study {name!r} was finalized; restore the old data"
             )
-        test = open_test(spec, base, combined=together)
+        test = open_test(spec, base, combined=together, encoding=encoding)
     scale = dataset.target_scale
     if scale is not None:
         predicted = network.predict(test.X.T)

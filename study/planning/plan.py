@@ -30,7 +30,7 @@ from study.search.grid import space_size
 from study.search.memory import check_memory, worker_memory
 from study.search.objective import Objective, sampler_seed
 from study.search.samplers import check_available
-from study.search.search_space import suggest
+from study.search.search_space import needed_encodings, suggest, without_effect
 from study.spec import DeclaredSpec, Range, Spec
 
 SAMPLES = 64  # configurations to draw
@@ -60,9 +60,10 @@ def make_plan(study: Path | DeclaredSpec, jobs: int | None = None) -> Plan:
     check_available(spec.search)
     began = time.perf_counter()
     opened = opening.open_source(spec.data, base)
-    dataset = loading.prepare(opened, opened.parts["train"], opened.parts["dev"])
+    encodings = needed_encodings(spec)
+    dataset = loading.prepare(opened, opened.parts["train"], opened.parts["dev"], encodings=encodings)
     reading = time.perf_counter() - began
-    folds = loading.load_fold_datasets(spec.data, base) if spec.data.folds else ()
+    folds = loading.load_fold_datasets(spec.data, base, encodings) if spec.data.folds else ()
     look, datasets = overview.describe(opened, dataset, folds), folds or (dataset,)
     with tempfile.TemporaryDirectory() as place:
         objective = Objective(spec, datasets, StudyFolder(Path(place)))
@@ -141,7 +142,8 @@ def _assemble(
     in_flight = spec.search.in_flight
     counts = {2**power for power in range(cores.bit_length()) if 2**power <= cores} | {1, cores, jobs or 1}
     per_trial = _disk(objective, trials)
-    data = sum(array.nbytes for d in objective.datasets for part in (d.train, d.dev) for array in (part.X, part.Y))
+    written = [each for dataset in objective.datasets for each in (dataset, *dataset.others)]
+    data = sum(array.nbytes for each in written for part in (each.train, each.dev) for array in (part.X, part.Y))
     return Plan(
         name=spec.name,
         look=look,
@@ -221,6 +223,8 @@ def describe_space(spec: Spec) -> dict[str, str]:
     """Return the hyperparameters that are drawn, each with a description of its range or choices."""
     described = {}
     for name in type(spec.space).model_fields:
+        if name in without_effect(spec.space):
+            continue
         field = getattr(spec.space, name)
         if isinstance(field, Range):
             scale = ", log" if field.log else f", step {field.step:g}" if field.step else ""
@@ -231,7 +235,8 @@ def describe_space(spec: Spec) -> dict[str, str]:
 
 
 def _fixed(spec: Spec) -> dict[str, object]:
-    fields = {name: getattr(spec.space, name) for name in type(spec.space).model_fields}
+    names = [name for name in type(spec.space).model_fields if name not in without_effect(spec.space)]
+    fields = {name: getattr(spec.space, name) for name in names}
     return {name: field[0] for name, field in fields.items() if isinstance(field, tuple) and len(field) == 1}
 
 
@@ -245,6 +250,8 @@ def find_defaults(spec: Spec) -> dict[str, object]:
         for name in type(model).model_fields:
             value = getattr(model, name)
             if spec.search.pruner not in _PRUNER_KEYS.get(name, (spec.search.pruner,)):
+                continue
+            if table == "space" and name in without_effect(spec.space):
                 continue
             if name not in model.model_fields_set and value is not None and value != () and value is not False:
                 one = isinstance(value, tuple) and len(value) == 1

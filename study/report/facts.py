@@ -19,6 +19,7 @@ from study.ledger.results import summarize_ledger
 from study.report.openings import TestEvaluation, read_test_evaluations
 from study.report.winner import Winner, WinnerAnswer, describe_winner, look_at_winner
 from study.search.importance import Importance, estimate
+from study.search.search_space import needed_encodings
 from study.spec import Spec
 from study.spec.reading import parse_spec
 from study.text.records import from_json
@@ -176,8 +177,9 @@ def open_data(kept: KeptStudy) -> tuple[Spec | None, OpenedData | None, str | No
     base = Path(kept.folder or Path.cwd())
     try:
         opened = opening.open_source(spec.data, base)
-        dataset = loading.prepare(opened, opened.parts["train"], opened.parts["dev"])
-        folds = loading.load_fold_datasets(spec.data, base) if spec.data.folds else (dataset,)
+        encodings = needed_encodings(spec)
+        dataset = loading.prepare(opened, opened.parts["train"], opened.parts["dev"], encodings=encodings)
+        folds = loading.load_fold_datasets(spec.data, base, encodings) if spec.data.folds else (dataset,)
     except UserError as error:
         return spec, None, f"the data can no longer be read: {error}"
     if kept.fingerprint not in (None, folds[0].fingerprint):

@@ -18,8 +18,9 @@ from study.data.overview import dataset_columns
 from study.ledger.home import StudyFolder
 from study.ledger.results import TrialRow
 from study.ledger.trial_artifact import TrialFile, find_result
-from study.search.search_space import architecture_of, complete
+from study.search.search_space import architecture_of, complete, encoding_of, encodings_of
 from study.spec import Spec
+from study.spec.encoding import STANDARD
 
 SHOWN = 1500  # maximum number of examples in a chart
 COLUMNS, ROWS = 160, 120  # size of the grid on which a decision boundary is computed
@@ -163,6 +164,11 @@ def _some(n: int) -> Whole:
 def _plane(spec: Spec, dataset: Dataset, file: TrialFile, row: TrialRow) -> Plane | None:
     names = dataset.column_names
     kinds = [column.kind for column in dataset_columns(dataset)]
+    configuration = complete(spec.space, row.params)
+    encoded = dataset.encoded(encoding_of(configuration))
+    if STANDARD not in encodings_of(spec.space):
+        return None
+    dataset = dataset.encoded(STANDARD)
     if dataset.n_x != 2 or len(names) != 2 or not set(kinds) <= {"numeric", "boolean"} or spec.data.transform:
         return None
     # Each feature is a linear function of its column, so transforming two cells determines it and its inverse.
@@ -177,13 +183,14 @@ def _plane(spec: Spec, dataset: Dataset, file: TrialFile, row: TrialRow) -> Plan
     low, high = low - margin, high + margin
     xs, ys = (low[k] + (np.arange(n) + 0.5) / n * (high[k] - low[k]) for k, n in ((0, COLUMNS), (1, ROWS)))
     grid = np.stack([np.tile(xs, ROWS), np.repeat(ys, COLUMNS)])
-    architecture = architecture_of(
-        complete(spec.space, row.params), dataset.n_x, dataset.n_y, dataset.output_activation
-    )
+    architecture = architecture_of(configuration, encoded.n_x, dataset.n_y, dataset.output_activation)
     if architecture.layer_sizes != file.layer_sizes:
         return None
     parameters = Parameters(file.layer_sizes, file.parameters[0])
-    A = predict(architecture, parameters, (grid * slope[:, None] + origin[:, None]).astype(np.float32))
+    X = grid * slope[:, None] + origin[:, None]
+    if encoded.encoding != STANDARD:
+        X = np.asarray(encoded.preprocessing.transform(pd.DataFrame(dict(zip(names, grid, strict=True))))).T
+    A = predict(architecture, parameters, np.ascontiguousarray(X, dtype=np.float32))
     kept = _some(dataset.dev.m)
     edges: tuple[float, ...] = ()
     levels: IntArray

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from study.charts.words import short, title_of
-from study.evaluation.choice_lines import choice_lines
+from study.evaluation.choice_lines import bound_lines, choice_lines
 from study.ledger.confirmation import Confirmation
 from study.report.facts import Facts
 from study.report.openings import TestEvaluation
@@ -122,7 +122,7 @@ def _winner(facts: Facts) -> Verdict:
         confirmed, headline = _confirmed(confirmation)
         figures += confirmed
         remarks += _after_confirmation(confirmation)
-    remarks += [_COMMAND.sub(r"“\1”", line) for line in choice_lines(summary)]
+    remarks += [_COMMAND.sub(r"“\1”", line) for line in (*choice_lines(summary), *bound_lines(summary))]
     if summary.has_test_set:
         remarks += _opened(facts.openings, figures)
     figures.append(Figure(f"Best dev {metric} in the search", short(best.value), f"trial {best.number}"))

@@ -11,7 +11,7 @@ from engine.optimizers import OPTIMIZERS
 from engine.work import evaluation_memory
 from study.errors import UserError
 from study.search.objective import Objective
-from study.search.search_space import largest_configurations, training_of
+from study.search.search_space import encoding_of, largest_configurations, training_of
 from study.text.formatting import counted
 
 PROCESS = 60 << 20  # bytes of a worker before it has any data
@@ -93,8 +93,10 @@ def _workers(objective: Objective, configuration: Mapping[str, Any], jobs: int) 
 def worker_memory(objective: Objective, configuration: Mapping[str, Any]) -> int:
     """Return the bytes of a worker that trains this configuration, and predicts train and dev."""
     architecture, most = objective.architecture(configuration), max(objective.m, objective.dataset.dev.m)
-    # Each fold has its own X in the stack.
-    folds = (len(objective.datasets) - 1) * NUMBER * objective.m * (2 * objective.n_x + 2)
+    # Each fold has its own X in the stack, and a worker keeps the stacks of two encodings.
+    encoding = encoding_of(configuration)
+    n_x = objective.n_x[encoding] + max((n for each, n in objective.n_x.items() if each != encoding), default=0)
+    folds = (len(objective.datasets) - 1) * NUMBER * objective.m * (2 * n_x + 2)
     return PROCESS + objective.iteration_work(configuration).memory + evaluation_memory(architecture, most) + folds
 
 
@@ -105,7 +107,13 @@ def coordinator_memory(objective: Objective, configuration: Mapping[str, Any]) -
     state = network * objective.replicas * (1 + len(OPTIMIZERS[training_of(configuration).optimizer].slots))
     states = search.in_flight + -(-search.in_flight // 2) + 2  # half of them return together; two are in transit
     kept = 0 if confirm is None else _kept(objective, configuration, confirm.seeds)
-    return COORDINATOR + max(states * state, kept)
+    return COORDINATOR + _other_encodings(objective) + max(states * state, kept)
+
+
+def _other_encodings(objective: Objective) -> int:
+    """Return the bytes of the data in encodings other than the first, which `COORDINATOR` does not count either."""
+    others = [each for dataset in objective.datasets for each in dataset.others]
+    return sum(part.X.nbytes for each in others for part in (each.train, each.dev, each.confirm) if part is not None)
 
 
 def _kept(objective: Objective, configuration: Mapping[str, Any], seeds: int) -> int:

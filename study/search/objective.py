@@ -6,6 +6,7 @@ The training itself is `engine.training_chunk.run_chunk`, which runs in the work
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -22,8 +23,18 @@ from study.ledger.home import StudyFolder
 from study.ledger.trial_artifact import write_result
 from study.search.divergence import ConstantPrediction
 from study.search.metric_choice import check_defined, choose_metrics
-from study.search.search_space import architecture_of, complete, middle, training_of, upper
+from study.search.search_space import (
+    architecture_of,
+    check_class_weight,
+    complete,
+    encoding_of,
+    encodings_of,
+    middle,
+    training_of,
+    upper,
+)
 from study.spec import Spec
+from study.spec.encoding import Encoding
 from study.spec.parameters import Configuration
 from study.spec.search import OTHER_OBJECTIVES
 
@@ -62,8 +73,12 @@ class Objective:
 
     Args:
         spec: the spec of the study.
-        datasets: train and dev; with folds, one dataset for each fold.
+        datasets: train and dev in all encodings that are needed; with folds, one dataset for each fold.
         folder: the folder of the study, where the arrays for workers are written.
+
+    Attributes:
+        encodings: the encodings of the space; the datasets have the first.
+        n_x: number of features by encoding of the datasets; with folds, the largest one.
     """
 
     def __init__(self, spec: Spec, datasets: Sequence[Dataset], folder: StudyFolder) -> None:
@@ -75,20 +90,41 @@ class Objective:
         self.metrics = tuple(metric.name for metric in metrics_for(self.dataset.task, self.objectives))
         self.extensions = extensions_of(spec, self.metrics)
         self.constant = ConstantPrediction.on(folds_of(datasets), self.dataset.task, self.objectives)
-        self.n_x = max(dataset.n_x for dataset in datasets)
+        check_class_weight(spec.space, self.dataset.task)
+        self.encodings = encodings_of(spec.space)
+        loaded = [each.encoding for each in (self.dataset, *self.dataset.others)]
+        self.n_x = {each: max(data.n_x for data in self.encoded(each)) for each in loaded}
         self.m = max(dataset.train.m for dataset in datasets)
         self.replicas = max(len(datasets), spec.search.seeds)
         longest = int(upper(spec.space.iterations))
         self.grid = tuple(sorted({math.ceil(longest * k / POINTS) for k in range(1, POINTS + 1)}))
         self.chunk_work = self._chunk_work()
 
-    def write_data(self) -> None:
-        """Write train and dev to the folder that workers read; test rows are never written."""
-        write_data(self.folder.data, folds_of(self.datasets))
+    def write_data(self, part: Literal["dev", "confirm"] = "dev", folder: Path | None = None) -> None:
+        """Write train and a split to predict for the workers, once for each encoding; test rows are never written.
+
+        Args:
+            part: the split.
+            folder: the folder; None is that of the search.
+        """
+        for encoding in self.n_x:
+            write_data(self._data_of(folder or self.folder.data, encoding), folds_of(self.encoded(encoding), part))
+
+    def data_folder(self, configuration: Mapping[str, Any], folder: Path | None = None) -> Path:
+        """Return the folder from which workers read the data of a configuration; `folder` as in `write_data`."""
+        return self._data_of(folder or self.folder.data, encoding_of(configuration))
+
+    def _data_of(self, folder: Path, encoding: Encoding) -> Path:
+        return folder if encoding == self.encodings[0] else folder / encoding.label
+
+    def encoded(self, encoding: Encoding) -> list[Dataset]:
+        """Return the datasets with their numbers in an encoding."""
+        return [dataset.encoded(encoding) for dataset in self.datasets]
 
     def architecture(self, configuration: Mapping[str, Any]) -> Architecture:
         """Return the network of a configuration."""
-        return architecture_of(configuration, self.n_x, self.dataset.n_y, self.dataset.output_activation)
+        n_x = self.n_x[encoding_of(configuration)]
+        return architecture_of(configuration, n_x, self.dataset.n_y, self.dataset.output_activation)
 
     def fits(self, params: Configuration) -> bool:
         """Return whether the network of these parameters has at most max_parameters parameters."""
@@ -127,7 +163,7 @@ class Objective:
             until=until,
             grid=self.grid,
             metrics=self.metrics,
-            data=str(self.folder.data),
+            data=str(self.data_folder(trial.configuration)),
             units=trial.units * (until - trial.state.iteration),
             extensions=self.extensions,
         )
@@ -200,13 +236,22 @@ class Objective:
         }
 
     def _chunk_work(self) -> float:
-        """Return the work of a chunk: an eighth of a trial in the middle of the space, averaged over batch sizes."""
+        """Return the work of a chunk: an eighth of a trial in the middle of the space.
+
+        It is averaged over batch sizes and encodings.
+        """
         space = self.spec.space
         depth = round(middle(space.depth))
         configuration: dict[str, Any] = {f"units_{k}": round(middle(space.units)) for k in range(1, depth + 1)}
         configuration |= {"depth": depth, "learning_rate": 1.0, "iterations": 1, "optimizer": space.optimizer[0]}
         configuration |= {"schedule": "constant", "l2": middle(space.l2), "dropout": middle(space.dropout)}
-        each = [self.iteration_work(configuration | {"batch_size": size}).units for size in space.batch_size]
+        each = [
+            self.iteration_work(
+                configuration | {"batch_size": size, "encoding": encoding.name, "bins": encoding.bins}
+            ).units
+            for size in space.batch_size
+            for encoding in self.encodings
+        ]
         units = sum(each) / len(each) * middle(space.iterations) / CHUNKS_PER_TRIAL
         return min(MOST, max(LEAST, units))
 

@@ -100,7 +100,7 @@ class SobolSampler(_Independent):
     # Append new names, so that studies in progress keep their coordinates; the units of layers follow the names.
     NAMES = (
         *("learning_rate", "iterations", "depth", "units", "activation", "optimizer", "batch_size", "momentum", "l2"),
-        *("dropout", "schedule", "initialization", "units_pattern"),
+        *("dropout", "schedule", "initialization", "units_pattern", "encoding", "bins", "class_weight"),
     )
     _RESERVED = 20  # coordinates reserved for NAMES
     _LAYERS = 50

@@ -9,13 +9,15 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.trial import BaseTrial, FixedTrial
 
 from engine import Architecture, TrainingSettings
-from study.spec import Range, SpaceSpec
+from study.errors import UserError
+from study.spec import Range, SpaceSpec, Spec
+from study.spec.encoding import STANDARD, Encoding
 from study.spec.parameters import Configuration, ParameterValue
 from study.spec.space import FULL_BATCH
 
 # Optimizers that use `momentum`. For the others it is not drawn, since it would only be noise to the sampler.
 _MOMENTUM_USERS = ("momentum", "nesterov", "adam", "adamw")
-_SHAPING = ("units_pattern", "activation", "optimizer", "batch_size")
+_SHAPING = ("units_pattern", "activation", "optimizer", "batch_size", "encoding")
 _WHOLE = ("iterations", "depth", "units")
 
 
@@ -45,6 +47,10 @@ def suggest(trial: BaseTrial, space: SpaceSpec) -> dict[str, Any]:
         draw("momentum")
     for name in ("batch_size", "l2", "schedule", "initialization"):
         draw(name)
+    unused = without_effect(space)
+    for name in ("encoding", "bins", "class_weight"):
+        if name not in unused and (name != "bins" or configuration["encoding"] == "ple"):
+            draw(name)
     return configuration
 
 
@@ -75,6 +81,35 @@ def _last_step(field: Range) -> float:
     return float(low + (high - low) // step * step)
 
 
+def encodings_of(space: SpaceSpec) -> tuple[Encoding, ...]:
+    """Return all encodings of a space, in the order of its choices."""
+    each = [(name, bins) for name in space.encoding for bins in (space.bins if name == "ple" else (0,))]
+    return tuple(Encoding.of(name, bins) for name, bins in each)
+
+
+def needed_encodings(spec: Spec) -> tuple[Encoding, ...]:
+    """Return the encodings of a study's data: those of its space, and the standard one if baselines need it."""
+    encodings = encodings_of(spec.space)
+    return encodings if STANDARD in encodings or not spec.baselines.enabled else (*encodings, STANDARD)
+
+
+def encoding_of(configuration: Mapping[str, Any]) -> Encoding:
+    """Return the encoding of a configuration."""
+    return Encoding.of(configuration.get("encoding", "standard"), configuration.get("bins", 0))
+
+
+def check_class_weight(space: SpaceSpec, task: str) -> None:
+    """Check that a task has classes if they may be weighted.
+
+    Raises:
+        UserError: it has not.
+    """
+    if task == "regression" and "balanced" in space.class_weight:
+        raise UserError(
+            '[space] class_weight: "balanced" applies to classes, and the task is regression; remove class_weight'
+        )
+
+
 def architecture_of(configuration: Mapping[str, Any], n_x: int, n_y: int, output_activation: str) -> Architecture:
     """Return the network of a configuration."""
     hidden = [configuration[f"units_{layer}"] for layer in range(1, configuration["depth"] + 1)]
@@ -92,6 +127,7 @@ def training_of(configuration: Mapping[str, Any]) -> TrainingSettings:
         momentum=configuration.get("momentum", 0.9),
         l2=configuration["l2"],
         dropout=configuration.get("dropout", 0.0),
+        class_weight="balanced" if configuration.get("class_weight") == "balanced" else None,
     )
 
 
@@ -118,9 +154,19 @@ def middle(field: Any) -> float:
 
 def fixed(space: SpaceSpec) -> dict[str, ParameterValue]:
     """Return the hyperparameters that have a single value, which all trials share."""
-    names = set(type(space).model_fields) - {"units", "units_pattern", "max_parameters"}
+    names = set(type(space).model_fields) - {"units", "units_pattern", "max_parameters"} - without_effect(space)
     fields = {name: getattr(space, name) for name in type(space).model_fields if name in names}
     return {name: field[0] for name, field in fields.items() if isinstance(field, tuple) and len(field) == 1}
+
+
+def without_effect(space: SpaceSpec) -> set[str]:
+    """Return the hyperparameters that no configuration of a space has, because they are off.
+
+    They are newer than the first studies, whose configurations must stay the same.
+    """
+    unused = {"bins": "ple" not in space.encoding}
+    unused |= {"encoding": space.encoding == ("standard",), "class_weight": space.class_weight == ("none",)}
+    return {name for name, off in unused.items() if off}
 
 
 def within(space: SpaceSpec, params: Configuration) -> dict[str, ParameterValue] | None:

@@ -21,7 +21,9 @@ from study.ledger.home import Home, StudyFolder
 from study.ledger.ledger import Ledger, quiet_optuna, repair
 from study.ledger.results import Summary, summarize_ledger
 from study.search.objective import Objective, direction_of
+from study.search.search_space import needed_encodings
 from study.spec import DataSpec, DeclaredSpec, Spec
+from study.spec.encoding import STANDARD, Encoding
 from study.spec.extension_records import require_extensions
 from study.text.shell import next_command
 
@@ -141,7 +143,7 @@ class StudySession:
         Raises:
             UserError: the data cannot be read, or the study was opened by its name and its data has changed.
         """
-        datasets = load_all(self.spec.data, self.base)
+        datasets = load_all(self.spec.data, self.base, needed_encodings(self.spec))
         if self._known:
             self._check_data(datasets[0])
         return Objective(self.spec, datasets, self.folder)
@@ -179,6 +181,6 @@ def _directions(objective: Objective) -> list[str]:
     return [direction_of(name) for name in objective.objectives]
 
 
-def load_all(spec: DataSpec, base: Path) -> tuple[Dataset, ...]:
-    """Return the dataset of a spec; with folds, one for each fold."""
-    return load_folds(spec, base) if spec.folds else (load(spec, base),)
+def load_all(spec: DataSpec, base: Path, encodings: Sequence[Encoding] = (STANDARD,)) -> tuple[Dataset, ...]:
+    """Return the dataset of a spec in some encodings; with folds, one for each fold."""
+    return load_folds(spec, base, encodings) if spec.folds else (load(spec, base, encodings),)

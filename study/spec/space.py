@@ -21,6 +21,7 @@ from engine.optimizers import OPTIMIZERS
 from engine.registry import Registry
 from engine.schedules import SCHEDULES
 from study.spec.choice_schemas import REGISTERED, NamedChoices, list_of
+from study.spec.encoding import ENCODINGS
 from study.spec.extensions import is_recorded
 from study.spec.other_names import suggest
 from study.spec.plugins import is_known, names_for_remedy
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from pydantic_core import CoreSchema
 
 FULL_BATCH = "full"
+CLASS_WEIGHTS = ("none", "balanced")
+MOST_BINS = 256
 LARGEST_BATCH = 1_000_000_000
 MOST_STEPS = 1_000_000  # maximum number of values in a range
 SMALLEST = 5e-324  # the smallest number above 0
@@ -102,6 +105,14 @@ class _BatchSizes:
     def __get_pydantic_json_schema__(self, _schema: "CoreSchema", _handler: "GetJsonSchemaHandler") -> dict[str, Any]:
         size = {"type": "integer", "minimum": 1, "maximum": LARGEST_BATCH}
         one = {"anyOf": [size, {"enum": [FULL_BATCH]}]}
+        return {"anyOf": [one, list_of(one)]}
+
+
+class _Bins:
+    """The JSON Schema of a number of bins, or a list of them."""
+
+    def __get_pydantic_json_schema__(self, _schema: "CoreSchema", _handler: "GetJsonSchemaHandler") -> dict[str, Any]:
+        one = {"type": "integer", "minimum": 2, "maximum": MOST_BINS}
         return {"anyOf": [one, list_of(one)]}
 
 
@@ -197,6 +208,10 @@ def _check_batch(choice: object) -> None:
         _number("batch_size", rule, 1, LARGEST_BATCH + 1, choice, whole=True)
 
 
+def _check_bins(choice: object) -> None:
+    _number("bins", f"from 2 to {MOST_BINS}", 2, MOST_BINS + 1, choice, whole=True)
+
+
 class SpaceSpec(BaseModel):
     """The `[space]` table. A single value is fixed, a list gives choices, and a table with low and high is a range."""
 
@@ -242,6 +257,19 @@ class SpaceSpec(BaseModel):
     )
     initialization: _named("initialization", SCHEMES) = Field(  # type: ignore[valid-type]
         ("auto",), description="Initialization of the weights; auto depends on the activation."
+    )
+    encoding: _named("encoding", ENCODINGS) = Field(  # type: ignore[valid-type]
+        ("standard",),
+        description="How numeric columns become features: scaled as `[data] scale` says (standard), mapped to "
+        "quantiles of the normal distribution (quantile), or scaled and also encoded in bins (ple).",
+    )
+    bins: Annotated[tuple[int, ...], BeforeValidator(lambda value: _choices(value, _check_bins)), _Bins()] = Field(
+        (8,), description="Largest number of bins for each column with the encoding ple."
+    )
+    class_weight: _named("class_weight", CLASS_WEIGHTS) = Field(  # type: ignore[valid-type]
+        ("none",),
+        description="Whether the weights of training examples are multiplied by a factor that gives every class the "
+        "same total weight (balanced), or not (none). Only for classification.",
     )
     max_parameters: int | None = Field(
         None, ge=1, description="Largest allowed number of weights and biases in a network."

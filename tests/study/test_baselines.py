@@ -249,6 +249,20 @@ def test_confirm_split_decides_about_baselines_too(tmp_path: Path) -> None:
     assert "examples set aside" in done.stdout
 
 
+def test_baselines_get_the_standard_encoding(compared: Path, tmp_path: Path) -> None:
+    """Whether the space has it or not, and wherever its data is."""
+    expected = {name: each["value"] for name, each in baselines_of(compared / "home").items()}
+    for space in ('encoding = ["ple", "standard"]\nbins = 3', 'encoding = "ple"'):
+        session = local_session(spec_with(space=space, text=WITH_BASELINES), tmp_path / space[-3:])
+        with session.writing(), Workers(1) as workers:
+            session.objective.write_data()
+            found = {
+                name: baselines.fit_baseline(session.objective, workers, name, session.folder.data) for name in NAMES
+            }
+        assert {name: each.metrics["accuracy"] for name, each in found.items()} == expected
+    assert session.objective.dataset.n_x > 2
+
+
 @pytest.mark.parametrize("metric", ["accuracy", "rmse"])
 @pytest.mark.parametrize("seeds", [1, 5])
 @pytest.mark.parametrize(("effect", "outcome"), [(0.3, "better"), (0.0, "same"), (-0.3, "worse")])

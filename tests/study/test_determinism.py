@@ -24,6 +24,7 @@ from study.ledger.home import Home
 from study.ledger.ledger import repair
 from study.ledger.results import Summary
 from study.spec import DataSpec
+from study.spec.encoding import Encoding
 
 SAMPLERS = ["tpe", "random", "qmc", "grid", "cmaes", "nsga2", "gp"]
 PRUNERS = ["none", "median", "percentile", "successive_halving", "hyperband", "patient", "threshold", "asha"]
@@ -101,14 +102,16 @@ class Disk:
 
 
 @functools.cache
-def loaded(data: DataSpec, folder: Path) -> Dataset:
-    return load(data, folder)
+def loaded(data: DataSpec, encodings: tuple[Encoding, ...]) -> Dataset:
+    return load(data, Path(), encodings)
 
 
 def compare(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deaths: int = DEATHS) -> None:
     monkeypatch.setattr("study.search.objective.LEAST", 1e-4)  # several chunks a trial
     chance = random.Random(text)
-    monkeypatch.setattr("study.search.session.load", lambda data, _: loaded(data, Path()))  # half of the time otherwise
+    monkeypatch.setattr(
+        "study.search.session.load", lambda data, _, each: loaded(data, each)
+    )  # half of the time otherwise
     # Training states are written after some rounds and not after others.
     monkeypatch.setattr("study.search.coordinator.CHECKPOINT_EVERY", chance.choice([0.0, 0.02]))
     folder = Home(tmp_path / "crashed").folder("same")
@@ -186,6 +189,25 @@ def test_dying_changes_nothing_on_the_other_data(
 )
 def test_several_objectives_repeat_as_well(sampler: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     compare(spec_of(sampler, "none", SOURCES[1], several=True), tmp_path, monkeypatch)
+
+
+ENCODED = """
+encoding = ["standard", "ple", "quantile"]
+bins = [3, 6]
+class_weight = ["none", "balanced"]
+batch_size = [16, "full"]
+"""
+
+
+@pytest.mark.slow
+def test_encodings_and_class_weights_repeat_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = spec_of("random", "none", SOURCES[0]).replace("[search]", f"{ENCODED}[search]")
+    compare(text, tmp_path, monkeypatch, deaths=10)
+    one, two = (run_local(text, tmp_path / f"jobs{jobs}", jobs=jobs) for jobs in (1, 2))
+    assert essence(one) == essence(two)
+    drawn = {(row.params["encoding"], row.params.get("bins")) for row in one.trials}
+    assert drawn == {("standard", None), ("ple", 3), ("ple", 6), ("quantile", None)}
+    assert {row.params["class_weight"] for row in one.trials} == {"none", "balanced"}
 
 
 def test_no_warning_reaches_a_user(tmp_path: Path) -> None:

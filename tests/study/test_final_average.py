@@ -208,12 +208,31 @@ def test_members_are_the_winner_or_all_that_are_not_worse(summary: Summary) -> N
     assert summary.confirm is not None
     best, second, third = (each.trial for each in reversed(summary.confirm.candidates))
     ten, top = FinalSpec.model_validate({}), FinalSpec(networks=9, members="top")
-    assert choose_members(summary, best, ten) == (Member(best, 10),)
-    assert choose_members(summary, best, top) == (Member(best, 5), Member(second, 4))
-    assert choose_members(summary, third, top) == (Member(third, 9),)
-    assert choose_members(summary, best, FinalSpec(networks=1, members="top")) == (Member(best, 1),)
+    space = parse_spec(spec_with(), "").space
+    assert choose_members(summary, best, ten, space) == (Member(best, 10),)
+    assert choose_members(summary, best, top, space) == (Member(best, 5), Member(second, 4))
+    assert choose_members(summary, third, top, space) == (Member(third, 9),)
+    assert choose_members(summary, best, FinalSpec(networks=1, members="top"), space) == (Member(best, 1),)
     with pytest.raises(UserError, match=r'\[final\] members = "top" needs a confirmation of study .small.; run `study'):
-        choose_members(replace(summary, confirm=None), best, top)
+        choose_members(replace(summary, confirm=None), best, top, space)
+
+
+def test_members_have_the_encoding_of_the_first(summary: Summary) -> None:
+    """Also if a fixed encoding has several numbers of bins, and if the bins are fixed."""
+    assert summary.confirm is not None
+    best, second, _ = (each.trial for each in reversed(summary.confirm.candidates))
+    top = FinalSpec(networks=9, members="top")
+
+    def members(space: str, mine: dict[str, object], other: dict[str, object]) -> tuple[Member, ...]:
+        more = {best: mine, second: other}
+        rows = [replace(row, params={**row.params, **more.get(row.number, mine)}) for row in summary.trials]
+        found = parse_spec(spec_with(space=space), "").space
+        return choose_members(replace(summary, trials=tuple(rows)), best, top, found)
+
+    both = 'encoding = ["standard", "ple"]'
+    assert members(both, {"encoding": "ple"}, {"encoding": "ple"}) == (Member(best, 5), Member(second, 4))
+    assert members(both, {"encoding": "ple"}, {"encoding": "standard"}) == (Member(best, 9),)
+    assert members('encoding = "ple"\nbins = [4, 8]', {"bins": 4}, {"bins": 8}) == (Member(best, 9),)
 
 
 def test_networks_of_several_configurations_are_averaged(home: Home) -> None:

@@ -24,7 +24,7 @@ from support.small_study import SMALL, fingerprints, show
 
 from study import Study, StudyClassifier, StudyRegressor
 from study.api.own_transform import transform_name
-from study.data import load, register_transform
+from study.data import load_combined, register_transform
 from study.errors import UserError
 from study.ledger.home import Home
 from study.model.predict import predict_table, read_rows
@@ -150,6 +150,22 @@ def test_a_transformer_that_fails_is_answered_before_anything_is_trained(tmp_pat
 
 
 @pytest.mark.slow
+def test_a_transform_and_an_encoding_are_both_part_of_the_final_model(tmp_path: Path) -> None:
+    register()
+    text = spec_with("trials = 2", 'transform = "squares"', 'encoding = ["ple", "quantile"]\nbins = 4')
+    done = run(tmp_path, text + '\nenqueue = [{encoding = "ple"}]\n[final]\nnetworks = 2\n')
+    assert done.returncode == 0, done.stderr
+    done = run_study("finalize", "small", "--trial", 0, "--home", tmp_path / "home", "--jobs", 1)
+    assert done.returncode == 0, done.stderr
+    rows = pd.DataFrame({"x_1": [0.5, -1.0, 2.0], "x_2": [1.0, 0.0, -3.0]})
+    model = read_rows(Home(tmp_path / "home"), "small", rows).model
+    sizes = [each["layer_sizes"][0] for each in model.named_steps["network"].networks]
+    assert sizes == [model[:-1].transform(rows).shape[1]] == [5 + 5 * 4]
+    made = predict_table(Home(tmp_path / "home"), "small", rows)
+    np.testing.assert_array_equal(made["prediction"], model.predict(rows).astype(made["prediction"].dtype))
+
+
+@pytest.mark.slow
 def test_workers_give_the_trials_that_this_process_gives_and_never_see_the_transformer(tmp_path: Path) -> None:
     register(transformer=FunctionTransformer(lambda X: X**2))  # which cannot be pickled
     alone = run_local(OWN, tmp_path / "alone", jobs=1)
@@ -181,7 +197,7 @@ def test_the_final_model_predicts_as_a_pipeline_by_hand_also_in_another_process_
     assert done.returncode == 0, done.stderr
     X = frame.drop(columns="y")
     made = predict_table(study.home, "own", X)
-    train = load(study.spec.data, study.home.tables).train.rows
+    train = load_combined(study.spec.data, study.home.tables).train.rows
     output = squares().fit(X.iloc[train]).transform(X)
     numbers = StandardScaler().fit(output[train, :-1]).transform(output[:, :-1])
     colors = OneHotEncoder(sparse_output=False).fit_transform(output[:, -1:])

@@ -10,7 +10,8 @@ from support.confirmed_study import ran
 from support.in_process import spec_with
 
 from study.data import load
-from study.evaluation.retrain import Retraining, _side_by_side
+from study.evaluation.retrain import Retraining
+from study.evaluation.stacks import train_side_by_side
 from study.execution import Workers
 from study.ledger.home import StudyFolder
 from study.planning.plan import draw_trials
@@ -87,7 +88,7 @@ def test_stacks_of_confirm_begin_as_others_end_where_memory_is_short(
     stacks = retraining._stacks("a", {"learning_rate": 0.1, "activation": "relu"}, 1)
     most = []
     with Workers(1) as workers:
-        for _ in _side_by_side(workers, stacks, retraining._next_chunk, lambda _share: None):
+        for _ in train_side_by_side(workers, stacks, retraining._next_chunk, lambda _share: None):
             most.append(sum(stack.state is not None and not stack.ended for stack in stacks))
     assert len(most) == 6
     assert max(most) <= 2  # of a worker, and the one that waits for it

@@ -24,6 +24,7 @@ iterations = [40]
 depth = [1]
 units = [4]
 activation = ["tanh"]
+{space}
 [search]
 trials = 1
 sampler = "grid"
@@ -33,10 +34,11 @@ pruner = "none"
 
 @dataclass(frozen=True)
 class Kind:
-    """A table: how it is created, further keys of [data], how its text file is written, and how pandas reads it."""
+    """A table: how it is created, more keys of the spec, how its text file is written, and how pandas reads it."""
 
     make: Callable[[np.random.Generator], dict[str, Any]]
     keys: str = ""
+    space: str = ""
     suffix: str = ".csv"
     written: Mapping[str, Any] = field(default_factory=dict)
     read: Mapping[str, Any] = field(default_factory=dict)
@@ -121,9 +123,9 @@ def _typed(rng: np.random.Generator) -> dict[str, Any]:
 
 
 KINDS = {
-    "mixed": Kind(_mixed),
+    "mixed": Kind(_mixed, space='encoding = "ple"'),
     "codes": Kind(_codes, 'categorical = ["postcode", "version", "flag"]', read={"dtype": str}),
-    "integers": Kind(_integers, 'categorical = ["brand"]\nboolean = ["flag"]'),
+    "integers": Kind(_integers, space='encoding = "quantile"', keys='categorical = ["brand"]\nboolean = ["flag"]'),
     "german": Kind(_german, written={"sep": ";", "decimal": ","}, read={"sep": ";", "decimal": ","}),
     "typed": Kind(_typed, suffix=".parquet"),
 }
@@ -133,7 +135,7 @@ def make_study(folder: Path, name: str, store: Path | None = None) -> None:
     """Write the table of a kind to a folder; run and finalize its study in `home`, with an empty MLflow store."""
     kind = KINDS[name]
     kind.write(kind.frame(), folder / f"{name}{kind.suffix}")
-    (folder / f"{name}.toml").write_text(_SPEC.format(name=name, suffix=kind.suffix, keys=kind.keys))
+    (folder / f"{name}.toml").write_text(_SPEC.format(name=name, suffix=kind.suffix, keys=kind.keys, space=kind.space))
     if store is not None:
         give_store(store, folder / "home")
     options = ("--jobs", 1) if store is not None else ("--jobs", 1, "--no-tracking")

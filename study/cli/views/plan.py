@@ -34,12 +34,11 @@ def print_plan(plan: Plan) -> None:
 def _data(plan: Plan) -> list[tuple[str, str]]:
     look = plan.look
     kinds = ", ".join(f"{count} {kind}" for kind, count in look.columns_by_kind.items())
+    encoded = ", ".join(f"{n_x:,} with {label}" for label, n_x in look.n_x_encoded.items())
+    features = f"{counted(look.n_x, 'feature')} for the network" + (f" ({encoded})" if encoded else "")
     rows = [
         ("rows", f"{look.rows:,}; {look.split}"),
-        (
-            "columns",
-            f"{kinds}; {counted(look.missing_cells, 'cell')} missing; {counted(look.n_x, 'feature')} for the network",
-        ),
+        ("columns", f"{kinds}; {counted(look.missing_cells, 'cell')} missing; {features}"),
         ("target", f"{look.target_name}, {look.task} ({look.task_reason})"),
         ("compared by", _metric(plan)),
     ]

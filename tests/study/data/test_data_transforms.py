@@ -18,6 +18,7 @@ from sklearn.preprocessing import FunctionTransformer, PolynomialFeatures, Stand
 
 from study.data import DataSpec, load, load_combined, load_folds, look, memory, open_test, register_transform
 from study.errors import UserError
+from study.spec.encoding import STANDARD, Encoding
 from study.spec.extensions import TRANSFORMS, Transform
 from study.testing import check_transform
 
@@ -103,6 +104,32 @@ def test_in_folds_it_is_fitted_on_the_training_rows_of_each_fold(table: pd.DataF
     assert len(Recorder.fitted) == 3
     for fold, seen in zip(folds, Recorder.fitted, strict=True):
         np.testing.assert_array_equal(seen["b"], table["b"].iloc[fold.train.rows])
+
+
+@pytest.mark.usefixtures("table")
+def test_encodings_apply_to_the_numbers_that_it_returns(tmp_path: Path) -> None:
+    ple, kept = Encoding("ple", 4), ("flag", "when", "city", "words")
+    squares = make_pipeline(KNNImputer(), PolynomialFeatures(2, include_bias=False))
+    spec = spec_of(squares, drop=kept)
+    data = load(spec, tmp_path, [STANDARD, ple])
+    encoded = data.encoded(ple)
+    assert [data.n_x, encoded.n_x] == [5, 5 + 5 * 4]
+    np.testing.assert_allclose(encoded.train.X[:5], data.train.X, atol=1e-6)
+    assert [name for name in encoded.feature_names if "bin" in name][-1] == "b^2_bin_4"
+    alone = load(spec, tmp_path, [ple])
+    np.testing.assert_array_equal(alone.dev.X, encoded.dev.X)
+    test = open_test(spec, tmp_path, combined=False, encoding=ple)
+    assert test.X.shape[0] == encoded.n_x
+    both = load_folds(spec.model_copy(update={"folds": 3}), tmp_path, [STANDARD, ple])
+    assert [each.encoded(ple).n_x for each in both] == [25, 25, 25]
+
+
+@pytest.mark.usefixtures("table")
+def test_encodings_without_a_number_in_its_output_are_refused(tmp_path: Path) -> None:
+    spec = spec_of(returning(lambda X: X[["city"]]), folds=3)
+    for prepare in (load, load_folds):
+        with pytest.raises(UserError, match=r"'ple' applies to numeric columns, and the output of transform 'own' has"):
+            prepare(spec, tmp_path, [Encoding("ple", 4)])
 
 
 @pytest.mark.usefixtures("table")
