@@ -65,8 +65,8 @@ def test_layout_puts_the_first_layers_of_a_stack_together():
 @pytest.mark.parametrize(
     ("W_", "b_", "error", "words"),
     [
-        ([], [], ShapeError, "W and b must have one array per layer, got 0 W and 0 b"),
-        (W, b[:1], ShapeError, "got 2 W and 1 b"),
+        ([], [], ShapeError, "W and b must have one array per layer, got 0 arrays in W and 0 in b"),
+        (W, b[:1], ShapeError, "got 2 arrays in W and 1 in b"),
         ([np.zeros(3)], b[:1], ShapeError, r"W\[1\] must be a matrix .*got shape \(3,\)"),
         ([W[0], np.zeros((1, 3))], b, ShapeError, r"W\[2\] must have 2 columns, .*got shape \(1, 3\)"),
         (W, [np.zeros(2), b[1]], ShapeError, r"b\[1\] must have shape \(2, 1\), got \(2,\)"),

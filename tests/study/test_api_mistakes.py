@@ -71,5 +71,5 @@ def test_numbers_given_to_a_classifier_are_noticed() -> None:
 
 def test_test_evaluations_are_records(finalized: Path) -> None:
     (opening,) = Study.load("table", finalized / "home").summary.finalized
-    assert (opening.metric, opening.with_dev) == ("accuracy", False)
+    assert (opening.metric, opening.with_dev) == ("accuracy", True)
     assert opening.value == opening.metrics["accuracy"]

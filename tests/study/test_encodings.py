@@ -34,7 +34,7 @@ from study.spec.encoding import STANDARD, Encoding
 SPACE = 'encoding = ["standard", "ple", "quantile"]\nbins = [3, 6]\nclass_weight = ["none", "balanced"]'
 ENCODED = (
     TABLE.replace("[search]", 'encoding = "ple"\nbins = 4\nclass_weight = "balanced"\n[search]')
-    + "\n[final]\nnetworks = 1\n"
+    + "\n[final]\nnetworks = 1\ncalibrate = false\n"
 )
 
 

@@ -80,7 +80,7 @@ def test_plan_draws_settings_without_their_networks(tmp_path: Path) -> None:
 def test_stacks_of_confirm_begin_as_others_end_where_memory_is_short(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("study.evaluation.retrain.MEMORY", 1)
+    monkeypatch.setattr("study.evaluation.stacks.MEMORY", 1)
     monkeypatch.setattr("study.evaluation.retrain.CHUNK_WORK", 1e-6)
     objective = objective_of(spec_with(space="units = 4\ndepth = 1\niterations = 5"), tmp_path)
     objective.write_data()
@@ -102,4 +102,4 @@ def test_networks_that_do_not_fit_are_not_trained_again(
     monkeypatch.setattr(memory, "available_memory", lambda: 300_000_000)
     done = run_study(command, "small", "--home", tmp_path, "--jobs", 2, "--seeds", 3)
     assert (done.returncode, done.stdout) == (2, "")
-    assert "--seeds 3 and --jobs 2 need 0.4 GB of memory, but this process can use only 0.3 GB; lower" in done.stderr
+    assert "--seeds 3 and --jobs 2 need 0.4 GB of memory, but this process can use only 0.3 GB; reduce" in done.stderr
