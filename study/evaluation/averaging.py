@@ -55,6 +55,11 @@ def average_of(
     )
 
 
+def average_values(metric: str, folds: Sequence[Fold], part: Part, predictions: Array) -> Array:
+    """Return the values of single examples, (m,), of the average of networks; arguments as in `average_of`."""
+    return _values(metric, part, [restore_pairs(folds, A) for A in predictions])
+
+
 def _values(metric: str, part: Part, networks: Sequence[Sequence[tuple[Array, Array]]]) -> Array:
     """Return the values of single examples, (m,), of the average of networks, whose (Y, A) of each fold are given."""
     pairs = [(of_fold[0][0], np.mean([A for _, A in of_fold], axis=0)) for of_fold in zip(*networks, strict=True)]

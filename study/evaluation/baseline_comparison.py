@@ -1,49 +1,32 @@
 """Whether the network of a study is better than its best baseline, by a paired test on the same examples."""
 
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
 from engine.arrays import Array
 from engine.metrics import METRICS
+from study.evaluation.averaging import average_values
 from study.evaluation.baselines import find_predictions, fit_baseline
 from study.evaluation.influence import largest_weight, score_table, truth_of
+from study.evaluation.out_of_sample import OutOfSample, out_of_sample
 from study.evaluation.paired_tests import paired_shares
-from study.evaluation.retrain import data_of, read_predictions
+from study.evaluation.retrain import data_of
 from study.evaluation.statistics import ALPHA, Interval, crossed_anova
 from study.execution import Workers
 from study.ledger.baselines import Baseline, BaselineComparison, best_baseline, digest_of_comparison
 from study.ledger.confirmation import Part
-from study.ledger.results import Summary
-from study.ledger.trial_artifact import find_result
 from study.search.objective import folds_of
 from study.search.session import StudySession
 from study.text.records import to_json
 
 
-@dataclass(frozen=True, eq=False)
-class _Networks:
-    """The networks of one trial.
-
-    Attributes:
-        trial: number of the trial.
-        confirmed: whether they are those of `study confirm`.
-        part: the examples that they predict.
-        predictions: (S, n_y, M), with the examples of all folds side by side.
-    """
-
-    trial: int
-    confirmed: bool
-    part: Part
-    predictions: Array
-
-
 def compare_with_baselines(session: StudySession, workers: Workers) -> BaselineComparison | None:
-    """Compare the selected network with the best baseline, and store the result; None if there is nothing to compare.
+    """Compare the selected trial with the best baseline, and store the result; None if there is nothing to compare.
 
-    The network is the confirmed one, by its mean over fresh seeds, or else the best of the search. The best baseline is
-    chosen on dev; if the study has a confirm split, it is fitted again to predict that.
+    A confirmed trial is represented by the average of its networks, as in the final model, unless `[final]` sets a
+    single network; then by their mean. Without a confirmation, it is the best network of the search. The best baseline
+    is chosen on dev; if the study has a confirm split, it is fitted again to predict that.
 
     Args:
         session: the study, open for writing, with its data written.
@@ -57,30 +40,14 @@ def compare_with_baselines(session: StudySession, workers: Workers) -> BaselineC
     known = summary.against_baselines
     if known is not None:
         return known
-    networks = _networks(session, summary)
+    selected = summary.choice.main
+    networks = None if selected is None else out_of_sample(session, selected)
     predictions = None if networks is None else _predictions(session, workers, baseline, networks.part)
     if networks is None or predictions is None or predictions.shape != networks.predictions.shape[1:]:
         return None
     found = _compare(session, networks, baseline, predictions, of)
     session.ledger.set(against_baselines=to_json(found))
     return found
-
-
-def _networks(session: StudySession, summary: Summary) -> _Networks | None:
-    """Return the confirmed networks, or else those of the best trial; None if their files are missing."""
-    folder, choice, confirmation = session.folder, summary.choice, summary.confirm
-    if confirmation is not None and choice.confirmed is not None:
-        predictions = read_predictions(folder.confirm / f"trial-{choice.confirmed}.npz")
-        if predictions is not None and len(predictions) == confirmation.seeds:
-            return _Networks(choice.confirmed, True, confirmation.part, predictions)
-    number = choice.main
-    row = None if number is None else summary.row(number)
-    file = None if row is None else find_result(folder.result(row.number), row.fingerprint)
-    if row is None or file is None or not file.dev_predictions:
-        return None
-    networks = file.dev_predictions
-    networks = [np.concatenate(networks, axis=1)] if session.spec.data.folds else networks
-    return _Networks(row.number, False, "dev", np.stack(networks))
 
 
 def _predictions(session: StudySession, workers: Workers, baseline: Baseline, part: Part) -> Array | None:
@@ -90,10 +57,12 @@ def _predictions(session: StudySession, workers: Workers, baseline: Baseline, pa
 
 
 def _compare(
-    session: StudySession, networks: _Networks, baseline: Baseline, predictions: Array, of: str
+    session: StudySession, networks: OutOfSample, baseline: Baseline, predictions: Array, of: str
 ) -> BaselineComparison:
     metric, folds = session.objective.metric, folds_of(session.objective.datasets, networks.part)
-    mine = score_table(metric, folds, networks.part, networks.predictions)
+    averaged = networks.confirmed and session.spec.final.networks > 1
+    score = average_values if averaged else score_table
+    mine = np.atleast_2d(score(metric, folds, networks.part, networks.predictions))
     theirs = score_table(metric, folds, networks.part, predictions[None])
     weight, direction = largest_weight(metric, truth_of(folds, networks.part)), METRICS[metric].direction
     difference = paired_difference(metric, mine, theirs, weight)
@@ -106,7 +75,8 @@ def _compare(
         direction=direction,
         part=networks.part,
         m=int(mine.shape[1]),
-        seeds=len(mine),
+        seeds=len(networks.predictions),
+        averaged=averaged,
         value=float(mine.mean()),
         baseline_value=float(theirs.mean()),
         estimate=difference.estimate,

@@ -12,11 +12,11 @@ import numpy as np
 
 from engine.arrays import Array
 from engine.metrics import METRICS
+from study.evaluation.out_of_sample import search_predictions
 from study.evaluation.retrain import Retraining
 from study.evaluation.selection import ScoredConfiguration
 from study.evaluation.statistics import generator
 from study.ledger.results import TrialRow
-from study.ledger.trial_artifact import find_result
 
 DRAWS = 500
 MOST = 100  # configurations; others are too far from the best to be chosen
@@ -41,11 +41,9 @@ def winner_optimism(
     searched = dict(fresh)
     if retraining.part == "dev":
         for row in rows[: max(MOST, top)]:
-            found = find_result(objective.folder.result(row.number), row.fingerprint)
-            if found is not None:
-                networks = found.dev_predictions
-                networks = [np.concatenate(networks, axis=1)] if len(retraining.folds) > 1 else networks
-                searched[row.number] = retraining.table(np.stack(networks)).mean(axis=0)
+            predictions = search_predictions(objective.folder, row, folds=len(retraining.folds) > 1)
+            if predictions is not None:
+                searched[row.number] = retraining.table(predictions).mean(axis=0)
     if len(searched) == 1:
         return 0.0
     numbers = sorted(searched)

@@ -70,8 +70,9 @@ class BaselineComparison:
         direction: direction of the metric.
         part: the examples.
         m: number of examples.
-        seeds: number of networks; their mean is compared.
-        value: mean of the networks.
+        seeds: number of networks.
+        averaged: whether the average of their predictions is compared, or their mean value.
+        value: the value of the networks.
         baseline_value: value of the baseline on the same examples.
         estimate: value minus baseline_value.
         low, high: ends of its 95% interval.
@@ -89,6 +90,7 @@ class BaselineComparison:
     part: Part
     m: int
     seeds: int
+    averaged: bool = False
     value: float
     baseline_value: float
     estimate: float
@@ -105,18 +107,19 @@ class BaselineComparison:
             metric: the title of the metric.
         """
         mine, theirs = figures([self.value, self.baseline_value])
-        mean = f", mean of {counted(self.seeds, 'network')}" if self.seeds > 1 else ""
+        of = "average" if self.averaged else "mean"
+        mean = f", {of} of {counted(self.seeds, 'network')}" if self.seeds > 1 else ""
         examples = counted(self.m, "dev example" if self.part == "dev" else "example") + (
             "" if self.part == "dev" else " set aside"
         )
         basis = f"{metric} {mine}{mean}, against {theirs} on {examples}, p {p_value(self.p)}"
         baseline = f"the best baseline, {self.title}"
         if self.outcome == "better":
-            return f"The network of trial {self.trial} is better than {baseline} ({basis})."
+            return f"Trial {self.trial} is better than {baseline} ({basis})."
         if self.outcome == "worse":
             choice = f"{self.title} is the better choice for this table"
-            return f"The network of trial {self.trial} is worse than {baseline} ({basis}): {choice}."
-        return f"The network of trial {self.trial} is not significantly different from {baseline} ({basis})."
+            return f"Trial {self.trial} is worse than {baseline} ({basis}): {choice}."
+        return f"Trial {self.trial} is not significantly different from {baseline} ({basis})."
 
 
 def title_of_baseline(name: str, task: str) -> str:

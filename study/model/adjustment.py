@@ -9,15 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.arrays import Array
-from engine.worker_data import Fold, restore_pairs
+from engine.worker_data import restore_pairs
 from study.data import Dataset
 from study.errors import UserError
 from study.evaluation.calibration import calibrate, class_probabilities, temper
 from study.evaluation.decision import choose_costs, decided
-from study.evaluation.retrain import read_predictions
-from study.ledger.confirmation import Part
+from study.evaluation.out_of_sample import OutOfSample, out_of_sample
 from study.ledger.test_evaluation import Calibration
-from study.ledger.trial_artifact import find_result
 from study.search.objective import folds_of
 from study.search.session import StudySession
 
@@ -68,10 +66,10 @@ def fit_adjustment(session: StudySession, dataset: Dataset, trial: int) -> Adjus
     if costs is not None and len(costs) != len(dataset.classes):
         classes = ", ".join(map(repr, dataset.classes))
         raise UserError(f"[final] costs must have a row for each of the classes {classes}, got {len(costs)} rows")
-    found = _out_of_sample(session, trial)
+    found = out_of_sample(session, trial)
     if found is None:
         return Adjustment(costs=costs)
-    Y, A = found
+    Y, A = _truth_and_average(session, found)
     calibration = calibrate(Y, A)
     temperature = calibration.temperature if final.calibrate else 1.0
     adjustment = Adjustment(calibration, temperature)
@@ -81,23 +79,9 @@ def fit_adjustment(session: StudySession, dataset: Dataset, trial: int) -> Adjus
     return Adjustment(calibration, temperature, costs)
 
 
-def _out_of_sample(session: StudySession, trial: int) -> tuple[Array, Array] | None:
-    """Return truth and predictions, (n_y, m), for examples that the networks of a trial were not trained on."""
-    summary, folder = session.summary, session.folder
-    confirmation, predictions = summary.confirm, None
-    part: Part = "dev"
-    if confirmation is not None and not summary.choice.outdated and confirmation.candidate(trial) is not None:
-        part, predictions = confirmation.part, read_predictions(folder.confirm / f"trial-{trial}.npz")
-    if predictions is None:
-        file = find_result(folder.result(trial), summary.trials[trial].fingerprint)
-        if file is None or not file.dev_predictions:
-            return None
-        networks, part = file.dev_predictions, "dev"
-        predictions = np.stack([np.concatenate(networks, axis=1)] if session.spec.data.folds else networks)
-    pairs = restore_pairs(_folds(session, part), predictions.astype(np.float64).mean(axis=0))
+def _truth_and_average(session: StudySession, found: OutOfSample) -> tuple[Array, Array]:
+    """Return truth and averaged predictions, (n_y, m)."""
+    folds = folds_of(session.objective.datasets, found.part)
+    pairs = restore_pairs(folds, found.predictions.astype(np.float64).mean(axis=0))
     Y, A = (np.concatenate(arrays, axis=1) for arrays in zip(*pairs, strict=True))
     return Y, A
-
-
-def _folds(session: StudySession, part: Part) -> list[Fold]:
-    return folds_of(session.objective.datasets, part)
