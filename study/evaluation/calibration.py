@@ -64,6 +64,21 @@ def temper(P: Array, temperature: float) -> Array:
     return tempered
 
 
+def undo_balance(P: Array, priors: Array) -> Array:
+    """Return probabilities for classes as frequent as `priors`, of networks trained with balanced class weights.
+
+    Balanced weights train a network as if all classes were equally frequent, so p_k is multiplied by prior_k and
+    normalized (Saerens, Latinne & Decaestecker 2002).
+
+    Args:
+        P: (K, m), columns that sum to 1.
+        priors: (K,), the share of each class.
+    """
+    weighted = P * priors[:, None]
+    probabilities: Array = weighted / weighted.sum(axis=0)
+    return probabilities
+
+
 def brier_score(Y: Array, A: Array) -> float:
     """Return the Brier score (Brier 1950), as `sklearn.metrics.brier_score_loss`: halved for two classes."""
     squares = np.square(class_probabilities(Y) - class_probabilities(A)).sum(axis=0)

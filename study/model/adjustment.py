@@ -4,7 +4,7 @@ Both are fitted to predictions for examples that the networks were not trained o
 over its networks, or else those of the trial in the search.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,11 +12,12 @@ from engine.arrays import Array
 from engine.worker_data import restore_pairs
 from study.data import Dataset
 from study.errors import UserError
-from study.evaluation.calibration import calibrate, class_probabilities, temper
+from study.evaluation.calibration import calibrate, class_probabilities, temper, undo_balance
 from study.evaluation.decision import choose_costs, decided
 from study.evaluation.out_of_sample import OutOfSample, out_of_sample
 from study.ledger.test_evaluation import Calibration
 from study.search.objective import folds_of
+from study.search.search_space import class_weight_of, complete
 from study.search.session import StudySession
 
 
@@ -26,19 +27,23 @@ class Adjustment:
 
     Attributes:
         calibration: calibration of the probabilities; None for regression, or without predictions to fit it to.
+        priors: (K,), the share of each class in train, if the networks were trained with balanced class weights, whose
+            effect on the probabilities is undone; else None.
         temperature: temperature of the probabilities; 1 leaves them as they are.
         costs: (K, K), costs of errors; None predicts the most probable class.
     """
 
     calibration: Calibration | None = None
+    priors: Array | None = None
     temperature: float = 1.0
     costs: Array | None = None
 
     def outputs(self, A: Array) -> Array:
         """Return adjusted outputs of the networks, (n_y, m)."""
-        if self.temperature == 1:
+        if self.temperature == 1 and self.priors is None:
             return A
-        P = temper(class_probabilities(A), self.temperature)
+        P = class_probabilities(A)
+        P = temper(P if self.priors is None else undo_balance(P, self.priors), self.temperature)
         return P[1:] if len(A) == 1 else P
 
     def decisions(self, A: Array) -> Array | None:
@@ -66,17 +71,19 @@ def fit_adjustment(session: StudySession, dataset: Dataset, trial: int) -> Adjus
     if costs is not None and len(costs) != len(dataset.classes):
         classes = ", ".join(map(repr, dataset.classes))
         raise UserError(f"[final] costs must have a row for each of the classes {classes}, got {len(costs)} rows")
+    priors = class_probabilities(dataset.train.Y).mean(axis=1)
+    balanced = class_weight_of(complete(session.spec.space, session.summary.row(trial).params)) == "balanced"
+    adjustment = Adjustment(priors=priors if balanced else None, costs=costs)
     found = out_of_sample(session, trial)
     if found is None:
-        return Adjustment(costs=costs)
+        return adjustment
     Y, A = _truth_and_average(session, found)
-    calibration = calibrate(Y, A)
+    calibration = calibrate(Y, adjustment.outputs(A))
     temperature = calibration.temperature if final.calibrate else 1.0
-    adjustment = Adjustment(calibration, temperature)
+    adjustment = replace(adjustment, calibration=calibration, temperature=temperature)
     if costs is None:
-        priors = class_probabilities(dataset.train.Y).mean(axis=1)
-        costs = choose_costs(session.summary.metric, Y, adjustment.outputs(A), priors)
-    return Adjustment(calibration, temperature, costs)
+        adjustment = replace(adjustment, costs=choose_costs(session.summary.metric, Y, adjustment.outputs(A), priors))
+    return adjustment
 
 
 def _truth_and_average(session: StudySession, found: OutOfSample) -> tuple[Array, Array]:

@@ -126,7 +126,7 @@ def train_model(home: Home, name: str, trial: int, jobs: int | None = 1) -> Pipe
         trained = train_networks(session, dataset, members, workers)
         adjustment = fit_adjustment(session, dataset, trial)
         networks = [(each.architecture, each.vectors) for each in trained]
-        return build_model(dataset, networks, adjustment.temperature, adjustment.costs)
+        return build_model(dataset, networks, adjustment.temperature, adjustment.costs, adjustment.priors)
 
 
 def _fold(dataset: Dataset) -> Fold:

@@ -119,7 +119,7 @@ def _open(
     test = open_test(spec.data, session.base, combined=with_dev, encoding=dataset.encoding)
     scores = _evaluate(dataset, trained, adjustment, test, summary)
     averaged = [(each.architecture, each.vectors) for each in trained]
-    model = build_model(dataset, averaged, adjustment.temperature, adjustment.costs)
+    model = build_model(dataset, averaged, adjustment.temperature, adjustment.costs, adjustment.priors)
     files = keep_model(model, example_cells(spec.data, session.base), session.folder.final, spec.data.transform)
     kept = tuple(Member(each.trial, len(each.vectors)) for each in trained)
     networks = sum(member.networks for member in kept)

@@ -24,7 +24,7 @@ from engine.state import write_whole
 from study.data import Dataset, TargetScale
 from study.data.features import to_matrix
 from study.errors import UserError
-from study.evaluation.calibration import temper
+from study.evaluation.calibration import temper, undo_balance
 from study.evaluation.decision import decide
 from study.model.model_types import trusted_types
 from study.text.shell import next_command
@@ -86,12 +86,15 @@ class NetworkClassifier(ClassifierMixin, _Networks):  # type: ignore[misc]
         networks: see the base class.
         classes: labels in the order of the networks' outputs.
         temperature: temperature of the averaged probabilities.
+        priors: shares of the classes, if the networks were trained with balanced class weights; see
+            `study.evaluation.calibration.undo_balance`.
         costs: costs of errors, a list of rows; see `study.evaluation.decision`. None predicts the most probable class.
     """
 
     # Models saved by earlier versions do not have these attributes.
     temperature: float = 1.0
     costs: list[list[float]] | None = None
+    priors: list[float] | None = None
 
     def __init__(
         self,
@@ -99,11 +102,13 @@ class NetworkClassifier(ClassifierMixin, _Networks):  # type: ignore[misc]
         classes: list[str],
         temperature: float = 1.0,
         costs: list[list[float]] | None = None,
+        priors: list[float] | None = None,
     ) -> None:
         super().__init__(networks)
         self.classes = classes
         self.temperature = temperature
         self.costs = costs
+        self.priors = priors
 
     @property
     def classes_(self) -> Array:
@@ -126,7 +131,8 @@ class NetworkClassifier(ClassifierMixin, _Networks):  # type: ignore[misc]
     def predict_proba(self, X: pd.DataFrame | Array) -> Array:
         """Return the probability of each class, (m, classes)."""
         A = self._average(X)
-        return temper(np.vstack([1 - A, A]) if len(A) == 1 else A, self.temperature).T
+        P = np.vstack([1 - A, A]) if len(A) == 1 else A
+        return temper(P if self.priors is None else undo_balance(P, np.array(self.priors)), self.temperature).T
 
 
 class NetworkRegressor(RegressorMixin, _Networks):  # type: ignore[misc]
@@ -155,19 +161,21 @@ def build_model(
     networks: Sequence[tuple[Architecture, Array]],
     temperature: float = 1.0,
     costs: Array | None = None,
+    priors: Array | None = None,
 ) -> Pipeline:
     """Return the pipeline of a dataset's fitted preprocessing and trained networks.
 
     Args:
         dataset: the dataset that the networks were trained on.
         networks: architecture and parameters (R, P) of the networks of each configuration.
-        temperature, costs: see `study.model.adjustment.Adjustment`.
+        temperature, costs, priors: see `study.model.adjustment.Adjustment`.
     """
     groups = [_group(architecture, vectors) for architecture, vectors in networks]
     scale = dataset.target_scale
     if scale is None:
         classes = [str(label) for label in dataset.classes]
-        last: _Networks = NetworkClassifier(groups, classes, temperature, None if costs is None else costs.tolist())
+        rule, shares = (None if each is None else each.tolist() for each in (costs, priors))
+        last: _Networks = NetworkClassifier(groups, classes, temperature, rule, shares)
     else:
         last = NetworkRegressor(groups, mean=float(scale.mean), scale=float(scale.scale), log1p=scale.log1p)
     return Pipeline([*dataset.preprocessing.steps, ("network", last)])

@@ -98,6 +98,11 @@ def encoding_of(configuration: Mapping[str, Any]) -> Encoding:
     return Encoding.of(configuration.get("encoding", "standard"), configuration.get("bins", 0))
 
 
+def class_weight_of(configuration: Mapping[str, Any]) -> str:
+    """Return the class weights of a configuration: "none" or "balanced"."""
+    return str(configuration.get("class_weight", "none"))
+
+
 def check_class_weight(space: SpaceSpec, task: str) -> None:
     """Check that a task has classes if they may be weighted.
 

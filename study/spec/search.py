@@ -173,7 +173,7 @@ class FinalSpec(BaseModel):
         "winner",
         description="The configurations of these networks. winner: all have that of the finalized trial, with "
         "different seeds. top: they are divided between the confirmed trial and those that are not significantly "
-        "different from it and have its encoding of numbers.",
+        "different from it and have its encoding of numbers and its class weights.",
     )
     calibrate: bool = Field(
         True,

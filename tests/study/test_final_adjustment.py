@@ -12,6 +12,7 @@ from study.ledger.home import Home
 from study.model.evaluate import evaluate
 from study.model.finalize import finalize
 from study.model.pipeline import NetworkClassifier
+from study.model.predict import predict_table
 
 pytestmark = pytest.mark.slow
 SPEC = """
@@ -41,10 +42,14 @@ def table(m: int = 900, seed: int = 0) -> pd.DataFrame:
     return pd.DataFrame({"a": x[:, 0], "b": x[:, 1], "c": x[:, 2], "y": np.where(y, "yes", "no")})
 
 
-def finished(folder: Path, metric: str = "balanced_accuracy", final: str = "") -> Home:
+def finished(folder: Path, metric: str = "balanced_accuracy", final: str = "", space: str = "") -> Home:
     table().to_csv(folder / "rare.csv", index=False)
     spec = folder / "rare.toml"
-    spec.write_text(SPEC.replace("METRIC", metric).replace("networks = 2\n", f"networks = 2\n{final}"))
+    spec.write_text(
+        SPEC.replace("METRIC", metric)
+        .replace("networks = 2\n", f"networks = 2\n{final}")
+        .replace("[search]", f"{space}[search]")
+    )
     done = run_study("run", spec, "--home", folder, "--no-tracking", "--jobs", 1)
     assert done.returncode == 0, done.stderr
     return Home(folder)
@@ -64,6 +69,17 @@ def test_threshold_for_balanced_accuracy_is_the_prior_and_is_kept_with_the_model
     without = evaluate(plain, "rare", fresh)
     assert (found.value or 0) > (without.metrics["balanced_accuracy"] or 0) + 0.1
     assert found.metrics["auc"] == pytest.approx(without.metrics["auc"], abs=0.02)
+
+
+@pytest.mark.parametrize("weight", ["none", "balanced"])
+def test_probabilities_are_calibrated_with_and_without_class_weights(weight: str, tmp_path: Path) -> None:
+    home = finished(tmp_path, space=f'class_weight = "{weight}"\n')
+    finalize(home, "rare")
+    fresh = table(4000, seed=1)
+    found = evaluate(home, "rare", fresh)
+    share = predict_table(home, "rare", fresh.drop(columns="y"))["probability_yes"]
+    assert share.mean() == pytest.approx((fresh["y"] == "yes").mean(), abs=0.02)
+    assert (found.metrics["balanced_accuracy"] or 0) > 0.7
 
 
 def finished_elsewhere(folder: Path) -> Home:
