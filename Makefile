@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 KEEP_BYTECODE := PYTHONDONTWRITEBYTECODE=
 PYTEST := $(KEEP_BYTECODE) $(BIN)/python -m pytest --numprocesses auto --dist worksteal --durations 15
 # What the installed metadata state: dependencies, and the version.
-DECLARED := pyproject.toml constraints.txt study/__init__.py
+DECLARED := pyproject.toml constraints.txt $(wildcard study/__init__.py)
 # These tests wait for processes and servers more than they compute.
 WAITING := --numprocesses 6
 
