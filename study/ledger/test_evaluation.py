@@ -111,7 +111,7 @@ class TestEvaluation:
 
     @property
     def threshold(self) -> float | None:
-        """The probability of class 1 from which class 1 is predicted; None if there are no costs, or more classes."""
+        """The smallest probability at which the second class is predicted; None without costs or with more classes."""
         if self.costs is None or len(self.costs) != 2:
             return None
         alarm, miss = self.costs[0][1] - self.costs[0][0], self.costs[1][0] - self.costs[1][1]
@@ -124,7 +124,7 @@ class TestEvaluation:
         if self.temperature != 1:
             lines.append(f"Probabilities are calibrated with the temperature {figure(self.temperature, 3)}.")
         if self.threshold is not None:
-            lines.append(f"The second class is predicted from a probability of {figure(self.threshold, 3)} on.")
+            lines.append(f"The second class is predicted if its probability is at least {figure(self.threshold, 3)}.")
         elif self.costs is not None:
             lines.append("The class with the lowest expected cost is predicted.")
         return tuple(lines)

@@ -63,7 +63,7 @@ def test_threshold_for_balanced_accuracy_is_the_prior_and_is_kept_with_the_model
     fresh = table(4000, seed=1)
     found = evaluate(home, "rare", fresh)
     shown = run_study("finalize", "rare", "--home", tmp_path, "--again", "--networks", 2, "--jobs", 1)
-    assert "The second class is predicted from a probability of" in shown.stdout
+    assert "The second class is predicted if its probability is at least" in shown.stdout
     plain = finished_elsewhere(tmp_path / "plain")
     finalize(plain, "rare")
     without = evaluate(plain, "rare", fresh)
