@@ -16,7 +16,7 @@ from engine.metrics import METRICS, Metric, labels
 from study.evaluation.calibration import PARTS, class_probabilities
 from study.evaluation.influence import example_values
 
-RATIOS = np.geomspace(1 / 16, 16, 65)  # factors of a class's weight that are tried for F1; 1 is one of them
+RATIOS = np.geomspace(1 / 16, 16, 65)  # factors of a class's weight that are tried; 1 is one of them
 ROUNDS = 3  # over the classes
 
 
@@ -25,11 +25,12 @@ def choose_costs(metric: str, Y: Array, A: Array, priors: Array) -> Array | None
 
     - Balanced accuracy weights classes equally, so with calibrated probabilities it is largest if an error on class k
       costs 1 / prior_k. These costs are used unless they are worse by more than a standard error.
-    - For F1 there is no such formula. The weights of classes are searched on a grid, in five-fold cross-validation,
-      and used if they are better by more than a standard error.
+    - For F1 there is no such formula, and probabilities may not be calibrated. So for both, weights of the classes are
+      also searched on a grid. They are used if they are better by more than a standard error, in five-fold
+      cross-validation.
 
     Args:
-        metric: a name in `engine.metrics.METRICS`; for any other metric, the result is None.
+        metric: a name in `engine.metrics.METRICS`; for others than balanced_accuracy and f1, the result is None.
         Y: (n_y, m), 0 and 1, or one-hot columns.
         A: (n_y, m), out-of-sample probabilities.
         priors: (K,), the share of each class in train.
@@ -37,23 +38,29 @@ def choose_costs(metric: str, Y: Array, A: Array, priors: Array) -> Array | None
     if metric not in ("balanced_accuracy", "f1") or METRICS[metric].why_undefined(Y):
         return None
     P = class_probabilities(A)
+    weights: Array = np.ones(len(P))
+    judged = decided(Y, P, None)
     if metric == "balanced_accuracy":
-        costs = weight_costs(1 / np.maximum(priors, 1 / (1 + P.shape[1])))
-        gain, error = _gain(metric, Y, A, decided(Y, P, costs))
-        return costs if gain >= -error else None
+        by_prior = 1 / np.maximum(priors, 1 / (1 + P.shape[1]))
+        decisions = decided(Y, P, weight_costs(by_prior))
+        gain, error = _gain(metric, Y, judged, decisions)
+        if gain >= -error:
+            weights, judged = by_prior, decisions
+    searched = np.empty_like(judged)
     parts = np.arange(P.shape[1]) % PARTS
-    judged = np.empty_like(Y, dtype=np.float64)
     for part in range(PARTS):
         held = parts == part
-        weights = _search_weights(metric, Y[:, ~held], P[:, ~held])
-        judged[:, held] = decided(Y[:, held], P[:, held], weight_costs(weights))
-    gain, error = _gain(metric, Y, A, judged)
-    return weight_costs(_search_weights(metric, Y, P)) if gain > error else None
+        found = _search_weights(metric, Y[:, ~held], P[:, ~held], weights)
+        searched[:, held] = decided(Y[:, held], P[:, held], weight_costs(found))
+    gain, error = _gain(metric, Y, judged, searched)
+    if gain > error:
+        weights = _search_weights(metric, Y, P, weights)
+    return None if (weights == 1).all() else weight_costs(weights)
 
 
-def _gain(metric: str, Y: Array, A: Array, decisions: Array) -> tuple[float, float]:
-    """Return by how much decisions are better than the most probable classes, and the standard error of that."""
-    gains = example_values(metric, Y, decisions) - example_values(metric, Y, A)
+def _gain(metric: str, Y: Array, before: Array, after: Array) -> tuple[float, float]:
+    """Return by how much one set of decisions is better than another, and the standard error of that."""
+    gains = example_values(metric, Y, after) - example_values(metric, Y, before)
     return float(gains.mean()), float(gains.std() / max(1, len(gains) - 1) ** 0.5)
 
 
@@ -96,14 +103,13 @@ def decided(Y: Array, P: Array, costs: Array | None) -> Array:
     return outputs[1:] if len(Y) == 1 else outputs
 
 
-def _search_weights(metric: str, Y: Array, P: Array) -> Array:
-    """Return weights of classes that maximize a metric, improved one class at a time, starting from equal weights."""
+def _search_weights(metric: str, Y: Array, P: Array, weights: Array) -> Array:
+    """Return weights of classes that maximize a metric, improved one class at a time, starting from given ones."""
 
-    def value(weights: Array) -> float:
-        return METRICS[metric].compute(Y, decided(Y, P, weight_costs(weights)))
+    def value(tried: Array) -> float:
+        return METRICS[metric].compute(Y, decided(Y, P, weight_costs(tried)))
 
     classes = np.arange(len(P))
-    weights = np.ones(len(P))
     best = value(weights)
     for _ in range(ROUNDS):
         before = best

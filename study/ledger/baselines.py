@@ -113,6 +113,8 @@ class BaselineComparison:
             "" if self.part == "dev" else " set aside"
         )
         basis = f"{metric} {mine}{mean}, against {theirs} on {examples}, p {p_value(self.p)}"
+        if self.metric in ("balanced_accuracy", "f1"):
+            basis += "; both predict the most probable class, and the baseline does not weight classes"
         baseline = f"the best baseline, {self.title}"
         if self.outcome == "better":
             return f"Trial {self.trial} is better than {baseline} ({basis})."

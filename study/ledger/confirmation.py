@@ -245,14 +245,14 @@ def recommendation(margin: float | None) -> str:
     """
     if margin is None:
         return "the cheapest that is not significantly different from the best"
-    return f"the cheapest that is shown to be worse by less than {figure(margin, 2)}"
+    return f"the cheapest that is shown to be within {figure(margin, 2)} of the best"
 
 
 def why_none_cheaper(margin: float | None) -> str:
     """Return why the confirmed trial itself is recommended; see `recommendation`."""
     if margin is None:
         return "every cheaper candidate is significantly worse"
-    return f"no cheaper candidate is shown to be worse by less than {figure(margin, 2)}"
+    return f"no cheaper candidate is shown to be within {figure(margin, 2)} of it"
 
 
 def score_text(metric: str, score: Score | Average) -> str:

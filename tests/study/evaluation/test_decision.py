@@ -44,9 +44,22 @@ def test_other_metrics_take_the_most_probable_class(metric: str) -> None:
     assert choose_costs(metric, *rare()) is None
 
 
-def test_costs_that_make_it_worse_are_left_out() -> None:
+def test_probabilities_that_are_not_calibrated_get_a_threshold_of_their_own() -> None:
+    Y, A, priors = rare(share=0.1)
+    far_off = 0.4 + 0.2 * A  # in the order of A, but all of them far above the prior
+    costs = choose_costs("balanced_accuracy", Y, far_off, priors)
+    assert costs is not None
+    assert 0.41 < (threshold_of(costs) or 0) < 0.47
+    balanced = METRICS["balanced_accuracy"].compute
+    decisions = decided(Y, class_probabilities(far_off), costs)
+    assert balanced(Y, decisions) > balanced(Y, decided(Y, class_probabilities(A), weight_costs(1 / priors))) - 0.02
+
+
+def test_wrong_priors_do_no_harm() -> None:
     Y, A, _ = rare()
-    assert choose_costs("balanced_accuracy", Y, A, np.array([0.001, 0.999])) is None
+    costs = choose_costs("balanced_accuracy", Y, A, np.array([0.001, 0.999]))
+    balanced = METRICS["balanced_accuracy"].compute
+    assert balanced(Y, decided(Y, class_probabilities(A), costs)) >= balanced(Y, A)
 
 
 def test_balanced_classes_seldom_get_a_rule_for_f1() -> None:
