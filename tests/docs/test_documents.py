@@ -177,4 +177,4 @@ def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
 
 
 def _without_figures(text: str) -> str:
-    return re.sub(r"[\d.e-]*\d[\d.]*", "#", text)
+    return re.sub(r"[+-]?[\d.e-]*\d[\d.]*", "#", text)
