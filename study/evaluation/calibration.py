@@ -79,6 +79,17 @@ def undo_balance(P: Array, priors: Array) -> Array:
     return probabilities
 
 
+def adjust(P: Array, priors: Array | None, temperature: float) -> Array:
+    """Return the probabilities of a final model, (K, m): without the effect of balanced weights, and tempered.
+
+    Args:
+        P: (K, m), averaged probabilities of the networks.
+        priors: see `undo_balance`; None if the networks were trained without class weights.
+        temperature: see `temper`.
+    """
+    return temper(P if priors is None else undo_balance(P, priors), temperature)
+
+
 def brier_score(Y: Array, A: Array) -> float:
     """Return the Brier score (Brier 1950), as `sklearn.metrics.brier_score_loss`: halved for two classes."""
     squares = np.square(class_probabilities(Y) - class_probabilities(A)).sum(axis=0)

@@ -78,14 +78,6 @@ def judges_classes(metric: Metric) -> bool:
     return own or metric.name in ("accuracy", "balanced_accuracy", "f1")
 
 
-def threshold_of(costs: Array) -> float | None:
-    """Return the threshold: class 1 is predicted if its probability is at least this. None for 3 classes or more."""
-    if len(costs) != 2:
-        return None
-    alarm, miss = costs[0, 1] - costs[0, 0], costs[1, 0] - costs[1, 1]
-    return float(alarm / (alarm + miss))
-
-
 def decide(P: Array, costs: Array | None) -> IntArray:
     """Return the predicted class of each column of P, (K, m), as numbers (m,)."""
     if costs is None:

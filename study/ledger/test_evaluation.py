@@ -112,10 +112,7 @@ class TestEvaluation:
     @property
     def threshold(self) -> float | None:
         """The smallest probability at which the second class is predicted; None without costs or with more classes."""
-        if self.costs is None or len(self.costs) != 2:
-            return None
-        alarm, miss = self.costs[0][1] - self.costs[0][0], self.costs[1][0] - self.costs[1][1]
-        return alarm / (alarm + miss) if alarm + miss else None
+        return None if self.costs is None else threshold_of(self.costs)
 
     @property
     def adjustments(self) -> tuple[str, ...]:
@@ -142,6 +139,18 @@ class TestEvaluation:
 def read_test_evaluations(kept: Iterable[Mapping[str, object]]) -> tuple[TestEvaluation, ...]:
     """Return the test evaluations of a ledger, in its order."""
     return tuple(from_json(TestEvaluation, _OLDER | each) for each in map(dict, kept))
+
+
+def threshold_of(costs: Sequence[Sequence[float]]) -> float | None:
+    """Return the smallest probability at which the second class has the lower expected cost; None with more classes.
+
+    Args:
+        costs: (K, K); see `study.evaluation.decision`.
+    """
+    if len(costs) != 2:
+        return None
+    alarm, miss = costs[0][1] - costs[0][0], costs[1][0] - costs[1][1]
+    return alarm / (alarm + miss) if alarm + miss else None
 
 
 def describe_training(networks: int, trials: Sequence[int], *, with_dev: bool) -> str:

@@ -12,7 +12,7 @@ from engine.arrays import Array
 from engine.worker_data import restore_pairs
 from study.data import Dataset
 from study.errors import UserError
-from study.evaluation.calibration import calibrate, class_probabilities, temper, undo_balance
+from study.evaluation.calibration import adjust, calibrate, class_probabilities
 from study.evaluation.decision import choose_costs, decided
 from study.evaluation.out_of_sample import OutOfSample, out_of_sample
 from study.ledger.test_evaluation import Calibration
@@ -42,8 +42,7 @@ class Adjustment:
         """Return adjusted outputs of the networks, (n_y, m)."""
         if self.temperature == 1 and self.priors is None:
             return A
-        P = class_probabilities(A)
-        P = temper(P if self.priors is None else undo_balance(P, self.priors), self.temperature)
+        P = adjust(class_probabilities(A), self.priors, self.temperature)
         return P[1:] if len(A) == 1 else P
 
     def decisions(self, A: Array) -> Array | None:

@@ -24,7 +24,7 @@ from engine.state import write_whole
 from study.data import Dataset, TargetScale
 from study.data.features import to_matrix
 from study.errors import UserError
-from study.evaluation.calibration import temper, undo_balance
+from study.evaluation.calibration import adjust
 from study.evaluation.decision import decide
 from study.model.model_types import trusted_types
 from study.text.shell import next_command
@@ -132,7 +132,7 @@ class NetworkClassifier(ClassifierMixin, _Networks):  # type: ignore[misc]
         """Return the probability of each class, (m, classes)."""
         A = self._average(X)
         P = np.vstack([1 - A, A]) if len(A) == 1 else A
-        return temper(P if self.priors is None else undo_balance(P, np.array(self.priors)), self.temperature).T
+        return adjust(P, None if self.priors is None else np.array(self.priors), self.temperature).T
 
 
 class NetworkRegressor(RegressorMixin, _Networks):  # type: ignore[misc]

@@ -16,7 +16,7 @@ from study.ledger.confirmation import Confirmation
 from study.ledger.home import Home
 from study.ledger.ledger import Ledger
 from study.ledger.results import summarize_ledger
-from study.report.openings import TestEvaluation, read_test_evaluations
+from study.ledger.test_evaluation import TestEvaluation
 from study.report.winner import Winner, WinnerAnswer, describe_winner, look_at_winner
 from study.search.importance import Importance, estimate
 from study.search.search_space import needed_encodings
@@ -146,7 +146,7 @@ def gather(home: Home, name: str) -> Facts:
         kept=kept,
         curves=thin_curves(folder, summary),
         confirmation=None if summary.choice.outdated else summary.confirm,
-        openings=read_test_evaluations(summary.finalized),
+        openings=summary.finalized,
         importance=estimate(trials, StudyDirection[ledger.direction.upper()]),
         winner=winner,
         look=None if data is None else data.look,

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from study.charts.words import short, title_of
 from study.evaluation.choice_lines import bound_lines, choice_lines
 from study.ledger.confirmation import Confirmation
+from study.ledger.test_evaluation import TestEvaluation
 from study.report.facts import Facts
-from study.report.openings import TestEvaluation
 from study.text.formatting import agree, counted
 from study.text.shell import command
 
@@ -167,8 +167,8 @@ def _opened(openings: Sequence[TestEvaluation], figures: list[Figure]) -> list[s
         return ["The test set has not been opened."]
     first = openings[0]
     within = interval(first.low, first.high)
-    examples = "" if first.m is None else f", {counted(first.m, 'example')}"
-    note = f"trial {first.trial}, {first.description}{examples}, opened {first.at}"
+    examples = f", {counted(first.m, 'example')}" if first.m else ""
+    note = f"trial {first.trial}, {first.description}{examples}, opened {first.at[:10]}"
     figures.append(Figure(f"Test {title_of(first.metric)}", _score(first), f"{within}; {note}" if within else note))
     if len(openings) == 1:
         return ["The test set was opened once."]

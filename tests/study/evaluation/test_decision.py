@@ -6,7 +6,8 @@ import pytest
 from engine.arrays import Array
 from engine.metrics import METRICS
 from study.evaluation.calibration import class_probabilities
-from study.evaluation.decision import choose_costs, decide, decided, threshold_of, weight_costs
+from study.evaluation.decision import choose_costs, decide, decided, weight_costs
+from study.ledger.test_evaluation import threshold_of
 
 
 def rare(m: int = 4000, share: float = 0.02, seed: int = 0) -> tuple[Array, Array, Array]:
@@ -22,7 +23,7 @@ def test_threshold_for_balanced_accuracy_is_the_prior() -> None:
     Y, A, priors = rare()
     costs = choose_costs("balanced_accuracy", Y, A, priors)
     assert costs is not None
-    assert threshold_of(costs) == pytest.approx(priors[1])
+    assert threshold_of(costs.tolist()) == pytest.approx(priors[1])
     P = class_probabilities(A)
     assert (decide(P, costs) == (A[0] >= priors[1])).all()
     balanced = METRICS["balanced_accuracy"].compute
@@ -34,7 +35,7 @@ def test_threshold_for_f1_is_half_of_the_best_f1() -> None:
     Y, A, priors = rare(20_000, 0.2)
     costs = choose_costs("f1", Y, A, priors)
     assert costs is not None
-    assert 0.25 < (threshold_of(costs) or 0) < 0.5
+    assert 0.25 < (threshold_of(costs.tolist()) or 0) < 0.5
     P = class_probabilities(A)
     assert METRICS["f1"].compute(Y, decided(Y, P, costs)) > METRICS["f1"].compute(Y, A)
 
@@ -49,7 +50,7 @@ def test_probabilities_that_are_not_calibrated_get_a_threshold_of_their_own() ->
     far_off = 0.4 + 0.2 * A  # in the order of A, but all of them far above the prior
     costs = choose_costs("balanced_accuracy", Y, far_off, priors)
     assert costs is not None
-    assert 0.41 < (threshold_of(costs) or 0) < 0.47
+    assert 0.41 < (threshold_of(costs.tolist()) or 0) < 0.47
     balanced = METRICS["balanced_accuracy"].compute
     decisions = decided(Y, class_probabilities(far_off), costs)
     assert balanced(Y, decisions) > balanced(Y, decided(Y, class_probabilities(A), weight_costs(1 / priors))) - 0.02
@@ -81,7 +82,7 @@ def test_several_classes_are_weighted_by_priors() -> None:
     Y = np.eye(3)[:, truth]
     costs = choose_costs("balanced_accuracy", Y, A, priors)
     assert costs is not None
-    assert threshold_of(costs) is None
+    assert threshold_of(costs.tolist()) is None
     assert (decide(A, costs) == (A / priors[:, None]).argmax(axis=0)).all()
     balanced = METRICS["balanced_accuracy"].compute
     assert balanced(Y, decided(Y, A, costs)) > balanced(Y, A) + 0.1
@@ -93,4 +94,4 @@ def test_without_costs_the_decision_is_that_of_the_metrics() -> None:
     assert decide(P, None).tolist() == [0, 1, 1]
     assert decide(P, weight_costs([1, 1])).tolist() == [0, 1, 1]
     assert decide(P, np.array([[0, 1], [5, 0]])).tolist() == [1, 1, 1]
-    assert threshold_of(np.array([[0, 1], [5, 0]])) == pytest.approx(1 / 6)
+    assert threshold_of([[0, 1], [5, 0]]) == pytest.approx(1 / 6)
